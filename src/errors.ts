@@ -1,0 +1,960 @@
+/**
+ * Every way in which the program can fail, in one file: a stable code, what happened with the value
+ * seen, and what to do next. Nothing outside this file constructs a bare `Error`.
+ */
+
+/** Exit status of the command: 1 the answer is no, 2 wrong use, 3 the environment is broken. */
+export type ExitStatus = 1 | 2 | 3;
+
+interface ErrorSpec<C extends object> {
+  /** What happened, with the value seen. One sentence, no full stop. */
+  readonly message: (context: C) => string;
+  /** The next thing to do: a command where there is one. */
+  readonly remedy: (context: C) => string;
+  /** Exit status of a command that ends with this error. Default 3. */
+  readonly exit?: ExitStatus;
+  /** JSON-RPC error code where an MCP client sees it. Default -32603 (internal error). */
+  readonly jsonRpc?: number;
+  /** HTTP status where an HTTP client sees it. Default 500. */
+  readonly http?: number;
+  /** One realistic context: the reference table and the registry's own test are rendered from it. */
+  readonly example: NoInfer<C>;
+}
+
+interface SallyErrorFields {
+  readonly code: string;
+  readonly remedy: string;
+  readonly exitStatus: ExitStatus;
+  readonly jsonRpcCode: number;
+  readonly httpStatus: number;
+  readonly context: object;
+}
+
+/**
+ * An error of the registry. `message` says what happened, `remedy` what to do next, `code` is stable
+ * across versions and worth searching for.
+ *
+ * @example
+ * ```ts
+ * import { SallyError } from 'sallyport';
+ *
+ * export function explain(error: unknown): string {
+ *   return error instanceof SallyError ? `${error.code}: ${error.message}\n${error.remedy}` : String(error);
+ * }
+ * ```
+ */
+export class SallyError extends Error implements SallyErrorFields {
+  override readonly name = 'SallyError';
+  readonly code: string;
+  readonly remedy: string;
+  readonly exitStatus: ExitStatus;
+  readonly jsonRpcCode: number;
+  readonly httpStatus: number;
+  /** The values the message was made from, as the registry entry declares them. */
+  readonly context: object;
+
+  constructor(message: string, fields: SallyErrorFields, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = fields.code;
+    this.remedy = fields.remedy;
+    this.exitStatus = fields.exitStatus;
+    this.jsonRpcCode = fields.jsonRpcCode;
+    this.httpStatus = fields.httpStatus;
+    this.context = fields.context;
+  }
+}
+
+/** One entry of the registry: call it to make the error, ask it whether an error is one of its own. */
+export interface ErrorDefinition<C extends object> {
+  (context: C, cause?: unknown): SallyError;
+  readonly code: string;
+  readonly example: C;
+  is(error: unknown): error is SallyError & { readonly context: C };
+}
+
+const registry: ErrorDefinition<never>[] = [];
+
+function defineError<C extends object>(code: `SALLY_${string}`, spec: ErrorSpec<C>): ErrorDefinition<C> {
+  const make = (context: C, cause?: unknown): SallyError =>
+    new SallyError(
+      spec.message(context),
+      {
+        code,
+        remedy: spec.remedy(context),
+        exitStatus: spec.exit ?? 3,
+        jsonRpcCode: spec.jsonRpc ?? -32603,
+        httpStatus: spec.http ?? 500,
+        context,
+      },
+      cause,
+    );
+  const definition: ErrorDefinition<C> = Object.assign(make, {
+    code,
+    example: spec.example,
+    is: (error: unknown): error is SallyError & { readonly context: C } =>
+      error instanceof SallyError && error.code === code,
+  });
+  registry.push(definition as unknown as ErrorDefinition<never>);
+  return definition;
+}
+
+/** Every definition, in the order of this file. The reference table is generated from it. */
+export function errorDefinitions(): readonly ErrorDefinition<object>[] {
+  return registry as unknown as readonly ErrorDefinition<object>[];
+}
+
+/** The error of the registry within `error` or its chain of causes, if there is one. */
+export function findSallyError(error: unknown): SallyError | undefined {
+  let current = error;
+  for (let depth = 0; depth < 8 && current instanceof Error; depth += 1) {
+    if (current instanceof SallyError) return current;
+    current = current.cause;
+  }
+  return undefined;
+}
+
+/** The text of anything that was thrown: `message` of an Error, otherwise the value itself. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const isoTime = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, 'Z');
+
+// ─── Use of the command ──────────────────────────────────────────────────────────────────────────
+
+export const UsageError = defineError('SALLY_USAGE', {
+  message: (c: { message: string; usage: string }) => c.message,
+  remedy: (c) => c.usage,
+  exit: 2,
+  example: { message: "unknown option '--prot'", usage: 'sallyport serve --help' },
+});
+
+export const InternalError = defineError('SALLY_INTERNAL', {
+  message: (c: { detail: string }) => `something happened that should not: ${c.detail}`,
+  remedy: () => 'this is a defect of Sallyport: report it with the log at LOG_LEVEL=DEBUG',
+  example: { detail: 'Cannot read properties of undefined' },
+});
+
+// ─── Certificates on disk (pki/) ─────────────────────────────────────────────────────────────────
+
+export const PluginNameInvalid = defineError('SALLY_CERT_PLUGIN_NAME', {
+  message: (c: { name: string; reason: string }) =>
+    `no certificate can be made for the plugin name ${JSON.stringify(c.name)}: ${c.reason}`,
+  remedy: () =>
+    'a name has 1 to 52 letters, digits, hyphens, underscores and dots, as a host name would: MyPlugin, my-plugin.v2',
+  exit: 2,
+  example: { name: '../evil', reason: 'it contains "/"' },
+});
+
+export const PluginNamesClash = defineError('SALLY_CERT_PLUGIN_NAMES_CLASH', {
+  message: (c: { first: string; second: string }) =>
+    `the plugin names ${c.first} and ${c.second} differ only in letter case, which DNS names and some file systems ignore`,
+  remedy: () => 'rename one of the two',
+  exit: 2,
+  example: { first: 'MyPlugin', second: 'myplugin' },
+});
+
+export const DaysInvalid = defineError('SALLY_CERT_DAYS', {
+  message: (c: { value: string; least: number; most: number }) =>
+    `${JSON.stringify(c.value)} is not a number of days`,
+  remedy: (c) =>
+    `give an integer from ${c.least} to ${c.most}, digits only: --days 825, or MCP_CERT_DAYS=825`,
+  exit: 2,
+  example: { value: '1e3', least: 1, most: 36_500 },
+});
+
+export const SansInvalid = defineError('SALLY_CERT_SANS', {
+  message: (c: { entry: string; reason: string }) =>
+    `${JSON.stringify(c.entry)} cannot be a subject alternative name: ${c.reason}`,
+  remedy: () =>
+    'write a list such as MCP_CERT_SANS="IP:127.0.0.1,DNS:plugin.internal,URI:https://plugin.internal/"',
+  exit: 2,
+  example: { entry: 'DNS:127.0.0.1', reason: 'an address never matches a DNS name: write IP:127.0.0.1' },
+});
+
+export const KeyTypeInvalid = defineError('SALLY_CERT_KEY_TYPE', {
+  message: (c: { value: string; allowed: readonly string[] }) =>
+    `${JSON.stringify(c.value)} is not a type of key`,
+  remedy: (c) => `choose one of ${c.allowed.join(', ')} with --key or MCP_CERT_KEY`,
+  exit: 2,
+  example: { value: 'rsa-1024', allowed: ['rsa-4096', 'ec-p256'] },
+});
+
+export const TrustDomainInvalid = defineError('SALLY_CERT_TRUST_DOMAIN', {
+  message: (c: { value: string }) => `${JSON.stringify(c.value)} is not a SPIFFE trust domain`,
+  remedy: () => 'use lower case letters, digits, dots, hyphens and underscores: --trust-domain example.org',
+  exit: 2,
+  example: { value: 'spiffe://Example' },
+});
+
+export const CaUnusable = defineError('SALLY_CA_UNUSABLE', {
+  message: (c: { path: string; reason: string; remedy: string }) =>
+    `the CA cannot issue certificates: ${c.path} ${c.reason}`,
+  remedy: (c) => c.remedy,
+  example: {
+    path: 'certs/mcp/ca/ca.crt',
+    reason: 'expired on Jan 15 10:30:45 2027 GMT',
+    remedy: 'to start anew: rm -rf certs/mcp/ca certs/mcp/gateway certs/mcp/plugins && make certs-mcp-all',
+  },
+});
+
+export const CertUnusable = defineError('SALLY_CERT_UNUSABLE', {
+  message: (c: { findings: readonly { path: string; detail: string; remedy: string }[] }) =>
+    `existing files were left as they are, and nothing was made:\n${c.findings.map((f) => `${f.path} ${f.detail}`).join('\n')}`,
+  remedy: (c) => [...new Set(c.findings.map((finding) => finding.remedy))].join('\n'),
+  example: {
+    findings: [
+      {
+        path: 'certs/mcp/gateway/client.crt',
+        detail: 'was not issued by certs/mcp/ca/ca.crt',
+        remedy: 'rm -r certs/mcp/gateway && make certs-mcp-gateway',
+      },
+    ],
+  },
+});
+
+export const CertWriteFailed = defineError('SALLY_CERT_WRITE', {
+  message: (c: { path: string; reason: string }) => `cannot write ${c.path}: ${c.reason}`,
+  remedy: () => 'make room or give this user the right to write there, then run the same command again',
+  example: { path: 'certs/mcp/gateway/client.key', reason: 'ENOSPC: no space left on device, write' },
+});
+
+export const CertsMissing = defineError('SALLY_CERTS_MISSING', {
+  message: (c: { dir: string; remedy: string }) => `there are no certificates in ${c.dir}`,
+  remedy: (c) => c.remedy,
+  example: { dir: 'certs/mcp', remedy: 'make certs-mcp-all' },
+});
+
+// ─── Configuration (config/) ─────────────────────────────────────────────────────────────────────
+
+/** Where a problem of the configuration is: a place in the file (counted from 1), or a variable. */
+export type ConfigPlace =
+  | { readonly file: string; readonly line: number; readonly column: number }
+  | { readonly variable: string };
+
+/** A place as terminals and editors know it: `file:line:column`, or the variable's name. */
+export function placeText(place: ConfigPlace): string {
+  return 'variable' in place ? place.variable : `${place.file}:${place.line}:${place.column}`;
+}
+
+const inFile = (line: number, column: number): ConfigPlace => ({ file: 'plugins/test.yaml', line, column });
+
+export const ConfigFileUnusable = defineError('SALLY_CONFIG_FILE', {
+  message: (c: { at: ConfigPlace; reason: string }) => `the file ${c.reason}`,
+  remedy: () => "give a YAML text file in UTF-8, of at most 1 MiB, with a list named 'plugins'",
+  example: { at: inFile(1, 1), reason: 'is empty' },
+});
+
+export const ConfigSyntax = defineError('SALLY_CONFIG_SYNTAX', {
+  message: (c: { at: ConfigPlace; detail: string }) => `not usable as YAML: ${c.detail}`,
+  remedy: () =>
+    'look at indentation (spaces, no tabs), colons, quotes and brackets here and on the line before',
+  example: { at: inFile(4, 3), detail: 'Tabs are not allowed as indentation' },
+});
+
+export const ConfigDuplicateKey = defineError('SALLY_CONFIG_DUPLICATE_KEY', {
+  message: (c: { at: ConfigPlace; key: string; first: ConfigPlace }) =>
+    `key '${c.key}' is given twice: first at ${placeText(c.first)}`,
+  remedy: () => 'keep one of the two',
+  example: { at: inFile(9, 3), key: 'port', first: inFile(8, 3) },
+});
+
+export const ConfigUnquotedTemplate = defineError('SALLY_CONFIG_UNQUOTED_TEMPLATE', {
+  message: (_: { at: ConfigPlace; quoted: string }) =>
+    "'{{ … }}' stands without quotes, where braces have a meaning of their own",
+  remedy: (c) => `write it in quotes: ${c.quoted}`,
+  example: { at: inFile(7, 9), quoted: '"{{ env.PLUGIN_HOST }}"' },
+});
+
+export const ConfigTemplate = defineError('SALLY_CONFIG_TEMPLATE', {
+  message: (c: { at: ConfigPlace; key: string; reason: string }) =>
+    `${c.key}: template not usable: ${c.reason}`,
+  remedy: () =>
+    `write {{ env.NAME }} or {{ env.NAME | default('value') }}; a literal '{{' is written {{ '{{' }}`,
+  example: { at: inFile(7, 9), key: 'server_settings.host', reason: 'only expressions, no {% … %} blocks' },
+});
+
+export const ConfigVariableUnset = defineError('SALLY_CONFIG_VARIABLE_UNSET', {
+  message: (c: { at: ConfigPlace; key: string; variable: string }) =>
+    `${c.key} takes its value from the variable ${c.variable}, which is not set`,
+  remedy: (c) => `set ${c.variable}, or give a default: {{ env.${c.variable} | default('value') }}`,
+  example: { at: inFile(7, 9), key: 'server_settings.host', variable: 'PLUGIN_HOST' },
+});
+
+export const ConfigUnknownKey = defineError('SALLY_CONFIG_UNKNOWN_KEY', {
+  message: (c: {
+    at: ConfigPlace;
+    key: string;
+    within: string;
+    nearest?: string;
+    known: readonly string[];
+  }) => `unknown key '${c.key}' in ${c.within}`,
+  remedy: (c) =>
+    c.nearest === undefined ? `remove it; known here: ${c.known.join(', ')}` : `did you mean '${c.nearest}'?`,
+  example: {
+    at: inFile(12, 5),
+    key: 'ca_bundel',
+    within: 'server_settings.tls',
+    nearest: 'ca_bundle',
+    known: ['certfile', 'keyfile', 'ca_bundle'],
+  },
+});
+
+export const ConfigMissingKey = defineError('SALLY_CONFIG_MISSING_KEY', {
+  message: (c: { at: ConfigPlace; key: string; within: string }) => `${c.within} has no '${c.key}'`,
+  remedy: (c) => `add '${c.key}:' to ${c.within}`,
+  example: { at: inFile(2, 5), key: 'kind', within: 'plugins[0]' },
+});
+
+export const ConfigWrongType = defineError('SALLY_CONFIG_WRONG_TYPE', {
+  message: (c: { at: ConfigPlace; key: string; expected: string; seen: string; hint?: string }) =>
+    `${c.key} must be ${c.expected}, but is ${c.seen}`,
+  remedy: (c) => c.hint ?? `give ${c.expected}`,
+  example: {
+    at: inFile(5, 14),
+    key: 'plugins[0].hooks',
+    expected: 'a list of texts',
+    seen: '"tool_pre_invoke"',
+    hint: 'write it as a list: [tool_pre_invoke]',
+  },
+});
+
+export const ConfigBadValue = defineError('SALLY_CONFIG_BAD_VALUE', {
+  message: (c: { at: ConfigPlace; key: string; expected: string; seen: string; nearest?: string }) =>
+    `${c.key} must be ${c.expected}, but is ${c.seen}`,
+  remedy: (c) => (c.nearest === undefined ? `give ${c.expected}` : `did you mean '${c.nearest}'?`),
+  example: {
+    at: { variable: 'PLUGINS_SERVER_PORT' },
+    key: 'PLUGINS_SERVER_PORT',
+    expected: 'an integer from 1 to 65535',
+    seen: '"80000"',
+  },
+});
+
+export const ConfigUnsupported = defineError('SALLY_CONFIG_UNSUPPORTED', {
+  message: (c: { at: ConfigPlace; what: string }) =>
+    `${c.what}: this version connects by STREAMABLEHTTP only`,
+  remedy: () => 'run the plugin behind sallyport serve, and give mcp.proto: STREAMABLEHTTP with its mcp.url',
+  example: { at: inFile(6, 14), what: 'plugins[0].mcp.proto is "STDIO"' },
+});
+
+export const ConfigDuplicatePlugin = defineError('SALLY_CONFIG_DUPLICATE_PLUGIN', {
+  message: (c: { at: ConfigPlace; plugin: string; first: ConfigPlace }) =>
+    `plugin ${c.plugin} is already named at ${placeText(c.first)} (names are compared without regard to case)`,
+  remedy: () => 'give each plugin a name of its own',
+  example: { at: inFile(9, 11), plugin: '"MyPlugin"', first: inFile(2, 11) },
+});
+
+export const ConfigMisplacedKey = defineError('SALLY_CONFIG_MISPLACED_KEY', {
+  message: (c: { at: ConfigPlace; plugin: string; key: 'config' | 'mcp' }) =>
+    c.key === 'config'
+      ? `plugin ${c.plugin} is external, and an external entry has no 'config'`
+      : `plugin ${c.plugin} has 'mcp', but its kind is not external`,
+  remedy: (c) =>
+    c.key === 'config'
+      ? "move 'config' to this plugin's entry in the plugin server's own file"
+      : "write 'kind: external', or remove 'mcp'",
+  example: { at: inFile(6, 5), plugin: '"MyPlugin"', key: 'config' },
+});
+
+export const ConfigUrl = defineError('SALLY_CONFIG_URL', {
+  message: (c: { at: ConfigPlace; key: string; seen: string; reason: string; likely?: string }) =>
+    `${c.key} is ${c.seen}: ${c.reason}`,
+  remedy: (c) => `write ${c.likely ?? 'an absolute URL, such as https://localhost:8000/mcp'}`,
+  example: {
+    at: inFile(7, 12),
+    key: 'plugins[0].mcp.url',
+    seen: '"https://localhost:8000"',
+    reason: 'the path is missing',
+    likely: 'https://localhost:8000/mcp',
+  },
+});
+
+export const ConfigTlsIncomplete = defineError('SALLY_CONFIG_TLS_INCOMPLETE', {
+  message: (c: {
+    at: ConfigPlace;
+    subject: string;
+    missing: readonly string[];
+    because: string;
+    variables: readonly string[];
+  }) =>
+    `${c.subject}: ${c.because}, but ${c.missing.join(' and ')} ${c.missing.length === 1 ? 'is' : 'are'} missing`,
+  remedy: (c) => `give ${c.missing.join(' and ')} in the tls block, or set ${c.variables.join(' and ')}`,
+  example: {
+    at: inFile(10, 3),
+    subject: 'the plugin server',
+    because: 'TLS is asked for',
+    missing: ['keyfile'],
+    variables: ['PLUGINS_SERVER_SSL_KEYFILE'],
+  },
+});
+
+export const ConfigTlsUndecided = defineError('SALLY_CONFIG_TLS_UNDECIDED', {
+  message: (c: { at: ConfigPlace; variables: readonly string[] }) =>
+    `${c.variables.join(', ')} set, but nothing says whether the server speaks TLS`,
+  remedy: () => 'set PLUGINS_SERVER_SSL_ENABLED=true to serve with TLS, or =false to serve plain HTTP',
+  example: { at: { variable: 'PLUGINS_SERVER_SSL_CERTFILE' }, variables: ['PLUGINS_SERVER_SSL_CERTFILE'] },
+});
+
+export const ConfigTlsOverHttp = defineError('SALLY_CONFIG_TLS_OVER_HTTP', {
+  message: (c: { at: ConfigPlace; plugin: string }) =>
+    `plugin ${c.plugin} has a tls block, but its URL begins with http:`,
+  remedy: () => 'begin the URL with https:, or remove the tls block',
+  example: { at: inFile(8, 7), plugin: '"MyPlugin"' },
+});
+
+export const ConfigHealthPort = defineError('SALLY_CONFIG_HEALTH_PORT', {
+  message: (c: { at: ConfigPlace; port: number }) =>
+    `with TLS on, health is served on port + 1000: ${c.port + 1000} is beyond 65535`,
+  remedy: () => 'choose a port of at most 64535',
+  example: { at: inFile(8, 9), port: 65000 },
+});
+
+/** A terminal holds about this many; the rest is in the context. */
+const problemsShown = 50;
+
+export const ConfigInvalid = defineError('SALLY_CONFIG_INVALID', {
+  message: ({ path, problems }: { path: string; problems: readonly SallyError[] }) => {
+    const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+    const more = problems.length - problemsShown;
+    return [
+      `${path}: ${count} in the configuration`,
+      ...problems.slice(0, problemsShown).map(problemText),
+      ...(more > 0 ? [`  … and ${more} more`] : []),
+    ].join('\n');
+  },
+  remedy: () => 'correct what is listed, then run the command again',
+  example: {
+    path: 'plugins/test.yaml',
+    problems: [ConfigUnknownKey(ConfigUnknownKey.example), ConfigBadValue(ConfigBadValue.example)],
+  },
+});
+
+function problemText({ message, remedy, code, context }: SallyError): string {
+  const { at } = context as { at?: ConfigPlace };
+  const place = at === undefined || message.startsWith(placeText(at)) ? '' : `${placeText(at)}  `;
+  return `  ${place}${message}\n    ${remedy}  [${code}]`;
+}
+
+// The entries below are not thrown: they are the warnings of a configuration that can be used.
+
+export const ConfigTlsTurnedOff = defineError('SALLY_CONFIG_TLS_TURNED_OFF', {
+  message: (c: { at: ConfigPlace; block: ConfigPlace }) =>
+    `PLUGINS_SERVER_SSL_ENABLED=false turns off the tls block at ${placeText(c.block)}: the server speaks plain HTTP`,
+  remedy: () => 'unset PLUGINS_SERVER_SSL_ENABLED to serve with TLS as the file says',
+  example: { at: { variable: 'PLUGINS_SERVER_SSL_ENABLED' }, block: inFile(10, 3) },
+});
+
+export const ConfigVerifyOff = defineError('SALLY_CONFIG_VERIFY_OFF', {
+  message: (c: { at: ConfigPlace; plugin: string }) =>
+    `plugin ${c.plugin}: the server's certificate is not verified (verify is false): anyone can stand in for it`,
+  remedy: () => 'set verify: true and give the ca_bundle; switch it off for a local test only',
+  example: { at: inFile(9, 17), plugin: '"MyPlugin"' },
+});
+
+export const ConfigHostnameCheckOff = defineError('SALLY_CONFIG_HOSTNAME_CHECK_OFF', {
+  message: (c: { at: ConfigPlace; plugin: string }) =>
+    `plugin ${c.plugin}: the server's name is not checked (check_hostname is false): any server of the same CA is taken for it`,
+  remedy: () => "set check_hostname: true; for an IP address, name the certificate's host with server_name",
+  example: { at: inFile(10, 25), plugin: '"MyPlugin"' },
+});
+
+export const ConfigNoClientCertificate = defineError('SALLY_CONFIG_NO_CLIENT_CERTIFICATE', {
+  message: (c: { at: ConfigPlace; plugin: string }) =>
+    `plugin ${c.plugin}: no client certificate, so the connection is TLS but not mutual`,
+  remedy: () => 'give certfile and keyfile in mcp.tls (make certs-mcp-gateway makes them)',
+  example: { at: inFile(7, 12), plugin: '"MyPlugin"' },
+});
+
+export const ConfigPlainHttp = defineError('SALLY_CONFIG_PLAIN_HTTP', {
+  message: (c: { at: ConfigPlace; plugin: string; host: string }) =>
+    `plugin ${c.plugin}: payloads travel unencrypted to ${c.host}, which is not this machine`,
+  remedy: () => 'begin the URL with https: and give mcp.tls',
+  example: { at: inFile(7, 12), plugin: '"MyPlugin"', host: 'plugins.example' },
+});
+
+export const ConfigMtlsVariablesUnused = defineError('SALLY_CONFIG_MTLS_VARIABLES_UNUSED', {
+  message: (c: { at: ConfigPlace; plugin: string; variables: readonly string[] }) =>
+    `plugin ${c.plugin}: its URL begins with http:, so ${c.variables.join(', ')} have no effect on it`,
+  remedy: () => 'begin the URL with https:, if the plugin server speaks TLS',
+  example: { at: inFile(7, 12), plugin: '"MyPlugin"', variables: ['PLUGINS_CLIENT_MTLS_CERTFILE'] },
+});
+
+export const ConfigUnknownVariable = defineError('SALLY_CONFIG_UNKNOWN_VARIABLE', {
+  message: (c: { at: ConfigPlace; nearest: string }) =>
+    `${placeText(c.at)} is set, but no variable has that name`,
+  remedy: (c) => `did you mean ${c.nearest}?`,
+  example: { at: { variable: 'PLUGINS_SERVER_SSL_CERT' }, nearest: 'PLUGINS_SERVER_SSL_CERTFILE' },
+});
+
+// ─── Credentials and handshakes (tls/) ───────────────────────────────────────────────────────────
+
+export const FileUnreadable = defineError('SALLY_FILE_UNREADABLE', {
+  message: (c: { path: string; what: string; reason: string }) =>
+    `cannot read ${c.what} ${c.path}: ${c.reason}`,
+  remedy: (c) => `check that it exists and that this user may read it: ls -l ${c.path}`,
+  example: { path: 'certs/mcp/gateway/client.crt', what: 'the certificate', reason: 'no such file' },
+});
+
+export const NotPem = defineError('SALLY_TLS_NOT_PEM', {
+  message: (c: { path: string; what: string; reason: string }) =>
+    `${c.path} is not ${c.what} in PEM form: ${c.reason}`,
+  remedy: (c) =>
+    `it must hold a "-----BEGIN …-----" block; a DER file becomes PEM with: openssl x509 -inform der -in ${c.path}`,
+  example: {
+    path: 'certs/mcp/gateway/client.crt',
+    what: 'a certificate',
+    reason: 'no BEGIN CERTIFICATE line',
+  },
+});
+
+export const CertExpired = defineError('SALLY_CERT_EXPIRED', {
+  message: (c: { path: string; notAfter: Date }) => `${c.path} expired on ${isoTime(c.notAfter)}`,
+  remedy: (c) => `delete the folder that holds ${c.path}, then: make certs-mcp-all`,
+  example: { path: 'certs/mcp/gateway/client.crt', notAfter: new Date('2026-01-15T10:31:22Z') },
+});
+
+export const CertNotYetValid = defineError('SALLY_CERT_NOT_YET_VALID', {
+  message: (c: { path: string; notBefore: Date; now: Date }) =>
+    `${c.path} is valid only from ${isoTime(c.notBefore)}; it is ${isoTime(c.now)} here`,
+  remedy: () => 'check the clock of this host (date -u) and of the one that issued the certificate',
+  example: {
+    path: 'certs/mcp/gateway/client.crt',
+    notBefore: new Date('2026-12-01T00:00:00Z'),
+    now: new Date('2026-11-22T12:00:00Z'),
+  },
+});
+
+export const KeyEncrypted = defineError('SALLY_TLS_KEY_ENCRYPTED', {
+  message: (c: { path: string; variable: string }) =>
+    `the private key ${c.path} is encrypted and no password was given`,
+  remedy: (c) => `set keyfile_password, or ${c.variable}`,
+  example: { path: 'certs/mcp/gateway/client.key', variable: 'PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD' },
+});
+
+export const KeyPasswordWrong = defineError('SALLY_TLS_KEY_PASSWORD', {
+  message: (c: { path: string; variable: string }) =>
+    `the password given does not open the private key ${c.path}`,
+  remedy: (c) => `correct keyfile_password, or ${c.variable}`,
+  example: { path: 'certs/mcp/gateway/client.key', variable: 'PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD' },
+});
+
+export const KeyMismatch = defineError('SALLY_TLS_KEY_MISMATCH', {
+  message: (c: { keyfile: string; certfile: string }) =>
+    `the private key ${c.keyfile} does not belong to the certificate ${c.certfile}`,
+  remedy: () =>
+    'name the key that was made together with the certificate, or issue both again: make certs-mcp-all',
+  example: { keyfile: 'certs/mcp/gateway/client.key', certfile: 'certs/mcp/gateway/client.crt' },
+});
+
+export const ChainBroken = defineError('SALLY_TLS_CHAIN', {
+  message: (c: { certfile: string; caBundle: string; subject: string; issuer: string }) =>
+    `${c.certfile} (${c.subject}) does not lead to a CA of ${c.caBundle}: the certificate of its issuer ${c.issuer} is not there`,
+  remedy: () =>
+    'use the ca.crt of the CA that issued it, and put any intermediate certificates behind the leaf; compare: sha256sum certs/mcp/*/ca.crt',
+  example: {
+    certfile: 'certs/mcp/gateway/client.crt',
+    caBundle: 'certs/mcp/gateway/ca.crt',
+    subject: 'CN=mcp-gateway-client',
+    issuer: 'CN=Another CA',
+  },
+});
+
+export const NotACa = defineError('SALLY_TLS_NOT_A_CA', {
+  message: (c: { path: string; subject: string }) =>
+    `${c.path} holds ${c.subject}, which is not a CA certificate`,
+  remedy: () => 'ca_bundle takes the certificate of the CA (ca.crt), not the one of a server or a client',
+  example: { path: 'certs/mcp/gateway/ca.crt', subject: 'CN=mcp-gateway-client' },
+});
+
+export const WrongPurpose = defineError('SALLY_TLS_PURPOSE', {
+  message: (c: { path: string; needed: string; has: string }) =>
+    `${c.path} is not made for this side: it needs the extended key usage ${c.needed} and has ${c.has}`,
+  remedy: () => 'a gateway uses gateway/client.crt, a plugin server plugins/<name>/server.crt',
+  example: { path: 'certs/mcp/plugins/P/server.crt', needed: 'clientAuth', has: 'serverAuth' },
+});
+
+export const CredentialsRefused = defineError('SALLY_TLS_CREDENTIALS', {
+  message: (c: { path: string; reason: string }) => `OpenSSL refuses ${c.path}: ${c.reason}`,
+  remedy: () =>
+    'weak keys and old signatures are refused: issue it again with RSA 2048 or more, or EC, and SHA-256',
+  example: { path: 'certs/mcp/gateway/client.crt', reason: 'ee key too small' },
+});
+
+export const CertWithoutPurpose = defineError('SALLY_TLS_NO_PURPOSE', {
+  message: (c: { path: string }) =>
+    `${c.path} has no extended key usage: its holder can act as a client and as a server`,
+  remedy: () => 'issue it with the usage of its role only: make certs-mcp-all',
+  example: { path: 'certs/mcp/gateway/client.crt' },
+});
+
+export const KeyReadableByOthers = defineError('SALLY_TLS_KEY_READABLE', {
+  message: (c: { path: string; mode: string }) =>
+    `the private key ${c.path} can be read by others (mode ${c.mode})`,
+  remedy: (c) => `chmod 600 ${c.path}`,
+  example: { path: 'certs/mcp/gateway/client.key', mode: '644' },
+});
+
+/** Who is at the other end, as a log line names it: `the plugin server https://…` or `the client 127.0.0.1:40312`. */
+interface HandshakeContext {
+  readonly peer: string;
+  /** Which side says so: the remedy differs. */
+  readonly side: 'client' | 'server';
+  /** What the peer's certificate says of itself, where it presented one. */
+  readonly subject?: string | undefined;
+}
+
+const shown = (c: HandshakeContext): string => (c.subject ? ` (${c.subject})` : '');
+const aServer: HandshakeContext = { peer: 'the plugin server https://localhost:8000', side: 'client' };
+const aClient: HandshakeContext = {
+  peer: 'the client 127.0.0.1:40312',
+  side: 'server',
+  subject: 'CN=mcp-gateway-client',
+};
+
+export const PeerUnknownCa = defineError('SALLY_TLS_UNKNOWN_CA', {
+  message: (c: HandshakeContext & { detail: string }) =>
+    `${c.peer} presented a certificate that no CA of this side's ca_bundle has signed${shown(c)}: ${c.detail}`,
+  remedy: () =>
+    'both sides need the ca.crt of one CA: compare sha256sum certs/mcp/*/ca.crt certs/mcp/plugins/*/ca.crt',
+  example: { ...aClient, detail: 'SELF_SIGNED_CERT_IN_CHAIN' },
+});
+
+export const PeerExpired = defineError('SALLY_TLS_PEER_EXPIRED', {
+  message: (c: HandshakeContext & { until?: string | undefined }) =>
+    `${c.peer} presented a certificate that has expired${shown(c)}${c.until ? `: valid until ${c.until}` : ''}`,
+  remedy: () =>
+    'issue the certificate of the other side again (make certs-mcp-check shows them all), and check the clocks',
+  example: { ...aClient, until: 'Jan 15 10:31:22 2026 GMT' },
+});
+
+export const PeerNotYetValid = defineError('SALLY_TLS_PEER_NOT_YET_VALID', {
+  message: (c: HandshakeContext & { from?: string | undefined }) =>
+    `${c.peer} presented a certificate that is not yet valid${shown(c)}${c.from ? `: valid from ${c.from}` : ''}`,
+  remedy: () => 'compare the clocks of both hosts: date -u',
+  example: { ...aClient, from: 'Dec  1 00:00:00 2026 GMT' },
+});
+
+export const PeerWrongPurpose = defineError('SALLY_TLS_PEER_PURPOSE', {
+  message: (c: HandshakeContext) => `${c.peer} presented a certificate made for another purpose${shown(c)}`,
+  remedy: (c) =>
+    c.side === 'server'
+      ? 'a gateway must present gateway/client.crt (clientAuth); a plugin server certificate cannot act as a gateway'
+      : 'a plugin server must present plugins/<name>/server.crt (serverAuth)',
+  example: { ...aClient, subject: 'CN=mcp-plugin-ReplaceBadWordsPlugin' },
+});
+
+export const PeerCertRejected = defineError('SALLY_TLS_PEER_REJECTED', {
+  message: (c: HandshakeContext & { detail: string }) =>
+    `${c.peer} presented a certificate that does not verify${shown(c)}: ${c.detail}`,
+  remedy: () => 'look at it with: openssl x509 -noout -text -in <certificate>',
+  example: { ...aClient, detail: 'CERT_CHAIN_TOO_LONG' },
+});
+
+export const HostnameMismatch = defineError('SALLY_TLS_HOSTNAME', {
+  message: (c: { peer: string; host: string; ip: boolean; valid: string }) =>
+    `${c.peer}: certificate verify failed: ${c.ip ? 'IP address' : 'Hostname'} mismatch, certificate is not valid for '${c.host}' (it is valid for ${c.valid})`,
+  remedy: (c) =>
+    `use a name of the certificate in the URL, or set mcp.tls.server_name to one, or issue it with ${c.ip ? `MCP_CERT_SANS=IP:${c.host}` : `MCP_CERT_SANS=DNS:${c.host}`}`,
+  example: {
+    peer: 'the plugin server https://127.0.0.1:8000',
+    host: '127.0.0.1',
+    ip: true,
+    valid: 'DNS:localhost',
+  },
+});
+
+export const NoClientCert = defineError('SALLY_TLS_NO_CLIENT_CERT', {
+  message: (c: HandshakeContext) =>
+    c.side === 'server'
+      ? `${c.peer} presented no certificate, and ssl_cert_reqs is 2`
+      : `${c.peer} requires a client certificate, and none is configured`,
+  remedy: () =>
+    'set mcp.tls.certfile and keyfile on the gateway side (PLUGINS_CLIENT_MTLS_CERTFILE and …_KEYFILE)',
+  example: { peer: 'the client 127.0.0.1:40312', side: 'server' },
+});
+
+export const ClientCertRefused = defineError('SALLY_TLS_CLIENT_CERT_REFUSED', {
+  message: (c: { peer: string; subject: string; detail: string }) =>
+    `${c.peer} closed the connection after it saw our certificate ${c.subject}: ${c.detail}`,
+  remedy: () =>
+    'the reason stands in the log of the plugin server (a line with SALLY_TLS_…); most often its ca_bundle is of another CA, or the certificate has expired',
+  example: {
+    peer: 'the plugin server https://localhost:8000',
+    subject: 'CN=mcp-gateway-client',
+    detail: 'other side closed',
+  },
+});
+
+export const OurCertRefused = defineError('SALLY_TLS_OUR_CERT_REFUSED', {
+  message: (c: HandshakeContext & { alert: string }) => `${c.peer} refused our certificate: ${c.alert}`,
+  remedy: (c) =>
+    c.side === 'server'
+      ? 'the client must trust the CA that issued this certificate, and connect by a name that it holds'
+      : 'the log of the plugin server says why (a line with SALLY_TLS_…)',
+  example: { peer: 'the client 127.0.0.1:40312', side: 'server', alert: 'tlsv1 alert unknown ca' },
+});
+
+export const ProtocolTooOld = defineError('SALLY_TLS_PROTOCOL', {
+  message: (c: HandshakeContext) => `${c.peer} offers no TLS version that we accept: 1.2 or 1.3`,
+  remedy: () => 'update the TLS library at the other side, or lift the limit that its configuration sets',
+  example: { peer: 'the client 127.0.0.1:40312', side: 'server' },
+});
+
+export const NoCommonCipher = defineError('SALLY_TLS_CIPHER', {
+  message: (c: HandshakeContext) => `${c.peer} offers no cipher suite that we accept`,
+  remedy: () => 'ECDHE with AES-GCM or ChaCha20-Poly1305 is needed; CBC and static RSA are not accepted',
+  example: { peer: 'the client 127.0.0.1:40312', side: 'server' },
+});
+
+export const PlainHttpToTls = defineError('SALLY_TLS_PLAIN_HTTP', {
+  message: (c: { peer: string }) => `${c.peer} speaks plain HTTP to the TLS port`,
+  remedy: () => 'use https:// in the URL',
+  http: 400,
+  example: { peer: 'the client 127.0.0.1:40312' },
+});
+
+export const TlsToPlainHttp = defineError('SALLY_TLS_TO_PLAIN_PORT', {
+  message: (c: { peer: string }) => `${c.peer} speaks TLS to a plain HTTP port`,
+  remedy: () =>
+    'use http:// in the URL, or turn TLS on: server_settings.tls, or PLUGINS_SERVER_SSL_ENABLED=true',
+  http: 400,
+  example: { peer: 'the client 127.0.0.1:40312' },
+});
+
+export const NotTls = defineError('SALLY_TLS_NOT_TLS', {
+  message: (c: HandshakeContext) => `${c.peer} does not speak TLS`,
+  remedy: (c) =>
+    c.side === 'client'
+      ? 'is TLS on at the plugin server, and the port its TLS port? port + 1000 is the plain health port'
+      : 'only TLS clients are served on this port',
+  example: aServer,
+});
+
+export const HandshakeTimeout = defineError('SALLY_TLS_HANDSHAKE_TIMEOUT', {
+  message: (c: HandshakeContext & { seconds: number }) =>
+    `${c.peer} did not complete the TLS handshake within ${c.seconds} s`,
+  remedy: () => 'check the network between the two, and that the other side speaks TLS on this port',
+  example: { peer: 'the client 127.0.0.1:40312', side: 'server', seconds: 10 },
+});
+
+export const HandshakeFailed = defineError('SALLY_TLS_HANDSHAKE', {
+  message: (c: HandshakeContext & { detail: string }) =>
+    `the TLS handshake with ${c.peer} failed: ${c.detail}`,
+  remedy: () => 'LOG_LEVEL=DEBUG at both ends shows more; openssl s_client -connect host:port shows the rest',
+  example: { ...aServer, detail: 'the connection was closed in the middle of it' },
+});
+
+// ─── The way to a plugin server (external/) ──────────────────────────────────────────────────────
+
+export const ConnectionRefused = defineError('SALLY_CONNECT_REFUSED', {
+  message: (c: { peer: string; detail: string }) => `${c.peer} refuses the connection: ${c.detail}`,
+  remedy: () =>
+    'is the plugin server running, on this host and port? its first log line says where it listens',
+  example: {
+    peer: 'the plugin server https://localhost:8000',
+    detail: 'connect ECONNREFUSED 127.0.0.1:8000',
+  },
+});
+
+export const HostNotFound = defineError('SALLY_CONNECT_HOST', {
+  message: (c: { peer: string; host: string; detail: string }) =>
+    `${c.peer} cannot be reached: the host name ${c.host} does not resolve (${c.detail})`,
+  remedy: () => 'correct mcp.url, or the name service of this host',
+  example: {
+    peer: 'the plugin server https://plugins.internal:8000',
+    host: 'plugins.internal',
+    detail: 'ENOTFOUND',
+  },
+});
+
+export const ConnectionTimeout = defineError('SALLY_CONNECT_TIMEOUT', {
+  message: (c: { peer: string; seconds: number }) => `${c.peer} did not answer within ${c.seconds} s`,
+  remedy: () =>
+    'check the network and any firewall between the two; a plugin that needs longer: plugin_settings.plugin_timeout',
+  example: { peer: 'the plugin server https://localhost:8000', seconds: 10 },
+});
+
+export const ConnectionLost = defineError('SALLY_CONNECT_LOST', {
+  message: (c: { peer: string; detail: string }) =>
+    `the connection to ${c.peer} broke before the reply: ${c.detail}`,
+  remedy: () => 'the plugin server stopped or was restarted; the next call connects again',
+  example: { peer: 'the plugin server https://localhost:8000', detail: 'other side closed' },
+});
+
+// ─── Plugins (plugin/, plugins/, external/, manager/) ────────────────────────────────────────────
+
+export const PluginModuleUnusable = defineError('SALLY_PLUGIN_MODULE', {
+  message: (c: { plugin: string; kind: string; reason: string }) =>
+    `plugin '${c.plugin}': the module of kind '${c.kind}' cannot be used: ${c.reason}`,
+  remedy: () =>
+    "kind is 'external', a bundled plugin, a path (./my-filter.js) or a package, either with #Export; the module exports what definePlugin() returns",
+  example: { plugin: 'MyFilter', kind: './my-filter.js', reason: 'no such file' },
+});
+
+export const PluginConfigInvalid = defineError('SALLY_PLUGIN_CONFIG', {
+  message: (c: { plugin: string; problems: readonly string[] }) =>
+    `plugin '${c.plugin}': its config is not valid: ${c.problems.join('; ')}`,
+  remedy: (c) => `correct the config block of '${c.plugin}' in the plugin file`,
+  example: { plugin: 'ReplaceBadWordsPlugin', problems: ['words[0].search: expected string'] },
+});
+
+export const NoSuchGroup = defineError('SALLY_PLUGIN_REGEX_GROUP', {
+  message: (c: { group: string }) => `it refers to the group '${c.group}', which search does not have`,
+  remedy: () => 'groups are counted from 1: (…), or named: (?P<name>…)',
+  example: { group: '2' },
+});
+
+export const HookNotImplemented = defineError('SALLY_PLUGIN_HOOK', {
+  message: (c: { plugin: string; hook: string; has: readonly string[] }) =>
+    `plugin '${c.plugin}' does not implement the hook ${c.hook}; it has ${c.has.join(', ') || 'none'}`,
+  remedy: (c) => `take ${c.hook} out of its hooks, or implement it`,
+  example: { plugin: 'MyFilter', hook: 'tool_post_invoke', has: ['tool_pre_invoke'] },
+});
+
+export const PluginNotFound = defineError('SALLY_PLUGIN_NOT_FOUND', {
+  message: (c: { plugin: string; where: string; has: readonly string[] }) =>
+    `${c.where} has no plugin '${c.plugin}'; it has ${c.has.join(', ') || 'none'}`,
+  remedy: () => 'the name in the gateway file must be the name in the file of the plugin server',
+  exit: 1,
+  jsonRpc: -32602,
+  example: {
+    plugin: 'MyPlugin',
+    where: 'the plugin server https://localhost:8000',
+    has: ['ReplaceBadWordsPlugin'],
+  },
+});
+
+export const PluginDisabled = defineError('SALLY_PLUGIN_DISABLED', {
+  message: (c: { plugin: string }) => `plugin '${c.plugin}' is disabled`,
+  remedy: () => 'set its mode to enforce, enforce_ignore_error or permissive',
+  exit: 1,
+  example: { plugin: 'MyPlugin' },
+});
+
+export const PayloadInvalid = defineError('SALLY_HOOK_PAYLOAD', {
+  message: (c: { hook: string; problems: readonly string[] }) =>
+    `the payload of ${c.hook} is not valid: ${c.problems.join('; ')}`,
+  remedy: (c) => `the fields of ${c.hook} stand in docs/reference.md`,
+  exit: 2,
+  jsonRpc: -32602,
+  example: { hook: 'tool_pre_invoke', problems: ['name: expected string, received undefined'] },
+});
+
+export const PayloadTooLarge = defineError('SALLY_HOOK_PAYLOAD_SIZE', {
+  message: (c: { hook: string; bytes: number; limit: number }) =>
+    `the payload of ${c.hook} has ${c.bytes} bytes; plugins take at most ${c.limit}`,
+  remedy: () => 'send less in one call; no plugin has seen this one',
+  exit: 1,
+  jsonRpc: -32602,
+  example: { hook: 'tool_pre_invoke', bytes: 1_400_000, limit: 1_000_000 },
+});
+
+export const HookResultInvalid = defineError('SALLY_PLUGIN_RESULT', {
+  message: (c: { plugin: string; hook: string; problems: readonly string[] }) =>
+    `plugin '${c.plugin}' answered ${c.hook} with something that is not a result: ${c.problems.join('; ')}`,
+  remedy: () => 'a hook answers proceed(), modify(payload) or block(violation)',
+  exit: 1,
+  example: { plugin: 'MyFilter', hook: 'tool_pre_invoke', problems: ['expected object, received string'] },
+});
+
+export const PluginTimeout = defineError('SALLY_PLUGIN_TIMEOUT', {
+  message: (c: { plugin: string; hook: string; seconds: number }) =>
+    `plugin '${c.plugin}' did not answer ${c.hook} within ${c.seconds} s`,
+  remedy: () => 'make the plugin faster, or raise plugin_settings.plugin_timeout (seconds)',
+  exit: 1,
+  example: { plugin: 'MyFilter', hook: 'tool_pre_invoke', seconds: 30 },
+});
+
+export const PluginFailed = defineError('SALLY_PLUGIN_ERROR', {
+  message: (c: PluginFailure) => `plugin '${c.plugin}' failed in ${c.hook}: ${c.message}`,
+  remedy: () => 'the log of the process that runs the plugin holds the details',
+  exit: 1,
+  example: { plugin: 'MyFilter', hook: 'tool_pre_invoke', message: 'Cannot read properties of undefined' },
+});
+
+/** What a plugin, or the server that hosts it, said of its failure. */
+interface PluginFailure {
+  readonly plugin: string;
+  readonly hook: string;
+  readonly message: string;
+  readonly pluginCode?: string | undefined;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+  readonly mcpErrorCode?: number | undefined;
+}
+
+export const CallCancelled = defineError('SALLY_CALL_CANCELLED', {
+  message: (c: { plugin: string; hook: string }) =>
+    `the call of ${c.hook} on plugin '${c.plugin}' was cancelled`,
+  remedy: () => 'the caller went away or gave up: nothing to do',
+  exit: 1,
+  example: { plugin: 'MyFilter', hook: 'tool_pre_invoke' },
+});
+
+// ─── The wire (wire/, external/) ─────────────────────────────────────────────────────────────────
+
+export const ToolArgumentsInvalid = defineError('SALLY_WIRE_ARGUMENTS', {
+  message: (c: { tool: string; problems: readonly string[] }) =>
+    `the arguments of ${c.tool} are not valid: ${c.problems.join('; ')}`,
+  remedy: () => 'invoke_hook takes hook_type, plugin_name, payload and context; get_plugin_config takes name',
+  jsonRpc: -32602,
+  http: 400,
+  example: { tool: 'invoke_hook', problems: ['plugin_name: expected string, received undefined'] },
+});
+
+export const ReplyInvalid = defineError('SALLY_WIRE_REPLY', {
+  message: (c: { peer: string; tool: string; reason: string }) =>
+    `${c.peer} answered ${c.tool} with something that is not of the contract: ${c.reason}`,
+  remedy: () => 'is this the /mcp endpoint of a plugin server, and is its version supported?',
+  example: { peer: 'the plugin server https://localhost:8000', tool: 'invoke_hook', reason: 'no text item' },
+});
+
+export const ReplyTooLarge = defineError('SALLY_WIRE_REPLY_SIZE', {
+  message: (c: { peer: string; limit: number }) => `${c.peer} answered with more than ${c.limit} bytes`,
+  remedy: () => 'a plugin answers with a payload of the size that it was given',
+  example: { peer: 'the plugin server https://localhost:8000', limit: 8_000_000 },
+});
+
+export const HttpStatusUnexpected = defineError('SALLY_WIRE_HTTP_STATUS', {
+  message: (c: { peer: string; path: string; status: number; text: string }) =>
+    `${c.peer} answered HTTP ${c.status} on ${c.path}${c.text ? `: ${c.text}` : ''}`,
+  remedy: (c) => httpRemedies[c.status] ?? 'the log of the plugin server says more',
+  example: { peer: 'the plugin server https://localhost:8000', path: '/mpc', status: 404, text: 'not found' },
+});
+
+const httpRemedies: Record<number, string> = {
+  400: 'is this the MCP port of a plugin server? where it speaks TLS, mcp.url begins with https:// and needs mcp.tls',
+  404: 'the path of mcp.url is most often /mcp',
+  405: 'the path of mcp.url is most often /mcp',
+  421: 'the plugin server accepts other host names only: use the one that it is bound to',
+};
+
+// ─── The plugin server (server/) ─────────────────────────────────────────────────────────────────
+
+export const PortInUse = defineError('SALLY_SERVER_PORT_IN_USE', {
+  message: (c: { host: string; port: number; what: string }) =>
+    `${c.what} cannot listen on ${c.host}:${c.port}: the port is in use`,
+  remedy: (c) => `see who has it with: lsof -i :${c.port}; or choose another: PLUGINS_SERVER_PORT`,
+  example: { host: '127.0.0.1', port: 8000, what: 'the plugin server' },
+});
+
+export const ListenFailed = defineError('SALLY_SERVER_LISTEN', {
+  message: (c: { host: string; port: number; what: string; reason: string }) =>
+    `${c.what} cannot listen on ${c.host}:${c.port}: ${c.reason}`,
+  remedy: () =>
+    'host must be an address of this machine (127.0.0.1, 0.0.0.0 for all); ports below 1024 need a privilege',
+  example: { host: '10.1.2.3', port: 8000, what: 'the plugin server', reason: 'EADDRNOTAVAIL' },
+});
+
+export const ConfigPathMissing = defineError('SALLY_SERVER_NO_CONFIG', {
+  message: () => 'no plugin file was named',
+  remedy: () => 'sallyport serve --config plugins/test.yaml, or set PLUGINS_CONFIG_PATH',
+  exit: 2,
+  example: {},
+});
+
+export const StrayPluginError = defineError('SALLY_PLUGIN_STRAY_ERROR', {
+  message: (c: { detail: string }) => `a plugin left an error unhandled, outside of any call: ${c.detail}`,
+  remedy: () => 'await every promise in the plugin, and catch errors in its timers and event handlers',
+  example: { detail: 'Error: connection lost' },
+});

@@ -1,0 +1,32 @@
+import { z } from 'zod';
+
+const object = z.record(z.string(), z.unknown());
+const objectOrEmpty = object.nullish().transform((value) => value ?? {});
+
+/**
+ * What all plugins of one request share. `state` and `metadata` flow from plugin to plugin.
+ * Peers of newer versions send more (`user_context`, `content_type`, `user` as an object): it is kept.
+ */
+export const GlobalContext = z.looseObject({
+  request_id: z.string(),
+  user: z.union([z.string(), object]).nullish(),
+  tenant_id: z.string().nullish(),
+  server_id: z.string().nullish(),
+  content_type: z.string().nullish(),
+  state: objectOrEmpty,
+  metadata: objectOrEmpty,
+});
+export type GlobalContext = z.output<typeof GlobalContext>;
+
+/** What one plugin sees beside the payload: its own `state` for this request, and what all share. */
+export const PluginContext = z.looseObject({
+  state: objectOrEmpty,
+  metadata: objectOrEmpty,
+  global_context: GlobalContext,
+});
+export type PluginContext = z.output<typeof PluginContext>;
+
+/** A context for a request that nothing is known of but its id. */
+export function globalContext(request_id: string, fields: Partial<GlobalContext> = {}): GlobalContext {
+  return { ...fields, request_id, state: fields.state ?? {}, metadata: fields.metadata ?? {} };
+}

@@ -1,0 +1,12 @@
+export { GlobalContext, globalContext, PluginContext } from './context.js';
+export { problemsOf } from './problems.js';
+export { HookResult, PluginErrorModel, Violation } from './result.js';
+export {
+  type HookName,
+  hookNames,
+  hookRow,
+  hookTable,
+  type ModifiedOf,
+  type PayloadCondition,
+  type PayloadOf,
+} from './table.js';

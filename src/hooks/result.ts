@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+const object = z.record(z.string(), z.unknown());
+
+/** Why a plugin blocks: `description` and `code` reach the MCP client, `reason` is the short form. */
+export const Violation = z.looseObject({
+  reason: z.string(),
+  description: z.string(),
+  code: z.string(),
+  details: object.nullish(),
+  mcp_error_code: z.int().nullish(),
+  http_status_code: z.int().nullish(),
+  http_headers: z.record(z.string(), z.string()).nullish(),
+  plugin_name: z.string().nullish(),
+});
+export type Violation = z.output<typeof Violation>;
+
+/** What a hook answers. `modified_payload` null or absent: the payload stays as it was. */
+export const HookResult = z.looseObject({
+  continue_processing: z.boolean().default(true),
+  modified_payload: z.unknown(),
+  violation: Violation.nullish(),
+  metadata: object.nullish(),
+});
+export type HookResult = z.output<typeof HookResult>;
+
+/** A plugin's failure as the wire carries it. */
+export const PluginErrorModel = z.looseObject({
+  message: z.string(),
+  plugin_name: z.string().nullish(),
+  code: z.string().nullish(),
+  details: object.nullish(),
+  mcp_error_code: z.int().nullish(),
+});
+export type PluginErrorModel = z.output<typeof PluginErrorModel>;

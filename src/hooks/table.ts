@@ -1,0 +1,58 @@
+import type { z } from 'zod';
+import * as payloads from './payloads.js';
+
+/** The condition of a plugin entry that is compared with a field of the payload. */
+export type PayloadCondition = 'tools' | 'prompts' | 'resources' | 'agents';
+
+interface HookRow {
+  /** What the plugin is given. */
+  readonly payload: z.ZodType;
+  /** What `modified_payload` may be. */
+  readonly modified: z.ZodType;
+  /** Which condition this hook answers to, and the payload field it is compared with. */
+  readonly match?: { readonly condition: PayloadCondition; readonly field: string };
+}
+
+const tool = { condition: 'tools', field: 'name' } as const;
+const prompt = { condition: 'prompts', field: 'prompt_id' } as const;
+const resource = { condition: 'resources', field: 'uri' } as const;
+const agent = { condition: 'agents', field: 'agent_id' } as const;
+
+const same = <P extends z.ZodType>(payload: P) => ({ payload, modified: payload });
+
+/**
+ * The one place that knows the hooks. A hook that is not in it is carried through as it is: its payload
+ * is not checked, and conditions on tools, prompts, resources and agents do not restrict it.
+ */
+export const hookTable = {
+  prompt_pre_fetch: { ...same(payloads.PromptPrePayload), match: prompt },
+  prompt_post_fetch: { ...same(payloads.PromptPostPayload), match: prompt },
+  tool_pre_invoke: { ...same(payloads.ToolPrePayload), match: tool },
+  tool_post_invoke: { ...same(payloads.ToolPostPayload), match: tool },
+  resource_pre_fetch: { ...same(payloads.ResourcePrePayload), match: resource },
+  resource_post_fetch: { ...same(payloads.ResourcePostPayload), match: resource },
+  agent_pre_invoke: { ...same(payloads.AgentPrePayload), match: agent },
+  agent_post_invoke: { ...same(payloads.AgentPostPayload), match: agent },
+  http_pre_request: { payload: payloads.HttpPreRequestPayload, modified: payloads.HeaderMap },
+  http_post_request: { payload: payloads.HttpPostRequestPayload, modified: payloads.HeaderMap },
+  http_auth_resolve_user: { payload: payloads.HttpAuthResolveUserPayload, modified: payloads.UserRecord },
+  http_auth_check_permission: {
+    payload: payloads.HttpAuthCheckPermissionPayload,
+    modified: payloads.PermissionDecision,
+  },
+} as const satisfies Record<string, HookRow>;
+
+/** A hook of the contract. */
+export type HookName = keyof typeof hookTable;
+/** The payload that a hook is given. */
+export type PayloadOf<H extends HookName> = z.output<(typeof hookTable)[H]['payload']>;
+/** What a hook may answer as `modified_payload`. */
+export type ModifiedOf<H extends HookName> = z.output<(typeof hookTable)[H]['modified']>;
+
+/** The row of a hook, or undefined for one that the contract does not name. */
+export function hookRow(hook: string): HookRow | undefined {
+  return Object.hasOwn(hookTable, hook) ? hookTable[hook as HookName] : undefined;
+}
+
+/** Every hook of the contract, in the table's order. */
+export const hookNames = Object.keys(hookTable) as readonly HookName[];
