@@ -1,0 +1,64 @@
+import { CaUnusable } from '../errors.js';
+import { createCa, type Issued } from './certificate.js';
+import { type NewFile, publish } from './files.js';
+import { remakeCommand } from './folder.js';
+import { judgeCa } from './judge.js';
+import { signingDefect } from './keys.js';
+import { describe, type EnsureResult, untilComplete } from './result.js';
+import type { Settings } from './settings.js';
+import { type FolderState, parseKey, readState } from './state.js';
+import { validityOf } from './validity.js';
+
+/**
+ * Throws unless the CA in `state` can issue certificates that verify: it has both files, or a key that its
+ * certificate is yet to be made for (an interrupted run), or neither.
+ *
+ * @throws SALLY_CA_UNUSABLE
+ */
+export function assertCaUsable(state: FolderState, settings: Settings): void {
+  const { cert, key, layout } = state;
+  const anew = `start anew: ${remakeCommand(settings.dir, state.target)}`;
+  const unusable = (path: string, reason: string, remedy = `to ${anew}`) =>
+    CaUnusable({ path, reason, remedy });
+  const content = key && parseKey(key.text);
+  if (content?.kind === 'encrypted')
+    throw unusable(layout.key, 'is encrypted; it is used without a password');
+  if (content?.kind === 'bad')
+    throw unusable(layout.key, `is not a private key in PEM form (${content.reason})`);
+  const defect = content && signingDefect(content.key);
+  if (defect !== undefined) throw unusable(layout.key, defect);
+  if (!cert) return;
+  const [worst] = judgeCa(state, { ...settings, warnDays: 0 }).filter(
+    (finding) => finding.verdict !== 'key readable by others',
+  );
+  if (worst) throw unusable(worst.path, worst.detail, worst.remedy);
+  if (!key)
+    throw unusable(layout.cert, `has no ${layout.key} beside it`, `put ${layout.key} back, or ${anew}`);
+}
+
+/** The CA on disk, made if it is not there; a key without certificate gets one. */
+export async function ensureAuthority(settings: Settings): Promise<{ ca: Issued; result: EnsureResult }> {
+  const made: string[] = [];
+  let newKey: string | undefined;
+  return untilComplete(`${settings.dir}/ca`, async () => {
+    const state = await readState(settings.dir, { role: 'ca' });
+    assertCaUsable(state, settings);
+    const { cert, key, layout } = state;
+    if (cert && key) {
+      const findings = judgeCa(state, { ...settings, warnDays: 0 });
+      const result = describe(
+        state,
+        cert.text,
+        made,
+        findings.map((finding) => `${finding.path} ${finding.detail}`),
+      );
+      return { ca: { certPem: cert.text, keyPem: key.text }, result };
+    }
+    if (!key) newKey ??= await settings.newKey();
+    const ca = await createCa({ ...validityOf(settings), keyPem: key?.text ?? newKey ?? '' });
+    const files: NewFile[] = [{ path: layout.cert, mode: 0o644, text: ca.certPem }];
+    if (!key) files.unshift({ path: layout.key, mode: 0o600, text: ca.keyPem });
+    made.push(...(await publish(files)));
+    return undefined;
+  });
+}

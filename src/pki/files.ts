@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { link, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { CertWriteFailed, FileUnreadable, messageOf, type SallyError } from '../errors.js';
+
+/** A file that was there: its text and its permission bits, from the same open file. */
+export interface FoundFile {
+  readonly path: string;
+  readonly text: string;
+  readonly mode: number;
+}
+
+/** The file, or undefined where there is none. Anything else in the way is an error. */
+export async function readIfExists(path: string): Promise<FoundFile | undefined> {
+  try {
+    // Without O_NONBLOCK, opening a named pipe waits for a writer for ever.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const { mode } = await file.stat();
+      return { path, text: await file.readFile('utf8'), mode: mode & 0o777 };
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw FileUnreadable({ path, what: 'the file', reason: messageOf(error) }, error);
+  }
+}
+
+/** A file to be made: `mode` is what it has from its first instant on, whatever the umask. */
+export interface NewFile {
+  readonly path: string;
+  readonly mode: 0o600 | 0o644;
+  readonly text: string;
+}
+
+/**
+ * Makes the files, in this order, each whole and only where nothing of its name exists. They are first
+ * written beside their names, all of them, so that a full disk shows before the first name is taken.
+ *
+ * @returns the paths made. It stops at the first name that another run has taken in the meantime: the files
+ * after it may not fit what is there now.
+ * @throws SALLY_CERT_WRITE
+ */
+export async function publish(files: readonly NewFile[]): Promise<readonly string[]> {
+  const staged: string[] = [];
+  const made: string[] = [];
+  try {
+    for (const file of files) staged.push(await stage(file));
+    for (const [i, file] of files.entries()) {
+      if (!(await claim(staged[i] ?? '', file.path))) break;
+      made.push(file.path);
+    }
+    return made;
+  } finally {
+    await Promise.all(staged.map(discard));
+  }
+}
+
+/**
+ * Removes what killed runs left beside the files of `folder`. A process number may be another's by now, or
+ * one of another container: then the leftover stays, and a living run whose file is taken from it starts over.
+ */
+export async function sweep(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  const left = names.filter((name) => {
+    const pid = /^\..+\.(\d+)\.[0-9a-f]{16}\.tmp$/.exec(name)?.[1];
+    return pid !== undefined && !isAlive(Number(pid));
+  });
+  await Promise.all(left.map((name) => discard(join(folder, name))));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function stage(file: NewFile): Promise<string> {
+  const folder = dirname(file.path);
+  const path = join(folder, `.${basename(file.path)}.${process.pid}.${randomBytes(8).toString('hex')}.tmp`);
+  try {
+    await makeFolder(folder);
+    const handle = await open(path, 'wx', file.mode);
+    try {
+      await handle.chmod(file.mode);
+      if (((await handle.stat()).mode & 0o777) !== file.mode) {
+        throw CertWriteFailed({ path: file.path, reason: 'this file system does not keep permissions' });
+      }
+      await handle.writeFile(file.text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    return path;
+  } catch (error) {
+    await discard(path);
+    throw writeFailed(file.path, error);
+  }
+}
+
+/** A hard link is the one step that gives a whole file its name and fails where the name is taken. */
+async function claim(staged: string, path: string): Promise<boolean> {
+  try {
+    await link(staged, path);
+    await syncFolder(dirname(path));
+    return true;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'EEXIST' || code === 'ENOENT') return false;
+    const hint = code === 'EPERM' || code === 'ENOTSUP' ? ' (the file system has to have hard links)' : '';
+    throw CertWriteFailed({ path, reason: `${messageOf(error)}${hint}` }, error);
+  }
+}
+
+/** A new name is on the disk only once its folder is, and a new folder once the one above is. */
+async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  if (first === undefined) return;
+  const top = dirname(resolve(first));
+  for (let at = dirname(resolve(folder)); at.length >= top.length; at = dirname(at)) {
+    await syncFolder(at);
+    if (at === dirname(at)) return;
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  // Some file systems (FUSE, SMB) cannot sync a folder: there is nothing more to be had from them.
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => {});
+  await handle?.close();
+}
+
+async function discard(path: string): Promise<void> {
+  await unlink(path).catch(() => {});
+}
+
+function writeFailed(path: string, error: unknown): SallyError {
+  return CertWriteFailed.is(error) ? error : CertWriteFailed({ path, reason: messageOf(error) }, error);
+}

@@ -1,0 +1,120 @@
+import { CertUnusable } from '../errors.js';
+import { type Issued, issueLeaf, sansOf } from './certificate.js';
+import { type NewFile, publish } from './files.js';
+import { type LeafTarget, profileOf, remakeCommand } from './folder.js';
+import { type Finding, judgeLeaf, verdicts } from './judge.js';
+import { describe, type EnsureResult, untilComplete } from './result.js';
+import { distinctSans, type San, sansWithout, showSan } from './sans.js';
+import type { Settings } from './settings.js';
+import { type FolderState, parseCertificate, parseKey, readState, validityIn } from './state.js';
+import { opensslDate, validityOf } from './validity.js';
+
+/** What stands in the way of completing the folder without touching what is there. `ca` undefined: there is none yet. */
+export function leafObstacles(
+  state: FolderState<LeafTarget>,
+  ca: string | undefined,
+  settings: Settings,
+): readonly Finding[] {
+  const findings = judgeLeaf(state, ca, { ...settings, warnDays: 0 }).filter(
+    ({ verdict }) => verdicts[verdict].blocks,
+  );
+  const remedy = remakeCommand(settings.dir, state.target);
+  const orphan = ca === undefined && (state.cert ?? state.caCopy);
+  if (orphan) {
+    const detail = 'is of a CA that is no longer there (ca/ca.crt is missing)';
+    return [{ verdict: 'not issued by this CA', path: orphan.path, detail, remedy }];
+  }
+  if (!state.cert && state.key && parseKey(state.key.text).kind === 'encrypted') {
+    const detail = 'is encrypted and has no certificate';
+    return [...findings, { verdict: 'unreadable', path: state.key.path, detail, remedy }];
+  }
+  return findings;
+}
+
+/** The gateway's or a plugin's folder on disk, completed with whatever it lacks. */
+export async function ensureLeaf(
+  settings: Settings,
+  target: LeafTarget,
+  authority: Promise<{ readonly ca: Issued }>,
+): Promise<EnsureResult> {
+  const made: string[] = [];
+  let newKey: string | undefined;
+  return untilComplete(target.role, async () => {
+    // The folder before the CA: whatever this read sees was issued by a CA that the next one sees.
+    const state = await readState(settings.dir, target);
+    if (!state.key) newKey ??= await settings.newKey();
+    const { ca } = await authority;
+    const findings = leafObstacles(state, ca.certPem, settings);
+    if (findings.length > 0) throw CertUnusable({ findings });
+    const files = await missingFiles(state, ca, state.key?.text ?? newKey ?? '', settings);
+    if (files.length === 0 && state.cert) {
+      return describe(state, state.cert.text, made, notesOn(state, state.cert.text, ca, made, settings));
+    }
+    made.push(...(await publish(files)));
+    return undefined;
+  });
+}
+
+async function missingFiles(
+  state: FolderState<LeafTarget>,
+  ca: Issued,
+  keyPem: string,
+  settings: Settings,
+): Promise<readonly NewFile[]> {
+  const { cert, key, caCopy, pem, layout } = state;
+  const certPem = cert?.text ?? (await issue(state.target, ca, keyPem, settings)).certPem;
+  const files: NewFile[] = [];
+  if (!key) files.push({ path: layout.key, mode: 0o600, text: keyPem });
+  if (!cert) files.push({ path: layout.cert, mode: 0o644, text: certPem });
+  if (!caCopy && layout.caCopy !== undefined)
+    files.push({ path: layout.caCopy, mode: 0o644, text: ca.certPem });
+  if (!pem && layout.pem !== undefined)
+    files.push({ path: layout.pem, mode: 0o600, text: `${certPem}${keyPem}` });
+  return files;
+}
+
+function issue(target: LeafTarget, ca: Issued, keyPem: string, settings: Settings): Promise<Issued> {
+  const { subject, purpose } = profileOf(target, settings.trustDomain);
+  return issueLeaf({
+    ...leafValidity(ca, settings),
+    ca,
+    subject,
+    purposes: [purpose],
+    sans: sansFor(target, settings),
+    keyPem,
+  });
+}
+
+function sansFor(target: LeafTarget, settings: Settings): readonly San[] {
+  const { sans } = profileOf(target, settings.trustDomain);
+  return target.role === 'plugin' ? distinctSans([...sans, ...settings.extraSans]) : sans;
+}
+
+/** A leaf that outlived its CA would be refused from the CA's end on, however good its own date looks. */
+function leafValidity(ca: Issued, settings: Settings) {
+  const certificate = parseCertificate(ca.certPem);
+  return validityOf({ ...settings, ...(certificate ? { ca: validityIn(certificate) } : {}) });
+}
+
+function notesOn(
+  state: FolderState<LeafTarget>,
+  certPem: string,
+  ca: Issued,
+  made: readonly string[],
+  settings: Settings,
+): readonly string[] {
+  const remake = remakeCommand(settings.dir, state.target);
+  const notes = judgeLeaf(state, ca.certPem, { ...settings, warnDays: 0 }).map(
+    (finding) => `${finding.path} ${finding.detail}: ${finding.remedy}`,
+  );
+  if (made.includes(state.layout.cert)) {
+    const { shortened, notAfter } = leafValidity(ca, settings);
+    if (shortened)
+      notes.push(`ends with its CA on ${opensslDate(notAfter)}, before the ${settings.days} days are over`);
+  } else {
+    const lacking = sansWithout(state.target.role === 'plugin' ? settings.extraSans : [], sansOf(certPem));
+    if (lacking.length > 0)
+      notes.push(`lacks ${lacking.map(showSan).join(', ')}; to have it issued with them: ${remake}`);
+  }
+  return notes;
+}

@@ -1,0 +1,62 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { messageOf } from '../errors.js';
+import { type FoundFile, readIfExists } from './files.js';
+import { type Layout, layoutOf, type Target } from './folder.js';
+import type { Validity } from './validity.js';
+
+/** What one folder holds at a moment. */
+export interface FolderState<T extends Target = Target> {
+  readonly target: T;
+  readonly layout: Layout;
+  readonly cert: FoundFile | undefined;
+  readonly key: FoundFile | undefined;
+  readonly caCopy: FoundFile | undefined;
+  readonly pem: FoundFile | undefined;
+}
+
+/**
+ * Reads the folder of `target`. The certificate comes first: it is made after its key, so whoever sees it
+ * here sees the key too, however busy another run is.
+ *
+ * @throws SALLY_FILE_UNREADABLE
+ */
+export async function readState<T extends Target>(dir: string, target: T): Promise<FolderState<T>> {
+  const layout = layoutOf(dir, target);
+  const cert = await readIfExists(layout.cert);
+  const key = await readIfExists(layout.key);
+  const caCopy = layout.caCopy === undefined ? undefined : await readIfExists(layout.caCopy);
+  const pem = layout.pem === undefined ? undefined : await readIfExists(layout.pem);
+  return { target, layout, cert, key, caCopy, pem };
+}
+
+export function isEmpty(state: FolderState): boolean {
+  return !(state.cert ?? state.key ?? state.caCopy ?? state.pem);
+}
+
+export function parseCertificate(pem: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return undefined;
+  }
+}
+
+/** `validToDate` came with Node 22: the text form is what Node 20 has. */
+export function validityIn(certificate: X509Certificate): Validity {
+  return { notBefore: new Date(certificate.validFrom), notAfter: new Date(certificate.validTo) };
+}
+
+/** A key file's content: an encrypted key is fine for a server that knows its password, but not to sign with. */
+export type KeyContent =
+  | { readonly kind: 'key'; readonly key: KeyObject }
+  | { readonly kind: 'encrypted' }
+  | { readonly kind: 'bad'; readonly reason: string };
+
+export function parseKey(pem: string): KeyContent {
+  try {
+    return { kind: 'key', key: createPrivateKey(pem) };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE') return { kind: 'encrypted' };
+    return { kind: 'bad', reason: messageOf(error) };
+  }
+}

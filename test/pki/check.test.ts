@@ -1,0 +1,140 @@
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type CheckReport,
+  checkCertificates,
+  ensureAll,
+  ensurePlugin,
+  issueLeaf,
+} from '../../src/pki/index.js';
+import { temporaryFolder } from './folders.js';
+
+const keyType = 'ec-p256';
+const day = 86_400_000;
+const inDays = (days: number) => () => new Date(Date.now() + days * day);
+const verdicts = (report: CheckReport) =>
+  Object.fromEntries(report.entries.map(({ name, verdict }) => [name, verdict]));
+
+async function certificates(): Promise<string> {
+  const dir = temporaryFolder();
+  await ensureAll(['One', 'Two'], { dir, keyType, days: 100 });
+  return dir;
+}
+
+describe('checking certificates', () => {
+  it('[C7] fine ones: status 0, with the days that remain', async () => {
+    const report = await checkCertificates({ dir: await certificates() });
+    expect(report.status).toBe(0);
+    expect(
+      report.entries.map(({ role, name, verdict, daysLeft }) => [role, name, verdict, daysLeft]),
+    ).toEqual([
+      ['ca', 'ca', 'ok', 99],
+      ['gateway', 'gateway', 'ok', 99],
+      ['plugin', 'One', 'ok', 99],
+      ['plugin', 'Two', 'ok', 99],
+    ]);
+  });
+
+  it.each([
+    [-1, 'not yet valid', 1],
+    [69, 'ok', 0],
+    [71, 'expires soon', 1],
+    [101, 'expired', 1],
+  ])('[C7] seen in %i days: %s, status %i', async (days, verdict, status) => {
+    const report = await checkCertificates({ dir: await certificates(), now: inDays(days) });
+    expect(report.status).toBe(status);
+    expect(new Set(Object.values(verdicts(report)))).toEqual(new Set([verdict]));
+    for (const { remedy } of report.entries) expect(remedy === undefined).toBe(verdict === 'ok');
+  });
+
+  it('[C7] an empty folder, or none: no entries and status 3', async () => {
+    const dir = temporaryFolder();
+    mkdirSync(join(dir, 'plugins/Empty'), { recursive: true });
+    expect(await checkCertificates({ dir })).toEqual({ dir, entries: [], status: 3 });
+    expect((await checkCertificates({ dir: join(dir, 'none') })).status).toBe(3);
+  });
+
+  it('a gateway that is not there yet is no finding', async () => {
+    const dir = temporaryFolder();
+    await ensurePlugin('One', { dir, keyType });
+    expect(verdicts(await checkCertificates({ dir }))).toEqual({ ca: 'ok', One: 'ok' });
+  });
+
+  it('a CA whose key is kept elsewhere is fine', async () => {
+    const dir = await certificates();
+    rmSync(join(dir, 'ca/ca.key'));
+    expect((await checkCertificates({ dir })).status).toBe(0);
+  });
+
+  it('a certificate for both roles passes, one for the wrong role does not', async () => {
+    const dir = await certificates();
+    const ca = {
+      certPem: readFileSync(join(dir, 'ca/ca.crt'), 'utf8'),
+      keyPem: readFileSync(join(dir, 'ca/ca.key'), 'utf8'),
+    };
+    const validity = { notBefore: new Date(), notAfter: inDays(90)() };
+    const make = (purposes: readonly ('clientAuth' | 'serverAuth')[]) =>
+      issueLeaf({ ...validity, ca, subject: { CN: 'x' }, sans: [], purposes });
+    for (const [name, purposes] of [
+      ['One', ['clientAuth']],
+      ['Two', ['clientAuth', 'serverAuth']],
+    ] as const) {
+      const { certPem, keyPem } = await make(purposes);
+      writeFileSync(join(dir, 'plugins', name, 'server.crt'), certPem);
+      writeFileSync(join(dir, 'plugins', name, 'server.key'), keyPem);
+    }
+    expect(verdicts(await checkCertificates({ dir }))).toMatchObject({ One: 'wrong purpose', Two: 'ok' });
+  });
+});
+
+describe('broken certificates', () => {
+  const other = mkdtempSync(join(tmpdir(), 'sallyport-pki-'));
+  beforeAll(() => ensureAll(['One'], { dir: other, keyType }));
+  afterAll(() => rmSync(other, { recursive: true }));
+  const from = (path: string) => (at: string) => copyFileSync(join(other, path), at);
+
+  it.each<[string, string, (at: string) => void, string, 1 | 3]>([
+    ['ca', 'ca/ca.crt', (at) => rmSync(at), 'incomplete', 3],
+    ['ca', 'ca/ca.crt', (at) => writeFileSync(at, 'x'), 'unreadable', 3],
+    ['ca', 'ca/ca.key', from('ca/ca.key'), 'key mismatch', 3],
+    ['ca', 'ca/ca.key', (at) => chmodSync(at, 0o640), 'key readable by others', 1],
+    ['gateway', 'gateway/client.crt', from('gateway/client.crt'), 'not issued by this CA', 3],
+    ['gateway', 'gateway/client.key', from('gateway/client.key'), 'key mismatch', 3],
+    ['gateway', 'gateway/client.key', (at) => rmSync(at), 'key missing', 3],
+    ['gateway', 'gateway/client.pem', from('gateway/client.pem'), 'client.pem differs', 3],
+    ['gateway', 'gateway/client.pem', (at) => chmodSync(at, 0o644), 'key readable by others', 1],
+    ['One', 'plugins/One/server.crt', (at) => writeFileSync(at, ''), 'unreadable', 3],
+    ['One', 'plugins/One/server.crt', (at) => rmSync(at), 'incomplete', 3],
+    ['One', 'plugins/One/server.key', (at) => writeFileSync(at, 'x'), 'unreadable', 3],
+    ['One', 'plugins/One/ca.crt', from('ca/ca.crt'), 'ca.crt differs', 3],
+    ['One', 'plugins/One/ca.crt', (at) => rmSync(at), 'incomplete', 3],
+  ])('[C7] %s, %s: case %#', async (name, path, damage, verdict, status) => {
+    const dir = await certificates();
+    damage(join(dir, path));
+    const report = await checkCertificates({ dir });
+    expect(verdicts(report)).toMatchObject({ [name]: verdict, Two: 'ok' });
+    expect(report.status).toBe(status);
+    expect(report.entries.find((entry) => entry.name === name)?.remedy).toMatch(
+      /rm |chmod |sallyport certs /,
+    );
+  });
+
+  it('[C7] a folder in place of a certificate', async () => {
+    const dir = await certificates();
+    rmSync(join(dir, 'plugins/One/server.crt'));
+    mkdirSync(join(dir, 'plugins/One/server.crt'));
+    const report = await checkCertificates({ dir });
+    expect(verdicts(report)).toMatchObject({ One: 'unreadable', Two: 'ok' });
+    expect(report.status).toBe(3);
+  });
+});
