@@ -1,0 +1,49 @@
+import { open } from 'node:fs/promises';
+import { ConfigFileUnusable, FileUnreadable, messageOf } from '../errors.js';
+import type { Problems } from './problems.js';
+
+const maxBytes = 1024 * 1024;
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  ENOTDIR: 'a part of the path is not a folder',
+  EISDIR: 'it is a folder',
+  EACCES: 'permission denied',
+  ELOOP: 'too many symbolic links',
+};
+
+/** Whether an error of `node:fs` says that nothing is there. */
+export function isMissing(error: unknown): boolean {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+/** The bytes of `path`, at most one more than allowed: `/dev/zero` and pipes end too. */
+export async function readBytes(path: string): Promise<Buffer> {
+  const handle = await open(path, 'r');
+  const chunks: Buffer[] = [];
+  for await (const chunk of handle.createReadStream({ end: maxBytes })) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+/** The error of a configuration file that could not be read. */
+export function unreadable(path: string, error: unknown): Error {
+  const code = String((error as { code?: unknown } | undefined)?.code);
+  return FileUnreadable(
+    { path, what: 'the configuration', reason: reasons[code] ?? messageOf(error) },
+    error,
+  );
+}
+
+/** The text of a configuration file; undefined, with a problem, where the bytes are not a text to parse. */
+export function decode(bytes: Uint8Array, file: string, problems: Problems): string | undefined {
+  const refuse = (reason: string): undefined => {
+    problems.add(ConfigFileUnusable({ at: { file, line: 1, column: 1 }, reason }));
+  };
+  if (bytes.length > maxBytes) return refuse('is larger than 1 MiB');
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return refuse('is not UTF-8 text');
+  }
+}

@@ -1,0 +1,26 @@
+export { externalPluginNames } from './external-names.js';
+export { type KeyRow, keyTable } from './keys.js';
+export { type ConfigOptions, loadConfig, parseConfig } from './load.js';
+export {
+  legacyModeName,
+  type ModeEffect,
+  modeEffect,
+  modeTable,
+  type OnError,
+  onErrorValues,
+  type PluginMode,
+  pluginModes,
+} from './modes.js';
+export type { ConfigSide } from './reading.js';
+export type {
+  ClientTlsSettings,
+  Condition,
+  McpSettings,
+  PluginEntry,
+  PluginSettings,
+  PluginsConfig,
+  ServerSettings,
+  ServerTlsSettings,
+  SslCertReqs,
+} from './types.js';
+export { type VariableRow, variableTable } from './variables.js';

@@ -1,0 +1,102 @@
+import {
+  ConfigHealthPort,
+  type ConfigPlace,
+  ConfigTlsIncomplete,
+  ConfigTlsTurnedOff,
+  ConfigTlsUndecided,
+} from '../errors.js';
+import type { serverKeys, serverTlsKeys } from './keys.js';
+import { given, overlay, passwordOf, pathOf, type Reading } from './reading.js';
+import type { Field, Fields } from './schema.js';
+import type { ServerSettings, ServerTlsSettings, SslCertReqs } from './types.js';
+import { readVariables, serverTlsVariables, serverVariables } from './variables.js';
+
+type TlsFields = Fields<typeof serverTlsKeys>;
+
+interface TlsRequest {
+  readonly place: ConfigPlace;
+  readonly fields: TlsFields;
+}
+
+/** `server_settings` of the file, under the variables where this side is the plugin server. */
+export function serverSettings(file: Fields<typeof serverKeys>, reading: Reading): ServerSettings {
+  const own = reading.side === 'server';
+  const env = own ? reading.env : {};
+  const { enabled, transport: spoken, ...place } = readVariables(serverVariables, env, reading.problems);
+  const tlsVariables = readVariables(serverTlsVariables, env, reading.problems);
+  const { host, port, tls: block } = overlay<Fields<typeof serverKeys>>(file, place);
+  const request = tlsRequest(block, enabled, tlsVariables, reading);
+  const tls = request === undefined ? undefined : serverTls(request, reading);
+  const transport = spoken?.value === 'stdio' ? 'stdio' : 'http';
+  if (
+    own &&
+    request !== undefined &&
+    transport === 'http' &&
+    port?.value !== undefined &&
+    port.value + 1000 > 65535
+  ) {
+    reading.problems.add(ConfigHealthPort({ at: port.place, port: port.value }));
+  }
+  return { transport, host: host?.value ?? '127.0.0.1', port: port?.value ?? 8000, ...given('tls', tls) };
+}
+
+/** Whether TLS is asked for, and with what. Variables without a decision are never taken for plain HTTP. */
+function tlsRequest(
+  block: Field<TlsFields> | undefined,
+  enabled: Field<boolean> | undefined,
+  variables: TlsFields,
+  { problems }: Reading,
+): TlsRequest | undefined {
+  if (enabled?.value === false) {
+    if (block !== undefined) problems.warn(ConfigTlsTurnedOff({ at: enabled.place, block: block.place }));
+    return undefined;
+  }
+  if (block !== undefined) {
+    return block.value && { place: block.place, fields: overlay<TlsFields>(block.value, variables) };
+  }
+  if (enabled !== undefined) return enabled.value && { place: enabled.place, fields: variables };
+  const names = Object.keys(variables).map((field) => serverTlsVariables[field as keyof TlsFields].name);
+  const [first] = names;
+  if (first !== undefined) problems.add(ConfigTlsUndecided({ at: { variable: first }, variables: names }));
+  return undefined;
+}
+
+function serverTls(
+  { place, fields }: TlsRequest,
+  { side, paths, problems }: Reading,
+): ServerTlsSettings | undefined {
+  const reqs = fields.ssl_cert_reqs;
+  const sslCertReqs = certReqs(reqs);
+  const asksForClients = reqs === undefined || (reqs.value !== undefined && reqs.value !== 0);
+  const needed = asksForClients
+    ? (['certfile', 'keyfile', 'ca_bundle'] as const)
+    : (['certfile', 'keyfile'] as const);
+  const missing = needed.filter((field) => fields[field] === undefined);
+  if (missing.length > 0 && side === 'server') {
+    problems.add(
+      ConfigTlsIncomplete({
+        at: place,
+        subject: 'the plugin server',
+        because: missing.includes('ca_bundle')
+          ? `TLS is asked for, with ssl_cert_reqs ${sslCertReqs}`
+          : 'TLS is asked for',
+        missing,
+        variables: missing.map((field) => serverTlsVariables[field].name),
+      }),
+    );
+  }
+  const certfile = pathOf(fields.certfile, paths);
+  const keyfile = pathOf(fields.keyfile, paths);
+  if (missing.length > 0 || certfile === undefined || keyfile === undefined) return undefined;
+  return {
+    certfile,
+    keyfile,
+    ...given('keyfilePassword', passwordOf(fields.keyfile_password)),
+    ...given('caBundle', pathOf(fields.ca_bundle, paths)),
+    sslCertReqs,
+  };
+}
+
+function certReqs(field: Field<number> | undefined): SslCertReqs {
+  return field?.value === 0 || field?.value === 1 ? field.value : 2;
+}

@@ -1,0 +1,37 @@
+import { ConfigUrl } from '../errors.js';
+import type { Problems } from './problems.js';
+import type { Field } from './schema.js';
+import { hiddenText } from './secrets.js';
+
+/** The URL of a plugin server; undefined, with a problem, where it cannot be one. */
+export function readUrl(field: Field<string>, key: string, problems: Problems): URL | undefined {
+  const text = field.value;
+  if (text === undefined) return undefined;
+  // A password may stand before any @, also in what does not parse.
+  const hidden = field.hidden || text.includes('@');
+  const refuse = (reason: string, likely?: string): undefined => {
+    const context = { at: field.place, key, seen: hidden ? hiddenText : field.seen, reason };
+    problems.add(ConfigUrl(likely === undefined || hidden ? context : { ...context, likely }));
+  };
+  const parts = /^(https?):\/\/([^/?#]+)([^?#]*)/i.exec(text);
+  if (parts === null) {
+    const bare = /^[A-Za-z0-9.-]+(:\d+)?(\/.*)?$/.test(text);
+    return refuse('not an absolute http or https URL', bare ? `https://${text}` : undefined);
+  }
+  const [whole, , , path] = parts;
+  // WHATWG parsing drops line ends and tabs, and takes \ for /: what it is given has to be a URL as it stands.
+  const url = /[\s\\]/.test(text) || !URL.canParse(text) ? undefined : new URL(text);
+  if (url === undefined) return refuse('not a valid URL');
+  if (url.username !== '' || url.password !== '') return refuse('a URL holds no user name or password');
+  if (text.includes('#'))
+    return refuse('a fragment (#…) has no meaning here', text.slice(0, text.indexOf('#')));
+  if (path === '') return refuse('the path is missing', `${whole}/mcp${text.slice(whole.length)}`);
+  return url;
+}
+
+/** Whether a URL's host is this machine. */
+export function isLoopback({ hostname }: URL): boolean {
+  return (
+    hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname) || /^(.+\.)?localhost\.?$/.test(hostname)
+  );
+}

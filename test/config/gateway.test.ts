@@ -1,0 +1,205 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { external, invalid, parse, problems, warnings } from './helpers.js';
+
+const url = 'https://localhost:8000/mcp';
+const full = ['certfile: c.crt', 'keyfile: c.key', 'ca_bundle: ca.crt'];
+const mcp = (text: string, env: Record<string, string> = {}) => parse(text, { env }).plugins[0]?.mcp;
+const variables = {
+  PLUGINS_CLIENT_MTLS_CERTFILE: 'v.crt',
+  PLUGINS_CLIENT_MTLS_KEYFILE: 'v.key',
+  PLUGINS_CLIENT_MTLS_CA_BUNDLE: 'v-ca.crt',
+};
+
+describe('an external plugin', () => {
+  it('[G1] takes url and tls from the file', () => {
+    const config = parse(external(url, [...full, 'server_name: plugin.example', 'keyfile_password: "pw"']));
+    expect(config.warnings).toEqual([]);
+    expect(config.plugins[0]?.mcp).toEqual({
+      proto: 'STREAMABLEHTTP',
+      url: new URL(url),
+      tls: {
+        certfile: '/work/c.crt',
+        keyfile: '/work/c.key',
+        keyfilePassword: 'pw',
+        caBundle: '/work/ca.crt',
+        verify: true,
+        checkHostname: true,
+        serverName: 'plugin.example',
+      },
+    });
+  });
+
+  it('[G1] takes all of TLS from the variables', () => {
+    const env = {
+      ...variables,
+      PLUGINS_CLIENT_MTLS_VERIFY: 'true',
+      PLUGINS_CLIENT_MTLS_CHECK_HOSTNAME: 'no',
+    };
+    expect(mcp(external(url), { ...env, PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD: 'pw' })?.tls).toEqual({
+      certfile: '/work/v.crt',
+      keyfile: '/work/v.key',
+      keyfilePassword: 'pw',
+      caBundle: '/work/v-ca.crt',
+      verify: true,
+      checkHostname: false,
+    });
+  });
+
+  it('[G1] a variable wins over YAML field by field', () => {
+    const yaml = {
+      certfile: '/y.crt',
+      keyfile: '/y.key',
+      caBundle: '/y-ca',
+      keyfilePassword: 'y',
+      verify: true,
+      checkHostname: true,
+      serverName: 'y',
+    };
+    const variable = {
+      certfile: ['CERTFILE', '/v.crt', '/v.crt'],
+      keyfile: ['KEYFILE', '/v.key', '/v.key'],
+      caBundle: ['CA_BUNDLE', '/v-ca', '/v-ca'],
+      keyfilePassword: ['KEYFILE_PASSWORD', 'v', 'v'],
+      verify: ['VERIFY', '0', false],
+      checkHostname: ['CHECK_HOSTNAME', 'off', false],
+      serverName: ['SERVER_NAME', 'v', 'v'],
+    } as const;
+    const text = external(url, [
+      'certfile: /y.crt',
+      'keyfile: /y.key',
+      'ca_bundle: /y-ca',
+      'keyfile_password: y',
+      'verify: true',
+      'check_hostname: true',
+      'server_name: y',
+    ]);
+    fc.assert(
+      fc.property(fc.subarray(Object.keys(variable) as (keyof typeof variable)[]), (overridden) => {
+        const env = overridden.map((name) => [`PLUGINS_CLIENT_MTLS_${variable[name][0]}`, variable[name][1]]);
+        const expected = {
+          ...yaml,
+          ...Object.fromEntries(overridden.map((name) => [name, variable[name][2]])),
+        };
+        expect(mcp(text, Object.fromEntries(env))?.tls).toEqual(expected);
+      }),
+    );
+  });
+
+  it("[G1] the server's side leaves the variables of the gateway alone", () => {
+    const env = { PLUGINS_CLIENT_MTLS_VERIFY: 'nonsense' };
+    expect(parse(external(url), { side: 'server', env }).plugins[0]?.mcp?.tls).toEqual({
+      verify: true,
+      checkHostname: true,
+    });
+  });
+
+  it.each([
+    ['verify', 'verify: false', 'VERIFY_OFF'],
+    ['check_hostname', 'check_hostname: false', 'HOSTNAME_CHECK_OFF'],
+  ])('[G2] %s switched off is a warning that names the plugin', (_, line, code) => {
+    const config = parse(external(url, [...full, line]));
+    expect(warnings(config)).toEqual([code]);
+    expect(config.warnings[0]?.message).toContain('"Remote"');
+  });
+
+  it('[G2] verify: false needs no ca_bundle', () => {
+    const config = parse(external(url, ['verify: false']));
+    expect(config.plugins[0]?.mcp?.tls).toEqual({ verify: false, checkHostname: true });
+    expect(warnings(config)).toEqual(['NO_CLIENT_CERTIFICATE', 'VERIFY_OFF']);
+  });
+
+  it.each([
+    ['https without a ca_bundle', external(url), '5:12 TLS_INCOMPLETE'],
+    ['an empty tls block', external(url, [' ']), '6:7 TLS_INCOMPLETE'],
+    ['a certfile without a keyfile', external(url, ['certfile: c', 'ca_bundle: a']), '7:19 TLS_INCOMPLETE'],
+    ['a keyfile without a certfile', external(url, ['keyfile: c', 'ca_bundle: a']), '7:18 TLS_INCOMPLETE'],
+    [
+      'a password without a keyfile',
+      external(url, ['keyfile_password: c', 'ca_bundle: a']),
+      '7:27 TLS_INCOMPLETE',
+    ],
+    ['a tls block on an http URL', external('http://localhost:8000/mcp', full), '6:7 TLS_OVER_HTTP'],
+    ['an empty tls block on an http URL', external('http://localhost:8000/mcp', [' ']), '6:7 TLS_OVER_HTTP'],
+  ])('[G1] refuses %s', (_, text, expected) => {
+    expect(problems(text)).toEqual([expected]);
+  });
+
+  it('[G1] a half-given pair of variables points to the variable', () => {
+    const env = { PLUGINS_CLIENT_MTLS_CERTFILE: 'c', PLUGINS_CLIENT_MTLS_CA_BUNDLE: 'a' };
+    expect(problems(external(url), { env })).toEqual(['PLUGINS_CLIENT_MTLS_CERTFILE TLS_INCOMPLETE']);
+  });
+
+  it('[G1] variables on an http URL are a warning', () => {
+    expect(warnings(parse(external('http://localhost:8000/mcp'), { env: variables }))).toEqual([
+      'MTLS_VARIABLES_UNUSED',
+    ]);
+  });
+
+  it.each(['http://localhost/mcp', 'http://127.0.0.2:1/mcp', 'http://[::1]:1/mcp', 'http://a.localhost/mcp'])(
+    'http to this machine needs no warning: %s',
+    (local) => expect(parse(external(`"${local}"`)).warnings).toEqual([]),
+  );
+
+  it('http to another machine is a warning', () => {
+    const [warning] = parse(external('http://localhost.example:8000/mcp')).warnings;
+    expect(warning?.message).toBe(
+      'plugin "Remote": payloads travel unencrypted to localhost.example:8000, which is not this machine',
+    );
+  });
+
+  it.each([
+    ['https://localhost:8000', 'write https://localhost:8000/mcp'],
+    ['https://localhost:8000?a=1', 'write https://localhost:8000/mcp?a=1'],
+    ['localhost:8000/mcp', 'write https://localhost:8000/mcp'],
+    ['/mcp', 'not an absolute http or https URL'],
+    ['ftp://h/mcp', 'not an absolute http or https URL'],
+    ['https://h:99999/mcp', 'not a valid URL'],
+    ['"https://h/m cp"', 'not a valid URL'],
+    ['https://h/mcp#x', 'write https://h/mcp'],
+  ])('[G1] refuses the URL %s', (given, expected) => {
+    expect(invalid(external(given, full)).message).toContain(expected);
+  });
+
+  it('[G1] refuses a URL with credentials, and does not show them', () => {
+    const { message } = invalid(external('https://me:hunter2@h/mcp', full));
+    expect(message).toContain('a URL holds no user name or password');
+    expect(message).not.toContain('hunter2');
+  });
+
+  it('[G1] keeps the path as it is given', () => {
+    expect(mcp(external('https://h/a/b?c=1', full))?.url.href).toBe('https://h/a/b?c=1');
+    expect(mcp(external('https://h/', full))?.url.href).toBe('https://h/');
+  });
+
+  it.each([
+    ['proto: STDIO', '4:41 UNSUPPORTED'],
+    ['proto: SSE', '4:41 UNSUPPORTED'],
+    ['proto: streamablehttp', '4:41 BAD_VALUE'],
+    ['script: run.py', '4:34 UNSUPPORTED'],
+    ['cmd: [run]', '4:34 UNSUPPORTED'],
+    ['uds: /run/p.sock', '4:34 UNSUPPORTED'],
+  ])('says that this version connects by STREAMABLEHTTP only: %s', (line, expected) => {
+    const text = `plugins:\n  - name: A\n    kind: external\n    mcp: {url: "http://[::1]/p", ${line}}\n`;
+    expect(problems(text)).toEqual([expected]);
+  });
+
+  it('accepts the keys of the contract that have no effect here', () => {
+    const text =
+      'plugin_dirs: [a]\nplugin_settings: {enable_plugin_api: true, plugin_health_check_interval: 5, parallel_execution_within_band: false}\n' +
+      'plugins: [{name: A, kind: external, mcp: {url: "http://[::1]/p", env: {A: 1}, cwd: ., reconnect_attempts: 3, reconnect_delay: 0.1, uds: null}}]';
+    expect(parse(text).plugins).toHaveLength(1);
+  });
+
+  it.each([
+    ['relative to the working directory', 'a/c', ['/work/a/c', '/work/conf/a/c'], '/work/a/c'],
+    ['relative to the file, where it exists only there', 'a/c', ['/work/conf/a/c'], '/work/conf/a/c'],
+    ['relative to the working directory, where it exists nowhere', 'a/c', [], '/work/a/c'],
+    ['from home', '~/c', [], '/home/me/c'],
+    ['absolute', '/x/../c', [], '/c'],
+  ])('[G1] resolves a path %s', (_, path, existing, expected) => {
+    const exists = (candidate: string) => existing.includes(candidate);
+    const config = parse(external(url, [`ca_bundle: ${path}`]), { exists });
+    expect(config.plugins[0]?.mcp?.tls?.caBundle).toBe(expected);
+  });
+});
