@@ -1,0 +1,95 @@
+import type { HookName, HookResult, PayloadOf, PluginContext } from '../hooks/index.js';
+import type { Logger } from '../log.js';
+
+/** What a hook is given beside the payload and the context. */
+export interface HookCall {
+  /** Aborted when nobody waits for the answer any more: pass it to whatever the hook waits for. */
+  readonly signal: AbortSignal;
+  /** Logs to standard error of the process that runs the plugin. */
+  readonly log: Logger;
+}
+
+/** What a hook may answer. Nothing at all means `proceed()`. */
+export type HookAnswer = HookResult | undefined;
+
+type Awaitable<T> = T | Promise<T>;
+
+/**
+ * One hook. `payload` and `context` are the plugin's own copies: a change of the payload counts only where it is
+ * answered with `modify(payload)`; a change of `context.state`, `context.metadata` and
+ * `context.global_context.state` counts as it stands when the hook answers.
+ */
+export type Hook<H extends string> = (
+  payload: H extends HookName ? PayloadOf<H> : Record<string, unknown>,
+  context: PluginContext,
+  call: HookCall,
+) => Awaitable<HookAnswer>;
+
+/** The hooks of a plugin, by name. Names that the contract does not know are allowed and carried through. */
+export type Hooks = { [H in HookName]?: Hook<H> } & { [hook: string]: unknown };
+
+/** A validator of any library that implements Standard Schema version 1 (zod 4, valibot, arktype, …). */
+export interface ConfigSchema<T> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => Awaitable<
+      | { readonly value: T; readonly issues?: undefined }
+      | {
+          readonly issues: readonly {
+            readonly message: string;
+            readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+          }[];
+        }
+    >;
+    readonly types?: { readonly input: unknown; readonly output: T } | undefined;
+  };
+}
+
+/** What a plugin is made with. */
+export interface PluginSetup {
+  /** The name that the plugin file gives it. */
+  readonly name: string;
+  readonly log: Logger;
+}
+
+/** A running plugin: its hooks, and what to do when its server stops. */
+export interface PluginInstance {
+  readonly hooks: Hooks;
+  close?(): Awaitable<void>;
+}
+
+/** What a plugin module exports. */
+export interface PluginDefinition<T = unknown> {
+  /** Validates the `config` block of the plugin file when the plugin is loaded. Without it `config` is as written. */
+  readonly config?: ConfigSchema<T>;
+  /** Called once for each entry that names this module, with the validated config. */
+  setup(config: T, plugin: PluginSetup): Awaitable<PluginInstance>;
+}
+
+/**
+ * Declares a plugin. A module exports the answer, as `default` or under the name that `kind: ./file.js#Name` gives.
+ *
+ * @example
+ * ```ts
+ * import { block, definePlugin, proceed } from 'sallyport/plugin';
+ * import { z } from 'zod';
+ *
+ * export default definePlugin({
+ *   config: z.object({ tools: z.array(z.string()) }),
+ *   setup: ({ tools }) => ({
+ *     hooks: {
+ *       tool_pre_invoke: (payload) =>
+ *         tools.includes(payload.name)
+ *           ? block({ reason: 'Tool denied', code: 'TOOL_DENIED', description: `${payload.name} is not allowed` })
+ *           : proceed(),
+ *     },
+ *   }),
+ * });
+ * ```
+ */
+export function definePlugin<T = Record<string, unknown>>(
+  definition: PluginDefinition<T>,
+): PluginDefinition<T> {
+  return definition;
+}

@@ -1,0 +1,25 @@
+/**
+ * What a plugin author writes against: `definePlugin`, the answers, and the types of hooks, payloads and context.
+ *
+ * @module
+ */
+export type {
+  HookName,
+  HookResult,
+  ModifiedOf,
+  PayloadOf,
+  PluginContext,
+  Violation,
+} from '../hooks/index.js';
+export { block, modify, proceed } from './answers.js';
+export {
+  type ConfigSchema,
+  definePlugin,
+  type Hook,
+  type HookAnswer,
+  type HookCall,
+  type Hooks,
+  type PluginDefinition,
+  type PluginInstance,
+  type PluginSetup,
+} from './define.js';

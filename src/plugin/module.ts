@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { PluginEntry } from '../config/index.js';
+import { messageOf, PluginModuleUnusable } from '../errors.js';
+import type { PluginDefinition } from './define.js';
+
+/** Where `kind` is looked up: the working directory first, then the folder of the plugin file. */
+export interface ModuleBase {
+  readonly cwd: string;
+  readonly folder: string;
+}
+
+/** Imports the module that `kind` names, `./file.js`, `package` or either with `#Export`. */
+export async function importPlugin(entry: PluginEntry, base: ModuleBase): Promise<PluginDefinition> {
+  const unusable = (reason: string, cause?: unknown) =>
+    PluginModuleUnusable({ plugin: entry.name, kind: entry.kind, reason }, cause);
+  const hash = entry.kind.lastIndexOf('#');
+  const specifier = hash === -1 ? entry.kind : entry.kind.slice(0, hash);
+  const exported = hash === -1 ? 'default' : entry.kind.slice(hash + 1);
+  const url = locate(specifier, base);
+  if (url === undefined) throw unusable(notFound(specifier));
+  let module: Record<string, unknown>;
+  try {
+    module = (await import(url)) as Record<string, unknown>;
+  } catch (error) {
+    throw unusable(messageOf(error), error);
+  }
+  const found = module[exported];
+  if (found === undefined) {
+    const has = Object.keys(module).join(', ') || 'nothing';
+    throw unusable(
+      exported === 'default' ? `it has no default export; it exports ${has}` : `it exports ${has}`,
+    );
+  }
+  if (!isDefinition(found)) throw unusable(`its export '${exported}' is not what definePlugin() returns`);
+  return found;
+}
+
+function locate(specifier: string, { cwd, folder }: ModuleBase): string | undefined {
+  if (specifier.startsWith('file:')) return specifier;
+  if (specifier.startsWith('.') || specifier.startsWith('~/') || isAbsolute(specifier)) {
+    const path = specifier.startsWith('~/') ? join(homedir(), specifier.slice(2)) : specifier;
+    const found = [resolve(cwd, path), resolve(folder, path)].find((candidate) => existsSync(candidate));
+    return found && pathToFileURL(found).href;
+  }
+  for (const from of [cwd, folder]) {
+    try {
+      return pathToFileURL(createRequire(join(from, 'noop.js')).resolve(specifier)).href;
+    } catch {
+      // Not installed there: the next place.
+    }
+  }
+  return undefined;
+}
+
+function notFound(specifier: string): string {
+  if (/^[.~/]/.test(specifier))
+    return 'no such file, neither from the working directory nor beside the plugin file';
+  return /^[\w]+(\.\w+)+$/.test(specifier)
+    ? 'it is the name of a Python class that is not bundled here'
+    : 'no package of this name is installed';
+}
+
+function isDefinition(value: unknown): value is PluginDefinition {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as PluginDefinition).setup === 'function'
+  );
+}

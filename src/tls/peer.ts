@@ -1,0 +1,49 @@
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+
+/** What a log line says of a TLS connection: who is there, and what was agreed. */
+export interface PeerFacts {
+  readonly subject?: string;
+  readonly sans?: string;
+  readonly serial?: string;
+  readonly validFrom?: string;
+  readonly validTo?: string;
+  readonly issuer?: string;
+  readonly protocol?: string;
+  readonly cipher?: string;
+}
+
+/** The facts of a connection whose handshake has come as far as the peer's certificate. */
+export function peerFacts(socket: TLSSocket): PeerFacts {
+  const certificate = presented(socket);
+  const protocol = socket.getProtocol();
+  const cipher = socket.getCipher()?.name;
+  return {
+    ...(certificate && {
+      subject: dnOf(certificate.subject),
+      ...(certificate.subjectaltname && { sans: certificate.subjectaltname }),
+      serial: certificate.serialNumber,
+      validFrom: certificate.valid_from,
+      validTo: certificate.valid_to,
+      issuer: dnOf(certificate.issuer),
+    }),
+    ...(protocol && { protocol }),
+    ...(cipher && { cipher }),
+  };
+}
+
+/** Whether the peer presented a certificate at all. Node answers an empty object where it did not. */
+export function presented(socket: TLSSocket): DetailedPeerCertificate | undefined {
+  const certificate = socket.getPeerCertificate(false) as Partial<DetailedPeerCertificate> | undefined;
+  return certificate?.raw === undefined ? undefined : (certificate as DetailedPeerCertificate);
+}
+
+/** `CN=a, O=b` from the several lines in which Node gives a distinguished name. */
+export function oneLineName(name: string): string {
+  return name.trim().split('\n').join(', ');
+}
+
+function dnOf(name: object | undefined): string {
+  return Object.entries(name ?? {})
+    .flatMap(([key, value]) => [value].flat().map((one) => `${key}=${one}`))
+    .join(', ');
+}

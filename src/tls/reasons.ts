@@ -1,0 +1,132 @@
+import {
+  ConnectionRefused,
+  ConnectionTimeout,
+  HandshakeFailed,
+  HandshakeTimeout,
+  HostNotFound,
+  messageOf,
+  NoClientCert,
+  NoCommonCipher,
+  NotTls,
+  OurCertRefused,
+  PeerCertRejected,
+  PeerExpired,
+  PeerNotYetValid,
+  PeerUnknownCa,
+  PeerWrongPurpose,
+  ProtocolTooOld,
+  type SallyError,
+} from '../errors.js';
+import type { PeerFacts } from './peer.js';
+import { handshakeTimeoutMs } from './policy.js';
+
+/** What is known of a handshake that failed. */
+interface Failure {
+  /** Who is at the other end, as a sentence would name it. */
+  readonly peer: string;
+  readonly side: 'client' | 'server';
+  readonly facts?: PeerFacts;
+}
+
+type Reason = (failure: Failure, detail: string) => SallyError;
+
+const context = ({ peer, side, facts }: Failure) => ({ peer, side, subject: facts?.subject });
+
+const unknownCa: Reason = (f, detail) => PeerUnknownCa({ ...context(f), detail });
+
+/** Why OpenSSL refused the peer's certificate: X509_V_ERR_… as Node names them. */
+const verifyReasons: Record<string, Reason> = {
+  UNABLE_TO_GET_ISSUER_CERT: unknownCa,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: unknownCa,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unknownCa,
+  SELF_SIGNED_CERT_IN_CHAIN: unknownCa,
+  DEPTH_ZERO_SELF_SIGNED_CERT: unknownCa,
+  CERT_SIGNATURE_FAILURE: unknownCa,
+  CERT_UNTRUSTED: unknownCa,
+  CERT_HAS_EXPIRED: (f) => PeerExpired({ ...context(f), until: f.facts?.validTo }),
+  CERT_NOT_YET_VALID: (f) => PeerNotYetValid({ ...context(f), from: f.facts?.validFrom }),
+  INVALID_PURPOSE: (f) => PeerWrongPurpose(context(f)),
+};
+
+const tooOld: Reason = (f) => ProtocolTooOld(context(f));
+const noCipher: Reason = (f) => NoCommonCipher(context(f));
+const notTls: Reason = (f) => NotTls(context(f));
+const ourCertRefused: Reason = (f, detail) => OurCertRefused({ ...context(f), alert: detail });
+const certificateRequired: Reason = (f) => NoClientCert(context(f));
+
+/** What went wrong in the exchange itself: the library's own codes, and the alerts of the peer (RFC 8446 6.2). */
+const handshakeReasons: Record<string, Reason> = {
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: certificateRequired,
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: certificateRequired,
+  ERR_SSL_UNSUPPORTED_PROTOCOL: tooOld,
+  ERR_SSL_VERSION_TOO_LOW: tooOld,
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: tooOld,
+  ERR_SSL_NO_SHARED_CIPHER: noCipher,
+  ERR_SSL_NO_CIPHER_MATCH: noCipher,
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: (f, detail) =>
+    f.side === 'client' ? HandshakeFailed({ ...context(f), detail }) : noCipher(f, detail),
+  ERR_SSL_WRONG_VERSION_NUMBER: notTls,
+  ERR_SSL_HTTP_REQUEST: notTls,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: notTls,
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: ourCertRefused,
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: ourCertRefused,
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: ourCertRefused,
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: ourCertRefused,
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED: ourCertRefused,
+  ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE: ourCertRefused,
+  ERR_SSL_TLSV1_ALERT_ACCESS_DENIED: ourCertRefused,
+  ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR: ourCertRefused,
+  ERR_TLS_HANDSHAKE_TIMEOUT: (f) => HandshakeTimeout({ ...context(f), seconds: handshakeTimeoutMs / 1000 }),
+  ECONNRESET: (f) =>
+    HandshakeFailed({ ...context(f), detail: 'the connection was closed in the middle of it' }),
+};
+
+/** Ways not to reach the other side at all. */
+const connectReasons: Record<string, (peer: string, error: NodeJS.ErrnoException) => SallyError> = {
+  ECONNREFUSED: (peer, error) => ConnectionRefused({ peer, detail: error.message || 'ECONNREFUSED' }, error),
+  EHOSTUNREACH: (peer, error) => ConnectionRefused({ peer, detail: error.message }, error),
+  ENETUNREACH: (peer, error) => ConnectionRefused({ peer, detail: error.message }, error),
+  EADDRNOTAVAIL: (peer, error) => ConnectionRefused({ peer, detail: error.message }, error),
+  ENOTFOUND: (peer, error) => HostNotFound({ peer, host: hostOf(error), detail: 'ENOTFOUND' }, error),
+  EAI_AGAIN: (peer, error) => HostNotFound({ peer, host: hostOf(error), detail: 'EAI_AGAIN' }, error),
+  ETIMEDOUT: (peer, error) => ConnectionTimeout({ peer, seconds: handshakeTimeoutMs / 1000 }, error),
+  UND_ERR_CONNECT_TIMEOUT: (peer, error) =>
+    ConnectionTimeout({ peer, seconds: handshakeTimeoutMs / 1000 }, error),
+};
+
+const hostOf = (error: NodeJS.ErrnoException): string =>
+  String((error as { hostname?: unknown }).hostname ?? '');
+
+/** Why the peer's certificate did not verify, from the code that OpenSSL gave. */
+export function verifyFailure(code: string, failure: Failure): SallyError {
+  const reason = verifyReasons[code];
+  return reason ? reason(failure, code) : PeerCertRejected({ ...context(failure), detail: code });
+}
+
+/** Why a handshake did not come to its end, from the error that the socket gave. */
+export function handshakeFailure(error: Error, failure: Failure): SallyError {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  if (Object.hasOwn(verifyReasons, code)) return verifyFailure(code, failure);
+  const detail = alertText(error);
+  // Node gives no code of their own to errors of OpenSSL that it does not know: the text tells them apart.
+  const known =
+    handshakeReasons[code] ?? handshakeReasons[`ERR_SSL_${detail.toUpperCase().replaceAll(' ', '_')}`];
+  return known
+    ? known(failure, detail)
+    : HandshakeFailed({ ...context(failure), detail: detail || code }, error);
+}
+
+/** Why a connection could not be made: the way there, or the handshake. `undefined` for any other error. */
+export function connectFailure(error: Error, failure: Failure): SallyError | undefined {
+  const first = error instanceof AggregateError ? (error.errors[0] as NodeJS.ErrnoException) : error;
+  const code = (first as NodeJS.ErrnoException).code ?? (error as NodeJS.ErrnoException).code ?? '';
+  const reason = connectReasons[code];
+  if (reason) return reason(failure.peer, first as NodeJS.ErrnoException);
+  const ofTls = code === 'EPROTO' || code.startsWith('ERR_SSL_') || Object.hasOwn(verifyReasons, code);
+  return ofTls ? handshakeFailure(first, failure) : undefined;
+}
+
+/** `tlsv1 alert unknown ca` out of `…:SSL routines:ssl3_read_bytes:tlsv1 alert unknown ca:../deps/…:SSL alert number 48`. */
+function alertText(error: Error): string {
+  return error.message.match(/SSL routines:[^:]*:([^:]+)/)?.[1]?.trim() ?? messageOf(error).trim();
+}

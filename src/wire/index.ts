@@ -1,0 +1,18 @@
+export {
+  describePlugin,
+  hideSecrets,
+  type PluginReport,
+  pluginDefaults,
+  readPluginReport,
+} from './describe.js';
+export {
+  type ContextUpdate,
+  type InvokeArguments,
+  type InvokeReply,
+  readInvokeArguments,
+  readNameArgument,
+  readReply,
+  writeError,
+  writeResult,
+} from './invoke.js';
+export { toolList, toolNames } from './tools.js';

@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { ToolArgumentsInvalid } from '../errors.js';
+import {
+  type HookResult,
+  HookResult as HookResultSchema,
+  PluginContext,
+  PluginErrorModel,
+  problemsOf,
+} from '../hooks/index.js';
+import { toolNames } from './tools.js';
+
+/** The arguments of `invoke_hook`. The payload is checked by the plugin's own hook table row. */
+const InvokeArguments = z.object({
+  hook_type: z.string().min(1),
+  plugin_name: z.string().min(1),
+  payload: z.record(z.string(), z.unknown()),
+  context: PluginContext,
+});
+export type InvokeArguments = z.output<typeof InvokeArguments>;
+
+/** Reads the arguments of `invoke_hook`, as any peer sends them. Throws `SALLY_WIRE_ARGUMENTS`. */
+export function readInvokeArguments(value: unknown): InvokeArguments {
+  const read = InvokeArguments.safeParse(value ?? {});
+  if (read.success) return read.data;
+  throw ToolArgumentsInvalid({ tool: toolNames.invokeHook, problems: problemsOf(read.error) });
+}
+
+/** Reads the argument of `get_plugin_config`. Throws `SALLY_WIRE_ARGUMENTS`. */
+export function readNameArgument(value: unknown): string {
+  const read = z.object({ name: z.string() }).safeParse(value ?? {});
+  if (read.success) return read.data.name;
+  throw ToolArgumentsInvalid({ tool: toolNames.pluginConfig, problems: problemsOf(read.error) });
+}
+
+/** What came back of a hook call: the result, with the context where the server sent one, or the failure. */
+export type InvokeReply =
+  | { readonly kind: 'result'; readonly result: HookResult; readonly context?: ContextUpdate }
+  | { readonly kind: 'error'; readonly error: PluginErrorModel };
+
+/** The three parts of a context that a reply replaces. */
+export interface ContextUpdate {
+  readonly state: Record<string, unknown>;
+  readonly metadata: Record<string, unknown>;
+  readonly globalState: Record<string, unknown>;
+}
+
+const filled = (record: Record<string, unknown>): boolean => Object.keys(record).length > 0;
+
+/** The text of a successful reply. `context` is left out where it holds nothing, as the peers do. */
+export function writeResult(plugin: string, result: HookResult, context: PluginContext): string {
+  const { state, metadata, global_context: global } = context;
+  const { violation } = result;
+  return JSON.stringify({
+    plugin_name: plugin,
+    result: {
+      ...result,
+      continue_processing: result.continue_processing,
+      modified_payload: result.modified_payload ?? null,
+      // Python peers require `details` to be an object.
+      violation: violation ? { ...violation, details: violation.details ?? {} } : null,
+      metadata: result.metadata ?? {},
+    },
+    ...((filled(state) || filled(metadata) || filled(global.state)) && {
+      context: { state, metadata, global_context: { request_id: global.request_id, state: global.state } },
+    }),
+  });
+}
+
+/** The text of a failed call. The MCP result itself stays a success: peers read the text only. */
+export function writeError(plugin: string, error: PluginErrorModel): string {
+  return JSON.stringify({
+    plugin_name: plugin,
+    error: {
+      message: error.message,
+      plugin_name: error.plugin_name ?? plugin,
+      code: error.code ?? '',
+      details: error.details ?? {},
+      mcp_error_code: error.mcp_error_code ?? -32603,
+    },
+  });
+}
+
+const Reply = z.looseObject({
+  result: HookResultSchema.optional(),
+  error: PluginErrorModel.optional(),
+  context: z
+    .looseObject({
+      state: z.record(z.string(), z.unknown()).nullish(),
+      metadata: z.record(z.string(), z.unknown()).nullish(),
+      global_context: z.looseObject({ state: z.record(z.string(), z.unknown()).nullish() }).nullish(),
+    })
+    .nullish(),
+});
+
+/** Reads the text of a reply; a string in place of the reply says what is wrong with it. */
+export function readReply(text: string): InvokeReply | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return `no JSON: ${text.slice(0, 200)}`;
+  }
+  const read = Reply.safeParse(value);
+  if (!read.success) return problemsOf(read.error).join('; ');
+  const { result, error, context } = read.data;
+  if (error) return { kind: 'error', error };
+  if (!result) return 'neither a result nor an error';
+  if (!context) return { kind: 'result', result };
+  const update = {
+    state: context.state ?? {},
+    metadata: context.metadata ?? {},
+    globalState: context.global_context?.state ?? {},
+  };
+  return { kind: 'result', result, context: update };
+}
