@@ -1,0 +1,53 @@
+import type { Readable } from 'node:stream';
+import type { Pool } from 'undici';
+import { ReplyTooLarge } from '../errors.js';
+
+/** Replies above this are cut off: a payload of the contract has at most a million bytes. */
+const maxReplyBytes = 8_000_000;
+
+/**
+ * `fetch` over a pool's `request`, as the MCP client wants it: no redirects, no cookies, no decompression, and
+ * several times the calls per second. Rejects with whatever the pool rejects with.
+ */
+export function fetchOver(pool: Pool, peer: string) {
+  return async (input: string | URL, init: RequestInit = {}): Promise<Response> => {
+    const url = new URL(input);
+    const { statusCode, headers, body } = await pool.request({
+      path: url.pathname + url.search,
+      method: (init.method ?? 'GET') as 'GET' | 'POST' | 'DELETE',
+      headers: Object.fromEntries(new Headers(init.headers)),
+      body: (init.body ?? null) as string | null,
+      signal: init.signal ?? null,
+    });
+    const flat = new Headers();
+    for (const [name, value] of Object.entries(headers)) {
+      for (const one of [value ?? []].flat()) flat.append(name, one);
+    }
+    const streamed = flat.get('content-type')?.startsWith('text/event-stream');
+    const empty = statusCode === 202 || statusCode === 204 || statusCode === 304;
+    if (empty) await body.dump();
+    const content = empty ? null : streamed ? bounded(body, peer) : await collect(body, peer);
+    return new Response(content as ConstructorParameters<typeof Response>[0], {
+      status: statusCode,
+      headers: flat,
+    });
+  };
+}
+
+async function* bounded(body: Readable, peer: string): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxReplyBytes) {
+      body.destroy();
+      throw ReplyTooLarge({ peer, limit: maxReplyBytes });
+    }
+    yield chunk;
+  }
+}
+
+async function collect(body: Readable, peer: string): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of bounded(body, peer)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}

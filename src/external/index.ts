@@ -1,0 +1,1 @@
+export { type ExternalDeps, startExternalPlugin } from './plugin.js';

@@ -1,0 +1,179 @@
+import type { PluginEntry } from '../config/index.js';
+import {
+  findSallyError,
+  HookNotImplemented,
+  messageOf,
+  PluginFailed,
+  PluginNotFound,
+  ReplyInvalid,
+} from '../errors.js';
+import type { PluginContext } from '../hooks/index.js';
+import type { Logger } from '../log.js';
+import type { HookOutcome, PluginHandle } from '../plugin/handle.js';
+import {
+  describePlugin,
+  type PluginReport,
+  pluginDefaults,
+  readPluginReport,
+  readReply,
+  toolNames,
+} from '../wire/index.js';
+import type { Connection } from './connection.js';
+import { openHttpConnection } from './http.js';
+
+/** What an external plugin needs of its surroundings. */
+export interface ExternalDeps {
+  readonly log: Logger;
+  /** How long a call may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Whether to look for the server at once, and say so where it is away. Otherwise the first call does. */
+  readonly connect: 'now' | 'on-first-call';
+}
+
+/** How long a start waits for a plugin server before it goes on without. */
+const firstContactMs = 5_000;
+
+/** A plugin that lives behind a connection. Rejects where its credentials are not valid, and for nothing else. */
+export async function startExternalPlugin(entry: PluginEntry, deps: ExternalDeps): Promise<PluginHandle> {
+  if (entry.mcp === undefined) throw ReplyInvalid({ peer: entry.name, tool: '', reason: 'mcp is missing' });
+  const plugin = new ExternalPlugin(entry, await openHttpConnection(entry.mcp, deps));
+  if (deps.connect === 'now' && plugin.mode !== 'disabled') await greet(plugin, deps.log);
+  return plugin;
+}
+
+async function greet(plugin: ExternalPlugin, log: Logger): Promise<void> {
+  try {
+    await plugin.learn(AbortSignal.timeout(firstContactMs));
+    log.info({ plugin: plugin.name, hooks: plugin.hooks, mode: plugin.mode }, `connected to ${plugin.peer}`);
+  } catch (thrown) {
+    const error = findSallyError(thrown);
+    const fields = { plugin: plugin.name, mode: plugin.mode, code: error?.code, remedy: error?.remedy };
+    log.error(fields, `not connected yet, the next call tries again: ${messageOf(thrown)}`);
+  }
+}
+
+class ExternalPlugin implements PluginHandle {
+  readonly name: string;
+  readonly #entry: PluginEntry;
+  readonly #connection: Connection;
+  /** What the server says of the plugin; unknown until it was asked, and again after it was away. */
+  #report: PluginReport | undefined;
+
+  constructor(entry: PluginEntry, connection: Connection) {
+    this.name = entry.name;
+    this.#entry = entry;
+    this.#connection = connection;
+  }
+
+  get peer(): string {
+    return this.#connection.peer;
+  }
+
+  /** The gateway's own entry wins over what the server reports, field by field. */
+  get #settled(): PluginEntry {
+    const { name: _name, ...entry } = this.#entry;
+    const { hooks, mode, on_error, priority, conditions } = this.#report ?? {};
+    const reported = { hooks, mode, on_error, priority, conditions };
+    const given = Object.fromEntries(
+      Object.entries(reported).filter(([, value]) => value !== null && value !== undefined),
+    );
+    return { ...given, ...entry, name: this.name };
+  }
+
+  get hooks(): readonly string[] | undefined {
+    return this.#settled.hooks;
+  }
+
+  get mode() {
+    return this.#settled.mode ?? pluginDefaults.mode;
+  }
+
+  get onError() {
+    return this.#settled.on_error;
+  }
+
+  get priority() {
+    return this.#settled.priority ?? pluginDefaults.priority;
+  }
+
+  get conditions() {
+    return this.#settled.conditions ?? [];
+  }
+
+  describe(): Record<string, unknown> {
+    return describePlugin(this.#settled, this.hooks ?? []);
+  }
+
+  /** Asks the server what it knows of this plugin. */
+  async learn(signal: AbortSignal): Promise<PluginReport> {
+    const tool = toolNames.pluginConfig;
+    const [text = ''] = await this.#connection.call(tool, { name: this.name }, signal);
+    const report = readPluginReport(text);
+    if (typeof report === 'string') throw ReplyInvalid({ peer: this.peer, tool, reason: report });
+    if (report === null)
+      throw PluginNotFound({ plugin: this.name, where: this.peer, has: await this.#others(signal) });
+    this.#report = report;
+    return report;
+  }
+
+  async invoke(
+    hook: string,
+    payload: unknown,
+    context: PluginContext,
+    signal: AbortSignal,
+  ): Promise<HookOutcome> {
+    const known = this.#report ?? (await this.learn(signal));
+    const hooks = this.hooks ?? [];
+    if (!hooks.includes(hook)) {
+      // The caller could not know while the server was away: a plugin without the hook lets the request go on.
+      if (known.hooks?.length || this.#entry.hooks)
+        return { result: { continue_processing: true, modified_payload: null }, context };
+      throw HookNotImplemented({ plugin: this.name, hook, has: hooks });
+    }
+    const args = { hook_type: hook, plugin_name: this.name, payload, context };
+    let text: string;
+    try {
+      [text = ''] = await this.#connection.call(toolNames.invokeHook, args, signal);
+    } catch (error) {
+      if (!signal.aborted) this.#report = undefined;
+      throw error;
+    }
+    return this.#outcome(text, hook, context);
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  #outcome(text: string, hook: string, context: PluginContext): HookOutcome {
+    const reply = readReply(text);
+    if (typeof reply === 'string')
+      throw ReplyInvalid({ peer: this.peer, tool: toolNames.invokeHook, reason: reply });
+    if (reply.kind === 'error') {
+      const { message, code, details, mcp_error_code } = reply.error;
+      throw PluginFailed({
+        plugin: this.name,
+        hook,
+        message,
+        pluginCode: code ?? undefined,
+        details: details ?? undefined,
+        mcpErrorCode: mcp_error_code ?? undefined,
+      });
+    }
+    const { result, context: update } = reply;
+    if (update === undefined) return { result, context };
+    const global_context = { ...context.global_context, state: update.globalState };
+    return {
+      result,
+      context: { ...context, state: update.state, metadata: update.metadata, global_context },
+    };
+  }
+
+  /** The names of the plugins that the server does have, for the error that says this one is not among them. */
+  async #others(signal: AbortSignal): Promise<string[]> {
+    const texts = await this.#connection.call(toolNames.pluginConfigs, {}, signal);
+    return texts
+      .map(readPluginReport)
+      .flatMap((report) => (report && typeof report === 'object' ? [report.name] : []));
+  }
+}

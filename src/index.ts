@@ -1,0 +1,26 @@
+/**
+ * The gateway side as a library: load a plugin file, start its plugins, call hooks. Plugin authors import
+ * `sallyport/plugin`; certificates are made with `sallyport/pki`.
+ *
+ * @module
+ */
+export { loadConfig, type PluginEntry, type PluginMode, type PluginsConfig } from './config/index.js';
+export { SallyError } from './errors.js';
+export {
+  GlobalContext,
+  type HookName,
+  HookResult,
+  hookNames,
+  type PayloadOf,
+  PluginContext,
+  Violation,
+} from './hooks/index.js';
+export { createLogger, type Logger, silentLogger } from './log.js';
+export {
+  type HookCallResult,
+  maxPayloadBytes,
+  openPluginManager,
+  type PluginManager,
+  type PluginRequest,
+} from './manager/index.js';
+export { createPluginServer, type PluginServer, type ServerAddress } from './server/index.js';

@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto';
+import type { PluginEntry, PluginsConfig } from '../config/index.js';
+import { PluginDisabled, PluginNotFound } from '../errors.js';
+import { startExternalPlugin } from '../external/index.js';
+import { type GlobalContext, globalContext, type PluginContext } from '../hooks/index.js';
+import type { Logger } from '../log.js';
+import type { HookOutcome, PluginHandle } from '../plugin/handle.js';
+import { startLocalPlugin } from '../plugin/local.js';
+import { importPlugin } from '../plugin/module.js';
+import { bundledPlugins } from '../plugins/index.js';
+import { describePlugin, pluginDefaults } from '../wire/index.js';
+import { callPlugin } from './call.js';
+import { PluginRequest } from './request.js';
+
+/** The plugins of one plugin file, running. */
+export interface PluginManager {
+  readonly plugins: readonly PluginHandle[];
+  /** Begins a request: its hook calls share contexts. `request_id` is made where none is given. */
+  request(fields?: Partial<GlobalContext>): PluginRequest;
+  /** The plugin of this name, without regard to case, as the contract has it. */
+  find(name: string): PluginHandle | undefined;
+  /**
+   * Calls one plugin by name, whatever its conditions say: what a plugin server does for a gateway, which has
+   * applied them. Rejects with a SallyError.
+   */
+  invokeOne(call: OneCall): Promise<HookOutcome>;
+  close(): Promise<void>;
+}
+
+interface ManagerDeps {
+  readonly log: Logger;
+  /** Whether a start looks for the servers of external plugins (the default), or leaves that to the first call. */
+  readonly connect?: 'now' | 'on-first-call';
+}
+
+interface OneCall {
+  readonly plugin: string;
+  readonly hook: string;
+  readonly payload: unknown;
+  readonly context: PluginContext;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Starts every plugin of a file. A plugin of this process that cannot start is an error. An external one whose
+ * server is away is not: it is reported, its mode says what calls give meanwhile, and it is found again by itself.
+ *
+ * @example
+ * ```ts
+ * import { createLogger, loadConfig, openPluginManager } from 'sallyport';
+ *
+ * const config = await loadConfig({ path: 'plugins/external/config-client.yaml', cwd: process.cwd(), env: process.env, side: 'gateway' });
+ * const plugins = await openPluginManager(config, { log: createLogger({ level: 'info', pretty: false }) });
+ * const result = await plugins.request({ user: 'ada' }).invoke('tool_pre_invoke', { name: 'search', args: { q: 'crap' } });
+ * console.log(result.payload);
+ * await plugins.close();
+ * ```
+ */
+export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps): Promise<PluginManager> {
+  const { log } = deps;
+  const started = await Promise.allSettled(config.plugins.map((entry) => startPlugin(entry, config, deps)));
+  const plugins = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const failed = started.find((result) => result.status === 'rejected');
+  const close = async () => {
+    await Promise.allSettled(plugins.map((plugin) => plugin.close()));
+  };
+  if (failed) {
+    await close();
+    throw failed.reason;
+  }
+  const outOfService = new Set<PluginHandle>();
+  const find = (name: string) => {
+    const wanted = name.toLowerCase();
+    return plugins.find((plugin) => plugin.name.toLowerCase() === wanted);
+  };
+  return {
+    plugins,
+    close,
+    find,
+    request: (fields = {}) =>
+      new PluginRequest(globalContext(fields.request_id ?? randomUUID(), fields), {
+        plugins,
+        settings: config.settings,
+        log,
+        outOfService,
+      }),
+    async invokeOne({ plugin: name, hook, payload, context, signal }) {
+      const plugin = find(name);
+      if (plugin === undefined) {
+        throw PluginNotFound({ plugin: name, where: 'this server', has: plugins.map((one) => one.name) });
+      }
+      if (plugin.mode === 'disabled') throw PluginDisabled({ plugin: plugin.name });
+      const timeoutMs = config.settings.pluginTimeoutMs;
+      const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs, signal });
+      if (outcome.kind === 'failed') throw outcome.error;
+      return outcome.outcome;
+    },
+  };
+}
+
+async function startPlugin(
+  entry: PluginEntry,
+  config: PluginsConfig,
+  deps: ManagerDeps,
+): Promise<PluginHandle> {
+  const { log, connect = 'now' } = deps;
+  if (entry.kind === 'external') {
+    return startExternalPlugin(entry, { log, connect, timeoutMs: config.settings.pluginTimeoutMs });
+  }
+  const definition = bundledPlugins[entry.kind] ?? (await importPlugin(entry, config));
+  return startLocalPlugin(entry, definition, { log, describe: describePlugin, defaults: pluginDefaults });
+}

@@ -1,0 +1,59 @@
+import { toNodeHandler } from '@modelcontextprotocol/node';
+import { createMcpHandler } from '@modelcontextprotocol/server';
+import { rebindingRefusal } from './guard.js';
+import { type Handler, sendJson } from './http.js';
+import { createMcpServer } from './mcp.js';
+import type { ToolDeps } from './tools.js';
+
+/** A payload has at most 1,000,000 bytes; its context and the envelope come on top. */
+const maxBodyBytes = 4_000_000;
+/** The first revision without sessions: `Mcp-Session-Id` is ignored from here on. */
+const statelessRevision = '2026-07-28';
+
+export interface EndpointOptions extends ToolDeps {
+  readonly version: string;
+  readonly host: string;
+  /** Whether every client has shown a certificate. */
+  readonly mutual: boolean;
+  /** Whether the server is about to stop. */
+  readonly stopping: () => boolean;
+}
+
+/** `/mcp` and `/health`: all that the main port answers to. */
+export function createEndpoint(options: EndpointOptions): Handler {
+  const { log } = options;
+  const mcp = toNodeHandler(
+    createMcpHandler(() => createMcpServer(options.version, options), {
+      maxRequestBodySize: maxBodyBytes,
+      onerror: (error) => log.debug({ error: error.message }, 'an MCP request was refused'),
+    }),
+    { maxRequestBodySize: maxBodyBytes },
+  );
+  return async (request, response) => {
+    const path = (request.url ?? '').split('?')[0];
+    if (path === '/health') return health(options.stopping)(request, response);
+    if (path !== '/mcp' && path !== '/mcp/')
+      return sendJson(response, 404, { error: `no ${path} here: MCP is at /mcp` });
+    const refusal = options.mutual ? undefined : rebindingRefusal(request, options.host);
+    if (refusal) return sendJson(response, refusal[0], { error: refusal[1] });
+    const revision = String(request.headers['mcp-protocol-version'] ?? '');
+    if (request.headers['mcp-session-id'] !== undefined && revision < statelessRevision) {
+      // This server gives out no sessions: the id is of another one, and its client must initialise again.
+      const error = { code: -32001, message: 'Session not found' };
+      return sendJson(response, 404, { jsonrpc: '2.0', error, id: null });
+    }
+    await mcp(request as Parameters<typeof mcp>[0], response);
+  };
+}
+
+/** `GET /health`: whether the server takes calls. Nothing else is told: it is asked without credentials. */
+export function health(stopping: () => boolean): Handler {
+  return (request, response) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return sendJson(response, 405, { error: 'GET only' }, { Allow: 'GET, HEAD' });
+    }
+    return stopping()
+      ? sendJson(response, 503, { status: 'stopping' })
+      : sendJson(response, 200, { status: 'healthy' });
+  };
+}

@@ -1,0 +1,28 @@
+import { ProtocolError, Server } from '@modelcontextprotocol/server';
+import { findSallyError } from '../errors.js';
+import { toolList } from '../wire/index.js';
+import { type ToolDeps, tools } from './tools.js';
+
+/** An MCP server with the three tools, for one request or one stdio connection: all state is in `deps`. */
+export function createMcpServer(version: string, deps: ToolDeps): Server {
+  const server = new Server(
+    { name: 'sallyport-plugin-server', version },
+    {
+      capabilities: { tools: {} },
+      instructions: 'Hosts policy plugins: a gateway calls them by invoke_hook.',
+    },
+  );
+  server.setRequestHandler('tools/list', () => ({ tools: [...toolList] }));
+  server.setRequestHandler('tools/call', async ({ params }, { mcpReq }) => {
+    const tool = Object.hasOwn(tools, params.name) ? tools[params.name] : undefined;
+    if (tool === undefined) throw new ProtocolError(-32602, `Unknown tool: ${params.name}`);
+    try {
+      return await tool(params.arguments, deps, mcpReq.signal);
+    } catch (thrown) {
+      const error = findSallyError(thrown);
+      if (error === undefined) throw thrown;
+      throw new ProtocolError(error.jsonRpcCode, error.message, { code: error.code, remedy: error.remedy });
+    }
+  });
+  return server;
+}

@@ -1,0 +1,128 @@
+import type { Server } from 'node:net';
+import type { PluginsConfig, SslCertReqs } from '../config/index.js';
+import type { Logger } from '../log.js';
+import { openPluginManager } from '../manager/index.js';
+import { type ClientCertificate, createTlsFront, openCredentials } from '../tls/index.js';
+import { createEndpoint, health } from './endpoint.js';
+import { isLoopback } from './guard.js';
+import { authority, createHttpServer, sendJson } from './http.js';
+import { listen, stopListening } from './listen.js';
+
+/** Where a plugin server listens. */
+export interface ServerAddress {
+  readonly url: string;
+  readonly port: number;
+  /** The plain health endpoint; only with TLS, where the main port asks for a certificate. */
+  readonly healthUrl?: string;
+  readonly healthPort?: number;
+}
+
+/** A plugin server that can be started and stopped. */
+export interface PluginServer {
+  /** Starts to listen. `port` overrides the configured one; 0 takes any free port, for health too. */
+  listen(options?: { port?: number }): Promise<ServerAddress>;
+  /** Takes no more connections and finishes what is in flight, for at most the plugin timeout. */
+  drain(): Promise<void>;
+  /** Stops at once. */
+  close(): Promise<void>;
+}
+
+/** Health is served in plain HTTP this many ports above the main one, where that has TLS. */
+export const healthPortOffset = 1_000;
+
+/** More connections at a time are refused at the door. */
+const maxConnections = 4_096;
+
+const clientCertificates: Record<SslCertReqs, ClientCertificate> = {
+  0: 'none',
+  1: 'optional',
+  2: 'required',
+};
+
+/**
+ * A plugin server for the plugins of `config`. Everything is loaded and checked before it resolves, so that nothing
+ * listens that could not serve.
+ *
+ * @throws SallyError for credentials that are not valid and plugins that cannot start.
+ */
+export async function createPluginServer(
+  config: PluginsConfig,
+  deps: { log: Logger; version: string },
+): Promise<PluginServer> {
+  const { log } = deps;
+  const { host, tls } = config.server;
+  const credentials = tls && (await openCredentials(tls, 'server', { log }));
+  const plugins = await openPluginManager(config, { log });
+  const clientCertificate: ClientCertificate = tls ? clientCertificates[tls.sslCertReqs] : 'none';
+  let stopping = false;
+  const main = createHttpServer(
+    createEndpoint({
+      plugins,
+      log,
+      version: deps.version,
+      host,
+      mutual: clientCertificate === 'required',
+      stopping: () => stopping,
+    }),
+    log,
+  );
+  const side = createHttpServer((request, response) => {
+    if (request.url?.split('?')[0] === '/health') return health(() => stopping)(request, response);
+    return sendJson(response, 404, { error: 'only /health is here' });
+  }, log);
+  const onSecure = (socket: object) => void main.http.emit('connection', socket);
+  const door: Server = credentials
+    ? createTlsFront({ credentials, clientCertificate, log, onSecure })
+    : main.http;
+  door.maxConnections = maxConnections;
+  // An HTTP server checks its time limits from the moment it listens; behind a front it never does by itself.
+  if (door !== main.http) main.http.emit('listening');
+
+  const stop = async (withinMs: number) => {
+    stopping = true;
+    stopListening(door);
+    await main.drain(withinMs);
+    stopListening(side.http);
+    await side.drain(0);
+    main.http.close();
+    await plugins.close();
+  };
+
+  return {
+    async listen(options = {}) {
+      const wanted = options.port ?? config.server.port;
+      warnIfOpen(config, clientCertificate, log);
+      const port = await listen(door, host, wanted, 'the plugin server');
+      const url = `${tls ? 'https' : 'http'}://${authority(host, port)}/mcp`;
+      if (!tls) return { url, port };
+      try {
+        const healthWanted = wanted === 0 ? 0 : port + healthPortOffset;
+        const healthPort = await listen(side.http, host, healthWanted, 'its health server (port + 1000)');
+        return { url, port, healthPort, healthUrl: `http://${authority(host, healthPort)}/health` };
+      } catch (error) {
+        await stop(0);
+        throw error;
+      }
+    },
+    drain: () => stop(config.settings.pluginTimeoutMs),
+    close: () => stop(0),
+  };
+}
+
+function warnIfOpen(config: PluginsConfig, clientCertificate: ClientCertificate, log: Logger): void {
+  const { host, tls } = config.server;
+  if (!tls && !isLoopback(host)) {
+    log.warn(
+      { host },
+      'the plugin server is in plain HTTP on an address that others can reach: anyone may call it',
+    );
+  } else if (tls && clientCertificate !== 'required') {
+    log.warn(
+      { ssl_cert_reqs: tls.sslCertReqs },
+      'clients without a certificate are served: set ssl_cert_reqs to 2 for mutual TLS',
+    );
+  }
+  if (tls && !isLoopback(host)) {
+    log.warn({ host }, 'the plain health endpoint (port + 1000) can be reached from other hosts');
+  }
+}
