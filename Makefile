@@ -1,0 +1,58 @@
+# Every target is a thin line over the command or an npm script.
+
+MCP_CERT_DAYS     ?= 825
+MCP_PLUGIN_CONFIG ?= plugins/external/config.yaml
+export MCP_CERT_DAYS MCP_PLUGIN_CONFIG MCP_CERT_KEY MCP_CERT_SANS MCP_CERT_TRUST_DOMAIN PLUGIN_NAME
+
+SALLYPORT := node dist/cli/main.js
+INSTALLED := node_modules/.package-lock.json
+BUILT     := dist/.built
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-lts build bench clean \
+        certs-mcp-all certs-mcp-ca certs-mcp-gateway certs-mcp-plugin certs-mcp-check
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(BUILT) ## Real hook calls across mutual TLS between two processes, and what must fail, failing
+	@node scripts/demo.mjs
+
+test: $(BUILT) ## Check format, types, floors, dead code and docs; run every test
+	@npm run --silent check
+	@npm test --silent
+
+test-lts: $(BUILT) ## The tests once more, on the newest Node LTS
+	@node scripts/on-lts.mjs node_modules/vitest/vitest.mjs run
+
+build: $(BUILT) ## Install and compile
+
+bench: $(BUILT) ## Measure a hook call over mutual TLS beside its floor
+	@node bench/run.mjs
+
+clean: ## Delete what was built and installed; certificates stay
+	rm -rf dist node_modules .cache
+
+certs-mcp-all: $(BUILT) ## CA, gateway certificate, and one for every external plugin of MCP_PLUGIN_CONFIG
+	@$(SALLYPORT) certs all
+
+certs-mcp-ca: $(BUILT) ## Certificate authority
+	@$(SALLYPORT) certs ca
+
+certs-mcp-gateway: $(BUILT) ## Client certificate of the gateway
+	@$(SALLYPORT) certs gateway
+
+certs-mcp-plugin: $(BUILT) ## Server certificate of one plugin: PLUGIN_NAME=MyPlugin
+	@$(SALLYPORT) certs plugin
+
+certs-mcp-check: $(BUILT) ## When each certificate ends, and a verdict
+	@$(SALLYPORT) certs check
+
+$(INSTALLED): package.json package-lock.json
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(BUILT): $(INSTALLED) tsconfig.json tsconfig.build.json $(shell find src -name '*.ts')
+	@rm -rf dist
+	@npm run --silent build
+	@touch $@

@@ -1,0 +1,32 @@
+/** What a command may touch of the process: everything else comes from the rooms below. */
+export interface CommandIo {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Colours and symbols are for a terminal; a script reads plain text. */
+  readonly color: boolean;
+  /** Whether progress may be drawn on standard error. */
+  readonly interactive: boolean;
+  out(text: string): void;
+  err(text: string): void;
+  /** The status the process ends with when nothing is left to do. Default 0. */
+  exitWith(status: number): void;
+}
+
+const sgr = { bold: '1', dim: '2', red: '31', green: '32', yellow: '33', cyan: '36' } as const;
+
+/** `text` in a colour where `io` shows colours, else as it is. */
+export function paint(io: Pick<CommandIo, 'color'>, style: keyof typeof sgr, text: string): string {
+  return io.color ? `\u001b[${sgr[style]}m${text}\u001b[0m` : text;
+}
+
+/** Rows as lines whose columns line up; the last column is not padded. */
+export function columns(rows: readonly (readonly string[])[], gap = 2): string[] {
+  const widths: number[] = [];
+  for (const row of rows)
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, cell.length);
+    });
+  return rows.map((row) =>
+    row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd((widths[i] ?? 0) + gap))).join(''),
+  );
+}

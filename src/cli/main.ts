@@ -1,0 +1,94 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { findSallyError, InternalError, messageOf, type SallyError, UsageError } from '../errors.js';
+import { type CommandIo, paint } from './io.js';
+import { packageVersion } from './version.js';
+
+/** The commands: name, what `--help` says of it, and the module, loaded only when it is used. */
+const commands: Record<string, { summary: string; load: () => Promise<(io: CommandIo) => Command> }> = {
+  certs: {
+    summary: 'make and check the certificates',
+    load: async () => (await import('./certs.js')).certsCommand,
+  },
+  serve: { summary: 'run the plugin server', load: async () => (await import('./serve.js')).serveCommand },
+  invoke: {
+    summary: 'call one hook and print the result',
+    load: async () => (await import('./invoke.js')).invokeCommand,
+  },
+};
+
+/** A message of three parts: the code, what happened, what to do next. */
+function report(io: CommandIo, error: SallyError): void {
+  const indent = (text: string) => text.replaceAll('\n', '\n  ');
+  io.err(`${paint(io, 'red', 'error')} ${paint(io, 'bold', error.code)}\n  ${indent(error.message)}\n`);
+  io.err(`  ${paint(io, 'cyan', '→')} ${indent(error.remedy)}\n`);
+}
+
+async function run(argv: readonly string[], io: CommandIo): Promise<void> {
+  const program = new Command('sallyport')
+    .description('MCP gateway whose policy plugins run behind mutual TLS')
+    .version(packageVersion(), '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false);
+  const used = commands[argv.find((word) => !word.startsWith('-')) ?? ''];
+  for (const [name, command] of Object.entries(commands)) {
+    program.addCommand(
+      command === used ? (await command.load())(io) : new Command(name).description(command.summary),
+    );
+  }
+  program.addHelpText('after', '\nEvery command explains itself: sallyport <command> --help');
+  silenceCommander(program, io);
+  if (argv.length === 0) {
+    io.out(program.helpInformation());
+    io.exitWith(2);
+    return;
+  }
+  await program.parseAsync(argv, { from: 'user' });
+}
+
+/** Commander throws in place of printing and exiting, so that its errors look like all others. */
+function silenceCommander(command: Command, io: CommandIo): void {
+  command.exitOverride();
+  command.configureOutput({ writeOut: (text) => io.out(text), writeErr: () => {} });
+  for (const sub of command.commands) silenceCommander(sub, io);
+}
+
+function usageError(error: CommanderError, argv: readonly string[]): SallyError | undefined {
+  if (error.exitCode === 0) return undefined;
+  const words = argv.filter((word) => Object.hasOwn(commands, word)).slice(0, 1);
+  const message = error.message.replace(/^error: /, '').replace(/\n.*/s, '');
+  return UsageError({ message, usage: ['sallyport', ...words, '--help'].join(' ') });
+}
+
+const terminal = (stream: NodeJS.WriteStream) => stream.isTTY === true && process.env['TERM'] !== 'dumb';
+const io: CommandIo = {
+  env: process.env,
+  cwd: process.cwd(),
+  color: terminal(process.stdout) && !process.env['NO_COLOR'],
+  interactive: terminal(process.stderr),
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  exitWith: (status) => {
+    process.exitCode = status;
+  },
+};
+
+const argv = process.argv.slice(2);
+// A reader that goes away (`sallyport certs check | head -1`) is not an error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 3));
+run(argv, io).catch((thrown: unknown) => {
+  const error =
+    thrown instanceof CommanderError
+      ? usageError(thrown, argv)
+      : (findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown));
+  if (error === undefined) return;
+  report(io, error);
+  if (
+    InternalError.is(error) &&
+    process.env['LOG_LEVEL']?.toUpperCase() === 'DEBUG' &&
+    thrown instanceof Error
+  ) {
+    io.err(`${thrown.stack}\n`);
+  }
+  io.exitWith(error.exitStatus);
+});

@@ -1,0 +1,35 @@
+import { loadConfig, type PluginsConfig } from '../config/index.js';
+import { UsageError } from '../errors.js';
+import { createLogger, type Logger, logLevels } from '../log.js';
+import type { CommandIo } from './io.js';
+
+/** The logger that `LOG_LEVEL`, `LOG_FORMAT` and `--verbose` ask for: text on a terminal, else a JSON object a line. */
+export function loggerOf(io: CommandIo, options: { verbose?: boolean; quiet?: boolean } = {}): Logger {
+  const named = io.env['LOG_LEVEL']?.trim().toUpperCase() || (options.quiet ? 'WARN' : 'INFO');
+  const format = io.env['LOG_FORMAT']?.trim().toLowerCase() || (io.interactive ? 'text' : 'json');
+  if (!Object.hasOwn(logLevels, named)) {
+    throw UsageError({
+      message: `LOG_LEVEL is '${named}'`,
+      usage: `use one of ${Object.keys(logLevels).join(', ')}`,
+    });
+  }
+  if (format !== 'text' && format !== 'json') {
+    throw UsageError({ message: `LOG_FORMAT is '${format}'`, usage: 'use text or json' });
+  }
+  const level = options.verbose ? 'debug' : logLevels[named as keyof typeof logLevels];
+  return createLogger({ level, pretty: format === 'text' });
+}
+
+/** Loads a plugin file and logs what is allowed but deserves to be seen. */
+export async function loadAndWarn(
+  io: CommandIo,
+  path: string,
+  side: 'server' | 'gateway',
+  log: Logger,
+): Promise<PluginsConfig> {
+  const home = io.env['HOME'];
+  const config = await loadConfig({ path, cwd: io.cwd, env: io.env, side, ...(home && { home }) });
+  for (const warning of config.warnings)
+    log.warn({ code: warning.code, remedy: warning.remedy }, warning.message);
+  return config;
+}
