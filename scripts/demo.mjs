@@ -1,0 +1,270 @@
+// `make demo`: two processes, a mutually authenticated connection between them, hook calls across it; then what
+// must fail, failing. Exit status 1 where any line is not as it should be.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { createInterface } from 'node:readline';
+import { connect } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import { createLogger, loadConfig, openPluginManager } from 'sallyport';
+
+const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const color = process.stdout.isTTY && !process.env.NO_COLOR;
+const paint = (code, text) => (color ? `\u001b[${code}m${text}\u001b[0m` : text);
+let wrong = 0;
+
+const title = (text) => console.log(`\n${paint('1', text)}`);
+const say = (label, text) => console.log(`  ${label.padEnd(20)}${text}`);
+function check(good, label, text) {
+  if (!good) wrong += 1;
+  say(label, `${good ? paint('32', '✓') : paint('31', '✗ NOT AS IT SHOULD BE:')} ${text}`);
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'sallyport-demo-'));
+let server;
+/** What the server has logged so far, and who waits for the next line. */
+const serverLog = [];
+const waiting = new Set();
+try {
+  await demo();
+} finally {
+  server?.kill('SIGKILL');
+  await rm(folder, { recursive: true, force: true });
+}
+if (wrong > 0) console.log(paint('31', `\n${wrong} of the lines above are not as they should be`));
+process.exitCode = wrong > 0 ? 1 : 0;
+
+async function demo() {
+  console.log(`Everything happens in ${folder}, which is deleted at the end.`);
+
+  title('1. Certificates (EC keys here, to be quick; the default is RSA 4096)');
+  const plugin = 'ReplaceBadWordsPlugin';
+  await mkdir(join(folder, 'plugins'));
+  const files = join(folder, 'plugins');
+  await writeFile(join(files, 'external.yaml'), gatewayFile('https://localhost:1/mcp'));
+  await sallyport('certs', 'all', '--key', 'ec-p256', '--config', 'plugins/external.yaml');
+  await sallyport('certs', 'ca', '--key', 'ec-p256', '--dir', 'another');
+  await sallyport('certs', 'gateway', '--key', 'ec-p256', '--dir', 'another');
+  const certs = join(folder, 'certs/mcp');
+  say('CA', relative(folder, join(certs, 'ca/ca.crt')));
+  say('gateway', `${relative(folder, join(certs, 'gateway/client.crt'))}  may only be a client`);
+  say(
+    'plugin server',
+    `${relative(folder, join(certs, `plugins/${plugin}/server.crt`))}  may only be a server`,
+  );
+
+  title('2. A plugin server, in a process of its own');
+  await writeFile(join(files, 'server.yaml'), serverFile(plugin));
+  const address = await startServer(join(files, 'server.yaml'));
+  say('process', `${server.pid} (this one is ${process.pid})`);
+  say('listens on', address.url);
+  say('client certificate', 'required (ssl_cert_reqs: 2)');
+
+  title('3. Hook calls across the connection, through kind: external');
+  await writeFile(join(files, 'client.yaml'), gatewayFile(address.url));
+  const { manager, lines } = await openGateway(join(files, 'client.yaml'));
+  await callHooks(manager);
+  await manager.close();
+  const handshake = lines.find((line) => line.msg === 'TLS handshake done') ?? {};
+  check(handshake.protocol === 'TLSv1.3', 'connection', `${handshake.protocol}, ${handshake.cipher}`);
+  check(handshake.subject?.includes(plugin), 'server is', `${handshake.subject}`);
+  const health = await fetch(address.healthUrl).then((answer) => answer.text());
+  check(
+    health.includes('"healthy"'),
+    'health',
+    `${address.healthUrl} → ${health.trim()} (plain HTTP, no certificate)`,
+  );
+
+  title('4. What must fail');
+  const url = address.url;
+  await mustFail(
+    'no certificate',
+    { url, tls: { certfile: undefined, keyfile: undefined } },
+    'SALLY_TLS_NO_CLIENT_CERT',
+  );
+  const serverPair = await pem(`certs/mcp/plugins/${plugin}/server`);
+  await mustBeRefused("a plugin's own one", address.port, serverPair, 'SALLY_TLS_PEER_PURPOSE');
+  await mustBeRefused(
+    'one of another CA',
+    address.port,
+    await pem('another/gateway/client'),
+    'SALLY_TLS_UNKNOWN_CA',
+  );
+  await mustFail(
+    'another CA here',
+    { url, tls: { ca_bundle: 'another/ca/ca.crt', certfile: undefined, keyfile: undefined } },
+    'SALLY_TLS_UNKNOWN_CA',
+  );
+  const old = {
+    ...(await pem('certs/mcp/gateway/client')),
+    minVersion: 'TLSv1.1',
+    maxVersion: 'TLSv1.1',
+    ciphers: 'ALL:@SECLEVEL=0',
+  };
+  await mustBeRefused('TLS 1.1', address.port, old, 'SALLY_TLS_PROTOCOL');
+  await mustFail('the IP address', { url: url.replace('localhost', '127.0.0.1') }, 'SALLY_TLS_HOSTNAME');
+
+  title('5. SIGTERM');
+  const exit = once(server, 'exit');
+  server.kill('SIGTERM');
+  const [status] = await exit;
+  check(status === 0, 'plugin server', `finished what was in flight and ended with status ${status}`);
+
+  title('Next');
+  say('certificates', 'make certs-mcp-all');
+  say('a plugin server', 'PLUGINS_CONFIG_PATH=plugins/test.mtls.yaml npx sallyport serve');
+  say('a hook call', `npx sallyport invoke tool_pre_invoke --config plugins/external/config-client.yaml \\`);
+  say('', `  --plugin ${plugin} --payload '{"name": "search", "args": {"q": "crap"}}'`);
+  say('to read', 'docs/mtls.md, docs/plugins.md');
+}
+
+async function callHooks(manager) {
+  const request = manager.request({ user: 'ada' });
+  const before = { name: 'search', args: { q: 'what a crap day' } };
+  const { payload } = await request.invoke('tool_pre_invoke', before);
+  check(payload.args.q === 'what a yikes day', 'tool_pre_invoke', `"${before.args.q}" → "${payload.args.q}"`);
+  const result = { content: [{ type: 'text', text: 'more crap than crud' }] };
+  const after = (await request.invoke('tool_post_invoke', { name: 'search', result })).payload.result
+    .content[0].text;
+  check(after === 'more yikes than yikes', 'tool_post_invoke', `"${result.content[0].text}" → "${after}"`);
+  const prompt = { prompt_id: 'greet', args: { user: 'crud' } };
+  const greeted = (await request.invoke('prompt_pre_fetch', prompt)).payload.args.user;
+  check(greeted === 'yikes', 'prompt_pre_fetch', `"${prompt.args.user}" → "${greeted}"`);
+}
+
+/** The gateway side, with what it logs. */
+async function openGateway(path) {
+  const lines = [];
+  const stream = { write: (line) => lines.push(JSON.parse(line)) };
+  const config = await loadConfig({ path, cwd: folder, env: {}, side: 'gateway' });
+  const log = createLogger({ level: 'debug', pretty: false, stream });
+  return { manager: await openPluginManager(config, { log, connect: 'on-first-call' }), lines };
+}
+
+/** A hook call that has to end with this error. */
+async function mustFail(label, { url, tls = {} }, code) {
+  const path = join(folder, 'plugins/failing.yaml');
+  await writeFile(path, gatewayFile(url, tls));
+  const { manager } = await openGateway(path);
+  const error = await manager
+    .request()
+    .invoke('tool_pre_invoke', { name: 'search' })
+    .catch((thrown) => thrown);
+  await manager.close();
+  check(error.code === code, label, `${error.code}\n${' '.repeat(24)}${error.message}`);
+}
+
+/** A handshake that the server has to refuse, with this code in its log. */
+async function mustBeRefused(label, port, options, code) {
+  const from = serverLog.length;
+  const socket = connect({
+    port,
+    host: 'localhost',
+    servername: 'localhost',
+    rejectUnauthorized: false,
+    ...options,
+  });
+  socket.on('error', () => {});
+  socket.on('secureConnect', () => socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n'));
+  let answered = false;
+  socket.on('data', () => {
+    answered = true;
+  });
+  await new Promise((resolve) => socket.once('close', resolve));
+  const line = await logged((one, index) => index >= from && one.code?.startsWith('SALLY_TLS'));
+  check(
+    !answered && line.code === code,
+    label,
+    `${line.code}, in the server's log\n${' '.repeat(24)}${line.msg}`,
+  );
+}
+
+function logged(matches) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('the plugin server did not log it')), 5_000);
+    const look = () => {
+      const found = serverLog.find(matches);
+      if (!found) return;
+      clearTimeout(timer);
+      waiting.delete(look);
+      resolve(found);
+    };
+    waiting.add(look);
+    look();
+  });
+}
+
+async function startServer(config) {
+  const args = [command, 'serve', '--config', config, '--port', '0'];
+  server = spawn(process.execPath, args, {
+    cwd: folder,
+    env: { PATH: process.env.PATH, LOG_FORMAT: 'json' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  createInterface({ input: server.stderr }).on('line', (line) => {
+    serverLog.push(line.startsWith('{') ? JSON.parse(line) : { msg: line });
+    for (const look of waiting) look();
+  });
+  return logged((line) => line.msg.startsWith('listening on'));
+}
+
+async function sallyport(...args) {
+  const child = spawn(process.execPath, [command, ...args], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const [status] = await once(child, 'exit');
+  if (status !== 0) throw new Error(`sallyport ${args.join(' ')} ended with ${status}`);
+}
+
+async function pem(base) {
+  const [cert, key] = await Promise.all([
+    readFile(join(folder, `${base}.crt`)),
+    readFile(join(folder, `${base}.key`)),
+  ]);
+  return { cert, key };
+}
+
+function gatewayFile(url, changed = {}) {
+  const tls = {
+    certfile: 'certs/mcp/gateway/client.crt',
+    keyfile: 'certs/mcp/gateway/client.key',
+    ca_bundle: 'certs/mcp/gateway/ca.crt',
+    check_hostname: true,
+    ...changed,
+  };
+  return JSON.stringify({
+    plugins: [
+      { name: 'ReplaceBadWordsPlugin', kind: 'external', mcp: { proto: 'STREAMABLEHTTP', url, tls } },
+    ],
+  });
+}
+
+function serverFile(plugin) {
+  const folderOf = `certs/mcp/plugins/${plugin}`;
+  return JSON.stringify({
+    plugins: [
+      {
+        name: plugin,
+        kind: 'plugins.regex_filter.search_replace.SearchReplacePlugin',
+        config: {
+          words: [
+            { search: 'crap', replace: 'crud' },
+            { search: 'crud', replace: 'yikes' },
+          ],
+        },
+      },
+    ],
+    server_settings: {
+      host: 'localhost',
+      tls: {
+        certfile: `${folderOf}/server.crt`,
+        keyfile: `${folderOf}/server.key`,
+        ca_bundle: `${folderOf}/ca.crt`,
+        ssl_cert_reqs: 2,
+      },
+    },
+  });
+}
