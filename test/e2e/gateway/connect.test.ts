@@ -305,13 +305,13 @@ describe('ways not to get through', () => {
 
 it('[S8] the gateway side logs subject, protocol and cipher at DEBUG', async () => {
   const server = await startPluginServer();
-  let logged = '';
+  const logged: string[] = [];
   const log = createLogger({
     level: 'debug',
     pretty: false,
-    stream: { write: (line) => void (logged += line) },
+    stream: { write: (line) => logged.push(line) },
   });
   await callTool(await openGateway({ url: server.url, log }));
-  expect(logged).toContain('"subject":"CN=mcp-plugin-P"');
-  expect(logged).toContain('"protocol":"TLSv1.3"');
+  expect(logged.join('')).toContain('"subject":"CN=mcp-plugin-P"');
+  expect(logged.join('')).toContain('"protocol":"TLSv1.3"');
 });

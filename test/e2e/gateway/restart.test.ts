@@ -64,14 +64,14 @@ it('[G6] a server that is down does not keep the manager from starting, and is t
   const { openPluginManager } = await import('../../../src/manager/index.js');
   const { gatewayConfig } = await import('../../support/gateway.js');
   const { createLogger } = await import('../../../src/log.js');
-  let logged = '';
+  const logged: string[] = [];
   const log = createLogger({
     level: 'info',
     pretty: false,
-    stream: { write: (line) => void (logged += line) },
+    stream: { write: (line) => logged.push(line) },
   });
   const manager = await openPluginManager(gatewayConfig({ url: server.url }), { log });
-  expect(logged).toContain('SALLY_CONNECT_REFUSED');
+  expect(logged.join('')).toContain('SALLY_CONNECT_REFUSED');
   await startPluginServer({ port: server.port });
   expect(await callTool(manager)).toBe('what a crud day');
   await manager.close();

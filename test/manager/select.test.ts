@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { globalContext } from '../../src/hooks/index.js';
+import { select } from '../../src/manager/select.js';
+import type { PluginHandle } from '../../src/plugin/handle.js';
+import { handle } from './handles.js';
+
+function selected(plugins: readonly PluginHandle[], failOnPluginError = false) {
+  const payload = { name: 'search' };
+  return select(plugins, 'tool_pre_invoke', payload, globalContext('1'), { failOnPluginError });
+}
+const names = (plugins: readonly PluginHandle[]) => selected(plugins).map(({ plugin }) => plugin.name);
+
+describe('which plugins run', () => {
+  it('[G6] those that have the hook, and those of which that is not known', () => {
+    const plugins = [
+      handle({ name: 'has', hooks: ['tool_pre_invoke'] }),
+      handle({ name: 'other', hooks: ['tool_post_invoke'] }),
+      handle({ name: 'none', hooks: [] }),
+      handle({ name: 'unknown', hooks: undefined }),
+    ];
+    expect(names(plugins)).toEqual(['has', 'unknown']);
+  });
+
+  it('[G6] those whose conditions hold', () => {
+    const plugins = [
+      handle({ name: 'search', conditions: [{ tools: ['search'] }] }),
+      handle({ name: 'delete', conditions: [{ tools: ['delete'] }] }),
+    ];
+    expect(names(plugins)).toEqual(['search']);
+  });
+
+  it.each([undefined, 'fail', 'ignore', 'disable'] as const)(
+    '[G6] a disabled one never, with on_error %s',
+    (onError) => {
+      expect(names([handle({ mode: 'disabled', onError })])).toEqual([]);
+    },
+  );
+});
+
+describe('in which order', () => {
+  it('[G6] by priority, lower first, and within one priority as listed', () => {
+    const plugins = [
+      handle({ name: 'late', priority: 200 }),
+      handle({ name: 'first of two', priority: 50 }),
+      handle({ name: 'negative', priority: -1 }),
+      handle({ name: 'second of two', priority: 50 }),
+    ];
+    expect(names(plugins)).toEqual(['negative', 'first of two', 'second of two', 'late']);
+  });
+
+  it('leaves the list that it is given as it is', () => {
+    const plugins = Object.freeze([handle({ name: 'b', priority: 2 }), handle({ name: 'a', priority: 1 })]);
+    expect(names(plugins)).toEqual(['a', 'b']);
+  });
+});
+
+describe('with what effect', () => {
+  it.each([
+    ['enforce', undefined, 'block', 'block', true, true],
+    ['enforce', 'ignore', 'block', 'log', true, true],
+    ['enforce', 'disable', 'block', 'log', true, true],
+    ['enforce', 'fail', 'block', 'block', true, true],
+    ['sequential', undefined, 'block', 'block', true, true],
+    ['sequential', 'ignore', 'block', 'log', true, true],
+    ['enforce_ignore_error', undefined, 'block', 'log', true, true],
+    ['enforce_ignore_error', 'fail', 'block', 'block', true, true],
+    ['permissive', undefined, 'log', 'log', true, true],
+    ['permissive', 'fail', 'log', 'block', true, true],
+    ['transform', undefined, 'log', 'log', true, true],
+    ['transform', 'disable', 'log', 'log', true, true],
+    ['audit', undefined, 'log', 'log', false, true],
+    ['concurrent', undefined, 'block', 'block', false, true],
+    ['concurrent', 'ignore', 'block', 'log', false, true],
+    ['fire_and_forget', undefined, 'log', 'log', false, false],
+  ] as const)('[G6] %s with on_error %s', (mode, onError, onViolation, then, modifies, awaited) => {
+    const [one] = selected([handle({ mode, onError })]);
+    expect(one?.effect).toMatchObject({ onViolation, onError: then, modifies, awaited });
+  });
+
+  it.each(['enforce_ignore_error', 'permissive', 'transform', 'audit', 'sequential'] as const)(
+    '[G6] fail_on_plugin_error makes an error of %s block, whatever on_error says',
+    (mode) => {
+      const [one] = selected([handle({ mode, onError: 'ignore' })], true);
+      expect(one?.effect.onError).toBe('block');
+    },
+  );
+
+  it('[G6] fail_on_plugin_error does not make a disabled plugin run', () => {
+    expect(selected([handle({ mode: 'disabled' })], true)).toEqual([]);
+  });
+});
