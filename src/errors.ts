@@ -75,8 +75,8 @@ export interface ErrorDefinition<C extends object> {
 const registry: ErrorDefinition<never>[] = [];
 
 function defineError<C extends object>(code: `SALLY_${string}`, spec: ErrorSpec<C>): ErrorDefinition<C> {
-  const make = (context: C, cause?: unknown): SallyError =>
-    new SallyError(
+  const make = (context: C, cause?: unknown): SallyError => {
+    const error = new SallyError(
       spec.message(context),
       {
         code,
@@ -88,6 +88,10 @@ function defineError<C extends object>(code: `SALLY_${string}`, spec: ErrorSpec<
       },
       cause,
     );
+    // The stack begins where the error was made, not here.
+    Error.captureStackTrace(error, make);
+    return error;
+  };
   const definition: ErrorDefinition<C> = Object.assign(make, {
     code,
     example: spec.example,
@@ -116,6 +120,18 @@ export function findSallyError(error: unknown): SallyError | undefined {
 /** The text of anything that was thrown: `message` of an Error, otherwise the value itself. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+const fileReasons: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of the path is not a folder',
+};
+
+/** Why a file could not be opened, in words. */
+export function fileReason(error: unknown): string {
+  return fileReasons[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error);
 }
 
 const isoTime = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, 'Z');
@@ -333,9 +349,21 @@ export const ConfigBadValue = defineError('SALLY_CONFIG_BAD_VALUE', {
 
 export const ConfigUnsupported = defineError('SALLY_CONFIG_UNSUPPORTED', {
   message: (c: { at: ConfigPlace; what: string }) =>
-    `${c.what}: this version connects by STREAMABLEHTTP only`,
-  remedy: () => 'run the plugin behind sallyport serve, and give mcp.proto: STREAMABLEHTTP with its mcp.url',
-  example: { at: inFile(6, 14), what: 'plugins[0].mcp.proto is "STDIO"' },
+    `${c.what}: a plugin server is reached by STREAMABLEHTTP or STDIO`,
+  remedy: () => 'give mcp.proto: STREAMABLEHTTP with mcp.url, or mcp.proto: STDIO with mcp.cmd',
+  example: { at: inFile(6, 14), what: 'plugins[0].mcp.proto is "SSE"' },
+});
+
+export const ConfigTransport = defineError('SALLY_CONFIG_TRANSPORT', {
+  message: (c: { at: ConfigPlace; subject: string; problem: string; instead: string }) =>
+    `${c.subject}: ${c.problem}`,
+  remedy: (c) => c.instead,
+  example: {
+    at: inFile(7, 7),
+    subject: 'plugin "MyPlugin"',
+    problem: 'cmd is for proto STDIO',
+    instead: 'write proto: STDIO, or remove cmd',
+  },
 });
 
 export const ConfigDuplicatePlugin = defineError('SALLY_CONFIG_DUPLICATE_PLUGIN', {
@@ -548,8 +576,8 @@ export const KeyMismatch = defineError('SALLY_TLS_KEY_MISMATCH', {
 });
 
 export const ChainBroken = defineError('SALLY_TLS_CHAIN', {
-  message: (c: { certfile: string; caBundle: string; subject: string; issuer: string }) =>
-    `${c.certfile} (${c.subject}) does not lead to a CA of ${c.caBundle}: the certificate of its issuer ${c.issuer} is not there`,
+  message: (c: { certfile: string; caBundle: string; subject: string; issuer: string; namesake: boolean }) =>
+    `${c.certfile} (${c.subject}) does not lead to a CA of ${c.caBundle}: ${c.namesake ? `a CA of the name ${c.issuer} is there, but another one, with another key` : `the certificate of its issuer ${c.issuer} is not there`}`,
   remedy: () =>
     'use the ca.crt of the CA that issued it, and put any intermediate certificates behind the leaf; compare: sha256sum certs/mcp/*/ca.crt',
   example: {
@@ -557,6 +585,7 @@ export const ChainBroken = defineError('SALLY_TLS_CHAIN', {
     caBundle: 'certs/mcp/gateway/ca.crt',
     subject: 'CN=mcp-gateway-client',
     issuer: 'CN=Another CA',
+    namesake: false,
   },
 });
 
@@ -655,7 +684,7 @@ export const HostnameMismatch = defineError('SALLY_TLS_HOSTNAME', {
   message: (c: { peer: string; host: string; ip: boolean; valid: string }) =>
     `${c.peer}: certificate verify failed: ${c.ip ? 'IP address' : 'Hostname'} mismatch, certificate is not valid for '${c.host}' (it is valid for ${c.valid})`,
   remedy: (c) =>
-    `use a name of the certificate in the URL, or set mcp.tls.server_name to one, or issue it with ${c.ip ? `MCP_CERT_SANS=IP:${c.host}` : `MCP_CERT_SANS=DNS:${c.host}`}`,
+    `use a name of the certificate in the URL, or set mcp.tls.server_name to one; or delete its folder and issue it again with MCP_CERT_SANS=${c.ip ? 'IP' : 'DNS'}:${c.host}`,
   example: {
     peer: 'the plugin server https://127.0.0.1:8000',
     host: '127.0.0.1',
@@ -782,6 +811,19 @@ export const ConnectionLost = defineError('SALLY_CONNECT_LOST', {
   example: { peer: 'the plugin server https://localhost:8000', detail: 'other side closed' },
 });
 
+export const ChildNotStarted = defineError('SALLY_CHILD_NOT_STARTED', {
+  message: (c: { peer: string; command: string; reason: string }) =>
+    `${c.peer} cannot be started: ${c.command}: ${c.reason === 'ENOENT' ? 'no such program' : c.reason}`,
+  remedy: () => 'mcp.cmd names a program that PATH has or a path; mcp.cwd an existing folder',
+  example: { peer: 'the plugin server my-server', command: 'my-server', reason: 'ENOENT' },
+});
+
+export const ChildGone = defineError('SALLY_CHILD_GONE', {
+  message: (c: { peer: string; detail: string }) => `${c.peer} ended or does not speak MCP: ${c.detail}`,
+  remedy: () => 'run the command by hand and see what it says; LOG_LEVEL=DEBUG shows its standard error',
+  example: { peer: 'the plugin server my-server', detail: 'Connection closed' },
+});
+
 // ─── Plugins (plugin/, plugins/, external/, manager/) ────────────────────────────────────────────
 
 export const PluginModuleUnusable = defineError('SALLY_PLUGIN_MODULE', {
@@ -792,11 +834,23 @@ export const PluginModuleUnusable = defineError('SALLY_PLUGIN_MODULE', {
   example: { plugin: 'MyFilter', kind: './my-filter.js', reason: 'no such file' },
 });
 
+export const PluginsUnusable = defineError('SALLY_PLUGINS', {
+  message: (c: { errors: readonly SallyError[] }) =>
+    `${c.errors.length} plugins cannot be started:${c.errors.map((one) => `\n${one.message}  [${one.code}]\n  ${one.remedy}`).join('')}`,
+  remedy: () => 'mend each of these entries, or set its mode to disabled',
+  example: {
+    errors: [
+      PluginModuleUnusable(PluginModuleUnusable.example),
+      PluginModuleUnusable({ ...PluginModuleUnusable.example, plugin: 'Another', kind: 'another-package' }),
+    ],
+  },
+});
+
 export const PluginConfigInvalid = defineError('SALLY_PLUGIN_CONFIG', {
   message: (c: { plugin: string; problems: readonly string[] }) =>
     `plugin '${c.plugin}': its config is not valid: ${c.problems.join('; ')}`,
   remedy: (c) => `correct the config block of '${c.plugin}' in the plugin file`,
-  example: { plugin: 'ReplaceBadWordsPlugin', problems: ['words[0].search: expected string'] },
+  example: { plugin: 'ReplaceBadWordsPlugin', problems: ['config.words[0].search: expected string'] },
 });
 
 export const NoSuchGroup = defineError('SALLY_PLUGIN_REGEX_GROUP', {
@@ -808,7 +862,7 @@ export const NoSuchGroup = defineError('SALLY_PLUGIN_REGEX_GROUP', {
 export const HookNotImplemented = defineError('SALLY_PLUGIN_HOOK', {
   message: (c: { plugin: string; hook: string; has: readonly string[] }) =>
     `plugin '${c.plugin}' does not implement the hook ${c.hook}; it has ${c.has.join(', ') || 'none'}`,
-  remedy: (c) => `take ${c.hook} out of its hooks, or implement it`,
+  remedy: () => 'call a hook that it has; the hooks of a plugin file are those that the plugin implements',
   example: { plugin: 'MyFilter', hook: 'tool_post_invoke', has: ['tool_pre_invoke'] },
 });
 
@@ -835,7 +889,7 @@ export const PluginDisabled = defineError('SALLY_PLUGIN_DISABLED', {
 export const PayloadInvalid = defineError('SALLY_HOOK_PAYLOAD', {
   message: (c: { hook: string; problems: readonly string[] }) =>
     `the payload of ${c.hook} is not valid: ${c.problems.join('; ')}`,
-  remedy: (c) => `the fields of ${c.hook} stand in docs/reference.md`,
+  remedy: (c) => `docs/reference.md lists the fields of ${c.hook}`,
   exit: 2,
   jsonRpc: -32602,
   example: { hook: 'tool_pre_invoke', problems: ['name: expected string, received undefined'] },
@@ -858,6 +912,15 @@ export const HookResultInvalid = defineError('SALLY_PLUGIN_RESULT', {
   example: { plugin: 'MyFilter', hook: 'tool_pre_invoke', problems: ['expected object, received string'] },
 });
 
+export const ChangesClash = defineError('SALLY_PLUGIN_CLASH', {
+  message: (c: { hook: string; path: string; plugins: readonly [string, string]; priority: number }) =>
+    `plugins '${c.plugins[0]}' and '${c.plugins[1]}', both of priority ${c.priority}, changed ${c.path} in ${c.hook}, each in its own way`,
+  remedy: () =>
+    'give them different priorities, so that one sees what the other made; or turn parallel_execution_within_band off',
+  exit: 1,
+  example: { hook: 'tool_pre_invoke', path: 'args.q', plugins: ['A', 'B'], priority: 100 },
+});
+
 export const PluginTimeout = defineError('SALLY_PLUGIN_TIMEOUT', {
   message: (c: { plugin: string; hook: string; seconds: number }) =>
     `plugin '${c.plugin}' did not answer ${c.hook} within ${c.seconds} s`,
@@ -867,8 +930,15 @@ export const PluginTimeout = defineError('SALLY_PLUGIN_TIMEOUT', {
 });
 
 export const PluginFailed = defineError('SALLY_PLUGIN_ERROR', {
-  message: (c: PluginFailure) => `plugin '${c.plugin}' failed in ${c.hook}: ${c.message}`,
-  remedy: () => 'the log of the process that runs the plugin holds the details',
+  message: (c: PluginFailure) =>
+    // What a server of ours says of its plugin names the plugin, the hook and the reason already.
+    c.pluginCode?.startsWith('SALLY_')
+      ? `${c.message}  [${c.pluginCode}]`
+      : `plugin '${c.plugin}' failed in ${c.hook}: ${c.message}`,
+  remedy: (c) =>
+    typeof c.details?.['remedy'] === 'string'
+      ? c.details['remedy']
+      : 'the log of the process that runs the plugin holds the details',
   exit: 1,
   example: { plugin: 'MyFilter', hook: 'tool_pre_invoke', message: 'Cannot read properties of undefined' },
 });
@@ -934,16 +1004,23 @@ const httpRemedies: Record<number, string> = {
 export const PortInUse = defineError('SALLY_SERVER_PORT_IN_USE', {
   message: (c: { host: string; port: number; what: string }) =>
     `${c.what} cannot listen on ${c.host}:${c.port}: the port is in use`,
-  remedy: (c) => `see who has it with: lsof -i :${c.port}; or choose another: PLUGINS_SERVER_PORT`,
+  remedy: (c) => `see who has it with: lsof -i :${c.port}; or choose another: PLUGINS_SERVER_PORT, or --port`,
   example: { host: '127.0.0.1', port: 8000, what: 'the plugin server' },
 });
 
+export const SocketInUse = defineError('SALLY_SERVER_SOCKET_IN_USE', {
+  message: (c: { path: string; what: string }) =>
+    `${c.what} cannot listen on ${c.path}: another process answers there`,
+  remedy: (c) => `see who has it with: lsof ${c.path}; or choose another: PLUGINS_SERVER_UDS`,
+  example: { path: '/run/sallyport/plugins.sock', what: 'the plugin server' },
+});
+
 export const ListenFailed = defineError('SALLY_SERVER_LISTEN', {
-  message: (c: { host: string; port: number; what: string; reason: string }) =>
-    `${c.what} cannot listen on ${c.host}:${c.port}: ${c.reason}`,
+  message: (c: { at: string; what: string; reason: string }) =>
+    `${c.what} cannot listen on ${c.at}: ${c.reason}`,
   remedy: () =>
-    'host must be an address of this machine (127.0.0.1, 0.0.0.0 for all); ports below 1024 need a privilege',
-  example: { host: '10.1.2.3', port: 8000, what: 'the plugin server', reason: 'EADDRNOTAVAIL' },
+    'host must be an address of this machine (127.0.0.1, 0.0.0.0 for all), ports below 1024 need a privilege; the folder of a socket must exist',
+  example: { at: '10.1.2.3:8000', what: 'the plugin server', reason: 'EADDRNOTAVAIL' },
 });
 
 export const ConfigPathMissing = defineError('SALLY_SERVER_NO_CONFIG', {
@@ -951,6 +1028,14 @@ export const ConfigPathMissing = defineError('SALLY_SERVER_NO_CONFIG', {
   remedy: () => 'sallyport serve --config plugins/test.yaml, or set PLUGINS_CONFIG_PATH',
   exit: 2,
   example: {},
+});
+
+export const ExternalOnServer = defineError('SALLY_SERVER_EXTERNAL', {
+  message: (c: { plugins: readonly string[] }) =>
+    `a plugin server hosts plugins of its own, and its file has entries of kind external: ${c.plugins.join(', ')}`,
+  remedy: () =>
+    'kind: external belongs in the file of the gateway side; served here, anyone who may call this server could use its certificate',
+  example: { plugins: ['ReplaceBadWordsPlugin'] },
 });
 
 export const StrayPluginError = defineError('SALLY_PLUGIN_STRAY_ERROR', {

@@ -4,7 +4,14 @@
  *
  * @module
  */
-export { loadConfig, type PluginEntry, type PluginMode, type PluginsConfig } from './config/index.js';
+export {
+  externalPluginNames,
+  loadConfig,
+  type PluginEntry,
+  type PluginMode,
+  type PluginsConfig,
+  parseConfig,
+} from './config/index.js';
 export { SallyError } from './errors.js';
 export {
   GlobalContext,

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
-import { FileUnreadable, messageOf, PluginNotFound, UsageError } from '../errors.js';
+import { FileUnreadable, fileReason, messageOf, PluginNotFound, UsageError } from '../errors.js';
 import { globalContext, PluginContext } from '../hooks/index.js';
+import { wholeResult } from '../wire/index.js';
 import type { CommandIo } from './io.js';
 import { loadAndWarn, loggerOf } from './runtime.js';
 
@@ -58,7 +59,7 @@ async function invoke(io: CommandIo, hook: string, options: InvokeOptions): Prom
   const manager = await openPluginManager({ ...config, plugins }, { log, connect: 'on-first-call' });
   try {
     const { result } = await manager.invokeOne({ plugin: options.plugin, hook, payload, context });
-    io.out(`${JSON.stringify(result, null, options.json ? 0 : 2)}\n`);
+    io.out(`${JSON.stringify(wholeResult(result), null, options.json ? 0 : 2)}\n`);
     io.exitWith(result.continue_processing ? 0 : 1);
   } finally {
     await manager.close();
@@ -72,7 +73,7 @@ async function readValue(io: CommandIo, value: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw FileUnreadable({ path, what: 'the payload', reason: messageOf(error) }, error);
+    throw FileUnreadable({ path, what: 'the payload', reason: fileReason(error) }, error);
   }
 }
 

@@ -11,6 +11,10 @@ const commands: Record<string, { summary: string; load: () => Promise<(io: Comma
     load: async () => (await import('./certs.js')).certsCommand,
   },
   serve: { summary: 'run the plugin server', load: async () => (await import('./serve.js')).serveCommand },
+  import: {
+    summary: 'turn a plugin file of ContextForge into one of ours',
+    load: async () => (await import('./import.js')).importCommand,
+  },
   invoke: {
     summary: 'call one hook and print the result',
     load: async () => (await import('./invoke.js')).invokeCommand,
@@ -28,7 +32,6 @@ async function run(argv: readonly string[], io: CommandIo): Promise<void> {
   const program = new Command('sallyport')
     .description('MCP gateway whose policy plugins run behind mutual TLS')
     .version(packageVersion(), '--version', 'print the version')
-    .helpOption('-h, --help', 'print this help')
     .helpCommand(false);
   const used = commands[argv.find((word) => !word.startsWith('-')) ?? ''];
   for (const [name, command] of Object.entries(commands)) {
@@ -39,7 +42,7 @@ async function run(argv: readonly string[], io: CommandIo): Promise<void> {
   program.addHelpText('after', '\nEvery command explains itself: sallyport <command> --help');
   silenceCommander(program, io);
   if (argv.length === 0) {
-    io.out(program.helpInformation());
+    program.outputHelp();
     io.exitWith(2);
     return;
   }
@@ -49,6 +52,7 @@ async function run(argv: readonly string[], io: CommandIo): Promise<void> {
 /** Commander throws in place of printing and exiting, so that its errors look like all others. */
 function silenceCommander(command: Command, io: CommandIo): void {
   command.exitOverride();
+  command.helpOption('-h, --help', 'print this help');
   command.configureOutput({ writeOut: (text) => io.out(text), writeErr: () => {} });
   for (const sub of command.commands) silenceCommander(sub, io);
 }
@@ -75,6 +79,8 @@ const io: CommandIo = {
 
 const argv = process.argv.slice(2);
 // A reader that goes away (`sallyport certs check | head -1`) is not an error.
+// A log that nobody reads any more is no reason to stop serving.
+process.stderr.on('error', () => {});
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 3));
 run(argv, io).catch((thrown: unknown) => {
   const error =

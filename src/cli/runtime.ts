@@ -5,19 +5,20 @@ import type { CommandIo } from './io.js';
 
 /** The logger that `LOG_LEVEL`, `LOG_FORMAT` and `--verbose` ask for: text on a terminal, else a JSON object a line. */
 export function loggerOf(io: CommandIo, options: { verbose?: boolean; quiet?: boolean } = {}): Logger {
-  const named = io.env['LOG_LEVEL']?.trim().toUpperCase() || (options.quiet ? 'WARN' : 'INFO');
+  const level = io.env['LOG_LEVEL']?.trim() || (options.quiet ? 'WARN' : 'INFO');
+  const named = level.toUpperCase();
   const format = io.env['LOG_FORMAT']?.trim().toLowerCase() || (io.interactive ? 'text' : 'json');
   if (!Object.hasOwn(logLevels, named)) {
     throw UsageError({
-      message: `LOG_LEVEL is '${named}'`,
-      usage: `use one of ${Object.keys(logLevels).join(', ')}`,
+      message: `LOG_LEVEL is '${level}'`,
+      usage: `set LOG_LEVEL to one of ${Object.keys(logLevels).join(', ')}`,
     });
   }
   if (format !== 'text' && format !== 'json') {
-    throw UsageError({ message: `LOG_FORMAT is '${format}'`, usage: 'use text or json' });
+    throw UsageError({ message: `LOG_FORMAT is '${format}'`, usage: 'set LOG_FORMAT to text or json' });
   }
-  const level = options.verbose ? 'debug' : logLevels[named as keyof typeof logLevels];
-  return createLogger({ level, pretty: format === 'text' });
+  const least = options.verbose ? 'debug' : logLevels[named as keyof typeof logLevels];
+  return createLogger({ level: least, pretty: format === 'text' });
 }
 
 /** Loads a plugin file and logs what is allowed but deserves to be seen. */

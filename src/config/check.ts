@@ -118,11 +118,7 @@ class Checker {
     const isNull = entry.value.kind === 'scalar' && entry.value.value === null;
     if (isNull && key.ifNull === 'absent') return undefined;
     const empty = { kind: 'map', place: entry.place, entries: [] } as const;
-    const field = this.value(key, isNull && key.ifNull === 'empty' ? empty : entry.value, path, entry.place);
-    if (key.unsupported && field.value !== undefined) {
-      this.#problems.add(ConfigUnsupported({ at: entry.place, what: `${path} is given` }));
-    }
-    return field;
+    return this.value(key, isNull && key.ifNull === 'empty' ? empty : entry.value, path, entry.place);
   }
 
   #list(keys: Keys, node: ListNode, path: string): Field<unknown>[] {

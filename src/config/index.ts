@@ -1,4 +1,5 @@
 export { externalPluginNames } from './external-names.js';
+export { type Imported, importConfig } from './import.js';
 export { type KeyRow, keyTable } from './keys.js';
 export { type ConfigOptions, loadConfig, parseConfig } from './load.js';
 export {

@@ -12,7 +12,11 @@ const boolean = { kind: 'boolean' } as const;
 
 const tlsKeys = {
   certfile: { type: path, ifNull: 'absent', meaning: 'certificate that this side shows, in PEM' },
-  keyfile: { type: path, ifNull: 'absent', meaning: 'private key of that certificate, in PEM' },
+  keyfile: {
+    type: path,
+    ifNull: 'absent',
+    meaning: 'private key of the certificate that this side shows, in PEM',
+  },
   ca_bundle: {
     type: path,
     ifNull: 'absent',
@@ -55,13 +59,13 @@ export const serverTlsKeys = {
 
 export const mcpKeys = {
   proto: {
-    type: { kind: 'choice', values: ['STREAMABLEHTTP'], elsewhere: ['STDIO', 'SSE'] },
+    type: { kind: 'choice', values: ['STREAMABLEHTTP', 'STDIO'], elsewhere: ['SSE'] },
     default: 'STREAMABLEHTTP',
     meaning: 'how the plugin server is reached',
   },
   url: {
     type: filled,
-    required: true,
+    ifNull: 'absent',
     meaning: 'where the plugin server is, with its path: https://localhost:8000/mcp',
   },
   tls: {
@@ -69,16 +73,15 @@ export const mcpKeys = {
     ifNull: 'empty',
     meaning: 'TLS towards this plugin server',
   },
-  script: { type: text, ifNull: 'absent', unsupported: true, meaning: 'for STDIO; not in this version' },
-  cmd: { type: texts, ifNull: 'absent', unsupported: true, meaning: 'for STDIO; not in this version' },
-  env: { type: { kind: 'dict' }, ifNull: 'absent', meaning: 'for STDIO; without effect here' },
-  cwd: { type: text, ifNull: 'absent', meaning: 'for STDIO; without effect here' },
   uds: {
-    type: text,
+    type: path,
     ifNull: 'absent',
-    unsupported: true,
-    meaning: 'Unix domain socket; not in this version',
+    meaning: 'Unix domain socket of the plugin server, in place of the host of url; without TLS',
   },
+  cmd: { type: texts, ifNull: 'absent', meaning: 'for STDIO: the command that starts it, and its arguments' },
+  script: { type: path, ifNull: 'absent', meaning: 'for STDIO, in place of cmd: a .py, .sh or .js file' },
+  env: { type: { kind: 'dict' }, ifNull: 'absent', meaning: 'for STDIO: variables set for it' },
+  cwd: { type: path, ifNull: 'absent', meaning: 'for STDIO: the folder that it runs in' },
   reconnect_attempts: {
     type: { kind: 'integer', min: 0 },
     ifNull: 'absent',
@@ -143,7 +146,7 @@ export const pluginKeys = {
   max_content_size: {
     type: { kind: 'integer', min: 1 },
     ifNull: 'absent',
-    meaning: 'largest content it takes, in bytes',
+    meaning: 'largest content it takes, in bytes; passed on',
   },
   capabilities: { type: { kind: 'free' }, ifNull: 'absent', meaning: 'what it may do; passed on' },
   config: {
@@ -168,13 +171,14 @@ export const settingsKeys = {
   parallel_execution_within_band: {
     type: boolean,
     default: 'false',
-    meaning: 'accepted for the peers that know it',
+    meaning: 'whether plugins of one priority run at once',
   },
   enable_plugin_api: { type: boolean, default: 'false', meaning: 'without effect here' },
+  include_user_info: { type: boolean, default: 'false', meaning: 'without effect here' },
   plugin_health_check_interval: {
     type: seconds,
     default: '60',
-    meaning: 'seconds between looks at a plugin server',
+    meaning: 'seconds between looks at the servers of external plugins',
   },
 } as const satisfies Keys;
 
@@ -184,6 +188,11 @@ export const serverKeys = {
     type: { kind: 'integer', min: 1, max: 65535 },
     default: '8000',
     meaning: 'port that it listens on; with TLS, health is served on port + 1000',
+  },
+  uds: {
+    type: path,
+    ifNull: 'absent',
+    meaning: 'Unix domain socket that it listens on, in place of host and port; without TLS',
   },
   tls: { type: { kind: 'map', keys: serverTlsKeys }, ifNull: 'empty', meaning: 'TLS that it serves with' },
 } as const satisfies Keys;

@@ -1,12 +1,16 @@
+import { extname } from 'node:path';
 import {
   ConfigHostnameCheckOff,
+  ConfigMissingKey,
   ConfigMtlsVariablesUnused,
   ConfigNoClientCertificate,
   type ConfigPlace,
   ConfigPlainHttp,
   ConfigTlsIncomplete,
   ConfigTlsOverHttp,
+  ConfigTransport,
   ConfigVerifyOff,
+  ConfigWrongType,
 } from '../errors.js';
 import type { clientTlsKeys, mcpKeys } from './keys.js';
 import { given, overlay, passwordOf, pathOf, type Reading } from './reading.js';
@@ -21,6 +25,8 @@ export type ClientTlsFields = Fields<typeof clientTlsKeys>;
 interface Target {
   /** The plugin as messages name it. */
   readonly plugin: string;
+  /** Where `mcp` stands. */
+  readonly place: ConfigPlace;
   /** The YAML path of `mcp`. */
   readonly path: string;
   /** What the variables say, on the gateway's side. */
@@ -33,18 +39,131 @@ export function mcpSettings(
   target: Target,
   reading: Reading,
 ): McpSettings | undefined {
-  const { url: urlField, tls: block } = fields;
-  const url = urlField && readUrl(urlField, `${target.path}.url`, reading.problems);
-  if (url === undefined || urlField === undefined) return undefined;
-  const proto = 'STREAMABLEHTTP';
+  if (fields.proto !== undefined && fields.proto.value === undefined) return undefined;
+  if (fields.proto?.value === 'STDIO') return stdioSettings(fields, target, reading);
+  refuseForeign(fields, ['script', 'cmd', 'env', 'cwd'], 'proto STDIO', target, reading);
+  return fields.uds === undefined
+    ? httpSettings(fields, target, reading)
+    : udsSettings(fields, target, reading);
+}
+
+function httpSettings(
+  { url: urlField, tls: block }: Fields<typeof mcpKeys>,
+  target: Target,
+  reading: Reading,
+): McpSettings | undefined {
+  if (urlField === undefined) {
+    reading.problems.add(ConfigMissingKey({ at: target.place, key: 'url', within: target.path }));
+    return undefined;
+  }
+  const url = readUrl(urlField, `${target.path}.url`, reading.problems);
+  if (url === undefined) return undefined;
   if (url.protocol === 'http:') {
     plainHttp(url, urlField, block, target, reading);
-    return { proto, url };
+    return { transport: 'http', url };
   }
   if (block !== undefined && block.value === undefined) return undefined;
   const tls = overlay<ClientTlsFields>(block?.value ?? {}, target.variables);
   if (reading.side === 'gateway') checkTls(tls, block?.place ?? urlField.place, target.plugin, reading);
-  return { proto, url, tls: clientTls(tls, reading) };
+  return { transport: 'http', url, tls: clientTls(tls, reading) };
+}
+
+/** The peers let the URL of a socket be left out: only its path has a meaning. */
+function udsSettings(
+  { uds, url: urlField, tls }: Fields<typeof mcpKeys>,
+  { plugin, path }: Target,
+  { problems, paths }: Reading,
+): McpSettings | undefined {
+  const url =
+    urlField === undefined ? new URL('http://localhost/mcp') : readUrl(urlField, `${path}.url`, problems);
+  const socketPath = pathOf(uds, paths);
+  const tlsPlace = tls?.place ?? (url?.protocol === 'https:' ? urlField?.place : undefined);
+  if (tlsPlace !== undefined) {
+    const problem = 'a Unix domain socket is reached without TLS, and both are asked for';
+    const instead = 'remove uds, or remove tls and begin the URL with http:';
+    problems.add(ConfigTransport({ at: tlsPlace, subject: `plugin ${plugin}`, problem, instead }));
+  }
+  return url && socketPath ? { transport: 'uds', socketPath, url } : undefined;
+}
+
+/** What runs a script, by the ending of its name. */
+const interpreters: Readonly<Record<string, string>> = {
+  '.py': 'python3',
+  '.sh': 'sh',
+  '.js': process.execPath,
+  '.mjs': process.execPath,
+  '.cjs': process.execPath,
+};
+
+function stdioSettings(
+  fields: Fields<typeof mcpKeys>,
+  target: Target,
+  reading: Reading,
+): McpSettings | undefined {
+  const { problems, paths } = reading;
+  const { cmd, script } = fields;
+  refuseForeign(fields, ['url', 'uds', 'tls'], 'proto STREAMABLEHTTP', target, reading);
+  const refuse = (at: ConfigPlace, problem: string, instead: string): undefined => {
+    problems.add(ConfigTransport({ at, subject: `plugin ${target.plugin}`, problem, instead }));
+  };
+  const env = childEnvironment(fields.env, target, problems);
+  const cwd = given('cwd', pathOf(fields.cwd, paths));
+  if (cmd !== undefined && script !== undefined)
+    return refuse(script.place, 'it has cmd and script', 'keep one of the two');
+  if (cmd !== undefined) {
+    if (cmd.value === undefined) return undefined;
+    const [command, ...args] = cmd.value;
+    if (!command)
+      return refuse(cmd.place, 'cmd is empty', 'give the command and its arguments: [node, server.js]');
+    return { transport: 'stdio', command, args, env, ...cwd };
+  }
+  const file = pathOf(script, paths);
+  if (script === undefined)
+    return refuse(target.place, 'proto STDIO needs cmd or script', 'add cmd: [node, server.js]');
+  if (file === undefined) return undefined;
+  const command = interpreters[extname(file)];
+  if (command === undefined) {
+    return refuse(
+      script.place,
+      `script is ${script.seen}, and its ending is not known`,
+      'give a .py, .sh or .js file, or use cmd',
+    );
+  }
+  return { transport: 'stdio', command, args: [file], env, ...cwd };
+}
+
+function childEnvironment(
+  field: Fields<typeof mcpKeys>['env'],
+  { path }: Target,
+  problems: Reading['problems'],
+): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(field?.value ?? {})) {
+    if (['string', 'number', 'boolean'].includes(typeof value)) env[name] = String(value);
+    else if (field) {
+      const key = `${path}.env.${name}`;
+      problems.add(ConfigWrongType({ at: field.place, key, expected: 'a text', seen: typeof value }));
+    }
+  }
+  return env;
+}
+
+function refuseForeign(
+  fields: Fields<typeof mcpKeys>,
+  keys: readonly (keyof typeof mcpKeys)[],
+  owner: string,
+  { plugin }: Target,
+  { problems }: Reading,
+): void {
+  for (const key of keys) {
+    const field = fields[key];
+    if (field === undefined) continue;
+    const [problem, instead] = [
+      `${key} is for ${owner}`,
+      `write ${owner.replace(' ', ': ')}, or remove ${key}`,
+    ];
+    problems.add(ConfigTransport({ at: field.place, subject: `plugin ${plugin}`, problem, instead }));
+  }
 }
 
 function plainHttp(
@@ -74,7 +193,11 @@ function checkTls(tls: ClientTlsFields, at: ConfigPlace, plugin: string, { probl
   };
   const { certfile, keyfile, keyfile_password: password, verify, check_hostname: checkHostname } = tls;
   if (tls.ca_bundle === undefined && (verify === undefined || verify.value === true)) {
-    incomplete(at, 'its certificate has to verify, and the roots of the system are not used', 'ca_bundle');
+    incomplete(
+      at,
+      "the server's certificate has to verify, and the roots of the system are not used",
+      'ca_bundle',
+    );
   }
   if (certfile !== undefined && keyfile === undefined)
     incomplete(certfile.place, 'a certfile is given', 'keyfile');

@@ -47,7 +47,8 @@ function pluginEntry(
   const plugin = name?.value === undefined ? path : name.seen;
   const mcp = placedMcp(fields, place, path, plugin, reading.problems);
   const connection: McpSettings | undefined =
-    mcp?.value && mcpSettings(mcp.value, { plugin, path: `${path}.mcp`, variables }, reading);
+    mcp?.value &&
+    mcpSettings(mcp.value, { plugin, place: mcp.place, path: `${path}.mcp`, variables }, reading);
   if (name?.value === undefined || kind?.value === undefined) return undefined;
   return {
     name: name.value,

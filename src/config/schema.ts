@@ -34,8 +34,6 @@ export interface Key<T extends ValueType = ValueType> {
   readonly required?: boolean;
   /** `null` is the same as leaving the key out, as for the peers; for a map also `empty`: an empty map. */
   readonly ifNull?: 'absent' | 'empty';
-  /** Part of the contract that this version cannot act on: an error where it is given. */
-  readonly unsupported?: boolean;
 }
 export type Keys = Readonly<Record<string, Key>>;
 

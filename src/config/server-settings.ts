@@ -4,6 +4,7 @@ import {
   ConfigTlsIncomplete,
   ConfigTlsTurnedOff,
   ConfigTlsUndecided,
+  ConfigTransport,
 } from '../errors.js';
 import type { serverKeys, serverTlsKeys } from './keys.js';
 import { given, overlay, passwordOf, pathOf, type Reading } from './reading.js';
@@ -24,7 +25,7 @@ export function serverSettings(file: Fields<typeof serverKeys>, reading: Reading
   const env = own ? reading.env : {};
   const { enabled, transport: spoken, ...place } = readVariables(serverVariables, env, reading.problems);
   const tlsVariables = readVariables(serverTlsVariables, env, reading.problems);
-  const { host, port, tls: block } = overlay<Fields<typeof serverKeys>>(file, place);
+  const { host, port, uds, tls: block } = overlay<Fields<typeof serverKeys>>(file, place);
   const request = tlsRequest(block, enabled, tlsVariables, reading);
   const tls = request === undefined ? undefined : serverTls(request, reading);
   const transport = spoken?.value === 'stdio' ? 'stdio' : 'http';
@@ -32,12 +33,25 @@ export function serverSettings(file: Fields<typeof serverKeys>, reading: Reading
     own &&
     request !== undefined &&
     transport === 'http' &&
+    uds === undefined &&
     port?.value !== undefined &&
     port.value + 1000 > 65535
   ) {
     reading.problems.add(ConfigHealthPort({ at: port.place, port: port.value }));
   }
-  return { transport, host: host?.value ?? '127.0.0.1', port: port?.value ?? 8000, ...given('tls', tls) };
+  const socket = pathOf(uds, reading.paths);
+  if (own && uds !== undefined && request !== undefined) {
+    const problem = 'a Unix domain socket is served without TLS, and both are asked for';
+    const instead = 'remove uds, or turn TLS off: PLUGINS_SERVER_SSL_ENABLED=false';
+    reading.problems.add(ConfigTransport({ at: uds.place, subject: 'the plugin server', problem, instead }));
+  }
+  return {
+    transport,
+    host: host?.value ?? '127.0.0.1',
+    port: port?.value ?? 8000,
+    ...given('uds', socket),
+    ...given('tls', tls),
+  };
 }
 
 /** Whether TLS is asked for, and with what. Variables without a decision are never taken for plain HTTP. */

@@ -62,8 +62,7 @@ function scalar(node: ScalarNode, env: Env, key: string, problems: Problems): Co
     const program = parseTemplate(text);
     const refused = program.body?.map((part) => refusal(part, names)).find((reason) => reason !== undefined);
     if (refused !== undefined) throw ConfigTemplate({ at, key, reason: refused });
-    const required = program.body?.flatMap(requiredNames) ?? [];
-    const unset = required.filter((name) => !isSet(env, name));
+    const unset = program.body?.flatMap((part) => unsetNames(part, env)) ?? [];
     for (const variable of unset) problems.add(ConfigVariableUnset({ at, key, variable }));
     if (unset.length > 0) return broken;
     const value = run(program, env, text.endsWith('\n'));
@@ -89,8 +88,10 @@ function run(program: Ast, env: Env, endsWithLine: boolean): string {
   for (const flag of [true, false])
     for (const name of [`${flag}`, flag ? 'True' : 'False']) scope.set(name, flag);
   const constant = (ast: Ast): Ast => {
-    if (ast.type === 'FilterExpression' && ast.operand !== undefined)
-      return { ...ast, operand: constant(ast.operand) };
+    if (ast.type === 'FilterExpression' && ast.operand !== undefined) {
+      const filter = ast.filter?.args ? { ...ast.filter, args: ast.filter.args.map(constant) } : ast.filter;
+      return { ...ast, operand: constant(ast.operand), ...(filter && { filter }) };
+    }
     const name = ast.type === 'MemberExpression' ? variableName(ast) : undefined;
     if (name === undefined) return ast;
     return isSet(env, name)
@@ -124,8 +125,12 @@ function refusal(ast: Ast | undefined, names: Set<string>): string | undefined {
       const filter = filterName(ast);
       if (!filters.includes(filter)) return `unknown filter '${filter}' (known: ${filters.join(', ')})`;
       const [value, onEmpty, ...more] = ast.filter?.args ?? [];
-      const constant = [value, onEmpty].every((arg) => arg === undefined || isConstant(arg));
-      if (!constant || more.length > 0) return `'${filter}' takes constants only`;
+      // A default may be another variable, with a default of its own.
+      const otherwise = value === undefined || isConstant(value) ? undefined : refusal(value, names);
+      if (otherwise !== undefined && filter === 'default') return otherwise;
+      const constant = onEmpty === undefined || isConstant(onEmpty);
+      if (!constant || more.length > 0 || (filter !== 'default' && value !== undefined && !isConstant(value)))
+        return `'${filter}' takes constants only`;
       return refusal(ast.operand, names);
     }
     case 'Identifier':
@@ -153,13 +158,16 @@ function isConstant(arg: Ast): boolean {
   return literal || (arg.type === 'Identifier' && /^(true|false)$/i.test(String(arg.value)));
 }
 
-/** The variables that have to be set: those that no `default` stands in for. */
-function requiredNames(ast: Ast): string[] {
-  if (ast.type === 'FilterExpression') {
-    return filterName(ast) === 'default' || ast.operand === undefined ? [] : requiredNames(ast.operand);
+/** The variables that are needed and not set: where a `default` stands in for one, those that it needs itself. */
+function unsetNames(ast: Ast, env: Env): string[] {
+  if (ast.type === 'FilterExpression' && ast.operand !== undefined) {
+    const unset = unsetNames(ast.operand, env);
+    if (filterName(ast) !== 'default' || unset.length === 0) return unset;
+    const [otherwise] = ast.filter?.args ?? [];
+    return otherwise === undefined ? [] : unsetNames(otherwise, env);
   }
   const name = ast.type === 'MemberExpression' ? variableName(ast) : undefined;
-  return name === undefined ? [] : [name];
+  return name === undefined || isSet(env, name) ? [] : [name];
 }
 
 function filterName({ filter }: Ast): string {

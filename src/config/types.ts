@@ -39,13 +39,29 @@ export interface ServerTlsSettings {
   readonly sslCertReqs: SslCertReqs;
 }
 
-/** Where an external plugin's server is. */
-export interface McpSettings {
-  readonly proto: 'STREAMABLEHTTP';
-  readonly url: URL;
-  /** Present exactly where the URL is https. */
-  readonly tls?: ClientTlsSettings;
-}
+/** How an external plugin's server is reached. Paths are absolute. */
+export type McpSettings =
+  | {
+      readonly transport: 'http';
+      readonly url: URL;
+      /** Present exactly where the URL is https. */
+      readonly tls?: ClientTlsSettings;
+    }
+  | {
+      /** HTTP over a Unix domain socket. The host of `url` only fills the Host header. */
+      readonly transport: 'uds';
+      readonly socketPath: string;
+      readonly url: URL;
+    }
+  | {
+      /** A child process that speaks MCP over its standard input and output. */
+      readonly transport: 'stdio';
+      readonly command: string;
+      readonly args: readonly string[];
+      /** Set for the child over the few variables that it inherits. */
+      readonly env: Readonly<Record<string, string>>;
+      readonly cwd?: string;
+    };
 
 /**
  * One entry of `plugins`. Optional fields are those that the file left out: for an external plugin the
@@ -87,6 +103,8 @@ export interface ServerSettings {
   readonly transport: 'http' | 'stdio';
   readonly host: string;
   readonly port: number;
+  /** Serve on this Unix domain socket in place of host and port; never together with `tls`. */
+  readonly uds?: string;
   readonly tls?: ServerTlsSettings;
 }
 

@@ -16,7 +16,10 @@ export function readUrl(field: Field<string>, key: string, problems: Problems): 
   const parts = /^(https?):\/\/([^/?#]+)([^?#]*)/i.exec(text);
   if (parts === null) {
     const bare = /^[A-Za-z0-9.-]+(:\d+)?(\/.*)?$/.test(text);
-    return refuse('not an absolute http or https URL', bare ? `https://${text}` : undefined);
+    return refuse(
+      'not an absolute http or https URL',
+      bare ? `https://${text}${text.includes('/') ? '' : '/mcp'}` : undefined,
+    );
   }
   const [whole, , , path] = parts;
   // WHATWG parsing drops line ends and tabs, and takes \ for /: what it is given has to be a URL as it stands.

@@ -38,6 +38,7 @@ const clientTls = overriding('gateway', 'plugins[].mcp.tls');
 export const serverVariables = {
   host: server('PLUGINS_SERVER_HOST', 'host', serverKeys.host, '127.0.0.1'),
   port: server('PLUGINS_SERVER_PORT', 'port', serverKeys.port, '8000'),
+  uds: server('PLUGINS_SERVER_UDS', 'uds', serverKeys.uds, '/run/sallyport/plugins.sock'),
   enabled: {
     name: 'PLUGINS_SERVER_SSL_ENABLED',
     side: 'server',
@@ -132,10 +133,10 @@ export const clientTlsVariables = {
 const commandVariables = {
   configPath: {
     name: 'PLUGINS_CONFIG_PATH',
-    side: 'server',
+    side: 'both',
     key: {
       type: { kind: 'path' },
-      meaning: 'the configuration file of the plugin server, where --config names none',
+      meaning: 'the plugin file, where --config names none',
     },
     example: 'plugins/test.yaml',
   },
@@ -144,7 +145,7 @@ const commandVariables = {
     side: 'both',
     key: {
       type: { kind: 'choice', values: Object.keys(logLevels) },
-      default: 'INFO',
+      default: 'INFO; for invoke WARN',
       meaning: 'the least that is logged, without regard to case; DEBUG logs every handshake',
     },
     example: 'DEBUG',

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Readable } from 'node:stream';
 import type { Pool } from 'undici';
 import { ReplyTooLarge } from '../errors.js';
@@ -12,6 +13,8 @@ const maxReplyBytes = 8_000_000;
 export function fetchOver(pool: Pool, peer: string) {
   return async (input: string | URL, init: RequestInit = {}): Promise<Response> => {
     const url = new URL(input);
+    // The client gives all requests of a session one signal: more than ten at once are no leak.
+    if (init.signal) setMaxListeners(0, init.signal);
     const { statusCode, headers, body } = await pool.request({
       path: url.pathname + url.search,
       method: (init.method ?? 'GET') as 'GET' | 'POST' | 'DELETE',

@@ -1,4 +1,4 @@
-import type { Client } from '@modelcontextprotocol/client';
+import type { Transport } from '@modelcontextprotocol/client';
 import { Pool } from 'undici';
 import type { McpSettings } from '../config/index.js';
 import {
@@ -13,89 +13,68 @@ import {
   ReplyInvalid,
   type SallyError,
 } from '../errors.js';
-import type { Logger } from '../log.js';
 import { type Credentials, createConnector, openCredentials, ownName } from '../tls/index.js';
-import { toolNames } from '../wire/index.js';
-import type { Connection } from './connection.js';
+import type { Connection, ConnectionDeps } from './connection.js';
 import { fetchOver } from './fetch.js';
+import { openSession } from './session.js';
 
-interface HttpDeps {
-  readonly log: Logger;
-  /** A call without a reply is given up after this. */
-  readonly timeoutMs: number;
-}
+type HttpSettings = Extract<McpSettings, { transport: 'http' | 'uds' }>;
 
 /** Connections to one plugin server at a time; further calls wait for a free one. */
 const maxConnections = 64;
 
 /**
- * Opens the way to a plugin server over HTTP or HTTPS. Nothing is sent yet, but the credentials are loaded: what is
- * wrong with them is an error now. The MCP session is opened by the first call, and again after it was lost.
+ * Opens the way to a plugin server over HTTPS, HTTP or HTTP over a Unix domain socket. Nothing is sent yet, but the
+ * credentials are loaded: what is wrong with them is an error now.
  */
-export async function openHttpConnection(settings: McpSettings, deps: HttpDeps): Promise<Connection> {
-  const { url, tls } = settings;
-  const peer = `the plugin server ${url.origin}`;
+export async function openHttpConnection(settings: HttpSettings, deps: ConnectionDeps): Promise<Connection> {
+  const peer = `the plugin server ${settings.transport === 'uds' ? settings.socketPath : settings.url.origin}`;
+  const tls = settings.transport === 'http' ? settings.tls : undefined;
   const credentials = tls && (await openCredentials(tls, 'client', { log: deps.log }));
   const link = openLink(settings, peer, credentials, deps);
-  let session: Promise<Client> | undefined;
-
-  const attempt = async (
-    tool: string,
-    args: Record<string, unknown>,
-    signal: AbortSignal,
-  ): Promise<string[]> => {
-    session ??= openSession(url, link.fetch);
-    const opening = session;
-    try {
-      const client = await withSignal(opening, signal);
-      const options = { signal, timeout: deps.timeoutMs + 1_000 };
-      return textItems(await client.callTool({ name: tool, arguments: args }, options), peer, tool);
-    } catch (thrown) {
-      if (
-        session === opening &&
-        !signal.aborted &&
-        !findSallyError(thrown)?.code.startsWith('SALLY_WIRE_REPLY')
-      ) {
-        session = undefined;
-        void opening.then((client) => client.close()).catch(() => {});
-      }
-      throw thrown;
-    }
+  const transport = async (): Promise<Transport> => {
+    const { StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client');
+    return new StreamableHTTPClientTransport(settings.url, { fetch: link.fetch });
   };
-
+  const session = openSession({ peer, transport, era: 'auto', timeoutMs: deps.timeoutMs });
   return {
     peer,
     async call(tool, args, signal) {
       try {
-        return await attempt(tool, args, signal);
+        return await session.call(tool, args, signal);
       } catch (first) {
         // A server that was restarted knows neither the kept-alive connection nor the session: once more, anew.
         if (signal.aborted || !link.isStale(first)) throw link.explain(first, tool, signal);
       }
       try {
-        return await attempt(tool, args, signal);
+        return await session.call(tool, args, signal);
       } catch (second) {
         throw link.explain(second, tool, signal);
       }
     },
     async close() {
-      const opening = session;
-      session = undefined;
-      await opening?.then((client) => client.close()).catch(() => {});
+      await session.close();
       await link.close();
     },
   };
 }
 
 /** The pool of connections, and what its errors mean. */
-function openLink(settings: McpSettings, peer: string, credentials: Credentials | undefined, deps: HttpDeps) {
-  const { url, tls } = settings;
+function openLink(
+  settings: HttpSettings,
+  peer: string,
+  credentials: Credentials | undefined,
+  deps: ConnectionDeps,
+) {
+  const { url } = settings;
+  const tls = settings.transport === 'http' ? settings.tls : undefined;
   /** Whether a reply has come since the newest connection was made: a close before that is a refusal. */
   let answered = true;
   const pool = new Pool(url.origin, {
     connections: maxConnections,
     connect: createConnector({
       url,
+      ...(settings.transport === 'uds' && { socketPath: settings.socketPath }),
       peer,
       ...(tls && credentials && { tls: { ...tls, credentials } }),
       log: deps.log,
@@ -146,40 +125,6 @@ function openLink(settings: McpSettings, peer: string, credentials: Credentials 
 
 const closedCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'UND_ERR_CLOSED', 'UND_ERR_DESTROYED']);
 const timeoutCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'REQUEST_TIMEOUT']);
-
-/** The SDK is loaded by the first call: it takes longer than everything else that a start does. */
-async function openSession(
-  url: URL,
-  fetch: (input: string | URL, init?: RequestInit) => Promise<Response>,
-): Promise<Client> {
-  const { Client, StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client');
-  const client = new Client(
-    { name: 'sallyport', version: '0.1.0' },
-    { versionNegotiation: { mode: 'auto' } },
-  );
-  await client.connect(new StreamableHTTPClientTransport(url, { fetch }));
-  return client;
-}
-
-function textItems(result: { content?: readonly { type: string }[] }, peer: string, tool: string): string[] {
-  const items = (result.content ?? []).filter(
-    (one): one is { type: 'text'; text: string } => one.type === 'text',
-  );
-  // A server without plugins has nothing to list.
-  if (items.length === 0 && tool !== toolNames.pluginConfigs)
-    throw ReplyInvalid({ peer, tool, reason: 'no text item' });
-  return items.map((item) => item.text);
-}
-
-/** Waits for `promise` or for the signal, whichever is first. */
-function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
-}
 
 function* causes(error: unknown): Generator<Error> {
   let current = error;

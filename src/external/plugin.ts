@@ -8,7 +8,6 @@ import {
   ReplyInvalid,
 } from '../errors.js';
 import type { PluginContext } from '../hooks/index.js';
-import type { Logger } from '../log.js';
 import type { HookOutcome, PluginHandle } from '../plugin/handle.js';
 import {
   describePlugin,
@@ -18,16 +17,15 @@ import {
   readReply,
   toolNames,
 } from '../wire/index.js';
-import type { Connection } from './connection.js';
-import { openHttpConnection } from './http.js';
+import type { Connection, ConnectionDeps } from './connection.js';
+import { openConnection } from './open.js';
 
 /** What an external plugin needs of its surroundings. */
-export interface ExternalDeps {
-  readonly log: Logger;
-  /** How long a call may take, in milliseconds. */
-  readonly timeoutMs: number;
+export interface ExternalDeps extends ConnectionDeps {
   /** Whether to look for the server at once, and say so where it is away. Otherwise the first call does. */
   readonly connect: 'now' | 'on-first-call';
+  /** How often the server is looked at between calls, in milliseconds; only where it was looked for at the start. */
+  readonly checkEveryMs: number;
 }
 
 /** How long a start waits for a plugin server before it goes on without. */
@@ -36,26 +34,37 @@ const firstContactMs = 5_000;
 /** A plugin that lives behind a connection. Rejects where its credentials are not valid, and for nothing else. */
 export async function startExternalPlugin(entry: PluginEntry, deps: ExternalDeps): Promise<PluginHandle> {
   if (entry.mcp === undefined) throw ReplyInvalid({ peer: entry.name, tool: '', reason: 'mcp is missing' });
-  const plugin = new ExternalPlugin(entry, await openHttpConnection(entry.mcp, deps));
-  if (deps.connect === 'now' && plugin.mode !== 'disabled') await greet(plugin, deps.log);
+  const plugin = new ExternalPlugin(entry, await openConnection(entry.mcp, deps));
+  if (deps.connect === 'now') await watch(plugin, deps);
   return plugin;
 }
 
-async function greet(plugin: ExternalPlugin, log: Logger): Promise<void> {
-  try {
-    await plugin.learn(AbortSignal.timeout(firstContactMs));
-    log.info({ plugin: plugin.name, hooks: plugin.hooks, mode: plugin.mode }, `connected to ${plugin.peer}`);
-  } catch (thrown) {
-    const error = findSallyError(thrown);
-    const fields = { plugin: plugin.name, mode: plugin.mode, code: error?.code, remedy: error?.remedy };
-    log.error(fields, `not connected yet, the next call tries again: ${messageOf(thrown)}`);
-  }
+/** Looks for the server now and from time to time, and says when it comes or goes. */
+async function watch(plugin: ExternalPlugin, { log, checkEveryMs }: ExternalDeps): Promise<void> {
+  let there: boolean | undefined;
+  const look = async () => {
+    try {
+      await plugin.learn(AbortSignal.timeout(firstContactMs));
+      const fields = { plugin: plugin.name, hooks: plugin.hooks, mode: plugin.mode };
+      if (there !== true) log.info(fields, `connected to ${plugin.peer}`);
+      there = true;
+    } catch (thrown) {
+      const error = findSallyError(thrown);
+      const fields = { plugin: plugin.name, mode: plugin.mode, code: error?.code, remedy: error?.remedy };
+      if (there !== false) log.error(fields, `not connected, calls try again: ${messageOf(thrown)}`);
+      there = false;
+    }
+  };
+  await look();
+  const timer = setInterval(look, checkEveryMs).unref();
+  plugin.onClose(() => clearInterval(timer));
 }
 
 class ExternalPlugin implements PluginHandle {
   readonly name: string;
   readonly #entry: PluginEntry;
   readonly #connection: Connection;
+  readonly #closing = new Set<() => void>();
   /** What the server says of the plugin; unknown until it was asked, and again after it was away. */
   #report: PluginReport | undefined;
 
@@ -73,10 +82,10 @@ class ExternalPlugin implements PluginHandle {
   get #settled(): PluginEntry {
     const { name: _name, ...entry } = this.#entry;
     const { hooks, mode, on_error, priority, conditions } = this.#report ?? {};
-    const reported = { hooks, mode, on_error, priority, conditions };
-    const given = Object.fromEntries(
-      Object.entries(reported).filter(([, value]) => value !== null && value !== undefined),
-    );
+    // `mode` and `on_error` are one setting in two words: a mode of ours goes with no on_error of theirs.
+    const strictness = entry.mode || entry.on_error ? {} : { mode, on_error };
+    const reported = Object.entries({ hooks, priority, conditions, ...strictness });
+    const given = Object.fromEntries(reported.filter(([, value]) => value !== null && value !== undefined));
     return { ...given, ...entry, name: this.name };
   }
 
@@ -122,14 +131,9 @@ class ExternalPlugin implements PluginHandle {
     context: PluginContext,
     signal: AbortSignal,
   ): Promise<HookOutcome> {
-    const known = this.#report ?? (await this.learn(signal));
+    if (this.#report === undefined) await this.learn(signal);
     const hooks = this.hooks ?? [];
-    if (!hooks.includes(hook)) {
-      // The caller could not know while the server was away: a plugin without the hook lets the request go on.
-      if (known.hooks?.length || this.#entry.hooks)
-        return { result: { continue_processing: true, modified_payload: null }, context };
-      throw HookNotImplemented({ plugin: this.name, hook, has: hooks });
-    }
+    if (!hooks.includes(hook)) throw HookNotImplemented({ plugin: this.name, hook, has: hooks });
     const args = { hook_type: hook, plugin_name: this.name, payload, context };
     let text: string;
     try {
@@ -141,7 +145,12 @@ class ExternalPlugin implements PluginHandle {
     return this.#outcome(text, hook, context);
   }
 
+  onClose(listener: () => void): void {
+    this.#closing.add(listener);
+  }
+
   close(): Promise<void> {
+    for (const listener of this.#closing) listener();
     return this.#connection.close();
   }
 

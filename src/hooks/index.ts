@@ -1,5 +1,5 @@
 export { GlobalContext, globalContext, PluginContext } from './context.js';
-export { problemsOf } from './problems.js';
+export { problemsOf, problemText } from './problems.js';
 export { HookResult, PluginErrorModel, Violation } from './result.js';
 export {
   type HookName,
@@ -7,6 +7,7 @@ export {
   hookRow,
   hookTable,
   type ModifiedOf,
+  nextPayload,
   type PayloadCondition,
   type PayloadOf,
 } from './table.js';

@@ -19,9 +19,9 @@ export const ToolPrePayload = z.looseObject({
   args: object.nullish(),
   headers: headers.nullish(),
 });
-export const ToolPostPayload = z.looseObject({ name: text, result: z.unknown() });
+export const ToolPostPayload = z.looseObject({ name: text, result: z.unknown().optional() });
 export const ResourcePrePayload = z.looseObject({ uri: text, metadata: object.nullish() });
-export const ResourcePostPayload = z.looseObject({ uri: text, content: z.unknown() });
+export const ResourcePostPayload = z.looseObject({ uri: text, content: z.unknown().optional() });
 export const AgentPrePayload = z.looseObject({
   agent_id: text,
   messages: z.array(z.unknown()).nullish(),

@@ -18,7 +18,7 @@ export type Violation = z.output<typeof Violation>;
 /** What a hook answers. `modified_payload` null or absent: the payload stays as it was. */
 export const HookResult = z.looseObject({
   continue_processing: z.boolean().default(true),
-  modified_payload: z.unknown(),
+  modified_payload: z.unknown().optional(),
   violation: Violation.nullish(),
   metadata: object.nullish(),
 });

@@ -9,6 +9,11 @@ interface HookRow {
   readonly payload: z.ZodType;
   /** What `modified_payload` may be. */
   readonly modified: z.ZodType;
+  /**
+   * What it means for the next plugin: a new payload, new headers in the payload, or an answer to the caller
+   * beside a payload that stays.
+   */
+  readonly changes: 'payload' | 'headers' | 'response_headers' | 'answer';
   /** Which condition this hook answers to, and the payload field it is compared with. */
   readonly match?: { readonly condition: PayloadCondition; readonly field: string };
 }
@@ -18,7 +23,11 @@ const prompt = { condition: 'prompts', field: 'prompt_id' } as const;
 const resource = { condition: 'resources', field: 'uri' } as const;
 const agent = { condition: 'agents', field: 'agent_id' } as const;
 
-const same = <P extends z.ZodType>(payload: P) => ({ payload, modified: payload });
+const same = <P extends z.ZodType>(payload: P) => ({
+  payload,
+  modified: payload,
+  changes: 'payload' as const,
+});
 
 /**
  * The one place that knows the hooks. A hook that is not in it is carried through as it is: its payload
@@ -33,12 +42,25 @@ export const hookTable = {
   resource_post_fetch: { ...same(payloads.ResourcePostPayload), match: resource },
   agent_pre_invoke: { ...same(payloads.AgentPrePayload), match: agent },
   agent_post_invoke: { ...same(payloads.AgentPostPayload), match: agent },
-  http_pre_request: { payload: payloads.HttpPreRequestPayload, modified: payloads.HeaderMap },
-  http_post_request: { payload: payloads.HttpPostRequestPayload, modified: payloads.HeaderMap },
-  http_auth_resolve_user: { payload: payloads.HttpAuthResolveUserPayload, modified: payloads.UserRecord },
+  http_pre_request: {
+    payload: payloads.HttpPreRequestPayload,
+    modified: payloads.HeaderMap,
+    changes: 'headers',
+  },
+  http_post_request: {
+    payload: payloads.HttpPostRequestPayload,
+    modified: payloads.HeaderMap,
+    changes: 'response_headers',
+  },
+  http_auth_resolve_user: {
+    payload: payloads.HttpAuthResolveUserPayload,
+    modified: payloads.UserRecord,
+    changes: 'answer',
+  },
   http_auth_check_permission: {
     payload: payloads.HttpAuthCheckPermissionPayload,
     modified: payloads.PermissionDecision,
+    changes: 'answer',
   },
 } as const satisfies Record<string, HookRow>;
 
@@ -56,3 +78,11 @@ export function hookRow(hook: string): HookRow | undefined {
 
 /** Every hook of the contract, in the table's order. */
 export const hookNames = Object.keys(hookTable) as readonly HookName[];
+
+/** The payload that the next plugin is given, after one has answered `hook` with `modified`. */
+export function nextPayload(hook: string, payload: unknown, modified: unknown): unknown {
+  const changes = hookRow(hook)?.changes ?? 'payload';
+  if (changes === 'payload') return modified;
+  if (changes === 'answer') return payload;
+  return { ...(payload as object), [changes]: modified };
+}

@@ -1,9 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { PluginEntry, PluginsConfig } from '../config/index.js';
-import { PluginDisabled, PluginNotFound } from '../errors.js';
+import {
+  findSallyError,
+  InternalError,
+  messageOf,
+  PluginDisabled,
+  PluginNotFound,
+  PluginsUnusable,
+} from '../errors.js';
 import { startExternalPlugin } from '../external/index.js';
 import { type GlobalContext, globalContext, type PluginContext } from '../hooks/index.js';
 import type { Logger } from '../log.js';
+import { disabledPlugin } from '../plugin/disabled.js';
 import type { HookOutcome, PluginHandle } from '../plugin/handle.js';
 import { startLocalPlugin } from '../plugin/local.js';
 import { importPlugin } from '../plugin/module.js';
@@ -60,13 +68,18 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
   const { log } = deps;
   const started = await Promise.allSettled(config.plugins.map((entry) => startPlugin(entry, config, deps)));
   const plugins = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-  const failed = started.find((result) => result.status === 'rejected');
+  const errors = started.flatMap((result) =>
+    result.status === 'rejected'
+      ? [findSallyError(result.reason) ?? InternalError({ detail: messageOf(result.reason) })]
+      : [],
+  );
   const close = async () => {
     await Promise.allSettled(plugins.map((plugin) => plugin.close()));
   };
-  if (failed) {
+  const [first, ...others] = errors;
+  if (first) {
     await close();
-    throw failed.reason;
+    throw others.length === 0 ? first : PluginsUnusable({ errors });
   }
   const outOfService = new Set<PluginHandle>();
   const find = (name: string) => {
@@ -104,9 +117,12 @@ async function startPlugin(
   deps: ManagerDeps,
 ): Promise<PluginHandle> {
   const { log, connect = 'now' } = deps;
+  const local = { log, describe: describePlugin, defaults: pluginDefaults };
+  if (entry.mode === 'disabled') return disabledPlugin(entry, local);
   if (entry.kind === 'external') {
-    return startExternalPlugin(entry, { log, connect, timeoutMs: config.settings.pluginTimeoutMs });
+    const { pluginTimeoutMs: timeoutMs, pluginHealthCheckIntervalMs: checkEveryMs } = config.settings;
+    return startExternalPlugin(entry, { log, connect, timeoutMs, checkEveryMs });
   }
   const definition = bundledPlugins[entry.kind] ?? (await importPlugin(entry, config));
-  return startLocalPlugin(entry, definition, { log, describe: describePlugin, defaults: pluginDefaults });
+  return startLocalPlugin(entry, definition, local);
 }

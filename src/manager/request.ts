@@ -1,10 +1,11 @@
 import type { PluginSettings } from '../config/index.js';
-import { PayloadTooLarge, type SallyError } from '../errors.js';
-import { GlobalContext, type PluginContext, type Violation } from '../hooks/index.js';
+import { ChangesClash, HookNotImplemented, PayloadTooLarge, type SallyError } from '../errors.js';
+import { GlobalContext, hookRow, nextPayload, type PluginContext, type Violation } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { PluginHandle } from '../plugin/handle.js';
 import { callPlugin } from './call.js';
 import { decide } from './decide.js';
+import { mergeChanges } from './merge.js';
 import { type Selected, select } from './select.js';
 
 /** Payloads above this are refused before any plugin sees them (a rule of the contract), in bytes of JSON. */
@@ -16,7 +17,11 @@ export interface HookCallResult<P = unknown> {
   readonly continue_processing: boolean;
   /** The payload as the last plugin left it; the one that was given where nobody changed it. */
   readonly payload: P;
-  readonly modified: boolean;
+  /**
+   * What the plugins changed, in the form that the hook has for it: the payload, a header map, a user, a
+   * permission. Null where nobody changed anything.
+   */
+  readonly modified_payload: unknown;
   /** `plugin_name` names the plugin that blocked. */
   readonly violation: Violation | null;
   /** What the plugins reported, the later over the earlier. */
@@ -49,8 +54,10 @@ export class PluginRequest {
   /**
    * Runs every plugin that applies, in priority order, each on the payload as the one before left it.
    *
-   * @throws SallyError where a plugin fails and its mode says that this ends the request, or where the payload is
-   *   too large (`SALLY_HOOK_PAYLOAD_SIZE`).
+   * With `parallel_execution_within_band` those of one priority run at once, and their changes are merged.
+   *
+   * @throws SallyError where a plugin fails and its mode says that this ends the request, where the payload is too
+   *   large (`SALLY_HOOK_PAYLOAD_SIZE`), or where two plugins of a band are at odds (`SALLY_PLUGIN_CLASH`).
    */
   async invoke<P>(
     hook: string,
@@ -63,29 +70,45 @@ export class PluginRequest {
     const selected = select(inService, hook, payload, this.global, settings);
     if (selected.length > 0) refuseTooLarge(hook, payload);
     let current: unknown = payload;
-    let modified = false;
+    let answer: unknown = null;
     const metadata: Record<string, unknown> = {};
-    for (const { plugin, effect } of selected) {
-      const call = this.#call(plugin, hook, current, metadata, effect.awaited ? options.signal : undefined);
-      if (!effect.awaited) {
-        void call.then((outcome) => this.#report({ plugin, effect }, hook, decide(effect, outcome)));
-        continue;
+    const end = (more: Pick<HookCallResult, 'continue_processing' | 'violation'>): HookCallResult<P> => {
+      return { ...more, payload: current as P, modified_payload: answer, metadata };
+    };
+    for (const band of bands(selected, settings.parallelExecutionWithinBand)) {
+      const decisions = await this.#runBand(band, hook, current, metadata, options.signal);
+      const failed = decisions.find(({ decision }) => decision.kind === 'fail');
+      if (failed?.decision.kind === 'fail') throw failed.decision.error;
+      const blocked = decisions.find(({ decision }) => decision.kind === 'block');
+      if (blocked?.decision.kind === 'block') {
+        const { violation } = blocked.decision.result;
+        const named = violation ? { ...violation, plugin_name: blocked.plugin.name } : null;
+        return end({ continue_processing: false, violation: named });
       }
-      const decision = decide(effect, await call);
-      this.#report({ plugin, effect }, hook, decision);
-      if (decision.kind === 'fail') throw decision.error;
-      if (decision.kind === 'block') {
-        const violation = decision.result.violation
-          ? { ...decision.result.violation, plugin_name: plugin.name }
-          : null;
-        return { continue_processing: false, payload: current as P, modified, violation, metadata };
-      }
-      if (decision.modified !== undefined) {
-        current = decision.modified;
-        modified = true;
+      const changed = changeOf(hook, current, answer, decisions);
+      if (changed !== undefined) {
+        answer = changed;
+        current = nextPayload(hook, current, changed);
       }
     }
-    return { continue_processing: true, payload: current as P, modified, violation: null, metadata };
+    return end({ continue_processing: true, violation: null });
+  }
+
+  /** All plugins of a band on the same payload, at once; those that nobody waits for are left to themselves. */
+  async #runBand(
+    band: readonly Selected[],
+    hook: string,
+    payload: unknown,
+    metadata: Record<string, unknown>,
+    signal: AbortSignal | undefined,
+  ): Promise<Decided[]> {
+    const decided = band.map(async ({ plugin, effect }) => {
+      const call = this.#call(plugin, hook, payload, metadata, effect.awaited ? signal : undefined);
+      const decision = decide(effect, await call);
+      this.#report({ plugin, effect }, hook, decision);
+      return { plugin, decision };
+    });
+    return Promise.all(decided.filter((_, i) => band[i]?.effect.awaited));
   }
 
   async #call(
@@ -99,6 +122,10 @@ export class PluginRequest {
     const context: PluginContext = { ...own, global_context: { ...this.global } };
     const timeoutMs = this.#deps.settings.pluginTimeoutMs;
     const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs, signal });
+    // Tried because its hooks were not known while its server was away; this is not one of them.
+    if (outcome.kind === 'failed' && HookNotImplemented.is(outcome.error)) {
+      return { kind: 'answered', outcome: { result: { continue_processing: true }, context } } as const;
+    }
     if (outcome.kind === 'answered') {
       const after = outcome.outcome.context;
       this.#contexts.set(plugin, { state: after.state, metadata: after.metadata });
@@ -130,6 +157,45 @@ export class PluginRequest {
       }
     }
   }
+}
+
+interface Decided {
+  readonly plugin: PluginHandle;
+  readonly decision: ReturnType<typeof decide>;
+}
+
+/** The plugins that run together: one at a time, or all of one priority. */
+function bands(selected: readonly Selected[], parallel: boolean): readonly (readonly Selected[])[] {
+  if (!parallel) return selected.map((one) => [one]);
+  const byPriority = new Map<number, Selected[]>();
+  for (const one of selected) {
+    const band = byPriority.get(one.plugin.priority);
+    if (band) band.push(one);
+    else byPriority.set(one.plugin.priority, [one]);
+  }
+  return [...byPriority.values()];
+}
+
+/** What the plugins of a band changed together; undefined for nothing. Throws where two of them are at odds. */
+function changeOf(hook: string, payload: unknown, answer: unknown, decisions: readonly Decided[]): unknown {
+  const changes = decisions.flatMap(({ plugin, decision }) =>
+    decision.kind === 'continue' && decision.modified !== undefined
+      ? [{ plugin: plugin.name, value: decision.modified }]
+      : [],
+  );
+  if (changes.length <= 1) return changes[0]?.value;
+  const merged = mergeChanges(changeBase(hook, payload, answer), changes);
+  if ('value' in merged) return merged.value;
+  const { path, plugins } = merged;
+  throw ChangesClash({ hook, path, plugins, priority: decisions[0]?.plugin.priority ?? 0 });
+}
+
+/** What a change of this hook is a change of. */
+function changeBase(hook: string, payload: unknown, answer: unknown): unknown {
+  const changes = hookRow(hook)?.changes ?? 'payload';
+  if (changes === 'payload') return payload;
+  if (changes === 'answer') return answer ?? {};
+  return (payload as Record<string, unknown>)[changes] ?? {};
 }
 
 function refuseTooLarge(hook: string, payload: unknown): void {

@@ -103,7 +103,12 @@ export function judgeLeaf(
     if (authority && !isIssuedBy(certificate, authority))
       findings.push(finding('not issued by this CA', 'was not issued by the CA in ca/ca.crt'));
     findings.push(...judgePurpose(state, certificate, finding));
-    findings.push(...judgeTime(validityIn(certificate), context, layout.cert, remake));
+    const ends = validityIn(certificate);
+    // A new leaf would end with its CA again.
+    const withCa =
+      authority !== undefined && ends.notAfter.getTime() + dayMs > validityIn(authority).notAfter.getTime();
+    const renew = withCa ? `to start anew: ${remakeCommand(dir, { role: 'ca' })}` : remake;
+    findings.push(...judgeTime(ends, context, layout.cert, renew));
     if (!key)
       findings.push({ ...finding('key missing', 'is missing beside its certificate'), path: layout.key });
   } else {

@@ -114,7 +114,14 @@ function notesOn(
   } else {
     const lacking = sansWithout(state.target.role === 'plugin' ? settings.extraSans : [], sansOf(certPem));
     if (lacking.length > 0)
-      notes.push(`lacks ${lacking.map(showSan).join(', ')}; to have it issued with them: ${remake}`);
+      notes.push(
+        `lacks ${lacking.map(showSan).join(', ')}; to have it issued with them: ${withSans(remake, settings.extraSans)}`,
+      );
   }
   return notes;
+}
+
+/** The command that issues the certificate again, with the SANs that were asked for now. */
+function withSans(command: string, sans: readonly San[]): string {
+  return command.replace(' && make ', ` && MCP_CERT_SANS=${sans.map(showSan).join(',')} make `);
 }

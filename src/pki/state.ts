@@ -15,17 +15,17 @@ export interface FolderState<T extends Target = Target> {
 }
 
 /**
- * Reads the folder of `target`. The certificate comes first: it is made after its key, so whoever sees it
- * here sees the key too, however busy another run is.
+ * Reads the folder of `target`, in the reverse of the order in which its files are made: whoever sees one here
+ * sees those that it was made from too, however busy another run is.
  *
  * @throws SALLY_FILE_UNREADABLE
  */
 export async function readState<T extends Target>(dir: string, target: T): Promise<FolderState<T>> {
   const layout = layoutOf(dir, target);
+  const pem = layout.pem === undefined ? undefined : await readIfExists(layout.pem);
+  const caCopy = layout.caCopy === undefined ? undefined : await readIfExists(layout.caCopy);
   const cert = await readIfExists(layout.cert);
   const key = await readIfExists(layout.key);
-  const caCopy = layout.caCopy === undefined ? undefined : await readIfExists(layout.caCopy);
-  const pem = layout.pem === undefined ? undefined : await readIfExists(layout.pem);
   return { target, layout, cert, key, caCopy, pem };
 }
 

@@ -9,7 +9,7 @@ import {
   PluginFailed,
   PluginModuleUnusable,
 } from '../errors.js';
-import { HookResult, hookRow, type PluginContext, problemsOf } from '../hooks/index.js';
+import { HookResult, hookRow, type PluginContext, problemsOf, problemText } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { ConfigSchema, Hook, PluginDefinition, PluginInstance } from './define.js';
 import type { HookOutcome, PluginHandle } from './handle.js';
@@ -52,8 +52,8 @@ async function validateConfig(
   const checked = await schema['~standard'].validate(written);
   if (checked.issues === undefined) return checked.value;
   const problems = checked.issues.map(({ path = [], message }) => {
-    const where = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
-    return where ? `config.${where}: ${message}` : message;
+    const keys = path.map((part) => (typeof part === 'object' ? part.key : part));
+    return problemText(['config', ...keys], message);
   });
   throw PluginConfigInvalid({ plugin: entry.name, problems });
 }

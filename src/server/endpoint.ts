@@ -13,8 +13,8 @@ const statelessRevision = '2026-07-28';
 export interface EndpointOptions extends ToolDeps {
   readonly version: string;
   readonly host: string;
-  /** Whether every client has shown a certificate. */
-  readonly mutual: boolean;
+  /** Whether nobody gets here who could have been sent by a web page: see `rebindingRefusal`. */
+  readonly trusted: boolean;
   /** Whether the server is about to stop. */
   readonly stopping: () => boolean;
 }
@@ -34,7 +34,7 @@ export function createEndpoint(options: EndpointOptions): Handler {
     if (path === '/health') return health(options.stopping)(request, response);
     if (path !== '/mcp' && path !== '/mcp/')
       return sendJson(response, 404, { error: `no ${path} here: MCP is at /mcp` });
-    const refusal = options.mutual ? undefined : rebindingRefusal(request, options.host);
+    const refusal = options.trusted ? undefined : rebindingRefusal(request, options.host);
     if (refusal) return sendJson(response, refusal[0], { error: refusal[1] });
     const revision = String(request.headers['mcp-protocol-version'] ?? '');
     if (request.headers['mcp-session-id'] !== undefined && revision < statelessRevision) {

@@ -1,17 +1,19 @@
 import type { Server } from 'node:net';
 import type { PluginsConfig, SslCertReqs } from '../config/index.js';
+import { ConfigHealthPort } from '../errors.js';
 import type { Logger } from '../log.js';
-import { openPluginManager } from '../manager/index.js';
 import { type ClientCertificate, createTlsFront, openCredentials } from '../tls/index.js';
 import { createEndpoint, health } from './endpoint.js';
 import { isLoopback } from './guard.js';
 import { authority, createHttpServer, sendJson } from './http.js';
-import { listen, stopListening } from './listen.js';
+import { listen, listenOnSocket, stopListening } from './listen.js';
+import { openOwnPlugins } from './own-plugins.js';
 
 /** Where a plugin server listens. */
 export interface ServerAddress {
+  /** Its MCP endpoint; `unix:` and the path of the socket for a Unix domain socket. */
   readonly url: string;
-  readonly port: number;
+  readonly port?: number;
   /** The plain health endpoint; only with TLS, where the main port asks for a certificate. */
   readonly healthUrl?: string;
   readonly healthPort?: number;
@@ -50,9 +52,9 @@ export async function createPluginServer(
   deps: { log: Logger; version: string },
 ): Promise<PluginServer> {
   const { log } = deps;
-  const { host, tls } = config.server;
+  const { host, tls, uds } = config.server;
   const credentials = tls && (await openCredentials(tls, 'server', { log }));
-  const plugins = await openPluginManager(config, { log });
+  const plugins = await openOwnPlugins(config, log);
   const clientCertificate: ClientCertificate = tls ? clientCertificates[tls.sslCertReqs] : 'none';
   let stopping = false;
   const main = createHttpServer(
@@ -61,7 +63,8 @@ export async function createPluginServer(
       log,
       version: deps.version,
       host,
-      mutual: clientCertificate === 'required',
+      // Neither can be reached by a page in a browser.
+      trusted: clientCertificate === 'required' || uds !== undefined,
       stopping: () => stopping,
     }),
     log,
@@ -90,6 +93,10 @@ export async function createPluginServer(
 
   return {
     async listen(options = {}) {
+      if (uds !== undefined) {
+        await listenOnSocket(door, uds, 'the plugin server');
+        return { url: `unix:${uds}` };
+      }
       const wanted = options.port ?? config.server.port;
       warnIfOpen(config, clientCertificate, log);
       const port = await listen(door, host, wanted, 'the plugin server');
@@ -97,7 +104,8 @@ export async function createPluginServer(
       if (!tls) return { url, port };
       try {
         const healthWanted = wanted === 0 ? 0 : port + healthPortOffset;
-        const healthPort = await listen(side.http, host, healthWanted, 'its health server (port + 1000)');
+        if (healthWanted > 65_535) throw ConfigHealthPort({ at: { variable: 'the port' }, port });
+        const healthPort = await listen(side.http, host, healthWanted, 'the health server (port + 1000)');
         return { url, port, healthPort, healthUrl: `http://${authority(host, healthPort)}/health` };
       } catch (error) {
         await stop(0);

@@ -1,7 +1,7 @@
 import type { PluginsConfig } from '../config/index.js';
 import type { Logger } from '../log.js';
-import { openPluginManager } from '../manager/index.js';
 import { createMcpServer } from './mcp.js';
+import { openOwnPlugins } from './own-plugins.js';
 
 /** Serves the plugins of `config` over standard input and output; resolves when the client has closed its end. */
 export async function servePluginsOverStdio(
@@ -9,7 +9,7 @@ export async function servePluginsOverStdio(
   deps: { log: Logger; version: string; signal: AbortSignal },
 ): Promise<void> {
   const { log } = deps;
-  const plugins = await openPluginManager(config, { log });
+  const plugins = await openOwnPlugins(config, log);
   const { serveStdio, StdioServerTransport } = await import('@modelcontextprotocol/server/stdio');
   const transport = new StdioServerTransport(process.stdin, process.stdout, { maxBufferSize: 4_000_000 });
   const ended = new Promise<void>((resolve) => {

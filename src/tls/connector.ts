@@ -13,6 +13,8 @@ interface ConnectorOptions {
   readonly url: URL;
   /** The other end, as a sentence names it. */
   readonly peer: string;
+  /** A Unix domain socket in place of the URL's host. */
+  readonly socketPath?: string;
   /** Absent for a plain HTTP URL. */
   readonly tls?: {
     readonly credentials: Credentials;
@@ -32,7 +34,11 @@ interface ConnectorOptions {
 export function createConnector(options: ConnectorOptions): buildConnector.connector {
   return (target, callback) => {
     const { tls, peer, log } = options;
-    const connect = buildConnector(tls ? tlsOptions(options, tls) : { timeout: handshakeTimeoutMs });
+    const connect = buildConnector(
+      tls
+        ? tlsOptions(options, tls)
+        : { timeout: handshakeTimeoutMs, socketPath: options.socketPath ?? null },
+    );
     connect(target, (error, socket) => {
       if (error) {
         // undici's callback takes an error or a socket; both are given as the pair it expects.

@@ -8,6 +8,7 @@ import {
   ChainBroken,
   CredentialsRefused,
   FileUnreadable,
+  fileReason,
   KeyEncrypted,
   KeyMismatch,
   KeyPasswordWrong,
@@ -128,18 +129,6 @@ async function readText(path: string, what: string): Promise<string> {
   }
 }
 
-const reasons: Record<string, string> = {
-  ENOENT: 'no such file',
-  EACCES: 'permission denied',
-  EISDIR: 'it is a folder',
-  ENOTDIR: 'a part of the path is not a folder',
-};
-
-function fileReason(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  return reasons[code] ?? messageOf(error);
-}
-
 function parseCertificates(pem: string, path: string): X509Certificate[] {
   const blocks = pem.match(
     /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED )?CERTIFICATE-----/g,
@@ -218,6 +207,7 @@ function checkChain(
     caBundle,
     subject: oneLineName(leaf.subject),
     issuer: oneLineName(verdict.at.issuer),
+    namesake: anchors.some((anchor) => anchor.subject === verdict.at.issuer),
   });
 }
 

@@ -84,6 +84,9 @@ const handshakeReasons: Record<string, Reason> = {
 /** Ways not to reach the other side at all. */
 const connectReasons: Record<string, (peer: string, error: NodeJS.ErrnoException) => SallyError> = {
   ECONNREFUSED: (peer, error) => ConnectionRefused({ peer, detail: error.message || 'ECONNREFUSED' }, error),
+  // A Unix domain socket that is not there, or that this user may not open.
+  ENOENT: (peer, error) => ConnectionRefused({ peer, detail: error.message }, error),
+  EACCES: (peer, error) => ConnectionRefused({ peer, detail: error.message }, error),
   EHOSTUNREACH: (peer, error) => ConnectionRefused({ peer, detail: error.message }, error),
   ENETUNREACH: (peer, error) => ConnectionRefused({ peer, detail: error.message }, error),
   EADDRNOTAVAIL: (peer, error) => ConnectionRefused({ peer, detail: error.message }, error),

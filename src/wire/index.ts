@@ -12,6 +12,7 @@ export {
   readInvokeArguments,
   readNameArgument,
   readReply,
+  wholeResult,
   writeError,
   writeResult,
 } from './invoke.js';

@@ -46,20 +46,23 @@ export interface ContextUpdate {
 
 const filled = (record: Record<string, unknown>): boolean => Object.keys(record).length > 0;
 
+/** A result with all four of its fields, as the peers write it. */
+export function wholeResult({ violation, ...result }: HookResult): HookResult {
+  return {
+    ...result,
+    modified_payload: result.modified_payload ?? null,
+    // Python peers require `details` to be an object.
+    violation: violation ? { ...violation, details: violation.details ?? {} } : null,
+    metadata: result.metadata ?? {},
+  };
+}
+
 /** The text of a successful reply. `context` is left out where it holds nothing, as the peers do. */
 export function writeResult(plugin: string, result: HookResult, context: PluginContext): string {
   const { state, metadata, global_context: global } = context;
-  const { violation } = result;
   return JSON.stringify({
     plugin_name: plugin,
-    result: {
-      ...result,
-      continue_processing: result.continue_processing,
-      modified_payload: result.modified_payload ?? null,
-      // Python peers require `details` to be an object.
-      violation: violation ? { ...violation, details: violation.details ?? {} } : null,
-      metadata: result.metadata ?? {},
-    },
+    result: wholeResult(result),
     ...((filled(state) || filled(metadata) || filled(global.state)) && {
       context: { state, metadata, global_context: { request_id: global.request_id, state: global.state } },
     }),

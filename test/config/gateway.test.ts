@@ -4,7 +4,11 @@ import { external, invalid, parse, problems, warnings } from './helpers.js';
 
 const url = 'https://localhost:8000/mcp';
 const full = ['certfile: c.crt', 'keyfile: c.key', 'ca_bundle: ca.crt'];
-const mcp = (text: string, env: Record<string, string> = {}) => parse(text, { env }).plugins[0]?.mcp;
+const httpOf = (config: ReturnType<typeof parse>) => {
+  const settings = config.plugins[0]?.mcp;
+  return settings?.transport === 'http' ? settings : undefined;
+};
+const mcp = (text: string, env: Record<string, string> = {}) => httpOf(parse(text, { env }));
 const variables = {
   PLUGINS_CLIENT_MTLS_CERTFILE: 'v.crt',
   PLUGINS_CLIENT_MTLS_KEYFILE: 'v.key',
@@ -16,7 +20,7 @@ describe('an external plugin', () => {
     const config = parse(external(url, [...full, 'server_name: plugin.example', 'keyfile_password: "pw"']));
     expect(config.warnings).toEqual([]);
     expect(config.plugins[0]?.mcp).toEqual({
-      proto: 'STREAMABLEHTTP',
+      transport: 'http',
       url: new URL(url),
       tls: {
         certfile: '/work/c.crt',
@@ -88,7 +92,7 @@ describe('an external plugin', () => {
 
   it("[G1] the server's side leaves the variables of the gateway alone", () => {
     const env = { PLUGINS_CLIENT_MTLS_VERIFY: 'nonsense' };
-    expect(parse(external(url), { side: 'server', env }).plugins[0]?.mcp?.tls).toEqual({
+    expect(httpOf(parse(external(url), { side: 'server', env }))?.tls).toEqual({
       verify: true,
       checkHostname: true,
     });
@@ -105,7 +109,7 @@ describe('an external plugin', () => {
 
   it('[G2] verify: false needs no ca_bundle', () => {
     const config = parse(external(url, ['verify: false']));
-    expect(config.plugins[0]?.mcp?.tls).toEqual({ verify: false, checkHostname: true });
+    expect(httpOf(config)?.tls).toEqual({ verify: false, checkHostname: true });
     expect(warnings(config)).toEqual(['NO_CLIENT_CERTIFICATE', 'VERIFY_OFF']);
   });
 
@@ -173,21 +177,74 @@ describe('an external plugin', () => {
   });
 
   it.each([
-    ['proto: STDIO', '4:41 UNSUPPORTED'],
     ['proto: SSE', '4:41 UNSUPPORTED'],
     ['proto: streamablehttp', '4:41 BAD_VALUE'],
-    ['script: run.py', '4:34 UNSUPPORTED'],
-    ['cmd: [run]', '4:34 UNSUPPORTED'],
-    ['uds: /run/p.sock', '4:34 UNSUPPORTED'],
-  ])('says that this version connects by STREAMABLEHTTP only: %s', (line, expected) => {
+    ['script: run.py', '4:42 TRANSPORT'],
+    ['cmd: [run]', '4:39 TRANSPORT'],
+    ['env: {A: 1}', '4:34 TRANSPORT'],
+    ['cwd: /srv', '4:39 TRANSPORT'],
+  ])('keys of another transport are an error: %s', (line, expected) => {
     const text = `plugins:\n  - name: A\n    kind: external\n    mcp: {url: "http://[::1]/p", ${line}}\n`;
     expect(problems(text)).toEqual([expected]);
+  });
+
+  const withMcp = (fields: string) => `plugins:\n  - name: A\n    kind: external\n    mcp: {${fields}}\n`;
+
+  it.each([
+    [
+      'proto: STDIO, cmd: [node, server.js, -v], env: {A: 1, B: b}, cwd: sub',
+      {
+        command: 'node',
+        args: ['server.js', '-v'],
+        env: { A: '1', B: 'b' },
+        cwd: '/work/sub',
+      },
+    ],
+    ['proto: STDIO, script: run.py', { command: 'python3', args: ['/work/run.py'], env: {} }],
+    ['proto: STDIO, script: /opt/run.sh', { command: 'sh', args: ['/opt/run.sh'], env: {} }],
+    ['proto: STDIO, script: run.js', { command: process.execPath, args: ['/work/run.js'], env: {} }],
+  ])('STDIO starts a child process: %s', (fields, expected) => {
+    expect(parse(withMcp(fields)).plugins[0]?.mcp).toEqual({ transport: 'stdio', ...expected });
+  });
+
+  it.each([
+    ['proto: STDIO', '4:10 TRANSPORT'],
+    ['proto: STDIO, cmd: []', '4:24 TRANSPORT'],
+    ['proto: STDIO, cmd: [a], script: b.py', '4:34 TRANSPORT'],
+    ['proto: STDIO, script: run.rb', '4:24 TRANSPORT'],
+    ['proto: STDIO, cmd: [a], url: "http://[::1]/p"', '4:34 TRANSPORT'],
+    ['proto: STDIO, cmd: [a], env: {A: [1]}', '4:34 WRONG_TYPE'],
+    ['proto: STREAMABLEHTTP', '4:10 MISSING_KEY'],
+  ])('STDIO and HTTP need what they need: %s', (fields, expected) => {
+    expect(
+      problems(withMcp(fields)).map((one) => one.replace(/^4:\d+/, expected.split(' ')[0] ?? '')),
+    ).toEqual([expected]);
+  });
+
+  it('uds: a Unix domain socket in place of the host, with a URL or without', () => {
+    const socketPath = '/run/p.sock';
+    expect(parse(withMcp('uds: /run/p.sock')).plugins[0]?.mcp).toEqual({
+      transport: 'uds',
+      socketPath,
+      url: new URL('http://localhost/mcp'),
+    });
+    const other = parse(withMcp('uds: /run/p.sock, url: "http://plugins/other"')).plugins[0]?.mcp;
+    expect(other).toMatchObject({ transport: 'uds', url: new URL('http://plugins/other') });
+  });
+
+  it('uds with TLS is an error', () => {
+    expect(problems(withMcp('uds: /run/p.sock, url: "https://h/mcp"'))).toEqual([
+      expect.stringMatching(/TRANSPORT$/),
+    ]);
+    expect(problems(withMcp('uds: /run/p.sock, tls: {ca_bundle: ca.crt}'))).toEqual([
+      expect.stringMatching(/TRANSPORT$/),
+    ]);
   });
 
   it('accepts the keys of the contract that have no effect here', () => {
     const text =
       'plugin_dirs: [a]\nplugin_settings: {enable_plugin_api: true, plugin_health_check_interval: 5, parallel_execution_within_band: false}\n' +
-      'plugins: [{name: A, kind: external, mcp: {url: "http://[::1]/p", env: {A: 1}, cwd: ., reconnect_attempts: 3, reconnect_delay: 0.1, uds: null}}]';
+      'plugins: [{name: A, kind: external, mcp: {url: "http://[::1]/p", reconnect_attempts: 3, reconnect_delay: 0.1, uds: null}}]';
     expect(parse(text).plugins).toHaveLength(1);
   });
 
@@ -200,6 +257,6 @@ describe('an external plugin', () => {
   ])('[G1] resolves a path %s', (_, path, existing, expected) => {
     const exists = (candidate: string) => existing.includes(candidate);
     const config = parse(external(url, [`ca_bundle: ${path}`]), { exists });
-    expect(config.plugins[0]?.mcp?.tls?.caBundle).toBe(expected);
+    expect(httpOf(config)?.tls?.caBundle).toBe(expected);
   });
 });

@@ -31,7 +31,7 @@ describe('loadConfig', () => {
     await writeFile(join(folder, 'ca.crt'), '');
     const config = await load(path);
     expect([config.path, config.folder, config.cwd]).toEqual([join(cwd, path), folder, cwd]);
-    expect(config.plugins[0]?.mcp?.tls?.caBundle).toBe(join(folder, 'ca.crt'));
+    expect(config.plugins[0]?.mcp).toMatchObject({ tls: { caBundle: join(folder, 'ca.crt') } });
   });
 
   it('expands ~ in its own path', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type HookName, hookNames, hookRow, hookTable } from '../../src/hooks/index.js';
+import { type HookName, hookNames, hookRow, hookTable, nextPayload } from '../../src/hooks/index.js';
 
 interface Case {
   readonly least: object;
@@ -30,7 +30,11 @@ const payloads: Record<HookName, Case> = {
       prompt_id: 'p',
       result: { messages: [{ role: 'user', content: { type: 'text', text: 'a' } }], description: 'd' },
     },
-    wrong: [{ prompt_id: 'p' }, { prompt_id: 'p', result: 'text' }, { prompt_id: 'p', result: { messages: ['a'] } }],
+    wrong: [
+      { prompt_id: 'p' },
+      { prompt_id: 'p', result: 'text' },
+      { prompt_id: 'p', result: { messages: ['a'] } },
+    ],
   },
   tool_pre_invoke: {
     least: { name: 't' },
@@ -38,7 +42,7 @@ const payloads: Record<HookName, Case> = {
     wrong: [{}, { name: null }, { name: 't', args: [] }, { name: 't', headers: { accept: 1 } }],
   },
   tool_post_invoke: {
-    least: { name: 't', result: null },
+    least: { name: 't' },
     full: { name: 't', result: { content: [{ type: 'text', text: 'a' }] } },
     wrong: [{}, { name: 7, result: 'a' }],
   },
@@ -48,7 +52,7 @@ const payloads: Record<HookName, Case> = {
     wrong: [{}, { uri: 'file:///a', metadata: 'm' }],
   },
   resource_post_fetch: {
-    least: { uri: 'file:///a', content: null },
+    least: { uri: 'file:///a' },
     full: { uri: 'file:///a', content: { type: 'resource', text: 'a' } },
     wrong: [{}, { uri: ['file:///a'], content: 'a' }],
   },
@@ -63,7 +67,12 @@ const payloads: Record<HookName, Case> = {
       system_prompt: 's',
       parameters: { temperature: 0 },
     },
-    wrong: [{}, { agent_id: 'a', messages: {} }, { agent_id: 'a', tools: 'search' }, { agent_id: 'a', parameters: [] }],
+    wrong: [
+      {},
+      { agent_id: 'a', messages: {} },
+      { agent_id: 'a', tools: 'search' },
+      { agent_id: 'a', parameters: [] },
+    ],
   },
   agent_post_invoke: {
     least: { agent_id: 'a' },
@@ -151,7 +160,10 @@ describe('what may be modified', () => {
 
   it('[S9] http_auth_resolve_user: the user, as a free-form object', () => {
     const { modified } = hookTable.http_auth_resolve_user;
-    expect(modified.parse({ email: 'ada@example.org', teams: [] })).toEqual({ email: 'ada@example.org', teams: [] });
+    expect(modified.parse({ email: 'ada@example.org', teams: [] })).toEqual({
+      email: 'ada@example.org',
+      teams: [],
+    });
     expect(modified.safeParse('ada').success).toBe(false);
   });
 
@@ -160,5 +172,22 @@ describe('what may be modified', () => {
     expect(modified.parse({ granted: false, reason: 'r' })).toEqual({ granted: false, reason: 'r' });
     expect(modified.safeParse({ reason: 'r' }).success).toBe(false);
     expect(modified.safeParse({ granted: 'yes' }).success).toBe(false);
+  });
+});
+
+describe('what the next plugin is given', () => {
+  const payload = { path: '/', method: 'GET', headers: { a: '1' } };
+  const modified = { b: '2' };
+
+  it.each<[string, unknown]>([
+    ['tool_pre_invoke', modified],
+    ['prompt_post_fetch', modified],
+    ['their_own_hook', modified],
+    ['http_pre_request', { ...payload, headers: modified }],
+    ['http_post_request', { ...payload, response_headers: modified }],
+    ['http_auth_resolve_user', payload],
+    ['http_auth_check_permission', payload],
+  ])('[S9] %s', (hook, next) => {
+    expect(nextPayload(hook, payload, modified)).toEqual(next);
   });
 });

@@ -5,7 +5,11 @@ import { conditionsMatch } from '../../src/manager/conditions.js';
 
 const search = { name: 'search', args: {} };
 
-function matches(conditions: readonly Condition[], context: Partial<GlobalContext> = {}, payload: unknown = search) {
+function matches(
+  conditions: readonly Condition[],
+  context: Partial<GlobalContext> = {},
+  payload: unknown = search,
+) {
   return conditionsMatch(conditions, 'tool_pre_invoke', payload, globalContext('1', context));
 }
 
@@ -22,7 +26,12 @@ describe('conditions on the context', () => {
     ['one of several patterns', { user_patterns: ['bob', 'ada'] }, { user: 'ada' }, true],
     ['another user', { user_patterns: ['bob'] }, { user: 'ada' }, false],
     ['no user known', { user_patterns: ['bob'] }, {}, false],
-    ['the e-mail of a user object', { user_patterns: ['ada@'] }, { user: { email: 'ada@example.org' } }, true],
+    [
+      'the e-mail of a user object',
+      { user_patterns: ['ada@'] },
+      { user: { email: 'ada@example.org' } },
+      true,
+    ],
     ['the name of a user object', { user_patterns: ['ada'] }, { user: { id: 7, name: 'ada' } }, true],
     ['a user object without names', { user_patterns: ['ada'] }, { user: { role: 'ada' } }, false],
     ['a media type', { content_types: ['application/json'] }, { content_type: 'application/json' }, true],
@@ -45,7 +54,13 @@ describe('conditions on the payload', () => {
     ['tool_post_invoke', 'another tool', { tools: ['search'] }, { name: 'delete' }, false],
     ['prompt_pre_fetch', 'a prompt of the list', { prompts: ['p'] }, { prompt_id: 'p' }, true],
     ['prompt_post_fetch', 'another prompt', { prompts: ['p'] }, { prompt_id: 'q' }, false],
-    ['resource_pre_fetch', 'a resource of the list', { resources: ['file:///a'] }, { uri: 'file:///a' }, true],
+    [
+      'resource_pre_fetch',
+      'a resource of the list',
+      { resources: ['file:///a'] },
+      { uri: 'file:///a' },
+      true,
+    ],
     ['resource_post_fetch', 'another resource', { resources: ['file:///a'] }, { uri: 'file:///b' }, false],
     ['agent_pre_invoke', 'an agent of the list', { agents: ['a'] }, { agent_id: 'a' }, true],
     ['agent_post_invoke', 'another agent', { agents: ['a'] }, { agent_id: 'b' }, false],
@@ -53,13 +68,21 @@ describe('conditions on the payload', () => {
     ['tool_pre_invoke', 'a name that is no text', { tools: ['1'] }, { name: 1 }, false],
     ['prompt_pre_fetch', 'tools do not restrict prompts', { tools: ['search'] }, { prompt_id: 'p' }, true],
     ['http_pre_request', 'tools do not restrict requests', { tools: ['search'] }, { path: '/' }, true],
-    ['their_own_hook', 'tools do not restrict hooks unknown here', { tools: ['search'] }, { name: 'x' }, true],
+    [
+      'their_own_hook',
+      'tools do not restrict hooks unknown here',
+      { tools: ['search'] },
+      { name: 'x' },
+      true,
+    ],
   ])('[G6] %s: %s', (hook, _title, condition, payload, expected) => {
     expect(conditionsMatch([condition], hook, payload, globalContext('1'))).toBe(expected);
   });
 
   it.each([[null], [undefined], ['text'], [7], [[]]])('[G6] the payload %j has no tool name', (payload) => {
-    expect(conditionsMatch([{ tools: ['search'] }], 'tool_pre_invoke', payload, globalContext('1'))).toBe(false);
+    expect(conditionsMatch([{ tools: ['search'] }], 'tool_pre_invoke', payload, globalContext('1'))).toBe(
+      false,
+    );
   });
 });
 
@@ -71,10 +94,21 @@ describe('conditions together', () => {
     ['an empty one', [{}], true],
     ['one with an empty list', [{ tools: [] }], true],
     ['every field of one holds', [{ server_ids: ['s'], tenant_ids: ['t'], tools: ['search'] }], true],
-    ['one field of one does not hold', [{ server_ids: ['s'], tenant_ids: ['other'], tools: ['search'] }], false],
+    [
+      'one field of one does not hold',
+      [{ server_ids: ['s'], tenant_ids: ['other'], tools: ['search'] }],
+      false,
+    ],
     ['the second of two holds', [{ server_ids: ['other'] }, { tenant_ids: ['t'] }], true],
     ['neither of two holds', [{ server_ids: ['other'] }, { tenant_ids: ['other'] }], false],
-    ['half of each', [{ server_ids: ['s'], tools: ['x'] }, { server_ids: ['x'], tools: ['search'] }], false],
+    [
+      'half of each',
+      [
+        { server_ids: ['s'], tools: ['x'] },
+        { server_ids: ['x'], tools: ['search'] },
+      ],
+      false,
+    ],
   ])('[G6] %s', (_title, conditions, expected) => {
     expect(matches(conditions, here)).toBe(expected);
   });

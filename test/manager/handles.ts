@@ -1,9 +1,9 @@
 import type { PluginSettings } from '../../src/config/index.js';
-import { type HookResult, type PluginContext, globalContext } from '../../src/hooks/index.js';
+import { globalContext, type HookResult, type PluginContext } from '../../src/hooks/index.js';
 import { type Logger, silentLogger } from '../../src/log.js';
 import { PluginRequest } from '../../src/manager/request.js';
-import { proceed } from '../../src/plugin/index.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
+import { proceed } from '../../src/plugin/index.js';
 
 /** What a plugin of these tests does with a call. A change of `context` counts, as with a real one. */
 export type Behaviour = (

@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { maxPayloadBytes } from '../../src/manager/request.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { modify } from '../../src/plugin/index.js';
@@ -73,6 +73,23 @@ describe('a plugin that does not answer', () => {
     expect(signal?.reason).toMatchObject({ code: 'SALLY_PLUGIN_TIMEOUT' });
   });
 
+  it('[G6] is given up at the second that is set, and one that answers leaves no timer behind', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    await request([handle()]).invoke(hook, payload);
+    await Promise.resolve();
+    expect(vi.getTimerCount()).toBe(0);
+    const call = request([handle({}, never)]).invoke(hook, payload);
+    const ended = expect(call).rejects.toMatchObject({
+      code: 'SALLY_PLUGIN_TIMEOUT',
+      context: { seconds: 30 },
+    });
+    await vi.advanceTimersByTimeAsync(29_999);
+    expect(vi.getTimerCount()).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    await ended;
+  });
+
   it('[G6] lets the request go on under permissive', async () => {
     const plugins = [handle({ mode: 'permissive' }, never), handle({}, () => modify({ name: 'next' }))];
     const result = await request(plugins, { settings }).invoke(hook, payload);
@@ -94,7 +111,7 @@ describe('a plugin that does not answer', () => {
     const result = await one.invoke(hook, payload);
     late.resolve();
     await new Promise(setImmediate);
-    expect(result).toMatchObject({ modified: false, payload });
+    expect(result).toMatchObject({ modified_payload: null, payload });
     await one.invoke(hook, payload);
     expect(states).toEqual([{}, {}]);
   });

@@ -58,14 +58,17 @@ function model(planned: readonly Planned[], failOnPluginError: boolean) {
 async function real(planned: readonly Planned[], failOnPluginError: boolean) {
   const called: string[] = [];
   const handles = planned.map(({ name, mode, onError, priority, hooks, tools, answer }) =>
-    handle({ name, mode, onError, priority, hooks, conditions: tools.length > 0 ? [{ tools }] : [] }, (payload) => {
-      called.push(name);
-      const given = payload as { name: string; text: string };
-      if (answer === 'modify') return modify({ ...given, text: given.text + name });
-      if (answer === 'block') return block({ reason: name, code: 'NO' });
-      if (answer === 'fail') throw PluginFailed({ plugin: name, hook, message: 'boom' });
-      return proceed();
-    }),
+    handle(
+      { name, mode, onError, priority, hooks, conditions: tools.length > 0 ? [{ tools }] : [] },
+      (payload) => {
+        called.push(name);
+        const given = payload as { name: string; text: string };
+        if (answer === 'modify') return modify({ ...given, text: given.text + name });
+        if (answer === 'block') return block({ reason: name, code: 'NO' });
+        if (answer === 'fail') throw PluginFailed({ plugin: name, hook, message: 'boom' });
+        return proceed();
+      },
+    ),
   );
   const one = request(handles, { settings: { failOnPluginError } });
   try {

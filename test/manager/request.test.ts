@@ -15,12 +15,16 @@ const appends = (letter: string, fields: Parameters<typeof handle>[0] = {}) =>
 
 describe('the payload', () => {
   it('[G6] goes through the plugins by priority, each seeing what the one before left', async () => {
-    const plugins = [appends('c', { priority: 3 }), appends('d', { priority: 3 }), appends('b', { priority: 2 })];
+    const plugins = [
+      appends('c', { priority: 3 }),
+      appends('d', { priority: 3 }),
+      appends('b', { priority: 2 }),
+    ];
     const result = await request(plugins).invoke(hook, search);
     expect(result).toEqual({
       continue_processing: true,
       payload: { name: 'search', args: { q: 'abcd' } },
-      modified: true,
+      modified_payload: { name: 'search', args: { q: 'abcd' } },
       violation: null,
       metadata: {},
     });
@@ -28,14 +32,16 @@ describe('the payload', () => {
 
   it('[G6] is the very one that was given where nobody changes it', async () => {
     const result = await request([handle()]).invoke(hook, search);
-    expect(result).toMatchObject({ modified: false });
+    expect(result).toMatchObject({ modified_payload: null });
     expect(result.payload).toBe(search);
   });
 
   it.each(['audit', 'concurrent', 'fire_and_forget'] as const)('[G6] is not changed by %s', async (mode) => {
     const result = await request([appends('x', { mode }), appends('b')]).invoke(hook, search);
     expect(result.payload).toEqual({ name: 'search', args: { q: 'ab' } });
-    expect(await request([appends('x', { mode })]).invoke(hook, search)).toMatchObject({ modified: false });
+    expect(await request([appends('x', { mode })]).invoke(hook, search)).toMatchObject({
+      modified_payload: null,
+    });
   });
 });
 
@@ -53,7 +59,7 @@ describe('a violation', () => {
     expect(await request(plugins).invoke(hook, search)).toEqual({
       continue_processing: false,
       payload: { name: 'search', args: { q: 'ab' } },
-      modified: true,
+      modified_payload: { name: 'search', args: { q: 'ab' } },
       violation: { ...violation, details: {}, plugin_name: 'Guard' },
       metadata: { seen: 'Guard' },
     });
@@ -72,7 +78,11 @@ describe('a violation', () => {
     const { log, lines } = keptLog();
     const plugins = [handle({ name: 'Guard', mode }, () => block(violation)), appends('b')];
     const result = await request(plugins, { log }).invoke(hook, search);
-    expect(result).toMatchObject({ continue_processing: true, violation: null, payload: { args: { q: 'ab' } } });
+    expect(result).toMatchObject({
+      continue_processing: true,
+      violation: null,
+      payload: { args: { q: 'ab' } },
+    });
     expect(lines).toMatchObject([
       { level: 'warn', fields: { plugin: 'Guard', hook, request: 'request-1', violation: 'NO' } },
     ]);
@@ -91,7 +101,9 @@ describe('a failure', () => {
       code: 'SALLY_PLUGIN_ERROR',
       message: "plugin 'Broken' failed in tool_pre_invoke: boom",
     });
-    expect(lines).toMatchObject([{ level: 'error', fields: { plugin: 'Broken', code: 'SALLY_PLUGIN_ERROR' } }]);
+    expect(lines).toMatchObject([
+      { level: 'error', fields: { plugin: 'Broken', code: 'SALLY_PLUGIN_ERROR' } },
+    ]);
   });
 
   it.each(['enforce_ignore_error', 'permissive', 'transform', 'audit'] as const)(
@@ -154,7 +166,7 @@ it('[G6] a call without plugins answers with the payload', async () => {
   expect(await request([]).invoke(hook, search)).toEqual({
     continue_processing: true,
     payload: search,
-    modified: false,
+    modified_payload: null,
     violation: null,
     metadata: {},
   });

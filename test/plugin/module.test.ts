@@ -55,13 +55,16 @@ describe('an export', () => {
     expect(await load('./a.mjs#default', folder)).toMatchObject({ mark: 'default' });
   });
 
-  it.each(['./a.mjs#Missing', './a.mjs#toString', './a.mjs#'])('[S9] %s is not there: the error says what is', async (kind) => {
-    const folder = await folderWith(files);
-    await expect(load(kind, folder)).rejects.toMatchObject({
-      code: 'SALLY_PLUGIN_MODULE',
-      context: { plugin: 'P', kind, reason: expect.stringMatching(/^it exports .*Other/) },
-    });
-  });
+  it.each(['./a.mjs#Missing', './a.mjs#toString', './a.mjs#'])(
+    '[S9] %s is not there: the error says what is',
+    async (kind) => {
+      const folder = await folderWith(files);
+      await expect(load(kind, folder)).rejects.toMatchObject({
+        code: 'SALLY_PLUGIN_MODULE',
+        context: { plugin: 'P', kind, reason: expect.stringMatching(/^it exports .*Other/) },
+      });
+    },
+  );
 });
 
 describe('a package', () => {

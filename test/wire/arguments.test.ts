@@ -65,7 +65,11 @@ describe('the arguments of invoke_hook', () => {
     ['a payload of text', { ...least, payload: '{}' }, /payload: expected record/],
     ['a payload that is a list', { ...least, payload: [] }, /payload: expected record/],
     ['no hook', { ...least, hook_type: '' }, /hook_type: /],
-    ['a plugin name that is no text', { ...least, plugin_name: 7 }, /plugin_name: expected string, received number/],
+    [
+      'a plugin name that is no text',
+      { ...least, plugin_name: 7 },
+      /plugin_name: expected string, received number/,
+    ],
     ['no request id', { ...least, context: { global_context: {} } }, /context\.global_context\.request_id: /],
     ['no global context', { ...least, context: {} }, /context\.global_context: /],
     ['a state that is no object', { ...least, context: { ...least.context, state: 1 } }, /context\.state: /],
@@ -115,23 +119,32 @@ describe('the argument of get_plugin_config', () => {
     expect(readNameArgument({ name: 'P', extra: 1 })).toBe('P');
   });
 
-  it.each([[undefined], [null], [{}], [{ name: null }], [{ name: 7 }], ['P']])('[S9] %j: refused', (value) => {
-    expect(refusal(() => readNameArgument(value))).toMatchObject({
-      code: 'SALLY_WIRE_ARGUMENTS',
-      message: expect.stringContaining('get_plugin_config'),
-    });
-  });
+  it.each([[undefined], [null], [{}], [{ name: null }], [{ name: 7 }], ['P']])(
+    '[S9] %j: refused',
+    (value) => {
+      expect(refusal(() => readNameArgument(value))).toMatchObject({
+        code: 'SALLY_WIRE_ARGUMENTS',
+        message: expect.stringContaining('get_plugin_config'),
+      });
+    },
+  );
 });
 
 describe('the tools', () => {
   it('[S9] are the three of the contract', () => {
-    expect(toolList.map(({ name }) => name)).toEqual(['get_plugin_configs', 'get_plugin_config', 'invoke_hook']);
+    expect(toolList.map(({ name }) => name)).toEqual([
+      'get_plugin_configs',
+      'get_plugin_config',
+      'invoke_hook',
+    ]);
     expect(toolNames.invokeHook).toBe('invoke_hook');
   });
 
   it('[S9] invoke_hook requires its four arguments and declares no outputSchema', () => {
     const invoke = toolList.find(({ name }) => name === 'invoke_hook');
-    expect(invoke?.inputSchema).toMatchObject({ required: ['hook_type', 'plugin_name', 'payload', 'context'] });
+    expect(invoke?.inputSchema).toMatchObject({
+      required: ['hook_type', 'plugin_name', 'payload', 'context'],
+    });
     expect(invoke).not.toHaveProperty('outputSchema');
   });
 });

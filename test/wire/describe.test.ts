@@ -38,8 +38,7 @@ describe('a plugin as get_plugin_config reports it', () => {
   });
 
   it('[S9] says nothing of where it lives', () => {
-    const url = new URL('https://localhost:8000/mcp');
-    const mcp = { proto: 'STREAMABLEHTTP', url } as const;
+    const mcp = { url: new URL('https://localhost:8000/mcp') } as unknown as NonNullable<PluginEntry['mcp']>;
     expect(describePlugin({ ...entry, kind: 'external', mcp }, [])).not.toHaveProperty('mcp');
   });
 
@@ -68,15 +67,55 @@ describe('a plugin as get_plugin_config reports it', () => {
 
 describe('secrets', () => {
   const secret = [
-    'password', 'db_password', 'dbPassword', 'PASSWORD', 'passwd', 'passphrase', 'keyfile_password',
-    'secret', 'client_secret', 'clientSecret', 'secret_key', 'aws_secret_access_key',
-    'token', 'access_token', 'accessToken', 'bearer_token', 'credential', 'credentials',
-    'api_key', 'apiKey', 'api-key', 'x-api-key', 'private_key', 'privateKey', 'key',
-    'auth', 'authorization', 'Authorization', 'cookie', 'set-cookie', 'dsn', 'connection_string',
+    'password',
+    'db_password',
+    'dbPassword',
+    'PASSWORD',
+    'passwd',
+    'passphrase',
+    'keyfile_password',
+    'secret',
+    'client_secret',
+    'clientSecret',
+    'secret_key',
+    'aws_secret_access_key',
+    'token',
+    'access_token',
+    'accessToken',
+    'bearer_token',
+    'credential',
+    'credentials',
+    'api_key',
+    'apiKey',
+    'api-key',
+    'x-api-key',
+    'private_key',
+    'privateKey',
+    'key',
+    'auth',
+    'authorization',
+    'Authorization',
+    'cookie',
+    'set-cookie',
+    'dsn',
+    'connection_string',
   ];
   const open = [
-    'words', 'search', 'replace', 'keyboard', 'monkey', 'keywords', 'primary_key_column',
-    'author', 'authority', 'passed', 'passenger', 'url', 'host', 'enabled', 'threshold',
+    'words',
+    'search',
+    'replace',
+    'keyboard',
+    'monkey',
+    'keywords',
+    'primary_key_column',
+    'author',
+    'authority',
+    'passed',
+    'passenger',
+    'url',
+    'host',
+    'enabled',
+    'threshold',
   ];
 
   it.each(secret)('[S9] %s is hidden', (key) => {
@@ -88,7 +127,10 @@ describe('secrets', () => {
   });
 
   it('[S9] are hidden at any depth, and whatever they are', () => {
-    const config = { upstream: [{ name: 'a', login: { password: { value: 'hunter2' } } }], tokens: ['hunter2', 2] };
+    const config = {
+      upstream: [{ name: 'a', login: { password: { value: 'hunter2' } } }],
+      tokens: ['hunter2', 2],
+    };
     expect(describePlugin({ ...entry, config }, [])['config']).toEqual({
       upstream: [{ name: 'a', login: { password: '********' } }],
       tokens: '********',
@@ -104,11 +146,15 @@ describe('secrets', () => {
 describe('a report', () => {
   it('[S9] of this side is read by the other', () => {
     fc.assert(
-      fc.property(fc.constantFrom('enforce', 'sequential', 'audit', 'disabled'), fc.integer(), (mode, priority) => {
-        const conditions = [{ tools: ['search'] }];
-        const description = describePlugin({ ...entry, mode, priority, conditions }, ['tool_pre_invoke']);
-        expect(readPluginReport(JSON.stringify(description))).toEqual(description);
-      }),
+      fc.property(
+        fc.constantFrom('enforce', 'sequential', 'audit', 'disabled'),
+        fc.integer(),
+        (mode, priority) => {
+          const conditions = [{ tools: ['search'] }];
+          const description = describePlugin({ ...entry, mode, priority, conditions }, ['tool_pre_invoke']);
+          expect(readPluginReport(JSON.stringify(description))).toEqual(description);
+        },
+      ),
     );
   });
 
@@ -154,7 +200,11 @@ describe('a report', () => {
       { name: fc.string(), hooks: fc.jsonValue(), mode: fc.jsonValue(), conditions: fc.jsonValue() },
       { requiredKeys: [] },
     );
-    const text = fc.oneof(fc.string(), fc.json(), near.map((value) => JSON.stringify(value)));
+    const text = fc.oneof(
+      fc.string(),
+      fc.json(),
+      near.map((value) => JSON.stringify(value)),
+    );
     fc.assert(
       fc.property(text, (given) => {
         const reading = readPluginReport(given);

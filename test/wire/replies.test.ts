@@ -33,7 +33,10 @@ describe('the text of a result', () => {
 
   it('[S9] gives a violation its details, and keeps what else it has', () => {
     const violation = { reason: 'r', description: 'd', code: 'C', details: null, http_status_code: 429 };
-    expect(written({ ...block(violation), violation }).result.violation).toEqual({ ...violation, details: {} });
+    expect(written({ ...block(violation), violation }).result.violation).toEqual({
+      ...violation,
+      details: {},
+    });
   });
 
   it('[S9] keeps nulls inside what was modified', () => {
@@ -57,8 +60,13 @@ describe('the context of a result', () => {
 });
 
 describe('there and back', () => {
-  const json = fc.jsonValue({ depthSize: 'small' }).filter((value) => !JSON.stringify(value).includes('__proto__'));
-  const record = fc.dictionary(fc.string({ minLength: 1 }).filter((key) => key !== '__proto__'), json);
+  const json = fc
+    .jsonValue({ depthSize: 'small' })
+    .filter((value) => !JSON.stringify(value).includes('__proto__'));
+  const record = fc.dictionary(
+    fc.string({ minLength: 1 }).filter((key) => key !== '__proto__'),
+    json,
+  );
   const violation = fc.record({
     reason: fc.string(),
     description: fc.string(),
@@ -79,9 +87,15 @@ describe('there and back', () => {
         const global_context = globalContext('1', { state: globalState });
         const reply = read(writeResult('P', answer, { state, metadata, global_context }));
         // What JSON cannot hold (-0) is not what is looked for here.
-        const expected = JSON.parse(JSON.stringify({ result: answer, context: { state, metadata, globalState } }));
+        const expected = JSON.parse(
+          JSON.stringify({ result: answer, context: { state, metadata, globalState } }),
+        );
         const held = [state, metadata, globalState].some((part) => Object.keys(part).length > 0);
-        expect(reply).toEqual({ kind: 'result', result: expected.result, ...(held && { context: expected.context }) });
+        expect(reply).toEqual({
+          kind: 'result',
+          result: expected.result,
+          ...(held && { context: expected.context }),
+        });
       }),
     );
   });
@@ -96,7 +110,10 @@ describe('there and back', () => {
     });
     fc.assert(
       fc.property(error, (given) => {
-        expect(read(writeError('P', given))).toEqual({ kind: 'error', error: JSON.parse(JSON.stringify(given)) });
+        expect(read(writeError('P', given))).toEqual({
+          kind: 'error',
+          error: JSON.parse(JSON.stringify(given)),
+        });
       }),
     );
   });
@@ -112,14 +129,27 @@ describe('there and back', () => {
 describe('what peers send', () => {
   const result = { continue_processing: true, modified_payload: null };
 
+  it('[S9] a result of a server that drops nulls', () => {
+    const text = '{"plugin_name":"P","result":{"continue_processing":true}}';
+    expect(read(text)).toEqual({ kind: 'result', result: { continue_processing: true } });
+  });
+
   it('[S9] unknown fields are kept in the result and let pass elsewhere', () => {
-    const text = JSON.stringify({ plugin_name: 'P', took_ms: 3, result: { ...result, retry_policy: { times: 2 } } });
+    const text = JSON.stringify({
+      plugin_name: 'P',
+      took_ms: 3,
+      result: { ...result, retry_policy: { times: 2 } },
+    });
     expect(read(text)).toEqual({ kind: 'result', result: { ...result, retry_policy: { times: 2 } } });
   });
 
   it('[S9] parts of a context that are absent or null are empty', () => {
     const nothing = { state: {}, metadata: {}, globalState: {} };
-    for (const context of [{}, { state: null, metadata: null, global_context: null }, { global_context: {} }]) {
+    for (const context of [
+      {},
+      { state: null, metadata: null, global_context: null },
+      { global_context: {} },
+    ]) {
       expect(read(JSON.stringify({ result, context }))).toMatchObject({ context: nothing });
     }
   });
@@ -160,7 +190,11 @@ describe('what is not a reply', () => {
       { result: fc.jsonValue(), error: fc.jsonValue(), context: fc.jsonValue(), plugin_name: fc.jsonValue() },
       { requiredKeys: [] },
     );
-    const text = fc.oneof(fc.string(), fc.json(), reply.map((value) => JSON.stringify(value)));
+    const text = fc.oneof(
+      fc.string(),
+      fc.json(),
+      reply.map((value) => JSON.stringify(value)),
+    );
     fc.assert(
       fc.property(text, (given) => {
         const answer = readReply(given);

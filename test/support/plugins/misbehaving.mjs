@@ -7,6 +7,7 @@ export default definePlugin({
     hooks: {
       async tool_pre_invoke(payload, context, { signal, log }) {
         log.info({ plugin: name }, `begun: ${payload.name}`);
+        log.debug({ plugin: name }, `begun: ${payload.name} in ${process.pid}`);
         signal.addEventListener('abort', () => log.info({ plugin: name }, `aborted: ${payload.name}`));
         switch (payload.name) {
           case 'throw':
@@ -41,6 +42,10 @@ export default definePlugin({
               details: { by: name },
               mcp_error_code: -32001,
             });
+          case 'pid':
+            return modify({ ...payload, args: { pid: process.pid } });
+          case 'env':
+            return modify({ ...payload, args: { env: process.env } });
           case 'mutate':
             payload.args.changed = true;
             return proceed();

@@ -1,0 +1,189 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { PluginEntry } from '../../src/config/index.js';
+import { KeyMismatch } from '../../src/errors.js';
+import { definePlugin, type Hooks, modify, proceed } from '../../src/plugin/index.js';
+import { call, start, withHooks } from './started.js';
+
+describe('config', () => {
+  const schema = z.strictObject({
+    words: z.array(z.object({ search: z.string() })),
+    depth: z.int().default(3),
+  });
+
+  it('[S9] reaches setup as the schema left it', async () => {
+    let given: unknown;
+    const definition = definePlugin({
+      config: schema,
+      setup: (config) => {
+        given = config;
+        return { hooks: {} };
+      },
+    });
+    await start(definition, { config: { words: [{ search: 'a' }] } });
+    expect(given).toEqual({ words: [{ search: 'a' }], depth: 3 });
+  });
+
+  it('[S9] without a schema is a copy of what was written', async () => {
+    const config = { list: ['a'] };
+    let given: Record<string, unknown> = {};
+    const definition = definePlugin({
+      setup: (value) => {
+        given = value;
+        return { hooks: {} };
+      },
+    });
+    await start(definition, { config });
+    expect(given).toEqual(config);
+    expect(given['list']).not.toBe(config.list);
+    await start(definition);
+    expect(given).toEqual({});
+  });
+
+  it('[S9] that is not valid is an error that names every place', async () => {
+    const config = { words: [{ search: 1 }], depth: 'deep', extra: true };
+    const starting = start(definePlugin({ config: schema, setup: () => ({ hooks: {} }) }), { config });
+    await expect(starting).rejects.toMatchObject({
+      code: 'SALLY_PLUGIN_CONFIG',
+      context: {
+        plugin: 'P',
+        problems: [
+          expect.stringContaining('config.words[0].search: '),
+          expect.stringContaining('config.depth: '),
+          expect.stringContaining('"extra"'),
+        ],
+      },
+    });
+  });
+
+  it('[S9] is validated by any library of Standard Schema, also one that takes its time', async () => {
+    const issues = [{ message: 'too short', path: [{ key: 'words' }, 0] }, { message: 'no' }];
+    const config = { '~standard': { version: 1, vendor: 'test', validate: async () => ({ issues }) } };
+    await expect(start({ config, setup: () => ({ hooks: {} }) })).rejects.toMatchObject({
+      context: { problems: ['config.words[0]: too short', 'config: no'] },
+    });
+  });
+});
+
+describe('setup', () => {
+  it('[S9] is told the name that the plugin file gives', async () => {
+    let name = '';
+    const definition = definePlugin({
+      setup: (_config, plugin) => {
+        name = plugin.name;
+        return { hooks: {} };
+      },
+    });
+    await start(definition, { name: 'Theirs' });
+    expect(name).toBe('Theirs');
+  });
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new TypeError('no database');
+      },
+    ],
+    ['rejects', () => Promise.reject(new TypeError('no database'))],
+  ])('[S9] that %s is an error with its words', async (_title, setup) => {
+    const starting = start({ setup });
+    await expect(starting).rejects.toMatchObject({
+      code: 'SALLY_PLUGIN_CONFIG',
+      message: "plugin 'P': its config is not valid: no database",
+      cause: expect.any(TypeError),
+    });
+  });
+
+  it('[S9] that ends with an error of the registry keeps it', async () => {
+    const known = KeyMismatch(KeyMismatch.example);
+    const setup = () => {
+      throw Object.assign(new TypeError('wrapped'), { cause: known });
+    };
+    await expect(start({ setup })).rejects.toBe(known);
+  });
+
+  it.each([[undefined], [null], ['hooks'], [{}], [{ hooks: null }], [{ hooks: 'all' }]])(
+    '[S9] that answers %j is an error',
+    async (instance) => {
+      await expect(start({ setup: () => instance })).rejects.toMatchObject({
+        code: 'SALLY_PLUGIN_MODULE',
+        message: expect.stringContaining('its setup() does not answer with { hooks: … }'),
+      });
+    },
+  );
+});
+
+describe('hooks', () => {
+  const both: Hooks = {
+    tool_pre_invoke: () => proceed(),
+    tool_post_invoke: () => proceed(),
+    not_a_hook: 'text',
+  };
+
+  it('[S9] are all that the plugin has, where its entry lists none', async () => {
+    for (const entry of [{}, { hooks: [] }]) {
+      const plugin = await withHooks(both, entry);
+      expect(plugin.hooks).toEqual(['tool_pre_invoke', 'tool_post_invoke']);
+      expect(plugin.describe()['hooks']).toEqual(plugin.hooks);
+    }
+  });
+
+  it('[S9] are those that the entry lists', async () => {
+    const plugin = await withHooks(both, { hooks: ['tool_post_invoke'] });
+    expect(plugin.hooks).toEqual(['tool_post_invoke']);
+    await expect(call(plugin)).rejects.toMatchObject({
+      code: 'SALLY_PLUGIN_HOOK',
+      message: "plugin 'P' does not implement the hook tool_pre_invoke; it has tool_post_invoke",
+    });
+  });
+
+  it('[S9] that are listed but not there are an error when it starts', async () => {
+    await expect(withHooks(both, { hooks: ['tool_pre_invoke', 'prompt_pre_fetch'] })).rejects.toMatchObject({
+      code: 'SALLY_PLUGIN_HOOK',
+      context: { hook: 'prompt_pre_fetch', has: ['tool_pre_invoke', 'tool_post_invoke'] },
+    });
+  });
+
+  it('[S9] of names that the contract does not know are carried through unchecked', async () => {
+    const plugin = await withHooks({ their_own_hook: (payload: unknown) => modify([payload]) });
+    expect((await call(plugin, 'anything', 'their_own_hook')).result.modified_payload).toEqual(['anything']);
+  });
+});
+
+describe('the handle', () => {
+  it('[G6] has the defaults of the contract', async () => {
+    expect(await withHooks({})).toMatchObject({
+      name: 'P',
+      mode: 'enforce',
+      onError: undefined,
+      priority: 100,
+      conditions: [],
+    });
+  });
+
+  it('[G6] has what the entry says', async () => {
+    const entry: Partial<PluginEntry> = {
+      mode: 'audit',
+      on_error: 'disable',
+      priority: 0,
+      conditions: [{ tools: ['a'] }],
+    };
+    expect(await withHooks({}, entry)).toMatchObject({
+      mode: 'audit',
+      onError: 'disable',
+      priority: 0,
+      conditions: [{ tools: ['a'] }],
+    });
+  });
+
+  it('closes the plugin, where the plugin has something to close', async () => {
+    let closed = 0;
+    const close = () => {
+      closed += 1;
+    };
+    await (await start({ setup: () => ({ hooks: {}, close }) })).close();
+    await (await withHooks({})).close();
+    expect(closed).toBe(1);
+  });
+});

@@ -1,0 +1,29 @@
+import type { PluginEntry } from '../../src/config/index.js';
+import { globalContext, type PluginContext } from '../../src/hooks/index.js';
+import { silentLogger } from '../../src/log.js';
+import type { PluginHandle } from '../../src/plugin/handle.js';
+import { definePlugin, type Hooks, type PluginDefinition } from '../../src/plugin/index.js';
+import { startLocalPlugin } from '../../src/plugin/local.js';
+import { describePlugin, pluginDefaults } from '../../src/wire/index.js';
+
+export const hook = 'tool_pre_invoke';
+/** A context that holds nothing. */
+export const context = (): PluginContext => ({ state: {}, metadata: {}, global_context: globalContext('1') });
+
+/** Starts whatever a module might export as the plugin P. */
+export function start(definition: unknown, entry: Partial<PluginEntry> = {}): Promise<PluginHandle> {
+  return startLocalPlugin({ name: 'P', kind: './p.js', ...entry }, definition as PluginDefinition, {
+    log: silentLogger,
+    describe: describePlugin,
+    defaults: pluginDefaults,
+  });
+}
+
+/** A plugin with these hooks and no config. */
+export const withHooks = (hooks: Hooks, entry?: Partial<PluginEntry>) =>
+  start(definePlugin({ setup: () => ({ hooks }) }), entry);
+
+/** Calls a hook of a plugin. */
+export function call(plugin: PluginHandle, payload: unknown = { name: 't' }, name = hook, given = context()) {
+  return plugin.invoke(name, payload, given, new AbortController().signal);
+}
