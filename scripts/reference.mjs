@@ -1,0 +1,302 @@
+/**
+ * Writes docs/reference.md from the tables of the code. With --check it writes nothing: it says which
+ * sections are not current, and exits 1 where there are any.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+
+const fromHere = (path) => fileURLToPath(new URL(path, import.meta.url));
+const target = fromHere('../docs/reference.md');
+const command = fromHere('../dist/cli/main.js');
+
+if (!existsSync(command)) {
+  console.error('dist/ is missing: npm run build');
+  process.exit(1);
+}
+const dist = (path) => import(`../dist/${path}`);
+const { keyTable, modeTable, onErrorValues, variableTable } = await dist('config/index.js');
+const { errorDefinitions } = await dist('errors.js');
+const { hookTable } = await dist('hooks/table.js');
+const { GlobalContext, PluginContext } = await dist('hooks/context.js');
+const { HookResult, Violation } = await dist('hooks/result.js');
+const { certsCommand } = await dist('cli/certs.js');
+
+// ─── Markdown ────────────────────────────────────────────────────────────────────────────────────
+
+const code = (text) => `\`${text}\``;
+const cell = (text) => String(text).replaceAll('|', '\\|').replaceAll('\n', ' ');
+
+/** A table whose columns line up in the source too. */
+function table(head, rows) {
+  const all = [head, ...rows].map((row) => row.map(cell));
+  const widths = head.map((_, i) => Math.max(3, ...all.map((row) => row[i].length)));
+  const line = (row) => `| ${row.map((text, i) => text.padEnd(widths[i])).join(' | ')} |`;
+  const [first, ...rest] = all;
+  return [line(first), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...rest.map(line)].join(
+    '\n',
+  );
+}
+
+const block = (text) => `\`\`\`text\n${text.trimEnd()}\n\`\`\``;
+const paragraphs = (...parts) => parts.join('\n\n');
+
+// ─── Commands ────────────────────────────────────────────────────────────────────────────────────
+
+async function help(...words) {
+  const { stdout } = await promisify(execFile)(process.execPath, [command, ...words, '--help']);
+  return stdout;
+}
+
+/** The names below `Commands:` in a help text. */
+function namesIn(text) {
+  const [, list = ''] = text.split('\nCommands:\n');
+  return [...list.split('\n\n')[0].matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name);
+}
+
+async function commands() {
+  const root = await help();
+  const sections = await Promise.all(
+    namesIn(root).map(async (name) => {
+      const text = await help(name);
+      const below = namesIn(text).map(async (sub) =>
+        paragraphs(`### sallyport ${name} ${sub}`, block(await help(name, sub))),
+      );
+      return paragraphs(`### sallyport ${name}`, block(text), ...(await Promise.all(below)));
+    }),
+  );
+  return paragraphs(
+    'From a clone, after `make build`: `npx sallyport <command>`.',
+    block(root),
+    table(
+      ['exit status', 'meaning'],
+      [
+        ['0', 'done; the answer is yes'],
+        ['1', 'the answer is no: a plugin blocks or fails, a certificate ends soon'],
+        ['2', 'wrong use: options, arguments, names'],
+        ['3', 'the environment is broken: files, configuration, certificates, network'],
+      ],
+    ),
+    ...sections,
+  );
+}
+
+function makeTargets() {
+  const makefile = readFileSync(fromHere('../Makefile'), 'utf8');
+  const rows = [...makefile.matchAll(/^([a-z-]+):.*?## (.*)$/gm)];
+  return table(
+    ['target', 'what it does'],
+    rows.map(([, name, text]) => [code(`make ${name}`), text]),
+  );
+}
+
+// ─── Variables ───────────────────────────────────────────────────────────────────────────────────
+
+function variables() {
+  return paragraphs(
+    'An empty variable counts as not set. A variable wins over the YAML key beside it, field by field.',
+    table(
+      ['variable', 'side', 'type', 'default', 'wins over', 'meaning'],
+      variableTable.map((row) => [
+        code(row.name),
+        row.side,
+        row.type,
+        row.default === undefined ? '' : code(row.default),
+        row.overrides === undefined ? '' : code(row.overrides),
+        row.meaning,
+      ]),
+    ),
+  );
+}
+
+/** The variables that options of `sallyport certs` name in their descriptions, as `(NAME, else default)`. */
+function certificateVariables() {
+  const rows = new Map();
+  const add = (subcommand, option, text) => {
+    const found = /^(.*) \(((?:[A-Z]+_)+[A-Z]+)(?:, else ([^)]+))?\)$/.exec(text);
+    if (found === null) return;
+    const [, meaning, name, fallback = ''] = found;
+    const row = rows.get(name) ?? { meaning, option, fallback, used: [] };
+    rows.set(name, { ...row, used: [...row.used, subcommand] });
+  };
+  for (const subcommand of certsCommand({}).commands) {
+    const name = subcommand.name();
+    for (const option of subcommand.options) add(name, option.flags, option.description);
+    add(name, 'NAME', subcommand.description().replace(/ \(NAME, else (\w+)\)$/, ' ($1)'));
+  }
+  return paragraphs(
+    'Read by `sallyport certs` and so by the make targets: `make certs-mcp-all MCP_CERT_DAYS=365`. An option wins over its variable.',
+    table(
+      ['variable', 'option', 'default', 'used by `certs`', 'meaning'],
+      [...rows].map(([name, row]) => [
+        code(name),
+        code(row.option),
+        row.fallback === '' ? '' : code(row.fallback),
+        row.used.join(', '),
+        name === 'PLUGIN_NAME' ? 'name of the plugin' : row.meaning,
+      ]),
+    ),
+  );
+}
+
+// ─── YAML ────────────────────────────────────────────────────────────────────────────────────────
+
+function keys() {
+  return paragraphs(
+    'One kind of file for both sides: a plugin server reads `server_settings`, a gateway reads `mcp`. Unknown keys are errors.',
+    table(
+      ['key', 'type', 'default', 'meaning'],
+      keyTable.map((row) => [
+        code(row.path),
+        row.type,
+        row.required ? 'required' : row.default === undefined ? '' : code(row.default),
+        row.meaning,
+      ]),
+    ),
+  );
+}
+
+function modes() {
+  const blocks = (what) => (what === 'block' ? 'ends the request' : 'is logged');
+  return paragraphs(
+    table(
+      ['mode', 'a violation', 'a failure', 'its changes', 'the request', 'told to peers as'],
+      Object.entries(modeTable).map(([name, effect]) =>
+        effect === null
+          ? [code(name), 'never runs', 'never runs', '', '', code(name)]
+          : [
+              code(name),
+              blocks(effect.onViolation),
+              blocks(effect.onError),
+              effect.modifies ? 'are taken' : 'are dropped',
+              effect.awaited ? 'waits' : 'does not wait',
+              code(effect.legacy),
+            ],
+      ),
+    ),
+    `\`on_error\` (${onErrorValues.map(code).join(', ')}) says what a failure leads to, over the mode: it ends the request, it is logged, or it is logged and the plugin is out of service until the next start. \`plugin_settings.fail_on_plugin_error: true\` makes every failure end the request.`,
+  );
+}
+
+// ─── Hooks ───────────────────────────────────────────────────────────────────────────────────────
+
+const schemaOf = (type) => z.toJSONSchema(type, { io: 'input', unrepresentable: 'any' });
+
+function typeText(schema) {
+  if (schema.anyOf) {
+    return schema.anyOf
+      .filter((one) => one.type !== 'null')
+      .map(typeText)
+      .join(' or ');
+  }
+  if (schema.type === 'array') return schema.items?.type ? `list of ${typeText(schema.items)}s` : 'list';
+  if (Array.isArray(schema.type)) return schema.type.filter((one) => one !== 'null').join(' or ');
+  if (schema.type !== 'object') return schema.type ?? 'any';
+  if (schema.properties) {
+    const inner = fields(schema).map(({ name, type }) => `${name}: ${type}`);
+    return inner.length === 0 ? 'object' : `object {${inner.join(', ')}}`;
+  }
+  return schema.additionalProperties?.type === 'string' ? 'map of strings' : 'object';
+}
+
+function fields({ properties = {}, required = [] }) {
+  return Object.entries(properties).map(([name, schema]) => {
+    return { name, type: typeText(schema), optional: !required.includes(name) };
+  });
+}
+
+const fieldText = ({ name, type, optional }) => `${code(`${name}${optional ? '?' : ''}`)} ${type}`;
+
+/** A schema as a cell: its fields, or its type where it is a bare map. */
+function shape(type) {
+  const schema = schemaOf(type);
+  return schema.properties ? fields(schema).map(fieldText).join(', ') : typeText(schema);
+}
+
+function hooks() {
+  return paragraphs(
+    'A field with `?` may be absent or null. Fields that are not listed are kept. A hook that is not listed is carried through: its payload is not checked, and conditions on tools, prompts, resources and agents do not restrict it.',
+    table(
+      ['hook', 'condition', 'payload', '`modified_payload`'],
+      Object.entries(hookTable).map(([name, row]) => [
+        code(name),
+        row.match ? `${code(row.match.condition)} by ${code(row.match.field)}` : '',
+        shape(row.payload),
+        row.modified === row.payload ? 'the same' : shape(row.modified),
+      ]),
+    ),
+    table(
+      ['beside the payload', 'fields'],
+      [
+        ['context', shape(PluginContext).replace(/`global_context` .*/, '`global_context` below')],
+        ['global context', shape(GlobalContext)],
+        ['result', shape(HookResult).replace(/`violation\?` object \{.*?\}/, '`violation?` below')],
+        ['violation', shape(Violation)],
+      ],
+    ),
+  );
+}
+
+// ─── Errors ──────────────────────────────────────────────────────────────────────────────────────
+
+function errors() {
+  const examples = errorDefinitions().map((define) => define(define.example));
+  return paragraphs(
+    'Codes are stable: they stand in the log, in what a command prints, and in `SallyError.code`. Each entry shows one example of the message and of the remedy. The HTTP status is 500 where none is given.',
+    table(
+      ['code', 'exit', 'JSON-RPC', 'HTTP'],
+      examples.map((error) => [
+        `[${error.code}](#${error.code.toLowerCase()})`,
+        error.exitStatus,
+        error.jsonRpcCode,
+        error.httpStatus === 500 ? '' : error.httpStatus,
+      ]),
+    ),
+    ...examples.map((error) =>
+      paragraphs(`### ${error.code}`, block(`${error.message}\n→ ${error.remedy.replaceAll('\n', '\n  ')}`)),
+    ),
+  );
+}
+
+// ─── The file ────────────────────────────────────────────────────────────────────────────────────
+
+const sections = [
+  ['Commands', await commands()],
+  ['Make targets', makeTargets()],
+  ['Variables', variables()],
+  ['Variables for certificates', certificateVariables()],
+  ['YAML keys', keys()],
+  ['Modes', modes()],
+  ['Hooks', hooks()],
+  ['Errors', errors()],
+];
+const intro = paragraphs(
+  '# Reference',
+  'Generated from the code by `npm run reference`; do not edit. `npm run check:docs` says whether it is current.',
+  sections.map(([title]) => `- [${title}](#${title.toLowerCase().replaceAll(' ', '-')})`).join('\n'),
+);
+const text = `${paragraphs(intro, ...sections.map(([title, body]) => paragraphs(`## ${title}`, body)))}\n`;
+
+/** The text of a file by its `## ` headings; what stands before the first one has no title. */
+function bySection(file) {
+  return new Map(
+    file.split(/^(?=## )/m).map((part) => [/^## (.*)/.exec(part)?.[1] ?? 'the introduction', part]),
+  );
+}
+
+if (process.argv.includes('--check')) {
+  const was = bySection(existsSync(target) ? readFileSync(target, 'utf8') : '');
+  const is = bySection(text);
+  const differing = [...new Set([...is.keys(), ...was.keys()])].filter(
+    (title) => was.get(title) !== is.get(title),
+  );
+  if (differing.length > 0) {
+    console.error(`docs/reference.md is not current in: ${differing.join(', ')}\n→ npm run reference`);
+    process.exitCode = 1;
+  }
+} else {
+  writeFileSync(target, text);
+  console.log('docs/reference.md written');
+}
