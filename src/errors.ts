@@ -119,7 +119,14 @@ export function findSallyError(error: unknown): SallyError | undefined {
 
 /** The text of anything that was thrown: `message` of an Error, otherwise the value itself. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof Error) return error.message;
+  const { message } = Object(error) as { message?: unknown };
+  if (typeof message === 'string') return message;
+  try {
+    return String(error);
+  } catch {
+    return 'something without a text';
+  }
 }
 
 const fileReasons: Readonly<Record<string, string>> = {
@@ -807,7 +814,8 @@ export const ConnectionTimeout = defineError('SALLY_CONNECT_TIMEOUT', {
 export const ConnectionLost = defineError('SALLY_CONNECT_LOST', {
   message: (c: { peer: string; detail: string }) =>
     `the connection to ${c.peer} broke before the reply: ${c.detail}`,
-  remedy: () => 'the plugin server stopped or was restarted; the next call connects again',
+  remedy: () =>
+    'the plugin server stopped or was restarted: the next call connects again; where that goes on, its log says why',
   example: { peer: 'the plugin server https://localhost:8000', detail: 'other side closed' },
 });
 

@@ -25,6 +25,21 @@ export const logLevels = {
 
 export type LogLevel = (typeof logLevels)[keyof typeof logLevels];
 
+const secretNames = [
+  'keyfile_password',
+  'keyfilePassword',
+  'password',
+  'passphrase',
+  'secret',
+  'token',
+  'authorization',
+  'cookie',
+  'key',
+  'payload',
+];
+/** Three levels: nothing that is logged nests deeper. */
+const secretPaths = secretNames.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
+
 const levelNames: Record<number, string> = {
   10: 'TRACE',
   20: 'DEBUG',
@@ -49,7 +64,7 @@ export function createLogger(options: {
       level: options.level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      redact: ['keyfile_password', 'keyfilePassword', 'password', 'key', 'payload'],
+      redact: secretPaths,
     },
     options.pretty ? { write: (line) => out.write(prettyLine(line)) } : out,
   );
@@ -59,10 +74,18 @@ function prettyLine(json: string): string {
   const { level, time, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
   const shown = Object.entries(fields).map(([key, value]) => `  ${key}=${prettyValue(value)}`);
   const clock = String(time).slice(11, 23);
-  return `${clock} ${(levelNames[Number(level)] ?? String(level)).padEnd(5)} ${String(msg)}${shown.join('')}\n`;
+  return `${clock} ${(levelNames[Number(level)] ?? String(level)).padEnd(5)} ${oneLine(String(msg))}${shown.join('')}\n`;
 }
 
 function prettyValue(value: unknown): string {
-  if (typeof value !== 'string') return JSON.stringify(value);
-  return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return oneLine(/^[^\s"=]+$/.test(text) || typeof value !== 'string' ? text : JSON.stringify(text));
+}
+
+/** Control characters as escapes: a peer's text can neither begin a line of its own nor steer the terminal. */
+function oneLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (char) => {
+    return char === '\n' ? '\\n' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
 }

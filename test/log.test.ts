@@ -144,3 +144,23 @@ describe('secrets', () => {
     expect(given).toEqual(fields);
   });
 });
+
+describe('what others say is not obeyed', () => {
+  const pretty = (say: (log: Logger) => void) => written(say, { pretty: true });
+
+  it('[S8] a message cannot begin a line of its own', () => {
+    expect(pretty((log) => log.info({}, 'boom\n12:00:00.000 ERROR forged')).match(/\n/g)).toHaveLength(1);
+  });
+
+  it('[S8] neither message nor value reaches the terminal as a control sequence', () => {
+    const text = pretty((log) => log.info({ v: 'a\u001b[2J' }, 'b\u001b[2J\u009b'));
+    for (const control of ['\u001b', '\u009b', '\u007f']) expect(text).not.toContain(control);
+  });
+
+  it('[S8] secrets are not written at any depth', () => {
+    expect(written((log) => log.info({ tls: { keyfile_password: 'hunter2' } }, 'm'))).not.toContain(
+      'hunter2',
+    );
+    expect(written((log) => log.info({ a: { b: { token: 'hunter2' } } }, 'm'))).not.toContain('hunter2');
+  });
+});

@@ -26,7 +26,7 @@ async function importFile(io: CommandIo, file: string, options: { json?: boolean
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw FileUnreadable({ path, what: 'the plugin file', reason: fileReason(error) }, error);
   });
-  const imported = importConfig(text, { file, kinds: new Set(Object.keys(bundledPlugins)) });
+  const imported = importConfig(text, { file, kinds: new Set(bundledPlugins.keys()) });
   const { yaml, taken, notes } = imported;
   io.out(options.json ? `${JSON.stringify(imported, null, 2)}\n` : yaml);
   io.exitWith(notes.length === 0 ? 0 : 1);

@@ -21,9 +21,15 @@ const commands: Record<string, { summary: string; load: () => Promise<(io: Comma
   },
 };
 
+/** What a peer says is printed, not obeyed: no control characters but line ends. */
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
+  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '?');
+}
+
 /** A message of three parts: the code, what happened, what to do next. */
 function report(io: CommandIo, error: SallyError): void {
-  const indent = (text: string) => text.replaceAll('\n', '\n  ');
+  const indent = (text: string) => printable(text).replaceAll('\n', '\n  ');
   io.err(`${paint(io, 'red', 'error')} ${paint(io, 'bold', error.code)}\n  ${indent(error.message)}\n`);
   io.err(`  ${paint(io, 'cyan', '→')} ${indent(error.remedy)}\n`);
 }

@@ -13,6 +13,7 @@ export {
   pluginModes,
 } from './modes.js';
 export type { ConfigSide } from './reading.js';
+export { looksSecret } from './secrets.js';
 export type {
   ClientTlsSettings,
   Condition,

@@ -1,7 +1,27 @@
+/** Words that make a name a secret's when they end it: `api_key`, `dbPassword`, `AUTH_TOKEN`. */
+const lastWords = new Set(
+  'pass password passwords passwd passphrase passcode pwd pw secret secrets token tokens credential credentials key keys apikey auth authorization bearer jwt cookie cookies dsn oauth'.split(
+    ' ',
+  ),
+);
+/** Words that make it one wherever they stand: `password_hash`, `secret_name`. */
+const anyWords = new Set(['password', 'passwords', 'passphrase', 'secret', 'secrets', 'hmac']);
+
 /** Whether a key or variable of this name holds a secret. `keyfile` does not: it holds a path. */
 export function looksSecret(name: string): boolean {
-  return /pass(word|wd|phrase|code)|secret|token|credential|(^|[_.-])(pass|pwd|pw|auth)$|keys?$|key_(?!file)/i.test(
-    name,
+  const words = name
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== '');
+  const last = words.at(-1) ?? '';
+  // A header or a string that carries one: `auth_header`, `connection_string`.
+  const carrier = /^(header|headers|string|hash|value|material|data)$/.test(last) ? (words.at(-2) ?? '') : '';
+  return (
+    lastWords.has(last) ||
+    carrier === 'connection' ||
+    lastWords.has(carrier) ||
+    words.some((word) => anyWords.has(word))
   );
 }
 

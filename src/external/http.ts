@@ -68,8 +68,9 @@ function openLink(
 ) {
   const { url } = settings;
   const tls = settings.transport === 'http' ? settings.tls : undefined;
-  /** Whether a reply has come since the newest connection was made: a close before that is a refusal. */
-  let answered = true;
+  /** Whether this server has ever replied to these credentials, and since when it has closed connections instead. */
+  let replied = false;
+  let closingSince: number | undefined;
   const pool = new Pool(url.origin, {
     connections: maxConnections,
     connect: createConnector({
@@ -78,9 +79,6 @@ function openLink(
       peer,
       ...(tls && credentials && { tls: { ...tls, credentials } }),
       log: deps.log,
-      onConnect: () => {
-        answered = false;
-      },
     }),
     keepAliveTimeout: 30_000,
     headersTimeout: deps.timeoutMs + 2_000,
@@ -91,10 +89,11 @@ function openLink(
   return {
     fetch: async (input: string | URL, init?: RequestInit) => {
       const response = await fetch(input, init);
-      answered = true;
+      replied = true;
+      closingSince = undefined;
       return response;
     },
-    isStale: (error: unknown) => (closed(error) && answered) || isSessionLost(error),
+    isStale: (error: unknown) => (closed(error) && replied) || isSessionLost(error),
     close: () => pool.destroy(),
     explain(error: unknown, tool: string, signal: AbortSignal): SallyError {
       const known = findSallyError(error) ?? findSallyError(signal.reason);
@@ -107,13 +106,16 @@ function openLink(
       if (codes(error).includes('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')) {
         return NoClientCert({ peer, side: 'client' }, error);
       }
-      if (closed(error) && tls && !answered) {
+      if (closed(error)) {
+        closingSince ??= Date.now();
+        // One that has replied has most likely stopped; one that goes on closing new connections refuses us.
+        const refused = !replied || Date.now() - closingSince > refusalAfterMs;
+        if (!tls || !refused) return ConnectionLost({ peer, detail }, error);
         const own = credentials?.current().certificate;
         return own
           ? ClientCertRefused({ peer, subject: ownName(own), detail }, error)
           : NoClientCert({ peer, side: 'client' }, error);
       }
-      if (closed(error)) return ConnectionLost({ peer, detail }, error);
       const status = httpStatus(error);
       if (status !== undefined) {
         return HttpStatusUnexpected({ peer, path: url.pathname, status, text: bodyText(error) }, error);
@@ -122,6 +124,9 @@ function openLink(
     },
   };
 }
+
+/** How long a server may close connections before that is taken for a refusal, in milliseconds. */
+const refusalAfterMs = 2_000;
 
 const closedCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'UND_ERR_CLOSED', 'UND_ERR_DESTROYED']);
 const timeoutCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'REQUEST_TIMEOUT']);

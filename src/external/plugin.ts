@@ -28,23 +28,27 @@ export interface ExternalDeps extends ConnectionDeps {
   readonly checkEveryMs: number;
 }
 
-/** How long a start waits for a plugin server before it goes on without. */
-const firstContactMs = 5_000;
+/** How long a start waits for a plugin server before it goes on without, in milliseconds: a child has to start first. */
+const firstContactMs = { http: 5_000, uds: 5_000, stdio: 20_000 } as const;
 
 /** A plugin that lives behind a connection. Rejects where its credentials are not valid, and for nothing else. */
 export async function startExternalPlugin(entry: PluginEntry, deps: ExternalDeps): Promise<PluginHandle> {
   if (entry.mcp === undefined) throw ReplyInvalid({ peer: entry.name, tool: '', reason: 'mcp is missing' });
   const plugin = new ExternalPlugin(entry, await openConnection(entry.mcp, deps));
-  if (deps.connect === 'now') await watch(plugin, deps);
+  if (deps.connect === 'now') await watch(plugin, firstContactMs[entry.mcp.transport], deps);
   return plugin;
 }
 
 /** Looks for the server now and from time to time, and says when it comes or goes. */
-async function watch(plugin: ExternalPlugin, { log, checkEveryMs }: ExternalDeps): Promise<void> {
+async function watch(
+  plugin: ExternalPlugin,
+  contactMs: number,
+  { log, checkEveryMs }: ExternalDeps,
+): Promise<void> {
   let there: boolean | undefined;
   const look = async () => {
     try {
-      await plugin.learn(AbortSignal.timeout(firstContactMs));
+      await plugin.learn(AbortSignal.timeout(contactMs));
       const fields = { plugin: plugin.name, hooks: plugin.hooks, mode: plugin.mode };
       if (there !== true) log.info(fields, `connected to ${plugin.peer}`);
       there = true;

@@ -27,32 +27,30 @@ export async function callPlugin(
 }
 
 /** The plugin may ignore its signal: whoever waits is let go all the same. */
-function withDeadline(
+async function withDeadline(
   plugin: PluginHandle,
   hook: string,
   payload: unknown,
   context: PluginContext,
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
 ): Promise<HookOutcome> {
+  if (signal?.aborted) throw CallCancelled({ plugin: plugin.name, hook });
   const control = new AbortController();
-  return new Promise((resolve, reject) => {
-    const stop = (error: SallyError) => {
+  let stop = (_error: SallyError) => {};
+  const stopped = new Promise<never>((_resolve, reject) => {
+    stop = (error) => {
       reject(error);
       control.abort(error);
     };
-    const timer = setTimeout(
-      () => stop(PluginTimeout({ plugin: plugin.name, hook, seconds: timeoutMs / 1000 })),
-      timeoutMs,
-    );
-    const onAbort = () => stop(CallCancelled({ plugin: plugin.name, hook }));
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
-    const call = control.signal.aborted
-      ? Promise.reject(control.signal.reason as SallyError)
-      : plugin.invoke(hook, payload, context, control.signal);
-    call.then(resolve, reject).finally(() => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-    });
   });
+  const late = () => stop(PluginTimeout({ plugin: plugin.name, hook, seconds: timeoutMs / 1000 }));
+  const cancelled = () => stop(CallCancelled({ plugin: plugin.name, hook }));
+  const timer = setTimeout(late, timeoutMs);
+  signal?.addEventListener('abort', cancelled, { once: true });
+  try {
+    return await Promise.race([plugin.invoke(hook, payload, context, control.signal), stopped]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', cancelled);
+  }
 }

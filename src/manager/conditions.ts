@@ -23,7 +23,10 @@ function matches(condition: Condition, hook: string, payload: unknown, context: 
     within(tenant_ids, context.tenant_id) &&
     (!user_patterns?.length ||
       user_patterns.some((pattern) => userNames(context.user).some((user) => user.includes(pattern)))) &&
-    within(content_types, mediaType(context.content_type)) &&
+    within(
+      content_types?.map((type) => type.toLowerCase()),
+      mediaType(context.content_type),
+    ) &&
     payloadMatches(condition, hook, payload)
   );
 }

@@ -123,6 +123,6 @@ async function startPlugin(
     const { pluginTimeoutMs: timeoutMs, pluginHealthCheckIntervalMs: checkEveryMs } = config.settings;
     return startExternalPlugin(entry, { log, connect, timeoutMs, checkEveryMs });
   }
-  const definition = bundledPlugins[entry.kind] ?? (await importPlugin(entry, config));
+  const definition = bundledPlugins.get(entry.kind) ?? (await importPlugin(entry, config));
   return startLocalPlugin(entry, definition, local);
 }

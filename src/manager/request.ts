@@ -1,10 +1,26 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { PluginSettings } from '../config/index.js';
-import { ChangesClash, HookNotImplemented, PayloadTooLarge, type SallyError } from '../errors.js';
-import { GlobalContext, hookRow, nextPayload, type PluginContext, type Violation } from '../hooks/index.js';
+import {
+  CallCancelled,
+  ChangesClash,
+  HookNotImplemented,
+  messageOf,
+  PayloadInvalid,
+  PayloadTooLarge,
+  type SallyError,
+} from '../errors.js';
+import {
+  GlobalContext,
+  hookRow,
+  nextPayload,
+  type PluginContext,
+  problemsOf,
+  type Violation,
+} from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { PluginHandle } from '../plugin/handle.js';
 import { callPlugin } from './call.js';
-import { decide } from './decide.js';
+import { decide, type Outcome } from './decide.js';
 import { mergeChanges } from './merge.js';
 import { type Selected, select } from './select.js';
 
@@ -68,7 +84,7 @@ export class PluginRequest {
     const inService =
       outOfService.size === 0 ? plugins : plugins.filter((plugin) => !outOfService.has(plugin));
     const selected = select(inService, hook, payload, this.global, settings);
-    if (selected.length > 0) refuseTooLarge(hook, payload);
+    if (selected.length > 0) checkPayload(hook, payload);
     let current: unknown = payload;
     let answer: unknown = null;
     const metadata: Record<string, unknown> = {};
@@ -102,9 +118,18 @@ export class PluginRequest {
     metadata: Record<string, unknown>,
     signal: AbortSignal | undefined,
   ): Promise<Decided[]> {
+    const before = { state: { ...this.global.state }, metadata: { ...this.global.metadata } };
     const decided = band.map(async ({ plugin, effect }) => {
-      const call = this.#call(plugin, hook, payload, metadata, effect.awaited ? signal : undefined);
-      const decision = decide(effect, await call);
+      const outcome = await this.#call(plugin, hook, payload, effect.awaited ? signal : undefined);
+      if (outcome.kind === 'failed' && CallCancelled.is(outcome.error)) {
+        // The caller's doing: no failure of the plugin, and nobody to go on for.
+        return { plugin, decision: { kind: 'fail', error: outcome.error } as const };
+      }
+      if (outcome.kind === 'answered' && effect.awaited) {
+        this.#remember(plugin, before, outcome.outcome.context);
+        Object.assign(metadata, outcome.outcome.result.metadata);
+      }
+      const decision = decide(effect, outcome);
       this.#report({ plugin, effect }, hook, decision);
       return { plugin, decision };
     });
@@ -115,25 +140,31 @@ export class PluginRequest {
     plugin: PluginHandle,
     hook: string,
     payload: unknown,
-    metadata: Record<string, unknown>,
     signal: AbortSignal | undefined,
-  ) {
+  ): Promise<Outcome> {
     const own = this.#contexts.get(plugin) ?? { state: {}, metadata: {} };
     const context: PluginContext = { ...own, global_context: { ...this.global } };
     const timeoutMs = this.#deps.settings.pluginTimeoutMs;
     const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs, signal });
     // Tried because its hooks were not known while its server was away; this is not one of them.
     if (outcome.kind === 'failed' && HookNotImplemented.is(outcome.error)) {
-      return { kind: 'answered', outcome: { result: { continue_processing: true }, context } } as const;
-    }
-    if (outcome.kind === 'answered') {
-      const after = outcome.outcome.context;
-      this.#contexts.set(plugin, { state: after.state, metadata: after.metadata });
-      Object.assign(this.global.state, after.global_context.state);
-      Object.assign(this.global.metadata, after.global_context.metadata);
-      Object.assign(metadata, outcome.outcome.result.metadata);
+      return { kind: 'answered', outcome: { result: { continue_processing: true }, context } };
     }
     return outcome;
+  }
+
+  /** What a plugin changed of the shared state since the band began; what it left alone may have been changed by another. */
+  #remember(
+    plugin: PluginHandle,
+    before: Pick<GlobalContext, 'state' | 'metadata'>,
+    after: PluginContext,
+  ): void {
+    this.#contexts.set(plugin, { state: after.state, metadata: after.metadata });
+    for (const part of ['state', 'metadata'] as const) {
+      for (const [key, value] of Object.entries(after.global_context[part])) {
+        if (!isDeepStrictEqual(value, before[part][key])) this.global[part][key] = value;
+      }
+    }
   }
 
   #report({ plugin }: Selected, hook: string, decision: ReturnType<typeof decide>): void {
@@ -198,7 +229,18 @@ function changeBase(hook: string, payload: unknown, answer: unknown): unknown {
   return (payload as Record<string, unknown>)[changes] ?? {};
 }
 
-function refuseTooLarge(hook: string, payload: unknown): void {
-  const bytes = Buffer.byteLength(JSON.stringify(payload) ?? '');
+/** A payload that no plugin could read is the caller's mistake, whatever the modes say. */
+function checkPayload(hook: string, payload: unknown): void {
+  const checked = hookRow(hook)?.payload.safeParse(payload);
+  if (checked && !checked.success) throw PayloadInvalid({ hook, problems: problemsOf(checked.error) });
+  const bytes = Buffer.byteLength(toJson(hook, payload));
   if (bytes > maxPayloadBytes) throw PayloadTooLarge({ hook, bytes, limit: maxPayloadBytes });
+}
+
+function toJson(hook: string, payload: unknown): string {
+  try {
+    return JSON.stringify(payload) ?? '';
+  } catch (error) {
+    throw PayloadInvalid({ hook, problems: [messageOf(error)] }, error);
+  }
 }

@@ -9,7 +9,7 @@ import {
   PluginFailed,
   PluginModuleUnusable,
 } from '../errors.js';
-import { HookResult, hookRow, type PluginContext, problemsOf, problemText } from '../hooks/index.js';
+import { HookResult, hookRow, PluginContext, problemsOf, problemText } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { ConfigSchema, Hook, PluginDefinition, PluginInstance } from './define.js';
 import type { HookOutcome, PluginHandle } from './handle.js';
@@ -49,7 +49,10 @@ async function validateConfig(
 ): Promise<unknown> {
   const written = structuredClone(entry.config ?? {});
   if (schema === undefined) return written;
-  const checked = await schema['~standard'].validate(written);
+  const validate = async () => schema['~standard'].validate(written);
+  const checked = await validate().catch((error: unknown) => {
+    throw PluginConfigInvalid({ plugin: entry.name, problems: [messageOf(error)] }, error);
+  });
   if (checked.issues === undefined) return checked.value;
   const problems = checked.issues.map(({ path = [], message }) => {
     const keys = path.map((part) => (typeof part === 'object' ? part.key : part));
@@ -94,7 +97,7 @@ async function callHook(
 ): Promise<HookOutcome> {
   const row = hookRow(hook);
   // The plugin gets copies: what it changes counts only as it says so.
-  const given = structuredClone(payload);
+  const given = copyOf(hook, payload);
   const checked = row?.payload.safeParse(given);
   if (checked && !checked.success) throw PayloadInvalid({ hook, problems: problemsOf(checked.error) });
   const own = structuredClone(context);
@@ -108,7 +111,7 @@ async function callHook(
   } catch (error) {
     throw findSallyError(error) ?? PluginFailed({ plugin, hook, message: messageOf(error) }, error);
   }
-  return { result: checkAnswer(plugin, hook, answer), context: own };
+  return { result: checkAnswer(plugin, hook, answer), context: checkContext(plugin, hook, own) };
 }
 
 function checkAnswer(plugin: string, hook: string, answer: unknown): HookResult {
@@ -127,6 +130,22 @@ function checkAnswer(plugin: string, hook: string, answer: unknown): HookResult 
     if (problems.length === 0) return checked.data;
   }
   throw HookResultInvalid({ plugin, hook, problems });
+}
+
+function copyOf(hook: string, payload: unknown): unknown {
+  try {
+    return structuredClone(payload);
+  } catch (error) {
+    throw PayloadInvalid({ hook, problems: [messageOf(error)] }, error);
+  }
+}
+
+/** The context as the plugin left it; one that nobody else could read any more is its failure. */
+function checkContext(plugin: string, hook: string, context: PluginContext): PluginContext {
+  const checked = PluginContext.safeParse(context);
+  const problems = checked.success ? notJson(checked.data) : problemsOf(checked.error);
+  if (checked.success && problems.length === 0) return checked.data;
+  throw HookResultInvalid({ plugin, hook, problems: problems.map((problem) => `context: ${problem}`) });
 }
 
 /** What cannot cross the wire (a circle, a BigInt) is the plugin's fault, wherever it runs. */

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { resolve as resolvePackage } from 'import-meta-resolve';
 import type { PluginEntry } from '../config/index.js';
 import { messageOf, PluginModuleUnusable } from '../errors.js';
 import type { PluginDefinition } from './define.js';
@@ -48,7 +48,8 @@ function locate(specifier: string, { cwd, folder }: ModuleBase): string | undefi
   }
   for (const from of [cwd, folder]) {
     try {
-      return pathToFileURL(createRequire(join(from, 'noop.js')).resolve(specifier)).href;
+      const url = resolvePackage(specifier, pathToFileURL(join(from, 'noop.js')).href);
+      if (!url.startsWith('file:') || existsSync(fileURLToPath(url))) return url;
     } catch {
       // Not installed there: the next place.
     }

@@ -23,8 +23,6 @@ interface ConnectorOptions {
     readonly serverName?: string | undefined;
   };
   readonly log: Logger;
-  /** Called for each connection that stands. */
-  readonly onConnect?: (socket: { once(event: 'close', listener: () => void): unknown }) => void;
 }
 
 /**
@@ -46,7 +44,6 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
         return;
       }
       if (tls) log.debug({ ...peerFacts(socket as TLSSocket), remote: peer }, 'TLS handshake done');
-      options.onConnect?.(socket);
       callback(null, socket);
     });
   };

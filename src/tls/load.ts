@@ -74,7 +74,7 @@ export async function loadCredentials(
   const ca = files.caBundle === undefined ? undefined : await loadBundle(files.caBundle, options.now);
   const own = await loadIdentity(files, role, options.now, warnings);
   if (ca && own && files.certfile)
-    checkChain(own.chain, ca.certificates, files.certfile, files.caBundle ?? '');
+    checkChain(own.chain, ca.certificates, files.certfile, files.caBundle ?? '', options.now);
   const context = buildContext(files, ca?.pem, own?.pem, own?.key);
   const certificate = own?.chain[0];
   return { version: options.version, files, ...(certificate && { certificate }), context, warnings };
@@ -196,11 +196,16 @@ function checkChain(
   anchors: readonly X509Certificate[],
   certfile: string,
   caBundle: string,
+  now: Date,
 ): void {
   const [leaf, ...intermediates] = chain;
   if (leaf === undefined) return;
   const verdict = followChain(leaf, intermediates, anchors);
-  if (verdict.kind === 'trusted') return;
+  if (verdict.kind === 'trusted') {
+    for (const [i, link] of verdict.path.entries())
+      checkDates(link, i <= intermediates.length ? certfile : caBundle, now);
+    return;
+  }
   if (verdict.kind === 'not-a-ca') throw NotACa({ path: caBundle, subject: oneLineName(verdict.at.subject) });
   throw ChainBroken({
     certfile,

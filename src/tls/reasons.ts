@@ -32,6 +32,7 @@ type Reason = (failure: Failure, detail: string) => SallyError;
 
 const context = ({ peer, side, facts }: Failure) => ({ peer, side, subject: facts?.subject });
 
+const rejected: Reason = (f, detail) => PeerCertRejected({ ...context(f), detail });
 const unknownCa: Reason = (f, detail) => PeerUnknownCa({ ...context(f), detail });
 
 /** Why OpenSSL refused the peer's certificate: X509_V_ERR_… as Node names them. */
@@ -46,6 +47,15 @@ const verifyReasons: Record<string, Reason> = {
   CERT_HAS_EXPIRED: (f) => PeerExpired({ ...context(f), until: f.facts?.validTo }),
   CERT_NOT_YET_VALID: (f) => PeerNotYetValid({ ...context(f), from: f.facts?.validFrom }),
   INVALID_PURPOSE: (f) => PeerWrongPurpose(context(f)),
+  CERT_REVOKED: rejected,
+  CERT_REJECTED: rejected,
+  CERT_CHAIN_TOO_LONG: rejected,
+  PATH_LENGTH_EXCEEDED: rejected,
+  INVALID_CA: rejected,
+  UNABLE_TO_DECRYPT_CERT_SIGNATURE: rejected,
+  UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY: rejected,
+  ERROR_IN_CERT_NOT_BEFORE_FIELD: rejected,
+  ERROR_IN_CERT_NOT_AFTER_FIELD: rejected,
 };
 
 const tooOld: Reason = (f) => ProtocolTooOld(context(f));
@@ -102,8 +112,8 @@ const hostOf = (error: NodeJS.ErrnoException): string =>
 
 /** Why the peer's certificate did not verify, from the code that OpenSSL gave. */
 export function verifyFailure(code: string, failure: Failure): SallyError {
-  const reason = verifyReasons[code];
-  return reason ? reason(failure, code) : PeerCertRejected({ ...context(failure), detail: code });
+  const reason = Object.hasOwn(verifyReasons, code) ? verifyReasons[code] : rejected;
+  return (reason ?? rejected)(failure, code);
 }
 
 /** Why a handshake did not come to its end, from the error that the socket gave. */
@@ -121,11 +131,15 @@ export function handshakeFailure(error: Error, failure: Failure): SallyError {
 
 /** Why a connection could not be made: the way there, or the handshake. `undefined` for any other error. */
 export function connectFailure(error: Error, failure: Failure): SallyError | undefined {
-  const first = error instanceof AggregateError ? (error.errors[0] as NodeJS.ErrnoException) : error;
-  const code = (first as NodeJS.ErrnoException).code ?? (error as NodeJS.ErrnoException).code ?? '';
-  const reason = connectReasons[code];
-  if (reason) return reason(failure.peer, first as NodeJS.ErrnoException);
-  const ofTls = code === 'EPROTO' || code.startsWith('ERR_SSL_') || Object.hasOwn(verifyReasons, code);
+  const first: NodeJS.ErrnoException =
+    (error instanceof AggregateError ? error.errors[0] : undefined) ?? error;
+  const code = first.code ?? (error as NodeJS.ErrnoException).code ?? '';
+  const reason = Object.hasOwn(connectReasons, code) ? connectReasons[code] : undefined;
+  if (reason) return reason(failure.peer, first);
+  const ofTls =
+    ['EPROTO', 'ECONNRESET'].includes(code) ||
+    code.startsWith('ERR_SSL_') ||
+    Object.hasOwn(verifyReasons, code);
   return ofTls ? handshakeFailure(first, failure) : undefined;
 }
 

@@ -1,32 +1,47 @@
 import { z } from 'zod';
-import { legacyModeName, onErrorValues, type PluginEntry, pluginModes } from '../config/index.js';
+import {
+  legacyModeName,
+  looksSecret,
+  onErrorValues,
+  type PluginEntry,
+  pluginModes,
+} from '../config/index.js';
 
-/** Keys whose values are not shown to whoever may ask a plugin server for its configuration. */
-const secretKey =
-  /pass(word|wd|phrase)?$|secret|token|credential|api[-_]?key|private[-_]?key|^key$|^auth(orization)?$|bearer|cookie|dsn|connection[-_]?string/i;
 const hidden = '********';
 
-/** `config` as a peer may see it: values of keys that look like secrets are replaced, at any depth. */
+/**
+ * `config` as whoever may ask a plugin server for it sees it: texts, lists and objects under keys that look like
+ * secrets are replaced, at any depth. Numbers and flags are not secrets: `max_tokens` stays.
+ */
 export function hideSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(hideSecrets);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key, secretKey.test(key) ? hidden : hideSecrets(inner)]),
+    Object.entries(value).map(([key, inner]) => [
+      key,
+      looksSecret(key) && mayHide(inner) ? hidden : hideSecrets(inner),
+    ]),
   );
 }
+
+const mayHide = (value: unknown): boolean =>
+  typeof value === 'string' || (typeof value === 'object' && value !== null);
 
 /** The defaults of the contract, for what neither side's file says. */
 export const pluginDefaults = { mode: 'enforce', priority: 100 } as const;
 
 /** A plugin as `get_plugin_config` reports it. `hooks` are those it really has. */
 export function describePlugin(entry: PluginEntry, hooks: readonly string[]): Record<string, unknown> {
-  const { mcp: _mcp, on_error, mode, config, ...rest } = entry;
+  const { mcp: _mcp, on_error, mode = pluginDefaults.mode, config, ...rest } = entry;
+  const lenient = modeEffect(mode, on_error)?.onError === 'log';
   return {
     ...rest,
     hooks,
     tags: entry.tags ?? [],
     // Gateways of the 0.9/1.0 generation reject the newer names.
-    mode: legacyModeName(mode ?? pluginDefaults.mode, on_error),
+    mode: legacyModeName(mode, on_error),
+    // Newer ones read the older name as a mode that fails on errors, where they are not told otherwise.
+    ...(lenient && { on_error: on_error ?? 'ignore' }),
     priority: entry.priority ?? pluginDefaults.priority,
     conditions: entry.conditions ?? [],
     config: hideSecrets(config ?? {}),

@@ -84,8 +84,8 @@ export function writeError(plugin: string, error: PluginErrorModel): string {
 }
 
 const Reply = z.looseObject({
-  result: HookResultSchema.optional(),
-  error: PluginErrorModel.optional(),
+  result: HookResultSchema.nullish(),
+  error: PluginErrorModel.nullish(),
   context: z
     .looseObject({
       state: z.record(z.string(), z.unknown()).nullish(),

@@ -7,7 +7,7 @@ import { bundledPlugins } from '../../src/plugins/index.js';
 import { describePlugin, pluginDefaults } from '../../src/wire/index.js';
 
 const kind = 'plugins.regex_filter.search_replace.SearchReplacePlugin';
-const definition = bundledPlugins[kind];
+const definition = bundledPlugins.get(kind);
 type Words = readonly (readonly [search: string, replace: string])[];
 
 function start(config: Record<string, unknown>) {
@@ -246,6 +246,28 @@ describe('config', () => {
 });
 
 it('[S9] is found under the name of the guide and under its own', () => {
-  expect(bundledPlugins['sallyport/search-replace']).toBe(definition);
+  expect(bundledPlugins.get('sallyport/search-replace')).toBe(definition);
   expect(definition).toHaveProperty('setup');
+});
+
+it('[S9] an embedded resource keeps what describes it, and its text is text', async () => {
+  const blob = {
+    type: 'resource',
+    resource: { uri: 'file:///crap', mimeType: 'text/crap', blob: 'Y3Jhcrap' },
+  };
+  const text = { type: 'resource', resource: { uri: 'file:///crap', text: 'crap' } };
+  expect(
+    await run([['crap', 'crud']], 'tool_post_invoke', { name: 't', result: { content: [blob, text] } }),
+  ).toEqual({
+    name: 't',
+    result: { content: [blob, { ...text, resource: { uri: 'file:///crap', text: 'crud' } }] },
+  });
+});
+
+it('[S9] a tool argument is text, whatever it looks like', async () => {
+  const args = { block: { type: 'image', data: 'crap' } };
+  expect(await run([['crap', 'crud']], 'tool_pre_invoke', { name: 't', args })).toEqual({
+    name: 't',
+    args: { block: { type: 'image', data: 'crud' } },
+  });
 });

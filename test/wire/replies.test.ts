@@ -205,3 +205,10 @@ describe('what is not a reply', () => {
     );
   });
 });
+
+it.each(['{"result":{"continue_processing":true},"error":null}', '{"result":null,"error":{"message":"m"}}'])(
+  '[S9] null for what is not there: %s',
+  (text) => {
+    expect(readReply(text)).toBeTypeOf('object');
+  },
+);

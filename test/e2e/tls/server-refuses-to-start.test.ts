@@ -140,7 +140,7 @@ it('[S1] a plugin that cannot be loaded, or whose config is not valid, is named 
   const missing = await serve({ name: 'A', kind: './no-such-file.js' });
   expect(missing).toMatchObject({ status: 3, stderr: expect.stringContaining('SALLY_PLUGIN_MODULE') });
   const invalid = await serve({ ...replaceBadWords, config: { words: [{ search: '(', replace: '' }] } });
-  expect(invalid).toMatchObject({ status: 3, stderr: expect.stringContaining('config.words.0.search') });
+  expect(invalid).toMatchObject({ status: 3, stderr: expect.stringContaining('config.words[0].search') });
 });
 
 it('[S1] a broken module leaves no stack trace', async () => {
