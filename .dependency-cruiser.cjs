@@ -16,7 +16,14 @@ const upward = floors.flatMap((rooms, floor) =>
     comment: `${room} stands on floor ${floor}: it may import only from the floors below`,
     severity: 'error',
     from: { path: pattern([room]) },
-    to: { path: pattern(floors.slice(floor).flat().filter((other) => other !== room)) },
+    to: {
+      path: pattern(
+        floors
+          .slice(floor)
+          .flat()
+          .filter((other) => other !== room),
+      ),
+    },
   })),
 );
 
@@ -44,6 +51,9 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'node', 'default'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'types', 'node', 'default'],
+    },
   },
 };

@@ -1,1 +1,1 @@
-export { type ExternalDeps, startExternalPlugin } from './plugin.js';
+export { startExternalPlugin } from './plugin.js';

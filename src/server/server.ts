@@ -30,7 +30,7 @@ export interface PluginServer {
 }
 
 /** Health is served in plain HTTP this many ports above the main one, where that has TLS. */
-export const healthPortOffset = 1_000;
+const healthPortOffset = 1_000;
 
 /** More connections at a time are refused at the door. */
 const maxConnections = 4_096;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   legacyModeName,
   looksSecret,
+  modeEffect,
   onErrorValues,
   type PluginEntry,
   pluginModes,

@@ -6,8 +6,6 @@ export {
   readPluginReport,
 } from './describe.js';
 export {
-  type ContextUpdate,
-  type InvokeArguments,
   type InvokeReply,
   readInvokeArguments,
   readNameArgument,

@@ -34,7 +34,7 @@ export function handle(
   };
 }
 
-export const settings: PluginSettings = {
+const settings: PluginSettings = {
   pluginTimeoutMs: 30_000,
   failOnPluginError: false,
   parallelExecutionWithinBand: false,

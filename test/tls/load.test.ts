@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type CredentialFiles, loadCredentials, type TlsRole } from '../../src/tls/index.js';
+import { type CredentialFiles, loadCredentials, type TlsRole } from '../../src/tls/load.js';
 import { cert, keyPassword } from '../support/certs.js';
 import { temporaryFolder } from '../support/folder.js';
 import { ca, leaf, write } from './made.js';

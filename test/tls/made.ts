@@ -6,7 +6,7 @@ import { createCa, type Issued, issueLeaf, type LeafRequest, parseSans } from '.
 import { run } from '../support/command.js';
 
 const day = 86_400_000;
-export const validity = {
+const validity = {
   notBefore: new Date(Date.now() - day),
   notAfter: new Date(Date.now() + 30 * day),
 };

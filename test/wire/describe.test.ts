@@ -34,7 +34,11 @@ describe('a plugin as get_plugin_config reports it', () => {
       max_content_size: 10,
       config: { words: [{ search: 'a', replace: 'b' }] },
     };
-    expect(describePlugin(full, ['tool_pre_invoke'])).toEqual({ ...full, hooks: ['tool_pre_invoke'] });
+    expect(describePlugin(full, ['tool_pre_invoke'])).toEqual({
+      ...full,
+      hooks: ['tool_pre_invoke'],
+      on_error: 'ignore',
+    });
   });
 
   it('[S9] says nothing of where it lives', () => {
@@ -61,7 +65,9 @@ describe('a plugin as get_plugin_config reports it', () => {
   ])('[S9] %s with on_error %s is reported as %s', (mode, on_error, reported) => {
     const description = describePlugin({ ...entry, mode, ...(on_error && { on_error }) }, []);
     expect(description['mode']).toBe(reported);
-    expect(description).not.toHaveProperty('on_error');
+    // Newer peers take an older name for one that fails on errors: they are told where it does not.
+    const lenient = ['permissive', 'enforce_ignore_error'].includes(reported);
+    expect(description['on_error']).toBe(lenient ? (on_error ?? 'ignore') : undefined);
   });
 });
 
