@@ -9,7 +9,7 @@ INSTALLED := node_modules/.package-lock.json
 BUILT     := dist/.built
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lts build bench clean \
+.PHONY: help demo test test-lts interop build bench clean \
         certs-mcp-all certs-mcp-ca certs-mcp-gateway certs-mcp-plugin certs-mcp-check
 
 help: ## Show this list
@@ -24,6 +24,9 @@ test: $(BUILT) ## Check format, types, floors, dead code and docs; run every tes
 
 test-lts: $(BUILT) ## The tests once more, on the newest Node LTS
 	@node scripts/on-lts.mjs node_modules/vitest/vitest.mjs run
+
+interop: $(BUILT) ## The matrix with the Python peers: needs Python 3 and its package index
+	@node interop/run.mjs
 
 build: $(BUILT) ## Install and compile
 

@@ -15,7 +15,8 @@ import {
 } from '../errors.js';
 import { type Credentials, createConnector, openCredentials, ownName } from '../tls/index.js';
 import type { Connection, ConnectionDeps } from './connection.js';
-import { fetchOver } from './fetch.js';
+import { fetchOver, type SendRequest } from './fetch.js';
+import { openLane, pageText } from './lane.js';
 import { openSession } from './session.js';
 
 type HttpSettings = Extract<McpSettings, { transport: 'http' | 'uds' }>;
@@ -36,7 +37,13 @@ export async function openHttpConnection(settings: HttpSettings, deps: Connectio
     const { StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client');
     return new StreamableHTTPClientTransport(settings.url, { fetch: link.fetch });
   };
-  const session = openSession({ peer, transport, era: 'auto', timeoutMs: deps.timeoutMs });
+  const session = openSession({
+    peer,
+    transport,
+    era: 'auto',
+    timeoutMs: deps.timeoutMs,
+    lane: (facts) => openLane({ url: settings.url, peer, send: link.send }, facts),
+  });
   return {
     peer,
     async call(tool, args, signal) {
@@ -84,15 +91,16 @@ function openLink(
     headersTimeout: deps.timeoutMs + 2_000,
     bodyTimeout: deps.timeoutMs + 2_000,
   });
-  const fetch = fetchOver(pool, peer);
   const closed = (error: unknown) => codes(error).some((code) => closedCodes.has(code));
+  const send: SendRequest = async (options) => {
+    const response = await pool.request(options);
+    replied = true;
+    closingSince = undefined;
+    return response;
+  };
   return {
-    fetch: async (input: string | URL, init?: RequestInit) => {
-      const response = await fetch(input, init);
-      replied = true;
-      closingSince = undefined;
-      return response;
-    },
+    send,
+    fetch: fetchOver(send, peer),
     isStale: (error: unknown) => (closed(error) && replied) || isSessionLost(error),
     close: () => pool.destroy(),
     explain(error: unknown, tool: string, signal: AbortSignal): SallyError {
@@ -155,21 +163,19 @@ function httpStatus(error: unknown): number | undefined {
   return undefined;
 }
 
-/** What an error page says: its `error` field where it is JSON, else the text itself. */
 function bodyText(error: unknown): string {
   const data = [...causes(error)].map((one) => (one as { data?: { text?: unknown } }).data?.text);
-  const text = String(data.find((one) => typeof one === 'string') ?? '');
-  try {
-    const page = JSON.parse(text) as { error?: unknown; code?: unknown };
-    if (typeof page.error === 'string') return page.error;
-  } catch {
-    // Not JSON: shown as it is.
-  }
-  return text.replaceAll(/\s+/g, ' ').slice(0, 200);
+  return pageText(String(data.find((one) => typeof one === 'string') ?? ''));
 }
 
 /** 404 for a session that is gone; servers of the older generation answer 400 in plain text. */
 function isSessionLost(error: unknown): boolean {
+  const known = findSallyError(error);
+  if (HttpStatusUnexpected.is(known)) {
+    return (
+      known.context.status === 404 || (known.context.status === 400 && /session/i.test(known.context.text))
+    );
+  }
   const status = httpStatus(error);
   return status === 404 || (status === 400 && /session/i.test(`${bodyText(error)} ${messageOf(error)}`));
 }

@@ -69,28 +69,19 @@ class ExternalPlugin implements PluginHandle {
   readonly #entry: PluginEntry;
   readonly #connection: Connection;
   readonly #closing = new Set<() => void>();
-  /** What the server says of the plugin; unknown until it was asked, and again after it was away. */
-  #report: PluginReport | undefined;
+  /** Whether the server was asked what it says of the plugin; it is asked again after it was away. */
+  #known = false;
+  #settled: PluginEntry;
 
   constructor(entry: PluginEntry, connection: Connection) {
     this.name = entry.name;
     this.#entry = entry;
+    this.#settled = entry;
     this.#connection = connection;
   }
 
   get peer(): string {
     return this.#connection.peer;
-  }
-
-  /** The gateway's own entry wins over what the server reports, field by field. */
-  get #settled(): PluginEntry {
-    const { name: _name, ...entry } = this.#entry;
-    const { hooks, mode, on_error, priority, conditions } = this.#report ?? {};
-    // `mode` and `on_error` are one setting in two words: a mode of ours goes with no on_error of theirs.
-    const strictness = entry.mode || entry.on_error ? {} : { mode, on_error };
-    const reported = Object.entries({ hooks, priority, conditions, ...strictness });
-    const given = Object.fromEntries(reported.filter(([, value]) => value !== null && value !== undefined));
-    return { ...given, ...entry, name: this.name };
   }
 
   get hooks(): readonly string[] | undefined {
@@ -125,7 +116,8 @@ class ExternalPlugin implements PluginHandle {
     if (typeof report === 'string') throw ReplyInvalid({ peer: this.peer, tool, reason: report });
     if (report === null)
       throw PluginNotFound({ plugin: this.name, where: this.peer, has: await this.#others(signal) });
-    this.#report = report;
+    this.#settled = settle(this.#entry, report);
+    this.#known = true;
     return report;
   }
 
@@ -135,7 +127,7 @@ class ExternalPlugin implements PluginHandle {
     context: PluginContext,
     signal: AbortSignal,
   ): Promise<HookOutcome> {
-    if (this.#report === undefined) await this.learn(signal);
+    if (!this.#known) await this.learn(signal);
     const hooks = this.hooks ?? [];
     if (!hooks.includes(hook)) throw HookNotImplemented({ plugin: this.name, hook, has: hooks });
     const args = { hook_type: hook, plugin_name: this.name, payload, context };
@@ -143,10 +135,16 @@ class ExternalPlugin implements PluginHandle {
     try {
       [text = ''] = await this.#connection.call(toolNames.invokeHook, args, signal);
     } catch (error) {
-      if (!signal.aborted) this.#report = undefined;
+      if (!signal.aborted) this.#forget();
       throw error;
     }
     return this.#outcome(text, hook, context);
+  }
+
+  /** A server that was away may come back with another plugin of this name. */
+  #forget(): void {
+    this.#known = false;
+    this.#settled = this.#entry;
   }
 
   onClose(listener: () => void): void {
@@ -189,4 +187,14 @@ class ExternalPlugin implements PluginHandle {
       .map(readPluginReport)
       .flatMap((report) => (report && typeof report === 'object' ? [report.name] : []));
   }
+}
+
+/** An entry with what the server reports of its plugin: the gateway's own entry wins, field by field. */
+function settle(entry: PluginEntry, report: PluginReport): PluginEntry {
+  const { hooks, mode, on_error, priority, conditions } = report;
+  // `mode` and `on_error` are one setting in two words: a mode of ours goes with no on_error of theirs.
+  const strictness = entry.mode || entry.on_error ? {} : { mode, on_error };
+  const reported = Object.entries({ hooks, priority, conditions, ...strictness });
+  const given = Object.fromEntries(reported.filter(([, value]) => value !== null && value !== undefined));
+  return { ...given, ...entry };
 }

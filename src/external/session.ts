@@ -1,6 +1,7 @@
 import type { Client, Transport } from '@modelcontextprotocol/client';
 import { findSallyError, ReplyInvalid } from '../errors.js';
 import { toolNames } from '../wire/index.js';
+import type { SessionFacts, ToolResult } from './lane.js';
 
 interface SessionOptions {
   readonly peer: string;
@@ -10,6 +11,15 @@ interface SessionOptions {
   readonly era: 'auto' | 'legacy';
   /** A call without a reply is given up after this. */
   readonly timeoutMs: number;
+  /** How tools are called once the session stands, where that is not left to the SDK. */
+  readonly lane?: (facts: SessionFacts) => CallTool;
+}
+
+type CallTool = (tool: string, args: Record<string, unknown>, signal: AbortSignal) => Promise<ToolResult>;
+
+interface Standing {
+  readonly client: Client;
+  readonly callTool: CallTool;
 }
 
 /** An MCP session with a plugin server: opened by the first call, and again by the next one after it was lost. */
@@ -21,11 +31,11 @@ export interface Session {
 
 /** A session that has not begun yet. */
 export function openSession(options: SessionOptions): Session {
-  const { peer, timeoutMs } = options;
-  let current: Promise<Client> | undefined;
-  const drop = (opening: Promise<Client>) => {
+  const { peer } = options;
+  let current: Promise<Standing> | undefined;
+  const drop = (opening: Promise<Standing>) => {
     if (current === opening) current = undefined;
-    return opening.then((client) => client.close()).catch(() => {});
+    return opening.then(({ client }) => client.close()).catch(() => {});
   };
   return {
     async call(tool, args, signal) {
@@ -34,12 +44,8 @@ export function openSession(options: SessionOptions): Session {
       });
       const opening = current;
       try {
-        const client = await withSignal(opening, signal);
-        const result = await client.callTool(
-          { name: tool, arguments: args },
-          { signal, timeout: timeoutMs + 1_000 },
-        );
-        return textItems(result, peer, tool);
+        const { callTool } = await withSignal(opening, signal);
+        return textItems(await callTool(tool, args, signal), peer, tool);
       } catch (thrown) {
         const answered = findSallyError(thrown)?.code.startsWith('SALLY_WIRE_REPLY');
         if (!signal.aborted && !answered) void drop(opening);
@@ -52,24 +58,34 @@ export function openSession(options: SessionOptions): Session {
   };
 }
 
+/** How this side introduces itself. */
+const self = { name: 'sallyport', version: '0.1.0' };
+
 /** The SDK is loaded by the first call: it takes longer than everything else that a start does. */
-function begin(options: SessionOptions, onClosed: (opening: Promise<Client>) => void): Promise<Client> {
+function begin(options: SessionOptions, onClosed: (opening: Promise<Standing>) => void): Promise<Standing> {
   const opening = (async () => {
     const { Client } = await import('@modelcontextprotocol/client');
-    const client = new Client(
-      { name: 'sallyport', version: '0.1.0' },
-      { versionNegotiation: { mode: options.era } },
-    );
+    const client = new Client(self, { versionNegotiation: { mode: options.era } });
     client.onclose = () => onClosed(opening);
-    await client.connect(await options.transport());
+    const transport = await options.transport();
+    await client.connect(transport);
     // A pool takes a connection for free only a turn after its reply: the first call would open a second one.
     await new Promise((resolve) => setImmediate(resolve));
-    return client;
+    const revision = client.getNegotiatedProtocolVersion();
+    const modern = client.getProtocolEra() === 'modern';
+    if (options.lane && revision !== undefined) {
+      const { sessionId } = transport;
+      return { client, callTool: options.lane({ revision, modern, sessionId, client: self }) };
+    }
+    const timeout = options.timeoutMs + 1_000;
+    const callTool: CallTool = (name, args, signal) =>
+      client.callTool({ name, arguments: args }, { signal, timeout });
+    return { client, callTool };
   })();
   return opening;
 }
 
-function textItems(result: { content?: readonly { type: string }[] }, peer: string, tool: string): string[] {
+function textItems(result: ToolResult, peer: string, tool: string): string[] {
   const items = (result.content ?? []).filter(
     (one): one is { type: 'text'; text: string } => one.type === 'text',
   );

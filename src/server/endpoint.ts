@@ -1,7 +1,10 @@
+import type { ServerResponse } from 'node:http';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler } from '@modelcontextprotocol/server';
+import { readJson } from './body.js';
 import { rebindingRefusal } from './guard.js';
 import { type Handler, sendJson } from './http.js';
+import { tryLane } from './lane.js';
 import { createMcpServer } from './mcp.js';
 import type { ToolDeps } from './tools.js';
 
@@ -42,8 +45,25 @@ export function createEndpoint(options: EndpointOptions): Handler {
       const error = { code: -32001, message: 'Session not found' };
       return sendJson(response, 404, { jsonrpc: '2.0', error, id: null });
     }
-    await mcp(request as Parameters<typeof mcp>[0], response);
+    const body = request.method === 'POST' ? await readJson(request, maxBodyBytes) : undefined;
+    if (body !== undefined && 'status' in body) return refuseBody(response, body.status);
+    if (body !== undefined && (await tryLane(request, response, body.json, options))) return;
+    await mcp(request as Parameters<typeof mcp>[0], response, body?.json);
   };
+}
+
+function refuseBody(response: ServerResponse, status: 400 | 413): void {
+  const error =
+    status === 413
+      ? { code: -32600, message: `Request body exceeds ${maxBodyBytes} bytes` }
+      : { code: -32700, message: 'Parse error: the body is not JSON' };
+  // What is left of a body that is too large is not read: the connection ends with the reply.
+  sendJson(
+    response,
+    status,
+    { jsonrpc: '2.0', error, id: null },
+    status === 413 ? { Connection: 'close' } : {},
+  );
 }
 
 /** `GET /health`: whether the server takes calls. Nothing else is told: it is asked without credentials. */

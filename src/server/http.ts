@@ -38,9 +38,12 @@ export function createHttpServer(handle: Handler, log: Logger): HttpServer {
       if (draining && active.size === 0) idle();
     });
     Promise.resolve(handle(request, response)).catch((error: unknown) => {
+      // A client that went away in the middle of its request has nobody to be answered.
+      if (request.destroyed && !request.complete) return response.destroy();
       log.error({ error: String(error) }, 'a request could not be answered');
       if (!response.headersSent) sendJson(response, 500, { error: 'internal error' });
       else response.destroy();
+      return undefined;
     });
   });
   http.on('clientError', (error: ClientError, socket) => refuseBadRequest(error, socket as Socket, log));

@@ -42,7 +42,15 @@ export const tools: Readonly<Record<string, Tool>> = {
   },
 };
 
-async function invokeHook(args: unknown, { plugins, log }: ToolDeps, signal: AbortSignal): Promise<string> {
+/**
+ * Runs one hook of one plugin and answers the text of the reply: the result, or the plugin's failure. Rejects only
+ * where the arguments are not of the contract (`SALLY_WIRE_ARGUMENTS`).
+ */
+export async function invokeHook(
+  args: unknown,
+  { plugins, log }: ToolDeps,
+  signal: AbortSignal,
+): Promise<string> {
   const { hook_type: hook, plugin_name: name, payload, context } = readInvokeArguments(args);
   const plugin = plugins.find(name)?.name ?? name;
   const started = performance.now();

@@ -1,0 +1,27 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { stopEverything } from './processes.mjs';
+import { CannotRun, preparePeer } from './python.mjs';
+
+/** The folder of the project. */
+export const root = resolve(import.meta.dirname, '../..');
+const cache = join(root, '.cache', 'interop');
+
+/**
+ * Runs `work` with a python for each peer and a folder that is gone afterwards, with every process.
+ * @throws CannotRun where this machine has no Python, or the packages cannot be installed.
+ */
+export async function withPeers(peers, work) {
+  if (!existsSync(join(root, 'dist/cli/main.js'))) throw new CannotRun('dist/ is missing: make build');
+  const folder = await mkdtemp(join(tmpdir(), 'interop-'));
+  try {
+    const pythons = new Map();
+    for (const peer of peers) pythons.set(peer, await preparePeer(peer, { root, cache }));
+    return await work({ pythons, folder });
+  } finally {
+    stopEverything();
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,89 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ToolArgumentsInvalid } from '../errors.js';
+import { toolNames } from '../wire/index.js';
+import { invokeHook, type ToolDeps } from './tools.js';
+
+/**
+ * The lane: `tools/call` of `invoke_hook` makes up all the traffic of a plugin server, and goes from the parsed body
+ * straight to the plugin. It takes a request only where nothing about it is in doubt; everything else, and every
+ * request that deserves an error of the protocol, goes the SDK's way.
+ */
+export async function tryLane(
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: unknown,
+  deps: ToolDeps & { readonly version: string },
+): Promise<boolean> {
+  const call = hookCall(request.headers, body);
+  if (call === undefined) return false;
+  const control = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) control.abort();
+  });
+  let text: string;
+  try {
+    text = await invokeHook(call.args, deps, control.signal);
+  } catch (error) {
+    if (ToolArgumentsInvalid.is(error)) return false;
+    throw error;
+  }
+  if (response.destroyed) return true;
+  const serverInfo = { name: 'sallyport-plugin-server', version: deps.version };
+  const result = {
+    content: [{ type: 'text', text }],
+    ...(call.modern && { resultType: 'complete', _meta: { [`${meta}serverInfo`]: serverInfo } }),
+  };
+  const reply = JSON.stringify({ jsonrpc: '2.0', id: call.id, result });
+  response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(reply) });
+  response.end(reply);
+  return true;
+}
+
+interface HookCall {
+  readonly id: string | number;
+  readonly args: unknown;
+  /** Whether the caller speaks 2026-07-28: its replies say more. */
+  readonly modern: boolean;
+}
+
+const meta = 'io.modelcontextprotocol/';
+const modernRevision = '2026-07-28';
+const legacyRevisions = ['2025-06-18', '2025-11-25'];
+
+type Dict = Readonly<Record<string, unknown>>;
+
+const isDict = (value: unknown): value is Dict =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function hookCall(headers: IncomingMessage['headers'], body: unknown): HookCall | undefined {
+  if (!isDict(body) || body['jsonrpc'] !== '2.0' || body['method'] !== 'tools/call') return undefined;
+  const { id, params } = body;
+  if ((typeof id !== 'string' && typeof id !== 'number') || !isDict(params)) return undefined;
+  if (params['name'] !== toolNames.invokeHook) return undefined;
+  const accept = headers.accept ?? '';
+  if (!accept.includes('application/json') || !accept.includes('text/event-stream')) return undefined;
+  if (headers['content-type']?.split(';')[0]?.trim() !== 'application/json') return undefined;
+  const modern = era(headers, params['_meta']);
+  return modern === undefined ? undefined : { id, args: params['arguments'], modern };
+}
+
+/** Whether the request is a whole one of 2026-07-28 (headers and envelope agree), or a plain one before; undefined for neither. */
+function era(headers: IncomingMessage['headers'], envelope: unknown): boolean | undefined {
+  const revision = headers['mcp-protocol-version'];
+  const named = isDict(envelope) ? envelope[`${meta}protocolVersion`] : undefined;
+  if (revision === modernRevision) {
+    const agrees =
+      named === revision &&
+      isDict(envelope) &&
+      isDict(envelope[`${meta}clientCapabilities`]) &&
+      headers['mcp-method'] === 'tools/call' &&
+      headers['mcp-name'] === toolNames.invokeHook;
+    return agrees ? true : undefined;
+  }
+  const plain =
+    legacyRevisions.includes(String(revision)) &&
+    named === undefined &&
+    headers['mcp-method'] === undefined &&
+    headers['mcp-session-id'] === undefined;
+  return plain ? false : undefined;
+}
