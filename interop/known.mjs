@@ -1,6 +1,6 @@
 /**
  * Defects of the peers: where each shows, and its cause in a line. A cell that fails as listed is a peer's; one that
- * no longer fails makes the run fail, so that this list stays true.
+ * no longer fails makes the run fail, so that this list stays true; one that shows `sometimes` may do either.
  */
 const knownDefects = [
   {
@@ -50,6 +50,15 @@ const knownDefects = [
     scenarios: /^restart of the other side$/,
     message: /ClosedResourceError|timeout|took longer/,
     cause: 'its client never starts a child again that has ended',
+  },
+  {
+    peers: /./,
+    direction: 'A',
+    transports: ['stdio'],
+    scenarios: /^restart of the other side$/,
+    message: /ClosedResourceError|timeout|took longer/,
+    cause: 'its client does not always notice that a child has ended, and then does not start it again',
+    sometimes: true,
   },
 ];
 

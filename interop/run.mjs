@@ -69,8 +69,17 @@ async function runAll(chosen, { pythons, folder }) {
       const where = `${cell.peer.id}, ${directions[cell.direction]}, ${cell.transport}`;
       if (options.verbose) process.stderr.write(`${where}: ${error.stack}\n${tail.slice(-20_000)}\n`);
     };
-    const outcomes = await runCell({ ...cell, ...certs, only: options.only, root, folder, python, explain });
-    return { ...cell, outcomes: judge(cell, outcomes) };
+    const run = (only) => runCell({ ...cell, ...certs, only, root, folder, python, explain });
+    const outcomes = judge(cell, await run(options.only));
+    // On a busy machine a peer may be late once: a failure counts when it comes twice, and is told of either way.
+    for (const [scenario, { kind, reason }] of Object.entries(outcomes)) {
+      if (kind !== 'fail') continue;
+      print(
+        `once more: ${cell.peer.id}, ${directions[cell.direction]}, ${cell.transport}, ${scenario}: ${reason}`,
+      );
+      Object.assign(outcomes, pick(judge(cell, await run(scenario)), scenario));
+    }
+    return { ...cell, outcomes };
   });
 }
 
@@ -89,12 +98,18 @@ async function makeCerts(folder) {
   return { certs, otherCerts };
 }
 
+/** The outcome of one scenario, where there is one. */
+function pick(outcomes, scenario) {
+  return scenario in outcomes ? { [scenario]: outcomes[scenario] } : {};
+}
+
 /** Tells the peers' known defects from failures, and finds those that are gone. */
 function judge(cell, outcomes) {
   return Object.fromEntries(
     Object.entries(outcomes).map(([scenario, outcome]) => {
       const known = knownDefect(cell, scenario);
       if (!known || outcome.kind === 'na') return [scenario, outcome];
+      if (outcome.kind === 'pass' && known.sometimes) return [scenario, outcome];
       if (outcome.kind === 'pass') {
         const reason = `works now, take it off the list of known defects: ${known.cause}`;
         return [scenario, { kind: 'fail', reason }];
