@@ -215,16 +215,25 @@ function shape(type) {
   return schema.properties ? fields(schema).map(fieldText).join(', ') : typeText(schema);
 }
 
+/** What `modified_payload` means for the next plugin. */
+const changesText = {
+  payload: 'the payload',
+  headers: '`headers` of the payload',
+  response_headers: '`response_headers` of the payload',
+  answer: 'nothing: it is an answer to the caller',
+};
+
 function hooks() {
   return paragraphs(
     'A field with `?` may be absent or null. Fields that are not listed are kept. A hook that is not listed is carried through: its payload is not checked, and conditions on tools, prompts, resources and agents do not restrict it.',
     table(
-      ['hook', 'condition', 'payload', '`modified_payload`'],
+      ['hook', 'condition', 'payload', '`modified_payload`', 'changes'],
       Object.entries(hookTable).map(([name, row]) => [
         code(name),
         row.match ? `${code(row.match.condition)} by ${code(row.match.field)}` : '',
         shape(row.payload),
         row.modified === row.payload ? 'the same' : shape(row.modified),
+        changesText[row.changes],
       ]),
     ),
     table(
