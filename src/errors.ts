@@ -828,7 +828,8 @@ export const ChildNotStarted = defineError('SALLY_CHILD_NOT_STARTED', {
 
 export const ChildGone = defineError('SALLY_CHILD_GONE', {
   message: (c: { peer: string; detail: string }) => `${c.peer} ended or does not speak MCP: ${c.detail}`,
-  remedy: () => 'run the command by hand and see what it says; LOG_LEVEL=DEBUG shows its standard error',
+  remedy: () =>
+    'run the command by hand and see what it says; sallyport serve needs PLUGINS_TRANSPORT=stdio in mcp.env; LOG_LEVEL=DEBUG shows its standard error',
   example: { peer: 'the plugin server my-server', detail: 'Connection closed' },
 });
 
@@ -940,7 +941,7 @@ export const PluginTimeout = defineError('SALLY_PLUGIN_TIMEOUT', {
 export const PluginFailed = defineError('SALLY_PLUGIN_ERROR', {
   message: (c: PluginFailure) =>
     // What a server of ours says of its plugin names the plugin, the hook and the reason already.
-    c.pluginCode?.startsWith('SALLY_')
+    c.pluginCode?.startsWith('SALLY_') && c.pluginCode !== 'SALLY_PLUGIN_ERROR'
       ? `${c.message}  [${c.pluginCode}]`
       : `plugin '${c.plugin}' failed in ${c.hook}: ${c.message}`,
   remedy: (c) =>
@@ -1042,7 +1043,7 @@ export const ExternalOnServer = defineError('SALLY_SERVER_EXTERNAL', {
   message: (c: { plugins: readonly string[] }) =>
     `a plugin server hosts plugins of its own, and its file has entries of kind external: ${c.plugins.join(', ')}`,
   remedy: () =>
-    'kind: external belongs in the file of the gateway side; served here, anyone who may call this server could use its certificate',
+    'move them to the file of the gateway side, or set their mode to disabled: served here, anyone who may call this server could use its certificate',
   example: { plugins: ['ReplaceBadWordsPlugin'] },
 });
 

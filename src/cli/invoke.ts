@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { FileUnreadable, fileReason, messageOf, PluginNotFound, UsageError } from '../errors.js';
-import { globalContext, PluginContext } from '../hooks/index.js';
+import { globalContext, PluginContext, problemsOf } from '../hooks/index.js';
 import { wholeResult } from '../wire/index.js';
 import type { CommandIo } from './io.js';
 import { loadAndWarn, loggerOf } from './runtime.js';
@@ -95,5 +95,5 @@ function readContext(json: string | undefined): PluginContext {
   const read = PluginContext.safeParse({ global_context: globalContext('invoke'), ...given });
   if (read.success) return read.data;
   const usage = `--context '{"global_context": {"request_id": "1"}}'`;
-  throw UsageError({ message: `--context is not a context: ${read.error.issues[0]?.message ?? ''}`, usage });
+  throw UsageError({ message: `--context is not a context: ${problemsOf(read.error).join('; ')}`, usage });
 }

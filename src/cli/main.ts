@@ -36,7 +36,7 @@ function report(io: CommandIo, error: SallyError): void {
 
 async function run(argv: readonly string[], io: CommandIo): Promise<void> {
   const program = new Command('sallyport')
-    .description('MCP gateway whose policy plugins run behind mutual TLS')
+    .description('policy plugins for MCP gateways, in processes of their own, behind mutual TLS')
     .version(packageVersion(), '--version', 'print the version')
     .helpCommand(false);
   const used = commands[argv.find((word) => !word.startsWith('-')) ?? ''];

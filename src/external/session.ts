@@ -17,10 +17,15 @@ interface SessionOptions {
 
 type CallTool = (tool: string, args: Record<string, unknown>, signal: AbortSignal) => Promise<ToolResult>;
 
-interface Standing {
-  readonly client: Client;
-  readonly callTool: CallTool;
+/** A session that was begun: it stands, or will, or never does. */
+interface Begun {
+  readonly standing: Promise<CallTool>;
+  /** Ends it, whether it stands or not. */
+  end(): Promise<void>;
 }
+
+/** How long a server may take to answer the first request of a session, in milliseconds. */
+const handshakeMs = 20_000;
 
 /** An MCP session with a plugin server: opened by the first call, and again by the next one after it was lost. */
 export interface Session {
@@ -32,23 +37,23 @@ export interface Session {
 /** A session that has not begun yet. */
 export function openSession(options: SessionOptions): Session {
   const { peer } = options;
-  let current: Promise<Standing> | undefined;
-  const drop = (opening: Promise<Standing>) => {
-    if (current === opening) current = undefined;
-    return opening.then(({ client }) => client.close()).catch(() => {});
+  let current: Begun | undefined;
+  const drop = async (begun: Begun) => {
+    if (current === begun) current = undefined;
+    await begun.end();
   };
   return {
     async call(tool, args, signal) {
-      current ??= begin(options, (opening) => {
-        if (current === opening) current = undefined;
+      current ??= begin(options, (begun) => {
+        if (current === begun) current = undefined;
       });
-      const opening = current;
+      const begun = current;
       try {
-        const { callTool } = await withSignal(opening, signal);
+        const callTool = await withSignal(begun.standing, signal);
         return textItems(await callTool(tool, args, signal), peer, tool);
       } catch (thrown) {
         const answered = findSallyError(thrown)?.code.startsWith('SALLY_WIRE_REPLY');
-        if (!signal.aborted && !answered) void drop(opening);
+        if (!signal.aborted && !answered) void drop(begun);
         throw thrown;
       }
     },
@@ -62,27 +67,31 @@ export function openSession(options: SessionOptions): Session {
 const self = { name: 'sallyport', version: '0.1.0' };
 
 /** The SDK is loaded by the first call: it takes longer than everything else that a start does. */
-function begin(options: SessionOptions, onClosed: (opening: Promise<Standing>) => void): Promise<Standing> {
-  const opening = (async () => {
+function begin(options: SessionOptions, onClosed: (begun: Begun) => void): Begun {
+  let client: Client | undefined;
+  const connect = async (): Promise<CallTool> => {
     const { Client } = await import('@modelcontextprotocol/client');
-    const client = new Client(self, { versionNegotiation: { mode: options.era } });
-    client.onclose = () => onClosed(opening);
+    const own = new Client(self, { versionNegotiation: { mode: options.era } });
+    client = own;
+    own.onclose = () => onClosed(begun);
     const transport = await options.transport();
-    await client.connect(transport);
+    // In time for the caller's own limit, so that it hears what was missing.
+    await own.connect(transport, { timeout: Math.min(handshakeMs, options.timeoutMs * 0.8) });
     // A pool takes a connection for free only a turn after its reply: the first call would open a second one.
     await new Promise((resolve) => setImmediate(resolve));
-    const revision = client.getNegotiatedProtocolVersion();
-    const modern = client.getProtocolEra() === 'modern';
+    const revision = own.getNegotiatedProtocolVersion();
+    const modern = own.getProtocolEra() === 'modern';
     if (options.lane && revision !== undefined) {
-      const { sessionId } = transport;
-      return { client, callTool: options.lane({ revision, modern, sessionId, client: self }) };
+      return options.lane({ revision, modern, sessionId: transport.sessionId, client: self });
     }
     const timeout = options.timeoutMs + 1_000;
-    const callTool: CallTool = (name, args, signal) =>
-      client.callTool({ name, arguments: args }, { signal, timeout });
-    return { client, callTool };
-  })();
-  return opening;
+    return (name, args, signal) => own.callTool({ name, arguments: args }, { signal, timeout });
+  };
+  const standing = connect();
+  // Whoever waits for it hears of a failure; nobody may be waiting.
+  standing.catch(() => {});
+  const begun: Begun = { standing, end: async () => client?.close().catch(() => {}) };
+  return begun;
 }
 
 function textItems(result: ToolResult, peer: string, tool: string): string[] {

@@ -28,13 +28,15 @@ export function assertCaUsable(state: FolderState, settings: Settings): void {
   const defect = content && signingDefect(content.key);
   if (defect !== undefined) throw unusable(layout.key, defect);
   if (!cert) return;
-  const [worst] = judgeCa(state, { ...settings, warnDays: 0 }).filter(
-    (finding) => finding.verdict !== 'key readable by others',
-  );
+  const findings = judgeCa(state, { ...settings, warnDays: 0 });
+  const worst = findings.find(({ verdict }) => !harmless.has(verdict));
   if (worst) throw unusable(worst.path, worst.detail, worst.remedy);
   if (!key)
     throw unusable(layout.cert, `has no ${layout.key} beside it`, `put ${layout.key} back, or ${anew}`);
 }
+
+/** What a CA can issue certificates with all the same. */
+const harmless: ReadonlySet<string> = new Set(['key readable by others', 'not strict']);
 
 /** The CA on disk, made if it is not there; a key without certificate gets one. */
 export async function ensureAuthority(settings: Settings): Promise<{ ca: Issued; result: EnsureResult }> {

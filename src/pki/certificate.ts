@@ -182,9 +182,19 @@ export function sansOf(certPem: string): readonly San[] {
 }
 
 /**
- * Why leaves of this CA would not verify, if so: what `openssl verify -x509_strict` and Python 3.13 ask of a
- * CA certificate (RFC 5280 4.2.1), as far as its extensions say.
+ * What strict verifiers miss in a CA certificate, if anything: `openssl verify -x509_strict` and Python 3.13 ask for
+ * it (RFC 5280 4.2.1), others do without. CAs of other tools are made like this.
  */
+export function caStrictnessGap(certPem: string): string | undefined {
+  const ca = read(certPem);
+  if (ca.getExtension(x509.BasicConstraintsExtension)?.critical !== true)
+    return 'basicConstraints that are critical';
+  if (!ca.getExtension(x509.KeyUsagesExtension)) return 'keyUsage';
+  if (!ca.getExtension(x509.SubjectKeyIdentifierExtension)) return 'subjectKeyIdentifier';
+  return undefined;
+}
+
+/** Why leaves of this CA would not verify, if so, as far as its extensions say. */
 export function caExtensionsDefect(certPem: string): string | undefined {
   const ca = read(certPem);
   const constraints = ca.getExtension(x509.BasicConstraintsExtension);
@@ -193,14 +203,8 @@ export function caExtensionsDefect(certPem: string): string | undefined {
   const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
   const anyPurpose = '2.5.29.37.0';
   if (constraints?.ca !== true) return 'is not a CA certificate (basicConstraints without CA:TRUE)';
-  if (!constraints.critical)
-    return 'has basicConstraints that are not critical, which strict verifiers refuse';
-  if (!usage) return 'has no keyUsage, which strict verifiers refuse';
-  if ((usage.usages & x509.KeyUsageFlags.keyCertSign) === 0)
+  if (usage && (usage.usages & x509.KeyUsageFlags.keyCertSign) === 0)
     return 'has a keyUsage that does not allow signing certificates';
-  if (!ca.getExtension(x509.SubjectKeyIdentifierExtension)) {
-    return 'has no subjectKeyIdentifier, which strict verifiers refuse';
-  }
   if (
     purposes &&
     !purposes.includes(anyPurpose) &&

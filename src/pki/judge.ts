@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { caExtensionsDefect } from './certificate.js';
+import { caExtensionsDefect, caStrictnessGap } from './certificate.js';
 import { type LeafTarget, makeCommand, remakeCommand, shellWord } from './folder.js';
 import { signingDefect } from './keys.js';
 import { type FolderState, parseCertificate, parseKey, validityIn } from './state.js';
@@ -28,6 +28,7 @@ export const verdicts = {
   'not yet valid': { exit: 1, blocks: false },
   'expires soon': { exit: 1, blocks: false },
   'key readable by others': { exit: 1, blocks: false },
+  'not strict': { exit: 0, blocks: false },
   ok: { exit: 0, blocks: false },
 } as const satisfies Record<string, VerdictRule>;
 
@@ -78,8 +79,13 @@ export function judgeCa(state: FolderState, context: JudgeContext): readonly Fin
     caExtensionsDefect(cert.text) ??
     signingDefect(certificate.publicKey) ??
     (isSelfSigned(certificate) ? undefined : 'is not self-signed, and nothing here leads to its issuer');
+  const gap = defect === undefined ? caStrictnessGap(cert.text) : undefined;
+  const strict = `it works; for peers that verify strictly (Python 3.13), ${anew}`;
   return [
     ...(defect === undefined ? [] : [finding('unusable CA', defect)]),
+    ...(gap === undefined
+      ? []
+      : [{ ...finding('not strict', `has no ${gap}, which strict verifiers ask for`), remedy: strict }]),
     ...judgeTime(validityIn(certificate), context, layout.cert, anew),
     ...judgeKey(state, certificate, anew),
   ];

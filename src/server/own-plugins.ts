@@ -8,7 +8,9 @@ import { openPluginManager, type PluginManager } from '../manager/index.js';
  * certificate to whoever may call it.
  */
 export async function openOwnPlugins(config: PluginsConfig, log: Logger): Promise<PluginManager> {
-  const external = config.plugins.filter((entry) => entry.kind === 'external').map((entry) => entry.name);
+  const external = config.plugins
+    .filter((entry) => entry.kind === 'external' && entry.mode !== 'disabled')
+    .map((entry) => entry.name);
   if (external.length > 0) throw ExternalOnServer({ plugins: external });
   return openPluginManager(config, { log });
 }

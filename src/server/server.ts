@@ -104,7 +104,7 @@ export async function createPluginServer(
       if (!tls) return { url, port };
       try {
         const healthWanted = wanted === 0 ? 0 : port + healthPortOffset;
-        if (healthWanted > 65_535) throw ConfigHealthPort({ at: { variable: 'the port' }, port });
+        if (healthWanted > 65_535) throw ConfigHealthPort({ at: { variable: '--port' }, port });
         const healthPort = await listen(side.http, host, healthWanted, 'the health server (port + 1000)');
         return { url, port, healthPort, healthUrl: `http://${authority(host, healthPort)}/health` };
       } catch (error) {

@@ -1,7 +1,14 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ensureAll, ensureCa, ensureGateway, ensurePlugin, parseSans } from '../../src/pki/index.js';
+import {
+  checkCertificates,
+  ensureAll,
+  ensureCa,
+  ensureGateway,
+  ensurePlugin,
+  parseSans,
+} from '../../src/pki/index.js';
 import { opensslCa, opensslVerify, snapshot, temporaryFolder } from './folders.js';
 
 const keyType = 'ec-p256';
@@ -263,21 +270,33 @@ describe("another tool's CA", () => {
   });
 
   it.each([
+    ['no keyUsage', ['basicConstraints=critical,CA:TRUE', 'subjectKeyIdentifier=hash'], 'keyUsage'],
+    [
+      'basicConstraints that are not critical',
+      ['basicConstraints=CA:TRUE', ...good.slice(1)],
+      'basicConstraints',
+    ],
+  ])('[C7,C9] is accepted with %s, and said not to be strict', async (_, extensions, text) => {
+    const dir = withCa(extensions);
+    await ensureAll(['One'], { dir, keyType });
+    const { status, entries } = await checkCertificates({ dir });
+    expect(status).toBe(0);
+    expect(entries[0]).toMatchObject({
+      verdict: 'not strict',
+      findings: [{ detail: expect.stringContaining(text) }],
+    });
+  });
+
+  it.each([
     [
       'no basicConstraints',
       ['keyUsage=critical,keyCertSign', 'subjectKeyIdentifier=hash'],
       'not a CA certificate',
     ],
-    ['no keyUsage', ['basicConstraints=critical,CA:TRUE', 'subjectKeyIdentifier=hash'], 'no keyUsage'],
     [
       'keyUsage without signing',
       ['basicConstraints=critical,CA:TRUE', 'keyUsage=cRLSign', 'subjectKeyIdentifier=hash'],
       'does not allow signing',
-    ],
-    [
-      'basicConstraints that are not critical',
-      ['basicConstraints=CA:TRUE', ...good.slice(1)],
-      'not critical',
     ],
     ['a purpose of servers only', [...good, 'extendedKeyUsage=serverAuth'], 'does not allow both'],
     ['name constraints', [...good, 'nameConstraints=permitted;DNS:example.org'], 'name constraints'],
