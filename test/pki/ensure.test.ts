@@ -277,7 +277,7 @@ describe("another tool's CA", () => {
       'basicConstraints',
     ],
   ])('[C7,C9] is accepted with %s, and said not to be strict', async (_, extensions, text) => {
-    const dir = withCa(extensions);
+    const dir = withCa(extensions, ['-days', '400']);
     await ensureAll(['One'], { dir, keyType });
     const { status, entries } = await checkCertificates({ dir });
     expect(status).toBe(0);
