@@ -23,10 +23,10 @@ describe('an external plugin', () => {
       transport: 'http',
       url: new URL(url),
       tls: {
-        certfile: '/work/c.crt',
-        keyfile: '/work/c.key',
+        certfile: '/srv/app/c.crt',
+        keyfile: '/srv/app/c.key',
         keyfilePassword: 'pw',
-        caBundle: '/work/ca.crt',
+        caBundle: '/srv/app/ca.crt',
         verify: true,
         checkHostname: true,
         serverName: 'plugin.example',
@@ -41,10 +41,10 @@ describe('an external plugin', () => {
       PLUGINS_CLIENT_MTLS_CHECK_HOSTNAME: 'no',
     };
     expect(mcp(external(url), { ...env, PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD: 'pw' })?.tls).toEqual({
-      certfile: '/work/v.crt',
-      keyfile: '/work/v.key',
+      certfile: '/srv/app/v.crt',
+      keyfile: '/srv/app/v.key',
       keyfilePassword: 'pw',
-      caBundle: '/work/v-ca.crt',
+      caBundle: '/srv/app/v-ca.crt',
       verify: true,
       checkHostname: false,
     });
@@ -197,12 +197,12 @@ describe('an external plugin', () => {
         command: 'node',
         args: ['server.js', '-v'],
         env: { A: '1', B: 'b' },
-        cwd: '/work/sub',
+        cwd: '/srv/app/sub',
       },
     ],
-    ['proto: STDIO, script: run.py', { command: 'python3', args: ['/work/run.py'], env: {} }],
+    ['proto: STDIO, script: run.py', { command: 'python3', args: ['/srv/app/run.py'], env: {} }],
     ['proto: STDIO, script: /opt/run.sh', { command: 'sh', args: ['/opt/run.sh'], env: {} }],
-    ['proto: STDIO, script: run.js', { command: process.execPath, args: ['/work/run.js'], env: {} }],
+    ['proto: STDIO, script: run.js', { command: process.execPath, args: ['/srv/app/run.js'], env: {} }],
   ])('STDIO starts a child process: %s', (fields, expected) => {
     expect(parse(withMcp(fields)).plugins[0]?.mcp).toEqual({ transport: 'stdio', ...expected });
   });
@@ -249,9 +249,9 @@ describe('an external plugin', () => {
   });
 
   it.each([
-    ['relative to the working directory', 'a/c', ['/work/a/c', '/work/conf/a/c'], '/work/a/c'],
-    ['relative to the file, where it exists only there', 'a/c', ['/work/conf/a/c'], '/work/conf/a/c'],
-    ['relative to the working directory, where it exists nowhere', 'a/c', [], '/work/a/c'],
+    ['relative to the working directory', 'a/c', ['/srv/app/a/c', '/srv/app/conf/a/c'], '/srv/app/a/c'],
+    ['relative to the file, where it exists only there', 'a/c', ['/srv/app/conf/a/c'], '/srv/app/conf/a/c'],
+    ['relative to the working directory, where it exists nowhere', 'a/c', [], '/srv/app/a/c'],
     ['from home', '~/c', [], '/home/me/c'],
     ['absolute', '/x/../c', [], '/c'],
   ])('[G1] resolves a path %s', (_, path, existing, expected) => {

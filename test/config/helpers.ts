@@ -3,11 +3,11 @@ import { ConfigInvalid, type ConfigPlace, placeText, type SallyError } from '../
 
 type Options = Partial<ConfigOptions> & { readonly exists?: (path: string) => boolean };
 
-/** Parses as the gateway does, in /work with the file /work/conf/p.yaml, where nothing exists. */
+/** Parses as the gateway does, in /srv/app with the file /srv/app/conf/p.yaml, where nothing exists. */
 export function parse(text: string, options: Options = {}): PluginsConfig {
   return parseConfig(text, {
     path: 'conf/p.yaml',
-    cwd: '/work',
+    cwd: '/srv/app',
     env: {},
     home: '/home/me',
     side: 'gateway',

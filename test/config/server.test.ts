@@ -26,10 +26,10 @@ describe('the plugin server', () => {
       host: '0.0.0.0',
       port: 8443,
       tls: {
-        certfile: '/work/s.crt',
-        keyfile: '/work/s.key',
+        certfile: '/srv/app/s.crt',
+        keyfile: '/srv/app/s.key',
         keyfilePassword: 'pw',
-        caBundle: '/work/ca.crt',
+        caBundle: '/srv/app/ca.crt',
         sslCertReqs: 1,
       },
     });
@@ -49,10 +49,10 @@ describe('the plugin server', () => {
       host: '::1',
       port: 9443,
       tls: {
-        certfile: '/work/v.crt',
-        keyfile: '/work/v.key',
+        certfile: '/srv/app/v.crt',
+        keyfile: '/srv/app/v.key',
         keyfilePassword: 'pw',
-        caBundle: '/work/v-ca.crt',
+        caBundle: '/srv/app/v-ca.crt',
         sslCertReqs: 1,
       },
     });
@@ -136,8 +136,8 @@ describe('the plugin server', () => {
   it('[S7] variables complete half a tls block', () => {
     const text = serving(['port: 8001'], ['certfile: s.crt', 'ssl_cert_reqs: 0']);
     expect(server(text, { PLUGINS_SERVER_SSL_KEYFILE: 'v.key' }).server.tls).toEqual({
-      certfile: '/work/s.crt',
-      keyfile: '/work/v.key',
+      certfile: '/srv/app/s.crt',
+      keyfile: '/srv/app/v.key',
       sslCertReqs: 0,
     });
   });

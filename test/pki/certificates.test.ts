@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createCa, ensureAll, issueLeaf, type KeyType, parseSans, validityOf } from '../../src/pki/index.js';
+import { judgedBy } from '../support/judges.js';
 import { opensslText, opensslVerify, temporaryFolder } from './folders.js';
 
 const signatureNames: Record<KeyType, string> = {
@@ -15,7 +16,7 @@ const signatureNames: Record<KeyType, string> = {
 describe.each(['rsa-4096', 'ec-p256', 'ec-p384', 'ed25519'] as const)(
   'certificates with %s keys',
   (keyType) => {
-    it('[C4,C5,C6,C8] strict OpenSSL accepts each in its role and in no other', async () => {
+    judgedBy('openssl')('[C4,C5,C6,C8] strict OpenSSL accepts each in its role and in no other', async () => {
       const dir = temporaryFolder();
       await ensureAll(['MyPlugin'], {
         dir,
@@ -68,15 +69,18 @@ describe('certificates in memory', () => {
     for (const serial of serials) expect(serial).toMatch(/^[0-9A-F]{24,32}$/);
   });
 
-  it('[C2] a certificate that ends after 2049 says so in the form that OpenSSL reads', async () => {
-    const dir = temporaryFolder();
-    const { certPem } = await createCa(
-      validityOf({ now: new Date('2026-01-15T10:30:45.678Z'), days: 36_500 }),
-    );
-    writeFileSync(join(dir, 'ca.crt'), certPem);
-    expect(opensslText(join(dir, 'ca.crt'))).toContain('Not After : Dec 22 10:30:45 2125 GMT');
-    expect(opensslVerify(join(dir, 'ca.crt'), join(dir, 'ca.crt'), 'sslserver')).toMatch(/OK|purpose/);
-  });
+  judgedBy('openssl')(
+    '[C2] a certificate that ends after 2049 says so in the form that OpenSSL reads',
+    async () => {
+      const dir = temporaryFolder();
+      const { certPem } = await createCa(
+        validityOf({ now: new Date('2026-01-15T10:30:45.678Z'), days: 36_500 }),
+      );
+      writeFileSync(join(dir, 'ca.crt'), certPem);
+      expect(opensslText(join(dir, 'ca.crt'))).toContain('Not After : Dec 22 10:30:45 2125 GMT');
+      expect(opensslVerify(join(dir, 'ca.crt'), join(dir, 'ca.crt'), 'sslserver')).toMatch(/OK|purpose/);
+    },
+  );
 
   it('an empty list of purposes leaves the extended key usage out', async () => {
     const validity = validityOf({ now: new Date(), days: 1 });

@@ -200,7 +200,7 @@ describe('the log', () => {
     });
   });
 
-  it('[S8] neither key nor payload is logged at DEBUG', async () => {
+  judgedBy('curl')('[S8] neither key nor payload is logged at DEBUG', async () => {
     const server = await startPluginServer({ env: { LOG_LEVEL: 'DEBUG' } });
     const secret = createHash('sha256').update('a payload').digest('hex');
     const body = JSON.stringify({
