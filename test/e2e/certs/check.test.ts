@@ -1,0 +1,101 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { workplace } from './run.js';
+
+const all = ['all', '--key', 'ec-p256'];
+
+describe('sallyport certs check', () => {
+  it('[C7] prints the end, the remaining days and a verdict of each, in columns', async () => {
+    const { certs, path } = workplace();
+    await certs(all);
+    const { status, out, err } = await certs(['check']);
+    expect({ status, err }).toEqual({ status: 0, err: '' });
+    const { validTo } = new X509Certificate(readFileSync(path('certs/mcp/ca/ca.crt')));
+    expect(out).toBe(
+      [
+        'Expiry of the certificates in certs/mcp',
+        '',
+        'CA Certificate:',
+        `   Expires:           ${validTo}  824 days left  ok`,
+        '',
+        'Gateway Client Certificate:',
+        `   Expires:           ${validTo}  824 days left  ok`,
+        '',
+        'Plugin Certificates:',
+        `   example-plugin-a:  ${validTo}  824 days left  ok`,
+        `   example-plugin-b:  ${validTo}  824 days left  ok`,
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('[C7] status 1 within --warn-days of an end, with what to run', async () => {
+    const { certs } = workplace();
+    await certs(['ca', ...all.slice(1)]);
+    await certs([...all, '--days', '20']);
+    const { status, out } = await certs(['check']);
+    expect(status).toBe(1);
+    expect(out).toContain('19 days left   expires soon');
+    expect(out).toContain('→ rm -r certs/mcp/gateway && make certs-mcp-gateway');
+    expect((await certs(['check', '--warn-days', '10'])).status).toBe(0);
+  });
+
+  it('[C7] a leaf that ends with its CA is not to be renewed without it', async () => {
+    const { certs } = workplace();
+    await certs([...all, '--days', '20']);
+    const { out } = await certs(['check']);
+    expect(out.match(/→ to start anew: rm -rf certs\/mcp\/ca /g)).toHaveLength(4);
+  });
+
+  it('[C7] status 3 where a certificate is broken, the others are still shown', async () => {
+    const { certs, path } = workplace();
+    await certs(all);
+    writeFileSync(path('certs/mcp/plugins/example-plugin-a/server.crt'), 'broken');
+    const { status, out } = await certs(['check']);
+    expect(status).toBe(3);
+    expect(out).toMatch(/example-plugin-a: {2}- +- +unreadable\n {3}example-plugin-b: .* ok\n/);
+    expect(out).toContain('make certs-mcp-plugin PLUGIN_NAME=example-plugin-a');
+  });
+
+  it('[C7] status 3 where there are none, with the command that makes them', async () => {
+    const { status, err } = await workplace().certs(['check']);
+    expect(status).toBe(3);
+    expect(err).toBe(
+      'error SALLY_CERTS_MISSING\n  there are no certificates in certs/mcp\n  → make certs-mcp-all\n',
+    );
+  });
+
+  it('[C7] status 3 without the CA', async () => {
+    const { certs, path } = workplace();
+    await certs(all);
+    rmSync(path('certs/mcp/ca'), { recursive: true });
+    const { status, out } = await certs(['check']);
+    expect(status).toBe(3);
+    expect(out).toContain('missing');
+  });
+
+  it('[C7] --json is one object, with dates a script can read', async () => {
+    const { certs } = workplace();
+    await certs(['ca', ...all.slice(1), '--dir', 'c d']);
+    await certs([...all, '--dir', 'c d', '--days', '5']);
+    const { status, out } = await certs(['check', '--dir', 'c d', '--json']);
+    const report = JSON.parse(out);
+    expect(status).toBe(1);
+    expect(report).toMatchObject({ dir: 'c d', status: 1 });
+    expect(report.entries[3]).toMatchObject({
+      role: 'plugin',
+      name: 'example-plugin-b',
+      path: 'c d/plugins/example-plugin-b/server.crt',
+      daysLeft: 4,
+      verdict: 'expires soon',
+      remedy: "rm -r 'c d/plugins/example-plugin-b' && sallyport certs plugin example-plugin-b --dir 'c d'",
+    });
+    expect(new Date(report.entries[3].notAfter).toISOString()).toBe(report.entries[3].notAfter);
+    expect(JSON.parse((await certs(['check', '--dir', 'none', '--json'])).out)).toEqual({
+      dir: 'none',
+      entries: [],
+      status: 3,
+    });
+  });
+});
