@@ -121,7 +121,7 @@ describe('sallyport certs all', () => {
     const { status, out, err } = await certs(['all', '--config', 'config.yaml', '--key', 'ec-p256']);
     expect(status).toBeGreaterThanOrEqual(2);
     expect(out).toBe('');
-    expect(err).toMatch(/^error SALLY_\w+\n {2}.+\n[^]* {2}→ .+/);
+    expect(err).toMatch(/^error SALLY_\w+\n {2}.+\n[\s\S]* {2}→ .+/);
     expect(err).not.toMatch(/\n\s+at |SALLY_INTERNAL/);
     expect(Object.keys(snapshot(cwd))).toEqual(['config.yaml']);
   });
