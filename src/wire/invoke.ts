@@ -47,13 +47,15 @@ export interface ContextUpdate {
 const filled = (record: Record<string, unknown>): boolean => Object.keys(record).length > 0;
 
 /** A result with all four of its fields, as the peers write it. */
-export function wholeResult({ violation, ...result }: HookResult): HookResult {
+export function wholeResult(result: HookResult): HookResult {
+  const { continue_processing, modified_payload = null, violation, metadata, ...more } = result;
   return {
-    ...result,
-    modified_payload: result.modified_payload ?? null,
+    continue_processing,
+    modified_payload,
     // Python peers require `details` to be an object.
     violation: violation ? { ...violation, details: violation.details ?? {} } : null,
-    metadata: result.metadata ?? {},
+    metadata: metadata ?? {},
+    ...more,
   };
 }
 
