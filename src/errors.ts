@@ -134,6 +134,7 @@ const fileReasons: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of the path is not a folder',
+  ELOOP: 'too many symbolic links',
 };
 
 /** Why a file could not be opened, in words. */

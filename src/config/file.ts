@@ -1,16 +1,8 @@
 import { open } from 'node:fs/promises';
-import { ConfigFileUnusable, FileUnreadable, messageOf } from '../errors.js';
+import { ConfigFileUnusable, FileUnreadable, fileReason } from '../errors.js';
 import type { Problems } from './problems.js';
 
 const maxBytes = 1024 * 1024;
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file',
-  ENOTDIR: 'a part of the path is not a folder',
-  EISDIR: 'it is a folder',
-  EACCES: 'permission denied',
-  ELOOP: 'too many symbolic links',
-};
 
 /** Whether an error of `node:fs` says that nothing is there. */
 export function isMissing(error: unknown): boolean {
@@ -28,11 +20,7 @@ export async function readBytes(path: string): Promise<Buffer> {
 
 /** The error of a configuration file that could not be read. */
 export function unreadable(path: string, error: unknown): Error {
-  const code = String((error as { code?: unknown } | undefined)?.code);
-  return FileUnreadable(
-    { path, what: 'the configuration', reason: reasons[code] ?? messageOf(error) },
-    error,
-  );
+  return FileUnreadable({ path, what: 'the configuration', reason: fileReason(error) }, error);
 }
 
 /** The text of a configuration file; undefined, with a problem, where the bytes are not a text to parse. */

@@ -25,4 +25,5 @@ export type {
   ServerTlsSettings,
   SslCertReqs,
 } from './types.js';
+export { isLoopback } from './url.js';
 export { type VariableRow, variableTable } from './variables.js';

@@ -177,7 +177,8 @@ function plainHttp(
   if (side !== 'gateway') return;
   const variables = variablesSet(clientTlsVariables, env);
   if (variables.length > 0) problems.warn(ConfigMtlsVariablesUnused({ at, plugin, variables }));
-  if (!isLoopback(url)) problems.warn(ConfigPlainHttp({ at, plugin, host: hidden ? hiddenText : url.host }));
+  if (!isLoopback(url.hostname))
+    problems.warn(ConfigPlainHttp({ at, plugin, host: hidden ? hiddenText : url.host }));
 }
 
 function checkTls(tls: ClientTlsFields, at: ConfigPlace, plugin: string, { problems }: Reading): void {

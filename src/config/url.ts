@@ -32,9 +32,7 @@ export function readUrl(field: Field<string>, key: string, problems: Problems): 
   return url;
 }
 
-/** Whether a URL's host is this machine. */
-export function isLoopback({ hostname }: URL): boolean {
-  return (
-    hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname) || /^(.+\.)?localhost\.?$/.test(hostname)
-  );
+/** Whether a host is this machine, as a URL or a setting names it. */
+export function isLoopback(host: string): boolean {
+  return /^(\[?::1\]?|127(\.\d{1,3}){3}|(.+\.)?localhost\.?)$/i.test(host);
 }

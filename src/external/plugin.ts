@@ -2,6 +2,7 @@ import type { PluginEntry } from '../config/index.js';
 import {
   findSallyError,
   HookNotImplemented,
+  InternalError,
   messageOf,
   PluginFailed,
   PluginNotFound,
@@ -33,7 +34,7 @@ const firstContactMs = { http: 5_000, uds: 5_000, stdio: 20_000 } as const;
 
 /** A plugin that lives behind a connection. Rejects where its credentials are not valid, and for nothing else. */
 export async function startExternalPlugin(entry: PluginEntry, deps: ExternalDeps): Promise<PluginHandle> {
-  if (entry.mcp === undefined) throw ReplyInvalid({ peer: entry.name, tool: '', reason: 'mcp is missing' });
+  if (entry.mcp === undefined) throw InternalError({ detail: `plugin '${entry.name}' has no mcp settings` });
   const plugin = new ExternalPlugin(entry, await openConnection(entry.mcp, deps));
   if (deps.connect === 'now') await watch(plugin, firstContactMs[entry.mcp.transport], deps);
   return plugin;
@@ -59,9 +60,18 @@ async function watch(
       there = false;
     }
   };
-  await look();
-  const timer = setInterval(look, checkEveryMs).unref();
-  plugin.onClose(() => clearInterval(timer));
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+  plugin.onClose(() => {
+    closed = true;
+    clearTimeout(timer);
+  });
+  // The next look begins a pause after the one before has ended: a slow server is not asked twice at once.
+  const lookAgain = async () => {
+    await look();
+    if (!closed) timer = setTimeout(lookAgain, checkEveryMs).unref();
+  };
+  await lookAgain();
 }
 
 class ExternalPlugin implements PluginHandle {

@@ -1,11 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-
-const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\]|::1)$/i;
-
-/** Whether an address is of this machine only. */
-export function isLoopback(host: string): boolean {
-  return loopback.test(host);
-}
+import { isLoopback } from '../config/index.js';
 
 /**
  * Why a request may come from a web page that rebinds a name to this machine (DNS rebinding), as status and text.

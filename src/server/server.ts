@@ -1,10 +1,9 @@
 import type { Server } from 'node:net';
-import type { PluginsConfig, SslCertReqs } from '../config/index.js';
+import { isLoopback, type PluginsConfig, type SslCertReqs } from '../config/index.js';
 import { ConfigHealthPort } from '../errors.js';
 import type { Logger } from '../log.js';
 import { type ClientCertificate, createTlsFront, openCredentials } from '../tls/index.js';
 import { createEndpoint, health } from './endpoint.js';
-import { isLoopback } from './guard.js';
 import { authority, createHttpServer, sendJson } from './http.js';
 import { listen, listenOnSocket, stopListening } from './listen.js';
 import { openOwnPlugins } from './own-plugins.js';

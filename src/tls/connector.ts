@@ -1,13 +1,13 @@
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { checkServerIdentity as checkIdentity, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { checkServerIdentity, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { buildConnector } from 'undici';
 import { HostnameMismatch, type SallyError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Credentials } from './credentials.js';
-import { oneLineName, peerFacts } from './peer.js';
+import { oneLineName, type PeerFacts, peerFacts, presented } from './peer.js';
 import { handshakeTimeoutMs, tlsPolicy } from './policy.js';
-import { connectFailure } from './reasons.js';
+import { connectFailure, verifyFailure } from './reasons.js';
 
 interface ConnectorOptions {
   readonly url: URL;
@@ -43,33 +43,68 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
         callback(connectFailure(error, { peer, side: 'client' }) ?? error, null);
         return;
       }
-      if (tls) log.debug({ ...peerFacts(socket as TLSSocket), remote: peer }, 'TLS handshake done');
+      if (tls) {
+        const facts = peerFacts(socket as TLSSocket);
+        const refusal = refuse(socket as TLSSocket, tls, options, facts);
+        log.debug({ ...facts, remote: peer }, refusal ? 'TLS handshake refused' : 'TLS handshake done');
+        if (refusal) {
+          socket.destroy();
+          callback(refusal, null);
+          return;
+        }
+      }
       callback(null, socket);
     });
   };
 }
 
-function tlsOptions(options: ConnectorOptions, tls: NonNullable<ConnectorOptions['tls']>) {
-  const name = tls.serverName ?? bareHost(options.url);
+type TlsTarget = NonNullable<ConnectorOptions['tls']>;
+
+function tlsOptions({ url }: ConnectorOptions, tls: TlsTarget) {
+  const name = expectedName(url, tls);
   return {
     secureContext: tls.credentials.current().context,
     minVersion: tlsPolicy.minVersion,
-    rejectUnauthorized: tls.verify,
+    // `refuse` judges the server once the handshake is done, before a byte is sent: by then it can be named.
+    rejectUnauthorized: false,
+    checkServerIdentity: () => undefined,
     // RFC 6066 section 3: no literal address in SNI.
     ...(isIP(name) === 0 && { servername: name }),
-    checkServerIdentity: (_host: string, certificate: PeerCertificate) =>
-      tls.checkHostname ? hostnameMismatch(name, certificate, options.peer) : undefined,
     maxCachedSessions: 0,
     timeout: handshakeTimeoutMs,
   };
 }
 
+/** Why nothing is sent to this server; undefined where it is the right one. */
+function refuse(
+  socket: TLSSocket,
+  tls: TlsTarget,
+  { url, peer }: ConnectorOptions,
+  facts: PeerFacts,
+): SallyError | undefined {
+  if (!tls.verify) return undefined;
+  const certificate = presented(socket);
+  if (socket.authorized !== true || certificate === undefined) {
+    return verifyFailure(String(socket.authorizationError ?? 'NO_CERTIFICATE'), {
+      peer,
+      side: 'client',
+      facts,
+    });
+  }
+  return tls.checkHostname ? hostnameMismatch(expectedName(url, tls), certificate, peer) : undefined;
+}
+
 /** The error where `certificate` is not for `name` (RFC 6125, RFC 9525), undefined where it is. */
 function hostnameMismatch(name: string, certificate: PeerCertificate, peer: string): SallyError | undefined {
-  if (checkIdentity(name, certificate) === undefined) return undefined;
+  if (checkServerIdentity(name, certificate) === undefined) return undefined;
   const names = certificate.subjectaltname?.split(', ').filter((san) => !san.startsWith('URI:')) ?? [];
   const valid = names.join(', ') || 'no host name and no IP address';
   return HostnameMismatch({ peer, host: name, ip: isIP(name) !== 0, valid });
+}
+
+/** The name that the certificate has to hold. */
+function expectedName(url: URL, tls: TlsTarget): string {
+  return tls.serverName ?? bareHost(url);
 }
 
 /** A URL's host without the brackets of an IPv6 address. */

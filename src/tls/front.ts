@@ -1,6 +1,13 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { HandshakeFailed, PlainHttpToTls, type SallyError } from '../errors.js';
+import {
+  HandshakeFailed,
+  HandshakeTimeout,
+  NoClientCert,
+  NotTls,
+  PlainHttpToTls,
+  type SallyError,
+} from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Credentials } from './credentials.js';
 import { type PeerFacts, peerFacts, presented } from './peer.js';
@@ -65,10 +72,10 @@ function handshake(raw: Socket, peer: string, options: FrontOptions): void {
     log.debug({ ...facts, remote: peer }, 'TLS handshake refused');
     socket.destroy();
   };
-  const timer = setTimeout(() => {
-    const error = Object.assign(new Error('timeout'), { code: 'ERR_TLS_HANDSHAKE_TIMEOUT' });
-    fail(handshakeFailure(error, { peer, side: 'server' }));
-  }, handshakeTimeoutMs);
+  const timer = setTimeout(
+    () => fail(HandshakeTimeout({ peer, side: 'server', seconds: handshakeTimeoutMs / 1000 })),
+    handshakeTimeoutMs,
+  );
   const onError = (error: Error) => {
     if (finished) socket.destroy();
     else fail(handshakeFailure(error, { peer, side: 'server' }), safeFacts(socket));
@@ -102,11 +109,7 @@ function admit(
   const certificate = presented(socket);
   if (wanted === 'none') return undefined;
   if (certificate === undefined) {
-    if (wanted === 'optional') return undefined;
-    return handshakeFailure(
-      Object.assign(new Error('no certificate'), { code: 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE' }),
-      { peer, side: 'server' },
-    );
+    return wanted === 'optional' ? undefined : NoClientCert({ peer, side: 'server' });
   }
   const verdict = verifyVerdict(socket);
   return verdict === undefined ? undefined : verifyFailure(verdict, { peer, side: 'server', facts });
@@ -133,12 +136,7 @@ const httpMethod = /^(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) /;
 
 function answerPlainHttp(raw: Socket, first: Buffer, peer: string, log: Logger): void {
   const http = httpMethod.test(first.subarray(0, 16).toString('latin1'));
-  const error = http
-    ? PlainHttpToTls({ peer })
-    : handshakeFailure(Object.assign(new Error('not TLS'), { code: 'ERR_SSL_WRONG_VERSION_NUMBER' }), {
-        peer,
-        side: 'server',
-      });
+  const error = http ? PlainHttpToTls({ peer }) : NotTls({ peer, side: 'server' });
   log.warn({ code: error.code, remedy: error.remedy }, error.message);
   if (!http) {
     raw.destroy();

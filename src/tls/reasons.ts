@@ -74,7 +74,10 @@ const handshakeReasons: Record<string, Reason> = {
   ERR_SSL_NO_SHARED_CIPHER: noCipher,
   ERR_SSL_NO_CIPHER_MATCH: noCipher,
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: (f, detail) =>
-    f.side === 'client' ? HandshakeFailed({ ...context(f), detail }) : noCipher(f, detail),
+    // Over TLS 1.2 a server has this one alert for a missing certificate and for ciphers that do not meet.
+    f.side === 'client'
+      ? HandshakeFailed({ ...context(f), detail: `${detail} (no client certificate, or no common cipher)` })
+      : noCipher(f, detail),
   ERR_SSL_WRONG_VERSION_NUMBER: notTls,
   ERR_SSL_HTTP_REQUEST: notTls,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: notTls,

@@ -145,6 +145,22 @@ describe('verification of the server', () => {
   ])('[G4,G5] %s', async (name, code) => {
     const error = await errorOf(callTool(await openGateway({ url: await serverWith(name) })));
     expect(error).toMatchObject({ code, remedy: expect.stringMatching(/\w/) });
+    // Whoever it is, is named.
+    expect(error.message).toContain(
+      name === 'server-as-client' ? 'CN=mcp-gateway-client' : 'CN=mcp-plugin-P',
+    );
+  });
+
+  it('[S8] DEBUG names the certificate of a server that was refused', async () => {
+    const logged: string[] = [];
+    const log = createLogger({
+      level: 'debug',
+      pretty: false,
+      stream: { write: (line) => logged.push(line) },
+    });
+    await errorOf(callTool(await openGateway({ url: await serverWith('server-expired'), log })));
+    const line = logged.find((one) => one.includes('TLS handshake refused'));
+    expect(JSON.parse(line ?? '{}')).toMatchObject({ subject: 'CN=mcp-plugin-P', protocol: 'TLSv1.3' });
   });
 
   it('[G2] verify: false takes any certificate', async () => {

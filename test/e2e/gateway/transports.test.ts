@@ -11,6 +11,7 @@ import { openPluginManager, type PluginManager } from '../../../src/manager/inde
 import { commandPath, sallyport, start } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { callTool, errorOf } from '../../support/gateway.js';
+import { hookCall } from '../../support/mcp.js';
 import { clientTls, replaceBadWords, startPluginServer, writeConfig } from '../../support/plugin-server.js';
 
 const misbehaving = resolve(import.meta.dirname, '../../support/plugins/misbehaving.mjs');
@@ -305,4 +306,37 @@ describe('a plugin server', () => {
     expect(stderr).toContain("plugin 'B'");
     expect(stderr).not.toContain("plugin 'C'");
   });
+});
+
+it('[S1] SIGTERM to a server on stdio: the call in flight is answered, then it exits 0', async () => {
+  const path = await writeConfig({ plugins: [odd] });
+  const server = start(['serve', '--config', path], {
+    env: { PLUGINS_TRANSPORT: 'stdio', LOG_FORMAT: 'json' },
+  });
+  const send = (message: object) =>
+    server.stdin?.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+  let out = '';
+  server.stdout?.on('data', (chunk) => {
+    out += chunk;
+  });
+  const clientInfo = { name: 'plain', version: '1' };
+  send({
+    id: 1,
+    method: 'initialize',
+    params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo },
+  });
+  send({ method: 'notifications/initialized' });
+  const args = hookCall({ name: 'slow', args: { ms: 500 } }, { plugin_name: 'Odd' });
+  send({ id: 2, method: 'tools/call', params: { name: 'invoke_hook', arguments: args } });
+  const exit = once(server, 'exit');
+  let begun = false;
+  server.stderr?.on('data', (chunk) => {
+    if (!begun && String(chunk).includes('begun: slow')) {
+      begun = true;
+      server.kill('SIGTERM');
+    }
+  });
+  expect(await exit).toEqual([0, null]);
+  expect(out).toContain('"id":2');
+  expect(out).toContain('done');
 });
