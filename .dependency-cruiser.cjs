@@ -1,7 +1,7 @@
 // The floors of the house (CONTRIBUTING.md): a room imports only from floors below its own.
 const floors = [
   ['errors', 'log'],
-  ['config', 'pki', 'hooks'],
+  ['config', 'pki', 'hooks', 'workers'],
   ['wire', 'plugin', 'tls'],
   ['external', 'plugins'],
   ['manager'],

@@ -1009,6 +1009,23 @@ const httpRemedies: Record<number, string> = {
   421: 'the plugin server accepts other host names only: use the one that it is bound to',
 };
 
+// ─── Several processes (workers/) ────────────────────────────────────────────────────────────────
+
+export const WorkerLost = defineError('SALLY_WORKER_LOST', {
+  message: (c: { pid: number; how: string; waitMs: number }) =>
+    `worker ${c.pid || 'of this start'} ended ${c.how}; another one starts in ${c.waitMs} ms`,
+  remedy: () => 'see what it logged last; one that ends by SIGKILL was most likely out of memory',
+  example: { pid: 4711, how: 'by SIGKILL', waitMs: 100 },
+});
+
+export const WorkersNeedPort = defineError('SALLY_WORKER_NO_PORT', {
+  message: () =>
+    'several workers share a port; this configuration serves on stdio or on a Unix domain socket',
+  remedy: () => 'leave out --workers, or serve on host and port',
+  exit: 2,
+  example: {},
+});
+
 // ─── The plugin server (server/) ─────────────────────────────────────────────────────────────────
 
 export const PortInUse = defineError('SALLY_SERVER_PORT_IN_USE', {

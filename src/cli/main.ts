@@ -103,4 +103,6 @@ run(argv, io).catch((thrown: unknown) => {
     io.err(`${thrown.stack}\n`);
   }
   io.exitWith(error.exitStatus);
+  // The channel to its primary would keep a worker alive.
+  if (process.channel) process.exit();
 });

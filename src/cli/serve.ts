@@ -1,6 +1,8 @@
+import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
-import { ConfigPathMissing, messageOf, StrayPluginError } from '../errors.js';
-import type { Logger } from '../log.js';
+import { ConfigPathMissing, messageOf, StrayPluginError, WorkersNeedPort } from '../errors.js';
+import { type Logger, silentLogger } from '../log.js';
+import { isWorker, reportServing, runWorkers } from '../workers/index.js';
 import type { CommandIo } from './io.js';
 import { loadAndWarn, loggerOf } from './runtime.js';
 import { packageVersion } from './version.js';
@@ -8,6 +10,7 @@ import { packageVersion } from './version.js';
 interface ServeOptions {
   readonly config?: string;
   readonly port?: number;
+  readonly workers?: number;
   readonly verbose?: boolean;
 }
 
@@ -21,6 +24,7 @@ export function serveCommand(io: CommandIo): Command {
       'listen here, whatever the file says; 0 takes any free port, for health too',
       portNumber,
     )
+    .option('--workers <n>', 'serve from so many processes; auto takes one for each core', workerCount)
     .option('--verbose', 'log at level DEBUG: every TLS handshake, every hook call')
     .addHelpText('after', '\nExample:\n  PLUGINS_CONFIG_PATH=plugins/test.mtls.yaml sallyport serve')
     .action(async (options: ServeOptions) => serve(io, options));
@@ -30,7 +34,15 @@ async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
   const path = options.config ?? io.env['PLUGINS_CONFIG_PATH'];
   if (!path) throw ConfigPathMissing({});
   const log = loggerOf(io, options);
-  const config = await loadAndWarn(io, path, 'server', log);
+  // What deserves to be seen was logged by the primary.
+  const config = await loadAndWarn(io, path, 'server', isWorker() ? silentLogger : log);
+  if ((options.workers ?? 1) > 1 && !isWorker()) {
+    if (config.server.transport === 'stdio' || config.server.uds !== undefined) throw WorkersNeedPort({});
+    const [, script = '', ...args] = process.argv;
+    // Each plugin call in flight has its own limit; stopping waits for it, and a little longer for the replies.
+    const graceMs = config.settings.pluginTimeoutMs + 5_000;
+    process.exit(await runWorkers({ count: options.workers ?? 1, script, args, graceMs, log }));
+  }
   keepAliveAfterStrayErrors(log);
   const { createPluginServer, servePluginsOverStdio } = await import('../server/index.js');
   const version = packageVersion();
@@ -50,6 +62,7 @@ async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
     { ...address, plugins: config.plugins.map((plugin) => plugin.name) },
     `listening on ${address.url}`,
   );
+  reportServing(() => stop.abort());
   await stopped;
   await server.drain();
   log.info({}, 'stopped');
@@ -63,9 +76,20 @@ function portNumber(value: string): number {
   throw new InvalidArgumentError('it must be a number from 0 to 65535.');
 }
 
-/** The second signal does not wait any more. */
+function workerCount(value: string): number {
+  if (value === 'auto') return availableParallelism();
+  if (/^\d{1,3}$/.test(value) && Number(value) >= 1) return Number(value);
+  throw new InvalidArgumentError('it must be a number from 1 to 999, or auto.');
+}
+
+/** The second signal does not wait any more. A worker hears of Ctrl-C too, but stops when its primary says so. */
 function onStopSignal(stop: (signal: string) => void): void {
   let asked = false;
+  if (isWorker()) {
+    process.on('SIGINT', () => {});
+    process.on('SIGTERM', () => stop('SIGTERM'));
+    return;
+  }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (asked) process.exit(1);

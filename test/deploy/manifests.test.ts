@@ -132,7 +132,7 @@ describe('the pods', () => {
       const ports = Object.fromEntries(
         container.ports.map(({ name, containerPort }: Manifest) => [name, containerPort]),
       );
-      expect(ports.health).toBe(ports.mcp + 1000);
+      expect(ports['health']).toBe(ports['mcp'] + 1000);
       for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe']) {
         expect(container[probe].httpGet.port).toBe('health');
         expect(container[probe].httpGet.scheme ?? 'HTTP').toBe('HTTP');

@@ -69,6 +69,7 @@ export async function startPluginServer(
     env?: Record<string, string>;
     port?: number;
     folder?: string;
+    args?: readonly string[];
   } = {},
 ): Promise<RunningServer> {
   const { tls = serverTls(), host = 'localhost', plugins = [replaceBadWords], settings, folder } = options;
@@ -78,7 +79,7 @@ export async function startPluginServer(
     server_settings: { host, port: 8000, ...(tls && { tls }) },
   };
   const path = await writeConfig(config, folder);
-  const child = start(['serve', '--config', path, '--port', String(options.port ?? 0)], {
+  const child = start(['serve', '--config', path, '--port', String(options.port ?? 0), ...(options.args ?? [])], {
     env: { LOG_FORMAT: 'json', ...options.env },
     ...(folder && { cwd: folder }),
   });

@@ -1,0 +1,2 @@
+export { runWorkers } from './primary.js';
+export { isWorker, reportServing } from './worker.js';
