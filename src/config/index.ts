@@ -15,8 +15,11 @@ export {
 export type { ConfigSide } from './reading.js';
 export { looksSecret } from './secrets.js';
 export type {
+  AuthSettings,
   ClientTlsSettings,
   Condition,
+  GatewayLimits,
+  GatewaySettings,
   McpSettings,
   PluginEntry,
   PluginSettings,
@@ -24,6 +27,7 @@ export type {
   ServerSettings,
   ServerTlsSettings,
   SslCertReqs,
+  UpstreamSettings,
 } from './types.js';
 export { isLoopback } from './url.js';
 export { type VariableRow, variableTable } from './variables.js';
