@@ -56,6 +56,8 @@ export interface ClientRequest {
   readonly params: JsonObject;
   /** Headers of the HTTP request in lower case, without credentials and those of the connection; empty on stdio. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The address that an HTTP request came from; absent on stdio. */
+  readonly remote?: string;
   /** Aborted where the client gave the request up, its connection or session ended, or its time is over. */
   readonly signal: AbortSignal;
   readonly trace: Trace;
