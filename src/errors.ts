@@ -1141,3 +1141,52 @@ export const StrayPluginError = defineError('SALLY_PLUGIN_STRAY_ERROR', {
   remedy: () => 'await every promise in the plugin, and catch errors in its timers and event handlers',
   example: { detail: 'Error: connection lost' },
 });
+
+// ─── Authentication at the gateway (gateway/auth/) ───────────────────────────────────────────────
+
+export const TokensFileInvalid = defineError('SALLY_TOKENS_FILE', {
+  message: (c: { path: string; reason: string }) => `${c.path} is not a tokens file: ${c.reason}`,
+  remedy: () =>
+    'only sallyport token writes this file: restore it, or begin a new one with sallyport token create',
+  example: { path: 'tokens.json', reason: 'it is not JSON' },
+});
+
+export const TokensFileWrite = defineError('SALLY_TOKENS_WRITE', {
+  message: (c: { path: string; reason: string }) => `cannot write ${c.path}: ${c.reason}`,
+  remedy: () => 'make room, or give this user the right to write in the folder of the file',
+  example: { path: '/etc/sallyport/tokens.json', reason: 'EACCES: permission denied' },
+});
+
+export const TokensFileLocked = defineError('SALLY_TOKENS_LOCKED', {
+  message: (c: { path: string; lock: string }) =>
+    `${c.path} is being changed by someone else: ${c.lock} is there`,
+  remedy: (c) => `run the command again; if nobody is at it any more: rm ${c.lock}`,
+  example: { path: 'tokens.json', lock: 'tokens.json.new' },
+});
+
+export const TokensReadableByOthers = defineError('SALLY_TOKENS_READABLE', {
+  message: (c: { path: string }) => `others than its owner can read ${c.path}`,
+  remedy: (c) => `chmod 600 ${c.path}`,
+  example: { path: 'tokens.json' },
+});
+
+export const TokenNotFound = defineError('SALLY_TOKEN_NOT_FOUND', {
+  message: (c: { id: string; path: string }) => `${c.path} has no token ${JSON.stringify(c.id)}`,
+  remedy: (c) => `sallyport token list --file ${c.path} shows those that there are`,
+  exit: 1,
+  example: { id: 'abcd2345', path: 'tokens.json' },
+});
+
+export const JwksInvalid = defineError('SALLY_JWKS', {
+  message: (c: { path: string; reason: string }) => `${c.path} is not a set of keys (RFC 7517): ${c.reason}`,
+  remedy: () => "give the issuer's jwks_uri document, as a file or as its URL, for gateway.auth.jwks",
+  example: { path: 'jwks.json', reason: 'JSON Web Key Set malformed' },
+});
+
+export const JwksUnavailable = defineError('SALLY_JWKS_UNAVAILABLE', {
+  message: (c: { where: string; reason: string }) =>
+    `the keys of the issuer cannot be had from ${c.where}: ${c.reason}`,
+  remedy: () => 'tokens are taken again when it answers: see that this machine can reach it',
+  http: 503,
+  example: { where: 'https://issuer.example/jwks', reason: 'request timed out' },
+});
