@@ -80,8 +80,17 @@ export interface Router {
     readonly serverInfo: JsonObject;
     readonly instructions?: string;
   }>;
-  /** Never rejects: what went wrong is the answer. `subscriptions/listen` answers when its signal is aborted. */
+  /**
+   * Never rejects: what went wrong is the answer. `subscriptions/listen` first notifies
+   * `notifications/subscriptions/acknowledged` with what it honours, and answers when its signal is aborted; the leg
+   * puts the subscription's id into each of its notifications.
+   */
   handle(request: ClientRequest): Promise<Answer>;
+  /**
+   * The input schema of a tool, by the name that this client knows it by, where it is known without asking an
+   * upstream: `Mcp-Param-*` headers are checked against it. The same object each time, until the tool changes.
+   */
+  inputSchema?(client: Client, tool: string): JsonObject | undefined;
   /** A notification of the client that is not about one of its requests, such as `notifications/roots/list_changed`. */
   notified(client: Client, method: string, params: JsonObject | undefined): void;
   /** A session has ended: nothing is kept for it any more. */
