@@ -6,7 +6,9 @@
  */
 export {
   externalPluginNames,
+  type GatewayConfig,
   loadConfig,
+  loadGatewayConfig,
   type PluginEntry,
   type PluginMode,
   type PluginsConfig,

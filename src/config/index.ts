@@ -1,6 +1,7 @@
 export { externalPluginNames } from './external-names.js';
+export { type KeyRow, keyTable } from './file-keys.js';
+export { type GatewayConfigOptions, loadGatewayConfig } from './gateway-load.js';
 export { type Imported, importConfig } from './import.js';
-export { type KeyRow, keyTable } from './keys.js';
 export { type ConfigOptions, loadConfig, parseConfig } from './load.js';
 export {
   legacyModeName,
@@ -15,8 +16,12 @@ export {
 export type { ConfigSide } from './reading.js';
 export { looksSecret } from './secrets.js';
 export type {
+  AuthSettings,
   ClientTlsSettings,
   Condition,
+  GatewayConfig,
+  GatewayLimits,
+  GatewaySettings,
   McpSettings,
   PluginEntry,
   PluginSettings,
@@ -24,6 +29,7 @@ export type {
   ServerSettings,
   ServerTlsSettings,
   SslCertReqs,
+  UpstreamSettings,
 } from './types.js';
 export { isLoopback } from './url.js';
 export { type VariableRow, variableTable } from './variables.js';

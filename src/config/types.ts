@@ -108,6 +108,98 @@ export interface ServerSettings {
   readonly tls?: ServerTlsSettings;
 }
 
+/** How an upstream MCP server is reached, and what of it is offered. Paths are absolute. */
+export type UpstreamSettings = UpstreamOffer &
+  (
+    | {
+        readonly transport: 'http';
+        readonly url: URL;
+        /** Sent with every request, such as a token of the upstream's own. Secret. */
+        readonly headers: Readonly<Record<string, string>>;
+        /** Absent for http, and for https without a `tls` block: the system's roots are trusted then. */
+        readonly tls?: ClientTlsSettings;
+      }
+    | {
+        readonly transport: 'stdio';
+        readonly command: string;
+        readonly args: readonly string[];
+        /** Set for the child over the few variables that it inherits. */
+        readonly env: Readonly<Record<string, string>>;
+        readonly cwd?: string;
+      }
+  );
+
+interface UpstreamOffer {
+  readonly name: string;
+  /** Whether names are offered as `<upstream>__<name>`; `auto`: where there are several upstreams. */
+  readonly prefix: 'always' | 'never' | 'auto';
+  /** Patterns (`*` stands for any text) of the names of tools and prompts and the URIs of resources that are offered. Empty: all. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** For one request, in milliseconds. Default 60,000; progress starts it anew. */
+  readonly timeoutMs: number;
+}
+
+/** Who may call the gateway. */
+export type AuthSettings =
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'bearer';
+      /** The file that `sallyport token` writes: hashes of tokens, each with its user and tenant. */
+      readonly tokensFile: string;
+    }
+  | {
+      readonly kind: 'jwt';
+      readonly issuer: string;
+      readonly audience: string;
+      /** A URL or a file. */
+      readonly jwks: { readonly url: URL } | { readonly file: string };
+      readonly userClaim: string;
+      readonly tenantClaim?: string;
+      readonly scopes: readonly string[];
+      /** The gateway's own address, as protected-resource metadata names it (RFC 9728). */
+      readonly resource?: URL;
+    }
+  | {
+      readonly kind: 'mtls';
+      /** The first entry whose pattern matches the certificate counts; without entries its own name is the user. */
+      readonly users: readonly {
+        readonly match: string;
+        /** Absent: the name that matched. */
+        readonly user?: string;
+        readonly tenant?: string;
+      }[];
+    };
+
+/** What the gateway takes at most. More is answered with 429 (one user's doing) or 503, and `Retry-After`. */
+export interface GatewayLimits {
+  /** Of one request, in bytes. */
+  readonly bodyBytes: number;
+  readonly concurrentCalls: number;
+  readonly concurrentCallsPerUser: number;
+  readonly sessions: number;
+  readonly sessionsPerUser: number;
+  /** A session without a request and without an open stream ends after this. */
+  readonly sessionIdleMs: number;
+  /** Requests that wait for one upstream. */
+  readonly upstreamQueue: number;
+}
+
+/** The `gateway` block. */
+export interface GatewaySettings {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: ServerTlsSettings;
+  readonly auth: AuthSettings;
+  /** Said in so many words: anyone who reaches the address may call. */
+  readonly allowUnauthenticated: boolean;
+  /** Host names and origins that are served beside the address itself: the names a proxy or browser uses. */
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  readonly upstreams: readonly UpstreamSettings[];
+  readonly limits: GatewayLimits;
+}
+
 /** A plugin file and the variables that override it, as one immutable value. */
 export interface PluginsConfig {
   /** Absolute path of the file. */
@@ -119,6 +211,11 @@ export interface PluginsConfig {
   readonly plugins: readonly PluginEntry[];
   readonly settings: PluginSettings;
   readonly server: ServerSettings;
+  /** Absent where the file has no `gateway` block, and where it is read for a plugin server. */
+  readonly gateway?: GatewaySettings;
   /** What is allowed but deserves to be seen: logged by whoever loads the file. */
   readonly warnings: readonly SallyError[];
 }
+
+/** The configuration of a gateway: its block is there, with one upstream at least. */
+export type GatewayConfig = PluginsConfig & { readonly gateway: GatewaySettings };

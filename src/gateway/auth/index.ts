@@ -1,0 +1,6 @@
+export type { Authenticator } from './authenticator.js';
+export type { Admitted, Door, Refused } from './door.js';
+export { createDoor, introduce, openAuthenticator } from './open-door.js';
+export { checkPermission } from './permissions.js';
+export { makeToken, type TokenRecord } from './tokens.js';
+export { changeTokens, readTokens } from './tokens-file.js';

@@ -1,0 +1,68 @@
+import type { PluginManager } from '../manager/index.js';
+
+/** The plugins of one plugin file, and how many requests are with them. */
+export interface PluginSet {
+  readonly plugins: PluginManager;
+  /** Keeps the set open until the answer is called. */
+  hold(): () => void;
+}
+
+/** The plugins in use. A reload puts others in their place; those from before are closed after what is with them. */
+export interface PluginSets {
+  current(): PluginSet;
+  /** Resolves at once: the old set is closed when nobody is with it any more, or after `withinMs`. */
+  replace(next: PluginManager, withinMs: number): void;
+  /** Closes whatever is still open. */
+  close(): Promise<void>;
+}
+
+/** Holds the plugins that a gateway starts with. */
+export function createPluginSets(first: PluginManager): PluginSets {
+  const open = new Set<Held>();
+  let current = new Held(first, open);
+  return {
+    current: () => current,
+    replace(next, withinMs) {
+      const old = current;
+      current = new Held(next, open);
+      old.retire(withinMs);
+    },
+    close: async () => {
+      await Promise.all([...open].map((held) => held.close()));
+    },
+  };
+}
+
+class Held implements PluginSet {
+  readonly plugins: PluginManager;
+  readonly #open: Set<Held>;
+  #holders = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(plugins: PluginManager, open: Set<Held>) {
+    this.plugins = plugins;
+    this.#open = open;
+    open.add(this);
+  }
+
+  hold(): () => void {
+    this.#holders += 1;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.#holders -= 1;
+      if (this.#holders === 0 && this.#timer !== undefined) void this.close();
+    };
+  }
+
+  retire(withinMs: number): void {
+    this.#timer = setTimeout(() => void this.close(), withinMs);
+    if (this.#holders === 0) void this.close();
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    if (this.#open.delete(this)) await this.plugins.close();
+  }
+}

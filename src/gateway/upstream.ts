@@ -1,0 +1,78 @@
+import type { UpstreamSettings } from '../config/index.js';
+import type { Answer, Era, JsonObject } from './rpc.js';
+
+/** How one request is made of an upstream. */
+export interface CallOptions {
+  /** Aborting it cancels the request at the upstream too. */
+  readonly signal: AbortSignal;
+  /** HTTP headers beside the configured ones: what plugins added. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A notification about this request: progress (with the caller's own token again), and logging where it is known to belong to it. */
+  readonly onNotification?: (method: string, params: JsonObject | undefined) => void;
+  /** A request of the upstream within this one (sampling, elicitation, roots). Without it the upstream is told that there is no such method. */
+  readonly onRequest?: (
+    method: string,
+    params: JsonObject | undefined,
+    signal: AbortSignal,
+  ) => Promise<Answer>;
+}
+
+/** An MCP session with an upstream, or the stateless way to it, in the upstream's own era. */
+export interface UpstreamSession {
+  readonly era: Era;
+  readonly revision: string;
+  readonly capabilities: JsonObject;
+  readonly serverInfo: JsonObject;
+  readonly instructions: string | undefined;
+  /**
+   * One request, with `params` as the upstream's era has them except for what belongs to the hop: progress token,
+   * envelope and headers are made here. The answer is the upstream's, as it came.
+   *
+   * Rejects with a SallyError that names the upstream where none came: down, lost in the call, too late, cancelled.
+   */
+  request(method: string, params: JsonObject | undefined, options: CallOptions): Promise<Answer>;
+  notify(method: string, params?: JsonObject): Promise<void>;
+}
+
+/** Whose session is wanted. */
+export interface SessionWish {
+  readonly principal: string;
+  /** What the client can be asked: its capabilities go to the upstream as they are. */
+  readonly capabilities: JsonObject;
+  /** The key of the client that it is for; what is kept under it ends with `release`. */
+  readonly client: string;
+  /**
+   * Whether the session must be the client's own: an upstream may ask it things (sampling, elicitation, roots), and on
+   * stdio nothing else says whom. Otherwise it is shared by all clients of this principal.
+   */
+  readonly own: boolean;
+  /** What the upstream says outside any request. All who share the session hear it. */
+  readonly onNotification?: (method: string, params: JsonObject | undefined) => void;
+  /** What the upstream asks outside any request. Only of an own session. */
+  readonly onRequest?: (
+    method: string,
+    params: JsonObject | undefined,
+    signal: AbortSignal,
+  ) => Promise<Answer>;
+}
+
+export type UpstreamState =
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'up'; readonly era: Era; readonly revision: string }
+  | { readonly kind: 'down'; readonly reason: string; readonly code: string };
+
+/** One upstream MCP server: a child process or a URL, held up by backoff and restarts. */
+export interface Upstream {
+  readonly name: string;
+  readonly settings: UpstreamSettings;
+  readonly state: UpstreamState;
+  /** Hears of every change of `state`; the answer removes the listener. */
+  onState(listener: (state: UpstreamState) => void): () => void;
+  /** Waits for the first contact, good or bad, for at most as long as the signal lets it. */
+  settled(signal: AbortSignal): Promise<void>;
+  /** The session for `wish`, opened where there is none yet; one client gets the same one each time. Rejects while down. */
+  session(wish: SessionWish, signal: AbortSignal): Promise<UpstreamSession>;
+  /** A client is gone: its own session ends, its listeners on a shared one are dropped. */
+  release(client: string): Promise<void>;
+  close(): Promise<void>;
+}
