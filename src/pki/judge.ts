@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
-import { caExtensionsDefect, caStrictnessGap } from './certificate.js';
 import { type LeafTarget, makeCommand, remakeCommand, shellWord } from './folder.js';
+import { caExtensionsDefect, caStrictnessGap } from './inspect.js';
 import { signingDefect } from './keys.js';
 import { type FolderState, parseCertificate, parseKey, validityIn } from './state.js';
 import { dayMs, opensslDate, type Validity } from './validity.js';

@@ -1,7 +1,8 @@
 import { CertUnusable } from '../errors.js';
-import { type Issued, issueLeaf, sansOf } from './certificate.js';
+import { type Issued, issueLeaf } from './certificate.js';
 import { type NewFile, publish } from './files.js';
 import { type LeafTarget, profileOf, remakeCommand } from './folder.js';
+import { sansOf } from './inspect.js';
 import { type Finding, judgeLeaf, verdicts } from './judge.js';
 import { describe, type EnsureResult, untilComplete } from './result.js';
 import { distinctSans, type San, sansWithout, showSan } from './sans.js';
