@@ -11,12 +11,23 @@ export function read(certPem: string): x509.X509Certificate {
 
 /** The subject alternative names of a certificate, those of the kinds that are issued here. */
 export function sansOf(certPem: string): readonly San[] {
-  const extension = read(certPem).getExtension(x509.SubjectAlternativeNameExtension);
+  return sansOfExtension(read(certPem).getExtension(x509.SubjectAlternativeNameExtension));
+}
+
+export function sansOfExtension(
+  extension: x509.SubjectAlternativeNameExtension | null | undefined,
+): readonly San[] {
   return (extension?.names.items ?? []).flatMap(({ type, value }): San[] => {
     if (type === 'dns') return [{ type, value }];
     if (type === 'ip') return [ipSan(value)];
     return type === 'url' ? [{ type: 'uri', value }] : [];
   });
+}
+
+/** Whether the CA may sign revocation lists (RFC 5280 4.2.1.3): without a keyUsage it may do all. */
+export function mayListRevoked(certPem: string): boolean {
+  const usage = read(certPem).getExtension(x509.KeyUsagesExtension);
+  return !usage || (usage.usages & x509.KeyUsageFlags.cRLSign) !== 0;
 }
 
 /**
