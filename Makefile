@@ -10,10 +10,12 @@ BUILT     := dist/.built
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-lts interop build bench clean \
-        certs-mcp-all certs-mcp-ca certs-mcp-gateway certs-mcp-plugin certs-mcp-check
+        certs-mcp-all certs-mcp-ca certs-mcp-gateway certs-mcp-plugin certs-mcp-check \
+        certs-mcp-renew certs-mcp-revoke certs-mcp-crl certs-mcp-ca-rotate-status \
+        certs-mcp-ca-rotate-prepare certs-mcp-ca-rotate-activate certs-mcp-ca-rotate-retire certs-mcp-ca-rotate-undo
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-28s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(BUILT) ## Real hook calls across mutual TLS between two processes, and what must fail, failing
 	@node scripts/demo.mjs
@@ -50,6 +52,33 @@ certs-mcp-plugin: $(BUILT) ## Server certificate of one plugin: PLUGIN_NAME=MyPl
 
 certs-mcp-check: $(BUILT) ## When each certificate ends, and a verdict
 	@$(SALLYPORT) certs check
+
+# What replaces a certificate keeps its days, unless MCP_CERT_DAYS was given: the default above is for new ones.
+AS_BEFORE = $(if $(filter file,$(origin MCP_CERT_DAYS)),MCP_CERT_DAYS=)
+
+certs-mcp-renew: $(BUILT) ## Renew what is due, or one: PLUGIN_NAME=MyPlugin (or gateway)
+	@$(AS_BEFORE) $(SALLYPORT) certs renew $${PLUGIN_NAME:+"$$PLUGIN_NAME"}
+
+certs-mcp-revoke: $(BUILT) ## Revoke a certificate: PLUGIN_NAME=MyPlugin (or gateway)
+	@$(SALLYPORT) certs revoke
+
+certs-mcp-crl: $(BUILT) ## Keep the revocation list alive, and bring it to every folder
+	@$(SALLYPORT) certs crl
+
+certs-mcp-ca-rotate-status: $(BUILT) ## Where the replacement of the CA stands
+	@$(SALLYPORT) certs ca-rotate status
+
+certs-mcp-ca-rotate-prepare: $(BUILT) ## Replace the CA, 1: a second one, which everyone trusts
+	@$(AS_BEFORE) $(SALLYPORT) certs ca-rotate prepare
+
+certs-mcp-ca-rotate-activate: $(BUILT) ## Replace the CA, 2: the second one issues, everything anew
+	@$(AS_BEFORE) $(SALLYPORT) certs ca-rotate activate
+
+certs-mcp-ca-rotate-retire: $(BUILT) ## Replace the CA, 3: nobody trusts the first one any more
+	@$(SALLYPORT) certs ca-rotate retire
+
+certs-mcp-ca-rotate-undo: $(BUILT) ## Take step 2 back, or step 1
+	@$(AS_BEFORE) $(SALLYPORT) certs ca-rotate undo
 
 $(INSTALLED): package.json package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error

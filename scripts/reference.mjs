@@ -53,7 +53,7 @@ async function help(...words) {
 /** The names below `Commands:` in a help text. */
 function namesIn(text) {
   const [, list = ''] = text.split('\nCommands:\n');
-  return [...list.split('\n\n')[0].matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name);
+  return [...list.split('\n\n')[0].matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name);
 }
 
 async function commands() {

@@ -249,6 +249,106 @@ export const CertsMissing = defineError('SALLY_CERTS_MISSING', {
   example: { dir: 'certs/mcp', remedy: 'make certs-mcp-all' },
 });
 
+export const ExpiresInInvalid = defineError('SALLY_CERT_EXPIRES_IN', {
+  message: (c: { value: string }) => `${JSON.stringify(c.value)} does not say when a certificate is due`,
+  remedy: () =>
+    'give the time before its end (--expires-in 30d, 12h, 90m) or the part of its life that is left (--expires-in 33%)',
+  exit: 2,
+  example: { value: 'soon' },
+});
+
+export const CertUnknown = defineError('SALLY_CERT_UNKNOWN', {
+  message: (c: { name: string; dir: string; known: readonly string[] }) =>
+    `nothing in ${c.dir} is known as ${JSON.stringify(c.name)}`,
+  remedy: (c) =>
+    c.known.length > 0
+      ? `name one of ${c.known.join(', ')}, or a file or serial number of a certificate of this CA`
+      : 'see what there is: sallyport certs check',
+  exit: 2,
+  example: { name: 'MyPlugni', dir: 'certs/mcp', known: ['gateway', 'MyPlugin'] },
+});
+
+export const CertsBusy = defineError('SALLY_CERTS_BUSY', {
+  message: (c: { path: string; holder: string }) =>
+    `another run changes these certificates, for longer than a minute: ${c.path} is held by ${c.holder}`,
+  remedy: (c) => `wait for it to end; if there is no such process any more: rm ${c.path}`,
+  example: { path: 'certs/mcp/.lock', holder: 'process 4711' },
+});
+
+export const RequestInvalid = defineError('SALLY_CERT_REQUEST', {
+  message: (c: { path: string; reason: string }) => `the request ${c.path} cannot be signed: ${c.reason}`,
+  remedy: () =>
+    "make one where the key is: openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj '/CN=MyPlugin' -keyout server.key -out server.csr",
+  exit: 2,
+  example: { path: 'server.csr', reason: 'its signature is not of the key in it' },
+});
+
+export const RequestInTheWay = defineError('SALLY_CERT_REQUEST_CONFLICT', {
+  message: (c: { folder: string; reason: string; remedy: string }) =>
+    `the request was not signed: ${c.folder} ${c.reason}`,
+  remedy: (c) => c.remedy,
+  exit: 1,
+  example: {
+    folder: 'certs/mcp/plugins/MyPlugin',
+    reason: 'has a certificate for another key',
+    remedy: 'where the request is to replace it: sallyport certs plugin MyPlugin --csr server.csr',
+  },
+});
+
+export const RevocationReasonInvalid = defineError('SALLY_CERT_REASON', {
+  message: (c: { value: string; allowed: readonly string[] }) =>
+    `${JSON.stringify(c.value)} is not a reason to revoke a certificate`,
+  remedy: (c) => `choose one of ${c.allowed.join(', ')}`,
+  exit: 2,
+  example: { value: 'stolen', allowed: ['keyCompromise', 'superseded'] },
+});
+
+export const CertAlreadyRevoked = defineError('SALLY_CERT_ALREADY_REVOKED', {
+  message: (c: { name: string; serial: string; since: Date }) =>
+    `${c.name} (serial number ${c.serial}) is revoked since ${isoTime(c.since)}`,
+  remedy: () => 'nothing is left to do here; for a new certificate: sallyport certs renew NAME --force',
+  exit: 1,
+  example: { name: 'MyPlugin', serial: '5F3A', since: new Date('2027-01-15T10:30:45Z') },
+});
+
+export const CertForeign = defineError('SALLY_CERT_FOREIGN', {
+  message: (c: { path: string; issuer: string; bundle: string }) =>
+    `${c.path} was issued by ${c.issuer}, which is not in ${c.bundle}: only its own CA can revoke it`,
+  remedy: () => 'revoke it where its CA is; one whose CA is in no ca.crt is not accepted by anyone here',
+  example: { path: 'other.crt', issuer: 'CN=Another CA', bundle: 'certs/mcp/ca/ca.crt' },
+});
+
+export const CrlUnusable = defineError('SALLY_CERT_CRL', {
+  message: (c: { path: string; reason: string; remedy: string }) =>
+    `the revocation list cannot be made or kept: ${c.path} ${c.reason}`,
+  remedy: (c) => c.remedy,
+  example: {
+    path: 'certs/mcp/ca/ca.crl',
+    reason: 'is not a list of this CA',
+    remedy: 'bring the file back from a backup: what was revoked is known from there alone',
+  },
+});
+
+export const RotationRefused = defineError('SALLY_CA_ROTATE', {
+  message: (c: { step: string; reason: string; folders: readonly string[]; remedy: string }) =>
+    [`ca-rotate ${c.step} was not begun: ${c.reason}`, ...c.folders].join('\n'),
+  remedy: (c) => c.remedy,
+  exit: 1,
+  example: {
+    step: 'activate',
+    reason: 'the bundle of both CAs has not reached',
+    folders: ['certs/mcp/plugins/MyPlugin'],
+    remedy: 'sallyport certs ca-rotate prepare',
+  },
+});
+
+export const ExecFailed = defineError('SALLY_CERT_EXEC', {
+  message: (c: { command: string; reason: string }) =>
+    `the command after the renewal failed: ${c.command}: ${c.reason}`,
+  remedy: () => 'run it by hand to see why; it is run again after the next renewal',
+  example: { command: 'systemctl reload sallyport', reason: 'exit status 1' },
+});
+
 // ─── Configuration (config/) ─────────────────────────────────────────────────────────────────────
 
 /** Where a problem of the configuration is: a place in the file (counted from 1), or a variable. */

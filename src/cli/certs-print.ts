@@ -95,8 +95,27 @@ export async function printChecked(io: CommandIo, { json }: Format, report: Chec
     if (members.length === 0) io.out(`   none yet: ${none(role, dir, makeCommand)}\n`);
     for (const [i, entry] of members) io.out(`${rows[i]}${paint(io, styleOf(entry), entry.verdict)}\n`);
   }
+  printRevoked(io, report, opensslDate);
   printFindings(io, entries);
+  for (const note of report.notes) io.out(`\n${paint(io, 'yellow', `note: ${note}`)}\n`);
   io.exitWith(report.status);
+}
+
+/** When each list of the revoked ends, and who is on it. */
+function printRevoked(io: CommandIo, { crls = [] }: CheckReport, show: (date: Date) => string): void {
+  if (crls.length === 0) return;
+  io.out(`\n${paint(io, 'bold', 'Revocation Lists:')}\n`);
+  const rows = crls.map(({ issuer, number, nextUpdate, revoked }) => [
+    `   ${issuer}:`,
+    show(nextUpdate),
+    `number ${number}`,
+    `${revoked.length} revoked`,
+  ]);
+  const lines = columns(rows);
+  for (const [i, { revoked }] of crls.entries()) {
+    io.out(`${lines[i]}\n`);
+    for (const { serial, date } of revoked) io.out(`     ${serial}, since ${show(date)}\n`);
+  }
 }
 
 function none(
@@ -124,5 +143,12 @@ function remaining(days: number): string {
 
 function styleOf({ verdict }: CheckEntry): 'green' | 'yellow' | 'red' {
   if (verdict === 'ok') return 'green';
-  return verdict === 'expires soon' || verdict === 'key readable by others' ? 'yellow' : 'red';
+  return mild.has(verdict) ? 'yellow' : 'red';
 }
+
+const mild: ReadonlySet<string> = new Set([
+  'expires soon',
+  'ca.crl expires soon',
+  'key readable by others',
+  'not strict',
+]);

@@ -1,5 +1,17 @@
 import { Command } from 'commander';
 import { UsageError } from '../errors.js';
+import {
+  always,
+  due,
+  type Flags,
+  keeping,
+  leaf,
+  making,
+  type Option,
+  plugins,
+  progressing,
+  variable,
+} from './certs-options.js';
 import { printChecked, printEnsured } from './certs-print.js';
 import type { CommandIo } from './io.js';
 
@@ -8,46 +20,13 @@ const pki = () => import('../pki/index.js');
 
 const defaultConfig = 'plugins/external/config.yaml';
 
-interface Flags {
-  readonly dir: string;
-  readonly json?: true;
-  readonly days?: string;
-  readonly key?: string;
-  readonly sans?: string;
-  readonly trustDomain?: string;
-  readonly config?: string;
-  readonly warnDays?: string;
-}
-
-type Option = readonly [flags: string, description: string, fallback?: string];
-
-const always: readonly Option[] = [
-  ['--dir <dir>', 'folder of all certificates', 'certs/mcp'],
-  ['--json', 'print one JSON object'],
-];
-const making: readonly Option[] = [
-  ['--days <n>', 'days of validity, 1 to 36500 (MCP_CERT_DAYS, else 825)'],
-  ['--key <type>', 'rsa-4096, ec-p256, ec-p384 or ed25519 (MCP_CERT_KEY, else rsa-4096)'],
-];
-const leaf: readonly Option[] = [
-  [
-    '--trust-domain <name>',
-    "host of the certificate's SPIFFE name (MCP_CERT_TRUST_DOMAIN, else sallyport.local)",
-  ],
-];
-const plugins: readonly Option[] = [
-  [
-    '--sans <list>',
-    'more names for plugins, such as IP:127.0.0.1,DNS:host,URI:https://host/ (MCP_CERT_SANS)',
-  ],
-];
-
 interface Subcommand {
   readonly name: string;
   readonly summary: string;
   readonly options: readonly (readonly Option[])[];
   readonly example: string;
-  run(io: CommandIo, flags: Flags, name: string | undefined): Promise<void>;
+  /** `words`: what was given beside the options. */
+  run(io: CommandIo, flags: Flags, words: readonly string[]): Promise<void>;
 }
 
 const subcommands: readonly Subcommand[] = [
@@ -74,9 +53,22 @@ const subcommands: readonly Subcommand[] = [
   {
     name: 'plugin [NAME]',
     summary: "make a plugin's server certificate, and the CA if needed (NAME, else PLUGIN_NAME)",
-    options: [always, making, leaf, plugins],
+    options: [
+      always,
+      making,
+      leaf,
+      plugins,
+      [
+        [
+          '--csr <file>',
+          'sign this request in place of making a key; NAME may be left to it, and of its names those in --sans are granted',
+        ],
+      ],
+    ],
     example: 'sallyport certs plugin WordFilter --sans IP:127.0.0.1',
-    run: async (io, flags, given) => {
+    run: async (io, flags, [given]) => {
+      if (flags.csr !== undefined)
+        return (await import('./certs-request.js')).signed(io, flags, flags.csr, given);
       const name = given || variable(io, 'PLUGIN_NAME');
       if (name === undefined) {
         const usage = 'sallyport certs plugin NAME\nor: make certs-mcp-plugin PLUGIN_NAME=MyPlugin';
@@ -121,6 +113,76 @@ const subcommands: readonly Subcommand[] = [
       await printChecked(io, flags, await checkCertificates({ dir: flags.dir, warnDays }));
     },
   },
+  {
+    name: 'renew [NAME...]',
+    summary: 'renew what is due: the gateway and plugins that are named, else all, and the revocation list',
+    options: [
+      always,
+      [
+        ['--all', 'all of them, which is what happens without a NAME too'],
+        ['--force', 'what is not due as well; a revoked certificate only where it is named'],
+      ],
+      due,
+      [
+        ['--days <n>', 'days of validity (MCP_CERT_DAYS, else as many as the old one had)'],
+        ['--key <type>', 'another kind of key (MCP_CERT_KEY, else the kind of the old one)'],
+      ],
+      keeping,
+    ],
+    example: "sallyport certs renew --daemon --exec 'systemctl reload sallyport'",
+    run: async (io, flags, names) => (await import('./certs-renew.js')).renew(io, flags, names),
+  },
+  {
+    name: 'needs-renewal <FILE|NAME>',
+    summary:
+      'whether a certificate is due: exit status 0 it is, 1 it is not, 2 it is missing, 3 it cannot be read',
+    options: [always, due, keeping],
+    example: 'sallyport certs needs-renewal certs/mcp/gateway/client.crt --expires-in 30d',
+    run: async (io, flags, [what = '']) => (await import('./certs-renew.js')).askRenewal(io, flags, what),
+  },
+  {
+    name: 'ca-rotate [STEP]',
+    summary:
+      'replace the CA in steps: prepare, activate, retire; undo takes back the first two; status, the default',
+    options: [
+      always,
+      [
+        [
+          '--days <n>',
+          'days of the new CA, or with activate of the certificates (MCP_CERT_DAYS, else as before)',
+        ],
+        ['--key <type>', 'kind of their keys (MCP_CERT_KEY, else as before)'],
+      ],
+    ],
+    example: 'sallyport certs ca-rotate prepare && sallyport certs ca-rotate status',
+    run: async (io, flags, [step]) => (await import('./certs-rotate.js')).rotate(io, flags, step || 'status'),
+  },
+  {
+    name: 'revoke [WHAT]',
+    summary: 'revoke a certificate: WHAT is a name, a file or a serial number (else PLUGIN_NAME)',
+    options: [
+      always,
+      [
+        ['--reason <word>', 'keyCompromise, superseded, cessationOfOperation, … (default unspecified)'],
+        ['--days <n>', 'days until the list has to be made anew', '30'],
+      ],
+    ],
+    example: 'sallyport certs revoke WordFilter --reason keyCompromise',
+    run: async (io, flags, [given]) => (await import('./certs-revoke.js')).revoke(io, flags, given),
+  },
+  {
+    name: 'crl',
+    summary: 'make the revocation list, or make it anew where it ends soon, and bring it to every folder',
+    options: [
+      always,
+      [
+        ['--days <n>', 'days until it has to be made anew', '30'],
+        ['--force', 'anew though it does not end soon'],
+      ],
+    ],
+    example: 'sallyport certs crl --days 14',
+    run: async (io, flags) => (await import('./certs-revoke.js')).refresh(io, flags),
+  },
 ];
 
 /** The `certs` command: what the make targets `certs-mcp-*` call. */
@@ -142,49 +204,12 @@ export function certsCommand(io: CommandIo): Command {
 const names = subcommands.map((sub) => sub.name.replace(/[[\]]/g, ''));
 
 function subcommand(io: CommandIo, sub: Subcommand): Command {
-  const command = new Command(sub.name.split(' ')[0]).description(sub.summary);
-  const hasName = sub.name.includes('[NAME]');
-  if (hasName) command.argument('[NAME]', 'name of the plugin');
+  const [name = '', argument] = sub.name.split(' ');
+  const command = new Command(name).description(sub.summary);
+  if (argument !== undefined) command.argument(argument);
   for (const [flags, description, fallback] of sub.options.flat())
     command.option(flags, description, fallback);
   command.addHelpText('after', `\nExample:\n  ${sub.example}`);
-  command.action((...args: unknown[]) => {
-    const name = hasName ? (args[0] as string | undefined) : undefined;
-    return sub.run(io, command.opts<Flags>(), name);
-  });
+  command.action(() => sub.run(io, command.opts<Flags>(), command.args));
   return command;
-}
-
-/** An empty variable counts as unset: make passes on those that it was not given. */
-function variable(io: CommandIo, name: string): string | undefined {
-  return io.env[name] || undefined;
-}
-
-/** Runs `make` with the parsed options; on a terminal a line says how many keys are ready. */
-async function progressing<T>(
-  io: CommandIo,
-  make: (options: import('../pki/index.js').EnsureOptions) => Promise<T>,
-  flags: Flags,
-): Promise<T> {
-  const { parseDays, parseKeyType, parseSans, parseTrustDomain } = await pki();
-  const parsed = <K extends string, V>(key: K, text: string | undefined, parse: (text: string) => V) =>
-    (text === undefined ? {} : { [key]: parse(text) }) as { [P in K]?: V };
-  const options = {
-    dir: flags.dir,
-    ...parsed('days', flags.days ?? variable(io, 'MCP_CERT_DAYS'), (text) => parseDays(text)),
-    ...parsed('keyType', flags.key ?? variable(io, 'MCP_CERT_KEY'), parseKeyType),
-    ...parsed('extraSans', flags.sans ?? variable(io, 'MCP_CERT_SANS'), parseSans),
-    ...parsed('trustDomain', flags.trustDomain ?? variable(io, 'MCP_CERT_TRUST_DOMAIN'), parseTrustDomain),
-  };
-  if (!io.interactive) return make(options);
-  const clear = '\r\u001b[K';
-  io.err('generating keys');
-  try {
-    return await make({
-      ...options,
-      onKey: ({ ready, wanted }) => io.err(`${clear}generating keys: ${ready} of ${wanted}`),
-    });
-  } finally {
-    io.err(clear);
-  }
 }

@@ -1,8 +1,10 @@
 import { CaUnusable } from '../errors.js';
+import { activeCa } from './bundle.js';
 import { createCa, type Issued } from './certificate.js';
 import { type NewFile, publish } from './files.js';
-import { remakeCommand } from './folder.js';
-import { judgeCa } from './judge.js';
+import { makeCommand, remakeCommand } from './folder.js';
+import { judgeCa } from './judge-ca.js';
+import type { Trust } from './judge-leaf.js';
 import { signingDefect } from './keys.js';
 import { describe, type EnsureResult, untilComplete } from './result.js';
 import type { Settings } from './settings.js';
@@ -32,33 +34,76 @@ export function assertCaUsable(state: FolderState, settings: Settings): void {
   const worst = findings.find(({ verdict }) => !harmless.has(verdict));
   if (worst) throw unusable(worst.path, worst.detail, worst.remedy);
   if (!key)
-    throw unusable(layout.cert, `has no ${layout.key} beside it`, `put ${layout.key} back, or ${anew}`);
+    throw unusable(
+      layout.cert,
+      `has no ${layout.key} beside it`,
+      `put ${layout.key} back for as long as this command runs; if it is lost, ${anew}`,
+    );
 }
 
 /** What a CA can issue certificates with all the same. */
-const harmless: ReadonlySet<string> = new Set(['key readable by others', 'not strict']);
+const harmless: ReadonlySet<string> = new Set([
+  'key readable by others',
+  'not strict',
+  'ca.crl unusable',
+  'ca.crl expired',
+  'ca.crl expires soon',
+]);
+
+/** The CA that issues, with what goes into the folders of its leaves. */
+export interface Authority extends Trust {
+  readonly ca: Issued;
+}
+
+/** What a whole CA folder says; undefined without certificate or key. */
+export function authorityIn(state: FolderState): Authority | undefined {
+  const active = activeCa(state);
+  if (active === undefined || !state.cert || !state.key) return undefined;
+  return {
+    ca: { certPem: active, keyPem: state.key.text },
+    bundle: state.cert.text,
+    ...(state.crl ? { crl: state.crl.text } : {}),
+  };
+}
+
+/**
+ * The CA on disk, which has to be there and be able to issue.
+ *
+ * @throws SALLY_CA_UNUSABLE, SALLY_FILE_UNREADABLE
+ */
+export async function readAuthority(settings: Settings): Promise<Authority> {
+  const state = await readState(settings.dir, { role: 'ca' });
+  assertCaUsable(state, settings);
+  const authority = authorityIn(state);
+  if (authority) return authority;
+  const remedy = makeCommand(settings.dir, { role: 'ca' });
+  throw CaUnusable({ path: state.layout.cert, reason: 'is not there', remedy });
+}
 
 /** The CA on disk, made if it is not there; a key without certificate gets one. */
-export async function ensureAuthority(settings: Settings): Promise<{ ca: Issued; result: EnsureResult }> {
+export async function ensureAuthority(
+  settings: Settings,
+): Promise<{ authority: Authority; result: EnsureResult }> {
   const made: string[] = [];
   let newKey: string | undefined;
   return untilComplete(`${settings.dir}/ca`, async () => {
     const state = await readState(settings.dir, { role: 'ca' });
     assertCaUsable(state, settings);
     const { cert, key, layout } = state;
-    if (cert && key) {
+    const authority = authorityIn(state);
+    if (authority) {
       const findings = judgeCa(state, { ...settings, warnDays: 0 });
       const result = describe(
         state,
-        cert.text,
+        authority.ca.certPem,
         made,
         findings.map((finding) => `${finding.path} ${finding.detail}`),
       );
-      return { ca: { certPem: cert.text, keyPem: key.text }, result };
+      return { authority, result };
     }
     if (!key) newKey ??= await settings.newKey();
     const ca = await createCa({ ...validityOf(settings), keyPem: key?.text ?? newKey ?? '' });
-    const files: NewFile[] = [{ path: layout.cert, mode: 0o644, text: ca.certPem }];
+    const files: NewFile[] = cert ? [] : [{ path: layout.cert, mode: 0o644, text: ca.certPem }];
     if (!key) files.unshift({ path: layout.key, mode: 0o600, text: ca.keyPem });
     made.push(...(await publish(files)));
     return undefined;

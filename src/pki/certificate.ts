@@ -1,9 +1,10 @@
 // Its classes are decorated: without the metadata shim the import itself throws.
 import 'reflect-metadata';
-import { createPublicKey, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
+import { createPublicKey, type KeyObject, randomBytes, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
+import { read } from './inspect.js';
 import { generateKeyPem, type KeyType, signingKey } from './keys.js';
-import { distinctSans, ipSan, type San } from './sans.js';
+import { distinctSans, type San } from './sans.js';
 import { type Validity, wholeSecond } from './validity.js';
 
 /** A certificate and its private key (PKCS #8), both PEM. */
@@ -57,13 +58,16 @@ export interface LeafRequest extends Validity, KeyChoice {
  */
 export async function createCa(request: CaRequest): Promise<Issued> {
   const keyPem = request.keyPem ?? (await generateKeyPem(request.keyType ?? 'ec-p256'));
-  const subject = request.subject ?? { CN: 'Sallyport MCP CA', O: 'Sallyport' };
+  const name = nameOf(request.subject ?? { CN: 'Sallyport MCP CA', O: 'Sallyport' });
   const { KeyUsageFlags: flags } = x509;
-  return sign({ keyPem, request, subject, issuer: nameOf(subject), signerPem: keyPem }, async (publicKey) => [
+  const publicKey = createPublicKey(keyPem);
+  const signed = { publicKey, validity: request, subject: name, issuer: name, signerPem: keyPem };
+  const certPem = await sign(signed, async (spki) => [
     new x509.BasicConstraintsExtension(true, request.pathLength ?? 0, true),
     new x509.KeyUsagesExtension(flags.keyCertSign | flags.cRLSign, true),
-    await x509.SubjectKeyIdentifierExtension.create(publicKey),
+    await x509.SubjectKeyIdentifierExtension.create(spki),
   ]);
+  return { certPem, keyPem };
 }
 
 /**
@@ -87,24 +91,50 @@ export async function createCa(request: CaRequest): Promise<Issued> {
  */
 export async function issueLeaf(request: LeafRequest): Promise<Issued> {
   const keyPem = request.keyPem ?? (await generateKeyPem(request.keyType ?? 'ec-p256'));
-  const ca = read(request.ca.certPem);
-  const { subject } = request;
-  const signerPem = request.ca.keyPem;
-  return sign({ keyPem, request, subject, issuer: ca.subjectName, signerPem }, async (publicKey, isRsa) => [
+  return { certPem: await certify(createPublicKey(keyPem), request), keyPem };
+}
+
+/** As `issueLeaf`, for a key of which only the public half is here. */
+export function certify(publicKey: KeyObject, request: Omit<LeafRequest, keyof KeyChoice>): Promise<string> {
+  const { ca, subject, sans, purposes } = request;
+  return signLeaf(publicKey, ca, request, nameOf(subject), [
+    ...(purposes.length > 0
+      ? [new x509.ExtendedKeyUsageExtension(purposes.map((purpose) => x509.ExtendedKeyUsage[purpose]))]
+      : []),
+    ...(sans.length > 0
+      ? [new x509.SubjectAlternativeNameExtension(distinctSans(sans).map(generalName))]
+      : []),
+  ]);
+}
+
+/** A certificate of `ca` that says what `like` says of its holder: subject, purposes and every alternative name. */
+export function certifyLike(
+  like: string,
+  publicKey: KeyObject,
+  request: Validity & { readonly ca: Issued },
+): Promise<string> {
+  const old = read(like);
+  const kept = [x509.ExtendedKeyUsageExtension, x509.SubjectAlternativeNameExtension].flatMap(
+    (kind) => old.getExtension<x509.Extension>(kind) ?? [],
+  );
+  return signLeaf(publicKey, request.ca, request, old.subjectName, kept);
+}
+
+function signLeaf(
+  publicKey: KeyObject,
+  ca: Issued,
+  validity: Validity,
+  subject: x509.Name,
+  more: readonly x509.Extension[],
+): Promise<string> {
+  const issuer = read(ca.certPem);
+  const signed = { publicKey, validity, subject, issuer: issuer.subjectName, signerPem: ca.keyPem };
+  return sign(signed, async (spki, isRsa) => [
     new x509.BasicConstraintsExtension(false, undefined, true),
     new x509.KeyUsagesExtension(leafUsages(isRsa), true),
-    ...(request.purposes.length > 0
-      ? [
-          new x509.ExtendedKeyUsageExtension(
-            request.purposes.map((purpose) => x509.ExtendedKeyUsage[purpose]),
-          ),
-        ]
-      : []),
-    await x509.SubjectKeyIdentifierExtension.create(publicKey),
-    await authorityKeyIdentifier(ca),
-    ...(request.sans.length > 0
-      ? [new x509.SubjectAlternativeNameExtension(distinctSans(request.sans).map(generalName))]
-      : []),
+    await x509.SubjectKeyIdentifierExtension.create(spki),
+    await authorityKeyIdentifier(issuer),
+    ...more,
   ]);
 }
 
@@ -115,16 +145,16 @@ function leafUsages(isRsa: boolean): number {
 }
 
 /** The CA's own identifier, whatever it was derived from (RFC 5280 4.2.1.1): another tool may have made it. */
-async function authorityKeyIdentifier(ca: x509.X509Certificate): Promise<x509.Extension> {
+export async function authorityKeyIdentifier(ca: x509.X509Certificate): Promise<x509.Extension> {
   const own = ca.getExtension(x509.SubjectKeyIdentifierExtension);
   if (own) return new x509.AuthorityKeyIdentifierExtension(own.keyId);
   return x509.AuthorityKeyIdentifierExtension.create(ca.publicKey, false, webcrypto);
 }
 
 interface ToSign {
-  readonly keyPem: string;
-  readonly request: Validity;
-  readonly subject: Subject;
+  readonly publicKey: KeyObject;
+  readonly validity: Validity;
+  readonly subject: x509.Name;
   readonly issuer: x509.Name;
   readonly signerPem: string;
 }
@@ -132,25 +162,24 @@ interface ToSign {
 async function sign(
   what: ToSign,
   extensions: (publicKey: x509.PublicKey, isRsa: boolean) => Promise<x509.Extension[]>,
-): Promise<Issued> {
-  const key = createPublicKey(what.keyPem);
-  const publicKey = new x509.PublicKey(key.export({ type: 'spki', format: 'der' }));
+): Promise<string> {
+  const publicKey = new x509.PublicKey(what.publicKey.export({ type: 'spki', format: 'der' }));
   const signer = await signingKey(what.signerPem);
   const certificate = await x509.X509CertificateGenerator.create(
     {
       serialNumber: serialNumber(),
-      subject: nameOf(what.subject),
+      subject: what.subject,
       issuer: what.issuer,
-      notBefore: wholeSecond(what.request.notBefore),
-      notAfter: wholeSecond(what.request.notAfter),
+      notBefore: wholeSecond(what.validity.notBefore),
+      notAfter: wholeSecond(what.validity.notAfter),
       publicKey,
       signingKey: signer.key,
       signingAlgorithm: signer.algorithm,
-      extensions: await extensions(publicKey, key.asymmetricKeyType === 'rsa'),
+      extensions: await extensions(publicKey, what.publicKey.asymmetricKeyType === 'rsa'),
     },
     webcrypto,
   );
-  return { certPem: `${certificate.toString('pem').trimEnd()}\n`, keyPem: what.keyPem };
+  return `${certificate.toString('pem').trimEnd()}\n`;
 }
 
 /** 128 bits, positive: with the leading zero octet where the first bit is set, still within 20 octets (RFC 5280 4.1.2.2). */
@@ -164,54 +193,4 @@ function nameOf(subject: Subject): x509.Name {
 
 function generalName(san: San): x509.JsonGeneralName {
   return { type: san.type === 'uri' ? 'url' : san.type, value: san.value };
-}
-
-/** Node's reader takes what OpenSSL takes: text before the first block, more certificates after it. */
-function read(certPem: string): x509.X509Certificate {
-  return new x509.X509Certificate(new X509Certificate(certPem).raw);
-}
-
-/** The subject alternative names of a certificate, those of the kinds that are issued here. */
-export function sansOf(certPem: string): readonly San[] {
-  const extension = read(certPem).getExtension(x509.SubjectAlternativeNameExtension);
-  return (extension?.names.items ?? []).flatMap(({ type, value }): San[] => {
-    if (type === 'dns') return [{ type, value }];
-    if (type === 'ip') return [ipSan(value)];
-    return type === 'url' ? [{ type: 'uri', value }] : [];
-  });
-}
-
-/**
- * What strict verifiers miss in a CA certificate, if anything: `openssl verify -x509_strict` and Python 3.13 ask for
- * it (RFC 5280 4.2.1), others do without. CAs of other tools are made like this.
- */
-export function caStrictnessGap(certPem: string): string | undefined {
-  const ca = read(certPem);
-  if (ca.getExtension(x509.BasicConstraintsExtension)?.critical !== true)
-    return 'basicConstraints that are critical';
-  if (!ca.getExtension(x509.KeyUsagesExtension)) return 'keyUsage';
-  if (!ca.getExtension(x509.SubjectKeyIdentifierExtension)) return 'subjectKeyIdentifier';
-  return undefined;
-}
-
-/** Why leaves of this CA would not verify, if so, as far as its extensions say. */
-export function caExtensionsDefect(certPem: string): string | undefined {
-  const ca = read(certPem);
-  const constraints = ca.getExtension(x509.BasicConstraintsExtension);
-  const usage = ca.getExtension(x509.KeyUsagesExtension);
-  const purposes = ca.getExtension(x509.ExtendedKeyUsageExtension)?.usages.map(String);
-  const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
-  const anyPurpose = '2.5.29.37.0';
-  if (constraints?.ca !== true) return 'is not a CA certificate (basicConstraints without CA:TRUE)';
-  if (usage && (usage.usages & x509.KeyUsageFlags.keyCertSign) === 0)
-    return 'has a keyUsage that does not allow signing certificates';
-  if (
-    purposes &&
-    !purposes.includes(anyPurpose) &&
-    !(purposes.includes(serverAuth) && purposes.includes(clientAuth))
-  ) {
-    return 'has an extendedKeyUsage that does not allow both TLS servers and TLS clients';
-  }
-  if (ca.getExtension('2.5.29.30')) return 'has name constraints, which are not evaluated here';
-  return undefined;
 }

@@ -1,14 +1,13 @@
 import { FileUnreadable, type SallyError } from '../errors.js';
-import { defaultDir, type LeafTarget, layoutOf, pluginFolders, type Target } from './folder.js';
-import {
-  type Finding,
-  type JudgeContext,
-  judgeCa,
-  judgeLeaf,
-  type Verdict,
-  verdicts,
-  worstFirst,
-} from './judge.js';
+import { readAuthorities } from './authorities.js';
+import { activeCa } from './bundle.js';
+import { type CrlSummary, readCrls } from './crl-files.js';
+import type { FoundFile } from './files.js';
+import { defaultDir, layoutOf, leafTargets, shellWord, type Target, targetName } from './folder.js';
+import { type Finding, type JudgeContext, type Verdict, verdicts, worstFirst } from './judge.js';
+import { judgeCa } from './judge-ca.js';
+import { judgeLeaf, type Trust } from './judge-leaf.js';
+import { rotationStatus } from './rotate-state.js';
 import { type FolderState, isEmpty, parseCertificate, readState, validityIn } from './state.js';
 import { checkDays, daysLeft } from './validity.js';
 
@@ -43,6 +42,10 @@ export interface CheckReport {
   readonly dir: string;
   /** The CA, the gateway and the plugins, in this order. Empty: there are no certificates at all. */
   readonly entries: readonly CheckEntry[];
+  /** The CAs' lists of the revoked; absent where there is no `ca/ca.crl`. */
+  readonly crls?: readonly CrlSummary[];
+  /** What is not wrong, and worth a word all the same. */
+  readonly notes: readonly string[];
   /** 0 all is well; 1 something is expired, about to be, or readable by others; 3 something is broken or missing. */
   readonly status: 0 | 1 | 3;
 }
@@ -63,24 +66,44 @@ export interface CheckReport {
 export async function checkCertificates(options: CheckOptions = {}): Promise<CheckReport> {
   const dir = options.dir ?? defaultDir;
   const context = { dir, now: options.now?.() ?? new Date(), warnDays: checkDays(options.warnDays ?? 30, 0) };
-  const plugins = await pluginFolders(dir);
-  const targets: LeafTarget[] = [
-    { role: 'gateway' },
-    ...plugins.map((name) => ({ role: 'plugin' as const, name })),
-  ];
-  const leaves = await Promise.all(targets.map((target) => look(dir, target)));
+  const leaves = await Promise.all((await leafTargets(dir)).map((target) => look(dir, target)));
   const ca = await look(dir, { role: 'ca' });
-  const text = isReadable(ca) ? ca.cert?.text : undefined;
   // Beside an unreadable CA every leaf would look wrong: the CA's own finding says it all.
-  const authority = text !== undefined && parseCertificate(text) ? text : undefined;
+  const trust = isReadable(ca) && ca.cert && activeCa(ca) !== undefined ? trustIn(ca, ca.cert) : undefined;
   const found = leaves.filter((leaf) => !isReadable(leaf) || !isEmpty(leaf));
-  if (found.length === 0 && isReadable(ca) && isEmpty(ca)) return { dir, entries: [], status: 3 };
+  if (found.length === 0 && isReadable(ca) && isEmpty(ca)) return { dir, entries: [], notes: [], status: 3 };
   const entries = [
     entryOf(ca, context, (state) => judgeCa(state, context)),
-    ...found.map((leaf) => entryOf(leaf, context, (state) => judgeLeaf(state, authority, context))),
+    ...found.map((leaf) => entryOf(leaf, context, (state) => judgeLeaf(state, trust, context))),
   ];
-  return { dir, entries, status: worstStatus(entries.flatMap((entry) => entry.findings)) };
+  const crls = isReadable(ca) ? await readCrls(dir) : undefined;
+  return {
+    dir,
+    entries,
+    ...(crls ? { crls } : {}),
+    notes: isReadable(ca) ? await notesOn(dir, found.length > 0) : [],
+    status: worstStatus(entries.flatMap((entry) => entry.findings)),
+  };
 }
+
+/** Which server reads which file is not known here; that a key is in the tree that all of them read is. */
+async function notesOn(dir: string, hasLeaves: boolean): Promise<readonly string[]> {
+  const { state, next, previous } = await readAuthorities(dir);
+  const keys = [state.key, next.key, previous.key].flatMap((file) => file?.path ?? []);
+  const { phase, next: command } = await rotationStatus({ dir });
+  const rotating = phase === 'none' ? [] : [`the CA is being replaced; next: ${command}`];
+  if (keys.length === 0 || !hasLeaves) return rotating;
+  const path = keys.map(shellWord).join(' ');
+  return [
+    ...rotating,
+    `${path} can make a gateway and any plugin, and no server needs it: if one runs on this machine, move the key away (mv ${path} …) until the next certificate is to be made`,
+  ];
+}
+
+const trustIn = ({ crl }: FolderState, { text }: FoundFile): Trust => ({
+  bundle: text,
+  ...(crl ? { crl: crl.text } : {}),
+});
 
 interface Unreadable<T extends Target> {
   readonly target: T;
@@ -110,12 +133,13 @@ function entryOf<T extends Target>(
   const findings = isReadable(found)
     ? worstFirst(judge(found))
     : [{ verdict: 'unreadable' as const, path, detail: found.error.message, remedy: found.error.remedy }];
-  const certificate = isReadable(found) && found.cert ? parseCertificate(found.cert.text) : undefined;
+  const pem = isReadable(found) ? (target.role === 'ca' ? activeCa(found) : found.cert?.text) : undefined;
+  const certificate = pem === undefined ? undefined : parseCertificate(pem);
   const validity = certificate && validityIn(certificate);
   const [worst] = findings;
   return {
     role: target.role,
-    name: target.role === 'plugin' ? target.name : target.role,
+    name: targetName(target),
     path,
     ...(validity ? { ...validity, daysLeft: daysLeft(validity.notAfter, context.now) } : {}),
     verdict: worst?.verdict ?? 'ok',

@@ -1,9 +1,11 @@
 import { CertUnusable } from '../errors.js';
-import { assertCaUsable, ensureAuthority } from './authority.js';
+import { assertCaUsable, authorityIn, ensureAuthority } from './authority.js';
 import { sweep } from './files.js';
 import { type LeafTarget, layoutOf, pluginFolders } from './folder.js';
 import { ensureLeaf, leafObstacles } from './leaf.js';
+import { locked, unlocked } from './lock.js';
 import { assertNoTwin, parsePluginName, parsePluginNames } from './names.js';
+import { isUnsettled, settle } from './replace.js';
 import type { EnsureResult } from './result.js';
 import { type EnsureOptions, type Settings, settingsOf } from './settings.js';
 import { readState } from './state.js';
@@ -89,6 +91,7 @@ async function ensureTargets(
   options: EnsureOptions,
 ): Promise<[EnsureResult, ...EnsureResult[]]> {
   const settings = settingsOf(options);
+  await settled(leaves, settings.dir);
   await preflight(leaves, settings);
   const targets = [{ role: 'ca' } as const, ...leaves];
   await Promise.all(targets.map((target) => sweep(layoutOf(settings.dir, target).folder)));
@@ -98,13 +101,24 @@ async function ensureTargets(
     authority,
     ...leaves.map((target) => ensureLeaf(settings, target, authority)),
   ]);
-  const first = settled(ca).result;
-  return [first, ...rest.map((outcome) => settled(outcome))];
+  const first = valueIn(ca).result;
+  return [first, ...rest.map((outcome) => valueIn(outcome))];
 }
 
-function settled<T>(outcome: PromiseSettledResult<T>): T {
+function valueIn<T>(outcome: PromiseSettledResult<T>): T {
   if (outcome.status === 'rejected') throw outcome.reason;
   return outcome.value;
+}
+
+/** Waits for a run that is replacing files, and finishes what a killed one has left half-replaced. */
+async function settled(leaves: readonly LeafTarget[], dir: string): Promise<void> {
+  await unlocked(dir);
+  const layouts = leaves.map((target) => layoutOf(dir, target));
+  const unsettled = await Promise.all(layouts.map(isUnsettled));
+  if (!unsettled.includes(true)) return;
+  await locked(dir, async () => {
+    for (const layout of layouts) await settle(layout);
+  });
 }
 
 /** Throws for everything that is known to fail, while nothing has been written. */
@@ -115,6 +129,7 @@ async function preflight(leaves: readonly LeafTarget[], settings: Settings): Pro
   const states = await Promise.all(leaves.map((target) => readState(settings.dir, target)));
   const ca = await readState(settings.dir, { role: 'ca' });
   assertCaUsable(ca, settings);
-  const findings = states.flatMap((state) => leafObstacles(state, ca.cert?.text, settings));
+  const trust = authorityIn(ca);
+  const findings = states.flatMap((state) => leafObstacles(state, trust, settings));
   if (findings.length > 0) throw CertUnusable({ findings });
 }

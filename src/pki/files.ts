@@ -31,7 +31,7 @@ export async function readIfExists(path: string): Promise<FoundFile | undefined>
 /** A file to be made: `mode` is what it has from its first instant on, whatever the umask. */
 export interface NewFile {
   readonly path: string;
-  readonly mode: 0o600 | 0o644;
+  readonly mode: number;
   readonly text: string;
 }
 
@@ -71,7 +71,7 @@ export async function sweep(folder: string): Promise<void> {
   await Promise.all(left.map((name) => discard(join(folder, name))));
 }
 
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -80,7 +80,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function stage(file: NewFile): Promise<string> {
+export async function stage(file: NewFile): Promise<string> {
   const folder = dirname(file.path);
   const path = join(folder, `.${basename(file.path)}.${process.pid}.${randomBytes(8).toString('hex')}.tmp`);
   try {
@@ -128,14 +128,14 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   // Some file systems (FUSE, SMB) cannot sync a folder: there is nothing more to be had from them.
   const handle = await open(folder, 'r').catch(() => undefined);
   await handle?.sync().catch(() => {});
   await handle?.close();
 }
 
-async function discard(path: string): Promise<void> {
+export async function discard(path: string): Promise<void> {
   await unlink(path).catch(() => {});
 }
 

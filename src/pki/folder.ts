@@ -22,6 +22,10 @@ export interface Layout {
   readonly caCopy?: string;
   /** Certificate and key in one file, as `curl --cert` takes it. */
   readonly pem?: string;
+  /** Who is revoked: the CA's list, or the folder's copy of it. */
+  readonly crl: string;
+  /** The request that the certificate was made for, where the key is kept elsewhere. */
+  readonly request?: string;
 }
 
 /** Where the files of `target` are, below `dir`. */
@@ -30,6 +34,7 @@ export function layoutOf(dir: string, target: Target): Layout {
     folder,
     cert: join(folder, `${base}.crt`),
     key: join(folder, `${base}.key`),
+    crl: join(folder, 'ca.crl'),
   });
   if (target.role === 'ca') return at(join(dir, 'ca'), 'ca');
   if (target.role === 'gateway') {
@@ -37,7 +42,11 @@ export function layoutOf(dir: string, target: Target): Layout {
     return { ...files, caCopy: join(files.folder, 'ca.crt'), pem: join(files.folder, 'client.pem') };
   }
   const files = at(join(dir, 'plugins', target.name), 'server');
-  return { ...files, caCopy: join(files.folder, 'ca.crt') };
+  return {
+    ...files,
+    caCopy: join(files.folder, 'ca.crt'),
+    request: join(files.folder, 'server.csr'),
+  };
 }
 
 /** What a leaf's certificate says of its role. */
@@ -103,6 +112,21 @@ export function makeCommand(dir: string, target: Target | { readonly role: 'all'
   return target.role === 'plugin'
     ? `make certs-mcp-plugin PLUGIN_NAME=${shellWord(target.name)}`
     : `make certs-mcp-${target.role}`;
+}
+
+/** A command of `sallyport certs` on `dir`, as the user types it. */
+export function certsCommandLine(dir: string, ...words: readonly string[]): string {
+  const line = ['sallyport certs', ...words.map(shellWord)].join(' ');
+  return dir === defaultDir ? line : `${line} --dir ${shellWord(dir)}`;
+}
+
+/** The name by which commands know a target. */
+export const targetName = (target: Target): string => (target.role === 'plugin' ? target.name : target.role);
+
+/** The gateway and the plugins that have a folder, in this order. */
+export async function leafTargets(dir: string): Promise<readonly LeafTarget[]> {
+  const plugins = await pluginFolders(dir);
+  return [{ role: 'gateway' }, ...plugins.map((name) => ({ role: 'plugin' as const, name }))];
 }
 
 /** How the user deletes the folder of `target` and has it made again. */

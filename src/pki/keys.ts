@@ -45,6 +45,13 @@ export function parseKeyType(text: string): KeyType {
   return type;
 }
 
+/** The kind of a key; of one that is not made here, the nearest that is no weaker. */
+export function keyTypeOf(key: KeyObject): KeyType {
+  if (key.asymmetricKeyType === 'ed25519') return 'ed25519';
+  if (key.asymmetricKeyType !== 'ec') return 'rsa-4096';
+  return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? 'ec-p256' : 'ec-p384';
+}
+
 /** A new private key as PKCS #8 PEM. */
 export async function generateKeyPem(type: KeyType): Promise<string> {
   const { privateKey } = await generators[type]();

@@ -23,8 +23,8 @@ export interface EnsureOptions {
 
 export interface Settings extends Required<Omit<EnsureOptions, 'now' | 'onKey'>> {
   readonly now: Date;
-  /** A new key of the chosen kind. */
-  newKey(): Promise<string>;
+  /** A new key, of the chosen kind unless another is asked for. */
+  newKey(type?: KeyType): Promise<string>;
 }
 
 /** The options checked, so that nothing is written before all of them are known to be usable. */
@@ -39,9 +39,9 @@ export function settingsOf(options: EnsureOptions): Settings {
     trustDomain: parseTrustDomain(options.trustDomain ?? 'sallyport.local'),
     extraSans: options.extraSans ?? [],
     now: options.now?.() ?? new Date(),
-    newKey: async () => {
+    newKey: async (type = keyType) => {
       wanted += 1;
-      const pem = await generateKeyPem(keyType);
+      const pem = await generateKeyPem(type);
       ready += 1;
       options.onKey?.({ ready, wanted });
       return pem;

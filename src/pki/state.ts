@@ -12,6 +12,8 @@ export interface FolderState<T extends Target = Target> {
   readonly key: FoundFile | undefined;
   readonly caCopy: FoundFile | undefined;
   readonly pem: FoundFile | undefined;
+  readonly crl: FoundFile | undefined;
+  readonly request: FoundFile | undefined;
 }
 
 /**
@@ -22,15 +24,21 @@ export interface FolderState<T extends Target = Target> {
  */
 export async function readState<T extends Target>(dir: string, target: T): Promise<FolderState<T>> {
   const layout = layoutOf(dir, target);
-  const pem = layout.pem === undefined ? undefined : await readIfExists(layout.pem);
-  const caCopy = layout.caCopy === undefined ? undefined : await readIfExists(layout.caCopy);
+  const pem = await readOptional(layout.pem);
+  const crl = await readIfExists(layout.crl);
+  const caCopy = await readOptional(layout.caCopy);
   const cert = await readIfExists(layout.cert);
   const key = await readIfExists(layout.key);
-  return { target, layout, cert, key, caCopy, pem };
+  const request = await readOptional(layout.request);
+  return { target, layout, cert, key, caCopy, pem, crl, request };
+}
+
+async function readOptional(path: string | undefined): Promise<FoundFile | undefined> {
+  return path === undefined ? undefined : readIfExists(path);
 }
 
 export function isEmpty(state: FolderState): boolean {
-  return !(state.cert ?? state.key ?? state.caCopy ?? state.pem);
+  return !(state.cert ?? state.key ?? state.caCopy ?? state.pem ?? state.request);
 }
 
 export function parseCertificate(pem: string): X509Certificate | undefined {

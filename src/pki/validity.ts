@@ -11,7 +11,7 @@ const mostDays = 36_500;
 export const dayMs = 86_400_000;
 
 /** A peer whose clock is a little behind must not find a fresh certificate "not yet valid". */
-const backdateMs = 5 * 60_000;
+export const backdateMs = 5 * 60_000;
 
 /** A leaf that is made some hours after its CA, with the same number of days, is not worth a word to the user. */
 const unnoticedMs = dayMs;

@@ -1,0 +1,64 @@
+import { CertsMissing, CertUnknown } from '../errors.js';
+import { readIfExists, sweep } from './files.js';
+import { type LeafTarget, layoutOf, leafTargets, makeCommand, targetName } from './folder.js';
+import { locked } from './lock.js';
+import { type BeforeChange, settle } from './replace.js';
+import type { EnsureOptions } from './settings.js';
+import { type FolderState, isEmpty, readState } from './state.js';
+
+/** How certificates that exist are changed. */
+export interface ChangeOptions extends EnsureOptions {
+  /** Told of each file just before it changes. */
+  readonly onChange?: BeforeChange;
+}
+
+/**
+ * Runs `work` on the folders in `dir` while no other run changes them, after whatever a killed run left
+ * half-replaced is whole again.
+ *
+ * @throws SALLY_CERTS_MISSING where there is no CA: nothing is created in a folder that was mistyped.
+ */
+export async function changing<T>(
+  dir: string,
+  work: (leaves: readonly FolderState<LeafTarget>[]) => Promise<T>,
+): Promise<T> {
+  if (!(await readIfExists(layoutOf(dir, { role: 'ca' }).cert)))
+    throw CertsMissing({ dir, remedy: makeCommand(dir, { role: 'all' }) });
+  return locked(dir, async () => {
+    const targets = await leafTargets(dir);
+    for (const target of targets) {
+      const layout = layoutOf(dir, target);
+      await settle(layout);
+      await sweep(layout.folder);
+    }
+    return work(await presentLeaves(dir, targets));
+  });
+}
+
+/** The folders that hold anything. */
+export async function presentLeaves(
+  dir: string,
+  targets: readonly LeafTarget[],
+): Promise<readonly FolderState<LeafTarget>[]> {
+  const states = await Promise.all(targets.map((target) => readState(dir, target)));
+  return states.filter((state) => !isEmpty(state));
+}
+
+/**
+ * The leaf that `name` means: the gateway or a plugin by name, or the path of its folder or of a file in it.
+ *
+ * @throws SALLY_CERT_UNKNOWN
+ */
+export function leafNamed(
+  name: string,
+  dir: string,
+  leaves: readonly FolderState<LeafTarget>[],
+): FolderState<LeafTarget> {
+  const path = name.replace(/^\.\//, '').replace(/\/+$/, '');
+  const found = leaves.find(
+    ({ target, layout }) =>
+      targetName(target) === name || layout.folder === path || path.startsWith(`${layout.folder}/`),
+  );
+  if (found) return found;
+  throw CertUnknown({ name, dir, known: leaves.map(({ target }) => targetName(target)) });
+}

@@ -1,0 +1,140 @@
+import { CaUnusable, CrlUnusable } from '../errors.js';
+import { type Authorities, keyPathFor, readAuthorities, withKey } from './authorities.js';
+import { fingerprint } from './bundle.js';
+import { type ChangeOptions, changing } from './change.js';
+import { type Crl, crlsIn, isCrlOf, type Revocation, signCrl } from './crl.js';
+import { defaultDue, dueAt } from './due.js';
+import type { LeafTarget } from './folder.js';
+import { mayListRevoked } from './inspect.js';
+import { type BeforeChange, replaceEach } from './replace.js';
+import { settingsOf } from './settings.js';
+import type { FolderState } from './state.js';
+import { backdateMs, checkDays, dayMs } from './validity.js';
+
+export interface CrlOptions extends ChangeOptions {
+  /** Days until the list has to be made anew, 1 to 36500. Default 30. */
+  readonly days?: number;
+  /** Sign the lists anew though they are not due. */
+  readonly force?: boolean;
+}
+
+/** The lists as they are now. */
+export interface CrlResult {
+  readonly path: string;
+  readonly lists: readonly CrlSummary[];
+  /** Paths that changed. */
+  readonly made: readonly string[];
+}
+
+/** One CA's list. */
+export interface CrlSummary {
+  readonly issuer: string;
+  readonly number: string;
+  readonly thisUpdate: Date;
+  readonly nextUpdate: Date;
+  /** When it is due to be signed anew. */
+  readonly dueAt: Date;
+  readonly revoked: readonly Revocation[];
+}
+
+const defaultCrlDays = 30;
+
+/**
+ * Makes `ca/ca.crl` where there is none, signs it anew where less than a third of its life is left, and brings
+ * it to every folder. It holds one list for each CA of `ca/ca.crt`: a verifier needs the list of every CA.
+ *
+ * @throws SALLY_CERT_CRL where the file there is not of these CAs; SALLY_CA_UNUSABLE without a CA's key;
+ * SALLY_CERT_DAYS, SALLY_CERTS_MISSING, SALLY_CERT_WRITE, SALLY_CERTS_BUSY.
+ * @example
+ * ```ts
+ * import { refreshCrl } from 'sallyport/pki';
+ *
+ * const { path, lists } = await refreshCrl({ days: 14 });
+ * for (const { number, revoked } of lists) console.log(path, number, revoked.length);
+ * ```
+ */
+export async function refreshCrl(options: CrlOptions = {}): Promise<CrlResult> {
+  const { dir, now } = settingsOf(options);
+  return changing(dir, async (leaves) => writeCrls(await readAuthorities(dir), leaves, { ...options, now }));
+}
+
+interface WriteOptions {
+  readonly now: Date;
+  readonly days?: number;
+  readonly force?: boolean;
+  /** A certificate to add, and the CA that it is of. */
+  readonly add?: { readonly issuer: string; readonly revocation: Revocation };
+  readonly onChange?: BeforeChange;
+}
+
+/** The lists on disk as they have to be, first in `ca/`, then in every folder. */
+export async function writeCrls(
+  authorities: Authorities,
+  leaves: readonly FolderState<LeafTarget>[],
+  options: WriteOptions,
+): Promise<CrlResult> {
+  const { state, bundle } = authorities;
+  const path = state.layout.crl;
+  const present = state.crl ? crlsIn(state.crl.text) : [];
+  if (!present) {
+    const remedy = 'bring it back from a backup: what was revoked is known from there alone';
+    throw CrlUnusable({ path, reason: 'cannot be read', remedy });
+  }
+  const lists: string[] = [];
+  for (const ca of bundle) lists.push(await listFor(ca, authorities, present, options));
+  const text = lists.join('');
+  const files = [path, ...leaves.map(({ layout }) => layout.crl)];
+  const made = await replaceEach(
+    files.map((file) => ({ path: file, mode: 0o644, text })),
+    options.onChange,
+  );
+  return { path, lists: (crlsIn(text) ?? []).map(summary), made };
+}
+
+async function listFor(
+  ca: string,
+  authorities: Authorities,
+  present: readonly Crl[],
+  { now, days = defaultCrlDays, force = false, add }: WriteOptions,
+): Promise<string> {
+  const own: Crl[] = [];
+  for (const crl of present) if (await isCrlOf(crl, ca)) own.push(crl);
+  const old = own.reduce<Crl | undefined>((a, b) => (a && a.number > b.number ? a : b), undefined);
+  const added = add && fingerprint(add.issuer) === fingerprint(ca) ? [add.revocation] : [];
+  if (old && !force && added.length === 0 && now < dueAt(lifeOf(old), defaultDue)) return old.pem;
+  const path = authorities.state.layout.cert;
+  if (!mayListRevoked(ca)) {
+    const reason = 'has a keyUsage that does not allow signing revocation lists (cRLSign)';
+    const remedy = 'replace the CA by one that may: sallyport certs ca-rotate prepare';
+    throw CrlUnusable({ path, reason, remedy });
+  }
+  const signer = withKey(ca, authorities);
+  if (!signer) {
+    const key = keyPathFor(ca, authorities);
+    const remedy = `put ${key} back for as long as this command runs`;
+    throw CaUnusable({ path, reason: `has no ${key} to sign its revocation list with`, remedy });
+  }
+  return signCrl({
+    ca: signer,
+    number: (old?.number ?? 0n) + 1n,
+    // A peer whose clock is a little behind must not find it "not yet valid".
+    thisUpdate: new Date(now.getTime() - backdateMs),
+    nextUpdate: new Date(now.getTime() + checkDays(days) * dayMs),
+    revoked: [...(old?.revoked ?? []), ...added],
+  });
+}
+
+const lifeOf = ({ thisUpdate, nextUpdate }: Crl) => ({ notBefore: thisUpdate, notAfter: nextUpdate });
+
+function summary(crl: Crl): CrlSummary {
+  const { issuer, thisUpdate, nextUpdate, revoked } = crl;
+  const due = dueAt(lifeOf(crl), defaultDue);
+  return { issuer, number: String(crl.number), thisUpdate, nextUpdate, dueAt: due, revoked };
+}
+
+/** What the file says, as far as it can be read; undefined where there is none. */
+export async function readCrls(dir: string): Promise<readonly CrlSummary[] | undefined> {
+  const { state } = await readAuthorities(dir);
+  if (!state.crl) return undefined;
+  return (crlsIn(state.crl.text) ?? []).map(summary);
+}

@@ -1,0 +1,67 @@
+import { mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { CertsBusy, CertWriteFailed, messageOf } from '../errors.js';
+import { isAlive } from './files.js';
+
+const patienceMs = 60_000;
+const pollMs = 50;
+/** A holder of another host cannot be asked: one that is older than any run takes is gone. */
+const staleMs = 10 * 60_000;
+
+const pathIn = (dir: string): string => join(dir, '.lock');
+
+/**
+ * Runs `work` while no other run replaces files in `dir`. Making what is missing needs no lock, for nothing is
+ * overwritten there; renewing, rotating and revoking read, decide and overwrite.
+ *
+ * @throws SALLY_CERTS_BUSY after a minute; SALLY_CERT_WRITE.
+ */
+export async function locked<T>(dir: string, work: () => Promise<T>): Promise<T> {
+  const path = pathIn(dir);
+  const deadline = Date.now() + patienceMs;
+  while (!(await claim(path))) {
+    if (await isStale(path)) await unlink(path).catch(() => {});
+    else if (Date.now() > deadline) throw CertsBusy({ path, holder: (await holderOf(path)) || 'someone' });
+    else await wait(pollMs);
+  }
+  try {
+    return await work();
+  } finally {
+    await unlink(path).catch(() => {});
+  }
+}
+
+/** Returns once no run holds the lock: what it was replacing is whole again then. */
+export async function unlocked(dir: string): Promise<void> {
+  const path = pathIn(dir);
+  const deadline = Date.now() + patienceMs;
+  while ((await holderOf(path)) !== undefined && !(await isStale(path))) {
+    if (Date.now() > deadline) throw CertsBusy({ path, holder: (await holderOf(path)) || 'someone' });
+    await wait(pollMs);
+  }
+}
+
+async function claim(path: string): Promise<boolean> {
+  try {
+    await mkdir(join(path, '..'), { recursive: true });
+    const file = await open(path, 'wx', 0o644);
+    await file.writeFile(`${hostname()} process ${process.pid}`).finally(() => file.close());
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw CertWriteFailed({ path, reason: messageOf(error) }, error);
+  }
+}
+
+async function holderOf(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch(() => undefined);
+}
+
+async function isStale(path: string): Promise<boolean> {
+  const [, host, pid] = /^(.+) process (\d+)$/.exec((await holderOf(path)) ?? '') ?? [];
+  if (host === hostname() && pid !== undefined) return !isAlive(Number(pid));
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs > staleMs;
+}

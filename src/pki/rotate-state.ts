@@ -1,0 +1,148 @@
+import { type Authorities, isOccupied, readAuthorities } from './authorities.js';
+import { bundleHas, fingerprint, issuerIn } from './bundle.js';
+import { presentLeaves } from './change.js';
+import { revocationIn } from './crl.js';
+import { certsCommandLine, defaultDir, type LeafTarget, leafTargets, targetName } from './folder.js';
+import { read } from './inspect.js';
+import { type FolderState, parseCertificate, validityIn } from './state.js';
+
+/**
+ * Where a rotation stands, told from the files alone. `switching`: `activate`, or `undo` of it, was cut off between
+ * two files, and either goes on from there.
+ */
+export type RotationPhase = 'none' | 'prepared' | 'switching' | 'activated';
+
+/** One of the CAs of a rotation. */
+export interface RotationCa {
+  readonly subject: string;
+  readonly fingerprint: string;
+  readonly notAfter: Date;
+}
+
+/** One folder on the way from one CA to the other. */
+export interface RotationFolder {
+  readonly name: string;
+  readonly folder: string;
+  /** Which of the two CAs its `ca.crt` has. */
+  readonly trusts: 'old' | 'new' | 'both' | 'neither';
+  /** Which of the two issued its certificate; `none`: there is none yet. */
+  readonly issuedBy: 'old' | 'new' | 'neither' | 'none';
+  /** Whether its `ca.crl` is the CA's. */
+  readonly crlCurrent: boolean;
+  readonly revoked: boolean;
+}
+
+/** All that the steps of a rotation decide by. */
+export interface RotationStatus {
+  readonly dir: string;
+  readonly phase: RotationPhase;
+  /** The CA that was there first; the only one where nothing is under way. */
+  readonly old: RotationCa | undefined;
+  readonly new: RotationCa | undefined;
+  /** Whether `ca/ca.crt`, the bundle that folders get, has both. */
+  readonly bundled: boolean;
+  readonly folders: readonly RotationFolder[];
+  /** The command that comes next. */
+  readonly next: string;
+}
+
+/**
+ * Where the replacement of the CA stands, for every folder, and what comes next.
+ *
+ * @throws SALLY_FILE_UNREADABLE
+ * @example
+ * ```ts
+ * import { rotationStatus } from 'sallyport/pki';
+ *
+ * const { phase, folders, next } = await rotationStatus();
+ * console.log(phase, folders.filter(({ trusts }) => trusts !== 'both').length, next);
+ * ```
+ */
+export async function rotationStatus(options: { readonly dir?: string } = {}): Promise<RotationStatus> {
+  const dir = options.dir ?? defaultDir;
+  return statusOf(dir, await readAuthorities(dir), await presentLeaves(dir, await leafTargets(dir)));
+}
+
+export function phaseOf({ next, previous }: Pick<Authorities, 'next' | 'previous'>): RotationPhase {
+  if (isOccupied(next)) return isOccupied(previous) ? 'switching' : 'prepared';
+  return isOccupied(previous) ? 'activated' : 'none';
+}
+
+/** The old and the new CA's certificate. While they are switched, the one in waiting tells which is which. */
+export function pairOf(authorities: Authorities): { old: string | undefined; new: string | undefined } {
+  const { active, next, previous } = authorities;
+  const phase = phaseOf(authorities);
+  if (phase === 'none') return { old: active, new: undefined };
+  if (phase === 'activated') return { old: previous.cert?.text, new: active };
+  // In `switching` each of the two has its slot, or is the one that issues.
+  return {
+    old: previous.cert?.text ?? active,
+    new: next.cert?.text ?? (phase === 'switching' ? active : undefined),
+  };
+}
+
+export function statusOf(
+  dir: string,
+  authorities: Authorities,
+  leaves: readonly FolderState<LeafTarget>[],
+): RotationStatus {
+  const pair = pairOf(authorities);
+  const phase = phaseOf(authorities);
+  const bundle = authorities.bundle.join('');
+  const status = {
+    dir,
+    phase,
+    old: describe(pair.old),
+    new: describe(pair.new),
+    bundled: [pair.old, pair.new].every((pem) => pem !== undefined && bundleHas(bundle, [pem])),
+    folders: leaves.map((leaf) => folderOf(leaf, pair, authorities)),
+  };
+  return { ...status, next: nextCommand(status) };
+}
+
+function describe(pem: string | undefined): RotationCa | undefined {
+  const certificate = pem === undefined ? undefined : parseCertificate(pem);
+  if (pem === undefined || !certificate) return undefined;
+  const { notAfter } = validityIn(certificate);
+  return { subject: read(pem).subject, fingerprint: fingerprint(pem), notAfter };
+}
+
+function folderOf(
+  leaf: FolderState<LeafTarget>,
+  pair: ReturnType<typeof pairOf>,
+  { state }: Authorities,
+): RotationFolder {
+  const copy = leaf.caCopy?.text ?? '';
+  const has = (pem: string | undefined) => pem !== undefined && bundleHas(copy, [pem]);
+  const certificate = leaf.cert && parseCertificate(leaf.cert.text);
+  const by = (pem: string | undefined) =>
+    pem !== undefined && certificate !== undefined && issuerIn(pem, certificate) !== undefined;
+  const issuer = by(pair.old) ? pair.old : by(pair.new) ? pair.new : undefined;
+  const trusts = has(pair.old) ? (has(pair.new) ? 'both' : 'old') : has(pair.new) ? 'new' : 'neither';
+  return {
+    name: targetName(leaf.target),
+    folder: leaf.layout.folder,
+    trusts,
+    issuedBy: !leaf.cert ? 'none' : issuer === undefined ? 'neither' : issuer === pair.old ? 'old' : 'new',
+    crlCurrent: leaf.crl?.text === state.crl?.text,
+    revoked:
+      issuer !== undefined && leaf.cert !== undefined && state.crl !== undefined
+        ? revocationIn(state.crl.text, leaf.cert.text, issuer) !== undefined
+        : false,
+  };
+}
+
+/** Whether the bundle of both CAs, with the lists of both where lists are used, is wherever it has to be. */
+export const hasReached = ({ trusts, crlCurrent }: RotationFolder): boolean =>
+  trusts === 'both' && crlCurrent;
+
+export const isOfNewCa = ({ issuedBy }: RotationFolder): boolean => issuedBy === 'new' || issuedBy === 'none';
+
+function nextCommand({ dir, phase, bundled, folders }: Omit<RotationStatus, 'next'>): string {
+  const step = (name: string) => certsCommandLine(dir, 'ca-rotate', name);
+  if (phase === 'none') return step('prepare');
+  if (phase === 'prepared') return step(bundled && folders.every(hasReached) ? 'activate' : 'prepare');
+  if (phase === 'switching') return step('activate');
+  // Without the old CA in the bundle, `retire` has begun.
+  return step(!bundled || folders.every(isOfNewCa) ? 'retire' : 'activate');
+}
