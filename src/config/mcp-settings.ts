@@ -4,6 +4,7 @@ import {
   ConfigMissingKey,
   ConfigMtlsVariablesUnused,
   ConfigNoClientCertificate,
+  ConfigPeerUnchecked,
   type ConfigPlace,
   ConfigPlainHttp,
   ConfigTlsIncomplete,
@@ -210,7 +211,17 @@ function checkTls(tls: ClientTlsFields, at: ConfigPlace, plugin: string, { probl
   if (certfile === undefined && keyfile === undefined && !passwordAlone) {
     problems.warn(ConfigNoClientCertificate({ at, plugin }));
   }
-  if (verify?.value === false) problems.warn(ConfigVerifyOff({ at: verify.place, plugin }));
+  if (verify?.value === false) {
+    problems.warn(ConfigVerifyOff({ at: verify.place, plugin }));
+    for (const key of ['identity', 'pins', 'crl_file'] as const) {
+      const field = tls[key];
+      const [because, instead] = ['verify is false', 'set verify to true'];
+      if (field)
+        problems.add(
+          ConfigPeerUnchecked({ at: field.place, subject: `plugin ${plugin}`, key, because, instead }),
+        );
+    }
+  }
   if (checkHostname?.value === false)
     problems.warn(ConfigHostnameCheckOff({ at: checkHostname.place, plugin }));
 }
@@ -224,5 +235,8 @@ function clientTls(tls: ClientTlsFields, { paths }: Reading): ClientTlsSettings 
     verify: tls.verify?.value ?? true,
     checkHostname: tls.check_hostname?.value ?? true,
     ...given('serverName', tls.server_name?.value),
+    ...given('identity', tls.identity?.value),
+    ...given('crlFile', pathOf(tls.crl_file, paths)),
+    ...given('pins', tls.pins?.value),
   };
 }
