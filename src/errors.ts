@@ -144,6 +144,18 @@ export function fileReason(error: unknown): string {
 
 const isoTime = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, 'Z');
 
+const shellWord = (text: string): string =>
+  /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+
+/** What renews the certificate in the file `path`: a command, where the folders are those that `sallyport certs` makes. */
+function renewal(path: string): string {
+  const [, dir = '', plugin] = /^(.*?)\/?(?:gateway\/client|plugins\/([^/]+)\/server)\.crt$/.exec(path) ?? [];
+  const inDir = dir === 'certs/mcp' ? '' : ` --dir ${shellWord(dir)}`;
+  if (dir !== '') return `sallyport certs renew ${shellWord(plugin ?? 'gateway')}${inDir}`;
+  if (/(^|\/)ca\.crt$/.test(path)) return 'sallyport certs ca-rotate prepare, then activate and retire';
+  return `issue ${path} again with the tool that made it, or: sallyport certs renew --all`;
+}
+
 // ─── Use of the command ──────────────────────────────────────────────────────────────────────────
 
 export const UsageError = defineError('SALLY_USAGE', {
@@ -540,6 +552,20 @@ export const ConfigTlsOverHttp = defineError('SALLY_CONFIG_TLS_OVER_HTTP', {
   example: { at: inFile(8, 7), plugin: '"MyPlugin"' },
 });
 
+export const ConfigPeerUnchecked = defineError('SALLY_CONFIG_PEER_UNCHECKED', {
+  message: (c: { at: ConfigPlace; subject: string; key: string; because: string; instead: string }) =>
+    `${c.subject}: ${c.key} is given, but ${c.because}: who comes without a certificate that verifies would pass it by`,
+  remedy: (c) => `${c.instead}, or remove ${c.key}`,
+  exit: 2,
+  example: {
+    at: { file: 'plugins/test.yaml', line: 12, column: 5 },
+    subject: 'the plugin server',
+    key: 'allowed_clients',
+    because: 'ssl_cert_reqs is 1',
+    instead: 'set ssl_cert_reqs to 2',
+  },
+});
+
 export const ConfigHealthPort = defineError('SALLY_CONFIG_HEALTH_PORT', {
   message: (c: { at: ConfigPlace; port: number }) =>
     `with TLS on, health is served on port + 1000: ${c.port + 1000} is beyond 65535`,
@@ -724,7 +750,7 @@ export const NotPem = defineError('SALLY_TLS_NOT_PEM', {
   message: (c: { path: string; what: string; reason: string }) =>
     `${c.path} is not ${c.what} in PEM form: ${c.reason}`,
   remedy: (c) =>
-    `it must hold a "-----BEGIN …-----" block; a DER file becomes PEM with: openssl x509 -inform der -in ${c.path}`,
+    `it must hold a "-----BEGIN …-----" block and its end; a DER file becomes PEM with: openssl ${c.what.includes('revocation') ? 'crl' : 'x509'} -inform der -in ${c.path}`,
   example: {
     path: 'certs/mcp/gateway/client.crt',
     what: 'a certificate',
@@ -734,7 +760,7 @@ export const NotPem = defineError('SALLY_TLS_NOT_PEM', {
 
 export const CertExpired = defineError('SALLY_CERT_EXPIRED', {
   message: (c: { path: string; notAfter: Date }) => `${c.path} expired on ${isoTime(c.notAfter)}`,
-  remedy: (c) => `delete the folder that holds ${c.path}, then: make certs-mcp-all`,
+  remedy: (c) => renewal(c.path),
   example: { path: 'certs/mcp/gateway/client.crt', notAfter: new Date('2026-01-15T10:31:22Z') },
 });
 
@@ -820,6 +846,73 @@ export const KeyReadableByOthers = defineError('SALLY_TLS_KEY_READABLE', {
   example: { path: 'certs/mcp/gateway/client.key', mode: '644' },
 });
 
+export const CertExpiring = defineError('SALLY_CERT_EXPIRING', {
+  message: (c: { path: string; subject: string; notAfter: Date; days: number }) =>
+    `${c.path} (${c.subject}) ends on ${isoTime(c.notAfter)}: ${c.days < 1 ? 'in less than a day' : `in ${c.days} ${c.days === 1 ? 'day' : 'days'}`}`,
+  remedy: (c) => renewal(c.path),
+  example: {
+    path: 'certs/mcp/plugins/MyPlugin/server.crt',
+    subject: 'CN=mcp-plugin-MyPlugin',
+    notAfter: new Date('2026-12-15T10:31:22Z'),
+    days: 7,
+  },
+});
+
+export const CertRevoked = defineError('SALLY_CERT_REVOKED', {
+  message: (c: { path: string; subject: string }) =>
+    `${c.path} (${c.subject}) is revoked by this side's own crl_file: the other side will refuse it`,
+  remedy: (c) => renewal(c.path),
+  example: { path: 'certs/mcp/gateway/client.crt', subject: 'CN=mcp-gateway-client' },
+});
+
+export const CrlExpired = defineError('SALLY_CRL_EXPIRED', {
+  message: (c: { path: string; issuer: string; nextUpdate: Date }) =>
+    `${c.path}: the revocation list of ${c.issuer} was to be followed by another on ${isoTime(c.nextUpdate)}`,
+  remedy: (c) =>
+    `put a newer one of that CA into ${c.path}; what it says: openssl crl -noout -text -in ${c.path}`,
+  example: {
+    path: 'certs/mcp/gateway/ca.crl',
+    issuer: 'CN=Sallyport MCP CA, O=Sallyport',
+    nextUpdate: new Date('2026-11-15T10:31:22Z'),
+  },
+});
+
+export const CrlNotYetValid = defineError('SALLY_CRL_NOT_YET_VALID', {
+  message: (c: { path: string; issuer: string; thisUpdate: Date; now: Date }) =>
+    `${c.path}: the revocation list of ${c.issuer} is valid only from ${isoTime(c.thisUpdate)}; it is ${isoTime(c.now)} here`,
+  remedy: () => 'check the clock of this host (date -u) and of the one that made the list',
+  example: {
+    path: 'certs/mcp/gateway/ca.crl',
+    issuer: 'CN=Sallyport MCP CA, O=Sallyport',
+    thisUpdate: new Date('2026-12-01T00:00:00Z'),
+    now: new Date('2026-11-22T12:00:00Z'),
+  },
+});
+
+export const CrlForeign = defineError('SALLY_CRL_FOREIGN', {
+  message: (c: { path: string; issuer: string; caBundle: string }) =>
+    `${c.path}: no CA of ${c.caBundle} has signed the revocation list of ${c.issuer}`,
+  remedy: (c) =>
+    `take it out of ${c.path}, or put that CA into ${c.caBundle}; to see who signed it: openssl crl -noout -issuer -in ${c.path} -CAfile ${c.caBundle}`,
+  example: {
+    path: 'certs/mcp/gateway/ca.crl',
+    issuer: 'CN=Another CA',
+    caBundle: 'certs/mcp/gateway/ca.crt',
+  },
+});
+
+export const CrlMissing = defineError('SALLY_CRL_MISSING', {
+  message: (c: { path: string; subject: string; caBundle: string }) =>
+    `${c.path} has no revocation list of ${c.subject}, a CA of ${c.caBundle}: its certificates could not be checked`,
+  remedy: (c) =>
+    `every CA of the bundle needs one: put them one behind the other into ${c.path}, or take the CA out of ${c.caBundle}`,
+  example: {
+    path: 'certs/mcp/gateway/ca.crl',
+    subject: 'CN=Sallyport MCP CA, O=Sallyport',
+    caBundle: 'certs/mcp/gateway/ca.crt',
+  },
+});
+
 /** Who is at the other end, as a log line names it: `the plugin server https://…` or `the client 127.0.0.1:40312`. */
 interface HandshakeContext {
   readonly peer: string;
@@ -874,6 +967,66 @@ export const PeerCertRejected = defineError('SALLY_TLS_PEER_REJECTED', {
     `${c.peer} presented a certificate that does not verify${shown(c)}: ${c.detail}`,
   remedy: () => 'look at it with: openssl x509 -noout -text -in <certificate>',
   example: { ...aClient, detail: 'CERT_CHAIN_TOO_LONG' },
+});
+
+export const PeerRevoked = defineError('SALLY_TLS_REVOKED', {
+  message: (c: HandshakeContext) => `${c.peer} presented a certificate that has been revoked${shown(c)}`,
+  remedy: () =>
+    'give the other side a new certificate, with a new key: sallyport certs renew NAME; the list is the one in crl_file',
+  example: aClient,
+});
+
+export const PeerNotCheckable = defineError('SALLY_TLS_CRL', {
+  message: (c: HandshakeContext & { detail: string }) =>
+    `${c.peer} presented a certificate that cannot be checked against crl_file${shown(c)}: ${c.detail}`,
+  remedy: () =>
+    'crl_file needs a list of every CA above that certificate, and none that has ended: openssl crl -noout -issuer -nextupdate -in ca.crl',
+  example: { ...aClient, detail: 'CRL_HAS_EXPIRED' },
+});
+
+/** A certificate that verifies, of somebody else. */
+interface IdentityContext {
+  readonly peer: string;
+  /** The names in its certificate. */
+  readonly seen: string;
+  readonly expected: string;
+}
+
+export const ClientNotAllowed = defineError('SALLY_TLS_CLIENT_NOT_ALLOWED', {
+  message: (c: IdentityContext) => `${c.peer} may not connect: it is ${c.seen}, allowed is ${c.expected}`,
+  remedy: () =>
+    'a gateway uses the certificate of gateway/; to let others in, name them in server_settings.tls.allowed_clients',
+  example: {
+    peer: 'the client 127.0.0.1:40312',
+    seen: 'URI:spiffe://sallyport.local/plugin/MyPlugin, CN:mcp-plugin-MyPlugin',
+    expected: 'the role gateway',
+  },
+});
+
+export const WrongPlugin = defineError('SALLY_TLS_WRONG_PLUGIN', {
+  message: (c: IdentityContext) => `${c.peer} is ${c.seen}, expected is ${c.expected}`,
+  remedy: () =>
+    'give the server the certificate of this plugin (sallyport certs plugin NAME); where one server hosts several, set mcp.tls.identity to the name of the plugin whose certificate it shows',
+  example: {
+    peer: 'the plugin server https://localhost:8000',
+    seen: 'URI:spiffe://sallyport.local/plugin/AnotherPlugin, CN:mcp-plugin-AnotherPlugin',
+    expected: 'the role plugin/MyPlugin',
+  },
+});
+
+export const PinMismatch = defineError('SALLY_TLS_PIN', {
+  message: (c: HandshakeContext & { seen: readonly string[] }) =>
+    `${c.peer} presented a certificate that no pin stands for${shown(c)}: its keys are ${c.seen.join(', ')}`,
+  remedy: () =>
+    'if it is the right one, add its key to pins: openssl x509 -pubkey -noout -in server.crt | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64',
+  example: { ...aClient, seen: ['sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='] },
+});
+
+export const ClientWithoutRole = defineError('SALLY_TLS_NO_ROLE', {
+  message: (c: { peer: string; seen: string }) =>
+    `${c.peer} is ${c.seen}, whose certificate names no role: every client with a certificate of the CA may connect`,
+  remedy: () => 'name those who may in server_settings.tls.allowed_clients',
+  example: { peer: 'the client 127.0.0.1:40312', seen: 'CN:mcp-gateway-client' },
 });
 
 export const HostnameMismatch = defineError('SALLY_TLS_HOSTNAME', {

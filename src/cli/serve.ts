@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { ConfigPathMissing, messageOf, StrayPluginError, WorkersNeedPort } from '../errors.js';
 import { type Logger, silentLogger } from '../log.js';
+import type { PluginServer } from '../server/index.js';
 import { isWorker, reportServing, runWorkers } from '../workers/index.js';
 import type { CommandIo } from './io.js';
 import { loadAndWarn, loggerOf } from './runtime.js';
@@ -62,12 +63,28 @@ async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
     { ...address, plugins: config.plugins.map((plugin) => plugin.name) },
     `listening on ${address.url}`,
   );
+  process.on('SIGHUP', () => void reload(server, log));
   reportServing(() => stop.abort());
   await stopped;
   await server.drain();
   log.info({}, 'stopped');
   // Timers of plugins may still keep the process alive: everything asked of it is done.
   process.exit(0);
+}
+
+/** SIGHUP: what came of it, in one line. */
+async function reload(server: PluginServer, log: Logger): Promise<void> {
+  const outcome = await server.reload();
+  if (outcome?.kind === 'changed')
+    log.info({ version: outcome.set.version }, 'SIGHUP: the certificates were reloaded');
+  else if (outcome?.kind === 'refused') {
+    const { code, message, remedy } = outcome.error;
+    log.error({ code, remedy }, `SIGHUP: the certificates in use are kept: ${message}`);
+  } else
+    log.info(
+      {},
+      outcome ? 'SIGHUP: the certificate files have not changed' : 'SIGHUP: nothing to reload without TLS',
+    );
 }
 
 function portNumber(value: string): number {

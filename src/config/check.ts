@@ -80,7 +80,7 @@ class Checker {
         if (node.kind === 'list') return field(this.#list(type.keys, node, path));
         break;
       case 'texts':
-        if (node.kind === 'list') return field(this.#texts(node, path));
+        if (node.kind === 'list') return field(this.#texts(type, node, path));
         break;
       case 'dict':
         if (node.kind === 'map') return field(plainValue(node), keyPlace);
@@ -144,8 +144,14 @@ class Checker {
     );
   }
 
-  #texts(node: ListNode, path: string): string[] {
-    const read = (item: ConfigNode, i: number) => this.#scalar({ kind: 'text' }, item, `${path}[${i}]`);
+  #texts(type: Extract<ValueType, { kind: 'texts' }>, node: ListNode, path: string): string[] | undefined {
+    if (type.filled && node.items.length === 0) {
+      const context = { at: node.place, key: path, expected: typeText(type), seen: 'an empty list' };
+      this.#problems.add(ConfigBadValue(context));
+      return undefined;
+    }
+    const of = type.of ?? { kind: 'text' };
+    const read = (item: ConfigNode, i: number) => this.#scalar(of, item, `${path}[${i}]`);
     return node.items.map(read).filter((text) => typeof text === 'string');
   }
 

@@ -27,6 +27,17 @@ const tlsKeys = {
     ifNull: 'absent',
     meaning: 'password of the private key, where it has one',
   },
+  crl_file: {
+    type: path,
+    ifNull: 'absent',
+    meaning:
+      'revocation lists in PEM, one of every CA in ca_bundle: a certificate that one of them names is refused',
+  },
+  pins: {
+    type: { kind: 'texts', of: { kind: 'pin' }, filled: true },
+    ifNull: 'absent',
+    meaning: 'public keys, of which the other side or a CA above it must have one, beside all other checks',
+  },
 } as const satisfies Keys;
 
 export const clientTlsKeys = {
@@ -46,6 +57,12 @@ export const clientTlsKeys = {
     ifNull: 'absent',
     meaning: "check the certificate for this name in place of the URL's host",
   },
+  identity: {
+    type: filled,
+    ifNull: 'absent',
+    meaning:
+      "whose certificate it must be. Absent: this plugin's, where it names a role. plugin: this plugin's, by role, DNS name or CN. host: any plugin's on that host. Else the name of the plugin whose certificate the server shows",
+  },
 } as const satisfies Keys;
 
 export const serverTlsKeys = {
@@ -54,6 +71,12 @@ export const serverTlsKeys = {
     type: { kind: 'integer', min: 0, max: 2 },
     default: '2',
     meaning: 'client certificate: 0 not asked for, 1 must verify if one is shown, 2 required',
+  },
+  allowed_clients: {
+    type: { kind: 'texts', of: filled, filled: true },
+    ifNull: 'absent',
+    meaning:
+      'clients that may connect: URI:, DNS: or CN: and a name, or a name of any kind; * stands for a part of one. Absent: the gateway, where certificates name a role, else any client of the CA',
   },
 } as const satisfies Keys;
 

@@ -4,6 +4,7 @@ import {
   ConfigMissingKey,
   ConfigMtlsVariablesUnused,
   ConfigNoClientCertificate,
+  ConfigPeerUnchecked,
   type ConfigPlace,
   ConfigPlainHttp,
   ConfigTlsIncomplete,
@@ -230,7 +231,14 @@ export function checkTls(
   if (mutual && certfile === undefined && keyfile === undefined && !passwordAlone) {
     problems.warn(ConfigNoClientCertificate({ at, subject }));
   }
-  if (verify?.value === false) problems.warn(ConfigVerifyOff({ at: verify.place, subject }));
+  if (verify?.value === false) {
+    problems.warn(ConfigVerifyOff({ at: verify.place, subject }));
+    for (const key of ['identity', 'pins', 'crl_file'] as const) {
+      const field = tls[key];
+      const [because, instead] = ['verify is false', 'set verify to true'];
+      if (field) problems.add(ConfigPeerUnchecked({ at: field.place, subject, key, because, instead }));
+    }
+  }
   if (checkHostname?.value === false)
     problems.warn(ConfigHostnameCheckOff({ at: checkHostname.place, subject }));
 }
@@ -245,5 +253,8 @@ export function clientTls(tls: ClientTlsFields, { paths }: Pick<Reading, 'paths'
     verify: tls.verify?.value ?? true,
     checkHostname: tls.check_hostname?.value ?? true,
     ...given('serverName', tls.server_name?.value),
+    ...given('identity', tls.identity?.value),
+    ...given('crlFile', pathOf(tls.crl_file, paths)),
+    ...given('pins', tls.pins?.value),
   };
 }

@@ -11,6 +11,8 @@ export type ScalarType =
   | { readonly kind: 'secret'; readonly written?: boolean }
   | { readonly kind: 'path' }
   | { readonly kind: 'host' }
+  /** The SHA-256 of a public key (RFC 7469 section 2.4). */
+  | { readonly kind: 'pin' }
   | { readonly kind: 'integer'; readonly min?: number; readonly max?: number }
   /** A positive number. */
   | { readonly kind: 'number'; readonly max: number }
@@ -24,7 +26,13 @@ export type ScalarType =
 
 export type ValueType =
   | ScalarType
-  | { readonly kind: 'texts' }
+  | {
+      readonly kind: 'texts';
+      /** What each of them has to be. Default: any text. */
+      readonly of?: ScalarType;
+      /** Whether an empty list is wrong. */
+      readonly filled?: boolean;
+    }
   | { readonly kind: 'free' }
   | { readonly kind: 'dict' }
   | {
@@ -62,7 +70,7 @@ export interface Field<T> {
 /** The fields of a map that were given. */
 export type Fields<K extends Keys> = { readonly [P in keyof K]?: Field<ValueOf<K[P]['type']>> };
 
-export type ValueOf<T extends ValueType> = T extends { kind: 'text' | 'secret' | 'path' | 'host' }
+export type ValueOf<T extends ValueType> = T extends { kind: 'text' | 'secret' | 'path' | 'host' | 'pin' }
   ? string
   : T extends { kind: 'integer' | 'number' }
     ? number
@@ -93,6 +101,8 @@ export function typeText(type: ValueType): string {
       return 'the path of a file';
     case 'host':
       return 'a host name or an IP address';
+    case 'pin':
+      return 'sha256/ and 44 characters of base64';
     case 'integer':
       if (type.min === undefined && type.max === undefined) return 'an integer';
       return type.max === undefined
@@ -105,7 +115,7 @@ export function typeText(type: ValueType): string {
     case 'choice':
       return type.values.length === 1 ? `${type.values[0]}` : `one of ${type.values.join(', ')}`;
     case 'texts':
-      return 'a list of texts';
+      return `a list of ${type.of?.kind === 'pin' ? 'pins (sha256/…)' : 'texts'}${type.filled ? ' that is not empty' : ''}`;
     case 'free':
       return 'anything';
     case 'dict':

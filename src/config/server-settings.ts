@@ -1,5 +1,6 @@
 import {
   ConfigHealthPort,
+  ConfigPeerUnchecked,
   type ConfigPlace,
   ConfigTlsIncomplete,
   ConfigTlsTurnedOff,
@@ -69,7 +70,8 @@ function tlsRequest(
     return block.value && { place: block.place, fields: overlay<TlsFields>(block.value, variables) };
   }
   if (enabled !== undefined) return enabled.value && { place: enabled.place, fields: variables };
-  const names = Object.keys(variables).map((field) => serverTlsVariables[field as keyof TlsFields].name);
+  const fields = Object.keys(variables) as (keyof typeof serverTlsVariables)[];
+  const names = fields.map((field) => serverTlsVariables[field].name);
   const [first] = names;
   if (first !== undefined) problems.add(ConfigTlsUndecided({ at: { variable: first }, variables: names }));
   return undefined;
@@ -114,6 +116,7 @@ export function serverTls(
       }),
     );
   }
+  refuseUnchecked(fields, sslCertReqs, problems);
   const certfile = pathOf(fields.certfile, paths);
   const keyfile = pathOf(fields.keyfile, paths);
   if (missing.length > 0 || certfile === undefined || keyfile === undefined) return undefined;
@@ -122,8 +125,22 @@ export function serverTls(
     keyfile,
     ...given('keyfilePassword', passwordOf(fields.keyfile_password)),
     ...given('caBundle', pathOf(fields.ca_bundle, paths)),
+    ...given('crlFile', pathOf(fields.crl_file, paths)),
+    ...given('pins', fields.pins?.value),
+    ...given('allowedClients', fields.allowed_clients?.value),
     sslCertReqs,
   };
+}
+
+/** What says who may connect says nothing where one may connect without a certificate. */
+function refuseUnchecked(fields: TlsFields, reqs: SslCertReqs, problems: Reading['problems']): void {
+  const least = { allowed_clients: 2, pins: 2, crl_file: 1 } as const;
+  for (const key of ['allowed_clients', 'pins', 'crl_file'] as const) {
+    const at = fields[key]?.place;
+    if (at === undefined || reqs >= least[key]) continue;
+    const [because, instead] = [`ssl_cert_reqs is ${reqs}`, 'set ssl_cert_reqs to 2'];
+    problems.add(ConfigPeerUnchecked({ at, subject: 'the plugin server', key, because, instead }));
+  }
 }
 
 function certReqs(field: Field<number> | undefined): SslCertReqs {

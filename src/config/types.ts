@@ -24,6 +24,11 @@ export interface ClientTlsSettings {
   readonly checkHostname: boolean;
   /** Verify the certificate against this name in place of the URL's host. */
   readonly serverName?: string;
+  /** `plugin`, `host`, or the name of the plugin whose certificate the server shows. */
+  readonly identity?: string;
+  readonly crlFile?: string;
+  /** `sha256/…`; never empty. */
+  readonly pins?: readonly string[];
 }
 
 /** Client certificate: 0 not asked for, 1 must verify if presented, 2 required. */
@@ -37,6 +42,11 @@ export interface ServerTlsSettings {
   /** Absent only with `sslCertReqs` 0. */
   readonly caBundle?: string;
   readonly sslCertReqs: SslCertReqs;
+  /** Patterns; never empty. */
+  readonly allowedClients?: readonly string[];
+  readonly crlFile?: string;
+  /** `sha256/…`; never empty. */
+  readonly pins?: readonly string[];
 }
 
 /** How an external plugin's server is reached. Paths are absolute. */

@@ -74,6 +74,8 @@ function fits(type: ScalarType, value: string | number | boolean): boolean {
       return (
         isIP(String(value)) !== 0 || /^[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?$/.test(String(value))
       );
+    case 'pin':
+      return /^sha256\/[A-Za-z0-9+/]{43}=$/.test(String(value));
     case 'integer': {
       const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER } = type;
       return Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max;

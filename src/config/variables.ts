@@ -87,6 +87,12 @@ export const serverTlsVariables = {
     serverTlsKeys.keyfile_password,
     'a password',
   ),
+  crl_file: serverTls(
+    'PLUGINS_SERVER_SSL_CRL_FILE',
+    'crl_file',
+    serverTlsKeys.crl_file,
+    'certs/mcp/plugins/MyPlugin/ca.crl',
+  ),
 } as const satisfies Variables;
 
 export const clientTlsVariables = {
@@ -126,6 +132,12 @@ export const clientTlsVariables = {
     'server_name',
     clientTlsKeys.server_name,
     'localhost',
+  ),
+  crl_file: clientTls(
+    'PLUGINS_CLIENT_MTLS_CRL_FILE',
+    'crl_file',
+    clientTlsKeys.crl_file,
+    'certs/mcp/gateway/ca.crl',
   ),
 } as const satisfies Variables;
 

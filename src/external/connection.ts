@@ -1,4 +1,5 @@
 import type { Logger } from '../log.js';
+import type { CredentialStore, TlsMetrics } from '../tls/index.js';
 
 /** A way to a plugin server: HTTP with or without TLS, a Unix domain socket, or a child process. */
 export interface Connection {
@@ -14,4 +15,9 @@ export interface ConnectionDeps {
   readonly log: Logger;
   /** A call without a reply is given up after this, in milliseconds. */
   readonly timeoutMs: number;
+  /** Where certificates are held, for TLS. */
+  readonly credentials: CredentialStore;
+  readonly metrics?: TlsMetrics | undefined;
+  /** The plugin that is to be at the other end. */
+  readonly plugin: string;
 }

@@ -13,7 +13,7 @@ import {
   ReplyInvalid,
   type SallyError,
 } from '../errors.js';
-import { type Credentials, createConnector, openCredentials, ownName } from '../tls/index.js';
+import { type Credentials, createConnector, ownName, pluginRule } from '../tls/index.js';
 import type { Connection, ConnectionDeps } from './connection.js';
 import { fetchOver, type SendRequest } from './fetch.js';
 import { openLane, pageText } from './lane.js';
@@ -31,7 +31,7 @@ const maxConnections = 64;
 export async function openHttpConnection(settings: HttpSettings, deps: ConnectionDeps): Promise<Connection> {
   const peer = `the plugin server ${settings.transport === 'uds' ? settings.socketPath : settings.url.origin}`;
   const tls = settings.transport === 'http' ? settings.tls : undefined;
-  const credentials = tls && (await openCredentials(tls, 'client', { log: deps.log }));
+  const credentials = tls && (await deps.credentials.open(tls, 'client'));
   const link = openLink(settings, peer, credentials, deps);
   const transport = async (): Promise<Transport> => {
     const { StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client');
@@ -62,6 +62,7 @@ export async function openHttpConnection(settings: HttpSettings, deps: Connectio
     async close() {
       await session.close();
       await link.close();
+      credentials?.close();
     },
   };
 }
@@ -78,19 +79,39 @@ function openLink(
   /** Whether this server has ever replied to these credentials, and since when it has closed connections instead. */
   let replied = false;
   let closingSince: number | undefined;
-  const pool = new Pool(url.origin, {
-    connections: maxConnections,
-    connect: createConnector({
-      url,
-      ...(settings.transport === 'uds' && { socketPath: settings.socketPath }),
-      peer,
-      ...(tls && credentials && { tls: { ...tls, credentials } }),
-      log: deps.log,
-    }),
-    keepAliveTimeout: 30_000,
-    headersTimeout: deps.timeoutMs + 2_000,
-    bodyTimeout: deps.timeoutMs + 2_000,
-  });
+  const longestMs = deps.timeoutMs + 2_000;
+  const server = tls && { identity: pluginRule(deps.plugin, tls.identity), pins: tls.pins };
+  const makePool = (): Pool => {
+    const made: Pool = new Pool(url.origin, {
+      connections: maxConnections,
+      connect: createConnector({
+        url,
+        ...(settings.transport === 'uds' && { socketPath: settings.socketPath }),
+        peer,
+        ...(tls && server && credentials && { tls: { ...tls, server, credentials } }),
+        log: deps.log,
+        ...(deps.metrics && { metrics: deps.metrics }),
+        onRetire: () => replace(made),
+      }),
+      keepAliveTimeout: 30_000,
+      headersTimeout: longestMs,
+      bodyTimeout: longestMs,
+    });
+    return made;
+  };
+  let pool = makePool();
+  const closing = new Set<Pool>();
+  /** New calls take new connections; those of the old pool end after what is in flight, or with its time. */
+  const replace = (old: Pool) => {
+    if (old !== pool) return;
+    pool = makePool();
+    closing.add(old);
+    const late = setTimeout(() => void old.destroy(), longestMs).unref();
+    void old.close().finally(() => {
+      clearTimeout(late);
+      closing.delete(old);
+    });
+  };
   const closed = (error: unknown) => codes(error).some((code) => closedCodes.has(code));
   const send: SendRequest = async (options) => {
     const response = await pool.request(options);
@@ -102,7 +123,9 @@ function openLink(
     send,
     fetch: fetchOver(send, peer),
     isStale: (error: unknown) => (closed(error) && replied) || isSessionLost(error),
-    close: () => pool.destroy(),
+    async close() {
+      await Promise.all([pool, ...closing].map((one) => one.destroy()));
+    },
     explain(error: unknown, tool: string, signal: AbortSignal): SallyError {
       const known = findSallyError(error) ?? findSallyError(signal.reason);
       if (known) return known;

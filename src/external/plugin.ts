@@ -22,7 +22,7 @@ import type { Connection, ConnectionDeps } from './connection.js';
 import { openConnection } from './open.js';
 
 /** What an external plugin needs of its surroundings. */
-export interface ExternalDeps extends ConnectionDeps {
+export interface ExternalDeps extends Omit<ConnectionDeps, 'plugin'> {
   /** Whether to look for the server at once, and say so where it is away. Otherwise the first call does. */
   readonly connect: 'now' | 'on-first-call';
   /** How often the server is looked at between calls, in milliseconds; only where it was looked for at the start. */
@@ -35,7 +35,7 @@ const firstContactMs = { http: 5_000, uds: 5_000, stdio: 20_000 } as const;
 /** A plugin that lives behind a connection. Rejects where its credentials are not valid, and for nothing else. */
 export async function startExternalPlugin(entry: PluginEntry, deps: ExternalDeps): Promise<PluginHandle> {
   if (entry.mcp === undefined) throw InternalError({ detail: `plugin '${entry.name}' has no mcp settings` });
-  const plugin = new ExternalPlugin(entry, await openConnection(entry.mcp, deps));
+  const plugin = new ExternalPlugin(entry, await openConnection(entry.mcp, { ...deps, plugin: entry.name }));
   if (deps.connect === 'now') await watch(plugin, firstContactMs[entry.mcp.transport], deps);
   return plugin;
 }

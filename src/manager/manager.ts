@@ -16,6 +16,7 @@ import type { HookOutcome, PluginHandle } from '../plugin/handle.js';
 import { startLocalPlugin } from '../plugin/local.js';
 import { importPlugin } from '../plugin/module.js';
 import { bundledPlugins } from '../plugins/index.js';
+import { type CredentialStore, createCredentialStore, type TlsMetrics } from '../tls/index.js';
 import { describePlugin, pluginDefaults } from '../wire/index.js';
 import { callPlugin } from './call.js';
 import { PluginRequest } from './request.js';
@@ -39,6 +40,9 @@ interface ManagerDeps {
   readonly log: Logger;
   /** Whether a start looks for the servers of external plugins (the default), or leaves that to the first call. */
   readonly connect?: 'now' | 'on-first-call';
+  /** Where the certificates of external plugins are held. Default: a store of its own. */
+  readonly credentials?: CredentialStore;
+  readonly metrics?: TlsMetrics;
 }
 
 interface OneCall {
@@ -66,7 +70,10 @@ interface OneCall {
  */
 export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps): Promise<PluginManager> {
   const { log } = deps;
-  const started = await Promise.allSettled(config.plugins.map((entry) => startPlugin(entry, config, deps)));
+  const credentials = deps.credentials ?? createCredentialStore(deps);
+  const started = await Promise.allSettled(
+    config.plugins.map((entry) => startPlugin(entry, config, { ...deps, credentials })),
+  );
   const plugins = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const errors = started.flatMap((result) =>
     result.status === 'rejected'
@@ -114,14 +121,14 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
 async function startPlugin(
   entry: PluginEntry,
   config: PluginsConfig,
-  deps: ManagerDeps,
+  deps: ManagerDeps & { readonly credentials: CredentialStore },
 ): Promise<PluginHandle> {
-  const { log, connect = 'now' } = deps;
+  const { log, connect = 'now', credentials, metrics } = deps;
   const local = { log, describe: describePlugin, defaults: pluginDefaults };
   if (entry.mode === 'disabled') return disabledPlugin(entry, local);
   if (entry.kind === 'external') {
     const { pluginTimeoutMs: timeoutMs, pluginHealthCheckIntervalMs: checkEveryMs } = config.settings;
-    return startExternalPlugin(entry, { log, connect, timeoutMs, checkEveryMs });
+    return startExternalPlugin(entry, { log, connect, timeoutMs, checkEveryMs, credentials, metrics });
   }
   const definition = bundledPlugins.get(entry.kind) ?? (await importPlugin(entry, config));
   return startLocalPlugin(entry, definition, local);

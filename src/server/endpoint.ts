@@ -18,9 +18,11 @@ export interface EndpointOptions extends ToolDeps {
   readonly trusted: boolean;
   /** Whether the server is about to stop. */
   readonly stopping: () => boolean;
+  /** `/metrics`, where it is on this port. */
+  readonly metrics?: Handler;
 }
 
-/** `/mcp` and `/health`: all that the main port answers to. */
+/** `/mcp` and `/health`, and without TLS `/metrics`: all that the main port answers to. */
 export function createEndpoint(options: EndpointOptions): Handler {
   const { log } = options;
   const mcp = toNodeHandler(
@@ -33,6 +35,11 @@ export function createEndpoint(options: EndpointOptions): Handler {
   return async (request, response) => {
     const path = (request.url ?? '').split('?')[0];
     if (path === '/health') return health(options.stopping)(request, response);
+    const { metrics } = options;
+    if (path === '/metrics' && metrics) {
+      const refused = options.trusted ? undefined : rebindingRefusal(request, options.host);
+      return refused ? sendJson(response, refused[0], { error: refused[1] }) : metrics(request, response);
+    }
     if (path !== '/mcp' && path !== '/mcp/')
       return sendJson(response, 404, { error: `no ${path} here: MCP is at /mcp` });
     const refusal = options.trusted ? undefined : rebindingRefusal(request, options.host);

@@ -1,4 +1,5 @@
 import type { Server } from 'node:net';
+import type { Registry } from 'prom-client';
 import { isLoopback, type PluginsConfig, type SslCertReqs } from '../config/index.js';
 import { ConfigHealthPort } from '../errors.js';
 import {
@@ -6,11 +7,19 @@ import {
   createHttpServer,
   listen,
   listenOnSocket,
+  metricsPage,
   sendJson,
   stopListening,
 } from '../http/index.js';
 import type { Logger } from '../log.js';
-import { type ClientCertificate, createTlsFront, openCredentials } from '../tls/index.js';
+import {
+  type ClientCertificate,
+  createTlsFront,
+  finishAfterReply,
+  openCredentials,
+  openTlsMetrics,
+  type Reloaded,
+} from '../tls/index.js';
 import { createEndpoint, health } from './endpoint.js';
 import { openOwnPlugins } from './own-plugins.js';
 
@@ -19,7 +28,7 @@ export interface ServerAddress {
   /** Its MCP endpoint; `unix:` and the path of the socket for a Unix domain socket. */
   readonly url: string;
   readonly port?: number;
-  /** The plain health endpoint; only with TLS, where the main port asks for a certificate. */
+  /** The plain health endpoint, with the metrics beside it; only with TLS, where the main port asks for a certificate. */
   readonly healthUrl?: string;
   readonly healthPort?: number;
 }
@@ -28,6 +37,8 @@ export interface ServerAddress {
 export interface PluginServer {
   /** Starts to listen. `port` overrides the configured one; 0 takes any free port, for health too. */
   listen(options?: { port?: number }): Promise<ServerAddress>;
+  /** Looks at the certificate files now; undefined without TLS. They are watched in any case. */
+  reload(): Promise<Reloaded | undefined>;
   /** Takes no more connections and finishes what is in flight, for at most the plugin timeout. */
   drain(): Promise<void>;
   /** Stops at once. */
@@ -54,11 +65,14 @@ const clientCertificates: Record<SslCertReqs, ClientCertificate> = {
  */
 export async function createPluginServer(
   config: PluginsConfig,
-  deps: { log: Logger; version: string },
+  deps: { log: Logger; version: string; registry?: Registry },
 ): Promise<PluginServer> {
   const { log } = deps;
   const { host, tls, uds } = config.server;
-  const credentials = tls && (await openCredentials(tls, 'server', { log }));
+  const registry = deps.registry ?? new (await import('prom-client')).Registry();
+  const metrics = await openTlsMetrics(registry);
+  const page = metricsPage(registry);
+  const credentials = tls && (await openCredentials(tls, 'server', { log, metrics }));
   const plugins = await openOwnPlugins(config, log);
   const clientCertificate: ClientCertificate = tls ? clientCertificates[tls.sslCertReqs] : 'none';
   let stopping = false;
@@ -71,16 +85,27 @@ export async function createPluginServer(
       // Neither can be reached by a page in a browser.
       trusted: clientCertificate === 'required' || uds !== undefined,
       stopping: () => stopping,
+      ...(!tls && { metrics: page }),
     }),
     log,
   );
   const side = createHttpServer((request, response) => {
-    if (request.url?.split('?')[0] === '/health') return health(() => stopping)(request, response);
-    return sendJson(response, 404, { error: 'only /health is here' });
+    const path = request.url?.split('?')[0];
+    if (path === '/health') return health(() => stopping)(request, response);
+    if (path === '/metrics') return page(request, response);
+    return sendJson(response, 404, { error: 'only /health and /metrics are here' });
   }, log);
   const onSecure = (socket: object) => void main.http.emit('connection', socket);
   const door: Server = credentials
-    ? createTlsFront({ credentials, clientCertificate, log, onSecure })
+    ? createTlsFront({
+        credentials,
+        clientCertificate,
+        clients: { identity: { kind: 'client', allowed: tls?.allowedClients }, pins: tls?.pins },
+        log,
+        metrics,
+        onSecure,
+        finish: finishAfterReply(main.http, { withinMs: config.settings.pluginTimeoutMs }),
+      })
     : main.http;
   door.maxConnections = maxConnections;
   // An HTTP server checks its time limits from the moment it listens; behind a front it never does by itself.
@@ -93,6 +118,7 @@ export async function createPluginServer(
     stopListening(side.http);
     await side.drain(0);
     main.http.close();
+    credentials?.close();
     await plugins.close();
   };
 
@@ -117,6 +143,7 @@ export async function createPluginServer(
         throw error;
       }
     },
+    reload: async () => credentials?.reload(),
     drain: () => stop(config.settings.pluginTimeoutMs),
     close: () => stop(0),
   };

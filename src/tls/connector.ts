@@ -5,9 +5,13 @@ import { buildConnector } from 'undici';
 import { HostnameMismatch, type SallyError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Credentials } from './credentials.js';
+import { createLiveConnections, type LiveConnections } from './live.js';
+import type { CredentialSet } from './load.js';
+import { noMetrics, type TlsMetrics } from './metrics.js';
 import { oneLineName, type PeerFacts, peerFacts, presented } from './peer.js';
 import { handshakeTimeoutMs, tlsPolicy } from './policy.js';
 import { connectFailure, verifyFailure } from './reasons.js';
+import { anyPeer, chainOf, judgePeer, type PeerRule, type Verdict } from './trust.js';
 
 interface ConnectorOptions {
   readonly url: URL;
@@ -21,8 +25,17 @@ interface ConnectorOptions {
     readonly verify: boolean;
     readonly checkHostname: boolean;
     readonly serverName?: string | undefined;
+    /** Who has to be there, beside that. Default: anyone. */
+    readonly server?: PeerRule;
   };
   readonly log: Logger;
+  readonly metrics?: TlsMetrics;
+  /**
+   * Called with a connection that is to be given nothing more, and to be closed once what is in flight is over: its peer
+   * is not trusted any more (`reason`), or it belongs to credentials that have been replaced. Default: it is closed at
+   * once.
+   */
+  readonly onRetire?: (socket: TLSSocket, reason: SallyError | undefined) => void;
 }
 
 /**
@@ -30,8 +43,11 @@ interface ConnectorOptions {
  * error of the registry. Only the configured CA is trusted; sessions are not resumed.
  */
 export function createConnector(options: ConnectorOptions): buildConnector.connector {
+  const { tls, peer, log, metrics = noMetrics } = options;
+  const live = tls && openLive(options, tls);
+  const role = 'client';
   return (target, callback) => {
-    const { tls, peer, log } = options;
+    const version = tls?.credentials.current().version ?? 0;
     const connect = buildConnector(
       tls
         ? tlsOptions(options, tls)
@@ -39,23 +55,44 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
     );
     connect(target, (error, socket) => {
       if (error) {
+        const failure = connectFailure(error, { peer, side: 'client' });
+        if (failure?.code.startsWith('SALLY_TLS_')) metrics.refused(role, failure.code);
         // undici's callback takes an error or a socket; both are given as the pair it expects.
-        callback(connectFailure(error, { peer, side: 'client' }) ?? error, null);
+        callback(failure ?? error, null);
         return;
       }
-      if (tls) {
-        const facts = peerFacts(socket as TLSSocket);
-        const refusal = refuse(socket as TLSSocket, tls, options, facts);
-        log.debug({ ...facts, remote: peer }, refusal ? 'TLS handshake refused' : 'TLS handshake done');
-        if (refusal) {
+      if (tls && live) {
+        const secure = socket as TLSSocket;
+        const facts = peerFacts(secure);
+        const chain = chainOf(secure);
+        const verdict = judgeServer(secure, chain, tls, options, facts);
+        const refused = verdict?.kind === 'refused';
+        log.debug({ ...facts, remote: peer }, refused ? 'TLS handshake refused' : 'TLS handshake done');
+        if (refused) {
+          metrics.refused(role, verdict.error.code);
           socket.destroy();
-          callback(refusal, null);
+          callback(verdict.error, null);
           return;
         }
+        live.add({ socket: secure, chain, until: verdict?.until, version });
       }
       callback(null, socket);
     });
   };
+}
+
+function openLive({ peer, log, onRetire }: ConnectorOptions, tls: TlsTarget): LiveConnections {
+  return createLiveConnections({
+    credentials: tls.credentials,
+    judge: ({ chain }, set) => judgeAs(tls, peer, chain, set),
+    keep: 'current',
+    retire: (socket, reason) => {
+      if (reason)
+        log.warn({ code: reason.code, remedy: reason.remedy }, `connection ended: ${reason.message}`);
+      if (onRetire) onRetire(socket, reason);
+      else socket.destroy();
+    },
+  });
 }
 
 type TlsTarget = NonNullable<ConnectorOptions['tls']>;
@@ -75,23 +112,34 @@ function tlsOptions({ url }: ConnectorOptions, tls: TlsTarget) {
   };
 }
 
-/** Why nothing is sent to this server; undefined where it is the right one. */
-function refuse(
+/** Whether anything may be sent to this server; undefined where nobody asks who it is. */
+function judgeServer(
   socket: TLSSocket,
+  chain: readonly X509Certificate[],
   tls: TlsTarget,
   { url, peer }: ConnectorOptions,
   facts: PeerFacts,
-): SallyError | undefined {
+): Verdict | undefined {
   if (!tls.verify) return undefined;
   const certificate = presented(socket);
   if (socket.authorized !== true || certificate === undefined) {
-    return verifyFailure(String(socket.authorizationError ?? 'NO_CERTIFICATE'), {
-      peer,
-      side: 'client',
-      facts,
-    });
+    const reason = String(socket.authorizationError ?? 'NO_CERTIFICATE');
+    return { kind: 'refused', error: verifyFailure(reason, { peer, side: 'client', facts }) };
   }
-  return tls.checkHostname ? hostnameMismatch(expectedName(url, tls), certificate, peer) : undefined;
+  const mismatch = tls.checkHostname && hostnameMismatch(expectedName(url, tls), certificate, peer);
+  if (mismatch) return { kind: 'refused', error: mismatch };
+  return judgeAs(tls, peer, chain, tls.credentials.current());
+}
+
+function judgeAs(
+  tls: TlsTarget,
+  peer: string,
+  chain: readonly X509Certificate[],
+  set: CredentialSet,
+): Verdict | undefined {
+  if (!tls.verify) return undefined;
+  const rule = tls.server ?? anyPeer;
+  return judgePeer(chain, { set, rule, peer, side: 'client', now: new Date() });
 }
 
 /** The error where `certificate` is not for `name` (RFC 6125, RFC 9525), undefined where it is. */

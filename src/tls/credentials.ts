@@ -1,71 +1,176 @@
 import { findSallyError, InternalError, messageOf, type SallyError } from '../errors.js';
 import type { Logger } from '../log.js';
-import { type CredentialFiles, type CredentialSet, loadCredentials, type TlsRole } from './load.js';
+import { expiryWarnings } from './expiry.js';
+import { type CredentialFiles, pathsOf, readFiles, readSettled } from './files.js';
+import { type CredentialSet, loadCredentials, type TlsRole } from './load.js';
+import { noMetrics, type TlsMetrics } from './metrics.js';
+import { oneLineName } from './peer.js';
+import { watchFolders } from './watch.js';
 
-/** What came of a reload. */
-export type Reloaded = { readonly changed: true } | { readonly changed: false; readonly error: SallyError };
+/** What came of a look at the files. */
+export type Reloaded =
+  | { readonly kind: 'changed'; readonly set: CredentialSet }
+  | { readonly kind: 'unchanged' }
+  /** What is there is not whole or not valid: the set before is kept. */
+  | { readonly kind: 'refused'; readonly error: SallyError };
 
 /** The holder of one side's certificate, key and CA bundle. Everyone who makes a connection asks it. */
 export interface Credentials {
   readonly role: TlsRole;
   current(): CredentialSet;
-  /** Reads the files again. A reload that fails keeps the old set and is reported, never thrown. */
+  /** Looks at the files now. A reload that fails keeps the old set and is reported, never thrown. */
   reload(): Promise<Reloaded>;
-  /** Calls `listener` after each reload that succeeded; the answer removes it. */
+  /** Calls `listener` after each change; the answer removes it. */
   onChange(listener: (set: CredentialSet) => void): () => void;
+  /** Ends the watching. The set stays. */
+  close(): void;
 }
 
+export interface CredentialDeps {
+  readonly log: Logger;
+  readonly now?: () => Date;
+  readonly metrics?: TlsMetrics;
+  /** What has been warned of, by the fingerprint of a certificate: shared by holders of the same ones. */
+  readonly told?: Map<string, number>;
+  /** How often the files are looked at without an event, in milliseconds. Default 10,000. */
+  readonly pollMs?: number;
+  /** How long files have to stay as they are before they are taken, in milliseconds. Default 100. */
+  readonly settleMs?: number;
+}
+
+/** More reads than these of files that change all the time are not waited for. */
+const settleTries = 20;
+
 /**
- * Loads and checks the files, and holds the result.
+ * Loads and checks the files, holds the result, and watches them: a change is taken as soon as it is whole and valid.
+ * Until then the old set is kept, with one warning for each cause, and the files are looked at again.
  *
  * @throws SallyError where the first load fails: nothing listens or connects without valid credentials.
  */
 export async function openCredentials(
   files: CredentialFiles,
   role: TlsRole,
-  deps: { log: Logger; now?: () => Date },
+  deps: CredentialDeps,
 ): Promise<Credentials> {
+  const { log, metrics = noMetrics, told = new Map(), pollMs = 10_000, settleMs = 100 } = deps;
   const now = deps.now ?? (() => new Date());
   const listeners = new Set<(set: CredentialSet) => void>();
-  const load = async (version: number): Promise<CredentialSet> => {
-    const set = await loadCredentials(files, role, { version, now: now() });
-    for (const warning of set.warnings) {
-      deps.log.warn({ code: warning.code, remedy: warning.remedy }, warning.message);
-    }
-    return set;
+  const warn = (error: SallyError, text = error.message) =>
+    log.warn({ code: error.code, remedy: error.remedy }, text);
+  let current = await loadCredentials(files, role, { version: 1, now: now() });
+  for (const warning of current.warnings) warn(warning);
+  const warnOfExpiry = () => {
+    for (const warning of expiryWarnings(current, now(), told)) warn(warning);
   };
-  let current = await load(1);
-  const reload = async (): Promise<Reloaded> => {
+  warnOfExpiry();
+  const forget = metrics.holds(role, () => current);
+  let closed = false;
+  /** Causes that have been warned of since the files were last good. */
+  const causes = new Set<string>();
+
+  const look = async (): Promise<Reloaded> => {
+    const known = current.fingerprint;
+    const snapshot = await readSettled(files, { known, pauseMs: settleMs, tries: settleTries });
+    if (closed || snapshot.fingerprint === known) {
+      causes.clear();
+      return { kind: 'unchanged' };
+    }
+    let next: CredentialSet;
     try {
-      current = await load(current.version + 1);
+      next = await loadCredentials(files, role, { version: current.version + 1, now: now(), snapshot });
     } catch (thrown) {
       const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
-      const fields = { code: error.code, remedy: error.remedy };
-      deps.log.warn(fields, `the certificates in use are kept: ${error.message}`);
-      return { changed: false, error };
+      const cause = causeOf(error);
+      if (!causes.has(cause)) warn(error, `the certificates in use are kept: ${error.message}`);
+      causes.add(cause);
+      metrics.reloaded(role, 'refused', now());
+      return { kind: 'refused', error };
     }
-    for (const listener of listeners) {
+    current = next;
+    causes.clear();
+    metrics.reloaded(role, 'changed', now());
+    log.info(factsOf(current), 'new certificates are in use');
+    for (const warning of current.warnings) warn(warning);
+    for (const listener of [...listeners]) {
       try {
         listener(current);
       } catch (error) {
-        deps.log.error({ error: messageOf(error) }, 'a change of certificates could not be passed on');
+        log.error({ error: messageOf(error) }, 'a change of certificates could not be passed on');
       }
     }
-    return { changed: true };
+    return { kind: 'changed', set: current };
   };
+
   // One after another, so that the files that were read last are the ones in use.
   let last: Promise<unknown> = Promise.resolve();
+  const reload = (): Promise<Reloaded> => {
+    const next = last.then(look);
+    last = next;
+    return next;
+  };
+
+  let timer: NodeJS.Timeout | undefined;
+  let dueAt = 0;
+  const lookIn = (ms: number) => {
+    clearTimeout(timer);
+    if (closed) return;
+    dueAt = Date.now() + ms;
+    timer = setTimeout(() => void tick(), ms).unref();
+  };
+  let pause = pollMs;
+  let looking = false;
+  let missed = false;
+  const tick = async () => {
+    looking = true;
+    missed = false;
+    const { kind } = await reload();
+    // What is not whole yet will be soon; what stays broken is looked at as often as anything.
+    pause = kind === 'refused' ? Math.min(pause === pollMs ? settleMs : pause * 2, pollMs) : pollMs;
+    warnOfExpiry();
+    await folders.arm();
+    looking = false;
+    lookIn(missed ? settleMs : pause);
+  };
+  const folders = watchFolders(pathsOf(files), () => {
+    if (looking) missed = true;
+    else if (dueAt - Date.now() > settleMs) lookIn(settleMs);
+  });
+  await folders.arm();
+  // Between the first load and the watch something may have changed.
+  if ((await readFiles(files)).fingerprint !== current.fingerprint) lookIn(0);
+  else lookIn(pollMs);
+
   return {
     role,
     current: () => current,
-    reload() {
-      const next = last.then(reload);
-      last = next;
-      return next;
-    },
+    reload,
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    close() {
+      closed = true;
+      clearTimeout(timer);
+      folders.close();
+      listeners.clear();
+      forget();
+    },
   };
+}
+
+/** Two errors of one code and file are one cause: a file that is being written fails in many ways. */
+function causeOf({ code, context }: SallyError): string {
+  const { path, certfile, keyfile } = context as { path?: string; certfile?: string; keyfile?: string };
+  return [code, path, certfile, keyfile].join(' ');
+}
+
+function factsOf({ version, certificate, files }: CredentialSet): object {
+  const subject = certificate && oneLineName(certificate.subject);
+  const own = certificate && {
+    subject,
+    serial: certificate.serialNumber,
+    validTo: certificate.validTo,
+    certfile: files.certfile,
+  };
+  return { version, ...own, ca_bundle: files.caBundle };
 }

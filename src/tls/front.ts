@@ -1,6 +1,8 @@
+import type { X509Certificate } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import {
+  ClientWithoutRole,
   HandshakeFailed,
   HandshakeTimeout,
   NoClientCert,
@@ -10,9 +12,13 @@ import {
 } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Credentials } from './credentials.js';
+import { createLiveConnections, type LiveConnections } from './live.js';
+import { noMetrics, type TlsMetrics } from './metrics.js';
+import { namesOf, showNames } from './names.js';
 import { type PeerFacts, peerFacts, presented } from './peer.js';
 import { handshakeTimeoutMs } from './policy.js';
 import { handshakeFailure, verifyFailure } from './reasons.js';
+import { anyPeer, chainOf, judgePeer, type PeerRule, type Verdict } from './trust.js';
 
 /** What is asked of clients: nothing, a certificate that verifies if one is presented, or a certificate. */
 export type ClientCertificate = 'none' | 'optional' | 'required';
@@ -20,9 +26,27 @@ export type ClientCertificate = 'none' | 'optional' | 'required';
 interface FrontOptions {
   readonly credentials: Credentials;
   readonly clientCertificate: ClientCertificate;
+  /** Which clients may pass, of those whose certificates verify. Default: all. */
+  readonly clients?: PeerRule;
   readonly log: Logger;
+  readonly metrics?: TlsMetrics;
   /** Called with a connection whose peer has passed. */
   readonly onSecure: (socket: TLSSocket) => void;
+  /**
+   * Ends the connection of a peer that is not trusted any more, once what is in flight is over: see `finishAfterReply`.
+   * Default: at once.
+   */
+  readonly finish?: (socket: TLSSocket) => void;
+}
+
+/** What the connections of one front share. */
+interface Front extends FrontOptions {
+  readonly rule: PeerRule;
+  readonly live: LiveConnections;
+  /** How the log names the client of each connection that has passed. */
+  readonly peers: WeakMap<TLSSocket, string>;
+  /** Says once that clients without a role are let in. */
+  readonly sawClientWithoutRole: (peer: string, chain: readonly X509Certificate[]) => void;
 }
 
 /** First byte of a TLS record that carries a handshake (RFC 8446 section 5.1). */
@@ -32,8 +56,12 @@ const handshakeRecord = 0x16;
  * A listener that lets a connection through only once its peer is known. It stands before the HTTP server in
  * place of `https.Server` for three reasons: each connection takes the credentials that are current when it
  * arrives; a peer that is refused can still be named in the log; and plain HTTP gets an answer.
+ *
+ * A connection stays for as long as its peer would pass again: with each change of the credentials, and when a
+ * certificate or a revocation list ends, those that would not are finished.
  */
 export function createTlsFront(options: FrontOptions): Server {
+  const front = openFront(options);
   // Without `noDelay` a small reply waits 40 ms for the acknowledgement of the one before.
   return createServer({ noDelay: true }, (raw) => {
     const peer = `the client ${raw.remoteAddress ?? 'unknown'}:${raw.remotePort ?? 0}`;
@@ -44,19 +72,50 @@ export function createTlsFront(options: FrontOptions): Server {
       raw.setTimeout(0);
       if (first[0] === handshakeRecord) {
         raw.unshift(first);
-        handshake(raw, peer, options);
+        handshake(raw, peer, front);
       } else {
-        answerPlainHttp(raw, first, peer, options.log);
+        answerPlainHttp(raw, first, peer, front);
       }
     });
   });
 }
 
-function handshake(raw: Socket, peer: string, options: FrontOptions): void {
-  const { credentials, clientCertificate, log } = options;
+function openFront(options: FrontOptions): Front {
+  const { credentials, log, finish, clients: rule = anyPeer } = options;
+  const peers = new WeakMap<TLSSocket, string>();
+  let told = rule.pins !== undefined;
+  const live = createLiveConnections({
+    credentials,
+    judge: ({ socket, chain }, set) =>
+      judgePeer(chain, { set, rule, peer: peers.get(socket) ?? '', side: 'server', now: new Date() }),
+    keep: 'trusted',
+    retire: (socket, reason) => {
+      if (reason)
+        log.warn({ code: reason.code, remedy: reason.remedy }, `connection ended: ${reason.message}`);
+      if (finish) finish(socket);
+      else socket.destroy();
+    },
+  });
+  return {
+    ...options,
+    rule,
+    live,
+    peers,
+    sawClientWithoutRole(peer, [leaf]) {
+      if (told || rule.identity.kind === 'any' || leaf === undefined) return;
+      told = true;
+      const warning = ClientWithoutRole({ peer, seen: showNames(namesOf(leaf)) });
+      log.warn({ code: warning.code, remedy: warning.remedy }, warning.message);
+    },
+  };
+}
+
+function handshake(raw: Socket, peer: string, front: Front): void {
+  const { credentials, clientCertificate, log, metrics = noMetrics } = front;
+  const { context, version } = credentials.current();
   const socket = new TLSSocket(raw, {
     isServer: true,
-    secureContext: credentials.current().context,
+    secureContext: context,
     requestCert: clientCertificate !== 'none',
     // With `required` OpenSSL itself ends the handshake of a client without one, and sends the alert that
     // says so. A certificate that was presented is judged in `admit`, whatever this says.
@@ -68,6 +127,7 @@ function handshake(raw: Socket, peer: string, options: FrontOptions): void {
     if (finished) return;
     finished = true;
     clearTimeout(timer);
+    metrics.refused('server', error.code);
     log.warn({ code: error.code, remedy: error.remedy }, error.message);
     log.debug({ ...facts, remote: peer }, 'TLS handshake refused');
     socket.destroy();
@@ -90,29 +150,39 @@ function handshake(raw: Socket, peer: string, options: FrontOptions): void {
   });
   socket.once('secure', () => {
     const facts = peerFacts(socket);
-    const refusal = admit(socket, clientCertificate, peer, facts);
-    if (refusal) return fail(refusal, facts);
+    const chain = chainOf(socket);
+    const verdict = admit(socket, chain, peer, facts, front);
+    if (verdict?.kind === 'refused') return fail(verdict.error, facts);
     finished = true;
     clearTimeout(timer);
     log.debug({ ...facts, remote: peer }, 'TLS handshake done');
-    options.onSecure(socket);
+    if (verdict) {
+      if (!verdict.named) front.sawClientWithoutRole(peer, chain);
+      front.peers.set(socket, peer);
+      front.live.add({ socket, chain, until: verdict.until, version });
+    }
+    front.onSecure(socket);
   });
 }
 
-/** Why this peer may not pass; undefined where it may. */
+/** Whether this peer may pass; undefined where it may without a certificate, and has none. */
 function admit(
   socket: TLSSocket,
-  wanted: ClientCertificate,
+  chain: readonly X509Certificate[],
   peer: string,
   facts: PeerFacts,
-): SallyError | undefined {
-  const certificate = presented(socket);
+  front: Front,
+): Verdict | undefined {
+  const { clientCertificate: wanted, credentials, rule } = front;
+  const asked = { peer, side: 'server' } as const;
   if (wanted === 'none') return undefined;
-  if (certificate === undefined) {
-    return wanted === 'optional' ? undefined : NoClientCert({ peer, side: 'server' });
+  if (presented(socket) === undefined) {
+    return wanted === 'optional' ? undefined : { kind: 'refused', error: NoClientCert(asked) };
   }
-  const verdict = verifyVerdict(socket);
-  return verdict === undefined ? undefined : verifyFailure(verdict, { peer, side: 'server', facts });
+  const reason = verifyVerdict(socket);
+  if (reason !== undefined) return { kind: 'refused', error: verifyFailure(reason, { ...asked, facts }) };
+  // By the set that is current now, which may be a later one than that of the handshake.
+  return judgePeer(chain, { ...asked, set: credentials.current(), rule, now: new Date() });
 }
 
 /**
@@ -134,9 +204,10 @@ function safeFacts(socket: TLSSocket): PeerFacts {
 
 const httpMethod = /^(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) /;
 
-function answerPlainHttp(raw: Socket, first: Buffer, peer: string, log: Logger): void {
+function answerPlainHttp(raw: Socket, first: Buffer, peer: string, { log, metrics }: Front): void {
   const http = httpMethod.test(first.subarray(0, 16).toString('latin1'));
   const error = http ? PlainHttpToTls({ peer }) : NotTls({ peer, side: 'server' });
+  metrics?.refused('server', error.code);
   log.warn({ code: error.code, remedy: error.remedy }, error.message);
   if (!http) {
     raw.destroy();

@@ -1,17 +1,13 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import {
   CertExpired,
   CertNotYetValid,
+  CertRevoked,
   CertWithoutPurpose,
   ChainBroken,
   CredentialsRefused,
-  FileUnreadable,
-  fileReason,
-  KeyEncrypted,
   KeyMismatch,
-  KeyPasswordWrong,
   KeyReadableByOthers,
   messageOf,
   NotACa,
@@ -20,19 +16,14 @@ import {
   WrongPurpose,
 } from '../errors.js';
 import { canSign, followChain } from './chain.js';
+import { type Crl, isRevoked, loadCrls } from './crl.js';
+import { type CredentialFiles, type FileSnapshot, readFiles } from './files.js';
 import { oneLineName } from './peer.js';
+import { parseCertificates, parseKey } from './pem.js';
 import { tlsPolicy } from './policy.js';
 
 /** Which side of a connection the credentials are for. */
 export type TlsRole = 'client' | 'server';
-
-/** The files that credentials are loaded from: a certificate with its key, a bundle of CAs, or both. */
-export interface CredentialFiles {
-  readonly certfile?: string | undefined;
-  readonly keyfile?: string | undefined;
-  readonly keyfilePassword?: string | undefined;
-  readonly caBundle?: string | undefined;
-}
 
 /** What a connection is made with. Immutable: a reload makes a new one. */
 export interface CredentialSet {
@@ -41,7 +32,15 @@ export interface CredentialSet {
   readonly files: CredentialFiles;
   /** This side's own certificate, where it has one. */
   readonly certificate?: X509Certificate;
+  /** The chain that this side shows, its own certificate first; empty where it has none. */
+  readonly chain: readonly X509Certificate[];
+  /** The CAs that the other side may be of. */
+  readonly authorities: readonly X509Certificate[];
+  /** Revocation lists of all of them, or none at all. */
+  readonly crls: readonly Crl[];
   readonly context: SecureContext;
+  /** Of the files' content: equal for two sets exactly where all of it is. */
+  readonly fingerprint: string;
   /** What is accepted but deserves to be seen. */
   readonly warnings: readonly SallyError[];
 }
@@ -68,16 +67,35 @@ const roles = {
 export async function loadCredentials(
   files: CredentialFiles,
   role: TlsRole,
-  options: { version: number; now: Date },
+  options: { version: number; now: Date; snapshot?: FileSnapshot },
 ): Promise<CredentialSet> {
+  const { version, now } = options;
+  const read = options.snapshot ?? (await readFiles(files));
   const warnings: SallyError[] = [];
-  const ca = files.caBundle === undefined ? undefined : await loadBundle(files.caBundle, options.now);
-  const own = await loadIdentity(files, role, options.now, warnings);
-  if (ca && own && files.certfile)
-    checkChain(own.chain, ca.certificates, files.certfile, files.caBundle ?? '', options.now);
-  const context = buildContext(files, ca?.pem, own?.pem, own?.key);
-  const certificate = own?.chain[0];
-  return { version: options.version, files, ...(certificate && { certificate }), context, warnings };
+  const { caBundle, certfile, crlFile } = files;
+  const ca = caBundle === undefined ? undefined : loadBundle(read, caBundle, now);
+  const own = loadIdentity(files, read, role, now, warnings);
+  const chain = own?.chain ?? [];
+  const authorities = ca?.certificates ?? [];
+  if (ca && own && certfile) checkChain(chain, authorities, certfile, caBundle ?? '', now);
+  const crls =
+    crlFile === undefined
+      ? []
+      : await loadCrls(read.text(crlFile, 'the revocation list'), {
+          path: crlFile,
+          caBundle: caBundle ?? '',
+          authorities: authorities.filter((authority) => inDate(authority, now)),
+          intermediates: chain.slice(1),
+          now,
+        });
+  const [certificate] = chain;
+  if (certificate && isRevoked(certificate, crls)) {
+    warnings.push(CertRevoked({ path: certfile ?? '', subject: oneLineName(certificate.subject) }));
+  }
+  const context = buildContext(files, { ca: ca?.pem, cert: own?.pem, key: own?.key, crls });
+  const { fingerprint } = read;
+  const shown = certificate && { certificate };
+  return { version, files, ...shown, chain, authorities, crls, context, fingerprint, warnings };
 }
 
 interface Identity {
@@ -86,29 +104,31 @@ interface Identity {
   readonly chain: readonly X509Certificate[];
 }
 
-async function loadIdentity(
+function loadIdentity(
   files: CredentialFiles,
+  read: FileSnapshot,
   role: TlsRole,
   now: Date,
   warnings: SallyError[],
-): Promise<Identity | undefined> {
+): Identity | undefined {
   const { certfile, keyfile } = files;
   if (certfile === undefined || keyfile === undefined) return undefined;
-  const pem = await readText(certfile, 'the certificate');
+  const pem = read.text(certfile, 'the certificate');
   const chain = parseCertificates(pem, certfile);
   const leaf = chain[0];
   if (leaf === undefined) throw NotPem({ path: certfile, what: 'a certificate', reason: 'it holds none' });
   checkDates(leaf, certfile, now);
   checkPurpose(leaf, certfile, role, warnings);
-  const key = parseKey(await readText(keyfile, 'the private key'), keyfile, files.keyfilePassword, role);
+  const keyPem = read.text(keyfile, 'the private key');
+  const key = parseKey(keyPem, keyfile, files.keyfilePassword, roles[role].variable);
   if (!leaf.checkPrivateKey(key)) throw KeyMismatch({ keyfile, certfile });
-  const mode = (await stat(keyfile)).mode & 0o777;
+  const mode = read.mode(keyfile) ?? 0;
   if ((mode & 0o077) !== 0) warnings.push(KeyReadableByOthers({ path: keyfile, mode: mode.toString(8) }));
   return { pem, key, chain };
 }
 
-async function loadBundle(path: string, now: Date) {
-  const pem = await readText(path, 'the CA bundle');
+function loadBundle(read: FileSnapshot, path: string, now: Date) {
+  const pem = read.text(path, 'the CA bundle');
   const certificates = parseCertificates(pem, path);
   for (const certificate of certificates) {
     if (!canSign(certificate)) throw NotACa({ path, subject: oneLineName(certificate.subject) });
@@ -121,54 +141,8 @@ async function loadBundle(path: string, now: Date) {
   return { pem, certificates };
 }
 
-async function readText(path: string, what: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw FileUnreadable({ path, what, reason: fileReason(error) }, error);
-  }
-}
-
-function parseCertificates(pem: string, path: string): X509Certificate[] {
-  const blocks = pem.match(
-    /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED )?CERTIFICATE-----/g,
-  );
-  if (blocks === null)
-    throw NotPem({ path, what: 'a certificate', reason: describeContent(pem, 'CERTIFICATE') });
-  return blocks.map((block, index) => {
-    try {
-      return new X509Certificate(block);
-    } catch (error) {
-      const which = blocks.length > 1 ? `certificate ${index + 1} of ${blocks.length}: ` : '';
-      throw NotPem({ path, what: 'a certificate', reason: which + messageOf(error) }, error);
-    }
-  });
-}
-
-function describeContent(pem: string, wanted: string): string {
-  if (pem.trim() === '') return 'the file is empty';
-  const found = pem.match(/-----BEGIN ([A-Z0-9 ]+)-----/)?.[1];
-  if (found === undefined) return `no BEGIN ${wanted} line`;
-  return found === wanted ? `its END ${wanted} line is missing` : `it holds a ${found}`;
-}
-
-function parseKey(pem: string, path: string, password: string | undefined, role: TlsRole): KeyObject {
-  const block = pem.match(/-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----[\s\S]*?-----END \1-----/);
-  if (block === null) {
-    throw NotPem({ path, what: 'a private key', reason: describeContent(pem, 'PRIVATE KEY') });
-  }
-  const encrypted = block[1] === 'ENCRYPTED PRIVATE KEY' || block[0].includes('Proc-Type: 4,ENCRYPTED');
-  const variable = roles[role].variable;
-  if (encrypted && !password) throw KeyEncrypted({ path, variable });
-  try {
-    return createPrivateKey({ key: block[0], ...(encrypted && { passphrase: password }) });
-  } catch (error) {
-    if (encrypted) throw KeyPasswordWrong({ path, variable }, error);
-    throw NotPem({ path, what: 'a private key', reason: messageOf(error) }, error);
-  }
-}
-
-function inDate(certificate: X509Certificate, now: Date): boolean {
+/** Whether a certificate is valid at that time, as far as its own dates say. */
+export function inDate(certificate: X509Certificate, now: Date): boolean {
   return now >= new Date(certificate.validFrom) && now <= new Date(certificate.validTo);
 }
 
@@ -200,7 +174,9 @@ function checkChain(
 ): void {
   const [leaf, ...intermediates] = chain;
   if (leaf === undefined) return;
-  const verdict = followChain(leaf, intermediates, anchors);
+  // A CA that was renewed under its name stands beside the one that has ended.
+  const inOrder = [...anchors].sort((a, b) => Number(inDate(b, now)) - Number(inDate(a, now)));
+  const verdict = followChain(leaf, intermediates, inOrder);
   if (verdict.kind === 'trusted') {
     for (const [i, link] of verdict.path.entries())
       checkDates(link, i <= intermediates.length ? certfile : caBundle, now);
@@ -218,10 +194,14 @@ function checkChain(
 
 function buildContext(
   files: CredentialFiles,
-  ca: string | undefined,
-  cert: string | undefined,
-  key: KeyObject | undefined,
+  parts: {
+    readonly ca: string | undefined;
+    readonly cert: string | undefined;
+    readonly key: KeyObject | undefined;
+    readonly crls: readonly Crl[];
+  },
 ): SecureContext {
+  const { ca, cert, key, crls } = parts;
   try {
     return createSecureContext({
       ...tlsPolicy,
@@ -229,6 +209,8 @@ function buildContext(
       ca: ca ?? [],
       ...(cert !== undefined && { cert }),
       ...(key !== undefined && { key: key.export({ type: 'pkcs8', format: 'pem' }) }),
+      // With one list OpenSSL asks for those of every CA of a chain (X509_V_FLAG_CRL_CHECK_ALL).
+      ...(crls.length > 0 && { crl: crls.map((crl) => crl.pem) }),
     });
   } catch (error) {
     throw CredentialsRefused(

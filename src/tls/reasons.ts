@@ -11,7 +11,9 @@ import {
   OurCertRefused,
   PeerCertRejected,
   PeerExpired,
+  PeerNotCheckable,
   PeerNotYetValid,
+  PeerRevoked,
   PeerUnknownCa,
   PeerWrongPurpose,
   ProtocolTooOld,
@@ -33,6 +35,7 @@ type Reason = (failure: Failure, detail: string) => SallyError;
 const context = ({ peer, side, facts }: Failure) => ({ peer, side, subject: facts?.subject });
 
 const rejected: Reason = (f, detail) => PeerCertRejected({ ...context(f), detail });
+const notCheckable: Reason = (f, detail) => PeerNotCheckable({ ...context(f), detail });
 const unknownCa: Reason = (f, detail) => PeerUnknownCa({ ...context(f), detail });
 
 /** Why OpenSSL refused the peer's certificate: X509_V_ERR_… as Node names them. */
@@ -47,7 +50,14 @@ const verifyReasons: Record<string, Reason> = {
   CERT_HAS_EXPIRED: (f) => PeerExpired({ ...context(f), until: f.facts?.validTo }),
   CERT_NOT_YET_VALID: (f) => PeerNotYetValid({ ...context(f), from: f.facts?.validFrom }),
   INVALID_PURPOSE: (f) => PeerWrongPurpose(context(f)),
-  CERT_REVOKED: rejected,
+  CERT_REVOKED: (f) => PeerRevoked(context(f)),
+  UNABLE_TO_GET_CRL: notCheckable,
+  UNABLE_TO_DECRYPT_CRL_SIGNATURE: notCheckable,
+  CRL_SIGNATURE_FAILURE: notCheckable,
+  CRL_NOT_YET_VALID: notCheckable,
+  CRL_HAS_EXPIRED: notCheckable,
+  ERROR_IN_CRL_LAST_UPDATE_FIELD: notCheckable,
+  ERROR_IN_CRL_NEXT_UPDATE_FIELD: notCheckable,
   CERT_REJECTED: rejected,
   CERT_CHAIN_TOO_LONG: rejected,
   PATH_LENGTH_EXCEEDED: rejected,

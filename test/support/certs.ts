@@ -8,7 +8,7 @@ const days = (from: number, to: number) => ({
   notBefore: new Date(Date.now() + from * 86_400_000),
   notAfter: new Date(Date.now() + to * 86_400_000),
 });
-const now = days(-1, 30);
+const now = days(-1, 60);
 
 /** The password of `encrypted.key` and `client-encrypted.key`. */
 export const keyPassword = 'open sesame';
@@ -19,8 +19,8 @@ export const keyPassword = 'open sesame';
  */
 export async function makeFixtureCerts(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const ca = await createCa(days(-2, 60));
-  const otherCa = await createCa({ ...days(-2, 60), subject: { CN: 'Another CA' } });
+  const ca = await createCa(days(-2, 90));
+  const otherCa = await createCa({ ...days(-2, 90), subject: { CN: 'Another CA' } });
   const leaf = (request: Partial<Parameters<typeof issueLeaf>[0]> & { purposes: readonly Purpose[] }) =>
     issueLeaf({
       ...now,

@@ -1,6 +1,6 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLogger } from '../../src/log.js';
 import { openCredentials } from '../../src/tls/index.js';
 import { temporaryFolder } from '../support/folder.js';
@@ -24,6 +24,7 @@ async function opened(now?: () => Date) {
     void warned.push({ ...(fields as { code: string }), message });
   const log = { ...silentLogger, warn };
   const credentials = await openCredentials(files, 'server', { log, ...(now && { now }) });
+  onTestFinished(() => credentials.close());
   return { folder, root, first, files, credentials, warned };
 }
 
@@ -36,19 +37,21 @@ describe('a reload', () => {
     const stop = credentials.onChange(({ version }) => seen.push(version));
     const second = await leaf(root);
     await write(folder, 'server', second);
-    expect(await credentials.reload()).toEqual({ changed: true });
+    expect((await credentials.reload()).kind).not.toBe('refused');
     expect(credentials.current()).toMatchObject({ version: 2 });
     expect(credentials.current().certificate?.raw).toEqual(parsed(second).raw);
     stop();
-    expect(await credentials.reload()).toEqual({ changed: true });
+    await write(folder, 'server', await leaf(root));
+    expect((await credentials.reload()).kind).not.toBe('refused');
     expect(credentials.current().version).toBe(3);
     expect(seen).toEqual([2]);
     expect(warned).toEqual([]);
   });
 
   it('[S7] does not change the set that a connection was made with', async () => {
-    const { credentials } = await opened();
+    const { folder, root, credentials } = await opened();
     const before = credentials.current();
+    await write(folder, 'server', await leaf(root));
     await credentials.reload();
     expect(before.version).toBe(1);
     expect(credentials.current()).not.toBe(before);
@@ -84,7 +87,7 @@ describe('a reload', () => {
     const seen: number[] = [];
     credentials.onChange(({ version }) => seen.push(version));
     await damage(given);
-    expect(await credentials.reload()).toMatchObject({ changed: false, error: { code } });
+    expect(await credentials.reload()).toMatchObject({ kind: 'refused', error: { code } });
     expect(credentials.current()).toBe(before);
     expect(seen).toEqual([]);
     expect(warned).toMatchObject([
@@ -93,20 +96,30 @@ describe('a reload', () => {
   });
 
   it('[S7] after one that failed takes the next version', async () => {
-    const { files, first, credentials } = await opened();
+    const { folder, root, files, credentials } = await opened();
     await writeFile(files.certfile, '');
     await credentials.reload();
-    await writeFile(files.certfile, first.certPem);
-    expect(await credentials.reload()).toEqual({ changed: true });
+    await write(folder, 'server', await leaf(root));
+    expect((await credentials.reload()).kind).not.toBe('refused');
     expect(credentials.current().version).toBe(2);
   });
 
-  it('[S7] of a certificate that has ended since keeps it: there is no better one', async () => {
+  it('[S7] of files that have not changed does nothing', async () => {
+    const { files, first, credentials } = await opened();
+    const before = credentials.current();
+    await writeFile(files.certfile, '');
+    await writeFile(files.certfile, first.certPem);
+    expect(await credentials.reload()).toEqual({ kind: 'unchanged' });
+    expect(credentials.current()).toBe(before);
+  });
+
+  it('[S7] of a certificate that has ended keeps the old one, even where that has ended too', async () => {
     let now = new Date();
-    const { credentials } = await opened(() => now);
+    const { folder, root, credentials } = await opened(() => now);
+    await write(folder, 'server', await leaf(root));
     now = new Date(now.getTime() + 365 * 86_400_000);
     expect(await credentials.reload()).toMatchObject({
-      changed: false,
+      kind: 'refused',
       error: { code: 'SALLY_CERT_EXPIRED' },
     });
     expect(credentials.current().version).toBe(1);

@@ -8,7 +8,7 @@ import { run } from '../support/command.js';
 const day = 86_400_000;
 const validity = {
   notBefore: new Date(Date.now() - day),
-  notAfter: new Date(Date.now() + 30 * day),
+  notAfter: new Date(Date.now() + 60 * day),
 };
 
 /** A CA of that common name. */

@@ -1,0 +1,126 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import {
+  ClientNotAllowed,
+  PeerExpired,
+  PeerNotCheckable,
+  PeerNotYetValid,
+  PeerRevoked,
+  PeerUnknownCa,
+  PinMismatch,
+  type SallyError,
+  WrongPlugin,
+} from '../errors.js';
+import { followChain } from './chain.js';
+import { isRevoked } from './crl.js';
+import { type IdentityRule, judgeIdentity } from './identity.js';
+import { type CredentialSet, inDate } from './load.js';
+import { namesOf, showNames } from './names.js';
+import { oneLineName } from './peer.js';
+
+/** Who may be at the other end, beside what OpenSSL makes sure of. */
+export interface PeerRule {
+  readonly identity: IdentityRule;
+  /** `sha256/…` of public keys: the peer, or a CA above it, must have one of them. */
+  readonly pins?: readonly string[] | undefined;
+}
+
+/** Any peer whose certificate verifies. */
+export const anyPeer: PeerRule = { identity: { kind: 'any' } };
+
+export type Verdict =
+  /**
+   * `until`: when something that this rests on ends, so that it has to be judged again. `named`: whether a name of the
+   * certificate says that it may pass.
+   */
+  | { readonly kind: 'trusted'; readonly until: Date; readonly named: boolean }
+  | { readonly kind: 'refused'; readonly error: SallyError };
+
+interface Asked {
+  readonly set: Pick<CredentialSet, 'authorities' | 'crls'>;
+  readonly rule: PeerRule;
+  /** The peer as a sentence names it. */
+  readonly peer: string;
+  readonly side: 'client' | 'server';
+  readonly now: Date;
+}
+
+/**
+ * Whether the peer with that chain is trusted now, by that set: its chain, dates, revocation, keys and names. Asked after
+ * the handshake, and of a live connection whenever the set changes or time passes, when OpenSSL is not there to ask.
+ */
+export function judgePeer(chain: readonly X509Certificate[], asked: Asked): Verdict {
+  const { set, rule, peer, side, now } = asked;
+  const [leaf, ...others] = chain;
+  const refused = (error: SallyError): Verdict => ({ kind: 'refused', error });
+  if (leaf === undefined) return refused(PeerUnknownCa({ peer, side, detail: 'it has shown none' }));
+  const context = { peer, side, subject: oneLineName(leaf.subject) };
+  const path = trustedPath(leaf, others, set, now);
+  if (path === undefined) {
+    if (now > new Date(leaf.validTo)) return refused(PeerExpired({ ...context, until: leaf.validTo }));
+    if (now < new Date(leaf.validFrom)) return refused(PeerNotYetValid({ ...context, from: leaf.validFrom }));
+    return refused(PeerUnknownCa({ ...context, detail: 'its chain leads to no CA of the bundle' }));
+  }
+  const ends = path.map((link) => new Date(link.validTo));
+  if (set.crls.length > 0) {
+    for (const [i, link] of path.entries()) {
+      const issuer = path[i + 1] ?? link;
+      const lists = set.crls.filter((crl) => crl.issuer.publicKey.equals(issuer.publicKey));
+      const fresh = lists.filter(({ nextUpdate }) => nextUpdate === undefined || nextUpdate >= now);
+      if (isRevoked(link, lists)) return refused(PeerRevoked(context));
+      if (fresh.length === 0) {
+        const detail = lists.length > 0 ? 'CRL_HAS_EXPIRED' : 'UNABLE_TO_GET_CRL';
+        return refused(PeerNotCheckable({ ...context, detail }));
+      }
+      ends.push(...fresh.flatMap(({ nextUpdate }) => nextUpdate ?? []));
+    }
+  }
+  const pins = path.map(pinOf);
+  if (rule.pins && !pins.some((pin) => rule.pins?.includes(pin))) {
+    return refused(PinMismatch({ ...context, seen: pins }));
+  }
+  const names = namesOf(leaf);
+  const identity = judgeIdentity(names, rule.identity);
+  if (identity.kind === 'refused') {
+    const make = side === 'server' ? ClientNotAllowed : WrongPlugin;
+    return refused(make({ peer, seen: showNames(names), expected: identity.expected }));
+  }
+  const until = new Date(Math.min(...ends.map(Number)));
+  return { kind: 'trusted', until, named: identity.kind === 'passes' };
+}
+
+/** The chain from the leaf to a CA of the bundle, all of it in date. */
+function trustedPath(
+  leaf: X509Certificate,
+  others: readonly X509Certificate[],
+  { authorities }: Pick<CredentialSet, 'authorities'>,
+  now: Date,
+): readonly X509Certificate[] | undefined {
+  const current = (certificate: X509Certificate) => inDate(certificate, now);
+  if (!current(leaf)) return undefined;
+  const verdict = followChain(leaf, others.filter(current), authorities.filter(current));
+  return verdict.kind === 'trusted' ? verdict.path : undefined;
+}
+
+/** RFC 7469 section 2.4: over the SubjectPublicKeyInfo, so that a renewal with the same key keeps it. */
+export function pinOf(certificate: X509Certificate): string {
+  const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
+  return `sha256/${createHash('sha256').update(spki).digest('base64')}`;
+}
+
+/**
+ * The certificates that the peer of a socket has shown, its own first; empty where it has shown none. Not by way of
+ * `getPeerX509Certificate`: on a client's socket, Node 20 takes the chain out of the session with it.
+ */
+export function chainOf(socket: TLSSocket): readonly X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  const seen = new Set<DetailedPeerCertificate>();
+  let next: Partial<DetailedPeerCertificate> | undefined = socket.getPeerCertificate(true);
+  // The last one may name itself as its issuer; longer chains than this do not occur.
+  while (next?.raw !== undefined && !seen.has(next as DetailedPeerCertificate) && chain.length < 10) {
+    seen.add(next as DetailedPeerCertificate);
+    chain.push(new X509Certificate(next.raw));
+    next = next.issuerCertificate;
+  }
+  return chain;
+}
