@@ -8,7 +8,7 @@ export interface Crl {
   readonly pem: string;
   readonly issuer: X509Certificate;
   /** When the next one was to come: from then on it says nothing any more. */
-  readonly nextUpdate: Date | undefined;
+  readonly nextUpdate: Date;
   /** Serial numbers, as `serial` has them. */
   readonly revoked: ReadonlySet<string>;
 }
@@ -35,7 +35,7 @@ export async function loadCrls(text: string, wanted: Wanted): Promise<readonly C
   for (const pem of blocksOf(text, /X509 CRL/, path, 'a revocation list')) {
     const crl = await loadOne(pem, wanted);
     const issuer = oneLineName(crl.issuer.subject);
-    if (crl.nextUpdate && crl.nextUpdate < now) {
+    if (crl.nextUpdate < now) {
       throw CrlExpired({ path, issuer, nextUpdate: crl.nextUpdate });
     }
     crls.push(crl);
@@ -65,7 +65,9 @@ async function loadOne(
     const der = issuer.publicKey.export({ type: 'spki', format: 'der' });
     const signed = await crl.verify({ publicKey: new PublicKey(der) }, webcrypto).catch(() => false);
     if (!signed) continue;
-    const { thisUpdate, nextUpdate } = crl;
+    const { thisUpdate } = crl;
+    // OpenSSL takes one without for ever; RFC 5280 section 5.1.2.5 requires it, so such a one is as good as over.
+    const nextUpdate = crl.nextUpdate ?? thisUpdate;
     if (thisUpdate > now)
       throw CrlNotYetValid({ path, issuer: oneLineName(issuer.subject), thisUpdate, now });
     return {

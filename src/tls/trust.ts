@@ -66,13 +66,13 @@ export function judgePeer(chain: readonly X509Certificate[], asked: Asked): Verd
     for (const [i, link] of path.entries()) {
       const issuer = path[i + 1] ?? link;
       const lists = set.crls.filter((crl) => crl.issuer.publicKey.equals(issuer.publicKey));
-      const fresh = lists.filter(({ nextUpdate }) => nextUpdate === undefined || nextUpdate >= now);
+      const fresh = lists.filter(({ nextUpdate }) => nextUpdate >= now);
       if (isRevoked(link, lists)) return refused(PeerRevoked(context));
       if (fresh.length === 0) {
         const detail = lists.length > 0 ? 'CRL_HAS_EXPIRED' : 'UNABLE_TO_GET_CRL';
         return refused(PeerNotCheckable({ ...context, detail }));
       }
-      ends.push(...fresh.flatMap(({ nextUpdate }) => nextUpdate ?? []));
+      ends.push(...fresh.map(({ nextUpdate }) => nextUpdate));
     }
   }
   const pins = path.map(pinOf);

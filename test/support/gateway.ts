@@ -4,6 +4,7 @@ import { type PluginsConfig, parseConfig } from '../../src/config/index.js';
 import type { SallyError } from '../../src/errors.js';
 import { type Logger, silentLogger } from '../../src/log.js';
 import { openPluginManager, type PluginManager } from '../../src/manager/index.js';
+import type { CredentialStore } from '../../src/tls/index.js';
 import { clientTls } from './plugin-server.js';
 
 interface GatewayOptions {
@@ -15,6 +16,7 @@ interface GatewayOptions {
   readonly settings?: object;
   readonly env?: Record<string, string>;
   readonly log?: Logger;
+  readonly credentials?: CredentialStore;
 }
 
 /** The gateway side's configuration for one external plugin. */
@@ -37,7 +39,12 @@ export function gatewayConfig({ url, tls, name, entry, settings, env = {} }: Gat
 /** A plugin manager with one external plugin; closed when the test ends. */
 export async function openGateway(options: GatewayOptions): Promise<PluginManager> {
   const log = options.log ?? silentLogger;
-  const manager = await openPluginManager(gatewayConfig(options), { log, connect: 'on-first-call' });
+  const { credentials } = options;
+  const manager = await openPluginManager(gatewayConfig(options), {
+    log,
+    connect: 'on-first-call',
+    ...(credentials && { credentials }),
+  });
   onTestFinished(() => manager.close());
   return manager;
 }

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { type IdentityRule, judgeIdentity, matches, pluginRule } from '../../src/tls/identity.js';
+import { namesOf, rolesOf } from '../../src/tls/names.js';
+import { gatewayLeaf, newCa, pluginLeaf } from '../support/trust.js';
+import { parsed } from './made.js';
+
+const names = (given: { uris?: string[]; dns?: string[]; cns?: string[] }) => ({
+  uris: [],
+  dns: [],
+  cns: [],
+  ...given,
+});
+const role = (path: string) => names({ uris: [`spiffe://sallyport.local/${path}`] });
+
+describe('the names in a certificate', () => {
+  it('[O3] are those of its SANs and its CN, whatever characters they have', async () => {
+    const odd = await gatewayLeaf(await newCa(), {
+      subject: { CN: 'a, DNS:b' },
+      sans: [
+        { type: 'uri', value: 'https://x/a, URI:spiffe://x/gateway' },
+        { type: 'uri', value: 'https://x/"quoted"' },
+        { type: 'dns', value: 'host' },
+        { type: 'ip', value: '127.0.0.1' },
+      ],
+    });
+    expect(namesOf(parsed(odd))).toEqual({
+      uris: ['https://x/a, URI:spiffe://x/gateway', 'https://x/"quoted"'],
+      dns: ['host'],
+      cns: ['a, DNS:b'],
+    });
+    expect(rolesOf(namesOf(parsed(odd)))).toEqual([]);
+  });
+
+  it('[O3] name the role that our CA gives', async () => {
+    const ca = await newCa();
+    expect(rolesOf(namesOf(parsed(await gatewayLeaf(ca))))).toEqual([{ kind: 'gateway' }]);
+    expect(rolesOf(namesOf(parsed(await pluginLeaf(ca, 'A'))))).toEqual([{ kind: 'plugin', name: 'A' }]);
+  });
+
+  it.each([
+    'spiffe://x/gateway/y',
+    'spiffe://x/plugin/',
+    'spiffe:///gateway',
+    'https://x/gateway',
+    'spiffe://x/ns/a/sa/b',
+  ])('[O3] %s is no role', (uri) => {
+    expect(rolesOf(names({ uris: [uri] }))).toEqual([]);
+  });
+});
+
+describe('who may connect', () => {
+  const rule = (...allowed: string[]): IdentityRule => ({
+    kind: 'client',
+    ...(allowed.length > 0 && { allowed }),
+  });
+
+  it.each<[string, ReturnType<typeof names>, string]>([
+    ['the gateway', role('gateway'), 'passes'],
+    ['a plugin', role('plugin/A'), 'refused'],
+    ['who is both', names({ uris: ['spiffe://x/gateway', 'spiffe://x/plugin/A'] }), 'refused'],
+    ['nobody in particular', names({ cns: ['someone'] }), 'passes-without-role'],
+  ])('[O3] without allowed_clients: %s', (_title, peer, kind) => {
+    expect(judgeIdentity(peer, rule()).kind).toBe(kind);
+  });
+
+  it('[O3] with allowed_clients: those that it names, and not even the gateway beside them', () => {
+    expect(judgeIdentity(names({ cns: ['team-a'] }), rule('CN:team-*')).kind).toBe('passes');
+    expect(judgeIdentity(role('gateway'), rule('CN:team-*', 'DNS:x'))).toEqual({
+      kind: 'refused',
+      expected: 'CN:team-*, DNS:x',
+    });
+  });
+
+  it.each<[string, ReturnType<typeof names>, boolean]>([
+    ['URI:spiffe://*/gateway', role('gateway'), true],
+    ['URI:spiffe://*/gateway', names({ uris: ['spiffe://a/b/gateway'] }), false],
+    ['spiffe://sallyport.local/gateway', role('gateway'), true],
+    ['URI:spiffe://sallyport.local/gate', role('gateway'), false],
+    ['DNS:*.example.com', names({ dns: ['GW.example.com'] }), true],
+    ['DNS:*.example.com', names({ dns: ['a.gw.example.com'] }), false],
+    ['DNS:*.example.com', names({ cns: ['gw.example.com'] }), false],
+    ['DNS:gw.example.com', names({ dns: ['gwxexample.com'] }), false],
+    ['CN:gateway *', names({ cns: ['gateway 1'] }), true],
+    ['CN:Gateway', names({ cns: ['gateway'] }), false],
+    ['gw', names({ cns: ['gw'] }), true],
+    ['*', names({ dns: ['gw'] }), true],
+    ['*', names({}), false],
+  ])('[O3] the pattern %s', (pattern, peer, expected) => {
+    expect(matches(peer, pattern)).toBe(expected);
+  });
+});
+
+describe('which plugin is there', () => {
+  const other = names({ dns: ['mcp-plugin-A'], cns: ['host'] });
+
+  it.each<[string, string | undefined, ReturnType<typeof names>, boolean]>([
+    ['its role', undefined, role('plugin/a'), true],
+    ['the role of another', undefined, role('plugin/B'), false],
+    ['both roles', undefined, names({ uris: ['spiffe://x/plugin/A', 'spiffe://x/plugin/B'] }), false],
+    ['the role of the gateway', undefined, role('gateway'), false],
+    ['no role', undefined, names({ cns: ['x'] }), true],
+    ['no role, but its name', 'plugin', other, true],
+    ['no role and no name', 'plugin', names({ dns: ['localhost'] }), false],
+    ['the role of another', 'plugin', role('plugin/B'), false],
+    ['the role of any plugin', 'host', role('plugin/B'), true],
+    ['the role of the gateway', 'host', role('gateway'), false],
+    ['no role', 'host', names({}), true],
+    ['the role of the named one', 'B', role('plugin/B'), true],
+    ['its own role in place of the named one', 'B', role('plugin/A'), false],
+    ['no role and no name', 'B', names({}), false],
+  ])('[O3] %s, with identity %s', (_title, identity, peer, passes) => {
+    expect(judgeIdentity(peer, pluginRule('A', identity)).kind).toBe(passes ? 'passes' : 'refused');
+  });
+});
