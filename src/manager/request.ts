@@ -90,11 +90,7 @@ export class PluginRequest {
    * @throws SallyError where a plugin fails and its mode says that this ends the request, where the payload is too
    *   large (`SALLY_HOOK_PAYLOAD_SIZE`), or where two plugins of a band are at odds (`SALLY_PLUGIN_CLASH`).
    */
-  async invoke<P>(
-    hook: string,
-    payload: P,
-    options: InvokeOptions = {},
-  ): Promise<HookCallResult<P>> {
+  async invoke<P>(hook: string, payload: P, options: InvokeOptions = {}): Promise<HookCallResult<P>> {
     const { plugins, settings, outOfService } = this.#deps;
     const inService =
       outOfService.size === 0 ? plugins : plugins.filter((plugin) => !outOfService.has(plugin));
