@@ -1190,3 +1190,84 @@ export const JwksUnavailable = defineError('SALLY_JWKS_UNAVAILABLE', {
   http: 503,
   example: { where: 'https://issuer.example/jwks', reason: 'request timed out' },
 });
+
+// ─── The gateway's clients (gateway/downstream/) ─────────────────────────────────────────────────
+
+export const TooManyCalls = defineError('SALLY_GATEWAY_BUSY', {
+  message: (c: { limit: number }) => `the gateway serves ${c.limit} requests already, as many as it may`,
+  remedy: () => 'try again in a moment; or raise concurrent_calls of gateway.limits',
+  http: 503,
+  exit: 1,
+  example: { limit: 1_000 },
+});
+
+export const TooManyCallsOfOne = defineError('SALLY_GATEWAY_USER_BUSY', {
+  message: (c: { limit: number }) =>
+    `${c.limit} requests of this user are being served, as many as one may have`,
+  remedy: () => 'wait for some of them; or raise concurrent_calls_per_user of gateway.limits',
+  http: 429,
+  exit: 1,
+  example: { limit: 100 },
+});
+
+export const SessionsFull = defineError('SALLY_GATEWAY_SESSIONS', {
+  message: (c: { limit: number }) => `the gateway has ${c.limit} sessions, as many as it may`,
+  remedy: () => 'try again later; or raise sessions, or lower session_idle, of gateway.limits',
+  http: 503,
+  exit: 1,
+  example: { limit: 10_000 },
+});
+
+export const UserSessionsFull = defineError('SALLY_GATEWAY_USER_SESSIONS', {
+  message: (c: { limit: number }) => `this user has ${c.limit} sessions, as many as one may have`,
+  remedy: () =>
+    'end sessions that are not needed (HTTP DELETE); or raise sessions_per_user of gateway.limits',
+  http: 429,
+  exit: 1,
+  example: { limit: 100 },
+});
+
+export const GatewayStopping = defineError('SALLY_GATEWAY_STOPPING', {
+  message: (_: object) => 'the gateway is about to stop, and takes no more requests',
+  remedy: () => 'try again in a moment: another instance, or this one after its restart, will take it',
+  http: 503,
+  exit: 1,
+  example: {},
+});
+
+export const ClientTooSlow = defineError('SALLY_GATEWAY_CLIENT_SLOW', {
+  message: (c: { bytes: number }) => `a client was cut off: ${c.bytes} bytes were waiting for it to read`,
+  remedy: () => 'the client has to read its event streams as they come',
+  exit: 1,
+  example: { bytes: 4_100_000 },
+});
+
+export const ClientGone = defineError('SALLY_GATEWAY_CLIENT_GONE', {
+  message: (c: { client: string }) => `the client ${c.client} has ended its session without an answer`,
+  remedy: () => 'nothing to do, if the client meant to go',
+  exit: 1,
+  example: { client: 'inspector/1.0.0' },
+});
+
+export const ClientNotAskable = defineError('SALLY_GATEWAY_NOT_ASKABLE', {
+  message: (c: { method: string; revision: string }) =>
+    `${c.method} cannot be asked of a client of ${c.revision}: it has no way to be sent a request`,
+  remedy: () => 'the upstream has to answer with input_required, as that revision has it',
+  exit: 1,
+  example: { method: 'sampling/createMessage', revision: '2026-07-28' },
+});
+
+export const AskCancelled = defineError('SALLY_GATEWAY_ASK_CANCELLED', {
+  message: (c: { method: string }) => `${c.method} was asked of the client, and called off before its answer`,
+  remedy: () => 'nothing to do: what it was asked for has ended',
+  exit: 1,
+  example: { method: 'elicitation/create' },
+});
+
+export const LineTooLong = defineError('SALLY_GATEWAY_LINE', {
+  message: (c: { limit: number }) => `a message on stdin has more than ${c.limit} bytes`,
+  remedy: () => 'send less in one message; or raise body_bytes of gateway.limits',
+  jsonRpc: -32600,
+  exit: 1,
+  example: { limit: 4_000_000 },
+});
