@@ -15,6 +15,7 @@ export {
   parseConfig,
 } from './config/index.js';
 export { SallyError } from './errors.js';
+export { createGateway, type Gateway, type GatewayAddress, type PartStatus } from './gateway/index.js';
 export {
   GlobalContext,
   type HookName,

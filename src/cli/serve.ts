@@ -1,10 +1,10 @@
-import { availableParallelism } from 'node:os';
-import { Command, InvalidArgumentError } from 'commander';
-import { ConfigPathMissing, messageOf, StrayPluginError, WorkersNeedPort } from '../errors.js';
+import { Command } from 'commander';
+import { ConfigPathMissing, WorkersNeedPort } from '../errors.js';
 import { type Logger, silentLogger } from '../log.js';
 import type { PluginServer } from '../server/index.js';
 import { isWorker, reportServing, runWorkers } from '../workers/index.js';
 import type { CommandIo } from './io.js';
+import { keepAliveAfterStrayErrors, onStopSignal, portNumber, workerCount } from './program.js';
 import { loadAndWarn, loggerOf } from './runtime.js';
 import { packageVersion } from './version.js';
 
@@ -85,45 +85,4 @@ async function reload(server: PluginServer, log: Logger): Promise<void> {
       {},
       outcome ? 'SIGHUP: the certificate files have not changed' : 'SIGHUP: nothing to reload without TLS',
     );
-}
-
-function portNumber(value: string): number {
-  const port = Number(value);
-  if (/^\d+$/.test(value) && port <= 65_535) return port;
-  throw new InvalidArgumentError('it must be a number from 0 to 65535.');
-}
-
-function workerCount(value: string): number {
-  if (value === 'auto') return availableParallelism();
-  if (/^\d{1,3}$/.test(value) && Number(value) >= 1) return Number(value);
-  throw new InvalidArgumentError('it must be a number from 1 to 999, or auto.');
-}
-
-/** The second signal does not wait any more. A worker hears of Ctrl-C too, but stops when its primary says so. */
-function onStopSignal(stop: (signal: string) => void): void {
-  let asked = false;
-  if (isWorker()) {
-    process.on('SIGINT', () => {});
-    process.on('SIGTERM', () => stop('SIGTERM'));
-    return;
-  }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (asked) process.exit(1);
-      asked = true;
-      stop(signal);
-    });
-  }
-}
-
-/** A promise or a timer that a plugin left behind must not end the calls of others. */
-function keepAliveAfterStrayErrors(log: Logger): void {
-  const report = (thrown: unknown) => {
-    const error = StrayPluginError({ detail: messageOf(thrown) });
-    const stack = thrown instanceof Error ? thrown.stack : undefined;
-    log.error({ code: error.code, remedy: error.remedy }, error.message);
-    log.debug({ stack }, 'where it was thrown');
-  };
-  process.on('unhandledRejection', report);
-  process.on('uncaughtException', report);
 }

@@ -10,8 +10,8 @@ export interface PluginSet {
 /** The plugins in use. A reload puts others in their place; those from before are closed after what is with them. */
 export interface PluginSets {
   current(): PluginSet;
-  /** Resolves at once: the old set is closed when nobody is with it any more, or after `withinMs`. */
-  replace(next: PluginManager, withinMs: number): void;
+  /** The old set is closed when nobody is with it any more, or after `withinMs`; the answer resolves then. */
+  replace(next: PluginManager, withinMs: number): Promise<void>;
   /** Closes whatever is still open. */
   close(): Promise<void>;
 }
@@ -25,7 +25,7 @@ export function createPluginSets(first: PluginManager): PluginSets {
     replace(next, withinMs) {
       const old = current;
       current = new Held(next, open);
-      old.retire(withinMs);
+      return old.retire(withinMs);
     },
     close: async () => {
       await Promise.all([...open].map((held) => held.close()));
@@ -38,6 +38,7 @@ class Held implements PluginSet {
   readonly #open: Set<Held>;
   #holders = 0;
   #timer: NodeJS.Timeout | undefined;
+  readonly #closed = deferred();
 
   constructor(plugins: PluginManager, open: Set<Held>) {
     this.plugins = plugins;
@@ -56,13 +57,25 @@ class Held implements PluginSet {
     };
   }
 
-  retire(withinMs: number): void {
+  retire(withinMs: number): Promise<void> {
     this.#timer = setTimeout(() => void this.close(), withinMs);
     if (this.#holders === 0) void this.close();
+    return this.#closed.promise;
   }
 
   async close(): Promise<void> {
     clearTimeout(this.#timer);
-    if (this.#open.delete(this)) await this.plugins.close();
+    if (!this.#open.delete(this)) return this.#closed.promise;
+    // What a plugin does at its end is not the gateway's to fail of.
+    await this.plugins.close().catch(() => {});
+    this.#closed.resolve();
   }
+}
+
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
 }

@@ -4,6 +4,7 @@ import type { AuthSettings } from '../../config/index.js';
 import { FileUnreadable, fileReason, JwksInvalid, JwksUnavailable, messageOf } from '../../errors.js';
 import type { Arrival } from './arrival.js';
 import { type Authenticator, bearerChallenge, bearerToken, type Verdict } from './authenticator.js';
+import { metadataPath } from './metadata-path.js';
 
 type JwtSettings = Extract<AuthSettings, { kind: 'jwt' }>;
 type Jose = typeof import('jose');
@@ -24,8 +25,6 @@ const algorithms = [
 ];
 /** Clocks of two machines differ. */
 const clockToleranceSeconds = 30;
-
-export const metadataPath = '/.well-known/oauth-protected-resource';
 
 /**
  * Access tokens of an OAuth 2.0 authorization server (RFC 9068), as MCP has them: issuer, audience, times and
