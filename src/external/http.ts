@@ -13,11 +13,13 @@ import {
   ReplyInvalid,
   type SallyError,
 } from '../errors.js';
+import type { CallScope } from '../plugin/scope.js';
 import { type Credentials, createConnector, openCredentials, ownName } from '../tls/index.js';
 import type { Connection, ConnectionDeps } from './connection.js';
 import { fetchOver, type SendRequest } from './fetch.js';
 import { openLane, pageText } from './lane.js';
 import { openSession } from './session.js';
+import { openSocketPool, type SocketPool } from './socket-pool.js';
 
 type HttpSettings = Extract<McpSettings, { transport: 'http' | 'uds' }>;
 
@@ -42,21 +44,21 @@ export async function openHttpConnection(settings: HttpSettings, deps: Connectio
     transport,
     era: 'auto',
     timeoutMs: deps.timeoutMs,
-    lane: (facts) => openLane({ url: settings.url, peer, send: link.send }, facts),
+    lane: (facts) => openLane({ url: settings.url, peer, pool: link.pool }, facts),
   });
   return {
     peer,
-    async call(tool, args, signal) {
+    async call(tool, args, scope) {
       try {
-        return await session.call(tool, args, signal);
+        return await session.call(tool, args, scope);
       } catch (first) {
         // A server that was restarted knows neither the kept-alive connection nor the session: once more, anew.
-        if (signal.aborted || !link.isStale(first)) throw link.explain(first, tool, signal);
+        if (scope.aborted || !link.isStale(first)) throw link.explain(first, tool, scope);
       }
       try {
-        return await session.call(tool, args, signal);
+        return await session.call(tool, args, scope);
       } catch (second) {
-        throw link.explain(second, tool, signal);
+        throw link.explain(second, tool, scope);
       }
     },
     async close() {
@@ -78,36 +80,60 @@ function openLink(
   /** Whether this server has ever replied to these credentials, and since when it has closed connections instead. */
   let replied = false;
   let closingSince: number | undefined;
-  const pool = new Pool(url.origin, {
+  const connector = createConnector({
+    url,
+    ...(settings.transport === 'uds' && { socketPath: settings.socketPath }),
+    peer,
+    ...(tls && credentials && { tls: { ...tls, credentials } }),
+    log: deps.log,
+  });
+  /** What begins a session and is not a call: the SDK's own requests. */
+  const requests = new Pool(url.origin, {
     connections: maxConnections,
-    connect: createConnector({
-      url,
-      ...(settings.transport === 'uds' && { socketPath: settings.socketPath }),
-      peer,
-      ...(tls && credentials && { tls: { ...tls, credentials } }),
-      log: deps.log,
-    }),
-    keepAliveTimeout: 30_000,
+    connect: connector,
+    keepAliveTimeout: 4_000,
     headersTimeout: deps.timeoutMs + 2_000,
     bodyTimeout: deps.timeoutMs + 2_000,
   });
-  const closed = (error: unknown) => codes(error).some((code) => closedCodes.has(code));
-  const send: SendRequest = async (options) => {
-    const response = await pool.request(options);
+  const sockets = openSocketPool({
+    url,
+    peer,
+    connector,
+    maxConnections,
+    timeoutMs: deps.timeoutMs + 2_000,
+  });
+  const closed = (error: unknown) =>
+    ConnectionLost.is(error) || codes(error).some((code) => closedCodes.has(code));
+  const hasReplied = () => {
     replied = true;
     closingSince = undefined;
+  };
+  const send: SendRequest = async (options) => {
+    const response = await requests.request(options);
+    hasReplied();
     return response;
   };
+  const pool: SocketPool = {
+    ...sockets,
+    async post(...request) {
+      const reply = await sockets.post(...request);
+      hasReplied();
+      return reply;
+    },
+  };
   return {
-    send,
+    pool,
     fetch: fetchOver(send, peer),
     isStale: (error: unknown) => (closed(error) && replied) || isSessionLost(error),
-    close: () => pool.destroy(),
-    explain(error: unknown, tool: string, signal: AbortSignal): SallyError {
-      const known = findSallyError(error) ?? findSallyError(signal.reason);
-      if (known) return known;
-      const detail = messageOf(deepest(error));
-      if (signal.aborted) return CallCancelled({ plugin: peer, hook: tool });
+    async close() {
+      sockets.close();
+      await requests.destroy();
+    },
+    explain(error: unknown, tool: string, scope: CallScope): SallyError {
+      const known = findSallyError(error) ?? findSallyError(scope.reason);
+      if (known && !ConnectionLost.is(known)) return known;
+      const detail = ConnectionLost.is(known) ? known.context.detail : messageOf(deepest(error));
+      if (scope.aborted) return CallCancelled({ plugin: peer, hook: tool });
       if (codes(error).some((code) => timeoutCodes.has(code))) {
         return ConnectionTimeout({ peer, seconds: deps.timeoutMs / 1000 }, error);
       }

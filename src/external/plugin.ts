@@ -1,5 +1,6 @@
 import type { PluginEntry } from '../config/index.js';
 import {
+  ConnectionTimeout,
   findSallyError,
   HookNotImplemented,
   InternalError,
@@ -9,7 +10,8 @@ import {
   ReplyInvalid,
 } from '../errors.js';
 import type { PluginContext } from '../hooks/index.js';
-import type { HookOutcome, PluginHandle } from '../plugin/handle.js';
+import type { HandleCall, HookOutcome, PluginHandle } from '../plugin/handle.js';
+import { CallScope } from '../plugin/scope.js';
 import {
   describePlugin,
   type PluginReport,
@@ -17,8 +19,9 @@ import {
   readPluginReport,
   readReply,
   toolNames,
+  writeInvokeArguments,
 } from '../wire/index.js';
-import type { Connection, ConnectionDeps } from './connection.js';
+import type { Connection, ConnectionDeps, ToolReply } from './connection.js';
 import { openConnection } from './open.js';
 
 /** What an external plugin needs of its surroundings. */
@@ -49,7 +52,7 @@ async function watch(
   let there: boolean | undefined;
   const look = async () => {
     try {
-      await plugin.learn(AbortSignal.timeout(contactMs));
+      await plugin.learnWithin(contactMs);
       const fields = { plugin: plugin.name, hooks: plugin.hooks, mode: plugin.mode };
       if (there !== true) log.info(fields, `connected to ${plugin.peer}`);
       there = true;
@@ -79,6 +82,7 @@ class ExternalPlugin implements PluginHandle {
   readonly #entry: PluginEntry;
   readonly #connection: Connection;
   readonly #closing = new Set<() => void>();
+  readonly #changed = new Set<() => void>();
   /** Whether the server was asked what it says of the plugin; it is asked again after it was away. */
   #known = false;
   #settled: PluginEntry;
@@ -118,16 +122,30 @@ class ExternalPlugin implements PluginHandle {
     return describePlugin(this.#settled, this.hooks ?? []);
   }
 
+  /** The same as `learn`, for at most so long. */
+  async learnWithin(ms: number): Promise<PluginReport> {
+    const scope = new CallScope();
+    const timer = setTimeout(
+      () => scope.abort(ConnectionTimeout({ peer: this.peer, seconds: ms / 1000 })),
+      ms,
+    );
+    try {
+      return await this.learn(scope);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** Asks the server what it knows of this plugin. */
-  async learn(signal: AbortSignal): Promise<PluginReport> {
+  async learn(scope: CallScope): Promise<PluginReport> {
     const tool = toolNames.pluginConfig;
-    const [text = ''] = await this.#connection.call(tool, { name: this.name }, signal);
+    const { texts } = await this.#connection.call(tool, JSON.stringify({ name: this.name }), scope);
+    const [text = ''] = texts;
     const report = readPluginReport(text);
     if (typeof report === 'string') throw ReplyInvalid({ peer: this.peer, tool, reason: report });
     if (report === null)
-      throw PluginNotFound({ plugin: this.name, where: this.peer, has: await this.#others(signal) });
-    this.#settled = settle(this.#entry, report);
-    this.#known = true;
+      throw PluginNotFound({ plugin: this.name, where: this.peer, has: await this.#others(scope) });
+    this.#settle(settle(this.#entry, report), true);
     return report;
   }
 
@@ -135,26 +153,35 @@ class ExternalPlugin implements PluginHandle {
     hook: string,
     payload: unknown,
     context: PluginContext,
-    signal: AbortSignal,
+    { scope, payloadJson }: HandleCall,
   ): Promise<HookOutcome> {
-    if (!this.#known) await this.learn(signal);
+    if (!this.#known) await this.learn(scope);
     const hooks = this.hooks ?? [];
     if (!hooks.includes(hook)) throw HookNotImplemented({ plugin: this.name, hook, has: hooks });
-    const args = { hook_type: hook, plugin_name: this.name, payload, context };
-    let text: string;
+    const args = writeInvokeArguments({ hook, plugin: this.name, payload, payloadJson, context });
+    let reply: ToolReply;
     try {
-      [text = ''] = await this.#connection.call(toolNames.invokeHook, args, signal);
+      reply = await this.#connection.call(toolNames.invokeHook, args, scope);
     } catch (error) {
-      if (!signal.aborted) this.#forget();
+      if (!scope.aborted) this.#forget();
       throw error;
     }
-    return this.#outcome(text, hook, context);
+    return this.#outcome(reply.texts[0] ?? '', hook, context);
   }
 
   /** A server that was away may come back with another plugin of this name. */
   #forget(): void {
-    this.#known = false;
-    this.#settled = this.#entry;
+    this.#settle(this.#entry, false);
+  }
+
+  #settle(settled: PluginEntry, known: boolean): void {
+    this.#known = known;
+    this.#settled = settled;
+    for (const listener of this.#changed) listener();
+  }
+
+  onChange(listener: () => void): void {
+    this.#changed.add(listener);
   }
 
   onClose(listener: () => void): void {
@@ -191,8 +218,8 @@ class ExternalPlugin implements PluginHandle {
   }
 
   /** The names of the plugins that the server does have, for the error that says this one is not among them. */
-  async #others(signal: AbortSignal): Promise<string[]> {
-    const texts = await this.#connection.call(toolNames.pluginConfigs, {}, signal);
+  async #others(scope: CallScope): Promise<string[]> {
+    const { texts } = await this.#connection.call(toolNames.pluginConfigs, '{}', scope);
     return texts
       .map(readPluginReport)
       .flatMap((report) => (report && typeof report === 'object' ? [report.name] : []));

@@ -7,50 +7,58 @@ import {
   type SallyError,
 } from '../errors.js';
 import type { PluginContext } from '../hooks/index.js';
-import type { HookOutcome, PluginHandle } from '../plugin/handle.js';
+import type { HandleCall, HookOutcome, PluginHandle } from '../plugin/handle.js';
+import { CallScope, whenAborted } from '../plugin/scope.js';
 import type { Outcome } from './decide.js';
 
-/** One call of one plugin, with its deadline. Never rejects: what went wrong is the outcome. */
-export async function callPlugin(
-  plugin: PluginHandle,
-  hook: string,
-  payload: unknown,
-  context: PluginContext,
-  limits: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
-): Promise<Outcome> {
-  try {
-    return { kind: 'answered', outcome: await withDeadline(plugin, hook, payload, context, limits) };
-  } catch (thrown) {
-    const error: SallyError = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
-    return { kind: 'failed', error };
-  }
+/** How long a call may take and who may end it before, and what else the plugin is told of it. */
+export interface CallLimits extends Omit<HandleCall, 'scope'> {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | CallScope | undefined;
 }
 
-/** The plugin may ignore its signal: whoever waits is let go all the same. */
-async function withDeadline(
+/** One call of one plugin, with its deadline. Never rejects: what went wrong is the outcome. */
+export function callPlugin(
   plugin: PluginHandle,
   hook: string,
   payload: unknown,
   context: PluginContext,
-  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
-): Promise<HookOutcome> {
-  if (signal?.aborted) throw CallCancelled({ plugin: plugin.name, hook });
-  const control = new AbortController();
-  let stop = (_error: SallyError) => {};
-  const stopped = new Promise<never>((_resolve, reject) => {
-    stop = (error) => {
-      reject(error);
-      control.abort(error);
+  { timeoutMs, signal, ...call }: CallLimits,
+): Promise<Outcome> {
+  const cancelled = () => CallCancelled({ plugin: plugin.name, hook });
+  return withDeadline(
+    (scope) => plugin.invoke(hook, payload, context, { ...call, scope }),
+    { timeoutMs, signal },
+    { late: () => PluginTimeout({ plugin: plugin.name, hook, seconds: timeoutMs / 1000 }), cancelled },
+  );
+}
+
+function withDeadline(
+  begin: (scope: CallScope) => Promise<HookOutcome>,
+  { timeoutMs, signal }: Pick<CallLimits, 'timeoutMs' | 'signal'>,
+  end: { readonly late: () => SallyError; readonly cancelled: () => SallyError },
+): Promise<Outcome> {
+  if (signal?.aborted) return Promise.resolve({ kind: 'failed', error: end.cancelled() });
+  return new Promise((resolve) => {
+    const scope = new CallScope();
+    const settle = (outcome: Outcome) => {
+      clearTimeout(timer);
+      unheard?.();
+      resolve(outcome);
     };
+    // The plugin may ignore its signal: whoever waits is let go all the same.
+    const stop = (error: SallyError) => {
+      settle({ kind: 'failed', error });
+      scope.abort(error);
+    };
+    const timer = setTimeout(() => stop(end.late()), timeoutMs);
+    const unheard = signal && whenAborted(signal, () => stop(end.cancelled()));
+    begin(scope).then(
+      (outcome) => settle({ kind: 'answered', outcome }),
+      (thrown: unknown) => {
+        const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
+        settle({ kind: 'failed', error });
+      },
+    );
   });
-  const late = () => stop(PluginTimeout({ plugin: plugin.name, hook, seconds: timeoutMs / 1000 }));
-  const cancelled = () => stop(CallCancelled({ plugin: plugin.name, hook }));
-  const timer = setTimeout(late, timeoutMs);
-  signal?.addEventListener('abort', cancelled, { once: true });
-  try {
-    return await Promise.race([plugin.invoke(hook, payload, context, control.signal), stopped]);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', cancelled);
-  }
 }

@@ -15,10 +15,12 @@ import { disabledPlugin } from '../plugin/disabled.js';
 import type { HookOutcome, PluginHandle } from '../plugin/handle.js';
 import { startLocalPlugin } from '../plugin/local.js';
 import { importPlugin } from '../plugin/module.js';
+import type { CallScope } from '../plugin/scope.js';
 import { bundledPlugins } from '../plugins/index.js';
 import { describePlugin, pluginDefaults } from '../wire/index.js';
 import { callPlugin } from './call.js';
 import { PluginRequest } from './request.js';
+import { createRoster } from './roster.js';
 
 /** The plugins of one plugin file, running. */
 export interface PluginManager {
@@ -46,7 +48,9 @@ interface OneCall {
   readonly hook: string;
   readonly payload: unknown;
   readonly context: PluginContext;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | CallScope;
+  /** Payload and context are given away: nobody else holds them. */
+  readonly owned?: boolean;
 }
 
 /**
@@ -82,29 +86,29 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
     throw others.length === 0 ? first : PluginsUnusable({ errors });
   }
   const outOfService = new Set<PluginHandle>();
-  const find = (name: string) => {
-    const wanted = name.toLowerCase();
-    return plugins.find((plugin) => plugin.name.toLowerCase() === wanted);
+  const requestDeps = {
+    roster: createRoster(plugins, config.settings),
+    settings: config.settings,
+    log,
+    outOfService,
   };
+  // Of two whose names differ in case only, the first.
+  const byName = new Map(plugins.map((plugin) => [plugin.name.toLowerCase(), plugin] as const).reverse());
+  const find = (name: string) => byName.get(name.toLowerCase());
   return {
     plugins,
     close,
     find,
     request: (fields = {}) =>
-      new PluginRequest(globalContext(fields.request_id ?? randomUUID(), fields), {
-        plugins,
-        settings: config.settings,
-        log,
-        outOfService,
-      }),
-    async invokeOne({ plugin: name, hook, payload, context, signal }) {
+      new PluginRequest(globalContext(fields.request_id ?? randomUUID(), fields), requestDeps),
+    async invokeOne({ plugin: name, hook, payload, context, signal, owned = false }) {
       const plugin = find(name);
       if (plugin === undefined) {
         throw PluginNotFound({ plugin: name, where: 'this server', has: plugins.map((one) => one.name) });
       }
       if (plugin.mode === 'disabled') throw PluginDisabled({ plugin: plugin.name });
       const timeoutMs = config.settings.pluginTimeoutMs;
-      const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs, signal });
+      const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs, signal, owned });
       if (outcome.kind === 'failed') throw outcome.error;
       return outcome.outcome;
     },

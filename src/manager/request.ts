@@ -4,17 +4,20 @@ import {
   CallCancelled,
   ChangesClash,
   HookNotImplemented,
+  InternalError,
   messageOf,
   PayloadInvalid,
   PayloadTooLarge,
   type SallyError,
 } from '../errors.js';
 import {
-  GlobalContext,
+  deepCopy,
+  type GlobalContext,
   hookRow,
   nextPayload,
   type PluginContext,
-  problemsOf,
+  readGlobalContext,
+  readPayload,
   type Violation,
 } from '../hooks/index.js';
 import type { Logger } from '../log.js';
@@ -22,7 +25,8 @@ import type { PluginHandle } from '../plugin/handle.js';
 import { callPlugin } from './call.js';
 import { decide, type Outcome } from './decide.js';
 import { mergeChanges } from './merge.js';
-import { type Selected, select } from './select.js';
+import type { Roster } from './roster.js';
+import type { Selected } from './select.js';
 
 /** Payloads above this are refused before any plugin sees them (a rule of the contract), in bytes of JSON. */
 export const maxPayloadBytes = 1_000_000;
@@ -46,7 +50,7 @@ export interface HookCallResult<P = unknown> {
 
 /** What a request works with; the manager that made it owns all of it. */
 interface RequestDeps {
-  readonly plugins: readonly PluginHandle[];
+  readonly roster: Roster;
   readonly settings: PluginSettings;
   readonly log: Logger;
   /** Plugins that `on_error: disable` has taken out of service. */
@@ -63,7 +67,9 @@ export class PluginRequest {
   readonly #contexts = new Map<PluginHandle, Pick<PluginContext, 'state' | 'metadata'>>();
 
   constructor(global: GlobalContext, deps: RequestDeps) {
-    this.global = GlobalContext.parse(structuredClone(global));
+    const read = readGlobalContext(deepCopy(global));
+    if (!read.ok) throw InternalError({ detail: `no context of a request: ${read.problems.join('; ')}` });
+    this.global = read.data;
     this.#deps = deps;
   }
 
@@ -80,11 +86,11 @@ export class PluginRequest {
     payload: P,
     options: { signal?: AbortSignal } = {},
   ): Promise<HookCallResult<P>> {
-    const { plugins, settings, outOfService } = this.#deps;
-    const inService =
-      outOfService.size === 0 ? plugins : plugins.filter((plugin) => !outOfService.has(plugin));
-    const selected = select(inService, hook, payload, this.global, settings);
-    if (selected.length > 0) checkPayload(hook, payload);
+    const { roster, settings, outOfService } = this.#deps;
+    const applying = roster.select(hook, payload, this.global);
+    const selected =
+      outOfService.size === 0 ? applying : applying.filter(({ plugin }) => !outOfService.has(plugin));
+    const json = selected.length > 0 ? checkPayload(hook, payload) : undefined;
     let current: unknown = payload;
     let answer: unknown = null;
     const metadata: Record<string, unknown> = {};
@@ -92,7 +98,8 @@ export class PluginRequest {
       return { ...more, payload: current as P, modified_payload: answer, metadata };
     };
     for (const band of bands(selected, settings.parallelExecutionWithinBand)) {
-      const decisions = await this.#runBand(band, hook, current, metadata, options.signal);
+      const given = { value: current, json: current === payload ? json : undefined };
+      const decisions = await this.#runBand(band, hook, given, metadata, options.signal);
       const failed = decisions.find(({ decision }) => decision.kind === 'fail');
       if (failed?.decision.kind === 'fail') throw failed.decision.error;
       const blocked = decisions.find(({ decision }) => decision.kind === 'block');
@@ -114,38 +121,52 @@ export class PluginRequest {
   async #runBand(
     band: readonly Selected[],
     hook: string,
-    payload: unknown,
+    payload: GivenPayload,
     metadata: Record<string, unknown>,
     signal: AbortSignal | undefined,
   ): Promise<Decided[]> {
     const before = { state: { ...this.global.state }, metadata: { ...this.global.metadata } };
-    const decided = band.map(async ({ plugin, effect }) => {
-      const outcome = await this.#call(plugin, hook, payload, effect.awaited ? signal : undefined);
-      if (outcome.kind === 'failed' && CallCancelled.is(outcome.error)) {
-        // The caller's doing: no failure of the plugin, and nobody to go on for.
-        return { plugin, decision: { kind: 'fail', error: outcome.error } as const };
-      }
-      if (outcome.kind === 'answered' && effect.awaited) {
-        this.#remember(plugin, before, outcome.outcome.context);
-        Object.assign(metadata, outcome.outcome.result.metadata);
-      }
-      const decision = decide(effect, outcome);
-      this.#report({ plugin, effect }, hook, decision);
-      return { plugin, decision };
-    });
+    const run = async (one: Selected) => {
+      const outcome = await this.#call(one.plugin, hook, payload, one.effect.awaited ? signal : undefined);
+      return this.#conclude(one, hook, outcome, before, metadata);
+    };
+    const [only, ...others] = band;
+    if (only?.effect.awaited && others.length === 0) return [await run(only)];
+    const decided = band.map(run);
     return Promise.all(decided.filter((_, i) => band[i]?.effect.awaited));
+  }
+
+  /** What an outcome of a plugin means for the request, and what is kept of it. */
+  #conclude(
+    { plugin, effect }: Selected,
+    hook: string,
+    outcome: Outcome,
+    before: SharedParts,
+    metadata: Record<string, unknown>,
+  ): Decided {
+    if (outcome.kind === 'failed' && CallCancelled.is(outcome.error)) {
+      // The caller's doing: no failure of the plugin, and nobody to go on for.
+      return { plugin, decision: { kind: 'fail', error: outcome.error } };
+    }
+    if (outcome.kind === 'answered' && effect.awaited) {
+      this.#remember(plugin, before, outcome.outcome.context);
+      Object.assign(metadata, outcome.outcome.result.metadata);
+    }
+    const decision = decide(effect, outcome);
+    this.#report({ plugin, effect }, hook, decision);
+    return { plugin, decision };
   }
 
   async #call(
     plugin: PluginHandle,
     hook: string,
-    payload: unknown,
+    { value: payload, json: payloadJson }: GivenPayload,
     signal: AbortSignal | undefined,
   ): Promise<Outcome> {
     const own = this.#contexts.get(plugin) ?? { state: {}, metadata: {} };
     const context: PluginContext = { ...own, global_context: { ...this.global } };
     const timeoutMs = this.#deps.settings.pluginTimeoutMs;
-    const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs, signal });
+    const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs, signal, payloadJson });
     // Tried because its hooks were not known while its server was away; this is not one of them.
     if (outcome.kind === 'failed' && HookNotImplemented.is(outcome.error)) {
       return { kind: 'answered', outcome: { result: { continue_processing: true }, context } };
@@ -154,15 +175,12 @@ export class PluginRequest {
   }
 
   /** What a plugin changed of the shared state since the band began; what it left alone may have been changed by another. */
-  #remember(
-    plugin: PluginHandle,
-    before: Pick<GlobalContext, 'state' | 'metadata'>,
-    after: PluginContext,
-  ): void {
+  #remember(plugin: PluginHandle, before: SharedParts, after: PluginContext): void {
     this.#contexts.set(plugin, { state: after.state, metadata: after.metadata });
     for (const part of ['state', 'metadata'] as const) {
       for (const [key, value] of Object.entries(after.global_context[part])) {
-        if (!isDeepStrictEqual(value, before[part][key])) this.global[part][key] = value;
+        const old = before[part][key];
+        if (value !== old && !isDeepStrictEqual(value, old)) this.global[part][key] = value;
       }
     }
   }
@@ -188,6 +206,14 @@ export class PluginRequest {
       }
     }
   }
+}
+
+type SharedParts = Pick<GlobalContext, 'state' | 'metadata'>;
+
+/** A payload on its way to a plugin, with its JSON where that is known. */
+interface GivenPayload {
+  readonly value: unknown;
+  readonly json: string | undefined;
 }
 
 interface Decided {
@@ -229,12 +255,18 @@ function changeBase(hook: string, payload: unknown, answer: unknown): unknown {
   return (payload as Record<string, unknown>)[changes] ?? {};
 }
 
-/** A payload that no plugin could read is the caller's mistake, whatever the modes say. */
-function checkPayload(hook: string, payload: unknown): void {
-  const checked = hookRow(hook)?.payload.safeParse(payload);
-  if (checked && !checked.success) throw PayloadInvalid({ hook, problems: problemsOf(checked.error) });
-  const bytes = Buffer.byteLength(toJson(hook, payload));
+/**
+ * A payload that no plugin could read is the caller's mistake, whatever the modes say. Answers its JSON: written to be
+ * measured, and then sent as it was measured.
+ */
+function checkPayload(hook: string, payload: unknown): string | undefined {
+  const read = readPayload(hook, payload);
+  if (!read.ok) throw PayloadInvalid({ hook, problems: read.problems });
+  const json = toJson(hook, payload);
+  // No character has more than three bytes per unit of a string's length.
+  const bytes = json.length * 3 <= maxPayloadBytes ? 0 : Buffer.byteLength(json);
   if (bytes > maxPayloadBytes) throw PayloadTooLarge({ hook, bytes, limit: maxPayloadBytes });
+  return json || undefined;
 }
 
 function toJson(hook: string, payload: unknown): string {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ToolArgumentsInvalid } from '../errors.js';
+import { CallScope } from '../plugin/scope.js';
 import { toolNames } from '../wire/index.js';
 import { invokeHook, type ToolDeps } from './tools.js';
 
@@ -16,13 +17,13 @@ export async function tryLane(
 ): Promise<boolean> {
   const call = hookCall(request.headers, body);
   if (call === undefined) return false;
-  const control = new AbortController();
+  const scope = new CallScope();
   response.once('close', () => {
-    if (!response.writableFinished) control.abort();
+    if (!response.writableFinished) scope.abort(undefined);
   });
   let text: string;
   try {
-    text = await invokeHook(call.args, deps, control.signal);
+    text = await invokeHook(call.args, deps, scope);
   } catch (error) {
     if (ToolArgumentsInvalid.is(error)) return false;
     throw error;

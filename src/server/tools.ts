@@ -10,6 +10,7 @@ import {
 import type { PluginErrorModel } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { PluginManager } from '../manager/index.js';
+import type { CallScope } from '../plugin/scope.js';
 import { readInvokeArguments, readNameArgument, toolNames, writeError, writeResult } from '../wire/index.js';
 
 /** What the three tools need. */
@@ -18,7 +19,7 @@ export interface ToolDeps {
   readonly log: Logger;
 }
 
-type Tool = (args: unknown, deps: ToolDeps, signal: AbortSignal) => Promise<CallToolResult>;
+type Tool = (args: unknown, deps: ToolDeps, signal: AbortSignal | CallScope) => Promise<CallToolResult>;
 
 const text = (value: string) => ({ type: 'text' as const, text: value });
 
@@ -49,7 +50,7 @@ export const tools: Readonly<Record<string, Tool>> = {
 export async function invokeHook(
   args: unknown,
   { plugins, log }: ToolDeps,
-  signal: AbortSignal,
+  signal: AbortSignal | CallScope,
 ): Promise<string> {
   const { hook_type: hook, plugin_name: name, payload, context } = readInvokeArguments(args);
   const plugin = plugins.find(name)?.name ?? name;
@@ -57,7 +58,9 @@ export async function invokeHook(
   const fields = { plugin, hook, request: context.global_context.request_id };
   const took = () => ({ ...fields, ms: Math.round((performance.now() - started) * 10) / 10 });
   try {
-    const { result, context: after } = await plugins.invokeOne({ plugin, hook, payload, context, signal });
+    // The arguments were read for this call alone.
+    const call = { plugin, hook, payload, context, signal, owned: true };
+    const { result, context: after } = await plugins.invokeOne(call);
     log.debug({ ...took(), blocked: !result.continue_processing }, 'hook call');
     return writeResult(plugin, result, after);
   } catch (thrown) {

@@ -12,6 +12,7 @@ export {
   readReply,
   wholeResult,
   writeError,
+  writeInvokeArguments,
   writeResult,
 } from './invoke.js';
 export { toolList, toolNames } from './tools.js';
