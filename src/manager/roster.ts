@@ -101,11 +101,11 @@ function at(
   context: GlobalContext,
 ): readonly Candidate[] | undefined {
   if (index[key].size === 0) return undefined;
-  const value = valueOf(key, hook, payload, context);
+  const value = callValue(key, hook, payload, context);
   return typeof value === 'string' ? index[key].get(value) : undefined;
 }
 
-function valueOf(key: Key, hook: string, payload: unknown, context: GlobalContext): unknown {
+function callValue(key: Key, hook: string, payload: unknown, context: GlobalContext): unknown {
   if (key === 'server') return context.server_id;
   if (key === 'tenant') return context.tenant_id;
   const field = hookRow(hook)?.match?.field;

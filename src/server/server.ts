@@ -1,12 +1,14 @@
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { isLoopback, type PluginsConfig, type SslCertReqs } from '../config/index.js';
 import { ConfigHealthPort } from '../errors.js';
 import type { Logger } from '../log.js';
 import { type ClientCertificate, createTlsFront, openCredentials } from '../tls/index.js';
-import { createEndpoint, health } from './endpoint.js';
+import { createEndpoint, health, maxBodyBytes } from './endpoint.js';
 import { authority, createHttpServer, sendJson } from './http.js';
+import { laneReply } from './lane.js';
 import { listen, listenOnSocket, stopListening } from './listen.js';
 import { openOwnPlugins } from './own-plugins.js';
+import { createQuickDoor } from './quick-door.js';
 
 /** Where a plugin server listens. */
 export interface ServerAddress {
@@ -56,23 +58,26 @@ export async function createPluginServer(
   const plugins = await openOwnPlugins(config, log);
   const clientCertificate: ClientCertificate = tls ? clientCertificates[tls.sslCertReqs] : 'none';
   let stopping = false;
+  // Neither can be reached by a page in a browser.
+  const trusted = clientCertificate === 'required' || uds !== undefined;
+  const { version } = deps;
   const main = createHttpServer(
-    createEndpoint({
-      plugins,
-      log,
-      version: deps.version,
-      host,
-      // Neither can be reached by a page in a browser.
-      trusted: clientCertificate === 'required' || uds !== undefined,
-      stopping: () => stopping,
-    }),
+    createEndpoint({ plugins, log, version, host, trusted, stopping: () => stopping }),
     log,
   );
+  const quick = createQuickDoor({
+    http: main.http,
+    path: '/mcp',
+    maxBodyBytes,
+    log,
+    answer: (headers, body, scope) => laneReply(headers, body, { plugins, log, version }, scope),
+  });
   const side = createHttpServer((request, response) => {
     if (request.url?.split('?')[0] === '/health') return health(() => stopping)(request, response);
     return sendJson(response, 404, { error: 'only /health is here' });
   }, log);
-  const onSecure = (socket: object) => void main.http.emit('connection', socket);
+  const onSecure = (socket: Socket) =>
+    trusted ? quick.accept(socket) : void main.http.emit('connection', socket);
   const door: Server = credentials
     ? createTlsFront({ credentials, clientCertificate, log, onSecure })
     : main.http;
@@ -83,7 +88,8 @@ export async function createPluginServer(
   const stop = async (withinMs: number) => {
     stopping = true;
     stopListening(door);
-    await main.drain(withinMs);
+    await Promise.all([quick.drain(withinMs), main.drain(withinMs)]);
+    main.http.closeAllConnections();
     stopListening(side.http);
     await side.drain(0);
     main.http.close();
