@@ -19,11 +19,16 @@ export interface ToolDeps {
   readonly log: Logger;
 }
 
-type Tool = (args: unknown, deps: ToolDeps, signal: AbortSignal | CallScope) => Promise<CallToolResult>;
+/** A tool. It may be given away its arguments. */
+export type Tool = (
+  args: unknown,
+  deps: ToolDeps,
+  signal: AbortSignal | CallScope,
+) => Promise<CallToolResult>;
 
 const text = (value: string) => ({ type: 'text' as const, text: value });
 
-/** The three tools of the contract. Rejects with a SallyError only where the arguments are not of the contract. */
+/** The tools, by name. Rejects with a SallyError only where the arguments are not of the contract. */
 export const tools: Readonly<Record<string, Tool>> = {
   async [toolNames.pluginConfigs](_args, { plugins }) {
     const configs = plugins.plugins.map((plugin) => plugin.describe());
@@ -47,7 +52,7 @@ export const tools: Readonly<Record<string, Tool>> = {
  * Runs one hook of one plugin and answers the text of the reply: the result, or the plugin's failure. Rejects only
  * where the arguments are not of the contract (`SALLY_WIRE_ARGUMENTS`).
  */
-export async function invokeHook(
+async function invokeHook(
   args: unknown,
   { plugins, log }: ToolDeps,
   signal: AbortSignal | CallScope,
