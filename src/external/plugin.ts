@@ -10,22 +10,28 @@ import {
   ReplyInvalid,
 } from '../errors.js';
 import type { PluginContext } from '../hooks/index.js';
-import type { HandleCall, HookOutcome, PluginHandle } from '../plugin/handle.js';
+import type { Logger } from '../log.js';
+import type { Chain, HandleCall, HookOutcome, PluginHandle } from '../plugin/handle.js';
 import { CallScope } from '../plugin/scope.js';
 import {
   describePlugin,
+  type InvokeReply,
   type PluginReport,
   pluginDefaults,
   readPluginReport,
   readReply,
+  takesChains,
   toolNames,
   writeInvokeArguments,
 } from '../wire/index.js';
-import type { Connection, ConnectionDeps, ToolReply } from './connection.js';
-import { openConnection } from './open.js';
+import type { ChainMember } from './chain.js';
+import type { ToolReply } from './connection.js';
+import type { Connections, SharedConnection } from './connections.js';
 
 /** What an external plugin needs of its surroundings. */
-export interface ExternalDeps extends ConnectionDeps {
+export interface ExternalDeps {
+  readonly log: Logger;
+  readonly connections: Connections;
   /** Whether to look for the server at once, and say so where it is away. Otherwise the first call does. */
   readonly connect: 'now' | 'on-first-call';
   /** How often the server is looked at between calls, in milliseconds; only where it was looked for at the start. */
@@ -38,7 +44,7 @@ const firstContactMs = { http: 5_000, uds: 5_000, stdio: 20_000 } as const;
 /** A plugin that lives behind a connection. Rejects where its credentials are not valid, and for nothing else. */
 export async function startExternalPlugin(entry: PluginEntry, deps: ExternalDeps): Promise<PluginHandle> {
   if (entry.mcp === undefined) throw InternalError({ detail: `plugin '${entry.name}' has no mcp settings` });
-  const plugin = new ExternalPlugin(entry, await openConnection(entry.mcp, deps));
+  const plugin = new ExternalPlugin(entry, await deps.connections.open(entry.mcp));
   if (deps.connect === 'now') await watch(plugin, firstContactMs[entry.mcp.transport], deps);
   return plugin;
 }
@@ -77,21 +83,24 @@ async function watch(
   await lookAgain();
 }
 
-class ExternalPlugin implements PluginHandle {
+class ExternalPlugin implements PluginHandle, ChainMember {
   readonly name: string;
   readonly #entry: PluginEntry;
-  readonly #connection: Connection;
+  readonly #connection: SharedConnection;
   readonly #closing = new Set<() => void>();
   readonly #changed = new Set<() => void>();
   /** Whether the server was asked what it says of the plugin; it is asked again after it was away. */
   #known = false;
+  /** Whether the server takes chains. */
+  #chains = false;
   #settled: PluginEntry;
 
-  constructor(entry: PluginEntry, connection: Connection) {
+  constructor(entry: PluginEntry, connection: SharedConnection) {
     this.name = entry.name;
     this.#entry = entry;
     this.#settled = entry;
     this.#connection = connection;
+    connection.chain.add(entry.name, this);
   }
 
   get peer(): string {
@@ -139,12 +148,13 @@ class ExternalPlugin implements PluginHandle {
   /** Asks the server what it knows of this plugin. */
   async learn(scope: CallScope): Promise<PluginReport> {
     const tool = toolNames.pluginConfig;
-    const { texts } = await this.#connection.call(tool, JSON.stringify({ name: this.name }), scope);
+    const { texts, meta } = await this.#connection.call(tool, JSON.stringify({ name: this.name }), scope);
     const [text = ''] = texts;
     const report = readPluginReport(text);
     if (typeof report === 'string') throw ReplyInvalid({ peer: this.peer, tool, reason: report });
     if (report === null)
       throw PluginNotFound({ plugin: this.name, where: this.peer, has: await this.#others(scope) });
+    this.#chains = takesChains(meta);
     this.#settle(settle(this.#entry, report), true);
     return report;
   }
@@ -163,14 +173,24 @@ class ExternalPlugin implements PluginHandle {
     try {
       reply = await this.#connection.call(toolNames.invokeHook, args, scope);
     } catch (error) {
-      if (!scope.aborted) this.#forget();
+      if (!scope.aborted) this.forget();
       throw error;
     }
-    return this.#outcome(reply.texts[0] ?? '', hook, context);
+    const read = readReply(reply.texts[0] ?? '');
+    if (typeof read === 'string') {
+      throw ReplyInvalid({ peer: this.peer, tool: toolNames.invokeHook, reason: read });
+    }
+    return this.outcomeOf(read, hook, context);
+  }
+
+  chainFor(hook: string): Chain | undefined {
+    const mayChain = this.#known && this.#chains && this.hooks?.includes(hook);
+    return mayChain ? this.#connection.chain : undefined;
   }
 
   /** A server that was away may come back with another plugin of this name. */
-  #forget(): void {
+  forget(): void {
+    this.#chains = false;
     this.#settle(this.#entry, false);
   }
 
@@ -193,10 +213,7 @@ class ExternalPlugin implements PluginHandle {
     return this.#connection.close();
   }
 
-  #outcome(text: string, hook: string, context: PluginContext): HookOutcome {
-    const reply = readReply(text);
-    if (typeof reply === 'string')
-      throw ReplyInvalid({ peer: this.peer, tool: toolNames.invokeHook, reason: reply });
+  outcomeOf(reply: InvokeReply, hook: string, context: PluginContext): HookOutcome {
     if (reply.kind === 'error') {
       const { message, code, details, mcp_error_code } = reply.error;
       throw PluginFailed({

@@ -1,2 +1,3 @@
 export { openPluginManager, type PluginManager } from './manager.js';
-export { type HookCallResult, maxPayloadBytes, type PluginRequest } from './request.js';
+export { maxPayloadBytes } from './payload.js';
+export type { HookCallResult, PluginRequest } from './request.js';

@@ -8,7 +8,7 @@ import {
   PluginNotFound,
   PluginsUnusable,
 } from '../errors.js';
-import { startExternalPlugin } from '../external/index.js';
+import { type Connections, createConnections, startExternalPlugin } from '../external/index.js';
 import { type GlobalContext, globalContext, type PluginContext } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import { disabledPlugin } from '../plugin/disabled.js';
@@ -25,6 +25,8 @@ import { createRoster } from './roster.js';
 /** The plugins of one plugin file, running. */
 export interface PluginManager {
   readonly plugins: readonly PluginHandle[];
+  /** How long a plugin may take, in milliseconds. */
+  readonly pluginTimeoutMs: number;
   /** Begins a request: its hook calls share contexts. `request_id` is made where none is given. */
   request(fields?: Partial<GlobalContext>): PluginRequest;
   /** The plugin of this name, without regard to case, as the contract has it. */
@@ -41,6 +43,8 @@ interface ManagerDeps {
   readonly log: Logger;
   /** Whether a start looks for the servers of external plugins (the default), or leaves that to the first call. */
   readonly connect?: 'now' | 'on-first-call';
+  /** Whether plugins of one server are called in one round trip, where it takes that. Default true. */
+  readonly chains?: boolean;
 }
 
 interface OneCall {
@@ -51,6 +55,8 @@ interface OneCall {
   readonly signal?: AbortSignal | CallScope;
   /** Payload and context are given away: nobody else holds them. */
   readonly owned?: boolean;
+  /** The caller's own deadline, where it is before that of the settings. */
+  readonly timeoutMs?: number;
 }
 
 /**
@@ -70,7 +76,10 @@ interface OneCall {
  */
 export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps): Promise<PluginManager> {
   const { log } = deps;
-  const started = await Promise.allSettled(config.plugins.map((entry) => startPlugin(entry, config, deps)));
+  const connections = createConnections({ log, timeoutMs: config.settings.pluginTimeoutMs });
+  const started = await Promise.allSettled(
+    config.plugins.map((entry) => startPlugin(entry, config, { ...deps, connections })),
+  );
   const plugins = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const errors = started.flatMap((result) =>
     result.status === 'rejected'
@@ -91,24 +100,26 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
     settings: config.settings,
     log,
     outOfService,
+    chains: deps.chains,
   };
   // Of two whose names differ in case only, the first.
   const byName = new Map(plugins.map((plugin) => [plugin.name.toLowerCase(), plugin] as const).reverse());
   const find = (name: string) => byName.get(name.toLowerCase());
   return {
     plugins,
+    pluginTimeoutMs: config.settings.pluginTimeoutMs,
     close,
     find,
     request: (fields = {}) =>
       new PluginRequest(globalContext(fields.request_id ?? randomUUID(), fields), requestDeps),
-    async invokeOne({ plugin: name, hook, payload, context, signal, owned = false }) {
+    async invokeOne({ plugin: name, hook, payload, context, signal, owned = false, timeoutMs }) {
       const plugin = find(name);
       if (plugin === undefined) {
         throw PluginNotFound({ plugin: name, where: 'this server', has: plugins.map((one) => one.name) });
       }
       if (plugin.mode === 'disabled') throw PluginDisabled({ plugin: plugin.name });
-      const timeoutMs = config.settings.pluginTimeoutMs;
-      const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs, signal, owned });
+      const ms = Math.min(config.settings.pluginTimeoutMs, timeoutMs ?? Number.POSITIVE_INFINITY);
+      const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs: ms, signal, owned });
       if (outcome.kind === 'failed') throw outcome.error;
       return outcome.outcome;
     },
@@ -118,14 +129,14 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
 async function startPlugin(
   entry: PluginEntry,
   config: PluginsConfig,
-  deps: ManagerDeps,
+  deps: ManagerDeps & { readonly connections: Connections },
 ): Promise<PluginHandle> {
-  const { log, connect = 'now' } = deps;
+  const { log, connect = 'now', connections } = deps;
   const local = { log, describe: describePlugin, defaults: pluginDefaults };
   if (entry.mode === 'disabled') return disabledPlugin(entry, local);
   if (entry.kind === 'external') {
-    const { pluginTimeoutMs: timeoutMs, pluginHealthCheckIntervalMs: checkEveryMs } = config.settings;
-    return startExternalPlugin(entry, { log, connect, timeoutMs, checkEveryMs });
+    const { pluginHealthCheckIntervalMs: checkEveryMs } = config.settings;
+    return startExternalPlugin(entry, { log, connect, connections, checkEveryMs });
   }
   const definition = bundledPlugins.get(entry.kind) ?? (await importPlugin(entry, config));
   return startLocalPlugin(entry, definition, local);

@@ -1,35 +1,23 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PluginSettings } from '../config/index.js';
-import {
-  CallCancelled,
-  ChangesClash,
-  HookNotImplemented,
-  InternalError,
-  messageOf,
-  PayloadInvalid,
-  PayloadTooLarge,
-  type SallyError,
-} from '../errors.js';
+import { CallCancelled, HookNotImplemented, InternalError, type SallyError } from '../errors.js';
 import {
   deepCopy,
   type GlobalContext,
-  hookRow,
   nextPayload,
   type PluginContext,
   readGlobalContext,
-  readPayload,
   type Violation,
 } from '../hooks/index.js';
 import type { Logger } from '../log.js';
-import type { PluginHandle } from '../plugin/handle.js';
-import { callPlugin } from './call.js';
-import { decide, type Outcome } from './decide.js';
-import { mergeChanges } from './merge.js';
+import type { Outcome, PluginHandle } from '../plugin/handle.js';
+import { type Ahead, chainFrom, type SharedParts, sharedParts, withGlobalOf } from './ahead.js';
+import { bands, changeOf, type Decided } from './bands.js';
+import { callChain, callPlugin } from './call.js';
+import { decide } from './decide.js';
+import { checkPayload } from './payload.js';
 import type { Roster } from './roster.js';
 import type { Selected } from './select.js';
-
-/** Payloads above this are refused before any plugin sees them (a rule of the contract), in bytes of JSON. */
-export const maxPayloadBytes = 1_000_000;
 
 /** What all plugins of a hook together made of a payload. */
 export interface HookCallResult<P = unknown> {
@@ -53,6 +41,8 @@ interface RequestDeps {
   readonly roster: Roster;
   readonly settings: PluginSettings;
   readonly log: Logger;
+  /** Whether plugins of one server are called in one round trip, where it takes that. Default true. */
+  readonly chains?: boolean | undefined;
   /** Plugins that `on_error: disable` has taken out of service. */
   readonly outOfService: Set<PluginHandle>;
 }
@@ -97,9 +87,21 @@ export class PluginRequest {
     const end = (more: Pick<HookCallResult, 'continue_processing' | 'violation'>): HookCallResult<P> => {
       return { ...more, payload: current as P, modified_payload: answer, metadata };
     };
-    for (const band of bands(selected, settings.parallelExecutionWithinBand)) {
+    const all = bands(selected, settings.parallelExecutionWithinBand);
+    let ahead: Ahead | undefined;
+    for (const [at, band] of all.entries()) {
       const given = { value: current, json: current === payload ? json : undefined };
-      const decisions = await this.#runBand(band, hook, given, metadata, options.signal);
+      const only = band.length === 1 ? band[0] : undefined;
+      if (ahead === undefined || ahead.outcomes.length === 0) {
+        const chained = this.#deps.chains === false ? [] : chainFrom(all, at, hook);
+        ahead = chained.length > 1 ? await this.#callAhead(chained, hook, given, options.signal) : undefined;
+      }
+      const outcome = ahead?.outcomes.shift();
+      const decisions =
+        ahead && outcome && only
+          ? [this.#conclude(only, hook, outcome, ahead.before, metadata)]
+          : await this.#runBand(band, hook, given, metadata, options.signal);
+      if (ahead && outcome) ahead.before = withGlobalOf(ahead.before, outcome);
       const failed = decisions.find(({ decision }) => decision.kind === 'fail');
       if (failed?.decision.kind === 'fail') throw failed.decision.error;
       const blocked = decisions.find(({ decision }) => decision.kind === 'block');
@@ -117,6 +119,25 @@ export class PluginRequest {
     return end({ continue_processing: true, violation: null });
   }
 
+  /** Calls plugins that follow each other in one round trip, before it is known which of them the request will come to. */
+  async #callAhead(
+    selected: readonly Selected[],
+    hook: string,
+    { value: payload, json: payloadJson }: GivenPayload,
+    signal: AbortSignal | undefined,
+  ): Promise<Ahead> {
+    const chain = selected[0]?.plugin.chainFor?.(hook);
+    const before = sharedParts(this.global);
+    if (chain === undefined) return { outcomes: [], before };
+    const steps = selected.map(({ plugin, effect }) => {
+      const own = this.#contexts.get(plugin) ?? { state: {}, metadata: {} };
+      return { plugin, effect, own };
+    });
+    const timeoutMs = this.#deps.settings.pluginTimeoutMs;
+    const call = { hook, payload, global: { ...this.global, ...before }, timeoutMs, steps };
+    return { outcomes: [...(await callChain(chain, call, { signal, payloadJson }))], before };
+  }
+
   /** All plugins of a band on the same payload, at once; those that nobody waits for are left to themselves. */
   async #runBand(
     band: readonly Selected[],
@@ -125,7 +146,7 @@ export class PluginRequest {
     metadata: Record<string, unknown>,
     signal: AbortSignal | undefined,
   ): Promise<Decided[]> {
-    const before = { state: { ...this.global.state }, metadata: { ...this.global.metadata } };
+    const before = sharedParts(this.global);
     const run = async (one: Selected) => {
       const outcome = await this.#call(one.plugin, hook, payload, one.effect.awaited ? signal : undefined);
       return this.#conclude(one, hook, outcome, before, metadata);
@@ -208,71 +229,8 @@ export class PluginRequest {
   }
 }
 
-type SharedParts = Pick<GlobalContext, 'state' | 'metadata'>;
-
 /** A payload on its way to a plugin, with its JSON where that is known. */
 interface GivenPayload {
   readonly value: unknown;
   readonly json: string | undefined;
-}
-
-interface Decided {
-  readonly plugin: PluginHandle;
-  readonly decision: ReturnType<typeof decide>;
-}
-
-/** The plugins that run together: one at a time, or all of one priority. */
-function bands(selected: readonly Selected[], parallel: boolean): readonly (readonly Selected[])[] {
-  if (!parallel) return selected.map((one) => [one]);
-  const byPriority = new Map<number, Selected[]>();
-  for (const one of selected) {
-    const band = byPriority.get(one.plugin.priority);
-    if (band) band.push(one);
-    else byPriority.set(one.plugin.priority, [one]);
-  }
-  return [...byPriority.values()];
-}
-
-/** What the plugins of a band changed together; undefined for nothing. Throws where two of them are at odds. */
-function changeOf(hook: string, payload: unknown, answer: unknown, decisions: readonly Decided[]): unknown {
-  const changes = decisions.flatMap(({ plugin, decision }) =>
-    decision.kind === 'continue' && decision.modified !== undefined
-      ? [{ plugin: plugin.name, value: decision.modified }]
-      : [],
-  );
-  if (changes.length <= 1) return changes[0]?.value;
-  const merged = mergeChanges(changeBase(hook, payload, answer), changes);
-  if ('value' in merged) return merged.value;
-  const { path, plugins } = merged;
-  throw ChangesClash({ hook, path, plugins, priority: decisions[0]?.plugin.priority ?? 0 });
-}
-
-/** What a change of this hook is a change of. */
-function changeBase(hook: string, payload: unknown, answer: unknown): unknown {
-  const changes = hookRow(hook)?.changes ?? 'payload';
-  if (changes === 'payload') return payload;
-  if (changes === 'answer') return answer ?? {};
-  return (payload as Record<string, unknown>)[changes] ?? {};
-}
-
-/**
- * A payload that no plugin could read is the caller's mistake, whatever the modes say. Answers its JSON: written to be
- * measured, and then sent as it was measured.
- */
-function checkPayload(hook: string, payload: unknown): string | undefined {
-  const read = readPayload(hook, payload);
-  if (!read.ok) throw PayloadInvalid({ hook, problems: read.problems });
-  const json = toJson(hook, payload);
-  // No character has more than three bytes per unit of a string's length.
-  const bytes = json.length * 3 <= maxPayloadBytes ? 0 : Buffer.byteLength(json);
-  if (bytes > maxPayloadBytes) throw PayloadTooLarge({ hook, bytes, limit: maxPayloadBytes });
-  return json || undefined;
-}
-
-function toJson(hook: string, payload: unknown): string {
-  try {
-    return JSON.stringify(payload) ?? '';
-  } catch (error) {
-    throw PayloadInvalid({ hook, problems: [messageOf(error)] }, error);
-  }
 }

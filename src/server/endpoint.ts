@@ -3,10 +3,10 @@ import { toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import { readJson } from './body.js';
 import { rebindingRefusal } from './guard.js';
+import type { ToolDeps } from './hook.js';
 import { type Handler, sendJson } from './http.js';
 import { tryLane } from './lane.js';
 import { createMcpServer } from './mcp.js';
-import type { ToolDeps } from './tools.js';
 
 /** A payload has at most 1,000,000 bytes; its context and the envelope come on top. */
 export const maxBodyBytes = 4_000_000;

@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { ToolArgumentsInvalid } from '../errors.js';
 import { CallScope } from '../plugin/scope.js';
-import { type Tool, type ToolDeps, tools } from './tools.js';
+import type { ToolDeps } from './hook.js';
+import { type Tool, tools } from './tools.js';
 
 type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
 

@@ -62,6 +62,12 @@ export type InvokeReply =
   | { readonly kind: 'result'; readonly result: HookResult; readonly context?: ContextUpdate }
   | { readonly kind: 'error'; readonly error: PluginErrorModel };
 
+/** A reply as it is written, one of ours. */
+export interface HookReply extends Readonly<Record<string, unknown>> {
+  readonly result?: { continue_processing: boolean; modified_payload: unknown };
+  readonly error?: unknown;
+}
+
 /** The three parts of a context that a reply replaces. */
 export interface ContextUpdate {
   readonly state: Record<string, unknown>;
@@ -132,6 +138,11 @@ export function readReply(text: string): InvokeReply | string {
   } catch {
     return `no JSON: ${text.slice(0, 200)}`;
   }
+  return readReplyValue(value);
+}
+
+/** Reads a reply that was parsed already. */
+export function readReplyValue(value: unknown): InvokeReply | string {
   const read = readReplyShape(value);
   if (!read.ok) return read.problems.join('; ');
   const { result, error, context } = read.data;
