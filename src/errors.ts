@@ -1336,6 +1336,14 @@ export const ReplyTooLarge = defineError('SALLY_WIRE_REPLY_SIZE', {
   example: { peer: 'the plugin server https://localhost:8000', limit: 8_000_000 },
 });
 
+export const ReplyMalformed = defineError('SALLY_WIRE_REPLY_HTTP', {
+  message: (c: { peer: string; reason: string }) =>
+    `${c.peer} answered with what is not HTTP/1.1: ${c.reason}`,
+  remedy: () =>
+    'is this the /mcp endpoint of a plugin server? A proxy in between may have changed its replies',
+  example: { peer: 'the plugin server https://localhost:8000', reason: 'two kinds of length' },
+});
+
 export const HttpStatusUnexpected = defineError('SALLY_WIRE_HTTP_STATUS', {
   message: (c: { peer: string; path: string; status: number; text: string }) =>
     `${c.peer} answered HTTP ${c.status} on ${c.path}${c.text ? `: ${c.text}` : ''}`,

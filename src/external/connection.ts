@@ -1,12 +1,21 @@
 import type { Logger } from '../log.js';
+import type { CallScope } from '../plugin/scope.js';
 import type { CredentialStore, TlsMetrics } from '../tls/index.js';
+
+/** What a tool answered. */
+export interface ToolReply {
+  /** The texts of the text items. */
+  readonly texts: readonly string[];
+  /** What the server says beside the result: `_meta` of MCP. */
+  readonly meta: Readonly<Record<string, unknown>>;
+}
 
 /** A way to a plugin server: HTTP with or without TLS, a Unix domain socket, or a child process. */
 export interface Connection {
   /** The other end, as a sentence names it. */
   readonly peer: string;
-  /** Calls a tool and answers the texts of its reply's text items. Rejects with a SallyError. */
-  call(tool: string, args: Record<string, unknown>, signal: AbortSignal): Promise<string[]>;
+  /** Calls a tool; its arguments are an object written as JSON. Rejects with a SallyError. */
+  call(tool: string, args: string, scope: CallScope): Promise<ToolReply>;
   close(): Promise<void>;
 }
 

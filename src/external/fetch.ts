@@ -9,7 +9,7 @@ export type SendRequest = (
 ) => Promise<Dispatcher.ResponseData>;
 
 /** Replies above this are cut off: a payload of the contract has at most a million bytes. */
-const maxReplyBytes = 8_000_000;
+export const maxReplyBytes = 8_000_000;
 
 /**
  * `fetch` over a pool's requests, as the MCP client wants it: no redirects, no cookies, no decompression, and

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Transport } from '@modelcontextprotocol/client';
 import { Pool } from 'undici';
 import type { McpSettings } from '../config/index.js';
@@ -13,11 +14,13 @@ import {
   ReplyInvalid,
   type SallyError,
 } from '../errors.js';
+import type { CallScope } from '../plugin/scope.js';
 import { type Credentials, createConnector, ownName, pluginRule } from '../tls/index.js';
 import type { Connection, ConnectionDeps } from './connection.js';
 import { fetchOver, type SendRequest } from './fetch.js';
 import { openLane, pageText } from './lane.js';
 import { openSession } from './session.js';
+import { openSocketPool, type SocketPool } from './socket-pool.js';
 
 type HttpSettings = Extract<McpSettings, { transport: 'http' | 'uds' }>;
 
@@ -42,21 +45,21 @@ export async function openHttpConnection(settings: HttpSettings, deps: Connectio
     transport,
     era: 'auto',
     timeoutMs: deps.timeoutMs,
-    lane: (facts) => openLane({ url: settings.url, peer, send: link.send }, facts),
+    lane: (facts) => openLane({ url: settings.url, peer, pool: link.pool }, facts),
   });
   return {
     peer,
-    async call(tool, args, signal) {
+    async call(tool, args, scope) {
       try {
-        return await session.call(tool, args, signal);
+        return await session.call(tool, args, scope);
       } catch (first) {
         // A server that was restarted knows neither the kept-alive connection nor the session: once more, anew.
-        if (signal.aborted || !link.isStale(first)) throw link.explain(first, tool, signal);
+        if (scope.aborted || !link.isStale(first)) throw link.explain(first, tool, scope);
       }
       try {
-        return await session.call(tool, args, signal);
+        return await session.call(tool, args, scope);
       } catch (second) {
-        throw link.explain(second, tool, signal);
+        throw link.explain(second, tool, scope);
       }
     },
     async close() {
@@ -81,30 +84,33 @@ function openLink(
   let closingSince: number | undefined;
   const longestMs = deps.timeoutMs + 2_000;
   const server = tls && { identity: pluginRule(deps.plugin, tls.identity), pins: tls.pins };
-  const makePool = (): Pool => {
+  const connectorWith = (onRetire: (socket: Socket) => void) =>
+    createConnector({
+      url,
+      ...(settings.transport === 'uds' && { socketPath: settings.socketPath }),
+      peer,
+      ...(tls && server && credentials && { tls: { ...tls, server, credentials } }),
+      log: deps.log,
+      ...(deps.metrics && { metrics: deps.metrics }),
+      onRetire,
+    });
+  /** What begins a session and is not a call: the SDK's own requests. */
+  const makeRequests = (): Pool => {
     const made: Pool = new Pool(url.origin, {
       connections: maxConnections,
-      connect: createConnector({
-        url,
-        ...(settings.transport === 'uds' && { socketPath: settings.socketPath }),
-        peer,
-        ...(tls && server && credentials && { tls: { ...tls, server, credentials } }),
-        log: deps.log,
-        ...(deps.metrics && { metrics: deps.metrics }),
-        onRetire: () => replace(made),
-      }),
-      keepAliveTimeout: 30_000,
+      connect: connectorWith(() => replace(made)),
+      keepAliveTimeout: 4_000,
       headersTimeout: longestMs,
       bodyTimeout: longestMs,
     });
     return made;
   };
-  let pool = makePool();
+  let requests = makeRequests();
   const closing = new Set<Pool>();
-  /** New calls take new connections; those of the old pool end after what is in flight, or with its time. */
+  /** New requests take new connections; those of the old pool end after what is in flight, or with its time. */
   const replace = (old: Pool) => {
-    if (old !== pool) return;
-    pool = makePool();
+    if (old !== requests) return;
+    requests = makeRequests();
     closing.add(old);
     const late = setTimeout(() => void old.destroy(), longestMs).unref();
     void old.close().finally(() => {
@@ -112,25 +118,45 @@ function openLink(
       closing.delete(old);
     });
   };
-  const closed = (error: unknown) => codes(error).some((code) => closedCodes.has(code));
-  const send: SendRequest = async (options) => {
-    const response = await pool.request(options);
+  const sockets: SocketPool = openSocketPool({
+    url,
+    peer,
+    connector: connectorWith((socket) => sockets.retire((one) => one === socket)),
+    maxConnections,
+    timeoutMs: longestMs,
+  });
+  const closed = (error: unknown) =>
+    ConnectionLost.is(error) || codes(error).some((code) => closedCodes.has(code));
+  const hasReplied = () => {
     replied = true;
     closingSince = undefined;
+  };
+  const send: SendRequest = async (options) => {
+    const response = await requests.request(options);
+    hasReplied();
     return response;
   };
+  const pool: SocketPool = {
+    ...sockets,
+    async post(...request) {
+      const reply = await sockets.post(...request);
+      hasReplied();
+      return reply;
+    },
+  };
   return {
-    send,
+    pool,
     fetch: fetchOver(send, peer),
     isStale: (error: unknown) => (closed(error) && replied) || isSessionLost(error),
     async close() {
-      await Promise.all([pool, ...closing].map((one) => one.destroy()));
+      sockets.close();
+      await Promise.all([requests, ...closing].map((one) => one.destroy()));
     },
-    explain(error: unknown, tool: string, signal: AbortSignal): SallyError {
-      const known = findSallyError(error) ?? findSallyError(signal.reason);
-      if (known) return known;
-      const detail = messageOf(deepest(error));
-      if (signal.aborted) return CallCancelled({ plugin: peer, hook: tool });
+    explain(error: unknown, tool: string, scope: CallScope): SallyError {
+      const known = findSallyError(error) ?? findSallyError(scope.reason);
+      if (known && !ConnectionLost.is(known)) return known;
+      const detail = ConnectionLost.is(known) ? known.context.detail : messageOf(deepest(error));
+      if (scope.aborted) return CallCancelled({ plugin: peer, hook: tool });
       if (codes(error).some((code) => timeoutCodes.has(code))) {
         return ConnectionTimeout({ peer, seconds: deps.timeoutMs / 1000 }, error);
       }

@@ -1,1 +1,2 @@
+export { type Connections, createConnections } from './connections.js';
 export { startExternalPlugin } from './plugin.js';

@@ -1,7 +1,7 @@
 import { createParser } from 'eventsource-parser';
-import type { Dispatcher } from 'undici';
 import { HttpStatusUnexpected, messageOf, ReplyInvalid } from '../errors.js';
-import { boundedText, chunksOf, type SendRequest } from './fetch.js';
+import type { CallScope } from '../plugin/scope.js';
+import type { SocketPool } from './socket-pool.js';
 
 /** What the handshake of a session settled: every request after it says the same of itself. */
 export interface SessionFacts {
@@ -15,7 +15,7 @@ export interface SessionFacts {
 interface LaneOptions {
   readonly url: URL;
   readonly peer: string;
-  readonly send: SendRequest;
+  readonly pool: SocketPool;
 }
 
 /** One MCP content item, as far as it is looked at here. */
@@ -24,6 +24,7 @@ interface Content {
 }
 export interface ToolResult {
   readonly content?: readonly Content[];
+  readonly _meta?: Readonly<Record<string, unknown>> | undefined;
 }
 
 interface Reply {
@@ -39,44 +40,61 @@ const meta = 'io.modelcontextprotocol/';
  * bytes. What the SDK's client does beside that (validation against output schemas, progress, caching) no call of ours
  * uses. Rejects with what the pool rejects with, or with a SallyError for a reply that cannot be used.
  */
-export function openLane({ url, peer, send }: LaneOptions, facts: SessionFacts) {
-  const path = url.pathname + url.search;
-  const envelope = facts.modern && {
-    [`${meta}protocolVersion`]: facts.revision,
-    [`${meta}clientInfo`]: facts.client,
-    [`${meta}clientCapabilities`]: {},
-  };
-  const fixed = {
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-    'mcp-protocol-version': facts.revision,
-    ...(facts.sessionId !== undefined && { 'mcp-session-id': facts.sessionId }),
-  };
+export function openLane({ url, peer, pool }: LaneOptions, facts: SessionFacts) {
+  const writers = new Map<string, RequestWriter>();
   let last = 0;
-  return async (tool: string, args: Record<string, unknown>, signal: AbortSignal): Promise<ToolResult> => {
+  return async (tool: string, args: string, scope: CallScope): Promise<ToolResult> => {
     last += 1;
     // The SDK counts from 0 in numbers on the same session: texts never meet them.
     const id = `call-${last}`;
-    const params = { name: tool, arguments: args, ...(envelope && { _meta: envelope }) };
-    const { statusCode, headers, body } = await send({
-      path,
-      method: 'POST',
-      headers: facts.modern ? { ...fixed, 'mcp-method': 'tools/call', 'mcp-name': tool } : fixed,
-      body: JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }),
-      signal,
-    });
-    const streamed = statusCode === 200 && String(headers['content-type']).startsWith('text/event-stream');
-    const reply = streamed ? await fromStream(body, id, peer) : await boundedText(body, peer);
-    if (statusCode !== 200 && typeof reply === 'string') {
-      throw HttpStatusUnexpected({ peer, path: url.pathname, status: statusCode, text: pageText(reply) });
+    let write = writers.get(tool);
+    if (write === undefined) {
+      write = requestWriter(url, facts, tool);
+      writers.set(tool, write);
     }
-    const { result, error } = typeof reply === 'string' ? parse(reply, peer, tool) : reply;
+    const stream: EventReader = { reply: undefined, feed: undefined };
+    const { status, text } = await pool.post(write(id, args), scope, (events) => {
+      stream.feed ??= eventReader(stream, id, peer);
+      stream.feed(events);
+      return stream.reply !== undefined;
+    });
+    if (status !== 200) {
+      throw HttpStatusUnexpected({ peer, path: url.pathname, status, text: pageText(text) });
+    }
+    const { result, error } = stream.feed ? (stream.reply ?? {}) : parse(text, peer, tool);
     if (result) return result;
     throw ReplyInvalid({
       peer,
       tool,
       reason: error ? String(error.message) : 'neither a result nor an error',
     });
+  };
+}
+
+type RequestWriter = (id: string, args: string) => string;
+
+/** Writes the requests of one tool: all but the id and the arguments is the same each time. */
+function requestWriter(url: URL, facts: SessionFacts, tool: string): RequestWriter {
+  const envelope = facts.modern && {
+    [`${meta}protocolVersion`]: facts.revision,
+    [`${meta}clientInfo`]: facts.client,
+    [`${meta}clientCapabilities`]: {},
+  };
+  const headers = {
+    host: url.host,
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    'mcp-protocol-version': facts.revision,
+    ...(facts.sessionId !== undefined && { 'mcp-session-id': facts.sessionId }),
+    ...(facts.modern && { 'mcp-method': 'tools/call', 'mcp-name': tool }),
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const head = `POST ${url.pathname}${url.search} HTTP/1.1\r\n${lines.join('')}content-length: `;
+  const name = JSON.stringify(tool);
+  const end = envelope ? `,"_meta":${JSON.stringify(envelope)}}}` : '}}';
+  return (id, args) => {
+    const body = `{"jsonrpc":"2.0","id":"${id}","method":"tools/call","params":{"name":${name},"arguments":${args}${end}`;
+    return `${head}${Buffer.byteLength(body)}\r\n\r\n${body}`;
   };
 }
 
@@ -88,21 +106,21 @@ function parse(text: string, peer: string, tool: string): Reply {
   }
 }
 
-/** The reply to request `id` out of a stream of events; notifications before it are let pass. */
-async function fromStream(body: Dispatcher.ResponseData['body'], id: string, peer: string): Promise<Reply> {
-  let reply: Reply | undefined;
+/** A stream of events on its way in, and the reply once it was among them. */
+interface EventReader {
+  reply: Reply | undefined;
+  feed: ((text: string) => void) | undefined;
+}
+
+/** Looks for the reply to request `id` in a stream of events; notifications before it are let pass. */
+function eventReader(stream: EventReader, id: string, peer: string): (text: string) => void {
   const parser = createParser({
     onEvent: ({ data }) => {
       const message = data === '' ? undefined : parse(data, peer, 'tools/call');
-      if (message?.id === id) reply = message;
+      if (message?.id === id) stream.reply = message;
     },
   });
-  const decoder = new TextDecoder();
-  for await (const chunk of chunksOf(body, peer)) {
-    parser.feed(decoder.decode(chunk, { stream: true }));
-    if (reply) break;
-  }
-  return reply ?? {};
+  return (text) => parser.feed(text);
 }
 
 /** What an error page says: its `error` field where it is JSON, else the text itself. */

@@ -1,5 +1,6 @@
 import type { PluginEntry } from '../config/index.js';
 import {
+  ConnectionTimeout,
   findSallyError,
   HookNotImplemented,
   InternalError,
@@ -9,20 +10,28 @@ import {
   ReplyInvalid,
 } from '../errors.js';
 import type { PluginContext } from '../hooks/index.js';
-import type { HookOutcome, PluginHandle } from '../plugin/handle.js';
+import type { Logger } from '../log.js';
+import type { Chain, HandleCall, HookOutcome, PluginHandle } from '../plugin/handle.js';
+import { CallScope } from '../plugin/scope.js';
 import {
   describePlugin,
+  type InvokeReply,
   type PluginReport,
   pluginDefaults,
   readPluginReport,
   readReply,
+  takesChains,
   toolNames,
+  writeInvokeArguments,
 } from '../wire/index.js';
-import type { Connection, ConnectionDeps } from './connection.js';
-import { openConnection } from './open.js';
+import type { ChainMember } from './chain.js';
+import type { ToolReply } from './connection.js';
+import type { Connections, SharedConnection } from './connections.js';
 
 /** What an external plugin needs of its surroundings. */
-export interface ExternalDeps extends Omit<ConnectionDeps, 'plugin'> {
+export interface ExternalDeps {
+  readonly log: Logger;
+  readonly connections: Connections;
   /** Whether to look for the server at once, and say so where it is away. Otherwise the first call does. */
   readonly connect: 'now' | 'on-first-call';
   /** How often the server is looked at between calls, in milliseconds; only where it was looked for at the start. */
@@ -35,7 +44,7 @@ const firstContactMs = { http: 5_000, uds: 5_000, stdio: 20_000 } as const;
 /** A plugin that lives behind a connection. Rejects where its credentials are not valid, and for nothing else. */
 export async function startExternalPlugin(entry: PluginEntry, deps: ExternalDeps): Promise<PluginHandle> {
   if (entry.mcp === undefined) throw InternalError({ detail: `plugin '${entry.name}' has no mcp settings` });
-  const plugin = new ExternalPlugin(entry, await openConnection(entry.mcp, { ...deps, plugin: entry.name }));
+  const plugin = new ExternalPlugin(entry, await deps.connections.open(entry.mcp, entry.name));
   if (deps.connect === 'now') await watch(plugin, firstContactMs[entry.mcp.transport], deps);
   return plugin;
 }
@@ -49,7 +58,7 @@ async function watch(
   let there: boolean | undefined;
   const look = async () => {
     try {
-      await plugin.learn(AbortSignal.timeout(contactMs));
+      await plugin.learnWithin(contactMs);
       const fields = { plugin: plugin.name, hooks: plugin.hooks, mode: plugin.mode };
       if (there !== true) log.info(fields, `connected to ${plugin.peer}`);
       there = true;
@@ -75,20 +84,24 @@ async function watch(
   await lookAgain();
 }
 
-class ExternalPlugin implements PluginHandle {
+class ExternalPlugin implements PluginHandle, ChainMember {
   readonly name: string;
   readonly #entry: PluginEntry;
-  readonly #connection: Connection;
+  readonly #connection: SharedConnection;
   readonly #closing = new Set<() => void>();
+  readonly #changed = new Set<() => void>();
   /** Whether the server was asked what it says of the plugin; it is asked again after it was away. */
   #known = false;
+  /** Whether the server takes chains. */
+  #chains = false;
   #settled: PluginEntry;
 
-  constructor(entry: PluginEntry, connection: Connection) {
+  constructor(entry: PluginEntry, connection: SharedConnection) {
     this.name = entry.name;
     this.#entry = entry;
     this.#settled = entry;
     this.#connection = connection;
+    connection.chain.add(entry.name, this);
   }
 
   get peer(): string {
@@ -123,16 +136,31 @@ class ExternalPlugin implements PluginHandle {
     return describePlugin(this.#settled, this.hooks ?? []);
   }
 
+  /** The same as `learn`, for at most so long. */
+  async learnWithin(ms: number): Promise<PluginReport> {
+    const scope = new CallScope();
+    const timer = setTimeout(
+      () => scope.abort(ConnectionTimeout({ peer: this.peer, seconds: ms / 1000 })),
+      ms,
+    );
+    try {
+      return await this.learn(scope);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** Asks the server what it knows of this plugin. */
-  async learn(signal: AbortSignal): Promise<PluginReport> {
+  async learn(scope: CallScope): Promise<PluginReport> {
     const tool = toolNames.pluginConfig;
-    const [text = ''] = await this.#connection.call(tool, { name: this.name }, signal);
+    const { texts, meta } = await this.#connection.call(tool, JSON.stringify({ name: this.name }), scope);
+    const [text = ''] = texts;
     const report = readPluginReport(text);
     if (typeof report === 'string') throw ReplyInvalid({ peer: this.peer, tool, reason: report });
     if (report === null)
-      throw PluginNotFound({ plugin: this.name, where: this.peer, has: await this.#others(signal) });
-    this.#settled = settle(this.#entry, report);
-    this.#known = true;
+      throw PluginNotFound({ plugin: this.name, where: this.peer, has: await this.#others(scope) });
+    this.#chains = takesChains(meta);
+    this.#settle(settle(this.#entry, report), true);
     return report;
   }
 
@@ -140,26 +168,45 @@ class ExternalPlugin implements PluginHandle {
     hook: string,
     payload: unknown,
     context: PluginContext,
-    signal: AbortSignal,
+    { scope, payloadJson }: HandleCall,
   ): Promise<HookOutcome> {
-    if (!this.#known) await this.learn(signal);
+    if (!this.#known) await this.learn(scope);
     const hooks = this.hooks ?? [];
     if (!hooks.includes(hook)) throw HookNotImplemented({ plugin: this.name, hook, has: hooks });
-    const args = { hook_type: hook, plugin_name: this.name, payload, context };
-    let text: string;
+    const args = writeInvokeArguments({ hook, plugin: this.name, payload, payloadJson, context });
+    let reply: ToolReply;
     try {
-      [text = ''] = await this.#connection.call(toolNames.invokeHook, args, signal);
+      reply = await this.#connection.call(toolNames.invokeHook, args, scope);
     } catch (error) {
-      if (!signal.aborted) this.forget();
+      if (!scope.aborted) this.forget();
       throw error;
     }
-    return this.#outcome(text, hook, context);
+    const read = readReply(reply.texts[0] ?? '');
+    if (typeof read === 'string') {
+      throw ReplyInvalid({ peer: this.peer, tool: toolNames.invokeHook, reason: read });
+    }
+    return this.outcomeOf(read, hook, context);
+  }
+
+  chainFor(hook: string): Chain | undefined {
+    const mayChain = this.#known && this.#chains && this.hooks?.includes(hook);
+    return mayChain ? this.#connection.chain : undefined;
   }
 
   /** A server that was away may come back with another plugin of this name. */
   forget(): void {
-    this.#known = false;
-    this.#settled = this.#entry;
+    this.#chains = false;
+    this.#settle(this.#entry, false);
+  }
+
+  #settle(settled: PluginEntry, known: boolean): void {
+    this.#known = known;
+    this.#settled = settled;
+    for (const listener of this.#changed) listener();
+  }
+
+  onChange(listener: () => void): void {
+    this.#changed.add(listener);
   }
 
   onClose(listener: () => void): void {
@@ -171,10 +218,7 @@ class ExternalPlugin implements PluginHandle {
     return this.#connection.close();
   }
 
-  #outcome(text: string, hook: string, context: PluginContext): HookOutcome {
-    const reply = readReply(text);
-    if (typeof reply === 'string')
-      throw ReplyInvalid({ peer: this.peer, tool: toolNames.invokeHook, reason: reply });
+  outcomeOf(reply: InvokeReply, hook: string, context: PluginContext): HookOutcome {
     if (reply.kind === 'error') {
       const { message, code, details, mcp_error_code } = reply.error;
       throw PluginFailed({
@@ -196,8 +240,8 @@ class ExternalPlugin implements PluginHandle {
   }
 
   /** The names of the plugins that the server does have, for the error that says this one is not among them. */
-  async #others(signal: AbortSignal): Promise<string[]> {
-    const texts = await this.#connection.call(toolNames.pluginConfigs, {}, signal);
+  async #others(scope: CallScope): Promise<string[]> {
+    const { texts } = await this.#connection.call(toolNames.pluginConfigs, '{}', scope);
     return texts
       .map(readPluginReport)
       .flatMap((report) => (report && typeof report === 'object' ? [report.name] : []));

@@ -1,6 +1,8 @@
 import type { Client, Transport } from '@modelcontextprotocol/client';
 import { findSallyError, ReplyInvalid } from '../errors.js';
+import { type CallScope, whenAborted } from '../plugin/scope.js';
 import { toolNames } from '../wire/index.js';
+import type { ToolReply } from './connection.js';
 import type { SessionFacts, ToolResult } from './lane.js';
 
 interface SessionOptions {
@@ -15,11 +17,13 @@ interface SessionOptions {
   readonly lane?: (facts: SessionFacts) => CallTool;
 }
 
-type CallTool = (tool: string, args: Record<string, unknown>, signal: AbortSignal) => Promise<ToolResult>;
+type CallTool = (tool: string, args: string, scope: CallScope) => Promise<ToolResult>;
 
 /** A session that was begun: it stands, or will, or never does. */
 interface Begun {
   readonly standing: Promise<CallTool>;
+  /** The same, once it stands. */
+  callTool: CallTool | undefined;
   /** Ends it, whether it stands or not. */
   end(): Promise<void>;
 }
@@ -29,8 +33,8 @@ const handshakeMs = 20_000;
 
 /** An MCP session with a plugin server: opened by the first call, and again by the next one after it was lost. */
 export interface Session {
-  /** Calls a tool and answers the texts of its reply. Rejects with whatever the transport gives. */
-  call(tool: string, args: Record<string, unknown>, signal: AbortSignal): Promise<string[]>;
+  /** Calls a tool. Rejects with whatever the transport gives. */
+  call(tool: string, args: string, scope: CallScope): Promise<ToolReply>;
   close(): Promise<void>;
 }
 
@@ -43,17 +47,18 @@ export function openSession(options: SessionOptions): Session {
     await begun.end();
   };
   return {
-    async call(tool, args, signal) {
+    async call(tool, args, scope) {
       current ??= begin(options, (begun) => {
         if (current === begun) current = undefined;
       });
       const begun = current;
       try {
-        const callTool = await withSignal(begun.standing, signal);
-        return textItems(await callTool(tool, args, signal), peer, tool);
+        const callTool = begun.callTool ?? (await withScope(begun.standing, scope));
+        const result = await callTool(tool, args, scope);
+        return { texts: textItems(result, peer, tool), meta: result._meta ?? {} };
       } catch (thrown) {
         const answered = findSallyError(thrown)?.code.startsWith('SALLY_WIRE_REPLY');
-        if (!signal.aborted && !answered) void drop(begun);
+        if (!scope.aborted && !answered) void drop(begun);
         throw thrown;
       }
     },
@@ -85,12 +90,22 @@ function begin(options: SessionOptions, onClosed: (begun: Begun) => void): Begun
       return options.lane({ revision, modern, sessionId: transport.sessionId, client: self });
     }
     const timeout = options.timeoutMs + 1_000;
-    return (name, args, signal) => own.callTool({ name, arguments: args }, { signal, timeout });
+    return (name, args, { signal }) =>
+      own.callTool({ name, arguments: JSON.parse(args) as Record<string, unknown> }, { signal, timeout });
   };
   const standing = connect();
   // Whoever waits for it hears of a failure; nobody may be waiting.
-  standing.catch(() => {});
-  const begun: Begun = { standing, end: async () => client?.close().catch(() => {}) };
+  standing.then(
+    (callTool) => {
+      begun.callTool = callTool;
+    },
+    () => {},
+  );
+  const begun: Begun = {
+    standing,
+    callTool: undefined,
+    end: async () => client?.close().catch(() => {}),
+  };
   return begun;
 }
 
@@ -105,12 +120,10 @@ function textItems(result: ToolResult, peer: string, tool: string): string[] {
   return items.map((item) => item.text);
 }
 
-/** Waits for `promise` or for the signal, whichever is first. */
-function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+/** Waits for `promise` or for the end of the call, whichever is first. */
+function withScope<T>(promise: Promise<T>, scope: CallScope): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    const unheard = whenAborted(scope, reject);
+    promise.then(resolve, reject).finally(unheard);
   });
 }

@@ -12,6 +12,7 @@ import {
   messageOf,
   type SallyError,
 } from '../errors.js';
+import type { CallScope } from '../plugin/scope.js';
 import type { Connection, ConnectionDeps } from './connection.js';
 import { openSession } from './session.js';
 
@@ -55,13 +56,13 @@ export function openStdioConnection(settings: StdioSettings, deps: ConnectionDep
   const session = openSession({ peer, transport, era: 'legacy', timeoutMs: deps.timeoutMs });
   return {
     peer,
-    async call(tool, args, signal) {
+    async call(tool, args, scope) {
       try {
-        const texts = await session.call(tool, args, signal);
+        const reply = await session.call(tool, args, scope);
         pause = 0;
-        return texts;
+        return reply;
       } catch (error) {
-        throw explain(error, settings, peer, tool, signal);
+        throw explain(error, settings, peer, tool, scope);
       }
     },
     close: () => session.close(),
@@ -73,11 +74,11 @@ function explain(
   { command }: StdioSettings,
   peer: string,
   tool: string,
-  signal: AbortSignal,
+  scope: CallScope,
 ): SallyError {
-  const known = findSallyError(error) ?? findSallyError(signal.reason);
+  const known = findSallyError(error) ?? findSallyError(scope.reason);
   if (known) return known;
-  if (signal.aborted) return CallCancelled({ plugin: peer, hook: tool });
+  if (scope.aborted) return CallCancelled({ plugin: peer, hook: tool });
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT' || code === 'EACCES') return ChildNotStarted({ peer, command, reason: code }, error);
   return ChildGone({ peer, detail: messageOf(error) }, error);

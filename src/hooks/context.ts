@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { reader } from './read.js';
 
 const object = z.record(z.string(), z.unknown());
 const objectOrEmpty = object.nullish().transform((value) => value ?? {});
@@ -25,6 +26,16 @@ export const PluginContext = z.looseObject({
   global_context: GlobalContext,
 });
 export type PluginContext = z.output<typeof PluginContext>;
+
+const settled = { state: object, metadata: object };
+const SettledGlobal = GlobalContext.extend(settled);
+/** A context in which nothing is left to be filled in. */
+export const SettledContext = PluginContext.extend({ ...settled, global_context: SettledGlobal });
+
+/** Reads what all plugins of one request share. */
+export const readGlobalContext = reader(GlobalContext, SettledGlobal);
+/** Reads a context, filling in what may be left out. */
+export const readContext = reader(PluginContext, SettledContext);
 
 /** A context for a request that nothing is known of but its id. */
 export function globalContext(request_id: string, fields: Partial<GlobalContext> = {}): GlobalContext {

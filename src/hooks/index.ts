@@ -1,6 +1,16 @@
-export { GlobalContext, globalContext, PluginContext } from './context.js';
+export { quickAccept } from './accepts.js';
+export {
+  GlobalContext,
+  globalContext,
+  PluginContext,
+  readContext,
+  readGlobalContext,
+  SettledContext,
+} from './context.js';
+export { deepCopy, jsonProblem } from './plain.js';
 export { problemsOf, problemText } from './problems.js';
-export { HookResult, PluginErrorModel, Violation } from './result.js';
+export { type Reading, reader } from './read.js';
+export { HookResult, PluginErrorModel, readHookResult, Violation } from './result.js';
 export {
   type HookName,
   hookNames,
@@ -10,4 +20,6 @@ export {
   nextPayload,
   type PayloadCondition,
   type PayloadOf,
+  readModified,
+  readPayload,
 } from './table.js';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { reader } from './read.js';
 
 const object = z.record(z.string(), z.unknown());
 
@@ -23,6 +24,8 @@ export const HookResult = z.looseObject({
   metadata: object.nullish(),
 });
 export type HookResult = z.output<typeof HookResult>;
+/** Reads what a hook answers. */
+export const readHookResult = reader(HookResult);
 
 /** A plugin's failure as the wire carries it. */
 export const PluginErrorModel = z.looseObject({

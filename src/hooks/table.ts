@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import * as payloads from './payloads.js';
+import { type Reading, reader } from './read.js';
 
 /** The condition of a plugin entry that is compared with a field of the payload. */
 export type PayloadCondition = 'tools' | 'prompts' | 'resources' | 'agents';
@@ -74,6 +75,23 @@ export type ModifiedOf<H extends HookName> = z.output<(typeof hookTable)[H]['mod
 /** The row of a hook, or undefined for one that the contract does not name. */
 export function hookRow(hook: string): HookRow | undefined {
   return Object.hasOwn(hookTable, hook) ? hookTable[hook as HookName] : undefined;
+}
+
+const readers = new Map(
+  Object.entries(hookTable).map(([hook, { payload, modified }]) => [
+    hook,
+    { payload: reader<z.ZodType>(payload), modified: reader<z.ZodType>(modified) },
+  ]),
+);
+
+/** Reads a payload as its hook has it; that of a hook which the contract does not name is taken as it is. */
+export function readPayload(hook: string, value: unknown): Reading<unknown> {
+  return readers.get(hook)?.payload(value) ?? { ok: true, data: value };
+}
+
+/** Reads what a plugin answered as `modified_payload`. */
+export function readModified(hook: string, value: unknown): Reading<unknown> {
+  return readers.get(hook)?.modified(value) ?? { ok: true, data: value };
 }
 
 /** Every hook of the contract, in the table's order. */

@@ -1,12 +1,7 @@
 import type { ModeEffect } from '../config/index.js';
 import type { SallyError } from '../errors.js';
 import type { HookResult, Violation } from '../hooks/index.js';
-import type { HookOutcome } from '../plugin/handle.js';
-
-/** What came of calling one plugin. */
-export type Outcome =
-  | { readonly kind: 'answered'; readonly outcome: HookOutcome }
-  | { readonly kind: 'failed'; readonly error: SallyError };
+import type { Outcome } from '../plugin/handle.js';
 
 /** What it means for the request. */
 export type Decision =

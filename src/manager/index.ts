@@ -1,2 +1,3 @@
 export { openPluginManager, type PluginManager } from './manager.js';
-export { type HookCallResult, maxPayloadBytes, type PluginRequest, type PluginRun } from './request.js';
+export { maxPayloadBytes } from './payload.js';
+export type { HookCallResult, PluginRequest, PluginRun } from './request.js';

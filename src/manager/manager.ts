@@ -8,22 +8,26 @@ import {
   PluginNotFound,
   PluginsUnusable,
 } from '../errors.js';
-import { startExternalPlugin } from '../external/index.js';
+import { type Connections, createConnections, startExternalPlugin } from '../external/index.js';
 import { type GlobalContext, globalContext, type PluginContext } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import { disabledPlugin } from '../plugin/disabled.js';
 import type { HookOutcome, PluginHandle } from '../plugin/handle.js';
 import { startLocalPlugin } from '../plugin/local.js';
 import { importPlugin } from '../plugin/module.js';
+import type { CallScope } from '../plugin/scope.js';
 import { bundledPlugins } from '../plugins/index.js';
 import { type CredentialStore, createCredentialStore, type TlsMetrics } from '../tls/index.js';
 import { describePlugin, pluginDefaults } from '../wire/index.js';
 import { callPlugin } from './call.js';
 import { PluginRequest } from './request.js';
+import { createRoster } from './roster.js';
 
 /** The plugins of one plugin file, running. */
 export interface PluginManager {
   readonly plugins: readonly PluginHandle[];
+  /** How long a plugin may take, in milliseconds. */
+  readonly pluginTimeoutMs: number;
   /** Begins a request: its hook calls share contexts. `request_id` is made where none is given. */
   request(fields?: Partial<GlobalContext>): PluginRequest;
   /** The plugin of this name, without regard to case, as the contract has it. */
@@ -43,6 +47,8 @@ interface ManagerDeps {
   /** Where the certificates of external plugins are held. Default: a store of its own. */
   readonly credentials?: CredentialStore;
   readonly metrics?: TlsMetrics;
+  /** Whether plugins of one server are called in one round trip, where it takes that. Default true. */
+  readonly chains?: boolean;
 }
 
 interface OneCall {
@@ -50,7 +56,11 @@ interface OneCall {
   readonly hook: string;
   readonly payload: unknown;
   readonly context: PluginContext;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | CallScope;
+  /** Payload and context are given away: nobody else holds them. */
+  readonly owned?: boolean;
+  /** The caller's own deadline, where it is before that of the settings. */
+  readonly timeoutMs?: number;
 }
 
 /**
@@ -70,9 +80,11 @@ interface OneCall {
  */
 export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps): Promise<PluginManager> {
   const { log } = deps;
+  const { timeoutMs, metrics } = { timeoutMs: config.settings.pluginTimeoutMs, metrics: deps.metrics };
   const credentials = deps.credentials ?? createCredentialStore(deps);
+  const connections = createConnections({ log, timeoutMs, credentials, metrics });
   const started = await Promise.allSettled(
-    config.plugins.map((entry) => startPlugin(entry, config, { ...deps, credentials })),
+    config.plugins.map((entry) => startPlugin(entry, config, { ...deps, connections })),
   );
   const plugins = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const errors = started.flatMap((result) =>
@@ -89,29 +101,31 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
     throw others.length === 0 ? first : PluginsUnusable({ errors });
   }
   const outOfService = new Set<PluginHandle>();
-  const find = (name: string) => {
-    const wanted = name.toLowerCase();
-    return plugins.find((plugin) => plugin.name.toLowerCase() === wanted);
+  const requestDeps = {
+    roster: createRoster(plugins, config.settings),
+    settings: config.settings,
+    log,
+    outOfService,
+    chains: deps.chains,
   };
+  // Of two whose names differ in case only, the first.
+  const byName = new Map(plugins.map((plugin) => [plugin.name.toLowerCase(), plugin] as const).reverse());
+  const find = (name: string) => byName.get(name.toLowerCase());
   return {
     plugins,
+    pluginTimeoutMs: config.settings.pluginTimeoutMs,
     close,
     find,
     request: (fields = {}) =>
-      new PluginRequest(globalContext(fields.request_id ?? randomUUID(), fields), {
-        plugins,
-        settings: config.settings,
-        log,
-        outOfService,
-      }),
-    async invokeOne({ plugin: name, hook, payload, context, signal }) {
+      new PluginRequest(globalContext(fields.request_id ?? randomUUID(), fields), requestDeps),
+    async invokeOne({ plugin: name, hook, payload, context, signal, owned = false, timeoutMs }) {
       const plugin = find(name);
       if (plugin === undefined) {
         throw PluginNotFound({ plugin: name, where: 'this server', has: plugins.map((one) => one.name) });
       }
       if (plugin.mode === 'disabled') throw PluginDisabled({ plugin: plugin.name });
-      const timeoutMs = config.settings.pluginTimeoutMs;
-      const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs, signal });
+      const ms = Math.min(config.settings.pluginTimeoutMs, timeoutMs ?? Number.POSITIVE_INFINITY);
+      const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs: ms, signal, owned });
       if (outcome.kind === 'failed') throw outcome.error;
       return outcome.outcome;
     },
@@ -121,14 +135,14 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
 async function startPlugin(
   entry: PluginEntry,
   config: PluginsConfig,
-  deps: ManagerDeps & { readonly credentials: CredentialStore },
+  deps: ManagerDeps & { readonly connections: Connections },
 ): Promise<PluginHandle> {
-  const { log, connect = 'now', credentials, metrics } = deps;
+  const { log, connect = 'now', connections } = deps;
   const local = { log, describe: describePlugin, defaults: pluginDefaults };
   if (entry.mode === 'disabled') return disabledPlugin(entry, local);
   if (entry.kind === 'external') {
-    const { pluginTimeoutMs: timeoutMs, pluginHealthCheckIntervalMs: checkEveryMs } = config.settings;
-    return startExternalPlugin(entry, { log, connect, timeoutMs, checkEveryMs, credentials, metrics });
+    const { pluginHealthCheckIntervalMs: checkEveryMs } = config.settings;
+    return startExternalPlugin(entry, { log, connect, connections, checkEveryMs });
   }
   const definition = bundledPlugins.get(entry.kind) ?? (await importPlugin(entry, config));
   return startLocalPlugin(entry, definition, local);

@@ -1,31 +1,23 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PluginSettings } from '../config/index.js';
+import { CallCancelled, HookNotImplemented, InternalError, type SallyError } from '../errors.js';
 import {
-  CallCancelled,
-  ChangesClash,
-  HookNotImplemented,
-  messageOf,
-  PayloadInvalid,
-  PayloadTooLarge,
-  type SallyError,
-} from '../errors.js';
-import {
-  GlobalContext,
-  hookRow,
+  deepCopy,
+  type GlobalContext,
   nextPayload,
   type PluginContext,
-  problemsOf,
+  readGlobalContext,
   type Violation,
 } from '../hooks/index.js';
 import type { Logger } from '../log.js';
-import type { PluginHandle } from '../plugin/handle.js';
-import { callPlugin } from './call.js';
-import { decide, type Outcome } from './decide.js';
-import { mergeChanges } from './merge.js';
-import { type Selected, select } from './select.js';
-
-/** Payloads above this are refused before any plugin sees them (a rule of the contract), in bytes of JSON. */
-export const maxPayloadBytes = 1_000_000;
+import type { Outcome, PluginHandle } from '../plugin/handle.js';
+import { type Ahead, chainFrom, type SharedParts, sharedParts, withGlobalOf } from './ahead.js';
+import { bands, changeOf, type Decided } from './bands.js';
+import { callChain, callPlugin } from './call.js';
+import { decide } from './decide.js';
+import { checkPayload } from './payload.js';
+import type { Roster } from './roster.js';
+import type { Selected } from './select.js';
 
 /** What all plugins of a hook together made of a payload. */
 export interface HookCallResult<P = unknown> {
@@ -50,6 +42,7 @@ export interface PluginRun {
   readonly hook: string;
   /** `noted`: it would have ended the request under a stricter mode. */
   readonly decision: 'continue' | 'modified' | 'blocked' | 'failed' | 'noted';
+  /** Plugins that were called in one round trip share its time. */
   readonly ms: number;
 }
 
@@ -61,9 +54,11 @@ interface InvokeOptions {
 
 /** What a request works with; the manager that made it owns all of it. */
 interface RequestDeps {
-  readonly plugins: readonly PluginHandle[];
+  readonly roster: Roster;
   readonly settings: PluginSettings;
   readonly log: Logger;
+  /** Whether plugins of one server are called in one round trip, where it takes that. Default true. */
+  readonly chains?: boolean | undefined;
   /** Plugins that `on_error: disable` has taken out of service. */
   readonly outOfService: Set<PluginHandle>;
 }
@@ -78,7 +73,9 @@ export class PluginRequest {
   readonly #contexts = new Map<PluginHandle, Pick<PluginContext, 'state' | 'metadata'>>();
 
   constructor(global: GlobalContext, deps: RequestDeps) {
-    this.global = GlobalContext.parse(structuredClone(global));
+    const read = readGlobalContext(deepCopy(global));
+    if (!read.ok) throw InternalError({ detail: `no context of a request: ${read.problems.join('; ')}` });
+    this.global = read.data;
     this.#deps = deps;
   }
 
@@ -91,19 +88,39 @@ export class PluginRequest {
    *   large (`SALLY_HOOK_PAYLOAD_SIZE`), or where two plugins of a band are at odds (`SALLY_PLUGIN_CLASH`).
    */
   async invoke<P>(hook: string, payload: P, options: InvokeOptions = {}): Promise<HookCallResult<P>> {
-    const { plugins, settings, outOfService } = this.#deps;
-    const inService =
-      outOfService.size === 0 ? plugins : plugins.filter((plugin) => !outOfService.has(plugin));
-    const selected = select(inService, hook, payload, this.global, settings);
-    if (selected.length > 0) checkPayload(hook, payload);
+    const { roster, settings, outOfService } = this.#deps;
+    const applying = roster.select(hook, payload, this.global);
+    const selected =
+      outOfService.size === 0 ? applying : applying.filter(({ plugin }) => !outOfService.has(plugin));
+    const json = selected.length > 0 ? checkPayload(hook, payload) : undefined;
     let current: unknown = payload;
     let answer: unknown = null;
     const metadata: Record<string, unknown> = {};
     const end = (more: Pick<HookCallResult, 'continue_processing' | 'violation'>): HookCallResult<P> => {
       return { ...more, payload: current as P, modified_payload: answer, metadata };
     };
-    for (const band of bands(selected, settings.parallelExecutionWithinBand)) {
-      const decisions = await this.#runBand(band, hook, current, metadata, options);
+    const all = bands(selected, settings.parallelExecutionWithinBand);
+    let ahead: Ahead | undefined;
+    for (const [at, band] of all.entries()) {
+      const given = { value: current, json: current === payload ? json : undefined };
+      const only = band.length === 1 ? band[0] : undefined;
+      if (ahead === undefined || ahead.outcomes.length === 0) {
+        const chained = this.#deps.chains === false ? [] : chainFrom(all, at, hook);
+        ahead = chained.length > 1 ? await this.#callAhead(chained, hook, given, options.signal) : undefined;
+      }
+      const outcome = ahead?.outcomes.shift();
+      const decisions =
+        ahead && outcome && only
+          ? [
+              this.#conclude(only, hook, outcome, {
+                before: ahead.before,
+                metadata,
+                ms: ahead.ms,
+                onPlugin: options.onPlugin,
+              }),
+            ]
+          : await this.#runBand(band, hook, given, metadata, options);
+      if (ahead && outcome) ahead.before = withGlobalOf(ahead.before, outcome);
       const failed = decisions.find(({ decision }) => decision.kind === 'fail');
       if (failed?.decision.kind === 'fail') throw failed.decision.error;
       const blocked = decisions.find(({ decision }) => decision.kind === 'block');
@@ -121,45 +138,83 @@ export class PluginRequest {
     return end({ continue_processing: true, violation: null });
   }
 
+  /** Calls plugins that follow each other in one round trip, before it is known which of them the request will come to. */
+  async #callAhead(
+    selected: readonly Selected[],
+    hook: string,
+    { value: payload, json: payloadJson }: GivenPayload,
+    signal: AbortSignal | undefined,
+  ): Promise<Ahead> {
+    const chain = selected[0]?.plugin.chainFor?.(hook);
+    const before = sharedParts(this.global);
+    if (chain === undefined) return { outcomes: [], before, ms: 0 };
+    const began = performance.now();
+    const steps = selected.map(({ plugin, effect }) => {
+      const own = this.#contexts.get(plugin) ?? { state: {}, metadata: {} };
+      return { plugin, effect, own };
+    });
+    const timeoutMs = this.#deps.settings.pluginTimeoutMs;
+    const call = { hook, payload, global: { ...this.global, ...before }, timeoutMs, steps };
+    const outcomes = [...(await callChain(chain, call, { signal, payloadJson }))];
+    return { outcomes, before, ms: performance.now() - began };
+  }
+
   /** All plugins of a band on the same payload, at once; those that nobody waits for are left to themselves. */
   async #runBand(
     band: readonly Selected[],
     hook: string,
-    payload: unknown,
+    payload: GivenPayload,
     metadata: Record<string, unknown>,
     { signal, onPlugin }: InvokeOptions,
   ): Promise<Decided[]> {
-    const before = { state: { ...this.global.state }, metadata: { ...this.global.metadata } };
-    const decided = band.map(async ({ plugin, effect }) => {
+    const before = sharedParts(this.global);
+    const run = async (one: Selected) => {
       const began = performance.now();
-      const outcome = await this.#call(plugin, hook, payload, effect.awaited ? signal : undefined);
-      if (outcome.kind === 'failed' && CallCancelled.is(outcome.error)) {
-        // The caller's doing: no failure of the plugin, and nobody to go on for.
-        return { plugin, decision: { kind: 'fail', error: outcome.error } as const };
-      }
-      if (outcome.kind === 'answered' && effect.awaited) {
-        this.#remember(plugin, before, outcome.outcome.context);
-        Object.assign(metadata, outcome.outcome.result.metadata);
-      }
-      const decision = decide(effect, outcome);
-      this.#report({ plugin, effect }, hook, decision);
-      const ms = performance.now() - began;
-      onPlugin?.({ plugin: plugin.name, hook, decision: decisionName(decision), ms });
-      return { plugin, decision };
-    });
+      const outcome = await this.#call(one.plugin, hook, payload, one.effect.awaited ? signal : undefined);
+      return this.#conclude(one, hook, outcome, {
+        before,
+        metadata,
+        ms: performance.now() - began,
+        onPlugin,
+      });
+    };
+    const [only, ...others] = band;
+    if (only?.effect.awaited && others.length === 0) return [await run(only)];
+    const decided = band.map(run);
     return Promise.all(decided.filter((_, i) => band[i]?.effect.awaited));
+  }
+
+  /** What an outcome of a plugin means for the request, and what is kept of it. */
+  #conclude(
+    { plugin, effect }: Selected,
+    hook: string,
+    outcome: Outcome,
+    { before, metadata, ms, onPlugin }: Around,
+  ): Decided {
+    if (outcome.kind === 'failed' && CallCancelled.is(outcome.error)) {
+      // The caller's doing: no failure of the plugin, and nobody to go on for.
+      return { plugin, decision: { kind: 'fail', error: outcome.error } };
+    }
+    if (outcome.kind === 'answered' && effect.awaited) {
+      this.#remember(plugin, before, outcome.outcome.context);
+      Object.assign(metadata, outcome.outcome.result.metadata);
+    }
+    const decision = decide(effect, outcome);
+    this.#report({ plugin, effect }, hook, decision);
+    onPlugin?.({ plugin: plugin.name, hook, decision: decisionName(decision), ms });
+    return { plugin, decision };
   }
 
   async #call(
     plugin: PluginHandle,
     hook: string,
-    payload: unknown,
+    { value: payload, json: payloadJson }: GivenPayload,
     signal: AbortSignal | undefined,
   ): Promise<Outcome> {
     const own = this.#contexts.get(plugin) ?? { state: {}, metadata: {} };
     const context: PluginContext = { ...own, global_context: { ...this.global } };
     const timeoutMs = this.#deps.settings.pluginTimeoutMs;
-    const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs, signal });
+    const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs, signal, payloadJson });
     // Tried because its hooks were not known while its server was away; this is not one of them.
     if (outcome.kind === 'failed' && HookNotImplemented.is(outcome.error)) {
       return { kind: 'answered', outcome: { result: { continue_processing: true }, context } };
@@ -168,15 +223,12 @@ export class PluginRequest {
   }
 
   /** What a plugin changed of the shared state since the band began; what it left alone may have been changed by another. */
-  #remember(
-    plugin: PluginHandle,
-    before: Pick<GlobalContext, 'state' | 'metadata'>,
-    after: PluginContext,
-  ): void {
+  #remember(plugin: PluginHandle, before: SharedParts, after: PluginContext): void {
     this.#contexts.set(plugin, { state: after.state, metadata: after.metadata });
     for (const part of ['state', 'metadata'] as const) {
       for (const [key, value] of Object.entries(after.global_context[part])) {
-        if (!isDeepStrictEqual(value, before[part][key])) this.global[part][key] = value;
+        const old = before[part][key];
+        if (value !== old && !isDeepStrictEqual(value, old)) this.global[part][key] = value;
       }
     }
   }
@@ -211,57 +263,18 @@ function decisionName(decision: ReturnType<typeof decide>): PluginRun['decision'
   return decision.modified === undefined ? 'continue' : 'modified';
 }
 
-interface Decided {
-  readonly plugin: PluginHandle;
-  readonly decision: ReturnType<typeof decide>;
+/** What the conclusion of a call needs beside its outcome. */
+interface Around {
+  /** The shared state before the band began. */
+  readonly before: SharedParts;
+  /** What the plugins have reported so far. */
+  readonly metadata: Record<string, unknown>;
+  readonly ms: number;
+  readonly onPlugin: InvokeOptions['onPlugin'];
 }
 
-/** The plugins that run together: one at a time, or all of one priority. */
-function bands(selected: readonly Selected[], parallel: boolean): readonly (readonly Selected[])[] {
-  if (!parallel) return selected.map((one) => [one]);
-  const byPriority = new Map<number, Selected[]>();
-  for (const one of selected) {
-    const band = byPriority.get(one.plugin.priority);
-    if (band) band.push(one);
-    else byPriority.set(one.plugin.priority, [one]);
-  }
-  return [...byPriority.values()];
-}
-
-/** What the plugins of a band changed together; undefined for nothing. Throws where two of them are at odds. */
-function changeOf(hook: string, payload: unknown, answer: unknown, decisions: readonly Decided[]): unknown {
-  const changes = decisions.flatMap(({ plugin, decision }) =>
-    decision.kind === 'continue' && decision.modified !== undefined
-      ? [{ plugin: plugin.name, value: decision.modified }]
-      : [],
-  );
-  if (changes.length <= 1) return changes[0]?.value;
-  const merged = mergeChanges(changeBase(hook, payload, answer), changes);
-  if ('value' in merged) return merged.value;
-  const { path, plugins } = merged;
-  throw ChangesClash({ hook, path, plugins, priority: decisions[0]?.plugin.priority ?? 0 });
-}
-
-/** What a change of this hook is a change of. */
-function changeBase(hook: string, payload: unknown, answer: unknown): unknown {
-  const changes = hookRow(hook)?.changes ?? 'payload';
-  if (changes === 'payload') return payload;
-  if (changes === 'answer') return answer ?? {};
-  return (payload as Record<string, unknown>)[changes] ?? {};
-}
-
-/** A payload that no plugin could read is the caller's mistake, whatever the modes say. */
-function checkPayload(hook: string, payload: unknown): void {
-  const checked = hookRow(hook)?.payload.safeParse(payload);
-  if (checked && !checked.success) throw PayloadInvalid({ hook, problems: problemsOf(checked.error) });
-  const bytes = Buffer.byteLength(toJson(hook, payload));
-  if (bytes > maxPayloadBytes) throw PayloadTooLarge({ hook, bytes, limit: maxPayloadBytes });
-}
-
-function toJson(hook: string, payload: unknown): string {
-  try {
-    return JSON.stringify(payload) ?? '';
-  } catch (error) {
-    throw PayloadInvalid({ hook, problems: [messageOf(error)] }, error);
-  }
+/** A payload on its way to a plugin, with its JSON where that is known. */
+interface GivenPayload {
+  readonly value: unknown;
+  readonly json: string | undefined;
 }

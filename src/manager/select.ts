@@ -20,11 +20,22 @@ export function select(
   context: GlobalContext,
   settings: Pick<PluginSettings, 'failOnPluginError'>,
 ): Selected[] {
+  return selectable(plugins, hook, settings).filter(({ plugin }) =>
+    conditionsMatch(plugin.conditions, hook, payload, context),
+  );
+}
+
+/** The part of it that holds for every payload and context. */
+export function selectable(
+  plugins: readonly PluginHandle[],
+  hook: string,
+  settings: Pick<PluginSettings, 'failOnPluginError'>,
+): Selected[] {
   return plugins
     .flatMap((plugin): Selected[] => {
       if (plugin.hooks !== undefined && !plugin.hooks.includes(hook)) return [];
       const effect = modeEffect(plugin.mode, plugin.onError);
-      if (effect === null || !conditionsMatch(plugin.conditions, hook, payload, context)) return [];
+      if (effect === null) return [];
       return [{ plugin, effect: settings.failOnPluginError ? { ...effect, onError: 'block' } : effect }];
     })
     .sort((a, b) => a.plugin.priority - b.plugin.priority);

@@ -1,10 +1,48 @@
-import type { Condition, OnError, PluginMode } from '../config/index.js';
-import type { HookResult, PluginContext } from '../hooks/index.js';
+import type { Condition, ModeEffect, OnError, PluginMode } from '../config/index.js';
+import type { SallyError } from '../errors.js';
+import type { GlobalContext, HookResult, PluginContext } from '../hooks/index.js';
+import type { CallScope } from './scope.js';
 
 /** What a hook call led to: the result, and the context as the plugin left it. */
 export interface HookOutcome {
   readonly result: HookResult;
   readonly context: PluginContext;
+}
+
+/** What came of calling one plugin. */
+export type Outcome =
+  | { readonly kind: 'answered'; readonly outcome: HookOutcome }
+  | { readonly kind: 'failed'; readonly error: SallyError };
+
+/** Plugins that can be called one after another in one round trip. */
+export interface Chain {
+  /**
+   * Calls them until one of them ends the request, each as a single call would. Answers the outcomes of the first of
+   * them, all or fewer: the others were not called. Rejects with a SallyError where that failed as a whole.
+   */
+  invoke(call: ChainCall, limits: HandleCall): Promise<readonly Outcome[]>;
+}
+
+export interface ChainCall {
+  readonly hook: string;
+  readonly payload: unknown;
+  readonly global: GlobalContext;
+  /** For each of the plugins. */
+  readonly timeoutMs: number;
+  readonly steps: readonly {
+    readonly plugin: PluginHandle;
+    readonly effect: ModeEffect;
+    readonly own: Pick<PluginContext, 'state' | 'metadata'>;
+  }[];
+}
+
+/** What a call of a plugin comes with beside payload and context. */
+export interface HandleCall {
+  readonly scope: CallScope;
+  /** Nobody else holds payload and context: they may be given to the plugin without a copy. */
+  readonly owned?: boolean;
+  /** The payload as JSON, where somebody had to write it: it is what was checked. */
+  readonly payloadJson?: string | undefined;
 }
 
 /**
@@ -22,9 +60,16 @@ export interface PluginHandle {
   readonly conditions: readonly Condition[];
   /** Whether the server of an external plugin answered when it was last asked; undefined for one of this process. */
   readonly reachable?: boolean;
+  /** Has `listener` called when one of the fields has changed. Absent where none ever does. */
+  onChange?(listener: () => void): void;
   /** The plugin as `get_plugin_config` reports it. */
   describe(): Record<string, unknown>;
-  /** Runs one hook. Rejects with a SallyError, whatever went wrong. Changes neither payload nor context. */
-  invoke(hook: string, payload: unknown, context: PluginContext, signal: AbortSignal): Promise<HookOutcome>;
+  /**
+   * Runs one hook. Rejects with a SallyError, whatever went wrong. Changes neither payload nor context, unless they are
+   * given away with the call.
+   */
+  invoke(hook: string, payload: unknown, context: PluginContext, call: HandleCall): Promise<HookOutcome>;
+  /** What takes it together with others whose chain for this hook is the same one. */
+  chainFor?(hook: string): Chain | undefined;
   close(): Promise<void>;
 }

@@ -9,10 +9,21 @@ import {
   PluginFailed,
   PluginModuleUnusable,
 } from '../errors.js';
-import { HookResult, hookRow, PluginContext, problemsOf, problemText } from '../hooks/index.js';
+import {
+  deepCopy,
+  type HookResult,
+  jsonProblem,
+  type PluginContext,
+  problemText,
+  readContext,
+  readHookResult,
+  readModified,
+  readPayload,
+} from '../hooks/index.js';
 import type { Logger } from '../log.js';
-import type { ConfigSchema, Hook, PluginDefinition, PluginInstance } from './define.js';
-import type { HookOutcome, PluginHandle } from './handle.js';
+import type { ConfigSchema, Hook, HookCall, PluginDefinition, PluginInstance } from './define.js';
+import type { HandleCall, HookOutcome, PluginHandle } from './handle.js';
+import type { CallScope } from './scope.js';
 
 /** How a plugin of this process is described to others: the wire room knows, this one does not. */
 type Describe = (entry: PluginEntry, hooks: readonly string[]) => Record<string, unknown>;
@@ -35,9 +46,9 @@ export async function startLocalPlugin(
     priority: entry.priority ?? deps.defaults.priority,
     conditions: entry.conditions ?? [],
     describe: () => description,
-    invoke: (hook, payload, context, signal) =>
+    invoke: (hook, payload, context, call) =>
       hooks.includes(hook)
-        ? callHook(entry.name, instance, hook, payload, context, { signal, log: deps.log })
+        ? callHook(entry.name, instance, hook, payload, context, call, deps.log)
         : Promise.reject(HookNotImplemented({ plugin: entry.name, hook, has: hooks })),
     close: async () => instance.close?.(),
   };
@@ -87,26 +98,40 @@ function implementedHooks(entry: PluginEntry, instance: PluginInstance): readonl
   return entry.hooks?.length ? entry.hooks : has;
 }
 
+/** What a hook is given beside payload and context. Few look at the signal: it is made for those. */
+class LocalCall implements HookCall {
+  readonly log: Logger;
+  readonly #scope: CallScope;
+
+  constructor(scope: CallScope, log: Logger) {
+    this.#scope = scope;
+    this.log = log;
+  }
+
+  get signal(): AbortSignal {
+    return this.#scope.signal;
+  }
+}
+
 async function callHook(
   plugin: string,
   instance: PluginInstance,
   hook: string,
   payload: unknown,
   context: PluginContext,
-  call: { signal: AbortSignal; log: Logger },
+  { scope, owned = false }: HandleCall,
+  log: Logger,
 ): Promise<HookOutcome> {
-  const row = hookRow(hook);
   // The plugin gets copies: what it changes counts only as it says so.
-  const given = copyOf(hook, payload);
-  const checked = row?.payload.safeParse(given);
-  if (checked && !checked.success) throw PayloadInvalid({ hook, problems: problemsOf(checked.error) });
-  const own = structuredClone(context);
+  const given = readPayload(hook, owned ? payload : copyOf(hook, payload));
+  if (!given.ok) throw PayloadInvalid({ hook, problems: given.problems });
+  const own = owned ? context : deepCopy(context);
   let answer: unknown;
   try {
     answer = await (instance.hooks[hook] as Hook<string>)(
-      (checked?.data ?? given) as Record<string, unknown>,
+      given.data as Record<string, unknown>,
       own,
-      call,
+      new LocalCall(scope, log),
     );
   } catch (error) {
     throw findSallyError(error) ?? PluginFailed({ plugin, hook, message: messageOf(error) }, error);
@@ -116,25 +141,24 @@ async function callHook(
 
 function checkAnswer(plugin: string, hook: string, answer: unknown): HookResult {
   if (answer === undefined) return { continue_processing: true, modified_payload: null, metadata: {} };
-  const checked = HookResult.safeParse(answer);
-  const problems = checked.success ? [] : problemsOf(checked.error);
-  if (checked.success) {
-    if (!('continue_processing' in (answer as object))) problems.push('continue_processing is missing');
-    const modified = checked.data.modified_payload;
-    const shape =
-      modified === null || modified === undefined ? undefined : hookRow(hook)?.modified.safeParse(modified);
-    if (shape && !shape.success) {
-      problems.push(...problemsOf(shape.error).map((problem) => `modified_payload.${problem}`));
-    }
-    problems.push(...notJson(answer));
-    if (problems.length === 0) return checked.data;
+  const read = readHookResult(answer);
+  if (!read.ok) throw HookResultInvalid({ plugin, hook, problems: read.problems });
+  const problems: string[] = [];
+  if (!('continue_processing' in (answer as object))) problems.push('continue_processing is missing');
+  const { modified_payload: modified } = read.data;
+  if (modified !== null && modified !== undefined) {
+    const shape = readModified(hook, modified);
+    if (!shape.ok) problems.push(...shape.problems.map((problem) => `modified_payload.${problem}`));
   }
-  throw HookResultInvalid({ plugin, hook, problems });
+  const unwritable = jsonProblem(answer);
+  if (unwritable !== undefined) problems.push(unwritable);
+  if (problems.length > 0) throw HookResultInvalid({ plugin, hook, problems });
+  return { ...read.data };
 }
 
 function copyOf(hook: string, payload: unknown): unknown {
   try {
-    return structuredClone(payload);
+    return deepCopy(payload);
   } catch (error) {
     throw PayloadInvalid({ hook, problems: [messageOf(error)] }, error);
   }
@@ -142,18 +166,20 @@ function copyOf(hook: string, payload: unknown): unknown {
 
 /** The context as the plugin left it; one that nobody else could read any more is its failure. */
 function checkContext(plugin: string, hook: string, context: PluginContext): PluginContext {
-  const checked = PluginContext.safeParse(context);
-  const problems = checked.success ? notJson(checked.data) : problemsOf(checked.error);
-  if (checked.success && problems.length === 0) return checked.data;
+  const read = readContext(context);
+  const unwritable = read.ok ? jsonProblem(read.data) : undefined;
+  if (read.ok && unwritable === undefined) return detached(read.data);
+  const problems = read.ok ? [unwritable] : read.problems;
   throw HookResultInvalid({ plugin, hook, problems: problems.map((problem) => `context: ${problem}`) });
 }
 
-/** What cannot cross the wire (a circle, a BigInt) is the plugin's fault, wherever it runs. */
-function notJson(answer: unknown): string[] {
-  try {
-    JSON.stringify(answer);
-    return [];
-  } catch (error) {
-    return [messageOf(error)];
-  }
+/** A plugin may keep its context and go on writing into it after its answer. */
+function detached(context: PluginContext): PluginContext {
+  const { state, metadata, global_context: global } = context;
+  return {
+    ...context,
+    state: { ...state },
+    metadata: { ...metadata },
+    global_context: { ...global, state: { ...global.state }, metadata: { ...global.metadata } },
+  };
 }

@@ -2,12 +2,12 @@ import type { ServerResponse } from 'node:http';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import { type Handler, readJson, rebindingRefusal, sendJson } from '../http/index.js';
+import type { ToolDeps } from './hook.js';
 import { tryLane } from './lane.js';
 import { createMcpServer } from './mcp.js';
-import type { ToolDeps } from './tools.js';
 
 /** A payload has at most 1,000,000 bytes; its context and the envelope come on top. */
-const maxBodyBytes = 4_000_000;
+export const maxBodyBytes = 4_000_000;
 /** The first revision without sessions: `Mcp-Session-Id` is ignored from here on. */
 const statelessRevision = '2026-07-28';
 

@@ -1,46 +1,68 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CallToolResult } from '@modelcontextprotocol/server';
 import { ToolArgumentsInvalid } from '../errors.js';
-import { toolNames } from '../wire/index.js';
-import { invokeHook, type ToolDeps } from './tools.js';
+import { CallScope } from '../plugin/scope.js';
+import type { ToolDeps } from './hook.js';
+import { type Tool, tools } from './tools.js';
+
+type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+interface LaneDeps extends ToolDeps {
+  readonly version: string;
+}
 
 /**
- * The lane: `tools/call` of `invoke_hook` makes up all the traffic of a plugin server, and goes from the parsed body
- * straight to the plugin. It takes a request only where nothing about it is in doubt; everything else, and every
+ * The lane: calls of our tools make up all the traffic of a plugin server, and go from the parsed body straight to the
+ * tool. It takes a request only where nothing about it is in doubt; everything else, and every
  * request that deserves an error of the protocol, goes the SDK's way.
  */
+export async function laneReply(
+  headers: Headers,
+  body: unknown,
+  deps: LaneDeps,
+  scope: CallScope,
+): Promise<string | undefined> {
+  const call = toolCall(headers, body);
+  if (call === undefined) return undefined;
+  let result: CallToolResult;
+  try {
+    result = await call.tool(call.args, deps, scope);
+  } catch (error) {
+    if (ToolArgumentsInvalid.is(error)) return undefined;
+    throw error;
+  }
+  const told = call.modern ? modernResult(result, deps.version) : result;
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(call.id)},"result":${JSON.stringify(told)}}`;
+}
+
+/** What replies of 2026-07-28 say more. */
+function modernResult(result: CallToolResult, version: string): CallToolResult {
+  const serverInfo = { name: 'sallyport-plugin-server', version };
+  return { ...result, resultType: 'complete', _meta: { ...result._meta, [`${meta}serverInfo`]: serverInfo } };
+}
+
+/** Answers a request by the lane; false where it is not one for it. */
 export async function tryLane(
   request: IncomingMessage,
   response: ServerResponse,
   body: unknown,
-  deps: ToolDeps & { readonly version: string },
+  deps: LaneDeps,
 ): Promise<boolean> {
-  const call = hookCall(request.headers, body);
-  if (call === undefined) return false;
-  const control = new AbortController();
+  const scope = new CallScope();
   response.once('close', () => {
-    if (!response.writableFinished) control.abort();
+    if (!response.writableFinished) scope.abort(undefined);
   });
-  let text: string;
-  try {
-    text = await invokeHook(call.args, deps, control.signal);
-  } catch (error) {
-    if (ToolArgumentsInvalid.is(error)) return false;
-    throw error;
-  }
+  const reply = await laneReply(request.headers, body, deps, scope);
+  if (reply === undefined) return false;
   if (response.destroyed) return true;
-  const serverInfo = { name: 'sallyport-plugin-server', version: deps.version };
-  const result = {
-    content: [{ type: 'text', text }],
-    ...(call.modern && { resultType: 'complete', _meta: { [`${meta}serverInfo`]: serverInfo } }),
-  };
-  const reply = JSON.stringify({ jsonrpc: '2.0', id: call.id, result });
   response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(reply) });
   response.end(reply);
   return true;
 }
 
-interface HookCall {
+interface ToolCall {
   readonly id: string | number;
+  readonly tool: Tool;
   readonly args: unknown;
   /** Whether the caller speaks 2026-07-28: its replies say more. */
   readonly modern: boolean;
@@ -55,20 +77,23 @@ type Dict = Readonly<Record<string, unknown>>;
 const isDict = (value: unknown): value is Dict =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function hookCall(headers: IncomingMessage['headers'], body: unknown): HookCall | undefined {
+function toolCall(headers: Headers, body: unknown): ToolCall | undefined {
   if (!isDict(body) || body['jsonrpc'] !== '2.0' || body['method'] !== 'tools/call') return undefined;
   const { id, params } = body;
   if ((typeof id !== 'string' && typeof id !== 'number') || !isDict(params)) return undefined;
-  if (params['name'] !== toolNames.invokeHook) return undefined;
-  const accept = headers.accept ?? '';
+  const name = String(params['name']);
+  const tool = Object.hasOwn(tools, name) ? tools[name] : undefined;
+  if (tool === undefined) return undefined;
+  const accept = String(headers['accept'] ?? '');
   if (!accept.includes('application/json') || !accept.includes('text/event-stream')) return undefined;
-  if (headers['content-type']?.split(';')[0]?.trim() !== 'application/json') return undefined;
-  const modern = era(headers, params['_meta']);
-  return modern === undefined ? undefined : { id, args: params['arguments'], modern };
+  const type = String(headers['content-type'] ?? '');
+  if (type !== 'application/json' && type.split(';')[0]?.trim() !== 'application/json') return undefined;
+  const modern = era(headers, params['_meta'], name);
+  return modern === undefined ? undefined : { id, tool, args: params['arguments'], modern };
 }
 
 /** Whether the request is a whole one of 2026-07-28 (headers and envelope agree), or a plain one before; undefined for neither. */
-function era(headers: IncomingMessage['headers'], envelope: unknown): boolean | undefined {
+function era(headers: Headers, envelope: unknown, tool: string): boolean | undefined {
   const revision = headers['mcp-protocol-version'];
   const named = isDict(envelope) ? envelope[`${meta}protocolVersion`] : undefined;
   if (revision === modernRevision) {
@@ -77,7 +102,7 @@ function era(headers: IncomingMessage['headers'], envelope: unknown): boolean | 
       isDict(envelope) &&
       isDict(envelope[`${meta}clientCapabilities`]) &&
       headers['mcp-method'] === 'tools/call' &&
-      headers['mcp-name'] === toolNames.invokeHook;
+      headers['mcp-name'] === tool;
     return agrees ? true : undefined;
   }
   const plain =

@@ -1,7 +1,8 @@
 import { ProtocolError, Server } from '@modelcontextprotocol/server';
 import { findSallyError } from '../errors.js';
 import { toolList } from '../wire/index.js';
-import { type ToolDeps, tools } from './tools.js';
+import type { ToolDeps } from './hook.js';
+import { tools } from './tools.js';
 
 /** An MCP server with the three tools, for one request or one stdio connection: all state is in `deps`. */
 export function createMcpServer(version: string, deps: ToolDeps): Server {

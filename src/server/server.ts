@@ -1,4 +1,4 @@
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Registry } from 'prom-client';
 import { isLoopback, type PluginsConfig, type SslCertReqs } from '../config/index.js';
 import { ConfigHealthPort } from '../errors.js';
@@ -20,8 +20,10 @@ import {
   openTlsMetrics,
   type Reloaded,
 } from '../tls/index.js';
-import { createEndpoint, health } from './endpoint.js';
+import { createEndpoint, health, maxBodyBytes } from './endpoint.js';
+import { laneReply } from './lane.js';
 import { openOwnPlugins } from './own-plugins.js';
+import { createQuickDoor } from './quick-door.js';
 
 /** Where a plugin server listens. */
 export interface ServerAddress {
@@ -76,26 +78,38 @@ export async function createPluginServer(
   const plugins = await openOwnPlugins(config, log);
   const clientCertificate: ClientCertificate = tls ? clientCertificates[tls.sslCertReqs] : 'none';
   let stopping = false;
+  // Neither can be reached by a page in a browser.
+  const trusted = clientCertificate === 'required' || uds !== undefined;
+  const { version } = deps;
   const main = createHttpServer(
     createEndpoint({
       plugins,
       log,
-      version: deps.version,
+      version,
       host,
-      // Neither can be reached by a page in a browser.
-      trusted: clientCertificate === 'required' || uds !== undefined,
+      trusted,
       stopping: () => stopping,
       ...(!tls && { metrics: page }),
     }),
     log,
   );
+  const finish = finishAfterReply(main.http, { withinMs: config.settings.pluginTimeoutMs });
+  const quick = createQuickDoor({
+    http: main.http,
+    path: '/mcp',
+    maxBodyBytes,
+    log,
+    onLeaveRetired: (socket) => finish(socket, true),
+    answer: (headers, body, scope) => laneReply(headers, body, { plugins, log, version }, scope),
+  });
   const side = createHttpServer((request, response) => {
     const path = request.url?.split('?')[0];
     if (path === '/health') return health(() => stopping)(request, response);
     if (path === '/metrics') return page(request, response);
     return sendJson(response, 404, { error: 'only /health and /metrics are here' });
   }, log);
-  const onSecure = (socket: object) => void main.http.emit('connection', socket);
+  const onSecure = (socket: Socket) =>
+    trusted ? quick.accept(socket) : void main.http.emit('connection', socket);
   const door: Server = credentials
     ? createTlsFront({
         credentials,
@@ -104,7 +118,7 @@ export async function createPluginServer(
         log,
         metrics,
         onSecure,
-        finish: finishAfterReply(main.http, { withinMs: config.settings.pluginTimeoutMs }),
+        finish: (socket) => quick.retire((one) => one === socket) || finish(socket),
       })
     : main.http;
   door.maxConnections = maxConnections;
@@ -114,7 +128,8 @@ export async function createPluginServer(
   const stop = async (withinMs: number) => {
     stopping = true;
     stopListening(door);
-    await main.drain(withinMs);
+    await Promise.all([quick.drain(withinMs), main.drain(withinMs)]);
+    main.http.closeAllConnections();
     stopListening(side.http);
     await side.drain(0);
     main.http.close();

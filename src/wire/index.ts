@@ -1,4 +1,17 @@
 export {
+  type ChainArguments,
+  type ChainReply,
+  type ChainStep,
+  chainBudgetMs,
+  chainMeta,
+  readChainArguments,
+  readChainReply,
+  takesChains,
+  type WrittenReply,
+  writeChainArguments,
+  writeChainReply,
+} from './chain.js';
+export {
   describePlugin,
   hideSecrets,
   type PluginReport,
@@ -6,12 +19,16 @@ export {
   readPluginReport,
 } from './describe.js';
 export {
+  type ContextUpdate,
+  type HookReply,
   type InvokeReply,
   readInvokeArguments,
   readNameArgument,
   readReply,
+  readReplyValue,
   wholeResult,
   writeError,
+  writeInvokeArguments,
   writeResult,
 } from './invoke.js';
 export { toolList, toolNames } from './tools.js';

@@ -6,23 +6,48 @@ import {
   PluginContext,
   PluginErrorModel,
   problemsOf,
+  quickAccept,
+  reader,
+  SettledContext,
 } from '../hooks/index.js';
 import { toolNames } from './tools.js';
 
-/** The arguments of `invoke_hook`. The payload is checked by the plugin's own hook table row. */
-const InvokeArguments = z.object({
+const shape = {
   hook_type: z.string().min(1),
   plugin_name: z.string().min(1),
   payload: z.record(z.string(), z.unknown()),
-  context: PluginContext,
-});
+};
+/** The arguments of `invoke_hook`. The payload is checked by the plugin's own hook table row. */
+const InvokeArguments = z.object({ ...shape, context: PluginContext });
 export type InvokeArguments = z.output<typeof InvokeArguments>;
+
+/** Of these nothing is left to be filled in; what else is there is let go. */
+const settledArguments = quickAccept(
+  z.looseObject({ ...shape, hook_type: z.string(), plugin_name: z.string(), context: SettledContext }),
+);
 
 /** Reads the arguments of `invoke_hook`, as any peer sends them. Throws `SALLY_WIRE_ARGUMENTS`. */
 export function readInvokeArguments(value: unknown): InvokeArguments {
+  if (settledArguments(value)) {
+    const { hook_type, plugin_name, payload, context } = value as InvokeArguments;
+    if (hook_type !== '' && plugin_name !== '') return { hook_type, plugin_name, payload, context };
+  }
   const read = InvokeArguments.safeParse(value ?? {});
   if (read.success) return read.data;
   throw ToolArgumentsInvalid({ tool: toolNames.invokeHook, problems: problemsOf(read.error) });
+}
+
+/** Writes the arguments of `invoke_hook`. A payload that was written before is not written again. */
+export function writeInvokeArguments(call: {
+  readonly hook: string;
+  readonly plugin: string;
+  readonly payload: unknown;
+  readonly payloadJson?: string | undefined;
+  readonly context: PluginContext;
+}): string {
+  const { hook, plugin, payload, payloadJson = JSON.stringify(payload) ?? 'null', context } = call;
+  const names = `"hook_type":${JSON.stringify(hook)},"plugin_name":${JSON.stringify(plugin)}`;
+  return `{${names},"payload":${payloadJson},"context":${JSON.stringify(context)}}`;
 }
 
 /** Reads the argument of `get_plugin_config`. Throws `SALLY_WIRE_ARGUMENTS`. */
@@ -36,6 +61,12 @@ export function readNameArgument(value: unknown): string {
 export type InvokeReply =
   | { readonly kind: 'result'; readonly result: HookResult; readonly context?: ContextUpdate }
   | { readonly kind: 'error'; readonly error: PluginErrorModel };
+
+/** A reply as it is written, one of ours. */
+export interface HookReply extends Readonly<Record<string, unknown>> {
+  readonly result?: { continue_processing: boolean; modified_payload: unknown };
+  readonly error?: unknown;
+}
 
 /** The three parts of a context that a reply replaces. */
 export interface ContextUpdate {
@@ -97,6 +128,8 @@ const Reply = z.looseObject({
     .nullish(),
 });
 
+const readReplyShape = reader(Reply);
+
 /** Reads the text of a reply; a string in place of the reply says what is wrong with it. */
 export function readReply(text: string): InvokeReply | string {
   let value: unknown;
@@ -105,8 +138,13 @@ export function readReply(text: string): InvokeReply | string {
   } catch {
     return `no JSON: ${text.slice(0, 200)}`;
   }
-  const read = Reply.safeParse(value);
-  if (!read.success) return problemsOf(read.error).join('; ');
+  return readReplyValue(value);
+}
+
+/** Reads a reply that was parsed already. */
+export function readReplyValue(value: unknown): InvokeReply | string {
+  const read = readReplyShape(value);
+  if (!read.ok) return read.problems.join('; ');
   const { result, error, context } = read.data;
   if (error) return { kind: 'error', error };
   if (!result) return 'neither a result nor an error';

@@ -1,15 +1,16 @@
-/** The three tools by which a gateway speaks to a plugin server. */
+/** The three tools by which a gateway speaks to a plugin server, and the one that servers of ours have beside them. */
 export const toolNames = {
   pluginConfigs: 'get_plugin_configs',
   pluginConfig: 'get_plugin_config',
   invokeHook: 'invoke_hook',
+  invokeHooks: 'invoke_hooks',
 } as const;
 
 const object = { type: 'object' as const };
 const text = { type: 'string' as const };
 
 /**
- * The tools as `tools/list` shows them. `invoke_hook` declares no `outputSchema`: its reply is read from the
+ * The tools of the contract, as `tools/list` shows them. `invoke_hook` declares no `outputSchema`: its reply is read from the
  * text item by every peer, and a client would check a structured one that it does not use.
  */
 export const toolList = [

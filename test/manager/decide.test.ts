@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { modeTable, type PluginMode } from '../../src/config/index.js';
 import { PluginFailed } from '../../src/errors.js';
 import { globalContext, type HookResult } from '../../src/hooks/index.js';
-import { decide, type Outcome } from '../../src/manager/decide.js';
+import { decide } from '../../src/manager/decide.js';
+import type { Outcome } from '../../src/plugin/handle.js';
 import { block, modify, proceed } from '../../src/plugin/index.js';
 
 const error = PluginFailed(PluginFailed.example);

@@ -2,6 +2,7 @@ import type { PluginSettings } from '../../src/config/index.js';
 import { globalContext, type HookResult, type PluginContext } from '../../src/hooks/index.js';
 import { type Logger, silentLogger } from '../../src/log.js';
 import { PluginRequest } from '../../src/manager/request.js';
+import { createRoster } from '../../src/manager/roster.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { proceed } from '../../src/plugin/index.js';
 
@@ -27,9 +28,10 @@ export function handle(
     describe: () => ({}),
     close: async () => {},
     ...fields,
-    async invoke(_hook, payload, context, signal) {
+    async invoke(_hook, payload, context, { scope }) {
       const own = structuredClone(context);
-      return { result: (await behave(structuredClone(payload), own, signal)) ?? proceed(), context: own };
+      const result = await behave(structuredClone(payload), own, scope.signal);
+      return { result: result ?? proceed(), context: own };
     },
   };
 }
@@ -50,9 +52,10 @@ export interface RequestOptions {
 
 /** A request over these plugins. */
 export function request(plugins: readonly PluginHandle[], options: RequestOptions = {}): PluginRequest {
+  const all = { ...settings, ...options.settings };
   return new PluginRequest(globalContext('request-1', options.global), {
-    plugins,
-    settings: { ...settings, ...options.settings },
+    roster: createRoster(plugins, all),
+    settings: all,
     log: options.log ?? silentLogger,
     outOfService: options.outOfService ?? new Set(),
   });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { globalContext } from '../../src/hooks/index.js';
 import { silentLogger } from '../../src/log.js';
 import { block, modify, proceed } from '../../src/plugin/index.js';
+import { CallScope } from '../../src/plugin/scope.js';
 import { call, context, hook, withHooks } from './started.js';
 
 describe('an answer', () => {
@@ -135,7 +136,7 @@ describe('what a hook is given', () => {
   });
 
   it('[S9] the signal and the log are those of the call', async () => {
-    const control = new AbortController();
+    const scope = new CallScope();
     let seen: unknown;
     const plugin = await withHooks({
       tool_pre_invoke: (_payload, _context, { signal, log }) => {
@@ -143,7 +144,7 @@ describe('what a hook is given', () => {
         return undefined;
       },
     });
-    await plugin.invoke(hook, { name: 't' }, context(), control.signal);
-    expect(seen).toEqual({ signal: control.signal, log: silentLogger });
+    await plugin.invoke(hook, { name: 't' }, context(), { scope });
+    expect(seen).toEqual({ signal: scope.signal, log: silentLogger });
   });
 });

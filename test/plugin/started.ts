@@ -4,6 +4,7 @@ import { silentLogger } from '../../src/log.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { definePlugin, type Hooks, type PluginDefinition } from '../../src/plugin/index.js';
 import { startLocalPlugin } from '../../src/plugin/local.js';
+import { CallScope } from '../../src/plugin/scope.js';
 import { describePlugin, pluginDefaults } from '../../src/wire/index.js';
 
 export const hook = 'tool_pre_invoke';
@@ -25,5 +26,5 @@ export const withHooks = (hooks: Hooks, entry?: Partial<PluginEntry>) =>
 
 /** Calls a hook of a plugin. */
 export function call(plugin: PluginHandle, payload: unknown = { name: 't' }, name = hook, given = context()) {
-  return plugin.invoke(name, payload, given, new AbortController().signal);
+  return plugin.invoke(name, payload, given, { scope: new CallScope() });
 }

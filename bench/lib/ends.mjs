@@ -1,0 +1,147 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { loadConfig, openPluginManager, silentLogger } from 'sallyport';
+import { ensureAll } from 'sallyport/pki';
+import { Pool } from 'undici';
+import { check, payloadOf } from './work.mjs';
+
+export const pluginName = 'Replace';
+const pluginFile = fileURLToPath(new URL('plugin.mjs', import.meta.url));
+const command = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+/** What the scenarios share: a folder with certificates, and whatever was started, which ends with it. */
+export async function openBench() {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
+  const children = [];
+  const closers = [];
+  const made = new Map();
+  const bench = {
+    folder,
+    command,
+    /** Certificates with keys of this type, made once: the paths of both ends. */
+    async certs(keyType = 'ec-p256') {
+      const dir = join(folder, keyType);
+      if (!made.has(keyType)) made.set(keyType, ensureAll([pluginName], { dir, keyType }));
+      await made.get(keyType);
+      const own = join(dir, 'plugins', pluginName);
+      return {
+        server: { cert: join(own, 'server.crt'), key: join(own, 'server.key'), ca: join(own, 'ca.crt') },
+        client: {
+          cert: join(dir, 'gateway/client.crt'),
+          key: join(dir, 'gateway/client.key'),
+          ca: join(dir, 'gateway/ca.crt'),
+        },
+      };
+    },
+    /** Starts a script in a process of its own; answers it and the first line that it prints there. */
+    async start(args, from) {
+      const stdio = ['ignore', from === 'stdout' ? 'pipe' : 'ignore', from === 'stderr' ? 'pipe' : 'inherit'];
+      const env = { PATH: process.env.PATH, HOME: process.env.HOME, LOG_FORMAT: 'json', LOG_LEVEL: 'INFO' };
+      const child = spawn(process.execPath, args, { cwd: folder, env, stdio });
+      children.push(child);
+      const lines = createInterface({ input: child[from] });
+      const [line] = await Promise.race([
+        once(lines, 'line'),
+        once(child, 'exit').then(([status]) => {
+          throw new Error(`${args.join(' ')} ended with ${status}`);
+        }),
+      ]);
+      lines.on('line', () => {});
+      return { child, line };
+    },
+    onClose: (close) => closers.push(close),
+    async close() {
+      for (const close of closers) await close();
+      for (const child of children) child.kill('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  return bench;
+}
+
+let files = 0;
+async function writeConfig(bench, content) {
+  files += 1;
+  const path = join(bench.folder, `plugins-${files}.yaml`);
+  await writeFile(path, JSON.stringify(content));
+  return path;
+}
+
+/** `sallyport serve` with plugins of these names, over mutual TLS. */
+export async function startServer(bench, { names = [pluginName], keyType } = {}) {
+  const { server } = await bench.certs(keyType);
+  const plugins = names.map((name) => ({ name, kind: pluginFile }));
+  const tls = { certfile: server.cert, keyfile: server.key, ca_bundle: server.ca };
+  const path = await writeConfig(bench, { plugins, server_settings: { host: 'localhost', tls } });
+  const { child, line } = await bench.start([command, 'serve', '--config', path, '--port', '0'], 'stderr');
+  const { url, port } = JSON.parse(line);
+  return { url, port, pid: child.pid };
+}
+
+/** The gateway side with these entries, each an external plugin on the server at `url`. */
+export async function openGateway(bench, url, entries = [{ name: pluginName }], connect = 'now') {
+  const { client } = await bench.certs();
+  const tls = { certfile: client.cert, keyfile: client.key, ca_bundle: client.ca };
+  const plugins = entries.map((entry) => ({ kind: 'external', mcp: { url, tls }, ...entry }));
+  const path = await writeConfig(bench, { plugins });
+  const config = await loadConfig({ path, cwd: bench.folder, env: {}, side: 'gateway' });
+  const manager = await openPluginManager(config, { log: silentLogger, connect });
+  bench.onClose(() => manager.close());
+  return manager;
+}
+
+/** One hook call through the product, of a payload of so many bytes. */
+export function hookCall(manager, bytes = 940) {
+  return async () => {
+    const { payload } = await manager.request().invoke('tool_pre_invoke', payloadOf(bytes));
+    check(payload);
+  };
+}
+
+/** The floor's server, and calls of it through undici. */
+export async function startFloor(bench, bytes = 940) {
+  const { server, client } = await bench.certs();
+  const script = fileURLToPath(new URL('floor-server.mjs', import.meta.url));
+  const { child, line } = await bench.start([script, server.cert, server.key, server.ca], 'stdout');
+  const pool = new Pool(`https://localhost:${line}`, {
+    connections: 64,
+    connect: {
+      cert: readFileSync(client.cert),
+      key: readFileSync(client.key),
+      ca: readFileSync(client.ca),
+    },
+  });
+  bench.onClose(() => pool.destroy());
+  let id = 0;
+  const call = async () => {
+    id += 1;
+    const args = {
+      hook_type: 'tool_pre_invoke',
+      plugin_name: pluginName,
+      payload: payloadOf(bytes),
+      context: { global_context: { request_id: `${id}` } },
+    };
+    const { statusCode, body } = await pool.request({
+      path: '/mcp',
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify({
+        jsonrpc: '2.0',
+        id,
+        method: 'tools/call',
+        params: { name: 'invoke_hook', arguments: args },
+      }),
+    });
+    const reply = JSON.parse(await body.text());
+    const { result } = JSON.parse(reply.result.content[0].text);
+    if (statusCode !== 200 || typeof result.continue_processing !== 'boolean') throw new Error('no reply');
+    check(result.modified_payload);
+  };
+  return { call, pid: child.pid };
+}

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+
+/**
+ * Two things beside each other: turns of each in the same run, so that whatever else the machine does meets both. A
+ * side has `call`, and `pid` of the process that answers where its CPU time is of interest.
+ */
+export async function compare(id, ours, floor, { concurrency = 1, seconds, turns = 4 }) {
+  const sides = [floor, ours];
+  for (const side of sides) await load(side, concurrency, Math.min(0.7, seconds / 3));
+  const runs = sides.map(() => []);
+  for (let turn = 0; turn < turns; turn += 1) {
+    for (const i of turn % 2 === 0 ? [0, 1] : [1, 0]) {
+      runs[i].push(await load(sides[i], concurrency, seconds / turns));
+    }
+  }
+  const [b, a] = runs.map(summary);
+  return { id, ratio: round(a.perSecond / b.perSecond, 3), ...a, floor: b };
+}
+
+/** Calls for so many seconds, so many at once; the time of each in milliseconds, the CPU of both processes. */
+async function load({ call, pid }, concurrency, forSeconds) {
+  const times = [];
+  const cpuBefore = [process.cpuUsage(), cpuOf(pid)];
+  const start = performance.now();
+  const end = start + forSeconds * 1000;
+  await Promise.all(
+    Array.from({ length: concurrency }, async () => {
+      for (let now = performance.now(); now < end; ) {
+        await call();
+        const after = performance.now();
+        times.push(after - now);
+        now = after;
+      }
+    }),
+  );
+  const took = (performance.now() - start) / 1000;
+  const own = process.cpuUsage(cpuBefore[0]);
+  const other = cpuOf(pid);
+  return {
+    times,
+    took,
+    clientCpu: own.user + own.system,
+    serverCpu: other === undefined || cpuBefore[1] === undefined ? undefined : other - cpuBefore[1],
+  };
+}
+
+/** CPU time of another process in microseconds, where the system tells (Linux: hundredths of a second). */
+function cpuOf(pid) {
+  if (pid === undefined) return undefined;
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * 10_000;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Resident memory of a process in megabytes, where the system tells. */
+export function residentMb(pid) {
+  try {
+    const kb = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return kb === undefined ? undefined : Math.round(Number(kb) / 1024);
+  } catch {
+    return undefined;
+  }
+}
+
+function summary(runs) {
+  const times = runs.flatMap((run) => run.times).sort((a, b) => a - b);
+  const sum = (of) => runs.reduce((total, run) => total + of(run), 0);
+  const at = (share) => round(times[Math.min(times.length - 1, Math.floor(times.length * share))], 2);
+  const perCall = (total) => (Number.isFinite(total) ? round(total / times.length, 1) : undefined);
+  return {
+    perSecond: Math.round(times.length / sum((run) => run.took)),
+    p50ms: at(0.5),
+    p99ms: at(0.99),
+    cpuUs: {
+      client: perCall(sum((run) => run.clientCpu)),
+      server: perCall(sum((run) => run.serverCpu ?? Number.NaN)),
+    },
+  };
+}
+
+export const round = (value, digits) => Number(value.toFixed(digits));

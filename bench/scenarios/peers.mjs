@@ -1,0 +1,3 @@
+/** Placeholder until the peers' rows are here. */
+export const ids = [];
+export const run = async () => [];

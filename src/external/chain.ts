@@ -1,0 +1,98 @@
+import { findSallyError, InternalError, messageOf, PluginTimeout, ReplyInvalid } from '../errors.js';
+import type { GlobalContext, PluginContext } from '../hooks/index.js';
+import type { Chain, ChainCall, HandleCall, HookOutcome, Outcome } from '../plugin/handle.js';
+import {
+  type ChainReply,
+  type InvokeReply,
+  readChainReply,
+  toolNames,
+  writeChainArguments,
+} from '../wire/index.js';
+import type { Connection } from './connection.js';
+
+/** A plugin as the chain of its connection sees it. */
+export interface ChainMember {
+  /** What a reply means for a call with this context. Throws a SallyError where it is a failure. */
+  outcomeOf(reply: InvokeReply, hook: string, context: PluginContext): HookOutcome;
+  /** The server could not be reached: what it said of the plugin holds no more. */
+  forget(): void;
+}
+
+/** The plugins of one connection, called one after another in one round trip. */
+export class ConnectionChain implements Chain {
+  readonly #connection: Pick<Connection, 'call' | 'peer'>;
+  readonly #members = new Map<string, ChainMember>();
+
+  constructor(connection: Pick<Connection, 'call' | 'peer'>) {
+    this.#connection = connection;
+  }
+
+  /** Adds a plugin, by the name that its server knows it by. */
+  add(name: string, member: ChainMember): void {
+    this.#members.set(name, member);
+  }
+
+  async invoke(call: ChainCall, { scope, payloadJson }: HandleCall): Promise<readonly Outcome[]> {
+    const { hook, payload, global, steps } = call;
+    const args = {
+      hook_type: hook,
+      payload: payload as Record<string, unknown>,
+      global_context: global,
+      plugins: steps.map(({ plugin, own, effect }) => ({
+        plugin_name: plugin.name,
+        ...own,
+        on_violation: effect.onViolation,
+        on_error: effect.onError,
+        modifies: effect.modifies,
+        timeout_ms: call.timeoutMs,
+      })),
+    };
+    const { peer } = this.#connection;
+    const tool = toolNames.invokeHooks;
+    let replies: readonly ChainReply[] | string;
+    try {
+      const { texts } = await this.#connection.call(tool, writeChainArguments(args, payloadJson), scope);
+      replies = readChainReply(texts[0] ?? '');
+      if (typeof replies === 'string') throw ReplyInvalid({ peer, tool, reason: replies });
+    } catch (error) {
+      if (!scope.aborted) for (const { plugin } of steps) this.#members.get(plugin.name)?.forget();
+      // A server that was replaced by an older one: what it said before is forgotten, and nothing has run.
+      if (ReplyInvalid.is(error) && error.context.reason.includes('Unknown tool')) return [];
+      throw error;
+    }
+    const outcomes: Outcome[] = [];
+    let given = global;
+    for (const [i, reply] of replies.slice(0, steps.length).entries()) {
+      const outcome = this.#outcome(reply, call, i, given);
+      outcomes.push(outcome);
+      if (outcome.kind === 'answered') given = afterwards(given, outcome.outcome.context.global_context);
+    }
+    return outcomes;
+  }
+
+  #outcome(reply: ChainReply, call: ChainCall, i: number, global: GlobalContext): Outcome {
+    const { hook, steps, timeoutMs } = call;
+    const { plugin, own } = steps[i] as ChainCall['steps'][number];
+    if (reply.kind === 'late') {
+      return {
+        kind: 'failed',
+        error: PluginTimeout({ plugin: plugin.name, hook, seconds: timeoutMs / 1000 }),
+      };
+    }
+    const member = this.#members.get(plugin.name);
+    try {
+      if (!member) throw InternalError({ detail: `plugin '${plugin.name}' is not of this chain` });
+      return { kind: 'answered', outcome: member.outcomeOf(reply, hook, { ...own, global_context: global }) };
+    } catch (thrown) {
+      return {
+        kind: 'failed',
+        error: findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }),
+      };
+    }
+  }
+}
+
+/** The shared context as the next plugin of a chain was given it: a plugin adds and changes, and takes nothing away. */
+function afterwards(given: GlobalContext, left: GlobalContext): GlobalContext {
+  return { ...given, state: { ...given.state, ...left.state } };
+}

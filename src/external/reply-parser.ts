@@ -1,0 +1,202 @@
+import { ReplyMalformed, ReplyTooLarge } from '../errors.js';
+
+/** What a reply says before its body. */
+export interface ReplyHead {
+  readonly status: number;
+  readonly contentType: string;
+  /** For how long the connection may be used once more, in milliseconds: 0 for not at all. */
+  readonly keepAliveMs: number;
+}
+
+/** A head is one packet of a kilobyte; what needs more is no plugin server. */
+const maxHeadBytes = 16_384;
+/** A chunk's size has at most eight digits. */
+const maxSizeLine = 10;
+const maxInterim = 4;
+
+const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+const headerLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
+
+type Body =
+  | { readonly kind: 'length'; left: number }
+  | { readonly kind: 'chunked'; state: 'size' | 'data' | 'data-end' | 'last'; left: number; line: string }
+  | { readonly kind: 'until-close' }
+  | { readonly kind: 'none' };
+
+/**
+ * Reads one HTTP/1.1 reply (RFC 9112) out of the bytes of a connection, strictly: what could be read in two ways, or is
+ * never sent by a server of the contract (folded headers, two lengths, trailers, chunk extensions), is an error.
+ */
+export class ReplyParser {
+  head: ReplyHead | undefined;
+  /** Whether the reply is whole. */
+  done = false;
+  /** Whether bytes came after it, which nobody asked for. */
+  excess = false;
+  readonly #peer: string;
+  readonly #limit: number;
+  readonly #onBody: (bytes: Buffer) => void;
+  #pending: Buffer | undefined;
+  #body: Body = { kind: 'none' };
+  #bytes = 0;
+  #interim = 0;
+
+  constructor(options: { peer: string; limit: number; onBody: (bytes: Buffer) => void }) {
+    this.#peer = options.peer;
+    this.#limit = options.limit;
+    this.#onBody = options.onBody;
+  }
+
+  /** Takes the next bytes. Throws a SallyError for what is not a reply; the connection is then of no use. */
+  feed(chunk: Buffer): void {
+    let rest: Buffer | undefined = chunk;
+    while (rest !== undefined && rest.length > 0 && !this.done) {
+      rest = this.head === undefined ? this.#feedHead(rest) : this.#feedBody(rest);
+    }
+    if (this.done && rest !== undefined && rest.length > 0) this.excess = true;
+  }
+
+  /** The connection has ended. Answers whether that ends the reply. */
+  end(): boolean {
+    if (this.head !== undefined && this.#body.kind === 'until-close') this.done = true;
+    return this.done;
+  }
+
+  #feedHead(chunk: Buffer): Buffer | undefined {
+    const bytes: Buffer = this.#pending === undefined ? chunk : Buffer.concat([this.#pending, chunk]);
+    const end = bytes.indexOf('\r\n\r\n');
+    if (end === -1 ? bytes.length > maxHeadBytes : end > maxHeadBytes)
+      throw this.#bad('its head is too long');
+    if (end === -1) {
+      this.#pending = bytes;
+      return undefined;
+    }
+    this.#pending = undefined;
+    this.#readHead(bytes.toString('latin1', 0, end));
+    return bytes.subarray(end + 4);
+  }
+
+  #readHead(text: string): void {
+    const [first = '', ...lines] = text.split('\r\n');
+    const started = statusLine.exec(first);
+    if (started === null) throw this.#bad('no status line of HTTP/1.1');
+    const status = Number(started[2]);
+    const fields = new Map<string, string>();
+    for (const line of lines) {
+      const field = headerLine.exec(line);
+      if (field === null) throw this.#bad('a header that is none');
+      const name = (field[1] as string).toLowerCase();
+      const before = fields.get(name);
+      if (before !== undefined && single.has(name)) throw this.#bad(`two headers ${name}`);
+      fields.set(name, before === undefined ? (field[2] as string) : `${before}, ${field[2]}`);
+    }
+    if (status < 200) {
+      this.#interim += 1;
+      if (status === 101 || this.#interim > maxInterim) throw this.#bad(`status ${status}`);
+      return;
+    }
+    this.#body = this.#bodyOf(status, fields);
+    const persistent = started[1] === '1' && this.#body.kind !== 'until-close';
+    this.head = {
+      status,
+      contentType: (fields.get('content-type') ?? '').toLowerCase(),
+      keepAliveMs: persistent ? keepAlive(fields) : 0,
+    };
+    this.done = this.#body.kind === 'none' || (this.#body.kind === 'length' && this.#body.left === 0);
+  }
+
+  #bodyOf(status: number, fields: ReadonlyMap<string, string>): Body {
+    const length = fields.get('content-length');
+    const coding = fields.get('transfer-encoding');
+    // RFC 9112 section 6.1: a message with both may be an attempt at smuggling.
+    if (length !== undefined && coding !== undefined) throw this.#bad('two kinds of length');
+    if (coding !== undefined && coding.toLowerCase() !== 'chunked') throw this.#bad('a transfer coding');
+    if (length !== undefined && !/^\d{1,15}$/.test(length)) throw this.#bad('a length that is none');
+    if (status === 204 || status === 304) return { kind: 'none' };
+    if (coding !== undefined) return { kind: 'chunked', state: 'size', left: 0, line: '' };
+    if (length === undefined) return { kind: 'until-close' };
+    if (Number(length) > this.#limit) throw ReplyTooLarge({ peer: this.#peer, limit: this.#limit });
+    return { kind: 'length', left: Number(length) };
+  }
+
+  #feedBody(chunk: Buffer): Buffer | undefined {
+    const body = this.#body;
+    if (body.kind === 'chunked') return this.#feedChunked(body, chunk);
+    if (body.kind === 'until-close') {
+      this.#take(chunk);
+      return undefined;
+    }
+    if (body.kind === 'none') return chunk;
+    const part = chunk.length > body.left ? chunk.subarray(0, body.left) : chunk;
+    body.left -= part.length;
+    this.#take(part);
+    if (body.left > 0) return undefined;
+    this.done = true;
+    return chunk.subarray(part.length);
+  }
+
+  #feedChunked(body: Body & { kind: 'chunked' }, chunk: Buffer): Buffer | undefined {
+    if (body.state === 'data') {
+      const part = chunk.length > body.left ? chunk.subarray(0, body.left) : chunk;
+      body.left -= part.length;
+      this.#take(part);
+      if (body.left === 0) body.state = 'data-end';
+      return chunk.subarray(part.length);
+    }
+    // Byte by byte, for a line of a few: the size, or the end of a chunk, or of all of them.
+    let at = 0;
+    while (at < chunk.length && !body.line.endsWith('\r\n')) {
+      if (body.line.length >= maxSizeLine) throw this.#bad('a chunk without a size');
+      body.line += String.fromCharCode(chunk[at] as number);
+      at += 1;
+    }
+    if (body.line.endsWith('\r\n')) {
+      const line = body.line.slice(0, -2);
+      body.line = '';
+      this.#endOfLine(body, line);
+    }
+    return chunk.subarray(at);
+  }
+
+  #endOfLine(body: Body & { kind: 'chunked' }, line: string): void {
+    if (body.state === 'size') {
+      if (!/^[0-9a-fA-F]{1,8}$/.test(line)) throw this.#bad('a chunk without a size');
+      body.left = Number.parseInt(line, 16);
+      body.state = body.left === 0 ? 'last' : 'data';
+      if (this.#bytes + body.left > this.#limit)
+        throw ReplyTooLarge({ peer: this.#peer, limit: this.#limit });
+    } else if (line !== '') {
+      throw this.#bad('a chunk that is longer than its size');
+    } else if (body.state === 'last') {
+      this.done = true;
+    } else {
+      body.state = 'size';
+    }
+  }
+
+  #take(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#bytes += bytes.length;
+    if (this.#bytes > this.#limit) throw ReplyTooLarge({ peer: this.#peer, limit: this.#limit });
+    this.#onBody(bytes);
+  }
+
+  #bad(reason: string) {
+    return ReplyMalformed({ peer: this.#peer, reason });
+  }
+}
+
+/** Headers of which two would be a contradiction. */
+const single = new Set(['content-length', 'transfer-encoding', 'content-type']);
+
+/** A connection is closed on this side before a server does, which would meet a request on its way. */
+const keepAliveMostMs = 30_000;
+const keepAliveMarginMs = 1_000;
+
+function keepAlive(fields: ReadonlyMap<string, string>): number {
+  const options = (fields.get('connection') ?? '').toLowerCase();
+  if (options.includes('close') || options.includes('upgrade')) return 0;
+  const said = /(?:^|[,\s])timeout=(\d{1,6})/.exec(fields.get('keep-alive') ?? '');
+  if (said === null) return keepAliveMostMs;
+  return Math.max(0, Math.min(keepAliveMostMs, Number(said[1]) * 1_000 - keepAliveMarginMs));
+}

@@ -1,0 +1,27 @@
+import { messageOf, PayloadInvalid, PayloadTooLarge } from '../errors.js';
+import { readPayload } from '../hooks/index.js';
+
+/** Payloads above this are refused before any plugin sees them (a rule of the contract), in bytes of JSON. */
+export const maxPayloadBytes = 1_000_000;
+
+/**
+ * A payload that no plugin could read is the caller's mistake, whatever the modes say. Answers its JSON: written to be
+ * measured, and then sent as it was measured.
+ */
+export function checkPayload(hook: string, payload: unknown): string | undefined {
+  const read = readPayload(hook, payload);
+  if (!read.ok) throw PayloadInvalid({ hook, problems: read.problems });
+  const json = toJson(hook, payload);
+  // No character has more than three bytes per unit of a string's length.
+  const bytes = json.length * 3 <= maxPayloadBytes ? 0 : Buffer.byteLength(json);
+  if (bytes > maxPayloadBytes) throw PayloadTooLarge({ hook, bytes, limit: maxPayloadBytes });
+  return json || undefined;
+}
+
+function toJson(hook: string, payload: unknown): string {
+  try {
+    return JSON.stringify(payload) ?? '';
+  } catch (error) {
+    throw PayloadInvalid({ hook, problems: [messageOf(error)] }, error);
+  }
+}
