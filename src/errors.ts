@@ -792,8 +792,8 @@ export const KeyPasswordWrong = defineError('SALLY_TLS_KEY_PASSWORD', {
 export const KeyMismatch = defineError('SALLY_TLS_KEY_MISMATCH', {
   message: (c: { keyfile: string; certfile: string }) =>
     `the private key ${c.keyfile} does not belong to the certificate ${c.certfile}`,
-  remedy: () =>
-    'name the key that was made together with the certificate, or issue both again: make certs-mcp-all',
+  remedy: (c) =>
+    `name the key that was made together with the certificate, or have both made anew: ${renewal(c.certfile)}`,
   example: { keyfile: 'certs/mcp/gateway/client.key', certfile: 'certs/mcp/gateway/client.crt' },
 });
 
@@ -835,7 +835,7 @@ export const CredentialsRefused = defineError('SALLY_TLS_CREDENTIALS', {
 export const CertWithoutPurpose = defineError('SALLY_TLS_NO_PURPOSE', {
   message: (c: { path: string }) =>
     `${c.path} has no extended key usage: its holder can act as a client and as a server`,
-  remedy: () => 'issue it with the usage of its role only: make certs-mcp-all',
+  remedy: () => 'issue it with the usage of its role only, as make certs-mcp-all does',
   example: { path: 'certs/mcp/gateway/client.crt' },
 });
 
@@ -869,7 +869,7 @@ export const CrlExpired = defineError('SALLY_CRL_EXPIRED', {
   message: (c: { path: string; issuer: string; nextUpdate: Date }) =>
     `${c.path}: the revocation list of ${c.issuer} was to be followed by another on ${isoTime(c.nextUpdate)}`,
   remedy: (c) =>
-    `put a newer one of that CA into ${c.path}; what it says: openssl crl -noout -text -in ${c.path}`,
+    `sallyport certs crl makes the next one of its own CAs; of another CA, put its newest list into ${c.path}`,
   example: {
     path: 'certs/mcp/gateway/ca.crl',
     issuer: 'CN=Sallyport MCP CA, O=Sallyport',
@@ -905,7 +905,7 @@ export const CrlMissing = defineError('SALLY_CRL_MISSING', {
   message: (c: { path: string; subject: string; caBundle: string }) =>
     `${c.path} has no revocation list of ${c.subject}, a CA of ${c.caBundle}: its certificates could not be checked`,
   remedy: (c) =>
-    `every CA of the bundle needs one: put them one behind the other into ${c.path}, or take the CA out of ${c.caBundle}`,
+    `every CA of the bundle needs one: sallyport certs crl makes those of its own CAs; of other CAs, put theirs behind it into ${c.path}, or take the CA out of ${c.caBundle}`,
   example: {
     path: 'certs/mcp/gateway/ca.crl',
     subject: 'CN=Sallyport MCP CA, O=Sallyport',
@@ -942,7 +942,7 @@ export const PeerExpired = defineError('SALLY_TLS_PEER_EXPIRED', {
   message: (c: HandshakeContext & { until?: string | undefined }) =>
     `${c.peer} presented a certificate that has expired${shown(c)}${c.until ? `: valid until ${c.until}` : ''}`,
   remedy: () =>
-    'issue the certificate of the other side again (make certs-mcp-check shows them all), and check the clocks',
+    'renew the certificate of the other side there: sallyport certs renew NAME (make certs-mcp-check shows them all); and compare the clocks: date -u',
   example: { ...aClient, until: 'Jan 15 10:31:22 2026 GMT' },
 });
 
@@ -1075,13 +1075,15 @@ export const OurCertRefused = defineError('SALLY_TLS_OUR_CERT_REFUSED', {
 
 export const ProtocolTooOld = defineError('SALLY_TLS_PROTOCOL', {
   message: (c: HandshakeContext) => `${c.peer} offers no TLS version that we accept: 1.2 or 1.3`,
-  remedy: () => 'update the TLS library at the other side, or lift the limit that its configuration sets',
+  remedy: () =>
+    'update the TLS library at the other side, or lift the limit that its configuration sets; what it can do: openssl s_client -connect host:port -tls1_2',
   example: { peer: 'the client 127.0.0.1:40312', side: 'server' },
 });
 
 export const NoCommonCipher = defineError('SALLY_TLS_CIPHER', {
   message: (c: HandshakeContext) => `${c.peer} offers no cipher suite that we accept`,
-  remedy: () => 'ECDHE with AES-GCM or ChaCha20-Poly1305 is needed; CBC and static RSA are not accepted',
+  remedy: () =>
+    'ECDHE with AES-GCM or ChaCha20-Poly1305 is needed, CBC and static RSA are not accepted; what a program offers: openssl ciphers -v',
   example: { peer: 'the client 127.0.0.1:40312', side: 'server' },
 });
 

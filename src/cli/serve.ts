@@ -58,12 +58,12 @@ async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
     process.exit(0);
   }
   const server = await createPluginServer(config, { log, version });
+  process.on('SIGHUP', () => void reload(server, log));
   const address = await server.listen(options.port === undefined ? {} : { port: options.port });
   log.info(
     { ...address, plugins: config.plugins.map((plugin) => plugin.name) },
     `listening on ${address.url}`,
   );
-  process.on('SIGHUP', () => void reload(server, log));
   reportServing(() => stop.abort());
   await stopped;
   await server.drain();

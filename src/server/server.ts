@@ -75,7 +75,10 @@ export async function createPluginServer(
   const metrics = await openTlsMetrics(registry);
   const page = metricsPage(registry);
   const credentials = tls && (await openCredentials(tls, 'server', { log, metrics }));
-  const plugins = await openOwnPlugins(config, log);
+  const plugins = await openOwnPlugins(config, log).catch((error: unknown) => {
+    credentials?.close();
+    throw error;
+  });
   const clientCertificate: ClientCertificate = tls ? clientCertificates[tls.sslCertReqs] : 'none';
   let stopping = false;
   // Neither can be reached by a page in a browser.

@@ -1,10 +1,8 @@
 export { createConnector, ownName } from './connector.js';
 export { type CredentialDeps, type Credentials, openCredentials, type Reloaded } from './credentials.js';
-export type { CredentialFiles } from './files.js';
 export { finishAfterReply } from './finish.js';
 export { type ClientCertificate, createTlsFront } from './front.js';
 export { pluginRule } from './identity.js';
 export { loadCredentials } from './load.js';
 export { openTlsMetrics, type TlsMetrics } from './metrics.js';
 export { type CredentialStore, createCredentialStore } from './store.js';
-export type { PeerRule } from './trust.js';

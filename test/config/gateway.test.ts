@@ -260,3 +260,24 @@ describe('an external plugin', () => {
     expect(httpOf(config)?.tls?.caBundle).toBe(expected);
   });
 });
+
+describe('who the plugin server has to be', () => {
+  const pin = `sha256/${'A'.repeat(43)}=`;
+  const peers = ['identity: plugin', `pins: ["${pin}"]`, 'crl_file: ca.crl'];
+
+  it('[O3] is in the tls block', () => {
+    const expected = { identity: 'plugin', pins: [pin], crlFile: '/srv/app/ca.crl' };
+    expect(mcp(external(url, [...full, ...peers]))?.tls).toMatchObject(expected);
+    const env = { PLUGINS_CLIENT_MTLS_CRL_FILE: 'other.crl' };
+    expect(mcp(external(url, [...full, ...peers]), env)?.tls?.crlFile).toBe('/srv/app/other.crl');
+  });
+
+  it('[O3] cannot be said where the server is not verified', () => {
+    const found = problems(external(url, [...full, 'verify: false', ...peers]));
+    expect(found.map((problem) => problem.split(' ').at(-1))).toEqual([
+      'PEER_UNCHECKED',
+      'PEER_UNCHECKED',
+      'PEER_UNCHECKED',
+    ]);
+  });
+});

@@ -238,3 +238,36 @@ describe('the plugin server', () => {
     expect(failing(serving([`host: ${host}`]))).toHaveLength(1);
   });
 });
+
+describe('who may connect', () => {
+  const pin = `sha256/${'A'.repeat(43)}=`;
+  const peers = ['allowed_clients: ["URI:spiffe://*/gateway"]', `pins: ["${pin}"]`, 'crl_file: ca.crl'];
+
+  it('[O3] is in the tls block', () => {
+    expect(server(serving([], [...tls, ...peers])).server.tls).toMatchObject({
+      allowedClients: ['URI:spiffe://*/gateway'],
+      pins: [pin],
+      crlFile: '/srv/app/ca.crl',
+    });
+    const env = { PLUGINS_SERVER_SSL_CRL_FILE: 'other.crl' };
+    expect(server(serving([], [...tls, ...peers]), env).server.tls?.crlFile).toBe('/srv/app/other.crl');
+  });
+
+  it.each([
+    ['1', ['PEER_UNCHECKED', 'PEER_UNCHECKED']],
+    ['0', Array.from({ length: 3 }, () => 'PEER_UNCHECKED')],
+  ])('[O3] cannot be said where a client needs no certificate: ssl_cert_reqs %s', (reqs, codes) => {
+    const found = failing(serving([], [...tls, ...peers, `ssl_cert_reqs: ${reqs}`]));
+    expect(found.map((problem) => problem.split(' ').at(-1))).toEqual(codes);
+  });
+
+  it.each([
+    'pins: []',
+    'allowed_clients: []',
+    'allowed_clients: [""]',
+    'pins: ["sha1/x"]',
+    `pins: ["${pin}x"]`,
+  ])('[O3] %s is wrong', (line) => {
+    expect(failing(serving([], [...tls, line]))).toHaveLength(1);
+  });
+});

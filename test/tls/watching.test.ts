@@ -144,7 +144,7 @@ it('[O3] a change that is not whole yet is taken as soon as it is, without an ev
   await writeFile(join(folder, 'tls.key'), next.keyPem);
   await change;
   expect(credentials.current().certificate?.raw).toEqual(parsed(next).raw);
-  expect(warned).toMatchObject([{ code: 'SALLY_TLS_KEY_MISMATCH' }]);
+  expect(warned[0]).toMatchObject({ code: 'SALLY_TLS_KEY_MISMATCH' });
 });
 
 it('[O3] a file that goes away for a while keeps the old set', async () => {

@@ -203,7 +203,8 @@ describe('revocation', () => {
     const second = await sides(given);
     expect(await callTool(second.manager)).toBe('what a crud day');
     await put(second.clientFolder, { 'ca.crl': revoked });
-    await expect.poll(() => callTool(second.manager).catch(({ code }) => code)).toBe('SALLY_TLS_REVOKED');
+    const next = () => callTool(second.manager).catch(({ code }) => code);
+    await expect.poll(next, { timeout: 10_000 }).toBe('SALLY_TLS_REVOKED');
   });
 
   it.each<[string, (ca: Issued) => Promise<string>, string]>([
@@ -221,7 +222,7 @@ describe('revocation', () => {
   it('[O3] with a list that ends while the server runs: no client is let in, nor stays', async () => {
     const ca = await newCa();
     const [server, client] = [await pluginLeaf(ca, plugin), await gatewayLeaf(ca)];
-    const files = { 'ca.crl': await newCrl(ca, [], -1, 5 / 86_400) };
+    const files = { 'ca.crl': await newCrl(ca) };
     const { running, manager, serverFolder } = await sides({
       ca,
       server,
@@ -229,13 +230,16 @@ describe('revocation', () => {
       files,
       serverTls: { crl_file },
     });
+    const inUse = () => running.log.filter(({ msg }) => msg === 'new certificates are in use').length;
+    await put(serverFolder, { 'ca.crl': await newCrl(ca, [], -1, 5 / 86_400) });
+    await expect.poll(inUse, { timeout: 10_000 }).toBe(1);
     expect(await callTool(manager)).toBe('what a crud day');
     await running.waitForLog(
       ({ msg, code }) => msg.startsWith('connection ended') && code === 'SALLY_TLS_CRL',
     );
     expect((await errorOf(callTool(manager))).code).toMatch(/^SALLY_/);
     await put(serverFolder, { 'ca.crl': await newCrl(ca) });
-    await running.waitForLog(({ msg }) => msg === 'new certificates are in use');
+    await expect.poll(inUse, { timeout: 10_000 }).toBe(2);
     expect(await callTool(manager)).toBe('what a crud day');
   });
 
