@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -227,5 +228,29 @@ describe('needs renewal', () => {
     expect(await kind('One')).toBe('unreadable');
     expect(await kind(path)).toBe('unreadable');
     expect(await kind(join(dir, 'plugins/x.y'))).toBe('missing');
+  });
+});
+
+describe('the lock', () => {
+  it('of a process that is gone is taken over, by several at once too', async () => {
+    const dir = await certificates();
+    writeFileSync(join(dir, '.lock'), `${hostname()} process 4194304`);
+    await Promise.all(Array.from({ length: 4 }, () => renewCertificates({ dir })));
+    expect(readdirSync(dir).sort()).toEqual(['ca', 'gateway', 'issued.jsonl', 'plugins']);
+  });
+
+  it('of a living one is waited for, also by what only makes files', async () => {
+    const dir = await certificates();
+    const path = join(dir, '.lock');
+    writeFileSync(path, `${hostname()} process ${process.pid}`);
+    let done = 0;
+    const runs = [renewCertificates({ dir }), ensureGateway({ dir })].map((run) =>
+      run.then(() => (done += 1)),
+    );
+    await needsRenewal('gateway', { dir });
+    expect(done).toBe(0);
+    rmSync(path);
+    await Promise.all(runs);
+    expect(done).toBe(2);
   });
 });
