@@ -1,3 +1,5 @@
+import { rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { CertsMissing, CertUnknown } from '../errors.js';
 import { readIfExists, sweep } from './files.js';
 import { type LeafTarget, layoutOf, leafTargets, makeCommand, targetName } from './folder.js';
@@ -25,6 +27,13 @@ export async function changing<T>(
   if (!(await readIfExists(layoutOf(dir, { role: 'ca' }).cert)))
     throw CertsMissing({ dir, remedy: makeCommand(dir, { role: 'all' }) });
   return locked(dir, async () => {
+    const ca = layoutOf(dir, { role: 'ca' }).folder;
+    await sweep(ca);
+    for (const slot of [join(ca, 'next'), join(ca, 'previous')]) {
+      await sweep(slot);
+      // It goes only where it is empty.
+      await rmdir(slot).catch(() => {});
+    }
     const targets = await leafTargets(dir);
     for (const target of targets) {
       const layout = layoutOf(dir, target);

@@ -3,11 +3,19 @@ import { readAuthorities } from './authorities.js';
 import { activeCa } from './bundle.js';
 import { type CrlSummary, readCrls } from './crl-files.js';
 import type { FoundFile } from './files.js';
-import { defaultDir, layoutOf, leafTargets, shellWord, type Target, targetName } from './folder.js';
+import {
+  certsCommandLine,
+  defaultDir,
+  layoutOf,
+  leafTargets,
+  shellWord,
+  type Target,
+  targetName,
+} from './folder.js';
 import { type Finding, type JudgeContext, type Verdict, verdicts, worstFirst } from './judge.js';
 import { judgeCa } from './judge-ca.js';
 import { judgeLeaf, type Trust } from './judge-leaf.js';
-import { rotationStatus } from './rotate-state.js';
+import { phaseOf } from './rotate-state.js';
 import { type FolderState, isEmpty, parseCertificate, readState, validityIn } from './state.js';
 import { checkDays, daysLeft } from './validity.js';
 
@@ -88,15 +96,15 @@ export async function checkCertificates(options: CheckOptions = {}): Promise<Che
 
 /** Which server reads which file is not known here; that a key is in the tree that all of them read is. */
 async function notesOn(dir: string, hasLeaves: boolean): Promise<readonly string[]> {
-  const { state, next, previous } = await readAuthorities(dir);
+  const authorities = await readAuthorities(dir);
+  const { state, next, previous } = authorities;
   const keys = [state.key, next.key, previous.key].flatMap((file) => file?.path ?? []);
-  const { phase, next: command } = await rotationStatus({ dir });
-  const rotating = phase === 'none' ? [] : [`the CA is being replaced; next: ${command}`];
+  const status = certsCommandLine(dir, 'ca-rotate', 'status');
+  const rotating = phaseOf(authorities) === 'none' ? [] : [`the CA is being replaced: ${status}`];
   if (keys.length === 0 || !hasLeaves) return rotating;
-  const path = keys.map(shellWord).join(' ');
   return [
     ...rotating,
-    `${path} can make a gateway and any plugin, and no server needs it: if one runs on this machine, move the key away (mv ${path} …) until the next certificate is to be made`,
+    `whoever reads ${keys.map(shellWord).join(' or ')} can make a gateway and any plugin, and no server needs it: on a machine that runs one, move it away until the next certificate is to be made`,
   ];
 }
 

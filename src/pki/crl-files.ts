@@ -132,7 +132,17 @@ function summary(crl: Crl): CrlSummary {
   return { issuer, number: String(crl.number), thisUpdate, nextUpdate, dueAt: due, revoked };
 }
 
-/** What the file says, as far as it can be read; undefined where there is none. */
+/**
+ * What the revocation lists in `dir` say, as far as they can be read; undefined where there are none.
+ *
+ * @throws SALLY_FILE_UNREADABLE
+ * @example
+ * ```ts
+ * import { readCrls } from 'sallyport/pki';
+ *
+ * for (const { issuer, nextUpdate } of (await readCrls('certs/mcp')) ?? []) console.log(issuer, nextUpdate);
+ * ```
+ */
 export async function readCrls(dir: string): Promise<readonly CrlSummary[] | undefined> {
   const { state } = await readAuthorities(dir);
   if (!state.crl) return undefined;

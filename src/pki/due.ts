@@ -6,7 +6,16 @@ export type DuePolicy =
   | { readonly kind: 'within'; readonly ms: number }
   | { readonly kind: 'left'; readonly fraction: number };
 
-/** A third of its life: what cert-manager and ACME clients renew at. */
+/**
+ * A third of its life: what cert-manager and ACME clients renew at.
+ *
+ * @example
+ * ```ts
+ * import { defaultDue, renewCertificates } from 'sallyport/pki';
+ *
+ * await renewCertificates({ due: defaultDue });
+ * ```
+ */
 export const defaultDue: DuePolicy = { kind: 'left', fraction: 1 / 3 };
 
 const unitMs: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 };

@@ -114,7 +114,16 @@ export function makeCommand(dir: string, target: Target | { readonly role: 'all'
     : `make certs-mcp-${target.role}`;
 }
 
-/** A command of `sallyport certs` on `dir`, as the user types it. */
+/**
+ * A command of `sallyport certs` on `dir`, as the user types it.
+ *
+ * @example
+ * ```ts
+ * import { certsCommandLine } from 'sallyport/pki';
+ *
+ * export const next: string = certsCommandLine('certs/mcp', 'renew', 'gateway'); // sallyport certs renew gateway
+ * ```
+ */
 export function certsCommandLine(dir: string, ...words: readonly string[]): string {
   const line = ['sallyport certs', ...words.map(shellWord)].join(' ');
   return dir === defaultDir ? line : `${line} --dir ${shellWord(dir)}`;

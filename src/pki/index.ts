@@ -10,7 +10,7 @@ export {
 } from './certificate.js';
 export type { ChangeOptions } from './change.js';
 export { type CheckEntry, type CheckOptions, type CheckReport, checkCertificates } from './check.js';
-export { type Revocation, type RevocationReason, reasonName, revocationReasons } from './crl.js';
+export { type Revocation, type RevocationReason, revocationReasons } from './crl.js';
 export { type CrlOptions, type CrlResult, type CrlSummary, readCrls, refreshCrl } from './crl-files.js';
 export { type DuePolicy, defaultDue, dueAt, parseExpiresIn } from './due.js';
 export { ensureAll, ensureCa, ensureGateway, ensurePlugin } from './ensure.js';

@@ -43,7 +43,26 @@ export interface KeeperDeps {
   onWait?(ms: number): void;
 }
 
-/** Looks, waits, and looks again, until the signal is aborted. A look that is under way is finished. */
+/**
+ * Looks, waits, and looks again, until the signal is aborted. A look that is under way is finished.
+ *
+ * @example
+ * ```ts
+ * import { setTimeout as sleep } from 'node:timers/promises';
+ * import { keep, renewCertificates } from 'sallyport/pki';
+ *
+ * const stop = new AbortController();
+ * await keep(
+ *   {
+ *     look: async () => (await renewCertificates()).flatMap(({ dueAt }) => dueAt ?? []),
+ *     sleep: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => {}),
+ *     now: () => new Date(),
+ *     random: Math.random,
+ *   },
+ *   stop.signal,
+ * );
+ * ```
+ */
 export async function keep(deps: KeeperDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const dueAt = await deps.look();

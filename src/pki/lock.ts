@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -22,7 +22,8 @@ export async function locked<T>(dir: string, work: () => Promise<T>): Promise<T>
   const path = pathIn(dir);
   const deadline = Date.now() + patienceMs;
   while (!(await claim(path))) {
-    if (await isStale(path)) await unlink(path).catch(() => {});
+    const holder = await staleHolder(path);
+    if (holder !== undefined) await breakLock(path, holder);
     else if (Date.now() > deadline) throw CertsBusy({ path, holder: (await holderOf(path)) || 'someone' });
     else await wait(pollMs);
   }
@@ -37,7 +38,7 @@ export async function locked<T>(dir: string, work: () => Promise<T>): Promise<T>
 export async function unlocked(dir: string): Promise<void> {
   const path = pathIn(dir);
   const deadline = Date.now() + patienceMs;
-  while ((await holderOf(path)) !== undefined && !(await isStale(path))) {
+  while ((await holderOf(path)) !== undefined && (await staleHolder(path)) === undefined) {
     if (Date.now() > deadline) throw CertsBusy({ path, holder: (await holderOf(path)) || 'someone' });
     await wait(pollMs);
   }
@@ -59,9 +60,23 @@ async function holderOf(path: string): Promise<string | undefined> {
   return readFile(path, 'utf8').catch(() => undefined);
 }
 
-async function isStale(path: string): Promise<boolean> {
-  const [, host, pid] = /^(.+) process (\d+)$/.exec((await holderOf(path)) ?? '') ?? [];
-  if (host === hostname() && pid !== undefined) return !isAlive(Number(pid));
+/** What the lock says, where whoever wrote it is gone. */
+async function staleHolder(path: string): Promise<string | undefined> {
+  const holder = await holderOf(path);
+  const [, host, pid] = /^(.+) process (\d+)$/.exec(holder ?? '') ?? [];
+  if (host === hostname() && pid !== undefined) return isAlive(Number(pid)) ? undefined : holder;
   const found = await stat(path).catch(() => undefined);
-  return found !== undefined && Date.now() - found.mtimeMs > staleMs;
+  return found !== undefined && Date.now() - found.mtimeMs > staleMs ? holder : undefined;
+}
+
+/** Two runs may find the same stale lock: the slower one must not take away the lock that the other has made since. */
+async function breakLock(path: string, holder: string): Promise<void> {
+  const aside = `${path}.${process.pid}`;
+  try {
+    await rename(path, aside);
+    if ((await readFile(aside, 'utf8')) !== holder) await link(aside, path);
+    await unlink(aside);
+  } catch {
+    // Someone else was quicker: the next attempt sees what they left.
+  }
 }

@@ -9,7 +9,7 @@ import { judgeLeaf } from './judge-leaf.js';
 import { nextValidity, type Renewable, renewLeaf } from './renew-leaf.js';
 import { type Settings, settingsOf } from './settings.js';
 import { type FolderState, parseCertificate, readState, validityIn } from './state.js';
-import { opensslDate } from './validity.js';
+import { opensslDate, type Validity } from './validity.js';
 
 export interface RenewOptions extends ChangeOptions {
   /** `gateway`, names of plugins, or paths of their folders. Absent: all that there are. */
@@ -116,11 +116,34 @@ function planFor(
   if (force || mends) return { kind: 'renew', leaf: renewable };
   const validity = validityIn(certificate);
   if (settings.now < dueAt(validity, due)) return { kind: 'keep', notes: [] };
-  const gained =
-    nextValidity(leaf.cert.text, trust, settings, days).notAfter.getTime() - validity.notAfter.getTime();
-  if (gained > 60_000) return { kind: 'renew', leaf: renewable };
-  const rotate = certsCommandLine(settings.dir, 'ca-rotate', 'prepare');
-  return { kind: 'keep', notes: [`is due, but a new one would end with its CA as this one does: ${rotate}`] };
+  const pointless = pointlessness(leaf.cert.text, validity, trust, settings, {
+    due,
+    ...(days ? { days } : {}),
+  });
+  return pointless === undefined ? { kind: 'renew', leaf: renewable } : { kind: 'keep', notes: [pointless] };
+}
+
+/** Why a new certificate would be no better than this one, if so: a daemon would renew it over and over. */
+function pointlessness(
+  certPem: string,
+  old: Validity,
+  trust: Authority,
+  settings: Settings,
+  { due = defaultDue, days }: Pick<RenewOptions, 'due' | 'days'>,
+): string | undefined {
+  const next = nextValidity(certPem, trust, settings, days);
+  const ca = parseCertificate(trust.ca.certPem);
+  if (ca && next.notAfter >= validityIn(ca).notAfter) {
+    const gained = next.notAfter.getTime() - old.notAfter.getTime();
+    const rotate = certsCommandLine(settings.dir, 'ca-rotate', 'prepare');
+    return gained > 60_000
+      ? undefined
+      : `is due, but a new one would end with its CA as this one does: ${rotate}`;
+  }
+  const dueAgain = dueAt(next, due) <= settings.now && settings.now < dueAt(old, defaultDue);
+  return dueAgain
+    ? 'is due, but a new one would be due at once: ask for less time before its end, or for more --days'
+    : undefined;
 }
 
 const isBadKey = (verdict: Verdict, path: string, { layout }: FolderState): boolean =>

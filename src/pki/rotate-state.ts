@@ -69,7 +69,7 @@ export function phaseOf({ next, previous }: Pick<Authorities, 'next' | 'previous
 }
 
 /** The old and the new CA's certificate. While they are switched, the one in waiting tells which is which. */
-export function pairOf(authorities: Authorities): { old: string | undefined; new: string | undefined } {
+function pairOf(authorities: Authorities): { old: string | undefined; new: string | undefined } {
   const { active, next, previous } = authorities;
   const phase = phaseOf(authorities);
   if (phase === 'none') return { old: active, new: undefined };

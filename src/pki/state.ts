@@ -64,7 +64,9 @@ export function parseKey(pem: string): KeyContent {
   try {
     return { kind: 'key', key: createPrivateKey(pem) };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE') return { kind: 'encrypted' };
+    // The code of the error tells little: for EC keys Node 20 says "interrupted or cancelled" in place of ERR_MISSING_PASSPHRASE.
+    if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem))
+      return { kind: 'encrypted' };
     return { kind: 'bad', reason: messageOf(error) };
   }
 }

@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
@@ -60,7 +61,7 @@ describe('checking certificates', () => {
   it('[C7] an empty folder, or none: no entries and status 3', async () => {
     const dir = temporaryFolder();
     mkdirSync(join(dir, 'plugins/Empty'), { recursive: true });
-    expect(await checkCertificates({ dir })).toEqual({ dir, entries: [], status: 3 });
+    expect(await checkCertificates({ dir })).toEqual({ dir, entries: [], notes: [], status: 3 });
     expect((await checkCertificates({ dir: join(dir, 'none') })).status).toBe(3);
   });
 
@@ -73,6 +74,15 @@ describe('checking certificates', () => {
   it('a CA whose key is kept elsewhere is fine', async () => {
     const dir = await certificates();
     rmSync(join(dir, 'ca/ca.key'));
+    expect((await checkCertificates({ dir })).status).toBe(0);
+  });
+
+  it.each(['ec-p256', 'rsa-4096'] as const)('an encrypted %s key is fine for a server', async (type) => {
+    const dir = temporaryFolder();
+    await ensurePlugin('One', { dir, keyType: type });
+    const path = join(dir, 'plugins/One/server.key');
+    const options = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'p' } as const;
+    writeFileSync(path, createPrivateKey(readFileSync(path)).export(options));
     expect((await checkCertificates({ dir })).status).toBe(0);
   });
 

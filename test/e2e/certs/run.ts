@@ -18,8 +18,10 @@ interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A line of shell that runs first, in the same process: `ulimit -f 0`, `umask 000`. */
   readonly shell?: string;
-  /** Kill the process with SIGKILL at the first moment at which this is so. */
-  readonly killWhen?: () => boolean;
+  /** Kill the process at the first moment at which this is so. */
+  readonly killWhen?: (out: string, err: string) => boolean;
+  /** With this signal. Default SIGKILL. */
+  readonly signal?: NodeJS.Signals;
 }
 
 /** A working directory of its own for one test, in which `sallyport certs …` runs as a process of its own. */
@@ -35,10 +37,12 @@ function run(cwd: string, args: readonly string[], options: RunOptions): Promise
   const env = { PATH: process.env['PATH'], HOME: cwd, ...options.env };
   const line = `${options.shell ?? ':'} && exec "$0" "$@"`;
   const child = spawn('bash', ['-c', line, process.execPath, program, 'certs', ...args], { cwd, env });
-  const timer = setInterval(() => {
-    if (options.killWhen?.()) child.kill('SIGKILL');
-  }, 1);
   let [out, err] = ['', ''];
+  const timer = setInterval(() => {
+    if (!options.killWhen?.(out, err)) return;
+    clearInterval(timer);
+    child.kill(options.signal ?? 'SIGKILL');
+  }, 1);
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text;
   });

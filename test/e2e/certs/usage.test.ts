@@ -14,6 +14,16 @@ describe('wrong use of sallyport certs', () => {
     ['SALLY_CERT_SANS', ['plugin', 'One'], { MCP_CERT_SANS: 'localhost' }],
     ['SALLY_CERT_KEY_TYPE', ['ca'], { MCP_CERT_KEY: 'rsa-1024' }],
     ['SALLY_CERT_TRUST_DOMAIN', ['gateway', '--trust-domain', 'No'], {}],
+    ['SALLY_CERT_EXPIRES_IN', ['renew', '--expires-in', 'soon'], {}],
+    ['SALLY_CERT_EXPIRES_IN', ['needs-renewal', 'gateway', '--expires-in', '100%'], {}],
+    ['SALLY_CERT_DAYS', ['renew'], { MCP_CERT_DAYS: 'x' }],
+    ['SALLY_CERT_DAYS', ['revoke', 'One', '--days', '0'], {}],
+    ['SALLY_CERT_REASON', ['revoke', 'One', '--reason', 'stolen'], {}],
+    ['SALLY_USAGE', ['renew', 'One', '--all'], {}],
+    ['SALLY_USAGE', ['revoke'], {}],
+    ['SALLY_USAGE', ['needs-renewal'], {}],
+    ['SALLY_USAGE', ['ca-rotate', 'forward'], {}],
+    ['SALLY_USAGE', ['crl', 'One'], {}],
     ['SALLY_USAGE', ['plugin'], {}],
     ['SALLY_USAGE', ['plugin', ''], { PLUGIN_NAME: '' }],
     ['SALLY_USAGE', ['al'], {}],
@@ -34,7 +44,18 @@ describe('wrong use of sallyport certs', () => {
     expect(err).toContain('make certs-mcp-plugin PLUGIN_NAME=MyPlugin');
   });
 
-  it.each(['ca', 'gateway', 'plugin', 'all', 'check'])('certs %s --help has an example', async (command) => {
+  it.each([
+    'ca',
+    'gateway',
+    'plugin',
+    'all',
+    'check',
+    'renew',
+    'needs-renewal',
+    'ca-rotate',
+    'revoke',
+    'crl',
+  ])('certs %s --help has an example', async (command) => {
     const { status, out } = await workplace().certs([command, '--help']);
     expect(status).toBe(0);
     expect(out).toMatch(new RegExp(`Example:\\n {2}sallyport certs ${command}`));
