@@ -36,15 +36,16 @@ export class ConnectionChain implements Chain {
     const { hook, payload, global, steps } = call;
     const args = {
       hook_type: hook,
-      payload: payload as Record<string, unknown>,
+      payload,
+      timeout_ms: call.timeoutMs,
       global_context: global,
       plugins: steps.map(({ plugin, own, effect }) => ({
         plugin_name: plugin.name,
-        ...own,
-        on_violation: effect.onViolation,
-        on_error: effect.onError,
-        modifies: effect.modifies,
-        timeout_ms: call.timeoutMs,
+        state: own?.state,
+        metadata: own?.metadata,
+        on_violation: effect.onViolation === 'log' ? 'log' : undefined,
+        on_error: effect.onError === 'log' ? 'log' : undefined,
+        modifies: effect.modifies ? undefined : false,
       })),
     };
     const { peer } = this.#connection;
@@ -79,10 +80,11 @@ export class ConnectionChain implements Chain {
         error: PluginTimeout({ plugin: plugin.name, hook, seconds: timeoutMs / 1000 }),
       };
     }
+    const context = { state: {}, metadata: {}, ...own, global_context: global };
     const member = this.#members.get(plugin.name);
     try {
       if (!member) throw InternalError({ detail: `plugin '${plugin.name}' is not of this chain` });
-      return { kind: 'answered', outcome: member.outcomeOf(reply, hook, { ...own, global_context: global }) };
+      return { kind: 'answered', outcome: member.outcomeOf(reply, hook, context) };
     } catch (thrown) {
       return {
         kind: 'failed',
@@ -94,5 +96,5 @@ export class ConnectionChain implements Chain {
 
 /** The shared context as the next plugin of a chain was given it: a plugin adds and changes, and takes nothing away. */
 function afterwards(given: GlobalContext, left: GlobalContext): GlobalContext {
-  return { ...given, state: { ...given.state, ...left.state } };
+  return left === given ? given : { ...given, state: { ...given.state, ...left.state } };
 }

@@ -43,7 +43,7 @@ export function fetchOver(send: SendRequest, peer: string) {
 }
 
 /** The chunks of a body, up to the limit of a reply. */
-export async function* chunksOf(body: Readable, peer: string): AsyncGenerator<Uint8Array> {
+async function* chunksOf(body: Readable, peer: string): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
     bytes += chunk.length;
@@ -56,7 +56,7 @@ export async function* chunksOf(body: Readable, peer: string): AsyncGenerator<Ui
 }
 
 /** A body as text, up to the limit of a reply. */
-export function boundedText(body: Readable, peer: string): Promise<string> {
+function boundedText(body: Readable, peer: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;

@@ -15,7 +15,8 @@ import {
   type SallyError,
 } from '../errors.js';
 import type { CallScope } from '../plugin/scope.js';
-import { type Credentials, createConnector, ownName, pluginRule } from '../tls/index.js';
+import { createConnector, ownName } from '../tls/connector.js';
+import { type Credentials, pluginRule } from '../tls/index.js';
 import type { Connection, ConnectionDeps } from './connection.js';
 import { fetchOver, type SendRequest } from './fetch.js';
 import { openLane, pageText } from './lane.js';

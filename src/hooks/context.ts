@@ -28,7 +28,8 @@ export const PluginContext = z.looseObject({
 export type PluginContext = z.output<typeof PluginContext>;
 
 const settled = { state: object, metadata: object };
-const SettledGlobal = GlobalContext.extend(settled);
+/** A shared context in which nothing is left to be filled in. */
+export const SettledGlobal = GlobalContext.extend(settled);
 /** A context in which nothing is left to be filled in. */
 export const SettledContext = PluginContext.extend({ ...settled, global_context: SettledGlobal });
 

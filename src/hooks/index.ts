@@ -6,6 +6,7 @@ export {
   readContext,
   readGlobalContext,
   SettledContext,
+  SettledGlobal,
 } from './context.js';
 export { deepCopy, jsonProblem } from './plain.js';
 export { problemsOf, problemText } from './problems.js';

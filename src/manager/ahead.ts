@@ -22,6 +22,7 @@ export interface Ahead {
 export function withGlobalOf(before: SharedParts, outcome: Outcome): SharedParts {
   if (outcome.kind === 'failed') return before;
   const { state, metadata } = outcome.outcome.context.global_context;
+  if (state === before.state && metadata === before.metadata) return before;
   return { state: { ...before.state, ...state }, metadata: { ...before.metadata, ...metadata } };
 }
 

@@ -8,7 +8,7 @@ import {
   PluginNotFound,
   PluginsUnusable,
 } from '../errors.js';
-import { type Connections, createConnections, startExternalPlugin } from '../external/index.js';
+import type { Connections } from '../external/index.js';
 import { type GlobalContext, globalContext, type PluginContext } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import { disabledPlugin } from '../plugin/disabled.js';
@@ -80,9 +80,16 @@ interface OneCall {
  */
 export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps): Promise<PluginManager> {
   const { log } = deps;
-  const { timeoutMs, metrics } = { timeoutMs: config.settings.pluginTimeoutMs, metrics: deps.metrics };
   const credentials = deps.credentials ?? createCredentialStore(deps);
-  const connections = createConnections({ log, timeoutMs, credentials, metrics });
+  let shared: Promise<Connections> | undefined;
+  const connections = () => {
+    const { metrics } = deps;
+    const timeoutMs = config.settings.pluginTimeoutMs;
+    shared ??= import('../external/index.js').then((room) =>
+      room.createConnections({ log, timeoutMs, credentials, metrics }),
+    );
+    return shared;
+  };
   const started = await Promise.allSettled(
     config.plugins.map((entry) => startPlugin(entry, config, { ...deps, connections })),
   );
@@ -135,14 +142,16 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
 async function startPlugin(
   entry: PluginEntry,
   config: PluginsConfig,
-  deps: ManagerDeps & { readonly connections: Connections },
+  deps: ManagerDeps & { readonly connections: () => Promise<Connections> },
 ): Promise<PluginHandle> {
   const { log, connect = 'now', connections } = deps;
   const local = { log, describe: describePlugin, defaults: pluginDefaults };
   if (entry.mode === 'disabled') return disabledPlugin(entry, local);
   if (entry.kind === 'external') {
     const { pluginHealthCheckIntervalMs: checkEveryMs } = config.settings;
-    return startExternalPlugin(entry, { log, connect, connections, checkEveryMs });
+    // Loaded where it is used: a plugin server has no plugins behind connections, and starts without their client.
+    const { startExternalPlugin } = await import('../external/index.js');
+    return startExternalPlugin(entry, { log, connect, connections: await connections(), checkEveryMs });
   }
   const definition = bundledPlugins.get(entry.kind) ?? (await importPlugin(entry, config));
   return startLocalPlugin(entry, definition, local);

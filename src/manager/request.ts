@@ -149,10 +149,11 @@ export class PluginRequest {
     const before = sharedParts(this.global);
     if (chain === undefined) return { outcomes: [], before, ms: 0 };
     const began = performance.now();
-    const steps = selected.map(({ plugin, effect }) => {
-      const own = this.#contexts.get(plugin) ?? { state: {}, metadata: {} };
-      return { plugin, effect, own };
-    });
+    const steps = selected.map(({ plugin, effect }) => ({
+      plugin,
+      effect,
+      own: this.#contexts.get(plugin),
+    }));
     const timeoutMs = this.#deps.settings.pluginTimeoutMs;
     const call = { hook, payload, global: { ...this.global, ...before }, timeoutMs, steps };
     const outcomes = [...(await callChain(chain, call, { signal, payloadJson }))];
@@ -225,6 +226,8 @@ export class PluginRequest {
   /** What a plugin changed of the shared state since the band began; what it left alone may have been changed by another. */
   #remember(plugin: PluginHandle, before: SharedParts, after: PluginContext): void {
     this.#contexts.set(plugin, { state: after.state, metadata: after.metadata });
+    if (after.global_context.state === before.state && after.global_context.metadata === before.metadata)
+      return;
     for (const part of ['state', 'metadata'] as const) {
       for (const [key, value] of Object.entries(after.global_context[part])) {
         const old = before[part][key];
@@ -235,6 +238,7 @@ export class PluginRequest {
 
   #report({ plugin }: Selected, hook: string, decision: ReturnType<typeof decide>): void {
     const { log, outOfService } = this.#deps;
+    if (decision.kind === 'continue' && decision.note === undefined) return;
     const fields = { plugin: plugin.name, hook, request: this.global.request_id };
     const failure = (error: SallyError) => ({ ...fields, code: error.code, remedy: error.remedy });
     if (decision.kind === 'block') {

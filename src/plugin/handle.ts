@@ -32,7 +32,8 @@ export interface ChainCall {
   readonly steps: readonly {
     readonly plugin: PluginHandle;
     readonly effect: ModeEffect;
-    readonly own: Pick<PluginContext, 'state' | 'metadata'>;
+    /** Its own part of the context, where it has left something in it before. */
+    readonly own: Pick<PluginContext, 'state' | 'metadata'> | undefined;
   }[];
 }
 

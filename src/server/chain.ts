@@ -11,7 +11,7 @@ import {
   type WrittenReply,
   writeChainReply,
 } from '../wire/index.js';
-import { runHook, type ToolDeps } from './hook.js';
+import { type HookRunOutcome, replyText, runHook, type ToolDeps } from './hook.js';
 
 /**
  * Runs several plugins, each as a single call of `invoke_hook` would have run it, with the payload and the contexts that
@@ -23,7 +23,8 @@ export async function invokeHooks(
   deps: ToolDeps,
   signal: AbortSignal | CallScope,
 ): Promise<string> {
-  const { hook_type: hook, payload, global_context, plugins } = readChainArguments(args);
+  const chain = readChainArguments(args);
+  const { hook_type: hook, payload, global_context, plugins, timeout_ms: timeoutMs } = chain;
   const began = performance.now();
   const replies: WrittenReply[] = [];
   let current: unknown = payload;
@@ -33,16 +34,25 @@ export async function invokeHooks(
   for (const step of plugins) {
     const late = performance.now() - began > chainBudgetMs;
     if (replies.length > 0 && (late || signal.aborted || !isRecord(current))) break;
-    const context = { state: step.state, metadata: step.metadata, global_context: global };
-    const call = { hook, plugin: step.plugin_name, payload: current, context, owned: false };
-    const outcome = await runHook({ ...call, timeoutMs: step.timeout_ms }, deps, signal);
-    const atClient = PluginTimeout.is(outcome.error) && step.timeout_ms <= deps.plugins.pluginTimeoutMs;
-    if (atClient) {
+    const { state, metadata } = step;
+    const context = { state: state ?? {}, metadata: metadata ?? {}, global_context: global };
+    const call = { hook, plugin: step.plugin_name, payload: current, context, owned: false, timeoutMs };
+    const outcome = await runHook(call, deps, signal);
+    if (
+      outcome.kind === 'error' &&
+      PluginTimeout.is(outcome.error) &&
+      timeoutMs <= deps.plugins.pluginTimeoutMs
+    ) {
       replies.push({ late: true });
-      if (step.on_error === 'block') break;
+      if (step.on_error !== 'log') break;
       continue;
     }
-    const written = JSON.parse(outcome.text) as HookReply;
+    if (isNothing(outcome)) {
+      replies.push(nothing);
+      continue;
+    }
+    // What comes of it goes on as a gateway would have read it.
+    const written = JSON.parse(replyText(outcome)) as HookReply;
     replies.push(written);
     if (ends(step, written)) break;
     const reply = readReplyValue(written);
@@ -50,7 +60,7 @@ export async function invokeHooks(
     if (reply.context) global = withUpdate(global, reply.context);
     const { modified_payload: modified } = reply.result;
     if (modified === null || modified === undefined) continue;
-    if (step.modifies) {
+    if (step.modifies !== false) {
       current = nextPayload(hook, current, modified);
       if (changed) forgetChange(changed);
       changed = written;
@@ -61,13 +71,36 @@ export async function invokeHooks(
   return writeChainReply(replies);
 }
 
+/** The reply of a plugin that lets the request go on and leaves no trace, as most do most of the time. */
+const nothing: WrittenReply = { result: { continue_processing: true } };
+
+function isNothing(run: HookRunOutcome): boolean {
+  if (run.kind === 'error') return false;
+  const { result, context } = run.outcome;
+  const { continue_processing, modified_payload, violation, metadata, ...more } = result;
+  return (
+    continue_processing &&
+    (modified_payload ?? violation ?? undefined) === undefined &&
+    isEmpty(metadata ?? {}) &&
+    isEmpty(more) &&
+    isEmpty(context.state) &&
+    isEmpty(context.metadata) &&
+    isEmpty(context.global_context.state)
+  );
+}
+
+function isEmpty(record: object): boolean {
+  for (const _ in record) return false;
+  return true;
+}
+
 const isRecord = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Whether nothing runs after this reply. */
 function ends(step: ChainStep, { error, result }: HookReply): boolean {
-  if (error) return step.on_error === 'block';
-  return result?.continue_processing === false && step.on_violation === 'block';
+  if (error) return step.on_error !== 'log';
+  return result?.continue_processing === false && step.on_violation !== 'log';
 }
 
 /** What a gateway keeps of the shared state: what is new or changed; nothing is ever taken away. */

@@ -1,10 +1,8 @@
 import type { ServerResponse } from 'node:http';
-import { toNodeHandler } from '@modelcontextprotocol/node';
-import { createMcpHandler } from '@modelcontextprotocol/server';
 import { type Handler, readJson, rebindingRefusal, sendJson } from '../http/index.js';
 import type { ToolDeps } from './hook.js';
 import { tryLane } from './lane.js';
-import { createMcpServer } from './mcp.js';
+import type { McpHandler } from './mcp.js';
 
 /** A payload has at most 1,000,000 bytes; its context and the envelope come on top. */
 export const maxBodyBytes = 4_000_000;
@@ -24,14 +22,12 @@ export interface EndpointOptions extends ToolDeps {
 
 /** `/mcp` and `/health`, and without TLS `/metrics`: all that the main port answers to. */
 export function createEndpoint(options: EndpointOptions): Handler {
-  const { log } = options;
-  const mcp = toNodeHandler(
-    createMcpHandler(() => createMcpServer(options.version, options), {
-      maxRequestBodySize: maxBodyBytes,
-      onerror: (error) => log.debug({ error: error.message }, 'an MCP request was refused'),
-    }),
-    { maxRequestBodySize: maxBodyBytes },
-  );
+  /** The SDK is loaded by the first request for it: that takes longer than everything else that a start does. */
+  let sdk: Promise<McpHandler> | undefined;
+  const mcp = () => {
+    sdk ??= import('./mcp.js').then((room) => room.createMcpNodeHandler(options, maxBodyBytes));
+    return sdk;
+  };
   return async (request, response) => {
     const path = (request.url ?? '').split('?')[0];
     if (path === '/health') return health(options.stopping)(request, response);
@@ -53,7 +49,8 @@ export function createEndpoint(options: EndpointOptions): Handler {
     const body = request.method === 'POST' ? await readJson(request, maxBodyBytes) : undefined;
     if (body !== undefined && 'status' in body) return refuseBody(response, body.status);
     if (body !== undefined && (await tryLane(request, response, body.json, options))) return;
-    await mcp(request as Parameters<typeof mcp>[0], response, body?.json);
+    const handle = await mcp();
+    await handle(request, response, body?.json);
   };
 }
 

@@ -5,10 +5,12 @@ import {
   messageOf,
   PluginFailed,
   PluginNotFound,
+  type SallyError,
 } from '../errors.js';
 import type { PluginContext, PluginErrorModel } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { PluginManager } from '../manager/index.js';
+import type { HookOutcome } from '../plugin/handle.js';
 import type { CallScope } from '../plugin/scope.js';
 import { readInvokeArguments, writeError, writeResult } from '../wire/index.js';
 
@@ -41,33 +43,53 @@ export async function invokeHook(
 ): Promise<string> {
   const { hook_type: hook, plugin_name: plugin, payload, context } = readInvokeArguments(args);
   // The arguments were read for this call alone.
-  return (await runHook({ hook, plugin, payload, context, owned: true }, deps, signal)).text;
+  return replyText(await runHook({ hook, plugin, payload, context, owned: true }, deps, signal));
 }
 
-/** Runs one hook of one plugin; the text of the reply, and the error where there was one. Never rejects. */
+/** What a hook run led to: the result with the context after it, or the failure as the wire has it. */
+export type HookRunOutcome =
+  | { readonly kind: 'result'; readonly plugin: string; readonly outcome: HookOutcome }
+  | {
+      readonly kind: 'error';
+      readonly plugin: string;
+      readonly error: SallyError;
+      readonly model: PluginErrorModel;
+    };
+
+/** Runs one hook of one plugin. Never rejects. */
 export async function runHook(
   { plugin: name, ...run }: HookRun,
   { plugins, log }: ToolDeps,
   signal: AbortSignal | CallScope,
-): Promise<{ readonly text: string; readonly error?: unknown }> {
+): Promise<HookRunOutcome> {
   const plugin = plugins.find(name)?.name ?? name;
   const started = performance.now();
   const { hook, context } = run;
-  const fields = { plugin, hook, request: context.global_context.request_id };
-  const took = () => ({ ...fields, ms: Math.round((performance.now() - started) * 10) / 10 });
+  const took = () => ({
+    plugin,
+    hook,
+    request: context.global_context.request_id,
+    ms: Math.round((performance.now() - started) * 10) / 10,
+  });
   try {
-    const { result, context: after } = await plugins.invokeOne({ ...run, plugin, signal });
-    log.debug({ ...took(), blocked: !result.continue_processing }, 'hook call');
-    return { text: writeResult(plugin, result, after) };
+    const outcome = await plugins.invokeOne({ ...run, plugin, signal });
+    log.debug({ ...took(), blocked: !outcome.result.continue_processing }, 'hook call');
+    return { kind: 'result', plugin, outcome };
   } catch (thrown) {
     const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
     if (!CallCancelled.is(error)) {
       log.error({ ...took(), code: error.code, remedy: error.remedy }, error.message);
       if (error.cause instanceof Error)
-        log.debug({ ...fields, stack: error.cause.stack }, 'thrown by the plugin');
+        log.debug({ plugin, hook, stack: error.cause.stack }, 'thrown by the plugin');
     }
-    return { text: writeError(plugin, errorModel(thrown)), error };
+    return { kind: 'error', plugin, error, model: errorModel(thrown) };
   }
+}
+
+/** The text of the reply of a single call. */
+export function replyText(run: HookRunOutcome): string {
+  if (run.kind === 'error') return writeError(run.plugin, run.model);
+  return writeResult(run.plugin, run.outcome.result, run.outcome.context);
 }
 
 /** A failure as the wire carries it. What a plugin threw keeps its own words; ours come with their code. */

@@ -1,4 +1,6 @@
-import { ProtocolError, Server } from '@modelcontextprotocol/server';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { toNodeHandler } from '@modelcontextprotocol/node';
+import { createMcpHandler, ProtocolError, Server } from '@modelcontextprotocol/server';
 import { findSallyError } from '../errors.js';
 import { toolList } from '../wire/index.js';
 import type { ToolDeps } from './hook.js';
@@ -26,4 +28,23 @@ export function createMcpServer(version: string, deps: ToolDeps): Server {
     }
   });
   return server;
+}
+
+/** Answers an HTTP request whose body was parsed already, if it has one. */
+export type McpHandler = (request: IncomingMessage, response: ServerResponse, body: unknown) => Promise<void>;
+
+/** Streamable HTTP, a server for each request: whatever does not take the lane. */
+export function createMcpNodeHandler(
+  deps: ToolDeps & { readonly version: string },
+  maxRequestBodySize: number,
+): McpHandler {
+  const { log } = deps;
+  const handle = toNodeHandler(
+    createMcpHandler(() => createMcpServer(deps.version, deps), {
+      maxRequestBodySize,
+      onerror: (error) => log.debug({ error: error.message }, 'an MCP request was refused'),
+    }),
+    { maxRequestBodySize },
+  );
+  return (request, response, body) => handle(request as Parameters<typeof handle>[0], response, body);
 }

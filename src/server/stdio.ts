@@ -1,7 +1,6 @@
 import type { PluginsConfig } from '../config/index.js';
 import type { Logger } from '../log.js';
 import type { PluginManager } from '../manager/index.js';
-import { createMcpServer } from './mcp.js';
 import { openOwnPlugins } from './own-plugins.js';
 
 /**
@@ -25,6 +24,7 @@ export async function servePluginsOverStdio(
     },
   };
   const { serveStdio, StdioServerTransport } = await import('@modelcontextprotocol/server/stdio');
+  const { createMcpServer } = await import('./mcp.js');
   const transport = new StdioServerTransport(process.stdin, process.stdout, { maxBufferSize: 4_000_000 });
   const ended = new Promise<void>((resolve) => {
     process.stdin.once('end', resolve);

@@ -1,4 +1,3 @@
-export { createConnector, ownName } from './connector.js';
 export { type CredentialDeps, type Credentials, openCredentials, type Reloaded } from './credentials.js';
 export { finishAfterReply } from './finish.js';
 export { type ClientCertificate, createTlsFront } from './front.js';

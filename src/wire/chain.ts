@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ToolArgumentsInvalid } from '../errors.js';
-import { GlobalContext, problemsOf } from '../hooks/index.js';
+import { GlobalContext, reader, SettledGlobal } from '../hooks/index.js';
 import { type InvokeReply, readReplyValue } from './invoke.js';
 import { toolNames } from './tools.js';
 
@@ -24,37 +24,58 @@ export const chainBudgetMs = 1_000;
 
 const object = z.record(z.string(), z.unknown());
 
-/** A plugin of a chain: what a single call of it would carry, and what ends the chain after it. */
-const Step = z.object({
-  plugin_name: z.string().min(1),
-  state: object,
-  metadata: object,
-  on_violation: z.enum(['block', 'log']),
-  on_error: z.enum(['block', 'log']),
-  modifies: z.boolean(),
-  timeout_ms: z.number().positive(),
+/**
+ * A plugin of a chain: what a single call of it would carry, and what ends the chain after it. What is left out is
+ * empty, and the strictest.
+ */
+const Step = z.looseObject({
+  plugin_name: z.string(),
+  state: object.optional(),
+  metadata: object.optional(),
+  on_violation: z.string().optional(),
+  on_error: z.string().optional(),
+  modifies: z.boolean().optional(),
 });
-export type ChainStep = z.output<typeof Step>;
+export type ChainStep = Readonly<z.output<typeof Step>>;
 
-const ChainArguments = z.object({
-  hook_type: z.string().min(1),
+const shape = {
+  hook_type: z.string(),
   payload: object,
-  global_context: GlobalContext,
-  plugins: z.array(Step).min(1).max(1_000),
-});
-export type ChainArguments = z.output<typeof ChainArguments>;
+  /** For each of the plugins. */
+  timeout_ms: z.number(),
+  plugins: z.array(Step),
+};
+const ChainArguments = z.looseObject({ ...shape, global_context: GlobalContext });
+export type ChainArguments = Readonly<z.output<typeof ChainArguments>>;
+const readShape = reader(ChainArguments, z.looseObject({ ...shape, global_context: SettledGlobal }));
 
 /** Reads the arguments of a chain. Throws `SALLY_WIRE_ARGUMENTS`. */
 export function readChainArguments(value: unknown): ChainArguments {
-  const read = ChainArguments.safeParse(value ?? {});
-  if (read.success) return read.data;
-  throw ToolArgumentsInvalid({ tool: toolNames.invokeHooks, problems: problemsOf(read.error) });
+  const read = readShape(value ?? {});
+  if (read.ok) return read.data;
+  throw ToolArgumentsInvalid({ tool: toolNames.invokeHooks, problems: read.problems });
 }
 
 /** Writes the arguments of a chain. A payload that was written before is not written again. */
 export function writeChainArguments(
-  { payload, ...rest }: ChainArguments,
-  payloadJson = JSON.stringify(payload),
+  {
+    payload,
+    ...rest
+  }: {
+    readonly hook_type: string;
+    readonly payload: unknown;
+    readonly timeout_ms: number;
+    readonly global_context: GlobalContext;
+    readonly plugins: readonly {
+      readonly plugin_name: string;
+      readonly state: object | undefined;
+      readonly metadata: object | undefined;
+      readonly on_violation: string | undefined;
+      readonly on_error: string | undefined;
+      readonly modifies: boolean | undefined;
+    }[];
+  },
+  payloadJson = JSON.stringify(payload) ?? 'null',
 ): string {
   return `{"payload":${payloadJson},${JSON.stringify(rest).slice(1)}`;
 }

@@ -1,5 +1,4 @@
 export {
-  type ChainArguments,
   type ChainReply,
   type ChainStep,
   chainBudgetMs,

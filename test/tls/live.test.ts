@@ -6,7 +6,8 @@ import type { TLSSocket } from 'node:tls';
 import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 import { PeerExpired } from '../../src/errors.js';
 import { silentLogger } from '../../src/log.js';
-import { createConnector, openCredentials } from '../../src/tls/index.js';
+import { createConnector } from '../../src/tls/connector.js';
+import { openCredentials } from '../../src/tls/index.js';
 import { createLiveConnections } from '../../src/tls/live.js';
 import { cert } from '../support/certs.js';
 

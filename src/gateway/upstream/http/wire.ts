@@ -9,7 +9,8 @@ import {
   UpstreamReplyTooLarge,
   UpstreamStatus,
 } from '../../../errors.js';
-import { type Credentials, createConnector, openCredentials, ownName } from '../../../tls/index.js';
+import { createConnector, ownName } from '../../../tls/connector.js';
+import { type Credentials, openCredentials } from '../../../tls/index.js';
 import { plainText, rpcErrorOf } from '../message.js';
 import type { UpstreamContext } from '../options.js';
 

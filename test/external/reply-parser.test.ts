@@ -1,0 +1,162 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SallyError } from '../../src/errors.js';
+import { ReplyParser } from '../../src/external/reply-parser.js';
+
+interface Read {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** What our parser makes of bytes that come in pieces; undefined where it refuses them or waits for more. */
+function ours(bytes: Buffer, cuts: readonly number[] = [], limit = 100_000): Read | undefined {
+  const chunks: Buffer[] = [];
+  const parser = new ReplyParser({
+    peer: 'the server',
+    limit,
+    onBody: (chunk) => chunks.push(Buffer.from(chunk)),
+  });
+  const at = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
+  try {
+    for (let i = 1; i < at.length; i += 1) parser.feed(bytes.subarray(at[i - 1], at[i]));
+  } catch (error) {
+    if (!(error instanceof SallyError)) throw error;
+    return undefined;
+  }
+  if (!parser.end() || parser.head === undefined) return undefined;
+  return { status: parser.head.status, body: Buffer.concat(chunks).toString('latin1') };
+}
+
+let bytes: Buffer = Buffer.alloc(0);
+const server = createServer((socket) => {
+  socket.on('error', () => {});
+  socket.once('data', () => socket.end(bytes));
+});
+beforeAll(() => new Promise<void>((resolve) => server.listen(0, 'localhost', resolve)));
+afterAll(() => void server.close());
+
+/** What Node's own client makes of them. */
+async function nodes(reply: Buffer): Promise<Read | undefined> {
+  bytes = reply;
+  const { port } = server.address() as AddressInfo;
+  const asked = request({ port, host: 'localhost', agent: false, method: 'POST' });
+  // What comes after a reply that was read is an error to it, later.
+  asked.on('error', () => {});
+  asked.end();
+  try {
+    const [response] = await once(asked, 'response');
+    let body = '';
+    response.setEncoding('latin1');
+    for await (const chunk of response) body += chunk;
+    return { status: response.statusCode, body };
+  } catch {
+    return undefined;
+  }
+}
+
+const head = (status: string, ...lines: string[]) => [`HTTP/1.1 ${status}`, ...lines, '', ''].join('\r\n');
+const replies = [
+  `${head('200 OK', 'Content-Type: application/json', 'Content-Length: 5')}hello`,
+  `${head('200 OK', 'content-type: text/event-stream', 'transfer-encoding: chunked')}5\r\nhello\r\n3\r\n, x\r\n0\r\n\r\n`,
+  `${head('404 Not Found', 'Content-Length: 0', 'Keep-Alive: timeout=5')}`,
+  `${head('200 OK', 'Connection: close')}until the end`,
+  `${head('204 No Content')}`,
+  `${head('100 Continue')}${head('200 OK', 'Content-Length: 2')}{}`,
+];
+
+describe('a reply', () => {
+  it.each(replies)('[S9] %j is read as Node reads it, in any pieces', async (text) => {
+    const reply = Buffer.from(text, 'latin1');
+    const expected = await nodes(reply);
+    expect(expected).toBeDefined();
+    fc.assert(
+      fc.property(fc.array(fc.nat(), { maxLength: 20 }), (cuts) => {
+        expect(ours(reply, cuts)).toEqual(expected);
+      }),
+    );
+  });
+
+  it('[S9] that is read at all is read as Node reads it, whatever was done to it', async () => {
+    const pieces = fc.constantFrom(
+      ...[
+        '\r\n',
+        '\n',
+        '\r',
+        ' ',
+        '\t',
+        ':',
+        ';',
+        ',',
+        '0',
+        '1',
+        'a',
+        '\0',
+        'é',
+        'chunked',
+        'HTTP/1.1',
+        '200',
+      ],
+      ...[
+        'Content-Length: 3\r\n',
+        'Transfer-Encoding: chunked\r\n',
+        'X: y\r\n',
+        ' folded\r\n',
+        '5;x=y',
+        '-1',
+        '+5',
+        '0x5',
+      ],
+    );
+    const edit = fc.record({
+      at: fc.nat(),
+      remove: fc.integer({ min: 0, max: 4 }),
+      insert: fc.oneof(pieces, fc.constant('')),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...replies),
+        fc.array(edit, { minLength: 1, maxLength: 3 }),
+        fc.array(fc.nat(), { maxLength: 5 }),
+        async (text, edits, cuts) => {
+          let changed = text;
+          for (const { at, remove, insert } of edits) {
+            const from = at % (changed.length + 1);
+            changed = changed.slice(0, from) + insert + changed.slice(from + remove);
+          }
+          const reply = Buffer.from(changed, 'latin1');
+          const read = ours(reply, cuts);
+          if (read !== undefined) expect(await nodes(reply)).toEqual(read);
+        },
+      ),
+      { numRuns: 600 },
+    );
+  });
+
+  it.each([
+    ['two lengths', `${head('200 OK', 'Content-Length: 5', 'Content-Length: 5')}hello`],
+    [
+      'a length and a coding',
+      `${head('200 OK', 'Content-Length: 5', 'Transfer-Encoding: chunked')}0\r\n\r\n`,
+    ],
+    ['another coding', head('200 OK', 'Transfer-Encoding: gzip, chunked')],
+    ['a folded header', head('200 OK', 'X: a', ' b', 'Content-Length: 0')],
+    ['a space before the colon', head('200 OK', 'Content-Length : 0')],
+    ['a length of text', head('200 OK', 'Content-Length: 0x5')],
+    ['a bare line feed', 'HTTP/1.1 200 OK\nContent-Length: 0\n\n'],
+    ['an upgrade', head('101 Switching Protocols')],
+    [
+      'a chunk with an extension',
+      `${head('200 OK', 'Transfer-Encoding: chunked')}5;a=b\r\nhello\r\n0\r\n\r\n`,
+    ],
+    ['a trailer', `${head('200 OK', 'Transfer-Encoding: chunked')}0\r\nX: y\r\n\r\n`],
+    ['no HTTP', '\u0015\u0003\u0003 handshake\r\n\r\n'],
+    ['a body above the limit', `${head('200 OK', 'Content-Length: 100001')}x`],
+    ['a chunk above the limit', `${head('200 OK', 'Transfer-Encoding: chunked')}fffffff\r\nx`],
+    ['a head without end', `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(20_000)}`],
+  ])('[S9] with %s is refused', (_what, text) => {
+    expect(ours(Buffer.from(text, 'latin1'))).toBeUndefined();
+  });
+});

@@ -1,0 +1,236 @@
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createConnection, createServer, type Server } from 'node:net';
+import fc from 'fast-check';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { silentLogger } from '../../src/log.js';
+import { createQuickDoor, type QuickAnswer } from '../../src/server/quick-door.js';
+
+/** Node's server: says which request it has read. */
+function nodeServer() {
+  return createHttpServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('error', () => {});
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const body = Buffer.concat(chunks).toString('latin1');
+      const answer = JSON.stringify([request.method, request.url, request.headers['x-id'] ?? null, body]);
+      response.writeHead(200, {
+        'Content-Type': 'application/json',
+        'Content-Length': Buffer.byteLength(answer),
+      });
+      response.end(answer);
+    });
+  });
+}
+
+async function listening(server: Server): Promise<number> {
+  server.listen(0, 'localhost');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+/** The same behind a quick door, which answers the same where it takes a request. */
+async function withDoor(more: { answer?: QuickAnswer } = {}) {
+  let quick = 0;
+  const http = nodeServer();
+  http.emit('listening');
+  const door = createQuickDoor({
+    http,
+    path: '/mcp',
+    maxBodyBytes: 1_000,
+    log: silentLogger,
+    onLeaveRetired: () => {},
+    answer: async (headers, body) => {
+      if ((body as { leave?: boolean } | null)?.leave) return undefined;
+      quick += 1;
+      return JSON.stringify(['POST', '/mcp', headers['x-id'] ?? null, JSON.stringify(body)]);
+    },
+    ...more,
+  });
+  const port = await listening(createServer((socket) => door.accept(socket)));
+  onTestFinished(() => http.closeAllConnections());
+  return { port, door, count: () => quick };
+}
+
+/** Sends bytes in pieces and reads all replies: status and body of each, and whether the connection was ended. */
+async function exchange(port: number, bytes: Buffer, cuts: readonly number[]) {
+  const socket = createConnection({ port, host: 'localhost', noDelay: true });
+  let received = '';
+  let ended = false;
+  socket.on('data', (chunk) => {
+    received += chunk.toString('latin1');
+  });
+  socket.on('error', () => {});
+  socket.on('close', () => {
+    ended = true;
+  });
+  await once(socket, 'connect');
+  const at = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
+  for (let i = 1; i < at.length; i += 1) {
+    socket.write(bytes.subarray(at[i - 1], at[i]));
+    await new Promise(setImmediate);
+  }
+  // A request that is not whole swallows the one that would have ended the connection, and gets nothing.
+  for (let quiet = 0, before = -1; quiet < 8 && !ended; ) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    quiet = received.length === before ? quiet + 1 : 0;
+    before = received.length;
+  }
+  socket.destroy();
+  const replies = [
+    ...received.matchAll(/HTTP\/1\.1 (\d{3})[^\r]*\r\n[\s\S]*?\r\n\r\n([\s\S]*?)(?=HTTP\/1\.1 |$)/g),
+  ];
+  return replies.map(([, status, body]) => [status, body]);
+}
+
+const post = (body: string, ...lines: string[]) =>
+  ['POST /mcp HTTP/1.1', 'Host: localhost', ...lines, `Content-Length: ${body.length}`, '', body].join(
+    '\r\n',
+  );
+const last = 'GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
+const requests = [
+  post('{"a":1}', 'X-Id: 1', 'Content-Type: application/json'),
+  post('{"a":1}', 'X-Id: 2', 'Connection: keep-alive'),
+  post('{"leave":true}', 'X-Id: 3'),
+  post('not json', 'X-Id: 4'),
+  post('{}', 'X-Id: 5').replace('/mcp', '/health'),
+  'GET /health HTTP/1.1\r\nHost: localhost\r\nX-Id: 6\r\n\r\n',
+  'POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nX-Id: 7\r\n\r\n2\r\n{}\r\n0\r\n\r\n',
+  post('[]', 'Content-Length: 2'),
+  post(`"${'x'.repeat(2_000)}"`, 'X-Id: 8'),
+];
+
+describe('a door before Node’s HTTP server', () => {
+  it('[S9] takes the one request, call after call on a connection', async () => {
+    const { port, count } = await withDoor();
+    const bytes = Buffer.from(post('{"a":1}').repeat(5));
+    const replies = await exchange(port, bytes, []);
+    expect(replies).toEqual(Array.from({ length: 5 }, () => ['200', '["POST","/mcp",null,"{\\"a\\":1}"]']));
+    expect(count()).toBe(5);
+  });
+
+  it('[S9] whatever comes, in whatever pieces: the replies are those of Node’s server alone', async () => {
+    const { port } = await withDoor();
+    const alone = await listening(nodeServer());
+    const pieces = fc.constantFrom(
+      ...[
+        '\r\n',
+        '\n',
+        '\r',
+        ' ',
+        '\t',
+        ':',
+        ',',
+        '0',
+        '1',
+        'a',
+        '\0',
+        'é',
+        '{',
+        '}',
+        'HTTP/1.0',
+        'HTTP/1.1',
+      ],
+      ...[
+        'Content-Length: 3\r\n',
+        'Transfer-Encoding: chunked\r\n',
+        'X-Id: 9\r\n',
+        ' folded\r\n',
+        'Connection: close\r\n',
+      ],
+      ...['Host: other\r\n', 'Expect: 100-continue\r\n', 'Upgrade: x\r\n', '+', '-'],
+    );
+    const edit = fc.record({
+      at: fc.nat(),
+      remove: fc.integer({ min: 0, max: 3 }),
+      insert: fc.oneof(pieces, fc.constant('')),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...requests),
+        fc.array(edit, { maxLength: 2 }),
+        fc.array(fc.nat(), { maxLength: 3 }),
+        async (request, edits, cuts) => {
+          let text = request;
+          for (const { at, remove, insert } of edits) {
+            const from = at % (text.length + 1);
+            text = text.slice(0, from) + insert + text.slice(from + remove);
+          }
+          const bytes = Buffer.from(`${text}${last}`, 'latin1');
+          const [ours, nodes] = await Promise.all([
+            exchange(port, bytes, cuts),
+            exchange(alone, bytes, cuts),
+          ]);
+          // A request that is refused takes those before it along in Node, where their replies are not out yet.
+          const refusals = [ours, nodes].map((replies) =>
+            replies.find(([status]) => status?.startsWith('4')),
+          );
+          expect(refusals[0]).toEqual(refusals[1]);
+          const [some = [], more = []] = [ours, nodes]
+            .map((replies) => replies.filter(([status]) => !status?.startsWith('4')))
+            .sort((a, b) => a.length - b.length);
+          expect(more.slice(0, some.length)).toEqual(some);
+          if (refusals[0] === undefined) expect(more).toHaveLength(some.length);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('[S9] tells whoever answers that the client has gone', async () => {
+    let gone = () => {};
+    const aborted = new Promise<void>((resolve) => {
+      gone = resolve;
+    });
+    const { port } = await withDoor({
+      answer: (_headers, _body, scope) => {
+        scope.onAbort(gone);
+        socket.destroy();
+        return new Promise(() => {});
+      },
+    });
+    const socket = createConnection({ port, host: 'localhost' });
+    socket.write(post('{}'));
+    await aborted;
+  });
+
+  it('[S9] an answer that fails is a 500, and the connection ends', async () => {
+    const { port } = await withDoor({ answer: () => Promise.reject(new TypeError('boom')) });
+    expect(await exchange(port, Buffer.from(post('{}').repeat(2)), [])).toEqual([['500', '']]);
+  });
+
+  it('[S1] when it is drained, the reply under way is the last, and idle connections end', async () => {
+    let answer = (_text: string) => {};
+    const begun = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const { port, door } = await withDoor({
+      answer: () => {
+        asked();
+        return new Promise((resolve) => {
+          answer = resolve;
+        });
+      },
+    });
+    const idle = createConnection({ port, host: 'localhost' });
+    await once(idle, 'connect');
+    idle.resume();
+    const busy = createConnection({ port, host: 'localhost' });
+    busy.write(post('{}'));
+    await begun;
+    const drained = door.drain(5_000);
+    await once(idle, 'close');
+    answer('"last"');
+    let received = '';
+    busy.on('data', (chunk) => {
+      received += chunk;
+    });
+    await once(busy, 'close');
+    await drained;
+    expect(received).toMatch(/Connection: close[\s\S]*"last"$/);
+  });
+});
+
+let asked = () => {};
