@@ -8,7 +8,7 @@ import { type Facts, type Link, type Listeners, legacyRevisions } from '../link.
 import { rpcErrorOf } from '../message.js';
 import { judgeInitialize } from '../negotiate.js';
 import { backoff, type UpstreamContext } from '../options.js';
-import { pause, withDeadline } from '../wait.js';
+import { type Abort, pause, withDeadline } from '../wait.js';
 import type { Position } from './events.js';
 import { exchangeOnce, isRepeatable, isStream, postHeaders, readReply } from './exchange.js';
 import { explain } from './explain.js';
@@ -170,7 +170,7 @@ export class HttpSession implements Link {
     });
   }
 
-  #get(lastEventId: string | undefined, signal: AbortSignal): Promise<HttpReply> {
+  #get(lastEventId: string | undefined, signal: AbortSignal | Abort): Promise<HttpReply> {
     const { 'content-type': _, ...headers } = this.#headers;
     headers['accept'] = 'text/event-stream';
     if (lastEventId !== undefined) headers['last-event-id'] = lastEventId;
@@ -186,7 +186,7 @@ export class HttpSession implements Link {
       const generation = this.#generation;
       const headers = options.headers ? addHeaders({ ...this.#headers }, options.headers) : this.#headers;
       const repeatable = isRepeatable(method);
-      const reply = await this.#wire.send('POST', headers, body, call.given.signal, repeatable);
+      const reply = await this.#wire.send('POST', headers, body, call.given, repeatable);
       if (reply.status < 300) return this.#read(reply, call);
       const text = await this.#wire.text(reply.body);
       if (again || !this.#isGone(reply, text)) return this.#refused(reply, text, call);
@@ -213,9 +213,9 @@ export class HttpSession implements Link {
       while (!call.ended && !reply) {
         // The stream ended before the answer: a server that gave an event id keeps the rest for who comes again.
         if (position.lastEventId === undefined) throw lost(upstream, call.method, 'its stream ended');
-        if (!(await pause(position.retry ?? backoff(failures + 1, pace, random), call.given.signal))) return;
+        if (!(await pause(position.retry ?? backoff(failures + 1, pace, random), call.given))) return;
         try {
-          reply = await this.#get(position.lastEventId, call.given.signal);
+          reply = await this.#get(position.lastEventId, call.given);
         } catch (error) {
           failures += 1;
           if (failures > maxResumes || call.ended) throw error;

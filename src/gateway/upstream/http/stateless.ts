@@ -85,7 +85,7 @@ export class HttpStateless implements Link {
     const body = JSON.stringify({ jsonrpc: '2.0', id, method, params: hopParams(params, id, envelope) });
     const mirrored = this.#mirror.headers(method, params);
     const headers = addHeaders({ ...this.#headers, ...mirrored }, options.headers);
-    const reply = await this.#wire.send('POST', headers, body, call.given.signal, isRepeatable(method));
+    const reply = await this.#wire.send('POST', headers, body, call.given, isRepeatable(method));
     if (reply.status >= 300) {
       const text = await this.#wire.text(reply.body);
       const error = rpcErrorOf(text);

@@ -12,6 +12,7 @@ import {
 import { type Credentials, createConnector, openCredentials, ownName } from '../../../tls/index.js';
 import { plainText, rpcErrorOf } from '../message.js';
 import type { UpstreamContext } from '../options.js';
+import type { Abort } from '../wait.js';
 
 export type HttpSettings = Extract<UpstreamSettings, { transport: 'http' }>;
 
@@ -59,7 +60,7 @@ export class Wire {
     method: 'GET' | 'POST' | 'DELETE',
     headers: Record<string, string>,
     body: string | null,
-    signal: AbortSignal,
+    signal: AbortSignal | Abort,
     repeatable = false,
   ): Promise<HttpReply> {
     const pool = this.#pool ?? (await this.#open());
