@@ -39,6 +39,7 @@ export interface RunningLegs extends Pick<Legs, 'open' | 'drain'> {
 interface Options {
   readonly limits?: Partial<GatewayLimits>;
   readonly pulseMs?: number;
+  readonly now?: () => number;
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
   readonly leaving?: NonNullable<Admitted['leaving']>;
@@ -93,6 +94,7 @@ export async function startLegs(options: Options = {}): Promise<RunningLegs> {
     allowedHosts: options.allowedHosts ?? [],
     allowedOrigins: options.allowedOrigins ?? [],
     trusted: false,
+    ...(options.now && { now: options.now }),
     ...(options.pulseMs !== undefined && { pulseMs: options.pulseMs }),
   });
   const server = createHttpServer(legs.handle, logger);

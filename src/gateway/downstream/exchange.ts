@@ -10,6 +10,7 @@ import type { Admitted } from './door.js';
 import { answerOf, errorAnswer } from './lifecycle.js';
 import type { ParamHeaderCheck } from './param-headers.js';
 import type { HttpReply, ReplyDeps } from './reply.js';
+import type { Running } from './running.js';
 import { holder, type Sessions } from './sessions.js';
 import type { Slots } from './slots.js';
 
@@ -24,7 +25,7 @@ export interface LegDeps extends ReplyDeps {
   readonly calls: Slots;
   /** Room for subscriptions, which take as much of a stateless client as a session of another. */
   readonly listens: Slots;
-  readonly running: Set<Call>;
+  readonly running: Running<Call>;
   readonly checkParamHeaders: ParamHeaderCheck;
   readonly serverInfo: JsonObject;
   readonly now: () => number;
