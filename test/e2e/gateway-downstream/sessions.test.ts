@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { callTool, initialize, rawRequest, startLegs } from '../../support/legs.js';
 import { all, events } from '../../support/sse.js';
@@ -10,6 +12,16 @@ const modernHeaders = {
   'Mcp-Method': 'tools/call',
   'Mcp-Name': 'wait',
 };
+
+/** What nobody holds is gone when this resolves. A WeakRef holds until the turn in which it was made has ended. */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+  await new Promise((resolve) => setImmediate(resolve));
+  gc();
+  await new Promise((resolve) => setImmediate(resolve));
+  gc();
+}
 
 const open = (url: string, headers: Record<string, string>, signal?: AbortSignal) =>
   fetch(url, { headers: { Accept: 'text/event-stream', ...headers }, ...(signal && { signal }) });
@@ -29,6 +41,8 @@ describe('sessions', () => {
     expect(new Set(legs.router.gone).size).toBe(1_000);
     expect(legs.router.gone).toHaveLength(1_000);
     expect(legs.open).toMatchObject({ sessions: 0, calls: 0, streams: 0 });
+    await collectGarbage();
+    expect(legs.router.goneClients.filter((client) => client.deref() !== undefined)).toEqual([]);
   });
 
   it('does not grow old while a stream is open, or a call is under way', async () => {
