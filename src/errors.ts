@@ -415,7 +415,8 @@ export const ConfigTlsIncomplete = defineError('SALLY_CONFIG_TLS_INCOMPLETE', {
     variables: readonly string[];
   }) =>
     `${c.subject}: ${c.because}, but ${c.missing.join(' and ')} ${c.missing.length === 1 ? 'is' : 'are'} missing`,
-  remedy: (c) => `give ${c.missing.join(' and ')} in the tls block, or set ${c.variables.join(' and ')}`,
+  remedy: (c) =>
+    `give ${c.missing.join(' and ')} in the tls block${c.variables.length > 0 ? `, or set ${c.variables.join(' and ')}` : ''}`,
   example: {
     at: inFile(10, 3),
     subject: 'the plugin server',
@@ -472,7 +473,94 @@ function problemText({ message, remedy, code, context }: SallyError): string {
   return `  ${place}${message}\n    ${remedy}  [${code}]`;
 }
 
+// ─── Configuration of the gateway (config/) ──────────────────────────────────────────────────────
+
+const inGateway = (line: number, column: number): ConfigPlace => ({ file: 'gateway.yaml', line, column });
+
+export const ConfigUpstreamName = defineError('SALLY_CONFIG_UPSTREAM_NAME', {
+  message: (c: { at: ConfigPlace; name: string; reason: string }) =>
+    `${c.name} cannot be the name of an upstream: ${c.reason}`,
+  remedy: () =>
+    'use letters, digits, dots, hyphens and underscores, and no __: it stands between name and tool',
+  example: { at: inGateway(7, 5), name: '"my__files"', reason: 'it contains __' },
+});
+
+export const ConfigDuplicateUpstream = defineError('SALLY_CONFIG_DUPLICATE_UPSTREAM', {
+  message: (c: { at: ConfigPlace; name: string; first: string }) =>
+    `upstream ${c.name} is already named at ${c.first} (names are compared without regard to case)`,
+  remedy: () => 'give each upstream a name of its own',
+  example: { at: inGateway(9, 5), name: '"Files"', first: 'gateway.yaml:7:5' },
+});
+
+export const ConfigUpstream = defineError('SALLY_CONFIG_UPSTREAM', {
+  message: (c: { at: ConfigPlace; upstream: string; problem: string; instead: string }) =>
+    `upstream ${c.upstream}: ${c.problem}`,
+  remedy: (c) => c.instead,
+  example: {
+    at: inGateway(7, 5),
+    upstream: '"files"',
+    problem: 'it has neither command nor url',
+    instead: 'give command: and args:, or url:',
+  },
+});
+
+export const ConfigUpstreamNeedsVariable = defineError('SALLY_CONFIG_SERVERS_VARIABLE', {
+  message: (c: { at: ConfigPlace; key: string; variable: string }) =>
+    `${c.key} takes its value from ${c.variable}, which is not set`,
+  remedy: (c) => `set ${c.variable}, or give a default: \${${c.variable}:-value}`,
+  example: {
+    at: { file: '.mcp.json', line: 6, column: 27 },
+    key: 'headers.Authorization',
+    variable: 'TOKEN',
+  },
+});
+
+export const ConfigAuth = defineError('SALLY_CONFIG_AUTH', {
+  message: (c: { at: ConfigPlace; kind: string; problem: string; instead: string }) =>
+    `gateway.auth is ${c.kind}: ${c.problem}`,
+  remedy: (c) => c.instead,
+  example: {
+    at: inGateway(5, 3),
+    kind: 'jwt',
+    problem: 'issuer is missing',
+    instead: "add 'issuer:' to gateway.auth",
+  },
+});
+
+export const ConfigGatewayOpen = defineError('SALLY_CONFIG_GATEWAY_OPEN', {
+  message: (c: { at: ConfigPlace; host: string }) =>
+    `gateway.auth is none, and others than this machine can call ${c.host}`,
+  remedy: () =>
+    'set gateway.auth to bearer, jwt or mtls; or host: 127.0.0.1; or, in so many words, allow_unauthenticated: true',
+  example: { at: inGateway(3, 9), host: '0.0.0.0' },
+});
+
+export const ConfigNoUpstreams = defineError('SALLY_CONFIG_NO_UPSTREAMS', {
+  message: (c: { path?: string }) =>
+    c.path === undefined
+      ? 'nothing says which MCP servers are behind the gateway'
+      : `${c.path} names no MCP server that the gateway could be put before`,
+  remedy: () =>
+    "give --config a file with 'gateway: {upstreams: {…}}', or --servers the mcpServers JSON of a client",
+  exit: 2,
+  example: { path: 'plugins/test.yaml' },
+});
+
 // The entries below are not thrown: they are the warnings of a configuration that can be used.
+
+export const ConfigUpstreamPlainHttp = defineError('SALLY_CONFIG_UPSTREAM_PLAIN_HTTP', {
+  message: (c: { at: ConfigPlace; upstream: string; host: string; header: string }) =>
+    `upstream ${c.upstream}: ${c.header} travels unencrypted to ${c.host}, which is not this machine`,
+  remedy: () => 'begin the URL with https:',
+  example: { at: inGateway(8, 12), upstream: '"search"', host: 'search.internal', header: 'Authorization' },
+});
+
+export const ConfigGatewayOpenly = defineError('SALLY_CONFIG_GATEWAY_OPENLY', {
+  message: (c: { at: ConfigPlace; host: string }) =>
+    `anyone who reaches ${c.host} may call every tool: allow_unauthenticated is true`,
+  remedy: () => 'set gateway.auth to bearer, jwt or mtls',
+  example: { at: inGateway(5, 3), host: '0.0.0.0' },
+});
 
 export const ConfigTlsTurnedOff = defineError('SALLY_CONFIG_TLS_TURNED_OFF', {
   message: (c: { at: ConfigPlace; block: ConfigPlace }) =>
@@ -482,24 +570,24 @@ export const ConfigTlsTurnedOff = defineError('SALLY_CONFIG_TLS_TURNED_OFF', {
 });
 
 export const ConfigVerifyOff = defineError('SALLY_CONFIG_VERIFY_OFF', {
-  message: (c: { at: ConfigPlace; plugin: string }) =>
-    `plugin ${c.plugin}: the server's certificate is not verified (verify is false): anyone can stand in for it`,
+  message: (c: { at: ConfigPlace; subject: string }) =>
+    `${c.subject}: the server's certificate is not verified (verify is false): anyone can stand in for it`,
   remedy: () => 'set verify: true and give the ca_bundle; switch it off for a local test only',
-  example: { at: inFile(9, 17), plugin: '"MyPlugin"' },
+  example: { at: inFile(9, 17), subject: 'plugin "MyPlugin"' },
 });
 
 export const ConfigHostnameCheckOff = defineError('SALLY_CONFIG_HOSTNAME_CHECK_OFF', {
-  message: (c: { at: ConfigPlace; plugin: string }) =>
-    `plugin ${c.plugin}: the server's name is not checked (check_hostname is false): any server of the same CA is taken for it`,
+  message: (c: { at: ConfigPlace; subject: string }) =>
+    `${c.subject}: the server's name is not checked (check_hostname is false): any server of the same CA is taken for it`,
   remedy: () => "set check_hostname: true; for an IP address, name the certificate's host with server_name",
-  example: { at: inFile(10, 25), plugin: '"MyPlugin"' },
+  example: { at: inFile(10, 25), subject: 'plugin "MyPlugin"' },
 });
 
 export const ConfigNoClientCertificate = defineError('SALLY_CONFIG_NO_CLIENT_CERTIFICATE', {
-  message: (c: { at: ConfigPlace; plugin: string }) =>
-    `plugin ${c.plugin}: no client certificate, so the connection is TLS but not mutual`,
+  message: (c: { at: ConfigPlace; subject: string }) =>
+    `${c.subject}: no client certificate, so the connection is TLS but not mutual`,
   remedy: () => 'give certfile and keyfile in mcp.tls (make certs-mcp-gateway makes them)',
-  example: { at: inFile(7, 12), plugin: '"MyPlugin"' },
+  example: { at: inFile(7, 12), subject: 'plugin "MyPlugin"' },
 });
 
 export const ConfigPlainHttp = defineError('SALLY_CONFIG_PLAIN_HTTP', {
@@ -1054,6 +1142,55 @@ export const StrayPluginError = defineError('SALLY_PLUGIN_STRAY_ERROR', {
   example: { detail: 'Error: connection lost' },
 });
 
+// ─── Authentication at the gateway (gateway/auth/) ───────────────────────────────────────────────
+
+export const TokensFileInvalid = defineError('SALLY_TOKENS_FILE', {
+  message: (c: { path: string; reason: string }) => `${c.path} is not a tokens file: ${c.reason}`,
+  remedy: () =>
+    'only sallyport token writes this file: restore it, or begin a new one with sallyport token create',
+  example: { path: 'tokens.json', reason: 'it is not JSON' },
+});
+
+export const TokensFileWrite = defineError('SALLY_TOKENS_WRITE', {
+  message: (c: { path: string; reason: string }) => `cannot write ${c.path}: ${c.reason}`,
+  remedy: () => 'make room, or give this user the right to write in the folder of the file',
+  example: { path: '/etc/sallyport/tokens.json', reason: 'EACCES: permission denied' },
+});
+
+export const TokensFileLocked = defineError('SALLY_TOKENS_LOCKED', {
+  message: (c: { path: string; lock: string }) =>
+    `${c.path} is being changed by someone else: ${c.lock} is there`,
+  remedy: (c) => `run the command again; if nobody is at it any more: rm ${c.lock}`,
+  example: { path: 'tokens.json', lock: 'tokens.json.new' },
+});
+
+export const TokensReadableByOthers = defineError('SALLY_TOKENS_READABLE', {
+  message: (c: { path: string }) => `others than its owner can read ${c.path}`,
+  remedy: (c) => `chmod 600 ${c.path}`,
+  example: { path: 'tokens.json' },
+});
+
+export const TokenNotFound = defineError('SALLY_TOKEN_NOT_FOUND', {
+  message: (c: { id: string; path: string }) => `${c.path} has no token ${JSON.stringify(c.id)}`,
+  remedy: (c) => `sallyport token list --file ${c.path} shows those that there are`,
+  exit: 1,
+  example: { id: 'abcd2345', path: 'tokens.json' },
+});
+
+export const JwksInvalid = defineError('SALLY_JWKS', {
+  message: (c: { path: string; reason: string }) => `${c.path} is not a set of keys (RFC 7517): ${c.reason}`,
+  remedy: () => "give the issuer's jwks_uri document, as a file or as its URL, for gateway.auth.jwks",
+  example: { path: 'jwks.json', reason: 'JSON Web Key Set malformed' },
+});
+
+export const JwksUnavailable = defineError('SALLY_JWKS_UNAVAILABLE', {
+  message: (c: { where: string; reason: string }) =>
+    `the keys of the issuer cannot be had from ${c.where}: ${c.reason}`,
+  remedy: () => 'tokens are taken again when it answers: see that this machine can reach it',
+  http: 503,
+  example: { where: 'https://issuer.example/jwks', reason: 'request timed out' },
+});
+
 // ─── The gateway's clients (gateway/downstream/) ─────────────────────────────────────────────────
 
 export const TooManyCalls = defineError('SALLY_GATEWAY_BUSY', {
@@ -1133,4 +1270,216 @@ export const LineTooLong = defineError('SALLY_GATEWAY_LINE', {
   jsonRpc: -32600,
   exit: 1,
   example: { limit: 4_000_000 },
+});
+
+// ─── Between clients and upstreams (gateway/router/) ─────────────────────────────────────────────
+
+export const NameClash = defineError('SALLY_ROUTE_CLASH', {
+  message: (c: { what: string; name: string; upstreams: readonly string[] }) =>
+    `the ${c.what} '${c.name}' is offered by the upstreams ${c.upstreams.join(' and ')}: neither can be called`,
+  remedy: (c) => `set prefix: always on ${c.upstreams[0]}, or exclude it at all but one of them`,
+  jsonRpc: -32602,
+  example: { what: 'tool', name: 'search', upstreams: ['files', 'web'] },
+});
+
+export const NotOffered = defineError('SALLY_ROUTE_UNKNOWN', {
+  message: (c: { what: string; name: string }) => `there is no ${c.what} '${c.name}' here`,
+  remedy: (c) =>
+    c.what === 'resource'
+      ? 'resources/list and resources/templates/list say what there is'
+      : `${c.what}s/list says which there are; the include and exclude patterns of the upstreams decide`,
+  jsonRpc: -32602,
+  http: 404,
+  example: { what: 'tool', name: 'files__read' },
+});
+
+export const CursorInvalid = defineError('SALLY_ROUTE_CURSOR', {
+  message: (c: { method: string }) => `the cursor of ${c.method} is none that was given out here`,
+  remedy: () => 'begin the list anew, without a cursor',
+  jsonRpc: -32602,
+  http: 400,
+  example: { method: 'tools/list' },
+});
+
+export const ParamsInvalid = defineError('SALLY_ROUTE_PARAMS', {
+  message: (c: { method: string; problem: string }) =>
+    `the params of ${c.method} are not valid: ${c.problem}`,
+  remedy: () => 'the specification of MCP has the params of every method',
+  jsonRpc: -32602,
+  http: 400,
+  example: { method: 'tools/call', problem: 'name must be a text' },
+});
+
+export const MethodUnknown = defineError('SALLY_ROUTE_METHOD', {
+  message: (c: { method: string }) => `${c.method} is not served here`,
+  remedy: () =>
+    'methods that the gateway does not know are passed on where there is one upstream; the capabilities say what is served',
+  jsonRpc: -32601,
+  http: 404,
+  example: { method: 'tasks/list' },
+});
+
+export const RequestStateInvalid = defineError('SALLY_ROUTE_STATE', {
+  message: (c: { method: string }) =>
+    `the requestState of this ${c.method} has expired, was used before, or is of another request`,
+  remedy: () => 'make the request anew, without requestState',
+  jsonRpc: -32602,
+  http: 400,
+  example: { method: 'tools/call' },
+});
+
+export const TooManySuspended = defineError('SALLY_ROUTE_SUSPENDED', {
+  message: (c: { limit: number }) => `${c.limit} requests already wait for input of their callers`,
+  remedy: () => 'answer one of them, or wait: they expire',
+  http: 503,
+  example: { limit: 100 },
+});
+
+export const TooManyRounds = defineError('SALLY_ROUTE_ROUNDS', {
+  message: (c: { upstream: string; method: string; rounds: number }) =>
+    `upstream '${c.upstream}' still asks for input of ${c.method} after ${c.rounds} rounds`,
+  remedy: (c) => `look at what upstream '${c.upstream}' asks again and again`,
+  example: { upstream: 'files', method: 'tools/call', rounds: 10 },
+});
+
+export const EnvelopeRefused = defineError('SALLY_ROUTE_ENVELOPE', {
+  message: (c: { upstream: string; code: number; message: string }) =>
+    `upstream '${c.upstream}' does not take what the gateway sends: ${c.message} (${c.code})`,
+  remedy: (c) => `is the version of upstream '${c.upstream}' one of those that are supported?`,
+  http: 502,
+  example: { upstream: 'files', code: -32022, message: 'Unsupported protocol version' },
+});
+
+export const ListIncomplete = defineError('SALLY_ROUTE_LIST', {
+  message: (c: { upstream: string; method: string; detail: string }) =>
+    `upstream '${c.upstream}' is left out of ${c.method}: ${c.detail}`,
+  remedy: () => 'its entries come back with it: clients are told when the list changes',
+  http: 502,
+  example: { upstream: 'files', method: 'tools/list', detail: 'no answer within 5 s' },
+});
+
+export const CallAbandoned = defineError('SALLY_ROUTE_ABANDONED', {
+  message: (c: { upstream: string; method: string }) =>
+    `${c.method} at upstream '${c.upstream}' was given up: its caller did not come back with the input that was asked for`,
+  remedy: () => 'answer what is asked within ten minutes, and retry with the requestState that came with it',
+  example: { upstream: 'files', method: 'tools/call' },
+});
+
+export const TooManySubscriptions = defineError('SALLY_ROUTE_SUBSCRIPTIONS', {
+  message: (c: { limit: number }) => `a client may subscribe to at most ${c.limit} resources`,
+  remedy: () => 'unsubscribe from what is not needed any more',
+  jsonRpc: -32602,
+  http: 429,
+  example: { limit: 1_000 },
+});
+
+// ─── Upstream MCP servers (gateway/) ─────────────────────────────────────────────────────────────
+
+export const UpstreamDown = defineError('SALLY_UPSTREAM_DOWN', {
+  message: (c: { upstream: string; reason: string; hint?: string | undefined }) =>
+    `the upstream '${c.upstream}' is down: ${c.reason}`,
+  remedy: (c) =>
+    c.hint ??
+    'start the upstream, or correct its url or command; it is tried again by itself, with growing pauses',
+  http: 503,
+  example: { upstream: 'search', reason: 'connect ECONNREFUSED 127.0.0.1:3001' },
+});
+
+export const UpstreamLost = defineError('SALLY_UPSTREAM_LOST', {
+  message: (c: { upstream: string; method: string; detail: string }) =>
+    `the upstream '${c.upstream}' was lost before it answered ${c.method}: ${c.detail}`,
+  remedy: () =>
+    'it is connected or started again by itself; the request may have been carried out: look before you repeat it',
+  http: 502,
+  example: { upstream: 'files', method: 'tools/call', detail: 'the process was ended by SIGKILL' },
+});
+
+export const UpstreamTimeout = defineError('SALLY_UPSTREAM_TIMEOUT', {
+  message: (c: { upstream: string; method: string; seconds: number }) =>
+    `the upstream '${c.upstream}' did not answer ${c.method} within ${c.seconds} s`,
+  remedy: () => "a larger timeout in the upstream's entry; progress of the upstream starts the time anew",
+  http: 504,
+  example: { upstream: 'search', method: 'tools/call', seconds: 60 },
+});
+
+export const UpstreamCancelled = defineError('SALLY_UPSTREAM_CANCELLED', {
+  message: (c: { upstream: string; method: string }) =>
+    `${c.method} of the upstream '${c.upstream}' was cancelled`,
+  remedy: () => 'the caller went away or gave up: nothing to do',
+  exit: 1,
+  http: 499,
+  example: { upstream: 'search', method: 'tools/call' },
+});
+
+export const UpstreamNotStarted = defineError('SALLY_UPSTREAM_SPAWN', {
+  message: (c: { upstream: string; command: string; reason: string }) =>
+    `the upstream '${c.upstream}' cannot be started: ${c.command}: ${c.reason}`,
+  remedy: () =>
+    "command names a program that PATH has or a path, cwd an existing folder; run it by hand to see what it says, or set LOG_LEVEL=DEBUG to see the process's standard error",
+  http: 503,
+  example: { upstream: 'files', command: 'npy', reason: 'no such program or folder' },
+});
+
+export const UpstreamStatus = defineError('SALLY_UPSTREAM_STATUS', {
+  message: (c: {
+    upstream: string;
+    method: string;
+    status: number;
+    text: string;
+    challenge?: string | undefined;
+  }) =>
+    `the upstream '${c.upstream}' answered ${c.method} with HTTP ${c.status}${c.text ? `: ${c.text}` : ''}${
+      c.challenge ? ` (WWW-Authenticate: ${c.challenge})` : ''
+    }`,
+  remedy: (c) => upstreamRemedies[c.status] ?? 'the log of the upstream says more',
+  http: 502,
+  example: {
+    upstream: 'search',
+    method: 'initialize',
+    status: 401,
+    text: '',
+    challenge: 'Bearer realm="search"',
+  },
+});
+
+const redirectRemedy =
+  'the url of the upstream has moved: write the new one into its entry. Redirects to another host are never followed';
+const upstreamRemedies: Readonly<Record<number, string>> = {
+  301: redirectRemedy,
+  302: redirectRemedy,
+  303: redirectRemedy,
+  307: redirectRemedy,
+  308: redirectRemedy,
+  401: "the upstream wants credentials: set headers.Authorization in its entry, with a token of the upstream's own",
+  403: "the upstream's credentials do not suffice: check headers in its entry, and what they may do",
+  404: 'the path of the url is most often /mcp',
+  405: 'the path of the url is most often /mcp; servers of the old HTTP+SSE transport are not supported',
+  413: 'the request is larger than the upstream takes',
+  421: 'the upstream accepts other host names only: use the one that it is bound to',
+  429: 'the upstream takes no more requests for now: fewer calls, or a higher limit there',
+  503: 'the upstream, or the proxy before it, is overloaded or stopped: its log says more',
+};
+
+export const UpstreamProtocol = defineError('SALLY_UPSTREAM_PROTOCOL', {
+  message: (c: { upstream: string; detail: string }) =>
+    `the upstream '${c.upstream}' does not speak MCP as it should: ${c.detail}`,
+  remedy: () => 'is this the address or command of an MCP server, of revision 2025-03-26 or later?',
+  http: 502,
+  example: { upstream: 'search', detail: 'the answer to initialize is not JSON' },
+});
+
+export const UpstreamReplyTooLarge = defineError('SALLY_UPSTREAM_REPLY_SIZE', {
+  message: (c: { upstream: string; limit: number }) =>
+    `the upstream '${c.upstream}' sent a message of more than ${c.limit} bytes`,
+  remedy: () => 'ask for less at once: by a page, a range, or a narrower query',
+  http: 502,
+  example: { upstream: 'files', limit: 67_108_864 },
+});
+
+export const UpstreamBusy = defineError('SALLY_UPSTREAM_BUSY', {
+  message: (c: { upstream: string; what: string; limit: number }) =>
+    `the upstream '${c.upstream}' is busy: ${c.limit} ${c.what}`,
+  remedy: () => 'try again later; gateway.limits says how much may wait for one upstream',
+  http: 503,
+  example: { upstream: 'search', what: 'requests wait already', limit: 256 },
 });

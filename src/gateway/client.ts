@@ -1,5 +1,5 @@
 import type { PluginRequest } from '../manager/index.js';
-import type { Answer, Era, JsonObject } from './rpc.js';
+import type { Answer, Era, JsonObject, RequestId } from './rpc.js';
 
 /** Who a client is, as authentication found out. */
 export interface Identity {
@@ -51,11 +51,15 @@ export interface Trace {
 /** One request of a client, whatever era it speaks and whichever way it came. */
 export interface ClientRequest {
   readonly client: Client;
+  /** The client's own id of it: the notifications of a `subscriptions/listen` request carry it. */
+  readonly id?: RequestId;
   readonly method: string;
   /** As they came, `_meta` included. */
   readonly params: JsonObject;
   /** Headers of the HTTP request in lower case, without credentials and those of the connection; empty on stdio. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The address that an HTTP request came from; absent on stdio. */
+  readonly remote?: string;
   /** Aborted where the client gave the request up, its connection or session ended, or its time is over. */
   readonly signal: AbortSignal;
   readonly trace: Trace;

@@ -2,11 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GatewayLimits } from '../../config/index.js';
 import { GatewayStopping, type SallyError, TooManyCalls, TooManyCallsOfOne } from '../../errors.js';
 import type { Logger } from '../../log.js';
+import type { Admitted } from '../auth/door.js';
 import { type Client, principalOf, type Router } from '../client.js';
 import type { Answer, JsonObject, RequestId, RpcError } from '../rpc.js';
 import type { AccessLog } from './access.js';
 import { answerJson, type Call, type CallSource } from './call.js';
-import type { Admitted } from './door.js';
 import { answerOf, errorAnswer } from './lifecycle.js';
 import type { ParamHeaderCheck } from './param-headers.js';
 import type { HttpReply, ReplyDeps } from './reply.js';
@@ -71,8 +71,9 @@ export function refuseWith(
   refuse(exchange, method, { status: error.httpStatus, ...errorAnswer(error) }, deps, { id, headers });
 }
 
-export function sourceOf(client: Client, { admitted }: Exchange): CallSource {
-  return { client, headers: admitted.headers, plugins: () => admitted.plugins() };
+export function sourceOf(client: Client, { admitted, request }: Exchange): CallSource {
+  const { remoteAddress: remote } = request.socket;
+  return { client, headers: admitted.headers, remote, plugins: () => admitted.plugins() };
 }
 
 /** Runs a call where there is room for it, to its answer and its line in the log. */

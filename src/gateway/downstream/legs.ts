@@ -1,10 +1,10 @@
 import type { GatewayLimits } from '../../config/index.js';
 import type { Handler } from '../../http/index.js';
 import type { Logger } from '../../log.js';
+import type { Door } from '../auth/door.js';
 import type { Router } from '../client.js';
 import { createAccessLog } from './access.js';
 import { type Call, isSubscription } from './call.js';
-import type { Entrance } from './door.js';
 import { createEndpoint, type Reachable } from './endpoint.js';
 import type { LegDeps } from './exchange.js';
 import { createParamHeaderCheck } from './param-headers.js';
@@ -15,7 +15,7 @@ import { createSlots } from './slots.js';
 
 interface LegsOptions extends Reachable {
   readonly router: Router;
-  readonly entrance: Entrance;
+  readonly entrance: Door;
   readonly limits: GatewayLimits;
   readonly log: Logger;
   readonly version: string;
