@@ -5,6 +5,8 @@ import type { Admitted } from '../auth/door.js';
 
 /** What waits to be read by a client; a client that lets more pile up is cut off. */
 const maxBacklogBytes = 4_000_000;
+/** What is less than this is in the hands of the system, or will be in a moment. */
+const watchedBytes = 64 * 1024;
 /** A reply that is not read on for so long is given up. */
 const stalledReplyMs = 60_000;
 
@@ -126,7 +128,7 @@ export class HttpReply {
 
   /** The timeout of the socket starts anew with every byte that is read; Node lifts it where the reply is out. */
   #watch(): void {
-    if (this.#response.writableLength === 0) return;
+    if (this.#response.writableLength < watchedBytes) return;
     this.#response.setTimeout(stalledReplyMs, () => this.#response.destroy());
   }
 
