@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { PluginRequest } from '../../manager/index.js';
 import type { Client, ClientRequest, Trace } from '../client.js';
 import type { Answer, JsonObject, RequestId } from '../rpc.js';
@@ -6,6 +7,8 @@ import type { Answer, JsonObject, RequestId } from '../rpc.js';
 export interface CallSource {
   readonly client: Client;
   readonly headers: Readonly<Record<string, string>>;
+  /** The address of an HTTP client. */
+  readonly remote?: string | undefined;
   plugins(): PluginRequest;
 }
 
@@ -16,6 +19,7 @@ export abstract class Call implements ClientRequest {
   readonly params: JsonObject;
   readonly client: Client;
   readonly headers: Readonly<Record<string, string>>;
+  readonly remote?: string;
   readonly trace: Trace = { plugins: [] };
   /** How it ended where no answer is wanted any more. */
   abandoned: 'cancelled' | 'gone' | undefined;
@@ -28,6 +32,7 @@ export abstract class Call implements ClientRequest {
     this.#source = source;
     this.client = source.client;
     this.headers = source.headers;
+    if (source.remote !== undefined) this.remote = source.remote;
     this.id = message.id;
     this.method = message.method;
     this.params = message.params;
@@ -37,6 +42,8 @@ export abstract class Call implements ClientRequest {
   get signal(): AbortSignal {
     if (this.#control === undefined) {
       this.#control = new AbortController();
+      // As many listen as there are upstreams.
+      setMaxListeners(0, this.#control.signal);
       if (this.#stopped) this.#control.abort();
     }
     return this.#control.signal;
@@ -69,6 +76,11 @@ export abstract class Call implements ClientRequest {
   abstract ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer>;
   /** Sends the answer, unless nobody waits for it. */
   abstract finish(answer: Answer): void;
+}
+
+/** Whether a call goes on until it is stopped. */
+export function isSubscription({ method, client }: Pick<Call, 'method' | 'client'>): boolean {
+  return method === 'subscriptions/listen' && client.era === 'modern';
 }
 
 export function notificationJson(method: string, params: JsonObject | undefined): string {
