@@ -1,2 +1,2 @@
-export { findClashes, type Listing } from './catalog.js';
+export { clashesAmong } from './clashes.js';
 export { createRouter, type ReplaceableRouter, type RouterOptions } from './router.js';
