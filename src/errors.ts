@@ -1054,6 +1054,116 @@ export const StrayPluginError = defineError('SALLY_PLUGIN_STRAY_ERROR', {
   example: { detail: 'Error: connection lost' },
 });
 
+// ─── Upstream MCP servers (gateway/) ─────────────────────────────────────────────────────────────
+
+export const UpstreamDown = defineError('SALLY_UPSTREAM_DOWN', {
+  message: (c: { upstream: string; reason: string; hint?: string | undefined }) =>
+    `the upstream '${c.upstream}' is down: ${c.reason}`,
+  remedy: (c) =>
+    c.hint ??
+    'start the upstream, or correct its url or command; it is tried again by itself, with growing pauses',
+  http: 503,
+  example: { upstream: 'search', reason: 'connect ECONNREFUSED 127.0.0.1:3001' },
+});
+
+export const UpstreamLost = defineError('SALLY_UPSTREAM_LOST', {
+  message: (c: { upstream: string; method: string; detail: string }) =>
+    `the upstream '${c.upstream}' was lost before it answered ${c.method}: ${c.detail}`,
+  remedy: () =>
+    'it is connected or started again by itself; the request may have been carried out: look before you repeat it',
+  http: 502,
+  example: { upstream: 'files', method: 'tools/call', detail: 'the process was ended by SIGKILL' },
+});
+
+export const UpstreamTimeout = defineError('SALLY_UPSTREAM_TIMEOUT', {
+  message: (c: { upstream: string; method: string; seconds: number }) =>
+    `the upstream '${c.upstream}' did not answer ${c.method} within ${c.seconds} s`,
+  remedy: () => "a larger timeout in the upstream's entry; progress of the upstream starts the time anew",
+  http: 504,
+  example: { upstream: 'search', method: 'tools/call', seconds: 60 },
+});
+
+export const UpstreamCancelled = defineError('SALLY_UPSTREAM_CANCELLED', {
+  message: (c: { upstream: string; method: string }) =>
+    `${c.method} of the upstream '${c.upstream}' was cancelled`,
+  remedy: () => 'the caller went away or gave up: nothing to do',
+  exit: 1,
+  http: 499,
+  example: { upstream: 'search', method: 'tools/call' },
+});
+
+export const UpstreamNotStarted = defineError('SALLY_UPSTREAM_SPAWN', {
+  message: (c: { upstream: string; command: string; reason: string }) =>
+    `the upstream '${c.upstream}' cannot be started: ${c.command}: ${c.reason}`,
+  remedy: () =>
+    "command names a program that PATH has or a path, cwd an existing folder; run it by hand to see what it says, or set LOG_LEVEL=DEBUG to see the process's standard error",
+  http: 503,
+  example: { upstream: 'files', command: 'npy', reason: 'no such program or folder' },
+});
+
+export const UpstreamStatus = defineError('SALLY_UPSTREAM_STATUS', {
+  message: (c: {
+    upstream: string;
+    method: string;
+    status: number;
+    text: string;
+    challenge?: string | undefined;
+  }) =>
+    `the upstream '${c.upstream}' answered ${c.method} with HTTP ${c.status}${c.text ? `: ${c.text}` : ''}${
+      c.challenge ? ` (WWW-Authenticate: ${c.challenge})` : ''
+    }`,
+  remedy: (c) => upstreamRemedies[c.status] ?? 'the log of the upstream says more',
+  http: 502,
+  example: {
+    upstream: 'search',
+    method: 'initialize',
+    status: 401,
+    text: '',
+    challenge: 'Bearer realm="search"',
+  },
+});
+
+const redirectRemedy =
+  'the url of the upstream has moved: write the new one into its entry. Redirects to another host are never followed';
+const upstreamRemedies: Readonly<Record<number, string>> = {
+  301: redirectRemedy,
+  302: redirectRemedy,
+  303: redirectRemedy,
+  307: redirectRemedy,
+  308: redirectRemedy,
+  401: "the upstream wants credentials: set headers.Authorization in its entry, with a token of the upstream's own",
+  403: "the upstream's credentials do not suffice: check headers in its entry, and what they may do",
+  404: 'the path of the url is most often /mcp',
+  405: 'the path of the url is most often /mcp; servers of the old HTTP+SSE transport are not supported',
+  413: 'the request is larger than the upstream takes',
+  421: 'the upstream accepts other host names only: use the one that it is bound to',
+  429: 'the upstream takes no more requests for now: fewer calls, or a higher limit there',
+  503: 'the upstream, or the proxy before it, is overloaded or stopped: its log says more',
+};
+
+export const UpstreamProtocol = defineError('SALLY_UPSTREAM_PROTOCOL', {
+  message: (c: { upstream: string; detail: string }) =>
+    `the upstream '${c.upstream}' does not speak MCP as it should: ${c.detail}`,
+  remedy: () => 'is this the address or command of an MCP server, of revision 2025-03-26 or later?',
+  http: 502,
+  example: { upstream: 'search', detail: 'the answer to initialize is not JSON' },
+});
+
+export const UpstreamReplyTooLarge = defineError('SALLY_UPSTREAM_REPLY_SIZE', {
+  message: (c: { upstream: string; limit: number }) =>
+    `the upstream '${c.upstream}' sent a message of more than ${c.limit} bytes`,
+  remedy: () => 'ask for less at once: by a page, a range, or a narrower query',
+  http: 502,
+  example: { upstream: 'files', limit: 67_108_864 },
+});
+
+export const UpstreamBusy = defineError('SALLY_UPSTREAM_BUSY', {
+  message: (c: { upstream: string; what: string; limit: number }) =>
+    `the upstream '${c.upstream}' is busy: ${c.limit} ${c.what}`,
+  remedy: () => 'try again later; gateway.limits says how much may wait for one upstream',
+  http: 503,
+  example: { upstream: 'search', what: 'requests wait already', limit: 256 },
+
 // ─── Between clients and upstreams (gateway/router/) ─────────────────────────────────────────────
 
 export const NameClash = defineError('SALLY_ROUTE_CLASH', {
