@@ -1163,6 +1163,7 @@ export const UpstreamBusy = defineError('SALLY_UPSTREAM_BUSY', {
   remedy: () => 'try again later; gateway.limits says how much may wait for one upstream',
   http: 503,
   example: { upstream: 'search', what: 'requests wait already', limit: 256 },
+});
 
 // ─── Between clients and upstreams (gateway/router/) ─────────────────────────────────────────────
 
