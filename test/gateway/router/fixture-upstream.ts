@@ -33,7 +33,7 @@ const form = {
 } as const;
 
 /** A server whose tools do what their names say; all else tells what it was given. */
-function server(offered: Offered, seen: Json[], events: EventEmitter, notFound = -32602): Server {
+function server(offered: Offered, seen: Json[], events: EventEmitter): Server {
   const { tools = [], prompts = [], resources = [], templates = [], page = 100 } = offered;
   const capabilities = {
     tools: { listChanged: true },
@@ -117,7 +117,7 @@ function server(offered: Offered, seen: Json[], events: EventEmitter, notFound =
     const known =
       [...resources, 'hidden://linked', 'hidden://unlisted'].includes(uri) || uri.startsWith('made://');
     if (!known || (uri.startsWith('hidden:') && !tools.includes('link'))) {
-      throw new ProtocolError(notFound, 'no such resource', { uri });
+      throw new ProtocolError(-32602, 'no such resource', { uri });
     }
     return {
       contents: [
@@ -200,7 +200,7 @@ async function legacy(offered: Offered, seen: Json[], events: EventEmitter) {
           if (session) sessions.set(own, session);
         },
       });
-      session = { transport, own: server(offered, seen, events, -32002) };
+      session = { transport, own: server(offered, seen, events) };
       await session.own.connect(transport);
     }
     return session.transport.handleRequest(request, response, body);
