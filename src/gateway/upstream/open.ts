@@ -109,13 +109,13 @@ class HeldUpstream implements OpenedUpstream {
   }
 
   async session(wish: SessionWish, signal: AbortSignal): Promise<UpstreamSession> {
-    await this.settled(signal);
+    if (this.#state.kind === 'connecting') await this.settled(signal);
     const upstream = this.name;
     if (signal.aborted) {
       throw findSallyError(signal.reason) ?? UpstreamCancelled({ upstream, method: 'initialize' });
     }
     if (this.#state.kind !== 'up') throw this.#downError();
-    return this.#stateless.take(wish) ?? this.#sessions.take(wish, signal);
+    return this.#stateless.take(wish) ?? this.#sessions.ready(wish) ?? this.#sessions.take(wish, signal);
   }
 
   async release(client: string): Promise<void> {
@@ -129,11 +129,11 @@ class HeldUpstream implements OpenedUpstream {
 
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
-    this.#closing.abort();
+    this.#closing.abort(UpstreamDown({ upstream: this.name, reason: 'it was closed' }));
     clearInterval(this.#sweeper);
     this.#become({ kind: 'down', reason: 'it was closed', code: UpstreamDown.code });
     this.#listeners.clear();
-    await Promise.all([this.#stateless.close(), this.#sessions.closeAll()]);
+    await Promise.all([this.#stateless.close(), this.#sessions.closeAll(true)]);
     await this.#transport.close();
   }
 
@@ -176,6 +176,7 @@ class HeldUpstream implements OpenedUpstream {
     log.info({ upstream: this.name, revision }, `connected to the upstream '${this.name}'`);
     this.#reason = undefined;
     this.#become({ kind: 'up', era, revision });
+    this.#sessions.restore();
   }
 
   get #handshakeMs(): number {
@@ -219,7 +220,8 @@ class HeldUpstream implements OpenedUpstream {
     if (this.#closing.signal.aborted || this.#reaching) return;
     const { log } = this.#context;
     log.debug({ upstream: this.name, reason: reason.message }, 'the upstream is looked at again');
-    this.#become({ kind: 'connecting' });
+    // Over HTTP it may well be there: until that is known, nobody has to wait.
+    if (this.settings.transport === 'stdio') this.#become({ kind: 'connecting' });
     this.#reach(0);
   }
 
@@ -230,8 +232,12 @@ class HeldUpstream implements OpenedUpstream {
     if (this.#closing.signal.aborted || this.#reaching) return;
     const { log, now, pace, random } = this.#context;
     log.warn({ upstream: this.name, code: reason.code, remedy: reason.remedy }, reason.message);
-    if (this.#sessions.alive > 0) return;
     this.#failures = now() - this.#upSince < settledMs ? this.#failures + 1 : 1;
+    if (this.#sessions.alive > 0) {
+      const wait = backoff(this.#failures, pace, random);
+      void pause(wait, this.#closing.signal).then((waited) => waited && this.#sessions.restore());
+      return;
+    }
     if (this.#failures === 1) this.#become({ kind: 'connecting' });
     else this.#becomeDown(reason);
     this.#reach(backoff(this.#failures, pace, random));
@@ -242,7 +248,9 @@ class HeldUpstream implements OpenedUpstream {
     try {
       const link = await withDeadline(this.#handshakeMs, this.#late, this.#closing.signal, work);
       link.onEnd = (reason) => this.#linkEnded(link, reason);
-      return link;
+      if (!this.#closing.signal.aborted) return link;
+      await link.close();
+      throw this.#closing.signal.reason;
     } catch (error) {
       const known =
         findSallyError(error) ?? UpstreamProtocol({ upstream: this.name, detail: messageOf(error) });
