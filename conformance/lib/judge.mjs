@@ -10,7 +10,7 @@ export function outcomeOf(run, scenario, checks, direct) {
   for (const failure of failures) {
     const expected = expectedFailure(run, scenario, failure);
     if (expected) explained.add(expected);
-    else reasons.push(`${failure.check}: ${failure.status}: ${failure.message}`);
+    else reasons.push(oneLine(`${failure.check}: ${failure.status}: ${failure.message}`));
   }
   for (const expected of expectedIn(run, scenario)) {
     if (!explained.has(expected)) {
@@ -22,4 +22,10 @@ export function outcomeOf(run, scenario, checks, direct) {
     return { kind: 'expected', reasons: [...explained].map(({ reason }) => reason), passed };
   }
   return { kind: 'pass', reasons: [], passed };
+}
+
+/** The suite quotes whole messages; all of them are in its results. */
+function oneLine(text) {
+  const line = text.replace(/\s+/g, ' ');
+  return line.length > 400 ? `${line.slice(0, 400)}…` : line;
 }
