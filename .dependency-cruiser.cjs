@@ -2,7 +2,7 @@
 const floors = [
   ['errors', 'log'],
   ['config', 'pki', 'hooks'],
-  ['wire', 'plugin', 'tls'],
+  ['wire', 'plugin', 'tls', 'http'],
   ['external', 'plugins'],
   ['manager'],
   ['gateway', 'server', 'doctor'],

@@ -415,7 +415,8 @@ export const ConfigTlsIncomplete = defineError('SALLY_CONFIG_TLS_INCOMPLETE', {
     variables: readonly string[];
   }) =>
     `${c.subject}: ${c.because}, but ${c.missing.join(' and ')} ${c.missing.length === 1 ? 'is' : 'are'} missing`,
-  remedy: (c) => `give ${c.missing.join(' and ')} in the tls block, or set ${c.variables.join(' and ')}`,
+  remedy: (c) =>
+    `give ${c.missing.join(' and ')} in the tls block${c.variables.length > 0 ? `, or set ${c.variables.join(' and ')}` : ''}`,
   example: {
     at: inFile(10, 3),
     subject: 'the plugin server',
@@ -472,7 +473,94 @@ function problemText({ message, remedy, code, context }: SallyError): string {
   return `  ${place}${message}\n    ${remedy}  [${code}]`;
 }
 
+// ─── Configuration of the gateway (config/) ──────────────────────────────────────────────────────
+
+const inGateway = (line: number, column: number): ConfigPlace => ({ file: 'gateway.yaml', line, column });
+
+export const ConfigUpstreamName = defineError('SALLY_CONFIG_UPSTREAM_NAME', {
+  message: (c: { at: ConfigPlace; name: string; reason: string }) =>
+    `${c.name} cannot be the name of an upstream: ${c.reason}`,
+  remedy: () =>
+    'use letters, digits, dots, hyphens and underscores, and no __: it stands between name and tool',
+  example: { at: inGateway(7, 5), name: '"my__files"', reason: 'it contains __' },
+});
+
+export const ConfigDuplicateUpstream = defineError('SALLY_CONFIG_DUPLICATE_UPSTREAM', {
+  message: (c: { at: ConfigPlace; name: string; first: string }) =>
+    `upstream ${c.name} is already named at ${c.first} (names are compared without regard to case)`,
+  remedy: () => 'give each upstream a name of its own',
+  example: { at: inGateway(9, 5), name: '"Files"', first: 'gateway.yaml:7:5' },
+});
+
+export const ConfigUpstream = defineError('SALLY_CONFIG_UPSTREAM', {
+  message: (c: { at: ConfigPlace; upstream: string; problem: string; instead: string }) =>
+    `upstream ${c.upstream}: ${c.problem}`,
+  remedy: (c) => c.instead,
+  example: {
+    at: inGateway(7, 5),
+    upstream: '"files"',
+    problem: 'it has neither command nor url',
+    instead: 'give command: and args:, or url:',
+  },
+});
+
+export const ConfigUpstreamNeedsVariable = defineError('SALLY_CONFIG_SERVERS_VARIABLE', {
+  message: (c: { at: ConfigPlace; key: string; variable: string }) =>
+    `${c.key} takes its value from ${c.variable}, which is not set`,
+  remedy: (c) => `set ${c.variable}, or give a default: \${${c.variable}:-value}`,
+  example: {
+    at: { file: '.mcp.json', line: 6, column: 27 },
+    key: 'headers.Authorization',
+    variable: 'TOKEN',
+  },
+});
+
+export const ConfigAuth = defineError('SALLY_CONFIG_AUTH', {
+  message: (c: { at: ConfigPlace; kind: string; problem: string; instead: string }) =>
+    `gateway.auth is ${c.kind}: ${c.problem}`,
+  remedy: (c) => c.instead,
+  example: {
+    at: inGateway(5, 3),
+    kind: 'jwt',
+    problem: 'issuer is missing',
+    instead: "add 'issuer:' to gateway.auth",
+  },
+});
+
+export const ConfigGatewayOpen = defineError('SALLY_CONFIG_GATEWAY_OPEN', {
+  message: (c: { at: ConfigPlace; host: string }) =>
+    `gateway.auth is none, and others than this machine can call ${c.host}`,
+  remedy: () =>
+    'set gateway.auth to bearer, jwt or mtls; or host: 127.0.0.1; or, in so many words, allow_unauthenticated: true',
+  example: { at: inGateway(3, 9), host: '0.0.0.0' },
+});
+
+export const ConfigNoUpstreams = defineError('SALLY_CONFIG_NO_UPSTREAMS', {
+  message: (c: { path?: string }) =>
+    c.path === undefined
+      ? 'nothing says which MCP servers are behind the gateway'
+      : `${c.path} names no MCP server that the gateway could be put before`,
+  remedy: () =>
+    "give --config a file with 'gateway: {upstreams: {…}}', or --servers the mcpServers JSON of a client",
+  exit: 2,
+  example: { path: 'plugins/test.yaml' },
+});
+
 // The entries below are not thrown: they are the warnings of a configuration that can be used.
+
+export const ConfigUpstreamPlainHttp = defineError('SALLY_CONFIG_UPSTREAM_PLAIN_HTTP', {
+  message: (c: { at: ConfigPlace; upstream: string; host: string; header: string }) =>
+    `upstream ${c.upstream}: ${c.header} travels unencrypted to ${c.host}, which is not this machine`,
+  remedy: () => 'begin the URL with https:',
+  example: { at: inGateway(8, 12), upstream: '"search"', host: 'search.internal', header: 'Authorization' },
+});
+
+export const ConfigGatewayOpenly = defineError('SALLY_CONFIG_GATEWAY_OPENLY', {
+  message: (c: { at: ConfigPlace; host: string }) =>
+    `anyone who reaches ${c.host} may call every tool: allow_unauthenticated is true`,
+  remedy: () => 'set gateway.auth to bearer, jwt or mtls',
+  example: { at: inGateway(5, 3), host: '0.0.0.0' },
+});
 
 export const ConfigTlsTurnedOff = defineError('SALLY_CONFIG_TLS_TURNED_OFF', {
   message: (c: { at: ConfigPlace; block: ConfigPlace }) =>
@@ -482,24 +570,24 @@ export const ConfigTlsTurnedOff = defineError('SALLY_CONFIG_TLS_TURNED_OFF', {
 });
 
 export const ConfigVerifyOff = defineError('SALLY_CONFIG_VERIFY_OFF', {
-  message: (c: { at: ConfigPlace; plugin: string }) =>
-    `plugin ${c.plugin}: the server's certificate is not verified (verify is false): anyone can stand in for it`,
+  message: (c: { at: ConfigPlace; subject: string }) =>
+    `${c.subject}: the server's certificate is not verified (verify is false): anyone can stand in for it`,
   remedy: () => 'set verify: true and give the ca_bundle; switch it off for a local test only',
-  example: { at: inFile(9, 17), plugin: '"MyPlugin"' },
+  example: { at: inFile(9, 17), subject: 'plugin "MyPlugin"' },
 });
 
 export const ConfigHostnameCheckOff = defineError('SALLY_CONFIG_HOSTNAME_CHECK_OFF', {
-  message: (c: { at: ConfigPlace; plugin: string }) =>
-    `plugin ${c.plugin}: the server's name is not checked (check_hostname is false): any server of the same CA is taken for it`,
+  message: (c: { at: ConfigPlace; subject: string }) =>
+    `${c.subject}: the server's name is not checked (check_hostname is false): any server of the same CA is taken for it`,
   remedy: () => "set check_hostname: true; for an IP address, name the certificate's host with server_name",
-  example: { at: inFile(10, 25), plugin: '"MyPlugin"' },
+  example: { at: inFile(10, 25), subject: 'plugin "MyPlugin"' },
 });
 
 export const ConfigNoClientCertificate = defineError('SALLY_CONFIG_NO_CLIENT_CERTIFICATE', {
-  message: (c: { at: ConfigPlace; plugin: string }) =>
-    `plugin ${c.plugin}: no client certificate, so the connection is TLS but not mutual`,
+  message: (c: { at: ConfigPlace; subject: string }) =>
+    `${c.subject}: no client certificate, so the connection is TLS but not mutual`,
   remedy: () => 'give certfile and keyfile in mcp.tls (make certs-mcp-gateway makes them)',
-  example: { at: inFile(7, 12), plugin: '"MyPlugin"' },
+  example: { at: inFile(7, 12), subject: 'plugin "MyPlugin"' },
 });
 
 export const ConfigPlainHttp = defineError('SALLY_CONFIG_PLAIN_HTTP', {
@@ -1052,4 +1140,53 @@ export const StrayPluginError = defineError('SALLY_PLUGIN_STRAY_ERROR', {
   message: (c: { detail: string }) => `a plugin left an error unhandled, outside of any call: ${c.detail}`,
   remedy: () => 'await every promise in the plugin, and catch errors in its timers and event handlers',
   example: { detail: 'Error: connection lost' },
+});
+
+// ─── Authentication at the gateway (gateway/auth/) ───────────────────────────────────────────────
+
+export const TokensFileInvalid = defineError('SALLY_TOKENS_FILE', {
+  message: (c: { path: string; reason: string }) => `${c.path} is not a tokens file: ${c.reason}`,
+  remedy: () =>
+    'only sallyport token writes this file: restore it, or begin a new one with sallyport token create',
+  example: { path: 'tokens.json', reason: 'it is not JSON' },
+});
+
+export const TokensFileWrite = defineError('SALLY_TOKENS_WRITE', {
+  message: (c: { path: string; reason: string }) => `cannot write ${c.path}: ${c.reason}`,
+  remedy: () => 'make room, or give this user the right to write in the folder of the file',
+  example: { path: '/etc/sallyport/tokens.json', reason: 'EACCES: permission denied' },
+});
+
+export const TokensFileLocked = defineError('SALLY_TOKENS_LOCKED', {
+  message: (c: { path: string; lock: string }) =>
+    `${c.path} is being changed by someone else: ${c.lock} is there`,
+  remedy: (c) => `run the command again; if nobody is at it any more: rm ${c.lock}`,
+  example: { path: 'tokens.json', lock: 'tokens.json.new' },
+});
+
+export const TokensReadableByOthers = defineError('SALLY_TOKENS_READABLE', {
+  message: (c: { path: string }) => `others than its owner can read ${c.path}`,
+  remedy: (c) => `chmod 600 ${c.path}`,
+  example: { path: 'tokens.json' },
+});
+
+export const TokenNotFound = defineError('SALLY_TOKEN_NOT_FOUND', {
+  message: (c: { id: string; path: string }) => `${c.path} has no token ${JSON.stringify(c.id)}`,
+  remedy: (c) => `sallyport token list --file ${c.path} shows those that there are`,
+  exit: 1,
+  example: { id: 'abcd2345', path: 'tokens.json' },
+});
+
+export const JwksInvalid = defineError('SALLY_JWKS', {
+  message: (c: { path: string; reason: string }) => `${c.path} is not a set of keys (RFC 7517): ${c.reason}`,
+  remedy: () => "give the issuer's jwks_uri document, as a file or as its URL, for gateway.auth.jwks",
+  example: { path: 'jwks.json', reason: 'JSON Web Key Set malformed' },
+});
+
+export const JwksUnavailable = defineError('SALLY_JWKS_UNAVAILABLE', {
+  message: (c: { where: string; reason: string }) =>
+    `the keys of the issuer cannot be had from ${c.where}: ${c.reason}`,
+  remedy: () => 'tokens are taken again when it answers: see that this machine can reach it',
+  http: 503,
+  example: { where: 'https://issuer.example/jwks', reason: 'request timed out' },
 });

@@ -6,13 +6,16 @@
  */
 export {
   externalPluginNames,
+  type GatewayConfig,
   loadConfig,
+  loadGatewayConfig,
   type PluginEntry,
   type PluginMode,
   type PluginsConfig,
   parseConfig,
 } from './config/index.js';
 export { SallyError } from './errors.js';
+export { createGateway, type Gateway, type GatewayAddress, type PartStatus } from './gateway/index.js';
 export {
   GlobalContext,
   type HookName,

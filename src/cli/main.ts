@@ -11,6 +11,14 @@ const commands: Record<string, { summary: string; load: () => Promise<(io: Comma
     load: async () => (await import('./certs.js')).certsCommand,
   },
   serve: { summary: 'run the plugin server', load: async () => (await import('./serve.js')).serveCommand },
+  gateway: {
+    summary: 'run the MCP gateway',
+    load: async () => (await import('./gateway.js')).gatewayCommand,
+  },
+  token: {
+    summary: 'make, list and revoke the tokens of clients of the gateway',
+    load: async () => (await import('./token.js')).tokenCommand,
+  },
   import: {
     summary: 'turn a plugin file of ContextForge into one of ours',
     load: async () => (await import('./import.js')).importCommand,

@@ -30,7 +30,11 @@ export async function loadAndWarn(
 ): Promise<PluginsConfig> {
   const home = io.env['HOME'];
   const config = await loadConfig({ path, cwd: io.cwd, env: io.env, side, ...(home && { home }) });
-  for (const warning of config.warnings)
-    log.warn({ code: warning.code, remedy: warning.remedy }, warning.message);
+  logWarnings(config, log);
   return config;
+}
+
+/** Logs what a configuration is allowed to say but should not go unseen. */
+export function logWarnings({ warnings }: Pick<PluginsConfig, 'warnings'>, log: Logger): void {
+  for (const warning of warnings) log.warn({ code: warning.code, remedy: warning.remedy }, warning.message);
 }

@@ -1,7 +1,7 @@
-import { Command, InvalidArgumentError } from 'commander';
-import { ConfigPathMissing, messageOf, StrayPluginError } from '../errors.js';
-import type { Logger } from '../log.js';
+import { Command } from 'commander';
+import { ConfigPathMissing } from '../errors.js';
 import type { CommandIo } from './io.js';
+import { keepAliveAfterStrayErrors, onStopSignal, portNumber } from './program.js';
 import { loadAndWarn, loggerOf } from './runtime.js';
 import { packageVersion } from './version.js';
 
@@ -55,34 +55,4 @@ async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
   log.info({}, 'stopped');
   // Timers of plugins may still keep the process alive: everything asked of it is done.
   process.exit(0);
-}
-
-function portNumber(value: string): number {
-  const port = Number(value);
-  if (/^\d+$/.test(value) && port <= 65_535) return port;
-  throw new InvalidArgumentError('it must be a number from 0 to 65535.');
-}
-
-/** The second signal does not wait any more. */
-function onStopSignal(stop: (signal: string) => void): void {
-  let asked = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (asked) process.exit(1);
-      asked = true;
-      stop(signal);
-    });
-  }
-}
-
-/** A promise or a timer that a plugin left behind must not end the calls of others. */
-function keepAliveAfterStrayErrors(log: Logger): void {
-  const report = (thrown: unknown) => {
-    const error = StrayPluginError({ detail: messageOf(thrown) });
-    const stack = thrown instanceof Error ? thrown.stack : undefined;
-    log.error({ code: error.code, remedy: error.remedy }, error.message);
-    log.debug({ stack }, 'where it was thrown');
-  };
-  process.on('unhandledRejection', report);
-  process.on('uncaughtException', report);
 }

@@ -60,13 +60,21 @@ class Checker {
   /** `keyPlace` is where errors about the whole of a map point to: the line with its name. */
   value(key: Key, node: ConfigNode, path: string, keyPlace: ConfigPlace): Field<unknown> {
     const { type } = key;
+    const hidden = isHidden(node, path) || type.kind === 'secret';
     const field = (value: unknown, place = node.place): Field<unknown> => {
-      return { value, place, seen: seenText(node, path), hidden: isHidden(node, path) };
+      return { value, place, seen: hidden ? hiddenText : seenText(node, path), hidden };
     };
     if (node.kind === 'broken') return field(undefined);
     switch (type.kind) {
       case 'map':
         if (node.kind === 'map') return field(this.#fields(type.keys, node, path, keyPlace), keyPlace);
+        if (node.kind === 'scalar' && node.value !== null && type.short !== undefined) {
+          const entries = [{ key: type.short, place: node.place, value: node }];
+          return field(this.#fields(type.keys, { kind: 'map', place: node.place, entries }, path, keyPlace));
+        }
+        break;
+      case 'named':
+        if (node.kind === 'map') return field(this.#named(type.of, node, path), keyPlace);
         break;
       case 'maps':
         if (node.kind === 'list') return field(this.#list(type.keys, node, path));
@@ -125,6 +133,15 @@ class Checker {
     return node.items.map((item, i) => {
       return this.value({ type: { kind: 'map', keys }, meaning: '' }, item, `${path}[${i}]`, item.place);
     });
+  }
+
+  #named(of: ValueType, node: MapNode, path: string): Record<string, Field<unknown>> {
+    const key: Key = { type: of, meaning: '' };
+    return Object.fromEntries(
+      node.entries.map(({ key: name, value, place }) => {
+        return [name, this.value(key, value, `${path}.${shown(name).slice(1, -1)}`, place)];
+      }),
+    );
   }
 
   #texts(node: ListNode, path: string): string[] {

@@ -1,6 +1,7 @@
 export { externalPluginNames } from './external-names.js';
+export { type KeyRow, keyTable } from './file-keys.js';
+export { type GatewayConfigOptions, loadGatewayConfig } from './gateway-load.js';
 export { type Imported, importConfig } from './import.js';
-export { type KeyRow, keyTable } from './keys.js';
 export { type ConfigOptions, loadConfig, parseConfig } from './load.js';
 export {
   legacyModeName,
@@ -18,6 +19,7 @@ export type {
   AuthSettings,
   ClientTlsSettings,
   Condition,
+  GatewayConfig,
   GatewayLimits,
   GatewaySettings,
   McpSettings,

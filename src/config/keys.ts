@@ -1,5 +1,5 @@
 import { onErrorValues, pluginModes } from './modes.js';
-import { type Keys, typeText } from './schema.js';
+import type { Keys } from './schema.js';
 
 // Seconds: an hour is longer than any request waits.
 const seconds = { kind: 'number', max: 3600 } as const;
@@ -196,45 +196,3 @@ export const serverKeys = {
   },
   tls: { type: { kind: 'map', keys: serverTlsKeys }, ifNull: 'empty', meaning: 'TLS that it serves with' },
 } as const satisfies Keys;
-
-export const fileKeys = {
-  plugins: { type: { kind: 'maps', keys: pluginKeys }, required: true, meaning: 'the plugins' },
-  plugin_dirs: { type: texts, ifNull: 'absent', meaning: 'without effect here' },
-  plugin_settings: {
-    type: { kind: 'map', keys: settingsKeys },
-    ifNull: 'absent',
-    meaning: 'how plugins are run',
-  },
-  server_settings: {
-    type: { kind: 'map', keys: serverKeys },
-    ifNull: 'absent',
-    meaning: 'where the plugin server serves',
-  },
-} as const satisfies Keys;
-
-/** One row of the reference table of YAML keys. */
-export interface KeyRow {
-  /** Such as `plugins[].mcp.tls.certfile`. */
-  readonly path: string;
-  readonly type: string;
-  readonly required: boolean;
-  readonly default?: string;
-  readonly meaning: string;
-}
-
-function rows(keys: Keys, prefix: string): KeyRow[] {
-  return Object.entries(keys).flatMap(([name, key]) => {
-    const path = `${prefix}${name}`;
-    const row = { path, type: typeText(key.type), required: key.required ?? false, meaning: key.meaning };
-    const inner =
-      key.type.kind === 'map'
-        ? rows(key.type.keys, `${path}.`)
-        : key.type.kind === 'maps'
-          ? rows(key.type.keys, `${path}[].`)
-          : [];
-    return [key.default === undefined ? row : { ...row, default: key.default }, ...inner];
-  });
-}
-
-/** Every YAML key that is known, in the order of the file. */
-export const keyTable: readonly KeyRow[] = rows(fileKeys, '');

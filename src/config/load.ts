@@ -4,12 +4,14 @@ import { dirname, resolve } from 'node:path';
 import { checkMap } from './check.js';
 import { parseYaml } from './document.js';
 import { decode, readBytes, unreadable } from './file.js';
+import { fileKeys } from './file-keys.js';
 import { deepFreeze } from './freeze.js';
-import { fileKeys, type settingsKeys } from './keys.js';
+import { gatewaySettings } from './gateway-settings.js';
+import type { settingsKeys } from './keys.js';
 import { expandHome } from './paths.js';
 import { pluginEntries } from './plugin-entry.js';
 import { Problems } from './problems.js';
-import type { ConfigSide, Reading } from './reading.js';
+import { type ConfigSide, given, type Reading } from './reading.js';
 import type { Fields } from './schema.js';
 import { serverSettings } from './server-settings.js';
 import { type Env, render } from './template.js';
@@ -98,10 +100,21 @@ export function parseConfig(
   const server = serverSettings(fields.server_settings?.value ?? {}, reading);
   const variables = readVariables(clientTlsVariables, side === 'gateway' ? env : {}, problems);
   const plugins = pluginEntries(fields.plugins?.value ?? [], variables, reading);
+  const block = side === 'gateway' ? fields.gateway : undefined;
+  const gateway = block && gatewaySettings(block, reading);
   problems.throwIfAny(options.path);
 
   const settings = pluginSettings(fields.plugin_settings?.value ?? {});
-  return deepFreeze({ path, folder, cwd, plugins, settings, server, warnings: problems.warnings });
+  return deepFreeze({
+    path,
+    folder,
+    cwd,
+    plugins,
+    settings,
+    server,
+    ...given('gateway', gateway),
+    warnings: problems.warnings,
+  });
 }
 
 function pluginSettings(fields: Fields<typeof settingsKeys>): PluginSettings {

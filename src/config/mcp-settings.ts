@@ -64,7 +64,8 @@ function httpSettings(
   }
   if (block !== undefined && block.value === undefined) return undefined;
   const tls = overlay<ClientTlsFields>(block?.value ?? {}, target.variables);
-  if (reading.side === 'gateway') checkTls(tls, block?.place ?? urlField.place, target.plugin, reading);
+  if (reading.side === 'gateway')
+    checkTls(tls, block?.place ?? urlField.place, `plugin ${target.plugin}`, reading);
   return { transport: 'http', url, tls: clientTls(tls, reading) };
 }
 
@@ -181,15 +182,34 @@ function plainHttp(
     problems.warn(ConfigPlainHttp({ at, plugin, host: hidden ? hiddenText : url.host }));
 }
 
-function checkTls(tls: ClientTlsFields, at: ConfigPlace, plugin: string, { problems }: Reading): void {
+/** What could complete the TLS of a server, and whether it is meant to be mutual. */
+interface TlsExpected {
+  readonly variables: Partial<typeof clientTlsVariables>;
+  readonly mutual: boolean;
+}
+
+/** Whether TLS towards a server is whole. */
+export function checkTls(
+  tls: ClientTlsFields,
+  at: ConfigPlace,
+  subject: string,
+  { problems }: Pick<Reading, 'problems'>,
+  { variables, mutual }: TlsExpected = { variables: clientTlsVariables, mutual: true },
+): void {
   const incomplete = (
     place: ConfigPlace,
     because: string,
     field: 'certfile' | 'keyfile' | 'ca_bundle',
   ): void => {
-    const variables = [clientTlsVariables[field].name];
+    const variable = variables[field]?.name;
     problems.add(
-      ConfigTlsIncomplete({ at: place, subject: `plugin ${plugin}`, because, missing: [field], variables }),
+      ConfigTlsIncomplete({
+        at: place,
+        subject,
+        because,
+        missing: [field],
+        variables: variable ? [variable] : [],
+      }),
     );
   };
   const { certfile, keyfile, keyfile_password: password, verify, check_hostname: checkHostname } = tls;
@@ -207,15 +227,16 @@ function checkTls(tls: ClientTlsFields, at: ConfigPlace, plugin: string, { probl
   const passwordAlone = certfile === undefined && keyfile === undefined && passwordOf(password) !== undefined;
   if (passwordAlone && password !== undefined)
     incomplete(password.place, 'a keyfile_password is given', 'keyfile');
-  if (certfile === undefined && keyfile === undefined && !passwordAlone) {
-    problems.warn(ConfigNoClientCertificate({ at, plugin }));
+  if (mutual && certfile === undefined && keyfile === undefined && !passwordAlone) {
+    problems.warn(ConfigNoClientCertificate({ at, subject }));
   }
-  if (verify?.value === false) problems.warn(ConfigVerifyOff({ at: verify.place, plugin }));
+  if (verify?.value === false) problems.warn(ConfigVerifyOff({ at: verify.place, subject }));
   if (checkHostname?.value === false)
-    problems.warn(ConfigHostnameCheckOff({ at: checkHostname.place, plugin }));
+    problems.warn(ConfigHostnameCheckOff({ at: checkHostname.place, subject }));
 }
 
-function clientTls(tls: ClientTlsFields, { paths }: Reading): ClientTlsSettings {
+/** TLS towards a server, as its fields give it. */
+export function clientTls(tls: ClientTlsFields, { paths }: Pick<Reading, 'paths'>): ClientTlsSettings {
   return {
     ...given('certfile', pathOf(tls.certfile, paths)),
     ...given('keyfile', pathOf(tls.keyfile, paths)),

@@ -2,8 +2,13 @@ import type { ConfigPlace } from '../errors.js';
 
 /** What a key of the file, or a variable, may hold. */
 export type ScalarType =
-  | { readonly kind: 'text'; readonly filled?: boolean }
-  | { readonly kind: 'secret' }
+  | {
+      readonly kind: 'text';
+      readonly filled?: boolean;
+      /** Numbers and booleans count as the text that they are written as. */
+      readonly written?: boolean;
+    }
+  | { readonly kind: 'secret'; readonly written?: boolean }
   | { readonly kind: 'path' }
   | { readonly kind: 'host' }
   | { readonly kind: 'integer'; readonly min?: number; readonly max?: number }
@@ -22,8 +27,15 @@ export type ValueType =
   | { readonly kind: 'texts' }
   | { readonly kind: 'free' }
   | { readonly kind: 'dict' }
-  | { readonly kind: 'map'; readonly keys: Keys }
-  | { readonly kind: 'maps'; readonly keys: Keys };
+  | {
+      readonly kind: 'map';
+      readonly keys: Keys;
+      /** The key that a single value stands for: `auth: none` is `auth: {kind: none}`. */
+      readonly short?: string;
+    }
+  | { readonly kind: 'maps'; readonly keys: Keys }
+  /** A map whose keys are names that the file gives. */
+  | { readonly kind: 'named'; readonly of: ScalarType | { readonly kind: 'map'; readonly keys: Keys } };
 
 /** One key of the file: the validator and the reference table both read it. */
 export interface Key<T extends ValueType = ValueType> {
@@ -66,7 +78,9 @@ export type ValueOf<T extends ValueType> = T extends { kind: 'text' | 'secret' |
               ? Fields<K>
               : T extends { kind: 'maps'; keys: infer K extends Keys }
                 ? readonly Field<Fields<K>>[]
-                : unknown;
+                : T extends { kind: 'named'; of: infer V extends ValueType }
+                  ? Readonly<Record<string, Field<ValueOf<V>>>>
+                  : unknown;
 
 /** The type in words, for errors and for the reference table. */
 export function typeText(type: ValueType): string {
@@ -95,8 +109,11 @@ export function typeText(type: ValueType): string {
     case 'free':
       return 'anything';
     case 'dict':
-    case 'map':
       return 'a map';
+    case 'map':
+      return type.short === undefined ? 'a map' : `a map, or its ${type.short} alone`;
+    case 'named':
+      return type.of.kind === 'map' ? 'a map of maps' : 'a map of texts';
     case 'maps':
       return 'a list of maps';
   }

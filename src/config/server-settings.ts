@@ -7,7 +7,7 @@ import {
   ConfigTransport,
 } from '../errors.js';
 import type { serverKeys, serverTlsKeys } from './keys.js';
-import { given, overlay, passwordOf, pathOf, type Reading } from './reading.js';
+import { type ConfigSide, given, overlay, passwordOf, pathOf, type Reading } from './reading.js';
 import type { Field, Fields } from './schema.js';
 import type { ServerSettings, ServerTlsSettings, SslCertReqs } from './types.js';
 import { readVariables, serverTlsVariables, serverVariables } from './variables.js';
@@ -27,7 +27,7 @@ export function serverSettings(file: Fields<typeof serverKeys>, reading: Reading
   const tlsVariables = readVariables(serverTlsVariables, env, reading.problems);
   const { host, port, uds, tls: block } = overlay<Fields<typeof serverKeys>>(file, place);
   const request = tlsRequest(block, enabled, tlsVariables, reading);
-  const tls = request === undefined ? undefined : serverTls(request, reading);
+  const tls = request === undefined ? undefined : serverTls(request, pluginServer, reading);
   const transport = spoken?.value === 'stdio' ? 'stdio' : 'http';
   if (
     own &&
@@ -75,8 +75,23 @@ function tlsRequest(
   return undefined;
 }
 
-function serverTls(
+/** Whose TLS it is: a plugin server's is complete on its own side only, where variables may complete it. */
+interface TlsOwner {
+  readonly subject: string;
+  readonly side: ConfigSide;
+  readonly variables?: typeof serverTlsVariables;
+}
+
+const pluginServer: TlsOwner = {
+  subject: 'the plugin server',
+  side: 'server',
+  variables: serverTlsVariables,
+};
+
+/** The `tls` block of a server, with problems where it is not whole. */
+export function serverTls(
   { place, fields }: TlsRequest,
+  { subject, side: ownSide, variables }: TlsOwner,
   { side, paths, problems }: Reading,
 ): ServerTlsSettings | undefined {
   const reqs = fields.ssl_cert_reqs;
@@ -86,16 +101,16 @@ function serverTls(
     ? (['certfile', 'keyfile', 'ca_bundle'] as const)
     : (['certfile', 'keyfile'] as const);
   const missing = needed.filter((field) => fields[field] === undefined);
-  if (missing.length > 0 && side === 'server') {
+  if (missing.length > 0 && side === ownSide) {
     problems.add(
       ConfigTlsIncomplete({
         at: place,
-        subject: 'the plugin server',
+        subject,
         because: missing.includes('ca_bundle')
           ? `TLS is asked for, with ssl_cert_reqs ${sslCertReqs}`
           : 'TLS is asked for',
         missing,
-        variables: missing.map((field) => serverTlsVariables[field].name),
+        variables: variables ? missing.map((field) => variables[field].name) : [],
       }),
     );
   }

@@ -162,10 +162,11 @@ export type AuthSettings =
     }
   | {
       readonly kind: 'mtls';
-      /** The first entry whose pattern matches the certificate gives the user; without entries its URI, DNS name or CN is the user. */
+      /** The first entry whose pattern matches the certificate counts; without entries its own name is the user. */
       readonly users: readonly {
         readonly match: string;
-        readonly user: string;
+        /** Absent: the name that matched. */
+        readonly user?: string;
         readonly tenant?: string;
       }[];
     };
@@ -210,8 +211,11 @@ export interface PluginsConfig {
   readonly plugins: readonly PluginEntry[];
   readonly settings: PluginSettings;
   readonly server: ServerSettings;
-  /** Absent where the file has no `gateway` block. */
+  /** Absent where the file has no `gateway` block, and where it is read for a plugin server. */
   readonly gateway?: GatewaySettings;
   /** What is allowed but deserves to be seen: logged by whoever loads the file. */
   readonly warnings: readonly SallyError[];
 }
+
+/** The configuration of a gateway: its block is there, with one upstream at least. */
+export type GatewayConfig = PluginsConfig & { readonly gateway: GatewaySettings };

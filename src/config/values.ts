@@ -48,6 +48,8 @@ export function readText(type: ScalarType, text: string): Reading {
 /** Reads a value as YAML has typed it: `"8000"` is not an integer, nor is `0x1F40`. */
 export function readScalar(type: ScalarType, node: ScalarNode): Reading {
   if (node.rendered) return readText(type, node.text);
+  if ((type.kind === 'text' || type.kind === 'secret') && type.written && node.value !== null)
+    return accept(type, node.text);
   const wanted =
     type.kind === 'integer' || type.kind === 'number'
       ? 'number'

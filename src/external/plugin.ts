@@ -58,6 +58,7 @@ async function watch(
       const fields = { plugin: plugin.name, mode: plugin.mode, code: error?.code, remedy: error?.remedy };
       if (there !== false) log.error(fields, `not connected, calls try again: ${messageOf(thrown)}`);
       there = false;
+      plugin.forget();
     }
   };
   let timer: NodeJS.Timeout | undefined;
@@ -92,6 +93,10 @@ class ExternalPlugin implements PluginHandle {
 
   get peer(): string {
     return this.#connection.peer;
+  }
+
+  get reachable(): boolean {
+    return this.#known;
   }
 
   get hooks(): readonly string[] | undefined {
@@ -145,14 +150,14 @@ class ExternalPlugin implements PluginHandle {
     try {
       [text = ''] = await this.#connection.call(toolNames.invokeHook, args, signal);
     } catch (error) {
-      if (!signal.aborted) this.#forget();
+      if (!signal.aborted) this.forget();
       throw error;
     }
     return this.#outcome(text, hook, context);
   }
 
   /** A server that was away may come back with another plugin of this name. */
-  #forget(): void {
+  forget(): void {
     this.#known = false;
     this.#settled = this.#entry;
   }

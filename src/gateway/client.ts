@@ -1,5 +1,5 @@
 import type { PluginRequest } from '../manager/index.js';
-import type { Answer, Era, JsonObject } from './rpc.js';
+import type { Answer, Era, JsonObject, RequestId } from './rpc.js';
 
 /** Who a client is, as authentication found out. */
 export interface Identity {
@@ -51,11 +51,15 @@ export interface Trace {
 /** One request of a client, whatever era it speaks and whichever way it came. */
 export interface ClientRequest {
   readonly client: Client;
+  /** The client's own id of it: the notifications of a `subscriptions/listen` request carry it. */
+  readonly id?: RequestId;
   readonly method: string;
   /** As they came, `_meta` included. */
   readonly params: JsonObject;
   /** Headers of the HTTP request in lower case, without credentials and those of the connection; empty on stdio. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The address that an HTTP request came from; absent on stdio. */
+  readonly remote?: string;
   /** Aborted where the client gave the request up, its connection or session ended, or its time is over. */
   readonly signal: AbortSignal;
   readonly trace: Trace;
@@ -78,8 +82,17 @@ export interface Router {
     readonly serverInfo: JsonObject;
     readonly instructions?: string;
   }>;
-  /** Never rejects: what went wrong is the answer. `subscriptions/listen` answers when its signal is aborted. */
+  /**
+   * Never rejects: what went wrong is the answer. `subscriptions/listen` first notifies
+   * `notifications/subscriptions/acknowledged` with what it honours, and answers when its signal is aborted; the leg
+   * puts the subscription's id into each of its notifications.
+   */
   handle(request: ClientRequest): Promise<Answer>;
+  /**
+   * The input schema of a tool, by the name that this client knows it by, where it is known without asking an
+   * upstream: `Mcp-Param-*` headers are checked against it. The same object each time, until the tool changes.
+   */
+  inputSchema?(client: Client, tool: string): JsonObject | undefined;
   /** A notification of the client that is not about one of its requests, such as `notifications/roots/list_changed`. */
   notified(client: Client, method: string, params: JsonObject | undefined): void;
   /** A session has ended: nothing is kept for it any more. */

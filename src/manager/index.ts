@@ -1,2 +1,2 @@
 export { openPluginManager, type PluginManager } from './manager.js';
-export { type HookCallResult, maxPayloadBytes, type PluginRequest } from './request.js';
+export { type HookCallResult, maxPayloadBytes, type PluginRequest, type PluginRun } from './request.js';

@@ -44,6 +44,21 @@ export interface HookCallResult<P = unknown> {
   readonly metadata: Record<string, unknown>;
 }
 
+/** What one plugin did in a hook call: a line of the access log. */
+export interface PluginRun {
+  readonly plugin: string;
+  readonly hook: string;
+  /** `noted`: it would have ended the request under a stricter mode. */
+  readonly decision: 'continue' | 'modified' | 'blocked' | 'failed' | 'noted';
+  readonly ms: number;
+}
+
+interface InvokeOptions {
+  readonly signal?: AbortSignal;
+  /** Hears of every plugin that ran, as it is done. */
+  readonly onPlugin?: (run: PluginRun) => void;
+}
+
 /** What a request works with; the manager that made it owns all of it. */
 interface RequestDeps {
   readonly plugins: readonly PluginHandle[];
@@ -75,11 +90,7 @@ export class PluginRequest {
    * @throws SallyError where a plugin fails and its mode says that this ends the request, where the payload is too
    *   large (`SALLY_HOOK_PAYLOAD_SIZE`), or where two plugins of a band are at odds (`SALLY_PLUGIN_CLASH`).
    */
-  async invoke<P>(
-    hook: string,
-    payload: P,
-    options: { signal?: AbortSignal } = {},
-  ): Promise<HookCallResult<P>> {
+  async invoke<P>(hook: string, payload: P, options: InvokeOptions = {}): Promise<HookCallResult<P>> {
     const { plugins, settings, outOfService } = this.#deps;
     const inService =
       outOfService.size === 0 ? plugins : plugins.filter((plugin) => !outOfService.has(plugin));
@@ -92,7 +103,7 @@ export class PluginRequest {
       return { ...more, payload: current as P, modified_payload: answer, metadata };
     };
     for (const band of bands(selected, settings.parallelExecutionWithinBand)) {
-      const decisions = await this.#runBand(band, hook, current, metadata, options.signal);
+      const decisions = await this.#runBand(band, hook, current, metadata, options);
       const failed = decisions.find(({ decision }) => decision.kind === 'fail');
       if (failed?.decision.kind === 'fail') throw failed.decision.error;
       const blocked = decisions.find(({ decision }) => decision.kind === 'block');
@@ -116,10 +127,11 @@ export class PluginRequest {
     hook: string,
     payload: unknown,
     metadata: Record<string, unknown>,
-    signal: AbortSignal | undefined,
+    { signal, onPlugin }: InvokeOptions,
   ): Promise<Decided[]> {
     const before = { state: { ...this.global.state }, metadata: { ...this.global.metadata } };
     const decided = band.map(async ({ plugin, effect }) => {
+      const began = performance.now();
       const outcome = await this.#call(plugin, hook, payload, effect.awaited ? signal : undefined);
       if (outcome.kind === 'failed' && CallCancelled.is(outcome.error)) {
         // The caller's doing: no failure of the plugin, and nobody to go on for.
@@ -131,6 +143,8 @@ export class PluginRequest {
       }
       const decision = decide(effect, outcome);
       this.#report({ plugin, effect }, hook, decision);
+      const ms = performance.now() - began;
+      onPlugin?.({ plugin: plugin.name, hook, decision: decisionName(decision), ms });
       return { plugin, decision };
     });
     return Promise.all(decided.filter((_, i) => band[i]?.effect.awaited));
@@ -188,6 +202,13 @@ export class PluginRequest {
       }
     }
   }
+}
+
+function decisionName(decision: ReturnType<typeof decide>): PluginRun['decision'] {
+  if (decision.kind === 'block') return 'blocked';
+  if (decision.kind === 'fail') return 'failed';
+  if (decision.note !== undefined) return 'noted';
+  return decision.modified === undefined ? 'continue' : 'modified';
 }
 
 interface Decided {

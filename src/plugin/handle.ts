@@ -20,6 +20,8 @@ export interface PluginHandle {
   /** Lower runs first. */
   readonly priority: number;
   readonly conditions: readonly Condition[];
+  /** Whether the server of an external plugin answered when it was last asked; undefined for one of this process. */
+  readonly reachable?: boolean;
   /** The plugin as `get_plugin_config` reports it. */
   describe(): Record<string, unknown>;
   /** Runs one hook. Rejects with a SallyError, whatever went wrong. Changes neither payload nor context. */

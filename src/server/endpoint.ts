@@ -1,9 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler } from '@modelcontextprotocol/server';
-import { readJson } from './body.js';
-import { rebindingRefusal } from './guard.js';
-import { type Handler, sendJson } from './http.js';
+import { type Handler, readJson, rebindingRefusal, sendJson } from '../http/index.js';
 import { tryLane } from './lane.js';
 import { createMcpServer } from './mcp.js';
 import type { ToolDeps } from './tools.js';

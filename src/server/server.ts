@@ -1,11 +1,17 @@
 import type { Server } from 'node:net';
 import { isLoopback, type PluginsConfig, type SslCertReqs } from '../config/index.js';
 import { ConfigHealthPort } from '../errors.js';
+import {
+  authority,
+  createHttpServer,
+  listen,
+  listenOnSocket,
+  sendJson,
+  stopListening,
+} from '../http/index.js';
 import type { Logger } from '../log.js';
 import { type ClientCertificate, createTlsFront, openCredentials } from '../tls/index.js';
 import { createEndpoint, health } from './endpoint.js';
-import { authority, createHttpServer, sendJson } from './http.js';
-import { listen, listenOnSocket, stopListening } from './listen.js';
 import { openOwnPlugins } from './own-plugins.js';
 
 /** Where a plugin server listens. */

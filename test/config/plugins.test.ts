@@ -74,7 +74,7 @@ describe('plugins', () => {
     ['an empty name', 'plugins: [{name: " ", kind: x}]', '1:18 BAD_VALUE'],
     ['no plugins', 'plugin_dirs: []', '1:1 MISSING_KEY'],
     ['empty plugins', 'plugins:', '1:1 WRONG_TYPE'],
-    ['an unknown key at the top', 'plugins: []\ngateway: {}', '2:1 UNKNOWN_KEY'],
+    ['an unknown key at the top', 'plugins: []\ngatewy: {}', '2:1 UNKNOWN_KEY'],
     ['an unknown condition', entry('conditions: [{tool: [a]}]'), '4:19 UNKNOWN_KEY'],
     ['a condition that is one text', entry('conditions: [{tools: a}]'), '4:26 WRONG_TYPE'],
     ['a text for a list of hooks', entry('hooks: tool_pre_invoke'), '4:12 WRONG_TYPE'],

@@ -1,0 +1,136 @@
+import { Command } from 'commander';
+import { type GatewayConfig, loadGatewayConfig } from '../config/index.js';
+import { ConfigNoUpstreams, findSallyError, InternalError, messageOf } from '../errors.js';
+import type { Gateway, PartStatus } from '../gateway/index.js';
+import type { Logger } from '../log.js';
+import { type CommandIo, columns, paint } from './io.js';
+import { keepAliveAfterStrayErrors, onStopSignal, portNumber } from './program.js';
+import { loggerOf, logWarnings } from './runtime.js';
+import { packageVersion } from './version.js';
+
+interface GatewayOptions {
+  readonly config?: string;
+  readonly servers?: string;
+  readonly port?: number;
+  readonly stdio?: true;
+  readonly verbose?: boolean;
+}
+
+/** `sallyport gateway`: the MCP gateway, until SIGTERM or SIGINT; SIGHUP reads its files again. */
+export function gatewayCommand(io: CommandIo): Command {
+  return new Command('gateway')
+    .description('run the MCP gateway')
+    .option('--config <file>', 'a plugin file with a gateway block (default: PLUGINS_CONFIG_PATH)')
+    .option('--servers <file>', 'the mcpServers JSON of a desktop client or an editor: more upstreams')
+    .option(
+      '--port <n>',
+      'listen here, whatever the file says; 0 takes any free port, for health too',
+      portNumber,
+    )
+    .option('--stdio', 'serve one client over standard input and output, as one that launches it expects')
+    .option('--verbose', 'log at level DEBUG')
+    .addHelpText('after', `\n${help}`)
+    .action(async (options: GatewayOptions) => run(io, options));
+}
+
+const help = `SIGTERM finishes what is in flight. SIGHUP reads plugins, upstreams, tokens and certificates again; a file that
+cannot be used changes nothing.
+
+Example:
+  sallyport gateway --config gateway.yaml
+  sallyport gateway --servers .mcp.json --stdio`;
+
+/** How long the status lines wait for upstreams that are slow to start. */
+const statusWaitMs = 3_000;
+
+async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
+  const config = options.config || io.env['PLUGINS_CONFIG_PATH'];
+  if (!config && !options.servers) throw ConfigNoUpstreams({});
+  const log = loggerOf(io, options);
+  const load = async () => {
+    const loaded = await loadGatewayConfig({
+      config,
+      servers: options.servers,
+      cwd: io.cwd,
+      env: io.env,
+      home: io.env['HOME'],
+    });
+    logWarnings(loaded, log);
+    return loaded;
+  };
+  const first = await load();
+  keepAliveAfterStrayErrors(log);
+  const { createGateway } = await import('../gateway/index.js');
+  const gateway = await createGateway(first, { log, version: packageVersion() });
+  const stop = new AbortController();
+  const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
+  onStopSignal((signal) => {
+    log.info({ signal }, 'stopping: calls in flight are finished first');
+    stop.abort();
+  });
+  reloadOnHangup(gateway, load, log);
+  if (options.stdio) {
+    void showStatus(io, gateway, log, stop.signal);
+    await gateway.serveStdio({ input: process.stdin, output: process.stdout, signal: stop.signal });
+  } else {
+    const address = await gateway.listen(options.port === undefined ? {} : { port: options.port });
+    log.info({ ...address, auth: first.gateway.auth.kind }, `listening on ${address.url}`);
+    void showStatus(io, gateway, log, stop.signal);
+    await stopped;
+  }
+  await gateway.drain();
+  log.info({}, 'stopped');
+  // Timers of plugins may still keep the process alive: everything asked of it is done.
+  process.exit(0);
+}
+
+/** One reload at a time, and another after it where more signals came meanwhile. */
+function reloadOnHangup(gateway: Gateway, load: () => Promise<GatewayConfig>, log: Logger): void {
+  let last: Promise<void> = Promise.resolve();
+  process.on('SIGHUP', () => {
+    last = last.then(() => reload(gateway, load, log));
+  });
+}
+
+async function reload(gateway: Gateway, load: () => Promise<GatewayConfig>, log: Logger): Promise<void> {
+  try {
+    const later = await gateway.reload(await load());
+    const parts = gateway.status().map(({ part, name }) => `${part} ${name}`);
+    log.info({ parts }, 'SIGHUP: the files were read again');
+    if (later.length > 0) log.warn({ keys: later }, 'SIGHUP: these keys take effect at the next start');
+  } catch (thrown) {
+    const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
+    log.error(
+      { code: error.code, remedy: error.remedy },
+      `SIGHUP: everything stays as it was: ${error.message}`,
+    );
+  }
+}
+
+/** A line for each plugin and upstream: aligned for a reader, an object for a machine. */
+async function showStatus(io: CommandIo, gateway: Gateway, log: Logger, signal: AbortSignal): Promise<void> {
+  await gateway.settled(AbortSignal.any([signal, AbortSignal.timeout(statusWaitMs)]));
+  if (signal.aborted) return;
+  const parts = gateway.status();
+  const text =
+    io.env['LOG_FORMAT']?.trim().toLowerCase() === 'text' || (io.interactive && !io.env['LOG_FORMAT']);
+  if (!text) {
+    for (const { name, ...status } of parts)
+      log.info({ ...status, name }, `${status.part} ${name}: ${status.state}`);
+    return;
+  }
+  const lines = columns(parts.map((part) => [part.part, part.name, part.state, detail(part)]));
+  lines.forEach((line, i) => {
+    io.err(`${painted(io, parts[i], line)}\n`);
+  });
+}
+
+function detail(part: PartStatus): string {
+  if (part.part === 'plugin') return [part.mode, ...part.hooks].join(' ');
+  return part.revision ?? part.reason ?? '';
+}
+
+function painted(io: CommandIo, part: PartStatus | undefined, line: string): string {
+  const bad = part?.state === 'down' || part?.state === 'unreachable';
+  return paint(io, bad ? 'red' : part?.state === 'connecting' ? 'yellow' : 'green', line);
+}

@@ -1,0 +1,133 @@
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { TokenNotFound, UsageError } from '../errors.js';
+import { type CommandIo, columns, paint } from './io.js';
+
+/** The room is loaded by the actions: `--help` has no use for it. */
+const auth = () => import('../gateway/auth/index.js');
+
+interface Flags {
+  readonly file: string;
+  readonly user?: string;
+  readonly tenant?: string;
+  readonly expiresIn?: string;
+  readonly json?: true;
+}
+
+/** `sallyport token`: the file that `gateway.auth.tokens_file` names. */
+export function tokenCommand(io: CommandIo): Command {
+  const command = new Command('token')
+    .description('make, list and revoke the tokens of clients of the gateway')
+    .usage('<command> [options]')
+    .argument('[command]')
+    .action((word: string | undefined) => {
+      const message = word === undefined ? 'token needs a command' : `token has no command '${word}'`;
+      throw UsageError({ message, usage: 'sallyport token create | list | revoke' });
+    })
+    .addHelpText('after', `\n${help}`)
+    .helpCommand(false);
+  const sub = (name: string, summary: string, example: string) => {
+    const made = new Command(name)
+      .description(summary)
+      .requiredOption('--file <path>', 'the tokens file, as gateway.auth.tokens_file names it')
+      .option('--json', 'print JSON')
+      .addHelpText('after', `\nExample:\n  ${example}`);
+    command.addCommand(made);
+    return made;
+  };
+  sub(
+    'create',
+    'make a token and print it: this once, for the file holds only its hash',
+    'sallyport token create --file tokens.json --user ada@example.org --tenant research --expires-in 90d',
+  )
+    .requiredOption('--user <name>', 'whose token it is')
+    .option('--tenant <name>', 'whose user that is')
+    .option('--expires-in <time>', 'how long it is valid: 12h, 90d, 52w, or never', '90d')
+    .action(async (flags: Flags) => create(io, flags));
+  sub(
+    'list',
+    'print what tokens there are, without the tokens',
+    'sallyport token list --file tokens.json',
+  ).action(async (flags: Flags) => list(io, flags));
+  sub(
+    'revoke',
+    'take tokens out of the file: a running gateway refuses them a second later',
+    'sallyport token revoke --file tokens.json k3v7qmza',
+  )
+    .argument('<id...>', 'their ids, as list prints them')
+    .action(async (ids: string[], flags: Flags) => revoke(io, ids, flags));
+  return command;
+}
+
+const help = `A client sends its token with every request: Authorization: Bearer sally_…
+
+Example:
+  sallyport token create --file tokens.json --user ada@example.org`;
+
+async function create(
+  io: CommandIo,
+  { file, user = '', tenant, expiresIn = '90d', json }: Flags,
+): Promise<void> {
+  const { changeTokens, makeToken } = await auth();
+  if (user.trim() === '' || tenant?.trim() === '')
+    throw UsageError({
+      message: 'a name is empty',
+      usage: 'sallyport token create --user NAME [--tenant NAME]',
+    });
+  const created = new Date();
+  const ms = lifetime(expiresIn);
+  const expires = ms === undefined ? null : new Date(created.getTime() + ms);
+  const { token, record } = makeToken({ user, tenant, created, expires });
+  await changeTokens(resolve(io.cwd, file), (records) => [...records, record]);
+  const { sha256, ...shown } = record;
+  if (json) io.out(`${JSON.stringify({ token, ...shown })}\n`);
+  else {
+    // The token alone is on standard output: `TOKEN=$(sallyport token create …)` works.
+    io.out(`${token}\n`);
+    const end = record.expires === null ? 'it does not end' : `it ends ${record.expires}`;
+    io.err(`token ${record.id} of ${user}: ${end}; it is not shown again\n`);
+  }
+}
+
+const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+
+function lifetime(text: string): number | undefined {
+  if (text === 'never') return undefined;
+  const [, count, unit = ''] = /^([1-9]\d{0,5})([mhdw])$/.exec(text) ?? [];
+  if (count !== undefined) return Number(count) * (units[unit] ?? 0);
+  throw UsageError({
+    message: `--expires-in is '${text}'`,
+    usage: 'give a time such as 12h, 90d, 52w, or never',
+  });
+}
+
+async function list(io: CommandIo, { file, json }: Flags): Promise<void> {
+  const { readTokens } = await auth();
+  const records = await readTokens(resolve(io.cwd, file));
+  const rows = records.map(({ sha256, ...shown }) => ({ ...shown, expired: isOver(shown.expires) }));
+  if (json) {
+    io.out(`${JSON.stringify(rows, null, 2)}\n`);
+    return;
+  }
+  const cells = rows.map(({ id, user, tenant, created, expires, expired }) => {
+    const end = expires === null ? 'never' : `${expires.slice(0, 16)}Z${expired ? ' (expired)' : ''}`;
+    return [id, user, tenant ?? '-', created.slice(0, 10), end];
+  });
+  const [head, ...lines] = columns([['id', 'user', 'tenant', 'made', 'ends'], ...cells]);
+  io.out(`${paint(io, 'bold', head ?? '')}\n`);
+  lines.forEach((line, i) => {
+    io.out(`${rows[i]?.expired ? paint(io, 'dim', line) : line}\n`);
+  });
+}
+
+const isOver = (expires: string | null) => expires !== null && Date.parse(expires) <= Date.now();
+
+async function revoke(io: CommandIo, ids: readonly string[], { file, json }: Flags): Promise<void> {
+  const { changeTokens } = await auth();
+  await changeTokens(resolve(io.cwd, file), (records) => {
+    const missing = ids.find((id) => !records.some((record) => record.id === id));
+    if (missing !== undefined) throw TokenNotFound({ id: missing, path: file });
+    return records.filter(({ id }) => !ids.includes(id));
+  });
+  io.out(json ? `${JSON.stringify({ revoked: ids })}\n` : `revoked: ${ids.join(', ')}\n`);
+}

@@ -1,0 +1,174 @@
+import {
+  ConfigBadValue,
+  ConfigDuplicateUpstream,
+  type ConfigPlace,
+  ConfigUpstream,
+  ConfigUpstreamName,
+  ConfigUpstreamPlainHttp,
+  placeText,
+} from '../errors.js';
+import type { upstreamKeys } from './gateway-keys.js';
+import { checkTls, clientTls } from './mcp-settings.js';
+import type { Problems } from './problems.js';
+import { given, pathOf, type Reading } from './reading.js';
+import type { Field, Fields } from './schema.js';
+import { hiddenText, looksSecret, shown } from './secrets.js';
+import type { UpstreamSettings } from './types.js';
+import { isLoopback, readUrl } from './url.js';
+
+export type UpstreamFields = Fields<typeof upstreamKeys>;
+
+/** What is needed of a `Reading` here: upstreams are read from files of other kinds too. */
+type UpstreamReading = Pick<Reading, 'paths' | 'problems'>;
+
+/** The upstreams of one file; `taken` are names that another has, and where. What is wrong with one does not keep the others from being looked at. */
+export function upstreamSettings(
+  named: readonly (readonly [name: string, field: Field<UpstreamFields>])[],
+  path: string,
+  reading: UpstreamReading,
+  taken: ReadonlyMap<string, string> = new Map(),
+): UpstreamSettings[] {
+  refuseDuplicates(named, taken, reading.problems);
+  return named.flatMap(([name, { value, place }]) => {
+    const reason = nameProblem(name);
+    if (reason !== undefined)
+      reading.problems.add(ConfigUpstreamName({ at: place, name: shown(name), reason }));
+    const settings = value && upstream(name, value, { place, path: `${path}.${name}` }, reading);
+    return settings === undefined ? [] : [settings];
+  });
+}
+
+/** Names that differ in case only would be told apart by machines, and by nobody else. */
+function refuseDuplicates(
+  named: readonly (readonly [name: string, field: Field<UpstreamFields>])[],
+  taken: ReadonlyMap<string, string>,
+  problems: Problems,
+): void {
+  const first = new Map([...taken].map(([name, where]) => [name.toLowerCase(), where]));
+  for (const [name, { place: at }] of named) {
+    const before = first.get(name.toLowerCase());
+    if (before === undefined) first.set(name.toLowerCase(), placeText(at));
+    else problems.add(ConfigDuplicateUpstream({ at, name: shown(name), first: before }));
+  }
+}
+
+function nameProblem(name: string): string | undefined {
+  if (!/^[A-Za-z0-9._-]+$/.test(name))
+    return 'it has other characters than letters, digits, dots, hyphens, underscores';
+  if (name.includes('__')) return 'it contains __';
+  return name.length > 64 ? 'it has more than 64 characters' : undefined;
+}
+
+interface Where {
+  readonly place: ConfigPlace;
+  readonly path: string;
+}
+
+function upstream(
+  name: string,
+  fields: UpstreamFields,
+  where: Where,
+  reading: UpstreamReading,
+): UpstreamSettings | undefined {
+  const { problems } = reading;
+  const { command, url } = fields;
+  const refuse = (at: ConfigPlace, problem: string, instead: string): undefined => {
+    problems.add(ConfigUpstream({ at, upstream: shown(name), problem, instead }));
+  };
+  if (command !== undefined && url !== undefined)
+    return refuse(url.place, 'it has command and url', 'keep one of the two');
+  if (command === undefined && url === undefined)
+    return refuse(where.place, 'it has neither command nor url', 'give command: and args:, or url:');
+  const foreign = url === undefined ? (['headers', 'tls'] as const) : (['args', 'env', 'cwd'] as const);
+  const [owner, other] = url === undefined ? ['url', 'command'] : ['command', 'url'];
+  for (const key of foreign) {
+    const field = fields[key];
+    if (field !== undefined)
+      refuse(field.place, `${key} is for ${owner}, and it has ${other}`, `remove ${key}, or write ${owner}`);
+  }
+  const offer = {
+    name,
+    prefix: fields.prefix?.value ?? 'auto',
+    include: fields.include?.value ?? [],
+    exclude: fields.exclude?.value ?? [],
+    timeoutMs: Math.max(1, Math.round((fields.timeout?.value ?? 60) * 1000)),
+  } as const;
+  if (url !== undefined) {
+    const way = httpWay(name, fields, url, where, reading);
+    return way && { ...offer, ...way };
+  }
+  if (command?.value === undefined) return undefined;
+  return {
+    ...offer,
+    transport: 'stdio',
+    command: command.value,
+    args: fields.args?.value ?? [],
+    env: texts(fields.env?.value),
+    ...given('cwd', pathOf(fields.cwd, reading.paths)),
+  };
+}
+
+type HttpWay = Pick<
+  Extract<UpstreamSettings, { transport: 'http' }>,
+  'transport' | 'url' | 'headers' | 'tls'
+>;
+
+function httpWay(
+  name: string,
+  { headers: named, tls: block }: UpstreamFields,
+  urlField: Field<string>,
+  { path }: Where,
+  { problems, paths }: UpstreamReading,
+): HttpWay | undefined {
+  const headers = headerMap(named?.value ?? {}, `${path}.headers`, problems);
+  const url = readUrl(urlField, `${path}.url`, problems);
+  if (url === undefined) return undefined;
+  const subject = `upstream ${shown(name)}`;
+  if (url.protocol === 'http:') {
+    if (block !== undefined) {
+      const [problem, instead] = [
+        'it has a tls block, but its URL begins with http:',
+        'begin the URL with https:',
+      ];
+      problems.add(ConfigUpstream({ at: block.place, upstream: shown(name), problem, instead }));
+    }
+    const header = Object.keys(headers).find(looksSecret);
+    if (header !== undefined && !isLoopback(url.hostname)) {
+      const host = urlField.hidden ? hiddenText : url.host;
+      problems.warn(ConfigUpstreamPlainHttp({ at: urlField.place, upstream: shown(name), host, header }));
+    }
+    return { transport: 'http', url, headers };
+  }
+  if (block === undefined) return { transport: 'http', url, headers };
+  if (block.value === undefined) return undefined;
+  checkTls(block.value, block.place, subject, { problems }, { variables: {}, mutual: false });
+  return { transport: 'http', url, headers, tls: clientTls(block.value, { paths }) };
+}
+
+/** Header names in lower case; what RFC 9110 sections 5.1 and 5.5 do not allow is a problem, and never shown. */
+function headerMap(
+  named: Readonly<Record<string, Field<string>>>,
+  path: string,
+  problems: Problems,
+): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, { value, place }] of Object.entries(named)) {
+    if (value === undefined) continue;
+    const key = `${path}.${shown(name).slice(1, -1)}`;
+    const bad = (expected: string) =>
+      problems.add(ConfigBadValue({ at: place, key, expected, seen: hiddenText }));
+    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) bad('the value of a header whose name is a token');
+    else if (ownHeaders.test(name)) bad('left out: the gateway sets this header itself');
+    else if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) bad('a text without control characters');
+    else headers[name.toLowerCase()] = value.trim();
+  }
+  return headers;
+}
+
+/** What belongs to the connection or to MCP itself. */
+const ownHeaders =
+  /^(host|connection|content-length|content-type|transfer-encoding|accept|te|upgrade|expect|mcp-.*|last-event-id)$/i;
+
+function texts(named: Readonly<Record<string, Field<string>>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(named).map(([name, field]) => [name, field.value ?? '']));
+}

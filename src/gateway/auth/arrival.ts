@@ -1,0 +1,83 @@
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { looksSecret } from '../../config/index.js';
+
+type Headers = Readonly<Record<string, string>>;
+
+/** What authentication goes by: the head of an HTTP request and where it came from. */
+export interface Arrival {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** In lower case. */
+  readonly headers: Headers;
+  readonly host: string | null;
+  readonly port: number | null;
+  /** Scheme and authority as the client called them. */
+  readonly origin: string;
+  /** The connection, where it is TLS: a client certificate stands for it. */
+  readonly socket: TLSSocket | undefined;
+}
+
+/** The head of `request` as plugins and authentication see it. */
+export function arrivalOf(request: IncomingMessage): Arrival {
+  const { socket } = request;
+  const secure = 'encrypted' in socket && socket.encrypted === true;
+  return {
+    method: request.method ?? 'GET',
+    path: pathOf(request),
+    headers: plainHeaders(request.headers),
+    host: socket.remoteAddress ?? null,
+    port: socket.remotePort ?? null,
+    origin: `${secure ? 'https' : 'http'}://${request.headers.host ?? ''}`,
+    socket: secure ? (socket as TLSSocket) : undefined,
+  };
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  const end = url.indexOf('?');
+  return end < 0 ? url : url.slice(0, end);
+}
+
+/** A parameter of the query that holds a credential: URLs end up in logs and histories (RFC 6750 section 5.3). */
+export function secretInQuery({ url = '' }: IncomingMessage): string | undefined {
+  const start = url.indexOf('?');
+  if (start < 0) return undefined;
+  return [...new URLSearchParams(url.slice(start)).keys()].find(looksSecret);
+}
+
+function plainHeaders(headers: IncomingMessage['headers']): Headers {
+  const plain: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) plain[name] = typeof value === 'string' ? value : value.join(', ');
+  }
+  return plain;
+}
+
+/** Credentials, what belongs to one connection (RFC 9110 section 7.6.1), and what only describes this body. */
+const kept = new Set([
+  'authorization',
+  'cookie',
+  'connection',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'content-length',
+  'expect',
+]);
+
+/** What of a request's headers goes further into the gateway: no credential, and nothing of the connection. */
+export function withoutCredentials(headers: Headers): Headers {
+  const rest: Record<string, string> = {};
+  const named = headers['connection']?.toLowerCase().split(',') ?? [];
+  for (const name in headers) {
+    const value = headers[name];
+    if (value === undefined || kept.has(name) || name.startsWith('proxy-')) continue;
+    if (!named.some((one) => one.trim() === name)) rest[name] = value;
+  }
+  return rest;
+}

@@ -1,0 +1,54 @@
+import type { SallyError } from '../../errors.js';
+import type { Identity } from '../client.js';
+import type { Arrival } from './arrival.js';
+
+/** What a client's credentials are worth. */
+export type Verdict =
+  | { readonly kind: 'known'; readonly identity: Identity }
+  | {
+      readonly kind: 'unknown';
+      readonly status: 401 | 403;
+      /** The error code of RFC 6750 section 3.1; absent where no credentials came. */
+      readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope';
+      /** Why, without the credentials. */
+      readonly description: string;
+    }
+  /** Nobody can say at the moment: the client may be right. */
+  | { readonly kind: 'unavailable'; readonly error: SallyError };
+
+/** One way in which clients show who they are. */
+export interface Authenticator {
+  authenticate(arrival: Arrival, signal: AbortSignal): Promise<Verdict>;
+  /** The `WWW-Authenticate` of a refusal (RFC 9110 section 11.6.1); absent where there is nothing to send. */
+  challenge?(arrival: Arrival, verdict: Extract<Verdict, { kind: 'unknown' }>): string;
+  /** The metadata of RFC 9728 for a client that asks without a token. */
+  metadata?(arrival: Arrival): Record<string, unknown>;
+}
+
+/** Nobody is asked. */
+export const everyone: Authenticator = {
+  authenticate: () => Promise.resolve(nobodyAsked),
+};
+
+const nobodyAsked: Verdict = { kind: 'known', identity: { user: null, tenant: null, method: 'none' } };
+
+/** The token of `Authorization: Bearer …` (RFC 6750 section 2.1); why there is none where there is none. */
+export function bearerToken({
+  headers,
+}: Arrival): { readonly token: string } | Extract<Verdict, { kind: 'unknown' }> {
+  const header = headers['authorization'];
+  if (header === undefined)
+    return { kind: 'unknown', status: 401, description: 'a token is needed: Authorization: Bearer …' };
+  const [, token] = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(header.trim()) ?? [];
+  if (token !== undefined && token.length <= 16_384) return { token };
+  const description = 'the Authorization header is not a bearer token';
+  return { kind: 'unknown', status: 401, error: 'invalid_request', description };
+}
+
+/** A challenge of the Bearer scheme (RFC 6750 section 3). */
+export function bearerChallenge(fields: Readonly<Record<string, string | undefined>>): string {
+  const parts = Object.entries(fields).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}="${value.replace(/[^\x20-\x7e]|["\\]/g, '?')}"`],
+  );
+  return `Bearer ${parts.join(', ')}`;
+}

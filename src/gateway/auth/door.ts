@@ -1,0 +1,36 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { PluginRequest } from '../../manager/index.js';
+import type { Identity } from '../client.js';
+import type { JsonObject } from '../rpc.js';
+
+/** An HTTP request that may go on. */
+export interface Admitted {
+  readonly kind: 'admitted';
+  readonly identity: Identity;
+  /** The headers as plugins left them, in lower case, without credentials and those of the connection. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The plugins' view of this request, which `http_*` hooks may have used already. */
+  plugins(): PluginRequest;
+  /**
+   * The headers of the reply as `http_post_request` leaves them, asked before they are sent. Absent where no plugin
+   * listens. Never rejects.
+   */
+  readonly leaving?: (
+    status: number,
+    headers: Readonly<Record<string, string>>,
+  ) => Promise<Readonly<Record<string, string>>>;
+}
+
+/** An HTTP request that ends here, with this reply: a JSON body. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: JsonObject;
+}
+
+/** Who comes in. Asked of every request to `/mcp`, of any method, once Host and Origin have been looked at. */
+export interface Door {
+  /** Decides from the head of a request, before its body is read. Never rejects: what went wrong is a refusal. */
+  admit(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<Admitted | Refused>;
+}

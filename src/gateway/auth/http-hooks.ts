@@ -1,0 +1,124 @@
+import { messageOf } from '../../errors.js';
+import type { HookName, Violation } from '../../hooks/index.js';
+import type { Logger } from '../../log.js';
+import type { PluginManager, PluginRequest } from '../../manager/index.js';
+import type { Identity } from '../client.js';
+import type { Arrival } from './arrival.js';
+
+type Headers = Readonly<Record<string, string>>;
+
+/** Whether a plugin may answer to `hook`. One whose hooks are not known, while its server is away, may. */
+export function listens({ plugins }: Pick<PluginManager, 'plugins'>, hook: HookName): boolean {
+  return plugins.some(
+    ({ mode, hooks }) => mode !== 'disabled' && (hooks === undefined || hooks.includes(hook)),
+  );
+}
+
+/** What came of a hook that may end a request. */
+export type Asked<T> = { readonly value: T } | { readonly violation: Violation | null };
+
+/** The headers that authentication sees: those of plugins over the client's own. */
+export async function preRequest(
+  request: PluginRequest,
+  { path, method, host, port, headers }: Arrival,
+  signal: AbortSignal,
+): Promise<Asked<Headers>> {
+  const payload = { path, method, client_host: host, client_port: port, headers };
+  const result = await request.invoke('http_pre_request', payload, { signal });
+  if (!result.continue_processing) return { violation: result.violation };
+  const changed = result.modified_payload as Headers | null;
+  return { value: changed === null ? headers : mergeHeaders(headers, changed) };
+}
+
+/** Credentials that a client has sent are its own: plugins may make them, but not put others in their place. */
+const credentials = new Set(['authorization', 'cookie', 'x-api-key', 'proxy-authorization']);
+
+/** `changed` over `headers`; what a plugin leaves out stays, as other gateways have it. */
+export function mergeHeaders(headers: Headers, changed: Headers): Headers {
+  const merged: Record<string, string> = { ...headers };
+  for (const [name, value] of Object.entries(changed)) {
+    const lower = name.toLowerCase();
+    if (credentials.has(lower) && headers[lower] !== undefined) continue;
+    merged[lower] = value;
+  }
+  return merged;
+}
+
+/** The user that a plugin knows the client as; undefined where none says anything. */
+export async function resolveUser(
+  request: PluginRequest,
+  { host, port }: Arrival,
+  headers: Headers,
+  signal: AbortSignal,
+): Promise<Asked<Identity | undefined | 'nameless'>> {
+  const payload = {
+    credentials: credentialsOf(headers['authorization']),
+    headers,
+    client_host: host,
+    client_port: port,
+  };
+  const result = await request.invoke('http_auth_resolve_user', payload, { signal });
+  if (!result.continue_processing) return { violation: result.violation };
+  const record = result.modified_payload as Record<string, unknown> | null;
+  return { value: record === null ? undefined : (identityOf(record) ?? 'nameless') };
+}
+
+/** `Bearer abc` as the contract has it: scheme and the rest; null where there is none. */
+function credentialsOf(header: string | undefined): { scheme: string; credentials: string } | null {
+  const [, scheme, rest] = /^(\S+)\s+(.+)$/.exec(header?.trim() ?? '') ?? [];
+  return scheme === undefined || rest === undefined ? null : { scheme, credentials: rest };
+}
+
+/** Who a plugin's user record is about; undefined where it names nobody. */
+function identityOf(record: Record<string, unknown>): Identity | undefined {
+  const text = (...names: string[]): string | undefined =>
+    names.map((name) => record[name]).find((value) => typeof value === 'string' && value !== '') as
+      | string
+      | undefined;
+  const user = text('email', 'sub', 'id', 'username', 'name');
+  if (user === undefined || record['is_active'] === false) return undefined;
+  const tenant = text('tenant_id', 'tenant', 'team_id') ?? null;
+  return { user, tenant, method: 'plugin', record };
+}
+
+/** The headers of the reply as plugins leave them. The work is done by then: a plugin that fails here is only reported. */
+export async function postRequest(
+  request: PluginRequest,
+  { path, method, host, port }: Arrival,
+  headers: Headers,
+  reply: { readonly status: number; readonly headers: Headers },
+  deps: { readonly log: Logger; readonly signal: AbortSignal },
+): Promise<Headers> {
+  const payload = {
+    path,
+    method,
+    client_host: host,
+    client_port: port,
+    headers,
+    response_headers: reply.headers,
+    status_code: reply.status,
+  };
+  try {
+    const result = await request.invoke('http_post_request', payload, { signal: deps.signal });
+    const changed = result.modified_payload as Headers | null;
+    return changed === null ? reply.headers : { ...reply.headers, ...sendable(changed) };
+  } catch (error) {
+    deps.log.warn({ error: messageOf(error) }, 'http_post_request failed: the reply goes out as it was');
+    return reply.headers;
+  }
+}
+
+/** What a plugin may say of a reply: not what frames it (RFC 9112 section 6), and nothing that would break the head. */
+export function sendable(headers: Headers): Headers {
+  const framing = /^(content-length|transfer-encoding|connection|content-type|mcp-session-id)$/i;
+  return Object.fromEntries(
+    Object.entries(headers)
+      .map(([name, value]) => [name.toLowerCase(), value] as const)
+      .filter(
+        ([name, value]) =>
+          !framing.test(name) &&
+          /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) &&
+          /^[\t\x20-\x7e\x80-\xff]*$/.test(value),
+      ),
+  );
+}

@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises';
+import type { JWTPayload, JWTVerifyGetKey } from 'jose';
+import type { AuthSettings } from '../../config/index.js';
+import { FileUnreadable, fileReason, JwksInvalid, JwksUnavailable, messageOf } from '../../errors.js';
+import type { Arrival } from './arrival.js';
+import { type Authenticator, bearerChallenge, bearerToken, type Verdict } from './authenticator.js';
+import { metadataPath } from './metadata-path.js';
+
+type JwtSettings = Extract<AuthSettings, { kind: 'jwt' }>;
+type Jose = typeof import('jose');
+
+/** Signatures that the issuer alone can make: with HS256 whoever verifies could sign too, and `none` is no signature. */
+const algorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
+/** Clocks of two machines differ. */
+const clockToleranceSeconds = 30;
+
+/**
+ * Access tokens of an OAuth 2.0 authorization server (RFC 9068), as MCP has them: issuer, audience, times and
+ * signature must be right.
+ *
+ * @throws SallyError where a file of keys cannot be used. A URL is first asked when a token comes.
+ */
+export async function openJwt(
+  settings: JwtSettings,
+  deps: { readonly now: () => Date },
+): Promise<Authenticator> {
+  const jose = await import('jose');
+  const keys = await keysOf(settings, jose);
+  const { issuer, audience, userClaim, scopes } = settings;
+  return {
+    async authenticate(arrival) {
+      const presented = bearerToken(arrival);
+      if ('kind' in presented) return presented;
+      try {
+        const { payload } = await jose.jwtVerify(presented.token, keys, {
+          issuer,
+          audience,
+          algorithms,
+          clockTolerance: clockToleranceSeconds,
+          requiredClaims: ['exp', userClaim],
+          currentDate: deps.now(),
+        });
+        return verdictOf(payload, settings);
+      } catch (error) {
+        return refusal(error, settings, jose);
+      }
+    },
+    challenge: (arrival, { error, description }) =>
+      bearerChallenge({
+        realm: 'sallyport',
+        error,
+        error_description: error && description,
+        scope: scopes.length > 0 ? scopes.join(' ') : undefined,
+        resource_metadata: new URL(`${metadataPath}/mcp`, resourceOf(settings, arrival)).href,
+      }),
+    metadata: (arrival) => ({
+      resource: resourceOf(settings, arrival),
+      authorization_servers: [issuer],
+      bearer_methods_supported: ['header'],
+      ...(scopes.length > 0 && { scopes_supported: scopes }),
+    }),
+  };
+}
+
+/** The gateway's own address: as the configuration has it, else as the client called it (its Host was checked). */
+function resourceOf({ resource }: JwtSettings, { origin }: Arrival): string {
+  return resource?.href ?? `${origin}/mcp`;
+}
+
+async function keysOf({ jwks }: JwtSettings, jose: Jose): Promise<JWTVerifyGetKey> {
+  if ('url' in jwks) {
+    // A token with an unknown key has the keys fetched again, but not more often than every half minute.
+    return jose.createRemoteJWKSet(jwks.url, {
+      cacheMaxAge: 600_000,
+      cooldownDuration: 30_000,
+      timeoutDuration: 5_000,
+    });
+  }
+  const path = jwks.file;
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw FileUnreadable({ path, what: 'the keys of the issuer', reason: fileReason(error) }, error);
+  });
+  try {
+    return jose.createLocalJWKSet(JSON.parse(text) as Parameters<Jose['createLocalJWKSet']>[0]);
+  } catch (error) {
+    throw JwksInvalid({ path, reason: messageOf(error) }, error);
+  }
+}
+
+function verdictOf(payload: JWTPayload, { userClaim, tenantClaim, scopes }: JwtSettings): Verdict {
+  const user = textOf(payload[userClaim]);
+  if (user === undefined) return invalid(`the claim ${userClaim} names no user`);
+  const has = scopesOf(payload);
+  const missing = scopes.filter((scope) => !has.has(scope));
+  if (missing.length > 0) {
+    const description = `the token has not the scope ${missing.join(' ')}`;
+    return { kind: 'unknown', status: 403, error: 'insufficient_scope', description };
+  }
+  const tenant = tenantClaim === undefined ? undefined : textOf(payload[tenantClaim]);
+  return { kind: 'known', identity: { user, tenant: tenant ?? null, method: 'jwt' } };
+}
+
+function textOf(claim: unknown): string | undefined {
+  if (typeof claim === 'number') return String(claim);
+  return typeof claim === 'string' && claim !== '' ? claim : undefined;
+}
+
+/** `scope` is a text (RFC 8693 section 4.2); some servers have a list, or call it `scp`. */
+function scopesOf(payload: JWTPayload): ReadonlySet<string> {
+  const claim = payload['scope'] ?? payload['scp'];
+  if (Array.isArray(claim)) return new Set(claim.filter((one) => typeof one === 'string'));
+  return new Set(typeof claim === 'string' ? claim.split(' ') : []);
+}
+
+function invalid(description: string): Verdict {
+  return { kind: 'unknown', status: 401, error: 'invalid_token', description };
+}
+
+/** What jose has against a token, without what is in it. */
+function refusal(error: unknown, { jwks }: JwtSettings, { errors }: Jose): Verdict {
+  if (error instanceof errors.JWTExpired) return invalid('the token has expired');
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return invalid(
+      `the claim ${error.claim} of the token is ${error.reason === 'missing' ? 'missing' : 'not valid here'}`,
+    );
+  }
+  if (error instanceof errors.JWSSignatureVerificationFailed)
+    return invalid('the signature of the token is wrong');
+  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys)
+    return invalid('the token is signed with a key that is not known');
+  if (error instanceof errors.JOSEAlgNotAllowed)
+    return invalid('the token is signed with an algorithm that is not taken');
+  const malformed = [errors.JWTInvalid, errors.JWSInvalid, errors.JOSENotSupported];
+  if (malformed.some((kind) => error instanceof kind)) return invalid('the token is not a signed JWT');
+  const where = 'url' in jwks ? jwks.url.href : jwks.file;
+  return { kind: 'unavailable', error: JwksUnavailable({ where, reason: messageOf(error) }, error) };
+}

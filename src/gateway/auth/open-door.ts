@@ -1,0 +1,169 @@
+import type { AuthSettings } from '../../config/index.js';
+import { findSallyError, InternalError, messageOf, type SallyError } from '../../errors.js';
+import type { Violation } from '../../hooks/index.js';
+import type { Logger } from '../../log.js';
+import type { PluginManager, PluginRequest } from '../../manager/index.js';
+import type { Identity } from '../client.js';
+import type { PluginSets } from '../plugin-sets.js';
+import { type Arrival, arrivalOf, secretInQuery, withoutCredentials } from './arrival.js';
+import { type Authenticator, everyone, type Verdict } from './authenticator.js';
+import type { Admitted, Door, Refused } from './door.js';
+import { listens, postRequest, preRequest, resolveUser, sendable } from './http-hooks.js';
+
+interface DoorDeps {
+  /** Asked anew for each request: a reload may have exchanged it. */
+  readonly authenticator: () => Authenticator;
+  readonly sets: Pick<PluginSets, 'current'>;
+  readonly log: Logger;
+}
+
+/** The way of `settings` in which clients show who they are. Its libraries and files are loaded here. */
+export async function openAuthenticator(
+  settings: AuthSettings,
+  deps: { readonly log: Logger; readonly now: () => Date },
+): Promise<Authenticator> {
+  switch (settings.kind) {
+    case 'none':
+      return everyone;
+    case 'bearer':
+      return (await import('./bearer.js')).openBearer(settings.tokensFile, deps);
+    case 'jwt':
+      return (await import('./jwt.js')).openJwt(settings, deps);
+    case 'mtls':
+      return (await import('./mtls.js')).openMtls(settings.users);
+  }
+}
+
+/** The door of a gateway: authentication with the `http_*` hooks around it. */
+export function createDoor(deps: DoorDeps): Door {
+  return {
+    async admit(request, response, signal) {
+      const set = deps.sets.current();
+      response.once('close', set.hold());
+      const visit = new Visit(arrivalOf(request), set.plugins, deps, signal);
+      try {
+        return await visit.admit(secretInQuery(request));
+      } catch (thrown) {
+        return failed(findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown));
+      }
+    },
+  };
+}
+
+/** One request at the door. */
+class Visit {
+  readonly #arrival: Arrival;
+  readonly #plugins: PluginManager;
+  readonly #deps: DoorDeps;
+  readonly #signal: AbortSignal;
+  #request: PluginRequest | undefined;
+
+  constructor(arrival: Arrival, plugins: PluginManager, deps: DoorDeps, signal: AbortSignal) {
+    this.#arrival = arrival;
+    this.#plugins = plugins;
+    this.#deps = deps;
+    this.#signal = signal;
+  }
+
+  async admit(secret: string | undefined): Promise<Admitted | Refused> {
+    if (secret !== undefined) {
+      const description = 'credentials have no place in a URL: use the Authorization header';
+      return refused(400, 'invalid_request', description);
+    }
+    const asked = listens(this.#plugins, 'http_pre_request')
+      ? await preRequest(this.#plugin(), this.#arrival, this.#signal)
+      : { value: this.#arrival.headers };
+    if ('violation' in asked) return violated(asked.violation, 403);
+    const arrival = { ...this.#arrival, headers: asked.value };
+    const found = await this.#identify(arrival);
+    if ('kind' in found) return found;
+    return this.#admitted(found.identity, withoutCredentials(arrival.headers));
+  }
+
+  /** A plugin that knows the client has the first word; where none says anything, authentication is as configured. */
+  async #identify(arrival: Arrival): Promise<{ readonly identity: Identity } | Refused> {
+    if (listens(this.#plugins, 'http_auth_resolve_user')) {
+      const asked = await resolveUser(this.#plugin(), arrival, arrival.headers, this.#signal);
+      if ('violation' in asked) return violated(asked.violation, 401);
+      if (asked.value === 'nameless') return refused(401, 'invalid_token', 'no user has these credentials');
+      if (asked.value !== undefined) return { identity: asked.value };
+    }
+    const authenticator = this.#deps.authenticator();
+    const verdict = await authenticator.authenticate(arrival, this.#signal);
+    if (verdict.kind === 'known') return { identity: verdict.identity };
+    if (verdict.kind === 'unavailable') {
+      const { code, remedy, message } = verdict.error;
+      this.#deps.log.error({ code, remedy }, message);
+      return failed(verdict.error);
+    }
+    return challenged(verdict, authenticator.challenge?.(arrival, verdict));
+  }
+
+  #admitted(identity: Identity, headers: Readonly<Record<string, string>>): Admitted {
+    const plugins = () => this.#plugin(identity);
+    if (this.#request !== undefined) introduce(this.#request, identity);
+    if (!listens(this.#plugins, 'http_post_request')) return { kind: 'admitted', identity, headers, plugins };
+    const { log } = this.#deps;
+    const leaving = (status: number, own: Readonly<Record<string, string>>) =>
+      postRequest(plugins(), this.#arrival, headers, { status, headers: own }, { log, signal: this.#signal });
+    return { kind: 'admitted', identity, headers, plugins, leaving };
+  }
+
+  #plugin(identity?: Identity): PluginRequest {
+    if (this.#request === undefined) {
+      this.#request = this.#plugins.request();
+      if (identity) introduce(this.#request, identity);
+    }
+    return this.#request;
+  }
+}
+
+/** Tells the plugins of a request who its client is. */
+export function introduce({ global }: PluginRequest, { user, tenant, record }: Identity): void {
+  global.user = record ?? user;
+  global.tenant_id = tenant;
+}
+
+function refused(status: number, error: string, error_description: string): Refused {
+  return { kind: 'refused', status, headers: {}, body: { error, error_description } };
+}
+
+function challenged(verdict: Extract<Verdict, { kind: 'unknown' }>, challenge: string | undefined): Refused {
+  const error = verdict.error ?? (verdict.status === 401 ? 'unauthorized' : 'forbidden');
+  const { status, description } = verdict;
+  const headers: Record<string, string> = challenge === undefined ? {} : { 'WWW-Authenticate': challenge };
+  return { ...refused(status, error, description), headers };
+}
+
+/** A plugin's no, with the status and headers that it wants (those of authentication, not of framing). */
+function violated(violation: Violation | null, otherwise: number): Refused {
+  const wanted = violation?.http_status_code ?? otherwise;
+  const status = wanted >= 400 && wanted <= 599 ? wanted : otherwise;
+  const description = violation?.description ?? 'a plugin refused the request';
+  return {
+    kind: 'refused',
+    status,
+    headers: sendable(violation?.http_headers ?? {}),
+    body: {
+      error: 'plugin_violation',
+      error_description: `Plugin Violation: ${description}`,
+      plugin_error_code: violation?.code ?? '',
+      plugin_name: violation?.plugin_name ?? '',
+    },
+  };
+}
+
+/** Nobody could decide. Nothing that a client does not need to know is told. */
+function failed(error: SallyError): Refused {
+  const status = error.httpStatus;
+  return {
+    kind: 'refused',
+    status,
+    headers: status === 503 ? { 'Retry-After': '5' } : {},
+    body: {
+      error: 'server_error',
+      error_description: 'the request could not be authenticated',
+      code: error.code,
+    },
+  };
+}

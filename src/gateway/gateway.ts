@@ -1,0 +1,241 @@
+import type { Readable, Writable } from 'node:stream';
+import { type GatewayConfig, isLoopback, modeEffect } from '../config/index.js';
+import { ConfigHealthPort } from '../errors.js';
+import { authority, createHttpServer, listen, stopListening } from '../http/index.js';
+import type { Logger } from '../log.js';
+import { openPluginManager } from '../manager/index.js';
+import { type ClientCertificate, createTlsFront, openCredentials } from '../tls/index.js';
+import { createDoor, introduce, openAuthenticator } from './auth/index.js';
+import type { Identity } from './client.js';
+import { createLegs, serveStdio } from './downstream/index.js';
+import { guarded } from './guard.js';
+import { createHealthPages, createPages } from './pages.js';
+import { createPluginSets } from './plugin-sets.js';
+import { createRouter } from './router/index.js';
+import { type PartStatus, pluginStatus, readinessOf, upstreamStatus } from './status.js';
+import { openUpstream } from './upstream/index.js';
+import type { Upstream } from './upstream.js';
+import { createUpstreamSet } from './upstream-set.js';
+
+/** Where a gateway listens. */
+export interface GatewayAddress {
+  /** Its MCP endpoint. */
+  readonly url: string;
+  readonly port: number;
+  /** The plain health endpoint; only with TLS, where the main port may ask for a certificate. */
+  readonly healthUrl?: string;
+  readonly healthPort?: number;
+}
+
+/** A gateway that can be started, changed and stopped. */
+export interface Gateway {
+  /** Starts to listen. `port` overrides the configured one; 0 takes any free port, for health too. */
+  listen(options?: { port?: number }): Promise<GatewayAddress>;
+  /** Serves one client over standard input and output, until it goes or the signal is aborted. */
+  serveStdio(streams: { input: Readable; output: Writable; signal: AbortSignal }): Promise<void>;
+  /** How each plugin and upstream is now. */
+  status(): readonly PartStatus[];
+  /** Waits until every upstream has been reached or not, for at most as long as the signal lets it. */
+  settled(signal: AbortSignal): Promise<void>;
+  /**
+   * Goes on with another configuration and with what its files hold now: plugins, plugin settings, upstreams, who may
+   * call, credentials. Sessions stay. Rejects with a SallyError where something of it cannot be used, and then nothing
+   * has changed. Answers what takes effect only at the next start.
+   */
+  reload(config: GatewayConfig): Promise<readonly string[]>;
+  /** Takes no more requests and finishes what is in flight, for at most `withinMs` (default 30 s). */
+  drain(withinMs?: number): Promise<void>;
+  /** Stops at once. */
+  close(): Promise<void>;
+}
+
+interface GatewayDeps {
+  readonly log: Logger;
+  /** Of the program, as clients and upstreams are told. */
+  readonly version: string;
+  readonly now?: () => Date;
+}
+
+/** Health is served in plain HTTP this many ports above the main one, where that has TLS. */
+const healthPortOffset = 1_000;
+/** More connections at a time are refused at the door. */
+const maxConnections = 16_384;
+const defaultDrainMs = 30_000;
+
+const clientCertificates = { 0: 'none', 1: 'optional', 2: 'required' } as const satisfies Record<
+  number,
+  ClientCertificate
+>;
+
+/**
+ * A gateway for the upstreams and plugins of `config`. Credentials, plugins and authentication are loaded and checked
+ * before it resolves; upstreams are reached in the background.
+ *
+ * @throws SallyError for what cannot be used.
+ *
+ * @example
+ * ```ts
+ * import { createGateway, createLogger, loadGatewayConfig } from 'sallyport';
+ *
+ * const config = await loadGatewayConfig({ config: 'gateway.yaml', cwd: process.cwd(), env: process.env });
+ * const gateway = await createGateway(config, {
+ *   log: createLogger({ level: 'info', pretty: false }),
+ *   version: '1.0.0',
+ * });
+ * const { url } = await gateway.listen();
+ * console.log(`point MCP clients at ${url}`);
+ * process.once('SIGTERM', () => void gateway.drain());
+ * ```
+ */
+export async function createGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
+  const { log, version, now = () => new Date() } = deps;
+  const { host, tls, limits, allowedHosts, allowedOrigins } = config.gateway;
+  const credentials = tls && (await openCredentials(tls, 'server', { log }));
+  let authenticator = await openAuthenticator(config.gateway.auth, { log, now });
+  const sets = createPluginSets(await openPluginManager(config, { log }));
+  const upstreams = createUpstreamSet(config.gateway.upstreams, (settings) =>
+    openUpstream(settings, { log, version, limits: { queue: limits.upstreamQueue } }),
+  );
+  const router = createRouter({
+    upstreams: upstreams.current(),
+    plugins: () => sets.current().plugins,
+    log,
+    version,
+  });
+  const door = createDoor({ authenticator: () => authenticator, sets, log });
+  const clientCertificate: ClientCertificate = tls ? clientCertificates[tls.sslCertReqs] : 'none';
+  const routed = guarded(router, sets);
+  const legs = createLegs({
+    router: routed,
+    entrance: door,
+    limits,
+    log,
+    version,
+    host,
+    allowedHosts,
+    allowedOrigins,
+    trusted: clientCertificate === 'required',
+  });
+  let current = config;
+  let stopping = false;
+  /** Those from before a reload that are not closed yet. */
+  const retiring = new Set<Promise<void>>();
+
+  const status = (): readonly PartStatus[] => [
+    ...sets.current().plugins.plugins.map(pluginStatus),
+    ...upstreams.current().map(upstreamStatus),
+  ];
+  const blocks = (name: string) => {
+    const plugin = sets.current().plugins.find(name);
+    const effect = plugin && modeEffect(plugin.mode, plugin.onError);
+    return effect?.onError === 'block' || (effect !== null && current.settings.failOnPluginError);
+  };
+  const pages = {
+    mcp: legs.handle,
+    authenticator: () => authenticator,
+    stopping: () => stopping,
+    readiness: () => readinessOf(status(), blocks),
+  };
+  const main = createHttpServer(createPages(pages), log);
+  const side = createHttpServer(createHealthPages(pages), log);
+  const front = credentials
+    ? createTlsFront({
+        credentials,
+        clientCertificate,
+        log,
+        onSecure: (socket) => void main.http.emit('connection', socket),
+      })
+    : main.http;
+  front.maxConnections = maxConnections;
+  // An HTTP server checks its time limits from the moment it listens; behind a front it never does by itself.
+  if (front !== main.http) main.http.emit('listening');
+
+  const stop = async (withinMs: number) => {
+    stopping = true;
+    stopListening(front);
+    await legs.drain(withinMs);
+    await main.drain(0);
+    stopListening(side.http);
+    await side.drain(0);
+    main.http.close();
+    await router.close();
+    await upstreams.close();
+    await sets.close();
+    await Promise.all(retiring);
+  };
+
+  return {
+    status,
+    settled: (signal) => upstreams.settled(signal),
+    async listen(options = {}) {
+      const wanted = options.port ?? current.gateway.port;
+      const port = await listen(front, host, wanted, 'the gateway');
+      const url = `${tls ? 'https' : 'http'}://${authority(host, port)}/mcp`;
+      if (!tls) return { url, port };
+      if (!isLoopback(host))
+        log.warn({ host }, 'the plain health endpoint (port + 1000) can be reached from other hosts');
+      try {
+        const healthWanted = wanted === 0 ? 0 : port + healthPortOffset;
+        if (healthWanted > 65_535) throw ConfigHealthPort({ at: { variable: '--port' }, port });
+        const healthPort = await listen(side.http, host, healthWanted, 'the health server (port + 1000)');
+        return { url, port, healthPort, healthUrl: `http://${authority(host, healthPort)}/health` };
+      } catch (error) {
+        await stop(0);
+        throw error;
+      }
+    },
+    serveStdio({ input, output, signal }) {
+      const identity: Identity = { user: null, tenant: null, method: 'none' };
+      const plugins = () => {
+        const request = sets.current().plugins.request();
+        introduce(request, identity);
+        return request;
+      };
+      return serveStdio({ router: routed, identity, plugins, limits, log, version, input, output, signal });
+    },
+    async reload(next) {
+      // Everything that can fail comes first: what follows only exchanges what is in use.
+      const nextAuthenticator = await openAuthenticator(next.gateway.auth, { log, now });
+      const plugins = await openPluginManager(next, { log });
+      await credentials?.reload();
+      const longest = Math.max(
+        next.settings.pluginTimeoutMs,
+        ...upstreams.current().map((one) => one.settings.timeoutMs),
+      );
+      authenticator = nextAuthenticator;
+      const gone = upstreams.replace(next.gateway.upstreams);
+      router.replace(upstreams.current());
+      // What is in flight is with the plugins from before: when they are let go of, nothing goes to those upstreams.
+      const over = sets.replace(plugins, longest).then(() => closeAll(gone));
+      retiring.add(over);
+      void over.then(() => retiring.delete(over));
+      const later = atNextStart(current, next);
+      current = next;
+      return later;
+    },
+    drain: (withinMs = defaultDrainMs) => stop(withinMs),
+    close: () => stop(0),
+  };
+}
+
+async function closeAll(upstreams: readonly Upstream[]): Promise<void> {
+  await Promise.allSettled(upstreams.map((upstream) => upstream.close()));
+}
+
+/** The keys of the `gateway` block that differ and are bound to the listening server. */
+function atNextStart(
+  { gateway: before }: GatewayConfig,
+  { gateway: after }: GatewayConfig,
+): readonly string[] {
+  const keys = {
+    host: 'host',
+    port: 'port',
+    tls: 'tls',
+    limits: 'limits',
+    allowedHosts: 'allowed_hosts',
+    allowedOrigins: 'allowed_origins',
+  } as const;
+  return (Object.keys(keys) as (keyof typeof keys)[])
+    .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
+    .map((key) => keys[key]);
+}

@@ -1,0 +1,2 @@
+export { createGateway, type Gateway, type GatewayAddress } from './gateway.js';
+export type { PartStatus } from './status.js';

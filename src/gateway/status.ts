@@ -1,0 +1,54 @@
+import type { PluginHandle } from '../plugin/handle.js';
+import type { Upstream } from './upstream.js';
+
+/** How one plugin or upstream is at the moment. */
+export type PartStatus =
+  | {
+      readonly part: 'plugin';
+      readonly name: string;
+      readonly state: 'ready' | 'unreachable' | 'disabled';
+      readonly mode: string;
+      /** Empty while they are not known. */
+      readonly hooks: readonly string[];
+    }
+  | {
+      readonly part: 'upstream';
+      readonly name: string;
+      readonly state: 'up' | 'connecting' | 'down';
+      /** The protocol revision that is spoken with it. */
+      readonly revision?: string;
+      readonly code?: string;
+      readonly reason?: string;
+    };
+
+export function pluginStatus({ name, mode, hooks = [], reachable }: PluginHandle): PartStatus {
+  const state = mode === 'disabled' ? 'disabled' : reachable === false ? 'unreachable' : 'ready';
+  return { part: 'plugin', name, state, mode, hooks };
+}
+
+export function upstreamStatus({ name, state }: Pick<Upstream, 'name' | 'state'>): PartStatus {
+  const { kind, ...rest } = state;
+  if (kind === 'connecting') return { part: 'upstream', name, state: kind };
+  if (state.kind === 'up') return { part: 'upstream', name, state: 'up', revision: state.revision };
+  return { part: 'upstream', name, state: 'down', ...(rest as { code: string; reason: string }) };
+}
+
+/** What `GET /ready` says. It is asked without credentials: names and states, and nothing that was said by anyone. */
+export interface Readiness {
+  readonly status: 'ready' | 'not ready';
+  readonly plugins: Readonly<Record<string, string>>;
+  readonly upstreams: Readonly<Record<string, string>>;
+}
+
+/**
+ * Whether calls can be answered as they should be: every plugin whose failure ends a request is there, and one upstream
+ * at least. `blocks` says of a mode whether its failures do.
+ */
+export function readinessOf(parts: readonly PartStatus[], blocks: (plugin: string) => boolean): Readiness {
+  const of = (part: PartStatus['part']) => parts.filter((one) => one.part === part);
+  const states = (part: PartStatus['part']) =>
+    Object.fromEntries(of(part).map(({ name, state }) => [name, state]));
+  const missing = of('plugin').some(({ name, state }) => state === 'unreachable' && blocks(name));
+  const ready = !missing && of('upstream').some(({ state }) => state === 'up');
+  return { status: ready ? 'ready' : 'not ready', plugins: states('plugin'), upstreams: states('upstream') };
+}

@@ -1,0 +1,4 @@
+export { readJson } from './body.js';
+export { rebindingRefusal } from './guard.js';
+export { authority, createHttpServer, type Handler, sendJson } from './http.js';
+export { listen, listenOnSocket, stopListening } from './listen.js';
