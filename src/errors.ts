@@ -1190,3 +1190,296 @@ export const JwksUnavailable = defineError('SALLY_JWKS_UNAVAILABLE', {
   http: 503,
   example: { where: 'https://issuer.example/jwks', reason: 'request timed out' },
 });
+
+// ─── The gateway's clients (gateway/downstream/) ─────────────────────────────────────────────────
+
+export const TooManyCalls = defineError('SALLY_GATEWAY_BUSY', {
+  message: (c: { limit: number }) => `the gateway serves ${c.limit} requests already, as many as it may`,
+  remedy: () => 'try again in a moment; or raise concurrent_calls of gateway.limits',
+  http: 503,
+  exit: 1,
+  example: { limit: 1_000 },
+});
+
+export const TooManyCallsOfOne = defineError('SALLY_GATEWAY_USER_BUSY', {
+  message: (c: { limit: number }) =>
+    `${c.limit} requests of this user are being served, as many as one may have`,
+  remedy: () => 'wait for some of them; or raise concurrent_calls_per_user of gateway.limits',
+  http: 429,
+  exit: 1,
+  example: { limit: 100 },
+});
+
+export const SessionsFull = defineError('SALLY_GATEWAY_SESSIONS', {
+  message: (c: { limit: number }) => `the gateway has ${c.limit} sessions, as many as it may`,
+  remedy: () => 'try again later; or raise sessions, or lower session_idle, of gateway.limits',
+  http: 503,
+  exit: 1,
+  example: { limit: 10_000 },
+});
+
+export const UserSessionsFull = defineError('SALLY_GATEWAY_USER_SESSIONS', {
+  message: (c: { limit: number }) => `this user has ${c.limit} sessions, as many as one may have`,
+  remedy: () =>
+    'end sessions that are not needed (HTTP DELETE); or raise sessions_per_user of gateway.limits',
+  http: 429,
+  exit: 1,
+  example: { limit: 100 },
+});
+
+export const GatewayStopping = defineError('SALLY_GATEWAY_STOPPING', {
+  message: (_: object) => 'the gateway is about to stop, and takes no more requests',
+  remedy: () => 'try again in a moment: another instance, or this one after its restart, will take it',
+  http: 503,
+  exit: 1,
+  example: {},
+});
+
+export const ClientTooSlow = defineError('SALLY_GATEWAY_CLIENT_SLOW', {
+  message: (c: { bytes: number }) => `a client was cut off: ${c.bytes} bytes were waiting for it to read`,
+  remedy: () => 'the client has to read its event streams as they come',
+  exit: 1,
+  example: { bytes: 4_100_000 },
+});
+
+export const ClientGone = defineError('SALLY_GATEWAY_CLIENT_GONE', {
+  message: (c: { client: string }) => `the client ${c.client} has ended its session without an answer`,
+  remedy: () => 'nothing to do, if the client meant to go',
+  exit: 1,
+  example: { client: 'inspector/1.0.0' },
+});
+
+export const ClientNotAskable = defineError('SALLY_GATEWAY_NOT_ASKABLE', {
+  message: (c: { method: string; revision: string }) =>
+    `${c.method} cannot be asked of a client of ${c.revision}: it has no way to be sent a request`,
+  remedy: () => 'the upstream has to answer with input_required, as that revision has it',
+  exit: 1,
+  example: { method: 'sampling/createMessage', revision: '2026-07-28' },
+});
+
+export const AskCancelled = defineError('SALLY_GATEWAY_ASK_CANCELLED', {
+  message: (c: { method: string }) => `${c.method} was asked of the client, and called off before its answer`,
+  remedy: () => 'nothing to do: what it was asked for has ended',
+  exit: 1,
+  example: { method: 'elicitation/create' },
+});
+
+export const LineTooLong = defineError('SALLY_GATEWAY_LINE', {
+  message: (c: { limit: number }) => `a message on stdin has more than ${c.limit} bytes`,
+  remedy: () => 'send less in one message; or raise body_bytes of gateway.limits',
+  jsonRpc: -32600,
+  exit: 1,
+  example: { limit: 4_000_000 },
+});
+
+// ─── Between clients and upstreams (gateway/router/) ─────────────────────────────────────────────
+
+export const NameClash = defineError('SALLY_ROUTE_CLASH', {
+  message: (c: { what: string; name: string; upstreams: readonly string[] }) =>
+    `the ${c.what} '${c.name}' is offered by the upstreams ${c.upstreams.join(' and ')}: neither can be called`,
+  remedy: (c) => `set prefix: always on ${c.upstreams[0]}, or exclude it at all but one of them`,
+  jsonRpc: -32602,
+  example: { what: 'tool', name: 'search', upstreams: ['files', 'web'] },
+});
+
+export const NotOffered = defineError('SALLY_ROUTE_UNKNOWN', {
+  message: (c: { what: string; name: string }) => `there is no ${c.what} '${c.name}' here`,
+  remedy: (c) =>
+    c.what === 'resource'
+      ? 'resources/list and resources/templates/list say what there is'
+      : `${c.what}s/list says which there are; the include and exclude patterns of the upstreams decide`,
+  jsonRpc: -32602,
+  http: 404,
+  example: { what: 'tool', name: 'files__read' },
+});
+
+export const CursorInvalid = defineError('SALLY_ROUTE_CURSOR', {
+  message: (c: { method: string }) => `the cursor of ${c.method} is none that was given out here`,
+  remedy: () => 'begin the list anew, without a cursor',
+  jsonRpc: -32602,
+  http: 400,
+  example: { method: 'tools/list' },
+});
+
+export const ParamsInvalid = defineError('SALLY_ROUTE_PARAMS', {
+  message: (c: { method: string; problem: string }) =>
+    `the params of ${c.method} are not valid: ${c.problem}`,
+  remedy: () => 'the specification of MCP has the params of every method',
+  jsonRpc: -32602,
+  http: 400,
+  example: { method: 'tools/call', problem: 'name must be a text' },
+});
+
+export const MethodUnknown = defineError('SALLY_ROUTE_METHOD', {
+  message: (c: { method: string }) => `${c.method} is not served here`,
+  remedy: () =>
+    'methods that the gateway does not know are passed on where there is one upstream; the capabilities say what is served',
+  jsonRpc: -32601,
+  http: 404,
+  example: { method: 'tasks/list' },
+});
+
+export const RequestStateInvalid = defineError('SALLY_ROUTE_STATE', {
+  message: (c: { method: string }) =>
+    `the requestState of this ${c.method} has expired, was used before, or is of another request`,
+  remedy: () => 'make the request anew, without requestState',
+  jsonRpc: -32602,
+  http: 400,
+  example: { method: 'tools/call' },
+});
+
+export const TooManySuspended = defineError('SALLY_ROUTE_SUSPENDED', {
+  message: (c: { limit: number }) => `${c.limit} requests already wait for input of their callers`,
+  remedy: () => 'answer one of them, or wait: they expire',
+  http: 503,
+  example: { limit: 100 },
+});
+
+export const TooManyRounds = defineError('SALLY_ROUTE_ROUNDS', {
+  message: (c: { upstream: string; method: string; rounds: number }) =>
+    `upstream '${c.upstream}' still asks for input of ${c.method} after ${c.rounds} rounds`,
+  remedy: (c) => `look at what upstream '${c.upstream}' asks again and again`,
+  example: { upstream: 'files', method: 'tools/call', rounds: 10 },
+});
+
+export const EnvelopeRefused = defineError('SALLY_ROUTE_ENVELOPE', {
+  message: (c: { upstream: string; code: number; message: string }) =>
+    `upstream '${c.upstream}' does not take what the gateway sends: ${c.message} (${c.code})`,
+  remedy: (c) => `is the version of upstream '${c.upstream}' one of those that are supported?`,
+  http: 502,
+  example: { upstream: 'files', code: -32022, message: 'Unsupported protocol version' },
+});
+
+export const ListIncomplete = defineError('SALLY_ROUTE_LIST', {
+  message: (c: { upstream: string; method: string; detail: string }) =>
+    `upstream '${c.upstream}' is left out of ${c.method}: ${c.detail}`,
+  remedy: () => 'its entries come back with it: clients are told when the list changes',
+  http: 502,
+  example: { upstream: 'files', method: 'tools/list', detail: 'no answer within 5 s' },
+});
+
+export const CallAbandoned = defineError('SALLY_ROUTE_ABANDONED', {
+  message: (c: { upstream: string; method: string }) =>
+    `${c.method} at upstream '${c.upstream}' was given up: its caller did not come back with the input that was asked for`,
+  remedy: () => 'answer what is asked within ten minutes, and retry with the requestState that came with it',
+  example: { upstream: 'files', method: 'tools/call' },
+});
+
+export const TooManySubscriptions = defineError('SALLY_ROUTE_SUBSCRIPTIONS', {
+  message: (c: { limit: number }) => `a client may subscribe to at most ${c.limit} resources`,
+  remedy: () => 'unsubscribe from what is not needed any more',
+  jsonRpc: -32602,
+  http: 429,
+  example: { limit: 1_000 },
+});
+
+// ─── Upstream MCP servers (gateway/) ─────────────────────────────────────────────────────────────
+
+export const UpstreamDown = defineError('SALLY_UPSTREAM_DOWN', {
+  message: (c: { upstream: string; reason: string; hint?: string | undefined }) =>
+    `the upstream '${c.upstream}' is down: ${c.reason}`,
+  remedy: (c) =>
+    c.hint ??
+    'start the upstream, or correct its url or command; it is tried again by itself, with growing pauses',
+  http: 503,
+  example: { upstream: 'search', reason: 'connect ECONNREFUSED 127.0.0.1:3001' },
+});
+
+export const UpstreamLost = defineError('SALLY_UPSTREAM_LOST', {
+  message: (c: { upstream: string; method: string; detail: string }) =>
+    `the upstream '${c.upstream}' was lost before it answered ${c.method}: ${c.detail}`,
+  remedy: () =>
+    'it is connected or started again by itself; the request may have been carried out: look before you repeat it',
+  http: 502,
+  example: { upstream: 'files', method: 'tools/call', detail: 'the process was ended by SIGKILL' },
+});
+
+export const UpstreamTimeout = defineError('SALLY_UPSTREAM_TIMEOUT', {
+  message: (c: { upstream: string; method: string; seconds: number }) =>
+    `the upstream '${c.upstream}' did not answer ${c.method} within ${c.seconds} s`,
+  remedy: () => "a larger timeout in the upstream's entry; progress of the upstream starts the time anew",
+  http: 504,
+  example: { upstream: 'search', method: 'tools/call', seconds: 60 },
+});
+
+export const UpstreamCancelled = defineError('SALLY_UPSTREAM_CANCELLED', {
+  message: (c: { upstream: string; method: string }) =>
+    `${c.method} of the upstream '${c.upstream}' was cancelled`,
+  remedy: () => 'the caller went away or gave up: nothing to do',
+  exit: 1,
+  http: 499,
+  example: { upstream: 'search', method: 'tools/call' },
+});
+
+export const UpstreamNotStarted = defineError('SALLY_UPSTREAM_SPAWN', {
+  message: (c: { upstream: string; command: string; reason: string }) =>
+    `the upstream '${c.upstream}' cannot be started: ${c.command}: ${c.reason}`,
+  remedy: () =>
+    "command names a program that PATH has or a path, cwd an existing folder; run it by hand to see what it says, or set LOG_LEVEL=DEBUG to see the process's standard error",
+  http: 503,
+  example: { upstream: 'files', command: 'npy', reason: 'no such program or folder' },
+});
+
+export const UpstreamStatus = defineError('SALLY_UPSTREAM_STATUS', {
+  message: (c: {
+    upstream: string;
+    method: string;
+    status: number;
+    text: string;
+    challenge?: string | undefined;
+  }) =>
+    `the upstream '${c.upstream}' answered ${c.method} with HTTP ${c.status}${c.text ? `: ${c.text}` : ''}${
+      c.challenge ? ` (WWW-Authenticate: ${c.challenge})` : ''
+    }`,
+  remedy: (c) => upstreamRemedies[c.status] ?? 'the log of the upstream says more',
+  http: 502,
+  example: {
+    upstream: 'search',
+    method: 'initialize',
+    status: 401,
+    text: '',
+    challenge: 'Bearer realm="search"',
+  },
+});
+
+const redirectRemedy =
+  'the url of the upstream has moved: write the new one into its entry. Redirects to another host are never followed';
+const upstreamRemedies: Readonly<Record<number, string>> = {
+  301: redirectRemedy,
+  302: redirectRemedy,
+  303: redirectRemedy,
+  307: redirectRemedy,
+  308: redirectRemedy,
+  401: "the upstream wants credentials: set headers.Authorization in its entry, with a token of the upstream's own",
+  403: "the upstream's credentials do not suffice: check headers in its entry, and what they may do",
+  404: 'the path of the url is most often /mcp',
+  405: 'the path of the url is most often /mcp; servers of the old HTTP+SSE transport are not supported',
+  413: 'the request is larger than the upstream takes',
+  421: 'the upstream accepts other host names only: use the one that it is bound to',
+  429: 'the upstream takes no more requests for now: fewer calls, or a higher limit there',
+  503: 'the upstream, or the proxy before it, is overloaded or stopped: its log says more',
+};
+
+export const UpstreamProtocol = defineError('SALLY_UPSTREAM_PROTOCOL', {
+  message: (c: { upstream: string; detail: string }) =>
+    `the upstream '${c.upstream}' does not speak MCP as it should: ${c.detail}`,
+  remedy: () => 'is this the address or command of an MCP server, of revision 2025-03-26 or later?',
+  http: 502,
+  example: { upstream: 'search', detail: 'the answer to initialize is not JSON' },
+});
+
+export const UpstreamReplyTooLarge = defineError('SALLY_UPSTREAM_REPLY_SIZE', {
+  message: (c: { upstream: string; limit: number }) =>
+    `the upstream '${c.upstream}' sent a message of more than ${c.limit} bytes`,
+  remedy: () => 'ask for less at once: by a page, a range, or a narrower query',
+  http: 502,
+  example: { upstream: 'files', limit: 67_108_864 },
+});
+
+export const UpstreamBusy = defineError('SALLY_UPSTREAM_BUSY', {
+  message: (c: { upstream: string; what: string; limit: number }) =>
+    `the upstream '${c.upstream}' is busy: ${c.limit} ${c.what}`,
+  remedy: () => 'try again later; gateway.limits says how much may wait for one upstream',
+  http: 503,
+  example: { upstream: 'search', what: 'requests wait already', limit: 256 },
+});

@@ -1,18 +1,37 @@
 import type { IncomingMessage } from 'node:http';
 import { isLoopback } from '../config/index.js';
 
+/** Names that a server answers to beside its own: those of a proxy before it, and of pages that may call it. */
+interface AlsoAllowed {
+  /** Host names, with or without a port. */
+  readonly hosts: readonly string[];
+  /** Whole origins, such as `https://app.example.org`. */
+  readonly origins: readonly string[];
+}
+
 /**
  * Why a request may come from a web page that rebinds a name to this machine (DNS rebinding), as status and text.
  * Asked where no client certificate is required: a page has none to present.
  */
-export function rebindingRefusal(request: IncomingMessage, boundHost: string): [number, string] | undefined {
+export function rebindingRefusal(
+  request: IncomingMessage,
+  boundHost: string,
+  also: AlsoAllowed = { hosts: [], origins: [] },
+): [number, string] | undefined {
   const { host = '', origin } = request.headers;
-  if (isLoopback(boundHost) && !isLoopback(hostname(`http://${host}`))) {
+  if (isLoopback(boundHost) && !isLoopback(hostname(`http://${host}`)) && !includes(also.hosts, host)) {
     return [421, `this server is bound to ${boundHost} and answers to that name only, not to '${host}'`];
   }
-  if (origin !== undefined && !isLoopback(hostname(origin)))
+  if (origin !== undefined && !isLoopback(hostname(origin)) && !also.origins.includes(origin))
     return [403, `requests of the origin '${origin}' are refused`];
   return undefined;
+}
+
+/** Names of hosts are alike whatever their case (RFC 9110 section 4.2.3); one without a port stands for all ports. */
+function includes(hosts: readonly string[], host: string): boolean {
+  const seen = host.toLowerCase();
+  const name = hostname(`http://${host}`);
+  return hosts.some((allowed) => allowed.toLowerCase() === seen || allowed.toLowerCase() === name);
 }
 
 function hostname(url: string): string {

@@ -1,0 +1,83 @@
+import type { PluginRequest } from '../../manager/index.js';
+import type { Client, ClientRequest, Trace } from '../client.js';
+import type { Answer, JsonObject, RequestId } from '../rpc.js';
+
+/** Where a call comes from, beside its message. */
+export interface CallSource {
+  readonly client: Client;
+  readonly headers: Readonly<Record<string, string>>;
+  plugins(): PluginRequest;
+}
+
+/** One request of a client: what all ways in have in common. */
+export abstract class Call implements ClientRequest {
+  readonly id: RequestId;
+  readonly method: string;
+  readonly params: JsonObject;
+  readonly client: Client;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly trace: Trace = { plugins: [] };
+  /** How it ended where no answer is wanted any more. */
+  abandoned: 'cancelled' | 'gone' | undefined;
+  readonly #source: CallSource;
+  #control: AbortController | undefined;
+  #stopped = false;
+  #plugins: PluginRequest | undefined;
+
+  constructor(source: CallSource, message: { id: RequestId; method: string; params: JsonObject }) {
+    this.#source = source;
+    this.client = source.client;
+    this.headers = source.headers;
+    this.id = message.id;
+    this.method = message.method;
+    this.params = message.params;
+  }
+
+  /** Made when it is first asked for: most requests end before anybody wants to hear of their end. */
+  get signal(): AbortSignal {
+    if (this.#control === undefined) {
+      this.#control = new AbortController();
+      if (this.#stopped) this.#control.abort();
+    }
+    return this.#control.signal;
+  }
+
+  /** The id by which plugins know the request; undefined where none was asked. */
+  get requestId(): string | undefined {
+    return this.#plugins?.global.request_id;
+  }
+
+  plugins(): PluginRequest {
+    this.#plugins ??= this.#source.plugins();
+    return this.#plugins;
+  }
+
+  /** Nobody waits for the answer any more. */
+  abandon(how: 'cancelled' | 'gone'): void {
+    if (this.abandoned !== undefined) return;
+    this.abandoned = how;
+    this.stop();
+  }
+
+  /** It is to come to its end, and its answer is still wanted: how a subscription ends in order. */
+  stop(): void {
+    this.#stopped = true;
+    this.#control?.abort();
+  }
+
+  abstract notify(method: string, params?: JsonObject): void;
+  abstract ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer>;
+  /** Sends the answer, unless nobody waits for it. */
+  abstract finish(answer: Answer): void;
+}
+
+export function notificationJson(method: string, params: JsonObject | undefined): string {
+  return JSON.stringify({ jsonrpc: '2.0', method, ...(params && { params }) });
+}
+
+export function answerJson(id: RequestId | null, answer: Answer): string {
+  // Nothing but the answer: one that came off the wire may still have the id of another hop.
+  return 'error' in answer
+    ? JSON.stringify({ jsonrpc: '2.0', id, error: answer.error })
+    : JSON.stringify({ jsonrpc: '2.0', id, result: answer.result });
+}

@@ -1,0 +1,134 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { GatewayStopping } from '../../errors.js';
+import { type Handler, readJson, rebindingRefusal } from '../../http/index.js';
+import { classify } from './classify.js';
+import type { Entrance } from './door.js';
+import { type Exchange, type LegDeps, refuse, refuseWith } from './exchange.js';
+import { serveLegacy } from './legacy.js';
+import { readMessage } from './message.js';
+import { serveModern } from './modern.js';
+import { HttpReply } from './reply.js';
+import { isModern } from './revisions.js';
+import { serveDelete, serveGet } from './streams.js';
+
+/** Who may name this server, and how. */
+export interface Reachable {
+  readonly host: string;
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  /** Whether nobody gets here who could have been sent by a web page: a client certificate is required. */
+  readonly trusted: boolean;
+}
+
+const methodNotAllowed = (allow: string) => ({
+  status: 405,
+  error: { code: -32600, message: `Method not allowed: ${allow} only` },
+});
+
+/** The MCP endpoint, for clients of both eras. */
+export function createEndpoint(entrance: Entrance, reachable: Reachable, deps: LegDeps): Handler {
+  return async (request, response) => {
+    const started = deps.now();
+    const method = request.method ?? '';
+    const { allowedHosts: hosts, allowedOrigins: origins } = reachable;
+    const rebound = reachable.trusted
+      ? undefined
+      : rebindingRefusal(request, reachable.host, { hosts, origins });
+    if (rebound) {
+      const early = { reply: new HttpReply(response, deps, undefined), started };
+      return refuse(
+        early,
+        method,
+        { status: rebound[0], error: { code: -32600, message: rebound[1] } },
+        deps,
+      );
+    }
+    const admitted = await entrance.admit(request, response, signalOf(response));
+    if (admitted.kind === 'refused') {
+      const { status, headers, body } = admitted;
+      new HttpReply(response, deps, undefined).json(status, `${JSON.stringify(body)}\n`, headers);
+      return deps.access.other({ method, status }, started);
+    }
+    const reply = new HttpReply(response, deps, admitted.leaving);
+    const exchange: Exchange = { request, response, admitted, reply, started };
+    if (method === 'POST') return servePost(exchange, deps);
+    const ofModern = isModern(String(request.headers['mcp-protocol-version'] ?? ''));
+    if (method !== 'GET' && method !== 'DELETE') {
+      return refuse(exchange, method, methodNotAllowed('GET, POST, DELETE'), deps, {
+        headers: { Allow: 'GET, POST, DELETE' },
+      });
+    }
+    if (ofModern) {
+      return refuse(exchange, method, methodNotAllowed('POST'), deps, { headers: { Allow: 'POST' } });
+    }
+    if (method === 'DELETE') return serveDelete(exchange, deps);
+    if (deps.stopping()) return refuseWith(exchange, method, GatewayStopping({}), deps);
+    if (!accepts(request.headers.accept, 'text/event-stream')) {
+      return refuse(exchange, method, notAcceptable('text/event-stream'), deps);
+    }
+    return serveGet(exchange, deps);
+  };
+}
+
+async function servePost(exchange: Exchange, deps: LegDeps): Promise<void> {
+  const { request } = exchange;
+  const { accept } = request.headers;
+  if (!isJson(request)) {
+    const error = { code: -32600, message: 'Unsupported Media Type: send application/json' };
+    return refuse(exchange, 'POST', { status: 415, error }, deps);
+  }
+  if (!accepts(accept, 'application/json') || !accepts(accept, 'text/event-stream')) {
+    return refuse(exchange, 'POST', notAcceptable('application/json and text/event-stream'), deps);
+  }
+  const body = await readJson(request, deps.limits.bodyBytes);
+  if ('status' in body) return refuseBody(exchange, body.status, deps);
+  const message = readMessage(body.json);
+  if (message.kind === 'invalid') {
+    const error = { code: -32600, message: `Invalid Request: ${message.reason}` };
+    return refuse(exchange, 'POST', { status: 400, error }, deps, { id: message.id });
+  }
+  if (message.kind === 'reply') return serveLegacy(message, exchange, deps);
+  const classified = classify(message, request.headers);
+  if (classified.kind === 'legacy') return serveLegacy(message, exchange, deps);
+  if (classified.kind === 'refused') {
+    const id = message.kind === 'request' ? message.id : null;
+    return refuse(exchange, message.method, classified.refusal, deps, { id });
+  }
+  if (message.kind === 'request') return serveModern(message, classified.envelope, exchange, deps);
+  // 2026-07-28 has no notifications of clients over HTTP; one of an extension has nobody to hear it.
+  return exchange.reply.empty(202);
+}
+
+function refuseBody(exchange: Exchange, status: 400 | 413, deps: LegDeps): void {
+  const tooLarge = { code: -32600, message: `Request body exceeds ${deps.limits.bodyBytes} bytes` };
+  const noJson = { code: -32700, message: 'Parse error: the body is not JSON' };
+  const error = status === 413 ? tooLarge : noJson;
+  // What is left of a body that is too large is not read: the connection ends with the reply.
+  const headers = status === 413 ? { headers: { Connection: 'close' } } : {};
+  refuse(exchange, 'POST', { status, error }, deps, headers);
+}
+
+const notAcceptable = (wanted: string) => ({
+  status: 406,
+  error: { code: -32600, message: `Not Acceptable: accept ${wanted}` },
+});
+
+function isJson({ headers }: IncomingMessage): boolean {
+  const type = headers['content-type'] ?? '';
+  return type === 'application/json' || /^application\/json\s*(;|$)/i.test(type);
+}
+
+function accepts(accept: string | undefined, type: string): boolean {
+  if (accept === undefined) return false;
+  if (accept.includes(type)) return true;
+  const ranges = accept.split(',').map((range) => range.split(';')[0]?.trim().toLowerCase());
+  return ranges.includes(type) || ranges.includes('*/*') || ranges.includes(`${type.split('/')[0]}/*`);
+}
+
+function signalOf(response: ServerResponse): AbortSignal {
+  const control = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) control.abort();
+  });
+  return control.signal;
+}

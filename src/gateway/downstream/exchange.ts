@@ -1,0 +1,106 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { GatewayLimits } from '../../config/index.js';
+import { GatewayStopping, type SallyError, TooManyCalls, TooManyCallsOfOne } from '../../errors.js';
+import type { Logger } from '../../log.js';
+import { type Client, principalOf, type Router } from '../client.js';
+import type { Answer, JsonObject, RequestId, RpcError } from '../rpc.js';
+import type { AccessLog } from './access.js';
+import { answerJson, type Call, type CallSource } from './call.js';
+import type { Admitted } from './door.js';
+import { answerOf, errorAnswer } from './lifecycle.js';
+import type { ParamHeaderCheck } from './param-headers.js';
+import type { HttpReply, ReplyDeps } from './reply.js';
+import { holder, type Sessions } from './sessions.js';
+import type { Slots } from './slots.js';
+
+/** What all requests over HTTP share. */
+export interface LegDeps extends ReplyDeps {
+  readonly router: Router;
+  readonly limits: GatewayLimits;
+  readonly log: Logger;
+  readonly access: AccessLog;
+  readonly sessions: Sessions;
+  /** Room for requests that end by themselves. */
+  readonly calls: Slots;
+  /** Room for subscriptions, which take as much of a stateless client as a session of another. */
+  readonly listens: Slots;
+  readonly running: Set<Call>;
+  readonly checkParamHeaders: ParamHeaderCheck;
+  readonly serverInfo: JsonObject;
+  readonly now: () => number;
+  readonly stopping: () => boolean;
+}
+
+/** One HTTP request that was let in. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly admitted: Admitted;
+  readonly reply: HttpReply;
+  /** When it began, by `now`. */
+  readonly started: number;
+}
+
+type Refused = { readonly status: number; readonly error: RpcError };
+
+/** Answers with a JSON-RPC error, and says so in the access log. */
+export function refuse(
+  { reply, admitted, started }: Pick<Exchange, 'reply' | 'started'> & { admitted?: Admitted },
+  method: string,
+  { status, error }: Refused,
+  { access }: Pick<LegDeps, 'access'>,
+  more: { id?: RequestId | null; headers?: Readonly<Record<string, string>> } = {},
+): void {
+  // JSON-RPC 2.0 section 5: where the id is not known, it is null.
+  reply.json(status, answerJson(more.id ?? null, { error }), more.headers);
+  const identity = admitted && { identity: admitted.identity };
+  access.other({ method, status, ...identity, error: error.code }, started);
+}
+
+/** Answers with an error of the registry, at its own HTTP status; one that will pass says when. */
+export function refuseWith(
+  exchange: Exchange,
+  method: string,
+  error: SallyError,
+  deps: LegDeps,
+  id: RequestId | null = null,
+): void {
+  deps.log.warn({ code: error.code, remedy: error.remedy }, error.message);
+  const headers = { 'Retry-After': error.httpStatus === 429 ? '1' : '5' };
+  refuse(exchange, method, { status: error.httpStatus, ...errorAnswer(error) }, deps, { id, headers });
+}
+
+export function sourceOf(client: Client, { admitted }: Exchange): CallSource {
+  return { client, headers: admitted.headers, plugins: () => admitted.plugins() };
+}
+
+/** Runs a call where there is room for it, to its answer and its line in the log. */
+export async function run(
+  exchange: Exchange,
+  call: Call,
+  slots: Slots,
+  deps: LegDeps,
+  serve: () => Promise<Answer>,
+): Promise<void> {
+  const { identity } = call.client;
+  const who = holder({ identity, principal: identity.method === 'none' ? '' : principalOf(identity) });
+  const room = deps.stopping() ? 'stopping' : slots.take(who);
+  if (room !== 'taken')
+    return refuseWith(exchange, call.method, noRoom(room, slots, deps.limits), deps, call.id);
+  deps.running.add(call);
+  const answer = await answerOf(call, deps.log, serve);
+  deps.running.delete(call);
+  slots.give(who);
+  call.finish(answer);
+  deps.access.served(call, answer, exchange.started);
+}
+
+function noRoom(
+  room: 'stopping' | 'full' | 'full-for-one',
+  { taken }: Slots,
+  limits: GatewayLimits,
+): SallyError {
+  if (room === 'stopping') return GatewayStopping({});
+  if (room === 'full') return TooManyCalls({ limit: taken });
+  return TooManyCallsOfOne({ limit: limits.concurrentCallsPerUser });
+}

@@ -1,0 +1,108 @@
+import type { GatewayLimits } from '../../config/index.js';
+import type { Handler } from '../../http/index.js';
+import type { Logger } from '../../log.js';
+import type { Router } from '../client.js';
+import { createAccessLog } from './access.js';
+import type { Call } from './call.js';
+import type { Entrance } from './door.js';
+import { createEndpoint, type Reachable } from './endpoint.js';
+import type { LegDeps } from './exchange.js';
+import { createParamHeaderCheck } from './param-headers.js';
+import { type OpenStreams, sseComment } from './reply.js';
+import { createSessions } from './sessions.js';
+import { createSlots } from './slots.js';
+
+interface LegsOptions extends Reachable {
+  readonly router: Router;
+  readonly entrance: Entrance;
+  readonly limits: GatewayLimits;
+  readonly log: Logger;
+  readonly version: string;
+  /** Milliseconds of any clock that does not go back. */
+  readonly now?: () => number;
+  /** How often sessions are looked through and streams kept alive, in milliseconds. */
+  readonly pulseMs?: number;
+}
+
+/** The ways of MCP clients into the gateway, over HTTP. */
+export interface Legs {
+  /** Answers requests to the MCP endpoint. */
+  readonly handle: Handler;
+  /**
+   * Takes no more requests, lets those under way finish for at most `withinMs`, and ends subscriptions, streams and
+   * sessions.
+   */
+  drain(withinMs: number): Promise<void>;
+  /** What is open now: for metrics. */
+  readonly open: { readonly sessions: number; readonly calls: number; readonly streams: number };
+}
+
+/** Nothing on the way takes a stream for dead that says something this often. */
+const defaultPulseMs = 15_000;
+/** What ends in order does so at once; whoever does not is not waited for. */
+const lastWordsMs = 2_000;
+
+/** Serves MCP clients of both eras on one endpoint. */
+export function createLegs(options: LegsOptions): Legs {
+  const { router, limits, log, now = () => performance.now() } = options;
+  const streams: OpenStreams = new Set();
+  const running = new Set<Call>();
+  const sessions = createSessions({ router, limits, log, now });
+  const calls = createSlots(limits.concurrentCalls, limits.concurrentCallsPerUser);
+  const listens = createSlots(limits.sessions, limits.sessionsPerUser);
+  let stopping = false;
+  const deps: LegDeps = {
+    router,
+    limits,
+    log,
+    access: createAccessLog(log, now),
+    sessions,
+    calls,
+    listens,
+    running,
+    streams,
+    checkParamHeaders: createParamHeaderCheck(),
+    serverInfo: { name: 'sallyport', version: options.version },
+    now,
+    stopping: () => stopping,
+  };
+  // One timer, however many sessions and streams there are.
+  const pulse = setInterval(() => {
+    sessions.sweep();
+    for (const stream of streams) stream.write(sseComment);
+  }, options.pulseMs ?? defaultPulseMs);
+  pulse.unref();
+
+  return {
+    handle: createEndpoint(options.entrance, options, deps),
+    async drain(withinMs) {
+      stopping = true;
+      await until(() => calls.taken === 0, withinMs);
+      clearInterval(pulse);
+      for (const call of running) call.stop();
+      await until(() => running.size === 0, lastWordsMs);
+      await Promise.race([sessions.endAll(), pause(lastWordsMs)]);
+      for (const stream of streams) stream.end();
+    },
+    open: {
+      get sessions() {
+        return sessions.size;
+      },
+      get calls() {
+        return calls.taken;
+      },
+      get streams() {
+        return streams.size;
+      },
+    },
+  };
+}
+
+async function until(done: () => boolean, withinMs: number): Promise<void> {
+  const end = performance.now() + withinMs;
+  while (!done() && performance.now() < end) await pause(10);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

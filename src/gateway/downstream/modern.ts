@@ -1,0 +1,79 @@
+import { ClientNotAskable } from '../../errors.js';
+import type { Answer, JsonObject } from '../rpc.js';
+import { answerJson, Call, type CallSource, notificationJson } from './call.js';
+import type { Envelope } from './classify.js';
+import { type Exchange, type LegDeps, refuse, run, sourceOf } from './exchange.js';
+import { discovered } from './lifecycle.js';
+import type { Message } from './message.js';
+import { type HttpReply, sseEvent } from './reply.js';
+import { modernAnswer, removedMethod, statelessClient, statusOf, subscribed } from './stateless.js';
+
+type RequestMessage = Extract<Message, { kind: 'request' }>;
+
+const listenMethod = 'subscriptions/listen';
+
+/** A request without a session, over HTTP: it ends with its connection. */
+class StatelessCall extends Call {
+  readonly #reply: HttpReply;
+  readonly #serverInfo: JsonObject;
+
+  constructor(source: CallSource, message: RequestMessage, reply: HttpReply, serverInfo: JsonObject) {
+    super(source, message);
+    this.#reply = reply;
+    this.#serverInfo = serverInfo;
+  }
+
+  notify(method: string, params?: JsonObject): void {
+    if (this.abandoned !== undefined) return;
+    const said = this.method === listenMethod ? subscribed(params, this.id) : params;
+    this.#reply.stream();
+    this.#reply.write(sseEvent(notificationJson(method, said)));
+  }
+
+  ask(method: string): Promise<Answer> {
+    return Promise.reject(ClientNotAskable({ method, revision: this.client.revision }));
+  }
+
+  finish(answer: Answer): void {
+    if (this.abandoned !== undefined) return;
+    const subscription = this.method === listenMethod ? this.id : undefined;
+    const json = answerJson(this.id, modernAnswer(answer, this.#serverInfo, subscription));
+    if (this.#reply.streaming) {
+      this.#reply.write(sseEvent(json));
+      this.#reply.end();
+    } else {
+      this.#reply.json(statusOf(answer), json);
+    }
+  }
+}
+
+/** A request of the modern era. Closing its connection cancels it (2026-07-28, Streamable HTTP, Cancellation). */
+export async function serveModern(
+  message: RequestMessage,
+  envelope: Envelope,
+  exchange: Exchange,
+  deps: LegDeps,
+): Promise<void> {
+  const client = statelessClient(exchange.admitted.identity, envelope);
+  if (message.method === 'tools/call') {
+    const { name, arguments: args } = message.params;
+    const schema = typeof name === 'string' ? deps.router.inputSchema?.(client, name) : undefined;
+    const problem = schema && deps.checkParamHeaders(schema, args, exchange.request.headers);
+    if (problem !== undefined) {
+      const error = { code: -32020, message: `Header mismatch: ${problem}` };
+      return refuse(exchange, message.method, { status: 400, error }, deps, { id: message.id });
+    }
+  }
+  const call = new StatelessCall(sourceOf(client, exchange), message, exchange.reply, deps.serverInfo);
+  const { response } = exchange;
+  response.once('close', () => {
+    if (!response.writableFinished) call.abandon('gone');
+  });
+  const slots = message.method === listenMethod ? deps.listens : deps.calls;
+  return run(exchange, call, slots, deps, () => answer(call, deps));
+}
+
+async function answer(call: StatelessCall, { router }: LegDeps): Promise<Answer> {
+  if (call.method === 'server/discover') return discovered(router, call.client, call.signal);
+  return removedMethod(call.method) ?? (await router.handle(call));
+}

@@ -1,0 +1,158 @@
+import type { ServerResponse } from 'node:http';
+import { ClientTooSlow } from '../../errors.js';
+import type { Logger } from '../../log.js';
+import type { Admitted } from './door.js';
+
+/** What waits to be read by a client; a client that lets more pile up is cut off. */
+const maxBacklogBytes = 4_000_000;
+/** A reply that is not read on for so long is given up. */
+const stalledReplyMs = 60_000;
+
+const jsonHeaders = { 'Content-Type': 'application/json' };
+
+const streamHeaders = {
+  'Content-Type': 'text/event-stream',
+  'Cache-Control': 'no-cache, no-transform',
+  // Proxies such as nginx hold events back otherwise.
+  'X-Accel-Buffering': 'no',
+};
+
+type Headers = Readonly<Record<string, string>>;
+
+/** Open event streams: they get a comment now and then, so that nothing on the way takes them for dead. */
+export type OpenStreams = Set<HttpReply>;
+
+export interface ReplyDeps {
+  readonly log: Logger;
+  readonly streams: OpenStreams;
+}
+
+/**
+ * The reply to one HTTP request: one JSON document, or an event stream. Which of the two is decided by what has to be
+ * sent first. Nothing that is written after its end, or after the client has gone, goes anywhere.
+ */
+export class HttpReply {
+  readonly #response: ServerResponse;
+  readonly #deps: ReplyDeps;
+  readonly #leaving: Admitted['leaving'];
+  #state: 'waiting' | 'opening' | 'streaming' | 'ended' = 'waiting';
+  /** What is written while plugins look at the headers. */
+  #held: string[] = [];
+  #endHeld = false;
+
+  constructor(response: ServerResponse, deps: ReplyDeps, leaving: Admitted['leaving']) {
+    this.#response = response;
+    this.#deps = deps;
+    this.#leaving = leaving;
+  }
+
+  /** Whether the event stream has begun: from here on the reply is no single document. */
+  get streaming(): boolean {
+    return this.#state === 'opening' || this.#state === 'streaming';
+  }
+
+  /** Whether the connection is gone. */
+  get gone(): boolean {
+    return this.#response.destroyed;
+  }
+
+  /** One JSON document, and the end. */
+  json(status: number, body: string, headers?: Headers): void {
+    this.#whole(status, headers ? { 'Content-Type': 'application/json', ...headers } : jsonHeaders, body);
+  }
+
+  /** No content, and the end. */
+  empty(status: number): void {
+    this.#whole(status, {}, '');
+  }
+
+  /** Begins the event stream. */
+  stream(): void {
+    if (this.#state !== 'waiting') return;
+    this.#deps.streams.add(this);
+    this.#response.once('close', () => this.#deps.streams.delete(this));
+    if (this.#leaving === undefined) {
+      this.#begin(streamHeaders);
+    } else {
+      this.#state = 'opening';
+      void this.#leaving(200, streamHeaders).then((left) => this.#begin(hop(left)));
+    }
+  }
+
+  /** A frame of the event stream. */
+  write(frame: string): void {
+    if (this.#state === 'opening') {
+      this.#held.push(frame);
+      return;
+    }
+    if (this.#state !== 'streaming' || this.#response.destroyed) return;
+    if (this.#response.writableLength > maxBacklogBytes) this.#cutOff();
+    else this.#response.write(frame);
+  }
+
+  /** Ends the event stream; where none has begun, there is one without events. */
+  end(): void {
+    this.stream();
+    if (this.#state === 'opening') this.#endHeld = true;
+    if (this.#state !== 'streaming') return;
+    this.#state = 'ended';
+    this.#response.end();
+    this.#watch();
+  }
+
+  #begin(headers: Headers): void {
+    this.#state = 'streaming';
+    if (this.#response.destroyed) return;
+    this.#response.writeHead(200, headers);
+    this.#response.flushHeaders();
+    for (const frame of this.#held) this.write(frame);
+    this.#held = [];
+    if (this.#endHeld) this.end();
+  }
+
+  #whole(status: number, headers: Headers, body: string): void {
+    if (this.#state !== 'waiting') return;
+    this.#state = 'ended';
+    if (this.#leaving === undefined) this.#sendWhole(status, headers, body);
+    else void this.#leaving(status, headers).then((left) => this.#sendWhole(status, hop(left), body));
+  }
+
+  #sendWhole(status: number, headers: Headers, body: string): void {
+    if (this.#response.destroyed) return;
+    this.#response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) });
+    this.#response.end(body);
+    this.#watch();
+  }
+
+  /** The timeout of the socket starts anew with every byte that is read; Node lifts it where the reply is out. */
+  #watch(): void {
+    if (this.#response.writableLength === 0) return;
+    this.#response.setTimeout(stalledReplyMs, () => this.#response.destroy());
+  }
+
+  #cutOff(): void {
+    const error = ClientTooSlow({ bytes: this.#response.writableLength });
+    this.#deps.log.warn({ code: error.code, remedy: error.remedy }, error.message);
+    this.#response.destroy();
+  }
+}
+
+/** Without what describes the message on its way: that is made where it is sent. */
+function hop(headers: Headers): Headers {
+  const own = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive']);
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name.toLowerCase())));
+}
+
+/** An event of a stream, as the HTML standard has it (Server-sent events); JSON has no line breaks. */
+export function sseEvent(json: string, id?: string): string {
+  return id === undefined
+    ? `event: message\ndata: ${json}\n\n`
+    : `event: message\nid: ${id}\ndata: ${json}\n\n`;
+}
+
+/** An event without data gives the client an id to come back with, and the time after which to. */
+export function ssePrime(id: string): string {
+  return `id: ${id}\nretry: 1000\ndata: \n\n`;
+}
+
+export const sseComment = ': \n\n';

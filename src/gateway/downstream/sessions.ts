@@ -1,0 +1,88 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { GatewayLimits } from '../../config/index.js';
+import { messageOf, type SallyError, SessionsFull, UserSessionsFull } from '../../errors.js';
+import type { Logger } from '../../log.js';
+import { type Identity, principalOf, type Router } from '../client.js';
+import type { JsonObject } from '../rpc.js';
+import { Session } from './session.js';
+import { createSlots } from './slots.js';
+
+/** The sessions of all clients over HTTP. */
+export interface Sessions {
+  open(facts: {
+    readonly identity: Identity;
+    readonly revision: string;
+    readonly capabilities: JsonObject;
+    readonly info: JsonObject;
+  }): Session | SallyError;
+  /** The session of this id, of this principal only: to anyone else it does not exist. */
+  find(id: string, identity: Identity): Session | undefined;
+  /** Resolves when the router has let go of it. */
+  end(session: Session): Promise<void>;
+  /** Ends those that nobody has used for too long. */
+  sweep(): void;
+  endAll(): Promise<void>;
+  readonly size: number;
+}
+
+interface SessionsDeps {
+  readonly router: Router;
+  readonly limits: GatewayLimits;
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+export function createSessions({ router, limits, log, now }: SessionsDeps): Sessions {
+  const sessions = new Map<string, Session>();
+  const slots = createSlots(limits.sessions, limits.sessionsPerUser);
+  const ending = new Set<Promise<void>>();
+
+  const end = (session: Session): Promise<void> => {
+    if (!sessions.delete(session.id)) return Promise.resolve();
+    slots.give(holder(session));
+    session.end();
+    const done = router.ended(session).catch((error: unknown) => {
+      log.error({ session: session.key, error: messageOf(error) }, 'a session did not end in order');
+    });
+    ending.add(done);
+    return done.finally(() => ending.delete(done));
+  };
+
+  return {
+    open(facts) {
+      const principal = principalOf(facts.identity);
+      const room = slots.take(holder({ ...facts, principal }));
+      if (room === 'full') return SessionsFull({ limit: limits.sessions });
+      if (room === 'full-for-one') return UserSessionsFull({ limit: limits.sessionsPerUser });
+      // 192 bits: nobody finds the session of another by trying.
+      const id = randomBytes(24).toString('base64url');
+      const session = new Session({ ...facts, id, key: randomUUID(), principal }, now());
+      sessions.set(id, session);
+      return session;
+    },
+    find(id, identity) {
+      const session = sessions.get(id);
+      if (session === undefined || session.identity === identity) return session;
+      return session.principal === principalOf(identity) ? session : undefined;
+    },
+    end,
+    sweep() {
+      const oldest = now() - limits.sessionIdleMs;
+      for (const session of sessions.values()) {
+        if (!session.busy && session.lastUsed <= oldest) void end(session);
+      }
+    },
+    async endAll() {
+      for (const session of [...sessions.values()]) void end(session);
+      await Promise.all(ending);
+    },
+    get size() {
+      return sessions.size;
+    },
+  };
+}
+
+/** Whose share is taken: where nobody is known, everyone would share one. */
+export function holder(of: { readonly identity: Identity; readonly principal: string }): string | undefined {
+  return of.identity.method === 'none' ? undefined : of.principal;
+}

@@ -1,0 +1,122 @@
+import { EnvelopeRefused } from '../../errors.js';
+import type { Answer, Era, JsonObject, RpcError } from '../rpc.js';
+import { errorAnswer } from './answers.js';
+import { isObject } from './graft.js';
+import { metaKeys, withMeta, withoutMeta } from './meta.js';
+
+/** Codes of the specification whose meaning hangs on the era or on the hop. */
+const codes = {
+  resourceNotFound: -32002,
+  invalidParams: -32602,
+  headerMismatch: -32020,
+  missingCapability: -32021,
+  unsupportedVersion: -32022,
+} as const;
+
+/** Both ends of one request. */
+export interface Ends {
+  readonly method: string;
+  readonly upstream: string;
+  readonly from: Era;
+  readonly to: Era;
+  /** What the client says it can do. */
+  readonly capabilities: JsonObject;
+  readonly serverInfo: JsonObject;
+  /** Whether what the upstream lets anyone cache is cached for nobody else: callers or plugins make it differ. */
+  readonly personal: boolean;
+}
+
+/** Results that carry cache hints in the modern era. */
+const cacheable: ReadonlySet<string> = new Set([
+  'tools/list',
+  'prompts/list',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+]);
+
+/** Whether the upstream wants something of the client before it goes on. */
+export function isInputRequired(answer: Answer): answer is { readonly result: JsonObject } {
+  return 'result' in answer && answer.result['resultType'] === 'input_required';
+}
+
+/** An upstream's answer in the terms of the client's era. */
+export function translateAnswer(answer: Answer, ends: Ends): Answer {
+  return 'error' in answer
+    ? translateError(answer.error, ends)
+    : { result: translateResult(answer.result, ends) };
+}
+
+/** A result in the terms of the client's era: type, cache hints and server identity are there, or are not. */
+export function translateResult(result: JsonObject, ends: Ends): JsonObject {
+  if (ends.to === 'legacy') return ends.from === 'modern' ? legacyResult(result, ends) : result;
+  // Whatever a legacy upstream writes there, it asks for nothing with it.
+  const typed: JsonObject =
+    ends.from === 'modern' && Object.hasOwn(result, 'resultType')
+      ? result
+      : { ...result, resultType: 'complete' };
+  const hinted =
+    typed['resultType'] === 'complete' && cacheable.has(ends.method)
+      ? { ...typed, ...cacheHints(result, ends) }
+      : typed;
+  return withMeta(hinted, metaKeys.serverInfo, ends.serverInfo);
+}
+
+/** What of a modern result is the hop's own, and no plugin's to see. */
+export function hopFields({ resultType, ttlMs, cacheScope }: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries({ resultType, ttlMs, cacheScope }).filter(([, value]) => value !== undefined),
+  );
+}
+
+function legacyResult(result: JsonObject, { method }: Ends): JsonObject {
+  const { resultType, ttlMs, cacheScope, ...rest } = result;
+  return withoutMeta(cacheable.has(method) ? rest : withoutType(result), [metaKeys.serverInfo]);
+}
+
+const withoutType = ({ resultType, ...rest }: JsonObject): JsonObject => rest;
+
+function cacheHints({ ttlMs, cacheScope }: JsonObject, { personal }: Ends): JsonObject {
+  return {
+    ttlMs: Number.isInteger(ttlMs) && (ttlMs as number) >= 0 ? ttlMs : 0,
+    cacheScope: cacheScope === 'public' && !personal ? 'public' : 'private',
+  };
+}
+
+/** Whether this says that there is no such resource, in either era's words. */
+export function isResourceNotFound({ code, data }: RpcError): boolean {
+  return code === codes.resourceNotFound || (code === codes.invalidParams && isObject(data) && 'uri' in data);
+}
+
+/** An upstream's error in the terms of the client's era. What it says of our own envelope is not the caller's to mend. */
+function translateError(error: RpcError, ends: Ends): Answer {
+  const { code, message } = error;
+  const ours =
+    code === codes.headerMismatch ||
+    code === codes.unsupportedVersion ||
+    (code === codes.missingCapability && !callerLacks(error, ends));
+  if (ours && ends.from === 'modern')
+    return errorAnswer(EnvelopeRefused({ upstream: ends.upstream, code, message }));
+  if (ends.method === 'resources/read' && ends.from !== ends.to && isResourceNotFound(error)) {
+    return { error: { ...error, code: notFoundCode(ends.to) } };
+  }
+  return { error };
+}
+
+/** The code for a resource that is not there. */
+export function notFoundCode(era: Era): number {
+  return era === 'modern' ? codes.invalidParams : codes.resourceNotFound;
+}
+
+/** The client's capabilities went to the upstream as they are: a lack that it names can be the caller's own. */
+function callerLacks({ data }: RpcError, { to, capabilities }: Ends): boolean {
+  const required = isObject(data) ? data['requiredCapabilities'] : undefined;
+  return to === 'modern' && isObject(required) && lacks(required, capabilities);
+}
+
+function lacks(required: JsonObject, declared: JsonObject): boolean {
+  return Object.entries(required).some(([key, wanted]) => {
+    const has = declared[key];
+    return has === undefined || (isObject(wanted) && isObject(has) && lacks(wanted, has));
+  });
+}

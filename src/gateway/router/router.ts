@@ -1,0 +1,257 @@
+import { findSallyError, InternalError, messageOf, type SallyError } from '../../errors.js';
+import type { Logger } from '../../log.js';
+import type { PluginManager } from '../../manager/index.js';
+import type { Client, ClientRequest, Router } from '../client.js';
+import type { Answer, JsonObject } from '../rpc.js';
+import type { Upstream, UpstreamSession } from '../upstream.js';
+import { errorAnswer } from './answers.js';
+import { Changes } from './changes.js';
+import { type ClientState, Clients } from './client-state.js';
+import type { Context, Route } from './context.js';
+import { capabilitiesOf, type Described, instructionsOf } from './describe.js';
+import { handlerFor } from './handlers.js';
+import { hearUpstream } from './hearing.js';
+import { HeldRequests } from './held.js';
+import { changingLists } from './kinds.js';
+import { tellLevel } from './logging.js';
+import { NameIndex } from './name-index.js';
+import { offerOf } from './names.js';
+import { Sessions } from './sessions.js';
+import { shares } from './share.js';
+import { restore } from './subscriptions.js';
+import { listWaitMs } from './waiting.js';
+import { Watches } from './watches.js';
+
+/** What the router is made with. */
+export interface RouterOptions {
+  /** In the order of the configuration: who comes first is asked first. */
+  readonly upstreams: readonly Upstream[];
+  /** The plugins of now: they may be others after a reload. */
+  plugins(): PluginManager;
+  readonly log: Logger;
+  /** Of this program, as clients are told. */
+  readonly version: string;
+}
+
+/** A router whose upstreams can be exchanged. Who opened them closes them. */
+export interface ReplaceableRouter extends Router {
+  /** Takes these upstreams in place of those of now; clients hear that the lists have changed. */
+  replace(upstreams: readonly Upstream[]): void;
+  close(): Promise<void>;
+}
+
+/** Makes the router between clients and upstreams: the one place where requests pass the plugins. */
+export function createRouter(options: RouterOptions): ReplaceableRouter {
+  return new GatewayRouter(options);
+}
+
+class GatewayRouter implements ReplaceableRouter {
+  readonly #log: Logger;
+  readonly #context: Context;
+  readonly #clients: Clients;
+  readonly #said = new Map<string, Described['said']>();
+  readonly #warned = new Set<string>();
+  #routes: readonly Route[] = [];
+  #unlisten: (() => void)[] = [];
+
+  constructor({ upstreams, plugins, log, version }: RouterOptions) {
+    this.#log = log;
+    this.#clients = new Clients((state) => this.#leave(state), log);
+    const hear = (state: ClientState, upstream: Upstream, method: string, params: JsonObject | undefined) =>
+      hearUpstream(state, upstream, method, params, this.#context);
+    this.#context = {
+      log,
+      plugins,
+      hear,
+      serverInfo: { name: 'sallyport', version },
+      warnOnce: (error) => this.#warnOnce(error),
+      routes: () => this.#routes,
+      capabilities: (era) => capabilitiesOf(this.#described(), era),
+      share: shares(),
+      sessions: new Sessions({
+        hear,
+        opened: (state, upstream, session) => this.#opened(state, upstream, session),
+      }),
+      watches: new Watches(log),
+      index: new NameIndex(),
+      held: new HeldRequests(),
+      changes: new Changes(),
+    };
+    this.#use(upstreams);
+  }
+
+  async describe(client: Pick<Client, 'era' | 'capabilities' | 'identity'>, signal: AbortSignal) {
+    await this.#learn(signal);
+    const described = this.#described();
+    const instructions = instructionsOf(described);
+    return {
+      capabilities: capabilitiesOf(described, client.era),
+      serverInfo: this.#context.serverInfo,
+      ...(instructions !== undefined && { instructions }),
+    };
+  }
+
+  async handle(request: ClientRequest): Promise<Answer> {
+    try {
+      const state = this.#clients.of(request.client);
+      return await handlerFor(request)(request, state, this.#context);
+    } catch (error) {
+      if (findSallyError(error) === undefined && !request.signal.aborted) {
+        const internal = InternalError({ detail: messageOf(error) }, error);
+        this.#log.error({ code: internal.code, remedy: internal.remedy, error }, internal.message);
+      }
+      return errorAnswer(error);
+    }
+  }
+
+  /** The schema that the client was last shown of a tool, where headers repeat some of its arguments. */
+  inputSchema(client: Client, tool: string): JsonObject | undefined {
+    return this.#clients.known(client.key)?.schemas.get(tool);
+  }
+
+  notified(client: Client, method: string, params: JsonObject | undefined): void {
+    const state = this.#clients.of(client);
+    // The lifecycle is the hop's own; all else is said to those upstreams that may have asked.
+    if (method === 'notifications/initialized' || method === 'notifications/cancelled') return;
+    for (const session of new Set(state.sessions.values())) {
+      if (session.era !== 'legacy') continue;
+      session.notify(method, params).catch((error: unknown) => {
+        this.#log.debug({ method, reason: messageOf(error) }, 'a notification did not reach an upstream');
+      });
+    }
+  }
+
+  ended(client: Client): Promise<void> {
+    return this.#clients.end(client.key);
+  }
+
+  replace(upstreams: readonly Upstream[]): void {
+    const before = new Set(this.#routes.map(({ upstream }) => upstream));
+    for (const upstream of upstreams) before.delete(upstream);
+    for (const { name } of before) this.#said.delete(name);
+    for (const state of this.#clients.all) {
+      for (const gone of before) {
+        state.sessions.delete(gone);
+        state.wishes.delete(gone);
+      }
+    }
+    this.#warned.clear();
+    this.#use(upstreams);
+    this.#announce();
+  }
+
+  async close(): Promise<void> {
+    for (const unlisten of this.#unlisten) unlisten();
+    this.#unlisten = [];
+    this.#context.held.close();
+    this.#context.changes.close();
+    this.#context.watches.close();
+    await Promise.allSettled([...this.#clients.all].map((state) => this.#clients.end(state.key)));
+  }
+
+  #use(upstreams: readonly Upstream[]): void {
+    for (const unlisten of this.#unlisten) unlisten();
+    this.#routes = upstreams.map((upstream) => ({
+      upstream,
+      offer: offerOf(upstream.settings, upstreams.length),
+    }));
+    this.#unlisten = upstreams.map((upstream) => {
+      let up = upstream.state.kind === 'up';
+      return upstream.onState(({ kind }) => {
+        if ((kind === 'up') === up) return;
+        up = kind === 'up';
+        this.#announce();
+        if (up) this.#comeBack(upstream);
+      });
+    });
+  }
+
+  /** An upstream has come or gone, and its entries with it. */
+  #announce(): void {
+    for (const state of this.#clients.all) this.#context.changes.announce(state, changingLists);
+  }
+
+  /** Who has subscribed to something there wants to hear of it again. */
+  #comeBack(upstream: Upstream): void {
+    for (const state of this.#clients.all) {
+      const subscribed =
+        [...state.subscriptions.values()].includes(upstream) ||
+        [...state.listens].some(
+          (listen) => listen.lists.size > 0 || [...listen.uris.values()].includes(upstream),
+        );
+      if (!subscribed) continue;
+      this.#context.sessions.of(state, upstream, AbortSignal.timeout(listWaitMs)).catch((error: unknown) => {
+        this.#log.debug(
+          { upstream: upstream.name, reason: messageOf(error) },
+          'subscriptions were not renewed',
+        );
+      });
+    }
+  }
+
+  #opened(state: ClientState, upstream: Upstream, session: UpstreamSession): void {
+    this.#note(upstream, session);
+    const signal = AbortSignal.timeout(listWaitMs);
+    const share = this.#context.share(session);
+    const told = [
+      restore(state, upstream, session, this.#context, signal),
+      state.level && tellLevel(session, share, state.key, state.level, { signal, log: this.#log }),
+    ];
+    Promise.all(told).catch((error: unknown) => {
+      this.#log.debug(
+        { upstream: upstream.name, reason: messageOf(error) },
+        'a new session was not told all',
+      );
+    });
+  }
+
+  #note({ name }: Upstream, { era, capabilities, instructions }: UpstreamSession): void {
+    this.#said.set(name, { era, capabilities, instructions });
+  }
+
+  #described(): readonly Described[] {
+    return this.#routes.map(({ upstream: { name } }) => {
+      const said = this.#said.get(name);
+      return said === undefined ? { name } : { name, said };
+    });
+  }
+
+  /** Asks the upstreams that are there what they are; whoever is not is described as it last was. */
+  async #learn(signal: AbortSignal): Promise<void> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(listWaitMs)]);
+    await Promise.allSettled(
+      this.#routes.map(async ({ upstream }) => {
+        if (this.#said.has(upstream.name)) return;
+        // Not any client's own: it ends with the asking.
+        const client = `describe ${upstream.name}`;
+        const wish = { principal: 'sallyport', client, capabilities: {}, own: false };
+        try {
+          this.#note(upstream, await upstream.session(wish, limit));
+        } finally {
+          await upstream.release(client);
+        }
+      }),
+    );
+  }
+
+  async #leave(state: ClientState): Promise<void> {
+    this.#context.changes.forget(state);
+    const upstreams = new Set(state.wishes.keys());
+    for (const [upstream, session] of state.sessions) {
+      this.#context.watches.set(session, state.key, undefined);
+      const uris = this.#context.share(session).leave(state.key);
+      if (session.era === 'modern' || upstream.state.kind !== 'up') continue;
+      const signal = AbortSignal.timeout(listWaitMs);
+      for (const uri of uris) {
+        await session.request('resources/unsubscribe', { uri }, { signal }).catch(() => {});
+      }
+    }
+    await Promise.allSettled([...upstreams].map((upstream) => upstream.release(state.key)));
+  }
+
+  #warnOnce(error: SallyError): void {
+    if (this.#warned.has(error.message) || this.#warned.size > 1_000) return;
+    this.#warned.add(error.message);
+    this.#log.error({ code: error.code, remedy: error.remedy }, error.message);
+  }
+}

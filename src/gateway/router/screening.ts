@@ -1,0 +1,87 @@
+import { modeEffect } from '../../config/index.js';
+import type { HookName, Violation } from '../../hooks/index.js';
+import type { PluginManager, PluginRequest, PluginRun } from '../../manager/index.js';
+import type { ClientRequest, Identity, Trace } from '../client.js';
+import type { Answer } from '../rpc.js';
+import { pluginErrorAnswer, violationAnswer } from './answers.js';
+
+type Plugins = Pick<PluginManager, 'plugins'>;
+
+/**
+ * The plugins that may run for a hook at an upstream. A plugin whose hooks are not known yet may. The hot path: where
+ * there is none, nothing is made for plugins at all.
+ */
+function listeners({ plugins }: Plugins, hook: string, upstream: string) {
+  return plugins.filter(
+    ({ hooks, mode, conditions }) =>
+      mode !== 'disabled' &&
+      (hooks === undefined || hooks.includes(hook)) &&
+      (conditions.length === 0 ||
+        conditions.some(({ server_ids: ids }) => !ids?.length || ids.includes(upstream))),
+  );
+}
+
+export function mayApply(plugins: Plugins, hook: string, upstream: string): boolean {
+  return listeners(plugins, hook, upstream).length > 0;
+}
+
+/** Whether a plugin may block or change what this hook sees: then nothing of it may reach the client another way. */
+export function mayHoldBack(plugins: Plugins, hook: string, upstream: string): boolean {
+  return listeners(plugins, hook, upstream).some(({ mode, onError }) => {
+    const effect = modeEffect(mode, onError);
+    return effect !== null && (effect.modifies || effect.onViolation === 'block');
+  });
+}
+
+/** What the plugins made of a payload: null where they changed nothing, or the answer that ends the request. */
+export type Screened = { readonly modified: unknown } | { readonly stop: Answer };
+
+/** Runs the hooks of one client request at one upstream. */
+export class Screening {
+  readonly #manager: PluginManager;
+  readonly #upstream: string;
+  readonly #open: () => PluginRequest;
+  #plugins: PluginRequest | undefined;
+
+  constructor(manager: PluginManager, upstream: string, request: ClientRequest, kept?: PluginRequest) {
+    this.#manager = manager;
+    this.#upstream = upstream;
+    this.#open = () => identified(request.plugins(), upstream, request.client.identity);
+    this.#plugins = kept;
+  }
+
+  /** The contexts of this request, where a hook has run: what belongs to it later uses the same. */
+  get kept(): PluginRequest | undefined {
+    return this.#plugins;
+  }
+
+  applies(hook: HookName): boolean {
+    return mayApply(this.#manager, hook, this.#upstream);
+  }
+
+  async run(hook: HookName, payload: unknown, trace: Trace, signal: AbortSignal): Promise<Screened> {
+    if (!this.applies(hook)) return { modified: null };
+    this.#plugins ??= this.#open();
+    let last: PluginRun | undefined;
+    const onPlugin = (run: PluginRun) => {
+      trace.plugins.push(run);
+      if (run.decision === 'failed' || run.decision === 'blocked') last = run;
+    };
+    try {
+      const result = await this.#plugins.invoke(hook, payload, { signal, onPlugin });
+      if (result.continue_processing) return { modified: result.modified_payload };
+      const violation: Violation | null = result.violation;
+      return { stop: violationAnswer(violation, last?.plugin) };
+    } catch (error) {
+      return { stop: pluginErrorAnswer(error, last?.plugin) };
+    }
+  }
+}
+
+function identified(plugins: PluginRequest, upstream: string, identity: Identity): PluginRequest {
+  const { user, tenant, record } = identity;
+  plugins.global.server_id = upstream;
+  if (record !== undefined || user !== null) plugins.global.user = record ?? user;
+  if (tenant !== null) plugins.global.tenant_id = tenant;
+  return plugins;
+}

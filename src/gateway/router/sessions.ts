@@ -1,0 +1,80 @@
+import type { JsonObject } from '../rpc.js';
+import type { SessionWish, Upstream, UpstreamSession } from '../upstream.js';
+import { errorAnswer } from './answers.js';
+import type { ClientState, Wishes } from './client-state.js';
+import { isObject } from './graft.js';
+import { canAnswer, cannotAnswer } from './questions.js';
+
+/** Capabilities with which a client can be asked, or that change what an upstream shows it: not to be shared. */
+const personal = ['sampling', 'elicitation', 'roots', 'tasks', 'extensions', 'experimental'] as const;
+
+/** The tasks of the modern era let an upstream answer a call with a handle at any time: past the hooks, so not through here. */
+const tasksExtension = 'io.modelcontextprotocol/tasks';
+
+/** What an upstream is told that the client can do. */
+export function passedCapabilities(capabilities: JsonObject): JsonObject {
+  const { extensions, ...rest } = capabilities;
+  if (!isObject(extensions)) return capabilities;
+  const { [tasksExtension]: _, ...others } = extensions;
+  return Object.keys(others).length === 0 ? rest : { ...rest, extensions: others };
+}
+
+interface SessionDeps {
+  /** What an upstream says outside any request. */
+  hear(state: ClientState, upstream: Upstream, method: string, params: JsonObject | undefined): void;
+  /** A session is the client's first at this upstream, or has taken the place of another. */
+  opened(state: ClientState, upstream: Upstream, session: UpstreamSession): void;
+}
+
+/** The sessions of clients with upstreams. */
+export class Sessions {
+  readonly #deps: SessionDeps;
+
+  constructor(deps: SessionDeps) {
+    this.#deps = deps;
+  }
+
+  /** The session on which the client hears of the upstream, for lists and all else that no upstream asks anything about. */
+  async of(state: ClientState, upstream: Upstream, signal: AbortSignal): Promise<UpstreamSession> {
+    const session = await upstream.session(this.#wishes(state, upstream).hearing, signal);
+    if (state.sessions.get(upstream) !== session) {
+      state.sessions.set(upstream, session);
+      this.#deps.opened(state, upstream, session);
+    }
+    return session;
+  }
+
+  /** The session for a call within which the client may be asked. */
+  async forCall(state: ClientState, upstream: Upstream, signal: AbortSignal): Promise<UpstreamSession> {
+    const { hearing, calling } = this.#wishes(state, upstream);
+    return hearing === calling ? this.of(state, upstream, signal) : upstream.session(calling, signal);
+  }
+
+  /** The same wishes each time: their listeners are registered once. */
+  #wishes(state: ClientState, upstream: Upstream): Wishes {
+    const known = state.wishes.get(upstream);
+    if (known !== undefined) return known;
+    const wishes = this.#made(state, upstream);
+    state.wishes.set(upstream, wishes);
+    return wishes;
+  }
+
+  #made(state: ClientState, upstream: Upstream): Wishes {
+    const capabilities = passedCapabilities(state.client.capabilities);
+    const own = personal.some((name) => capabilities[name] !== undefined);
+    const wish = { principal: state.principal, client: state.key, capabilities };
+    const onNotification = (method: string, params: JsonObject | undefined) =>
+      this.#deps.hear(state, upstream, method, params);
+    if (state.client.era === 'modern') {
+      const hearing: SessionWish = { ...wish, own: false, onNotification };
+      // All that are alike have this key: without a listener for questions, each call has a session for itself.
+      return { hearing, calling: own ? { ...wish, own } : hearing };
+    }
+    const onRequest: NonNullable<SessionWish['onRequest']> = async (method, params, signal) =>
+      canAnswer(state.client.capabilities, method) === false
+        ? cannotAnswer(method)
+        : state.client.ask(method, params, signal).catch((error: unknown) => errorAnswer(error));
+    const both: SessionWish = { ...wish, own, onNotification, onRequest };
+    return { hearing: both, calling: both };
+  }
+}

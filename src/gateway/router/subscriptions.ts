@@ -1,0 +1,192 @@
+import { ParamsInvalid, TooManySubscriptions } from '../../errors.js';
+import type { ClientRequest } from '../client.js';
+import type { Answer, JsonObject } from '../rpc.js';
+import type { Upstream, UpstreamSession } from '../upstream.js';
+import { errorAnswer } from './answers.js';
+import { isResourceNotFound, notFoundCode } from './bridge.js';
+import type { ClientState, OpenListen } from './client-state.js';
+import type { Context } from './context.js';
+import { isObject } from './graft.js';
+import { type ChangingList, changingLists } from './kinds.js';
+import { metaKeys } from './meta.js';
+import { findResource } from './targets.js';
+
+const maxUris = 1_000;
+const flags = {
+  tools: 'toolsListChanged',
+  prompts: 'promptsListChanged',
+  resources: 'resourcesListChanged',
+} as const satisfies Record<ChangingList, string>;
+
+/** All URIs of an upstream that a client wants to hear of, in whichever era's way. */
+function urisOf(state: ClientState, upstream: Upstream): Set<string> {
+  const own = [...state.subscriptions].filter(([, of]) => of === upstream).map(([uri]) => uri);
+  const listened = [...state.listens].flatMap((listen) =>
+    [...listen.uris].filter(([, of]) => of === upstream).map(([uri]) => uri),
+  );
+  return new Set([...own, ...listened]);
+}
+
+/** Has a modern upstream say what changes of the resources that the client wants to hear of. */
+function watch(state: ClientState, upstream: Upstream, session: UpstreamSession, context: Context): void {
+  const uris = urisOf(state, upstream);
+  const hear = (method: string, params: JsonObject | undefined) =>
+    context.hear(state, upstream, method, params);
+  context.watches.set(session, state.key, uris.size === 0 ? undefined : { uris, hear });
+}
+
+async function subscribeAt(
+  state: ClientState,
+  upstream: Upstream,
+  uri: string,
+  context: Context,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const session = await context.sessions.of(state, upstream, signal);
+  if (session.era === 'modern') {
+    watch(state, upstream, session, context);
+    return { result: {} };
+  }
+  const answer = await session.request('resources/subscribe', { uri }, { signal });
+  if ('result' in answer) context.share(session).subscribe(state.key, uri);
+  return answer;
+}
+
+async function unsubscribeAt(
+  state: ClientState,
+  upstream: Upstream,
+  uri: string,
+  context: Context,
+  signal: AbortSignal,
+): Promise<Answer> {
+  if (urisOf(state, upstream).has(uri)) return { result: {} };
+  const session = await context.sessions.of(state, upstream, signal);
+  if (session.era === 'modern') {
+    watch(state, upstream, session, context);
+    return { result: {} };
+  }
+  if (!context.share(session).unsubscribe(state.key, uri)) return { result: {} };
+  return session.request('resources/unsubscribe', { uri }, { signal });
+}
+
+/** `resources/subscribe` and `resources/unsubscribe` of a session client. */
+export async function changeSubscription(
+  request: ClientRequest,
+  state: ClientState,
+  context: Context,
+): Promise<Answer> {
+  const { method, params, signal, trace } = request;
+  const { uri } = params;
+  if (typeof uri !== 'string') return errorAnswer(ParamsInvalid({ method, problem: 'uri must be a text' }));
+  const known = state.subscriptions.get(uri);
+  const upstream = known ?? (await findResource(uri, state, context, signal))[0]?.route.upstream;
+  if (upstream === undefined) return errorAnswer(ParamsInvalid({ method, problem: 'no upstream has it' }));
+  trace.upstream = upstream.name;
+  trace.target = uri;
+  if (method === 'resources/unsubscribe') {
+    state.subscriptions.delete(uri);
+    return unsubscribeAt(state, upstream, uri, context, signal);
+  }
+  if (known === undefined && state.subscriptions.size >= maxUris) {
+    return errorAnswer(TooManySubscriptions({ limit: maxUris }));
+  }
+  state.subscriptions.set(uri, upstream);
+  const answer = await subscribeAt(state, upstream, uri, context, signal).catch((error: unknown) =>
+    errorAnswer(error),
+  );
+  if ('result' in answer) return answer;
+  state.subscriptions.delete(uri);
+  const { error } = answer;
+  return { error: isResourceNotFound(error) ? { ...error, code: notFoundCode(request.client.era) } : error };
+}
+
+/** A session is new, or has taken the place of another: it is told again what the client has asked for. */
+export async function restore(
+  state: ClientState,
+  upstream: Upstream,
+  session: UpstreamSession,
+  context: Context,
+  signal: AbortSignal,
+): Promise<void> {
+  if (session.era === 'modern') return watch(state, upstream, session, context);
+  for (const uri of urisOf(state, upstream)) await subscribeAt(state, upstream, uri, context, signal);
+}
+
+/** `subscriptions/listen`: says first what it will tell of, then tells, and answers when the client has enough. */
+export async function listen(request: ClientRequest, state: ClientState, context: Context): Promise<Answer> {
+  const { method, params, signal } = request;
+  const filter = params['notifications'];
+  if (!isObject(filter))
+    return errorAnswer(ParamsInvalid({ method, problem: 'notifications must be an object' }));
+  const asked = Array.isArray(filter['resourceSubscriptions']) ? filter['resourceSubscriptions'] : [];
+  const wanted = [...new Set(asked.filter((uri: unknown) => typeof uri === 'string'))];
+  if (wanted.length > maxUris) return errorAnswer(TooManySubscriptions({ limit: maxUris }));
+  const uris = new Map<string, Upstream>();
+  const offers = context.capabilities('modern');
+  const lists = changingLists.filter((list) => filter[flags[list]] === true && offers[list] !== undefined);
+  const open: OpenListen = {
+    lists: new Set(lists),
+    uris,
+    notify: (name, params) => request.notify(name, params),
+  };
+  state.listens.add(open);
+  const ended = state.begin();
+  try {
+    await Promise.all(wanted.map((uri) => honour(uri, uris, state, context, signal)));
+    const resourceSubscriptions = wanted.filter((uri) => uris.has(uri));
+    const honoured = {
+      ...Object.fromEntries(lists.map((list) => [flags[list], true])),
+      ...(resourceSubscriptions.length > 0 && { resourceSubscriptions }),
+    };
+    request.notify('notifications/subscriptions/acknowledged', { notifications: honoured });
+    await reachAll(state, context, signal);
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  } finally {
+    ended();
+    state.listens.delete(open);
+    await giveUp(open, state, context);
+  }
+  return { result: { resultType: 'complete', _meta: { [metaKeys.serverInfo]: context.serverInfo } } };
+}
+
+/** A URI that no upstream takes is left out of what is acknowledged. */
+async function honour(
+  uri: string,
+  uris: Map<string, Upstream>,
+  state: ClientState,
+  context: Context,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const [target] = await findResource(uri, state, context, signal);
+    if (target === undefined) return;
+    const { upstream } = target.route;
+    uris.set(uri, upstream);
+    const answer = await subscribeAt(state, upstream, uri, context, signal);
+    if ('error' in answer) uris.delete(uri);
+  } catch {
+    uris.delete(uri);
+  }
+}
+
+/** Changes of a list are heard on the sessions of the client: it needs one at every upstream. */
+async function reachAll(state: ClientState, context: Context, signal: AbortSignal): Promise<void> {
+  await Promise.allSettled(
+    context.routes().map(async ({ upstream }) => {
+      await context.sessions.of(state, upstream, signal);
+    }),
+  );
+}
+
+/** What nobody else listens for is given up at the upstreams. */
+async function giveUp(gone: OpenListen, state: ClientState, context: Context): Promise<void> {
+  const signal = AbortSignal.timeout(5_000);
+  await Promise.allSettled(
+    [...gone.uris].map(async ([uri, upstream]) => {
+      if (state.sessions.has(upstream)) await unsubscribeAt(state, upstream, uri, context, signal);
+    }),
+  );
+}

@@ -1,0 +1,60 @@
+import { RE2JS } from 're2js';
+
+/** The spellings of a URI that a server may take for the same: as it came, normalised, and with its escapes undone. */
+export function uriForms(uri: string): readonly string[] {
+  const forms = new Set([uri]);
+  const add = (form: string | undefined) => {
+    if (form !== undefined) forms.add(form);
+  };
+  add(normalised(uri));
+  let current = uri;
+  // Servers undo escapes once; one that does so twice would read %252e as a dot.
+  for (let round = 0; round < 2; round += 1) {
+    const plain = unescaped(current);
+    if (plain === undefined || plain === current) break;
+    add(plain);
+    add(normalised(plain));
+    current = plain;
+  }
+  return [...forms];
+}
+
+function normalised(uri: string): string | undefined {
+  return URL.canParse(uri) ? new URL(uri).href : undefined;
+}
+
+function unescaped(uri: string): string | undefined {
+  try {
+    return decodeURIComponent(uri);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What one expression of RFC 6570 can expand to, by its operator. */
+const expansions: Readonly<Record<string, string>> = {
+  '': '[^/?#]*',
+  '+': '.*',
+  '#': '(#.*)?',
+  '.': '(\\.[^/?#]*)*',
+  '/': '(/[^?#]*)?',
+  ';': '(;[^/?#]*)*',
+  '?': '(\\?[^#]*)?',
+  '&': '(&[^#]*)*',
+};
+
+/** Longer ones are no template that anyone wrote: they match nothing. */
+const maxTemplateLength = 2_000;
+
+/** Whether `uri` can come of the URI template (RFC 6570). Linear in both: the template is the upstream's, the URI the client's. */
+export function templateMatches(template: string, uri: string): boolean {
+  if (template.length > maxTemplateLength) return false;
+  let pattern = '';
+  let at = 0;
+  for (const { 0: whole, 1: operator = '', index } of template.matchAll(/\{([+#./;?&]?)[^{}]*\}/g)) {
+    pattern += RE2JS.quote(template.slice(at, index)) + (expansions[operator] ?? '.*');
+    at = index + whole.length;
+  }
+  pattern += RE2JS.quote(template.slice(at));
+  return RE2JS.compile(`(?s)${pattern}`).matcher(uri).matches();
+}

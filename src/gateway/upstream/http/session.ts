@@ -1,0 +1,286 @@
+import { type SallyError, UpstreamLost, UpstreamStatus } from '../../../errors.js';
+import type { Answer, JsonObject } from '../../rpc.js';
+import type { CallOptions } from '../../upstream.js';
+import type { Call } from '../call.js';
+import { Dialogue } from '../dialogue.js';
+import { hopParams } from '../hop.js';
+import { type Facts, type Link, type Listeners, legacyRevisions } from '../link.js';
+import { rpcErrorOf } from '../message.js';
+import { judgeInitialize } from '../negotiate.js';
+import { backoff, type UpstreamContext } from '../options.js';
+import { pause, withDeadline } from '../wait.js';
+import type { Position } from './events.js';
+import { exchangeOnce, isStream, postHeaders, readReply } from './exchange.js';
+import { explain } from './explain.js';
+import { holdStream } from './held-stream.js';
+import { addHeaders, type HttpReply, pageText, type Wire } from './wire.js';
+
+/** What a session tells those who hold it. */
+interface SessionEvents {
+  doubt(reason: SallyError): void;
+  renewed(): void;
+}
+
+/** How long the end of a session may take to be said, in milliseconds. */
+const deleteMs = 2_000;
+/** Attempts to take up a stream that broke before its answer, where nobody is reached. */
+const maxResumes = 5;
+
+/** An MCP session over Streamable HTTP, as revisions up to 2025-11-25 have it. */
+export class HttpSession implements Link {
+  facts: Facts;
+  onEnd: (reason: SallyError) => void = () => {};
+  readonly #wire: Wire;
+  readonly #context: UpstreamContext;
+  readonly #capabilities: JsonObject;
+  readonly #events: SessionEvents;
+  readonly #dialogue: Dialogue;
+  readonly #closing = new AbortController();
+  #id: string | undefined;
+  #headers: Record<string, string> = {};
+  /** Counts the times that the session began anew. */
+  #generation = 0;
+  #stream: AbortController | undefined;
+  #renewing: Promise<void> | undefined;
+
+  private constructor(wire: Wire, context: UpstreamContext, capabilities: JsonObject, events: SessionEvents) {
+    this.#wire = wire;
+    this.#context = context;
+    this.#capabilities = capabilities;
+    this.#events = events;
+    this.#dialogue = new Dialogue(context, (message) => void this.#tell(message));
+    this.facts = {
+      era: 'legacy',
+      revision: legacyRevisions[0],
+      capabilities: {},
+      serverInfo: {},
+      instructions: undefined,
+    };
+  }
+
+  static async open(
+    wire: Wire,
+    context: UpstreamContext,
+    capabilities: JsonObject,
+    events: SessionEvents,
+    signal: AbortSignal,
+  ): Promise<HttpSession> {
+    const session = new HttpSession(wire, context, capabilities, events);
+    await session.#initialize(signal);
+    return session;
+  }
+
+  get listeners(): Listeners {
+    return this.#dialogue.listeners;
+  }
+
+  set listeners(listeners: Listeners) {
+    this.#dialogue.listeners = listeners;
+  }
+
+  request(method: string, params: JsonObject | undefined, options: CallOptions): Promise<Answer> {
+    const call = this.#dialogue.begin(method, params, options, this.#callEnded);
+    if (!call.ended) {
+      this.#carry(call, params).catch((error) => call.fail(explain(error, this.#context.upstream, method)));
+    }
+    return call.answered;
+  }
+
+  async notify(method: string, params?: JsonObject): Promise<void> {
+    const message = { jsonrpc: '2.0', method, ...(params && { params }) };
+    const generation = this.#generation;
+    const reply = await this.#post(message, this.#closing.signal).catch((error) => {
+      throw explain(error, this.#context.upstream, method);
+    });
+    const text = await this.#wire.text(reply.body);
+    if (reply.status < 300) return;
+    if (!this.#isGone(reply, text)) throw this.#wire.failure(method, reply, text);
+    await this.#renew(generation);
+    await this.#tell(message);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    const { upstream } = this.#context;
+    this.#closing.abort();
+    this.#stream?.abort();
+    this.#dialogue.end(UpstreamLost({ upstream, method: 'the request', detail: 'the session was closed' }));
+    if (this.#id === undefined) return;
+    try {
+      const reply = await this.#wire.send('DELETE', this.#headers, null, AbortSignal.timeout(deleteMs));
+      await reply.body.dump();
+    } catch {
+      // A server that is not there any more has no session either.
+    }
+  }
+
+  async #initialize(signal: AbortSignal): Promise<void> {
+    const { upstream, client } = this.#context;
+    const params = {
+      protocolVersion: legacyRevisions[0],
+      capabilities: this.#capabilities,
+      clientInfo: client,
+    };
+    const headers = this.#wire.headers(postHeaders);
+    const { reply, text, message } = await exchangeOnce(
+      this.#wire,
+      this.#context,
+      headers,
+      'initialize',
+      params,
+      signal,
+    ).catch((error) => {
+      throw explain(error, upstream, 'initialize');
+    });
+    if (!message || (reply.status >= 400 && !message.error) || [401, 403].includes(reply.status)) {
+      throw this.#wire.failure('initialize', reply, text);
+    }
+    const facts = judgeInitialize(upstream, message);
+    if (facts instanceof Error) throw facts;
+    this.facts = facts;
+    const id = reply.headers['mcp-session-id'];
+    this.#id = typeof id === 'string' ? id : undefined;
+    this.#headers = this.#wire.headers({
+      ...postHeaders,
+      'mcp-protocol-version': facts.revision,
+      ...(this.#id !== undefined && { 'mcp-session-id': this.#id }),
+    });
+    this.#generation += 1;
+    const initialized = await this.#post({ jsonrpc: '2.0', method: 'notifications/initialized' }, signal);
+    await initialized.body.dump();
+    this.#listen();
+  }
+
+  /** The stream for what belongs to no request, on a connection of its own: requests would wait behind it for ever. */
+  #listen(): void {
+    this.#stream?.abort();
+    const stream = new AbortController();
+    this.#stream = stream;
+    const generation = this.#generation;
+    void holdStream(this.#context, stream.signal, {
+      open: (lastEventId) => this.#get(lastEventId, stream.signal),
+      receive: (message) => this.#dialogue.receive(message),
+      refused: async (reply) => {
+        const text = await this.#wire.text(reply.body);
+        if (this.#isGone(reply, text)) await this.#renew(generation);
+      },
+      failed: (error) => this.#events.doubt(explain(error, this.#context.upstream, 'GET')),
+    });
+  }
+
+  #get(lastEventId: string | undefined, signal: AbortSignal): Promise<HttpReply> {
+    const { 'content-type': _, ...headers } = this.#headers;
+    headers['accept'] = 'text/event-stream';
+    if (lastEventId !== undefined) headers['last-event-id'] = lastEventId;
+    return this.#wire.send('GET', headers, null, signal);
+  }
+
+  /** Sends the request of `call`, and once more where the session turns out to be gone. */
+  async #carry(call: Call, params: JsonObject | undefined): Promise<void> {
+    const { method, options } = call;
+    const own = hopParams(params, call.id, undefined);
+    const body = JSON.stringify({ jsonrpc: '2.0', id: call.id, method, ...(own && { params: own }) });
+    for (let again = false; ; again = true) {
+      const generation = this.#generation;
+      const headers = options.headers ? addHeaders({ ...this.#headers }, options.headers) : this.#headers;
+      const reply = await this.#wire.send('POST', headers, body, call.given.signal);
+      if (reply.status < 300) return this.#read(reply, call);
+      const text = await this.#wire.text(reply.body);
+      if (again || !this.#isGone(reply, text)) return this.#refused(reply, text, call);
+      await this.#renew(generation);
+    }
+  }
+
+  #refused(reply: HttpReply, text: string, call: Call): void {
+    const error = rpcErrorOf(text);
+    // An error of the protocol is an answer, whatever its status; one of the gate before it is not.
+    if (error && ![401, 403].includes(reply.status)) call.answer({ error });
+    else call.fail(this.#wire.failure(call.method, reply, text));
+  }
+
+  async #read(first: HttpReply, call: Call): Promise<void> {
+    const { upstream, pace, random } = this.#context;
+    const parts = { wire: this.#wire, dialogue: this.#dialogue, context: this.#context };
+    const position: Position = {};
+    let reply: HttpReply | undefined = first;
+    let failures = 0;
+    while (reply) {
+      await readReply(reply, call, position, parts);
+      reply = undefined;
+      while (!call.ended && !reply) {
+        // The stream ended before the answer: a server that gave an event id keeps the rest for who comes again.
+        if (position.lastEventId === undefined) throw lost(upstream, call.method, 'its stream ended');
+        if (!(await pause(position.retry ?? backoff(failures + 1, pace, random), call.given.signal))) return;
+        try {
+          reply = await this.#get(position.lastEventId, call.given.signal);
+        } catch (error) {
+          failures += 1;
+          if (failures > maxResumes || call.ended) throw error;
+          continue;
+        }
+        if (isStream(reply)) continue;
+        const text = pageText(await this.#wire.text(reply.body));
+        throw lost(
+          upstream,
+          call.method,
+          `its stream broke and is not taken up: HTTP ${reply.status} ${text}`,
+        );
+      }
+    }
+  }
+
+  readonly #callEnded = (call: Call, givenUp: boolean) => {
+    if (!givenUp || this.#closing.signal.aborted) return;
+    const params = { requestId: call.id, reason: 'given up' };
+    void this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
+  };
+
+  #post(message: object, signal: AbortSignal): Promise<HttpReply> {
+    return this.#wire.send('POST', this.#headers, JSON.stringify(message), signal);
+  }
+
+  /** Sends what has no answer; that it did not arrive shows in what follows. */
+  async #tell(message: object): Promise<void> {
+    try {
+      const reply = await this.#post(message, this.#closing.signal);
+      await reply.body.dump();
+    } catch (error) {
+      const { upstream, log } = this.#context;
+      log.debug(
+        { upstream, error: explain(error, upstream, 'a message').message },
+        'a message did not arrive',
+      );
+    }
+  }
+
+  /** 404 for a session that is gone; servers of the older generation answer 400 and say so in words. */
+  #isGone({ status }: HttpReply, text: string): boolean {
+    if (this.#id === undefined) return false;
+    return status === 404 || (status === 400 && /session/i.test(text));
+  }
+
+  #renew(generation: number): Promise<void> {
+    if (generation !== this.#generation || this.#closing.signal.aborted) return Promise.resolve();
+    const { upstream, pace } = this.#context;
+    const late = () =>
+      UpstreamStatus({ upstream, method: 'initialize', status: 404, text: 'the session is gone' });
+    this.#renewing ??= withDeadline(pace.handshake, late, this.#closing.signal, (signal) =>
+      this.#initialize(signal),
+    )
+      .then(
+        () => this.#events.renewed(),
+        (error) => {
+          this.#events.doubt(explain(error, upstream, 'initialize'));
+          throw error;
+        },
+      )
+      .finally(() => {
+        this.#renewing = undefined;
+      });
+    return this.#renewing;
+  }
+}
+
+function lost(upstream: string, method: string, detail: string): SallyError {
+  return UpstreamLost({ upstream, method, detail });
+}

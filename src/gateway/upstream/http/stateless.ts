@@ -1,0 +1,110 @@
+import { type SallyError, UpstreamLost } from '../../../errors.js';
+import type { Answer, JsonObject, RpcError } from '../../rpc.js';
+import type { CallOptions } from '../../upstream.js';
+import type { Call } from '../call.js';
+import { Dialogue } from '../dialogue.js';
+import { envelopeOf, hopParams } from '../hop.js';
+import type { Facts, Link, Listeners } from '../link.js';
+import { rpcErrorOf } from '../message.js';
+import type { Mirror } from '../mirror.js';
+import type { UpstreamContext } from '../options.js';
+import { holdSubscription } from '../subscription.js';
+import { postHeaders, readReply } from './exchange.js';
+import { explain } from './explain.js';
+import { addHeaders, type Wire } from './wire.js';
+
+/** The way to an upstream of 2026-07-28 over HTTP: every request stands for itself. */
+export class HttpStateless implements Link {
+  facts: Facts;
+  onEnd: (reason: SallyError) => void = () => {};
+  readonly #wire: Wire;
+  readonly #context: UpstreamContext;
+  readonly #mirror: Mirror;
+  readonly #doubt: (reason: SallyError) => void;
+  readonly #dialogue: Dialogue;
+  readonly #headers: Record<string, string>;
+  readonly #closing = new AbortController();
+
+  constructor(
+    facts: Facts,
+    wire: Wire,
+    context: UpstreamContext,
+    mirror: Mirror,
+    doubt: (reason: SallyError) => void,
+  ) {
+    this.facts = facts;
+    this.#wire = wire;
+    this.#context = context;
+    this.#mirror = mirror;
+    this.#doubt = doubt;
+    // Servers of this revision ask nothing and clients tell nothing.
+    this.#dialogue = new Dialogue(context, () => {});
+    this.#headers = wire.headers({ ...postHeaders, 'mcp-protocol-version': facts.revision });
+  }
+
+  get listeners(): Listeners {
+    return this.#dialogue.listeners;
+  }
+
+  set listeners(listeners: Listeners) {
+    const first = !this.#dialogue.listeners.onNotification && listeners.onNotification;
+    this.#dialogue.listeners = listeners;
+    if (first) void holdSubscription(this, this.#context, this.#closing.signal, this.#doubt);
+  }
+
+  request(
+    method: string,
+    params: JsonObject | undefined,
+    options: CallOptions,
+    capabilities: JsonObject,
+  ): Promise<Answer> {
+    const call = this.#dialogue.begin(method, params, options);
+    if (!call.ended) {
+      this.#carry(call, params, capabilities).catch((error) =>
+        call.fail(explain(error, this.#context.upstream, method)),
+      );
+    }
+    return call.answered;
+  }
+
+  /** A client of this revision has nothing to tell: what it gives up, it closes. */
+  async notify(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    const { upstream } = this.#context;
+    this.#dialogue.end(UpstreamLost({ upstream, method: 'the request', detail: 'the upstream was closed' }));
+  }
+
+  async #carry(call: Call, params: JsonObject | undefined, capabilities: JsonObject): Promise<void> {
+    const { method, options, id } = call;
+    const { upstream, client } = this.#context;
+    const envelope = envelopeOf(this.facts.revision, client, capabilities);
+    const body = JSON.stringify({ jsonrpc: '2.0', id, method, params: hopParams(params, id, envelope) });
+    const mirrored = this.#mirror.headers(method, params);
+    const headers = addHeaders({ ...this.#headers, ...mirrored }, options.headers);
+    const reply = await this.#wire.send('POST', headers, body, call.given.signal);
+    if (reply.status >= 300) {
+      const text = await this.#wire.text(reply.body);
+      const error = rpcErrorOf(text);
+      // -32601 comes with 404, header mismatches with 400: answers all the same.
+      if (error && ![401, 403].includes(reply.status)) call.answer({ error });
+      else call.fail(this.#wire.failure(method, reply, text));
+      if (strange(reply.status, error)) this.#doubt(this.#wire.failure(method, reply, text));
+      return;
+    }
+    const parts = { wire: this.#wire, dialogue: this.#dialogue, context: this.#context };
+    if (method === 'tools/list') void call.answered.then(this.#learn, () => {});
+    await readReply(reply, call, {}, parts);
+    if (!call.ended) throw UpstreamLost({ upstream, method, detail: 'its stream ended' });
+  }
+
+  readonly #learn = (answer: Answer) => {
+    if ('result' in answer) this.#mirror.learn(answer.result);
+  };
+}
+
+/** What a server of this revision does not say to a whole request: another one may stand in its place by now. */
+function strange(status: number, error: RpcError | undefined): boolean {
+  return status === 400 && (error === undefined || error.code === -32000 || error.code === -32022);
+}

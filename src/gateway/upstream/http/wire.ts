@@ -1,0 +1,212 @@
+import type { Readable } from 'node:stream';
+import { type Dispatcher, Pool } from 'undici';
+import type { UpstreamSettings } from '../../../config/index.js';
+import {
+  ClientCertRefused,
+  messageOf,
+  NoClientCert,
+  type SallyError,
+  UpstreamReplyTooLarge,
+  UpstreamStatus,
+} from '../../../errors.js';
+import { type Credentials, createConnector, openCredentials, ownName } from '../../../tls/index.js';
+import { plainText, rpcErrorOf } from '../message.js';
+import type { UpstreamContext } from '../options.js';
+
+export type HttpSettings = Extract<UpstreamSettings, { transport: 'http' }>;
+
+export interface HttpReply {
+  readonly status: number;
+  readonly type: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Dispatcher.ResponseData['body'];
+}
+
+/** Redirects that are followed, one after the other: Python servers give one from `/mcp` to `/mcp/` or back. */
+const maxRedirects = 3;
+/** A server without a hint of its own may close a connection that rests 5 s (uvicorn): ours rest shorter than that. */
+const restMs = 4_000;
+
+/** The connections to one upstream. A reply that streams keeps one of its own; how many there are is bounded by the callers. */
+export class Wire {
+  readonly #settings: HttpSettings;
+  readonly #context: UpstreamContext;
+  readonly #configured: Readonly<Record<string, string>>;
+  readonly #peer: string;
+  #path: string;
+  #opened: Promise<Pool> | undefined;
+  #pool: Pool | undefined;
+  /** Whether this upstream has ever replied to our certificate. */
+  #replied = false;
+  #credentials: Credentials | undefined;
+  #closed = false;
+
+  constructor(settings: HttpSettings, context: UpstreamContext) {
+    this.#settings = settings;
+    this.#context = context;
+    this.#configured = lowered(settings.headers);
+    this.#peer = `the upstream ${settings.url.origin}`;
+    this.#path = settings.url.pathname + settings.url.search;
+  }
+
+  /** Headers of every request of a session, on top of the configured ones. */
+  headers(own: Readonly<Record<string, string>>): Record<string, string> {
+    return { ...this.#configured, ...own };
+  }
+
+  /** Sends one request. Rejects with what the connection rejects with. */
+  async send(
+    method: 'GET' | 'POST' | 'DELETE',
+    headers: Record<string, string>,
+    body: string | null,
+    signal: AbortSignal,
+  ): Promise<HttpReply> {
+    const pool = this.#pool ?? (await this.#open());
+    for (let redirects = 0; ; redirects += 1) {
+      const reply = await pool
+        .request({ path: this.#path, method, headers, body, signal })
+        .catch((error) => Promise.reject(this.#refusal(error) ?? error));
+      this.#replied = true;
+      const status = reply.statusCode;
+      const moved = (status === 307 || status === 308) && redirects < maxRedirects;
+      const path = moved ? this.#sameOrigin(reply.headers['location']) : undefined;
+      if (path === undefined) {
+        const type = String(reply.headers['content-type'] ?? '');
+        return { status, type, headers: reply.headers, body: reply.body };
+      }
+      await reply.body.dump();
+      this.#path = path;
+    }
+  }
+
+  /** Reads a body to its end. */
+  text(body: Readable): Promise<string> {
+    const { upstream, limits } = this.#context;
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      body.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes <= limits.messageBytes) chunks.push(chunk);
+        else body.destroy(UpstreamReplyTooLarge({ upstream, limit: limits.messageBytes }));
+      });
+      body.once('end', () => {
+        const whole = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+        resolve(whole?.toString('utf8') ?? '');
+      });
+      body.once('error', reject);
+    });
+  }
+
+  /** The error for a reply with a status that is no answer. */
+  failure(method: string, { status, headers }: HttpReply, text: string) {
+    const { upstream } = this.#context;
+    const challenge = challengeOf(headers);
+    return UpstreamStatus({ upstream, method, status, text: pageText(text), challenge });
+  }
+
+  /** Reads the files of the certificates again; new connections are made with them, and the old ones end with what they carry. */
+  async reload(): Promise<void> {
+    await this.#credentials?.reload();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#pool?.destroy();
+  }
+
+  #open(): Promise<Pool> {
+    this.#opened ??= this.#connect();
+    // Files that were not valid may be so at the next attempt.
+    this.#opened.catch(() => {
+      this.#opened = undefined;
+    });
+    return this.#opened;
+  }
+
+  async #connect(): Promise<Pool> {
+    const { tls } = this.#settings;
+    const credentials = tls && (await openCredentials(tls, 'client', { log: this.#context.log }));
+    credentials?.onChange(() => {
+      const old = this.#pool;
+      this.#replied = false;
+      this.#pool = this.#closed ? old : this.#newPool(credentials);
+      if (!this.#closed) void old?.close();
+    });
+    this.#credentials = credentials;
+    const pool = this.#newPool(credentials);
+    if (this.#closed) await pool.destroy();
+    this.#pool = pool;
+    return pool;
+  }
+
+  #newPool(credentials: Credentials | undefined): Pool {
+    const { url, tls } = this.#settings;
+    return new Pool(url.origin, {
+      // Every wait has a deadline of its own, which progress starts anew.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: restMs,
+      connect: createConnector({
+        url,
+        peer: this.#peer,
+        ...(tls && credentials && { tls: { ...tls, credentials } }),
+        log: this.#context.log,
+      }),
+    });
+  }
+
+  /**
+   * A server that wants another certificate closes the connection once it has seen ours: over TLS 1.3 that is after the
+   * handshake is done here (RFC 8446 section 4.4.2.4).
+   */
+  #refusal(error: unknown): SallyError | undefined {
+    if (!this.#settings.tls || this.#replied) return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    const required = code === 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED';
+    if (!required && !['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(code ?? '')) return undefined;
+    const peer = this.#peer;
+    const own = this.#credentials?.current().certificate;
+    if (!own || required) return NoClientCert({ peer, side: 'client' }, error);
+    return ClientCertRefused({ peer, subject: ownName(own), detail: messageOf(error) }, error);
+  }
+
+  /** The path to go on with, where `location` is on the same origin: headers with secrets go nowhere else. */
+  #sameOrigin(location: string | string[] | undefined): string | undefined {
+    if (typeof location !== 'string') return undefined;
+    const base = new URL(this.#path, this.#settings.url);
+    const target = URL.canParse(location, base.href) ? new URL(location, base) : undefined;
+    return target?.origin === this.#settings.url.origin ? target.pathname + target.search : undefined;
+  }
+}
+
+/** What plugins may not set: headers of the connection, of the body, and of the protocol. */
+const reserved =
+  /^(host|connection|content-.*|accept|transfer-encoding|te|trailer|upgrade|keep-alive|expect|last-event-id|mcp-.*)$/;
+
+/** Adds what plugins added. */
+export function addHeaders(
+  headers: Record<string, string>,
+  added: Readonly<Record<string, string>> | undefined,
+): Record<string, string> {
+  for (const [name, value] of Object.entries(added ?? {})) {
+    const lower = name.toLowerCase();
+    if (!reserved.test(lower)) headers[lower] = value;
+  }
+  return headers;
+}
+
+export function challengeOf(headers: HttpReply['headers']): string | undefined {
+  const challenge = [headers['www-authenticate'] ?? []].flat().join(', ');
+  return challenge === '' ? undefined : plainText(challenge);
+}
+
+/** What an error page says: the message of a JSON-RPC error, or the text itself. */
+export function pageText(text: string): string {
+  const { message } = rpcErrorOf(text) ?? {};
+  return plainText(typeof message === 'string' ? message : text);
+}
+
+function lowered(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}

@@ -1,0 +1,44 @@
+import type { JsonObject, RequestId, RpcError } from '../rpc.js';
+
+/** A JSON-RPC message as it came: what it is shows in the fields that it has. */
+export interface Message {
+  readonly id?: RequestId | null;
+  readonly method?: string;
+  readonly params?: JsonObject;
+  readonly result?: JsonObject;
+  readonly error?: RpcError;
+}
+
+/** The messages of one body, event or line; undefined where it is not JSON-RPC. */
+export function messagesOf(text: string): readonly Message[] | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  // Revision 2025-03-26 alone has batches.
+  const messages = Array.isArray(value) ? value : [value];
+  return messages.every(isObject) ? (messages as Message[]) : undefined;
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The error of a body that is a JSON-RPC error response. */
+export function rpcErrorOf(text: string): RpcError | undefined {
+  const error = messagesOf(text)?.[0]?.error;
+  return isObject(error) && typeof error.code === 'number' ? error : undefined;
+}
+
+/** A peer's text for a message or the log: one line, bounded, with nothing that could steer a terminal. */
+export function plainText(text: string, most = 200): string {
+  return (
+    text
+      .slice(0, most)
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
+      .replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
+      .trim()
+  );
+}

@@ -1,0 +1,317 @@
+import type { UpstreamSettings } from '../../config/index.js';
+import {
+  findSallyError,
+  messageOf,
+  type SallyError,
+  UpstreamCancelled,
+  UpstreamDown,
+  UpstreamLost,
+  UpstreamProtocol,
+  UpstreamStatus,
+  UpstreamTimeout,
+} from '../../errors.js';
+import type { Answer, Era, JsonObject } from '../rpc.js';
+import type { CallOptions, SessionWish, Upstream, UpstreamSession, UpstreamState } from '../upstream.js';
+import { httpTransport } from './http/transport.js';
+import type { Link, Transport } from './link.js';
+import { backoff, defaultLimits, defaultPace, type UpstreamContext, type UpstreamDeps } from './options.js';
+import { Sessions } from './sessions.js';
+import { Slots } from './slots.js';
+import { StatelessSessions } from './stateless-sessions.js';
+import { stdioTransport } from './stdio/transport.js';
+import { pause, withDeadline, withSignal } from './wait.js';
+
+/** A child that lived so long did not die of its start, in milliseconds. */
+const settledMs = 10_000;
+
+/** An upstream as the one who opened it has it. */
+export interface OpenedUpstream extends Upstream {
+  /** Reads the files of its certificates again; connections that are made from then on use them. */
+  reload(): Promise<void>;
+}
+
+/**
+ * Opens one upstream MCP server and begins to reach it: at once, and after every failure again with growing pauses,
+ * until `close`. Never throws: what is wrong, files of certificates included, is its `state`.
+ */
+export function openUpstream(settings: UpstreamSettings, deps: UpstreamDeps): OpenedUpstream {
+  const context: UpstreamContext = {
+    upstream: settings.name,
+    timeoutMs: settings.timeoutMs,
+    log: deps.log,
+    client: { name: 'sallyport', version: deps.version },
+    limits: { ...defaultLimits, ...deps.limits },
+    pace: { ...defaultPace, ...deps.pace },
+    now: deps.now ?? Date.now,
+    random: deps.random ?? Math.random,
+  };
+  return new HeldUpstream(settings, context);
+}
+
+class HeldUpstream implements OpenedUpstream {
+  readonly name: string;
+  readonly settings: UpstreamSettings;
+  readonly #context: UpstreamContext;
+  readonly #transport: Transport;
+  readonly #slots: Slots;
+  readonly #sessions: Sessions;
+  readonly #stateless: StatelessSessions;
+  readonly #listeners = new Set<(state: UpstreamState) => void>();
+  readonly #closing = new AbortController();
+  readonly #sweeper: NodeJS.Timeout;
+  #state: UpstreamState = { kind: 'connecting' };
+  #verdict: { era: Era; until: number } | undefined;
+  /** The attempts to reach the upstream that go on; it ends with the first that succeeds. */
+  #reaching: Promise<void> | undefined;
+  #failures = 0;
+  /** Why it is down. */
+  #reason: SallyError | undefined;
+  #upSince = 0;
+
+  constructor(settings: UpstreamSettings, context: UpstreamContext) {
+    this.name = settings.name;
+    this.settings = settings;
+    this.#context = context;
+    const { limits, pace } = context;
+    this.#transport =
+      settings.transport === 'http' ? httpTransport(settings, context) : stdioTransport(settings, context);
+    this.#transport.onDoubt = (reason) => this.#doubt(reason);
+    this.#transport.onRenewed = () => {
+      if (this.#state.kind === 'up') this.#become({ ...this.#state });
+    };
+    this.#slots = new Slots(this.name, limits.inFlight, limits.queue);
+    const run = this.#run.bind(this);
+    this.#sessions = new Sessions({ context, run, open: (capabilities) => this.#openLink(capabilities) });
+    this.#stateless = new StatelessSessions(context, run);
+    this.#sweeper = setInterval(() => this.#sessions.sweep(), pace.idle / 4).unref();
+    this.#reach(0);
+  }
+
+  get state(): UpstreamState {
+    return this.#state;
+  }
+
+  onState(listener: (state: UpstreamState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async settled(signal: AbortSignal): Promise<void> {
+    if (this.#state.kind !== 'connecting' || signal.aborted) return;
+    let remove = () => {};
+    const known = new Promise<void>((resolve) => {
+      remove = this.onState(({ kind }) => {
+        if (kind !== 'connecting') resolve();
+      });
+    });
+    await withSignal(known, signal).catch(() => {});
+    remove();
+  }
+
+  async session(wish: SessionWish, signal: AbortSignal): Promise<UpstreamSession> {
+    await this.settled(signal);
+    const upstream = this.name;
+    if (signal.aborted) {
+      throw findSallyError(signal.reason) ?? UpstreamCancelled({ upstream, method: 'initialize' });
+    }
+    if (this.#state.kind !== 'up') throw this.#downError();
+    return this.#stateless.take(wish) ?? this.#sessions.take(wish, signal);
+  }
+
+  async release(client: string): Promise<void> {
+    this.#stateless.release(client);
+    await this.#sessions.release(client);
+  }
+
+  async reload(): Promise<void> {
+    await this.#transport.reload();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    clearInterval(this.#sweeper);
+    this.#become({ kind: 'down', reason: 'it was closed', code: UpstreamDown.code });
+    this.#listeners.clear();
+    await Promise.all([this.#stateless.close(), this.#sessions.closeAll()]);
+    await this.#transport.close();
+  }
+
+  /** Tries until it is reached. */
+  #reach(delay: number): void {
+    this.#reaching ??= this.#attempts(delay).finally(() => {
+      this.#reaching = undefined;
+    });
+  }
+
+  async #attempts(delay: number): Promise<void> {
+    const { pace, random } = this.#context;
+    let wait = delay;
+    for (;;) {
+      if (wait > 0 && !(await pause(wait, this.#closing.signal))) return;
+      if (this.#closing.signal.aborted) return;
+      try {
+        await this.#contact();
+        return;
+      } catch (thrown) {
+        if (this.#closing.signal.aborted) return;
+        this.#failed(thrown);
+      }
+      wait = backoff(this.#failures, pace, random);
+    }
+  }
+
+  async #contact(): Promise<void> {
+    const { pace, now, log } = this.#context;
+    const known = this.#verdict && this.#verdict.until > now() ? this.#verdict.era : undefined;
+    const work = (signal: AbortSignal) => this.#transport.contact(known, signal);
+    const link = await withDeadline(this.#handshakeMs, this.#late, this.#closing.signal, work);
+    if (this.#closing.signal.aborted) return link.close();
+    const { era, revision } = link.facts;
+    if (era !== known) this.#verdict = { era, until: now() + pace.verdict };
+    await this.#adopt(link);
+    // A child that goes on dying young is started less and less often.
+    if (this.settings.transport === 'http') this.#failures = 0;
+    this.#upSince = now();
+    log.info({ upstream: this.name, revision }, `connected to the upstream '${this.name}'`);
+    this.#reason = undefined;
+    this.#become({ kind: 'up', era, revision });
+  }
+
+  get #handshakeMs(): number {
+    const { timeoutMs, pace } = this.#context;
+    // A child may first have to be installed; a server that is there answers as fast as ever.
+    return this.settings.transport === 'http'
+      ? Math.min(timeoutMs, pace.handshake)
+      : pace.handshake + pace.probe;
+  }
+
+  readonly #late = (): SallyError =>
+    UpstreamTimeout({ upstream: this.name, method: 'the handshake', seconds: this.#handshakeMs / 1000 });
+
+  async #adopt(link: Link): Promise<void> {
+    link.onEnd = (reason) => this.#linkEnded(link, reason);
+    if (link.facts.era === 'modern') {
+      await this.#sessions.closeAll();
+      this.#stateless.use(link);
+    } else {
+      await this.#stateless.close();
+      this.#sessions.keepSpare(link);
+    }
+  }
+
+  #failed(thrown: unknown): void {
+    const { log } = this.#context;
+    const error =
+      findSallyError(thrown) ?? UpstreamProtocol({ upstream: this.name, detail: messageOf(thrown) });
+    this.#failures += 1;
+    // What it is may have changed; whether anyone is there says nothing about it.
+    if (UpstreamProtocol.is(error) || UpstreamStatus.is(error)) this.#verdict = undefined;
+    const fields = { upstream: this.name, code: error.code, remedy: error.remedy };
+    const repeated = this.#reason?.message === error.message;
+    if (repeated) log.debug(fields, `still not connected: ${error.message}`);
+    else log.warn(fields, error.message);
+    this.#becomeDown(error);
+  }
+
+  /** Looks whether the upstream is still there, and still the same. */
+  #doubt(reason: SallyError): void {
+    if (this.#closing.signal.aborted || this.#reaching) return;
+    const { log } = this.#context;
+    log.debug({ upstream: this.name, reason: reason.message }, 'the upstream is looked at again');
+    this.#become({ kind: 'connecting' });
+    this.#reach(0);
+  }
+
+  /** A child has ended by itself. */
+  #linkEnded(link: Link, reason: SallyError): void {
+    this.#sessions.drop(link);
+    this.#stateless.drop(link);
+    if (this.#closing.signal.aborted || this.#reaching) return;
+    const { log, now, pace, random } = this.#context;
+    log.warn({ upstream: this.name, code: reason.code, remedy: reason.remedy }, reason.message);
+    if (this.#sessions.alive > 0) return;
+    this.#failures = now() - this.#upSince < settledMs ? this.#failures + 1 : 1;
+    if (this.#failures === 1) this.#become({ kind: 'connecting' });
+    else this.#becomeDown(reason);
+    this.#reach(backoff(this.#failures, pace, random));
+  }
+
+  async #openLink(capabilities: JsonObject): Promise<Link> {
+    const work = (signal: AbortSignal) => this.#transport.open(capabilities, signal);
+    try {
+      const link = await withDeadline(this.#handshakeMs, this.#late, this.#closing.signal, work);
+      link.onEnd = (reason) => this.#linkEnded(link, reason);
+      return link;
+    } catch (error) {
+      const known =
+        findSallyError(error) ?? UpstreamProtocol({ upstream: this.name, detail: messageOf(error) });
+      const stdio = this.settings.transport === 'stdio';
+      if (!stdio) this.#observe(known);
+      else if (this.#sessions.alive === 0) this.#doubt(known);
+      throw known;
+    }
+  }
+
+  async #run(
+    link: Link,
+    method: string,
+    params: JsonObject | undefined,
+    options: CallOptions,
+    capabilities: JsonObject,
+  ): Promise<Answer> {
+    // A stream that lasts would take its place from the others.
+    const lasting = method === 'subscriptions/listen';
+    if (!lasting && !this.#slots.tryTake()) await this.#slots.take(method, options.signal);
+    try {
+      return await link.request(method, params, options, capabilities);
+    } catch (error) {
+      this.#observe(error);
+      throw error;
+    } finally {
+      if (!lasting) this.#slots.give();
+    }
+  }
+
+  /** What the failure of one request says of the upstream. A child's end is heard of by itself. */
+  #observe(error: unknown): void {
+    if (this.settings.transport !== 'http') return;
+    const gone = UpstreamStatus.is(error) && error.context.status >= 502 && error.context.status <= 504;
+    if (gone || UpstreamDown.is(error) || UpstreamLost.is(error)) this.#doubt(error as SallyError);
+  }
+
+  #become(state: UpstreamState): void {
+    this.#state = state;
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(state);
+      } catch (error) {
+        const { log } = this.#context;
+        log.error(
+          { upstream: this.name, error: messageOf(error) },
+          'a change of state could not be passed on',
+        );
+      }
+    }
+  }
+
+  #becomeDown(reason: SallyError): void {
+    this.#reason = reason;
+    this.#become({ kind: 'down', reason: this.#why(reason), code: reason.code });
+  }
+
+  #why(reason: SallyError): string {
+    if (UpstreamDown.is(reason)) return reason.context.reason;
+    return reason.message.replace(`the upstream '${this.name}'`, 'it');
+  }
+
+  #downError(): SallyError {
+    const upstream = this.name;
+    const cause = this.#reason;
+    if (this.#state.kind !== 'down' || !cause) {
+      return UpstreamDown({ upstream, reason: 'it is not connected' });
+    }
+    const hint = UpstreamDown.is(cause) ? cause.context.hint : cause.remedy;
+    return UpstreamDown({ upstream, reason: this.#why(cause), hint }, cause);
+  }
+}

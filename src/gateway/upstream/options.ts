@@ -1,0 +1,83 @@
+import type { Logger } from '../../log.js';
+
+/** What one upstream may take up. */
+export interface UpstreamLimits {
+  /** Requests in flight at once; more wait. */
+  readonly inFlight: number;
+  /** Requests that wait; more are refused. */
+  readonly queue: number;
+  /** Sessions: over HTTP as many MCP sessions, on stdio as many child processes. */
+  readonly sessions: number;
+  /** Sessions among which the calls of stateless clients that can be asked things are spread. */
+  readonly pool: number;
+  /** One message of the upstream, in bytes. */
+  readonly messageBytes: number;
+}
+
+/** Durations, in milliseconds. */
+export interface UpstreamPace {
+  /** Before the first attempt to reach an upstream again, and at most; doubled in between. */
+  readonly retryFirst: number;
+  readonly retryMost: number;
+  /** For the handshake, in which a child may first have to be installed. */
+  readonly handshake: number;
+  /** For a child's answer to `server/discover`: some never answer what comes before `initialize`. */
+  readonly probe: number;
+  /** How long the era of an upstream is remembered. */
+  readonly verdict: number;
+  /** A shared session that nobody uses ends after this. */
+  readonly idle: number;
+  /** For what an upstream asks a client: there may be a human behind it. */
+  readonly ask: number;
+  /** For each of the steps by which a child is ended: closed input, SIGTERM. */
+  readonly grace: number;
+}
+
+export const defaultLimits: UpstreamLimits = {
+  inFlight: 256,
+  queue: 256,
+  sessions: 64,
+  pool: 8,
+  messageBytes: 64 * 1024 * 1024,
+};
+
+export const defaultPace: UpstreamPace = {
+  retryFirst: 250,
+  retryMost: 30_000,
+  handshake: 60_000,
+  probe: 10_000,
+  verdict: 3_600_000,
+  idle: 600_000,
+  ask: 600_000,
+  grace: 1_000,
+};
+
+/** What an upstream is opened with. */
+export interface UpstreamDeps {
+  readonly log: Logger;
+  /** Of this program, as upstreams are told. */
+  readonly version: string;
+  readonly limits?: Partial<UpstreamLimits>;
+  readonly pace?: Partial<UpstreamPace>;
+  readonly now?: () => number;
+  /** From 0 to 1: spreads the attempts of several gateways to reach one upstream again. */
+  readonly random?: () => number;
+}
+
+/** The same, complete, with what every part of one upstream says of it. */
+export interface UpstreamContext {
+  readonly upstream: string;
+  readonly timeoutMs: number;
+  readonly log: Logger;
+  readonly client: { readonly name: string; readonly version: string };
+  readonly limits: UpstreamLimits;
+  readonly pace: UpstreamPace;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** The pause before attempt `count` (from 1): doubled each time, and spread by a half. */
+export function backoff(count: number, pace: UpstreamPace, random: () => number): number {
+  const whole = Math.min(pace.retryFirst * 2 ** Math.min(count - 1, 30), pace.retryMost);
+  return whole * (0.5 + random() / 2);
+}

@@ -1,0 +1,102 @@
+import { type SallyError, UpstreamBusy, UpstreamLost } from '../../../errors.js';
+import type { Answer, JsonObject } from '../../rpc.js';
+import type { CallOptions } from '../../upstream.js';
+import type { Call } from '../call.js';
+import { Dialogue } from '../dialogue.js';
+import { envelopeOf, hopParams } from '../hop.js';
+import type { Facts, Link, Listeners } from '../link.js';
+import { messagesOf, plainText } from '../message.js';
+import type { UpstreamContext } from '../options.js';
+import { holdSubscription } from '../subscription.js';
+import type { Child } from './child.js';
+
+/** An MCP session with a child process, of either era. It begins with `facts` unknown: the handshake fills them in. */
+export class StdioSession implements Link {
+  facts: Facts = { era: 'legacy', revision: '', capabilities: {}, serverInfo: {}, instructions: undefined };
+  onEnd: (reason: SallyError) => void = () => {};
+  readonly child: Child;
+  readonly #context: UpstreamContext;
+  readonly #dialogue: Dialogue;
+  readonly #closing = new AbortController();
+
+  constructor(child: Child, context: UpstreamContext) {
+    this.child = child;
+    this.#context = context;
+    const { upstream, log } = context;
+    this.#dialogue = new Dialogue(context, (message) => this.#write(message));
+    child.onLine = (line) => {
+      const messages = messagesOf(line);
+      if (!messages) log.debug({ upstream, line: plainText(line) }, 'a line that is not JSON-RPC');
+      for (const message of messages ?? []) this.#dialogue.receive(message);
+    };
+    child.onLong = (error) => {
+      // Which request it was for, nobody knows.
+      this.#dialogue.end(error);
+    };
+    void child.ended.then((how) => {
+      this.#closing.abort();
+      const reason = UpstreamLost({ upstream, method: 'the request', detail: how });
+      this.#dialogue.end(reason);
+      this.onEnd(reason);
+    });
+  }
+
+  get listeners(): Listeners {
+    return this.#dialogue.listeners;
+  }
+
+  set listeners(listeners: Listeners) {
+    const first = !this.#dialogue.listeners.onNotification && listeners.onNotification;
+    this.#dialogue.listeners = listeners;
+    if (first && this.facts.era === 'modern') {
+      void holdSubscription(this, this.#context, this.#closing.signal, () => {});
+    }
+  }
+
+  request(
+    method: string,
+    params: JsonObject | undefined,
+    options: CallOptions,
+    capabilities: JsonObject,
+  ): Promise<Answer> {
+    const { upstream, client, limits } = this.#context;
+    const call = this.#dialogue.begin(method, params, options, this.#callEnded);
+    if (call.ended) return call.answered;
+    // The handshake has a deadline of its own: a child may first have to be installed.
+    if (isHandshake(method)) call.lasting();
+    if (!this.child.running) {
+      call.fail(UpstreamLost({ upstream, method, detail: 'the process has ended' }));
+    } else if (this.child.unread > limits.messageBytes) {
+      call.fail(UpstreamBusy({ upstream, what: 'bytes wait for it to read', limit: limits.messageBytes }));
+    } else {
+      const modern = this.facts.era === 'modern';
+      const envelope = modern ? envelopeOf(this.facts.revision, client, capabilities) : undefined;
+      const own = hopParams(params, call.id, envelope);
+      this.#write({ jsonrpc: '2.0', id: call.id, method, ...(own && { params: own }) });
+    }
+    return call.answered;
+  }
+
+  async notify(method: string, params?: JsonObject): Promise<void> {
+    // What a modern client has to tell is said by each request.
+    if (this.facts.era === 'legacy') this.#write({ jsonrpc: '2.0', method, ...(params && { params }) });
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.child.stop();
+  }
+
+  #write(message: object): void {
+    this.child.send(JSON.stringify(message));
+  }
+
+  readonly #callEnded = (call: Call, givenUp: boolean) => {
+    // `initialize` must not be cancelled, and nobody waits for `server/discover` longer than for itself.
+    if (!givenUp || isHandshake(call.method)) return;
+    const params = { requestId: call.id, reason: 'given up' };
+    this.#write({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
+  };
+}
+
+const isHandshake = (method: string) => method === 'initialize' || method === 'server/discover';
