@@ -204,6 +204,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       );
       authenticator = nextAuthenticator;
       const gone = upstreams.replace(next.gateway.upstreams);
+      await Promise.allSettled(upstreams.current().map((upstream) => upstream.reload()));
       router.replace(upstreams.current());
       // What is in flight is with the plugins from before: when they are let go of, nothing goes to those upstreams.
       const over = sets.replace(plugins, longest).then(() => closeAll(gone));

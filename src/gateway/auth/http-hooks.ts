@@ -95,17 +95,21 @@ export async function postRequest(
     client_host: host,
     client_port: port,
     headers,
-    response_headers: reply.headers,
+    response_headers: lowerCased(reply.headers),
     status_code: reply.status,
   };
   try {
     const result = await request.invoke('http_post_request', payload, { signal: deps.signal });
     const changed = result.modified_payload as Headers | null;
-    return changed === null ? reply.headers : { ...reply.headers, ...sendable(changed) };
+    return changed === null ? reply.headers : { ...lowerCased(reply.headers), ...sendable(changed) };
   } catch (error) {
     deps.log.warn({ error: messageOf(error) }, 'http_post_request failed: the reply goes out as it was');
     return reply.headers;
   }
+}
+
+function lowerCased(headers: Headers): Headers {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 /** What a plugin may say of a reply: not what frames it (RFC 9112 section 6), and nothing that would break the head. */

@@ -6,6 +6,8 @@ import type { Answer, JsonObject, RequestId } from '../rpc.js';
 export interface CallSource {
   readonly client: Client;
   readonly headers: Readonly<Record<string, string>>;
+  /** The address of an HTTP client. */
+  readonly remote?: string | undefined;
   plugins(): PluginRequest;
 }
 
@@ -16,6 +18,7 @@ export abstract class Call implements ClientRequest {
   readonly params: JsonObject;
   readonly client: Client;
   readonly headers: Readonly<Record<string, string>>;
+  readonly remote?: string;
   readonly trace: Trace = { plugins: [] };
   /** How it ended where no answer is wanted any more. */
   abandoned: 'cancelled' | 'gone' | undefined;
@@ -28,6 +31,7 @@ export abstract class Call implements ClientRequest {
     this.#source = source;
     this.client = source.client;
     this.headers = source.headers;
+    if (source.remote !== undefined) this.remote = source.remote;
     this.id = message.id;
     this.method = message.method;
     this.params = message.params;

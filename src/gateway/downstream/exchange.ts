@@ -70,8 +70,9 @@ export function refuseWith(
   refuse(exchange, method, { status: error.httpStatus, ...errorAnswer(error) }, deps, { id, headers });
 }
 
-export function sourceOf(client: Client, { admitted }: Exchange): CallSource {
-  return { client, headers: admitted.headers, plugins: () => admitted.plugins() };
+export function sourceOf(client: Client, { admitted, request }: Exchange): CallSource {
+  const { remoteAddress: remote } = request.socket;
+  return { client, headers: admitted.headers, remote, plugins: () => admitted.plugins() };
 }
 
 /** Runs a call where there is room for it, to its answer and its line in the log. */
