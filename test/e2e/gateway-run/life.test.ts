@@ -149,6 +149,18 @@ describe('SIGHUP', () => {
     expect(firstText(await client.callTool(echo('hi')))).toBe('Echo: hi <pre post>');
   });
 
+  it('does not open a gateway that others can reach, whatever address the new file has', async () => {
+    const file = join(await temporaryFolder(), 'tokens.json');
+    await sallyport(['token', 'create', '--file', file, '--user', 'ada']);
+    const upstreams = { one: everything };
+    const auth = { kind: 'bearer', tokens_file: file };
+    const gateway = await startGateway({ gateway: { host: '0.0.0.0', upstreams, auth } });
+    const line = await gateway.reload({ gateway: { host: '127.0.0.1', upstreams } });
+    expect(line.code).toBe('SALLY_CONFIG_GATEWAY_OPEN');
+    const reply = await request(`http://127.0.0.1:${gateway.port}/mcp`, { method: 'POST' });
+    expect(reply.statusCode).toBe(401);
+  });
+
   it('lets what is in flight finish with the plugins that it began with', async () => {
     const gateway = await startGateway({
       plugins: [plugin('rewriter.mjs')],
@@ -262,5 +274,23 @@ describe('the command', () => {
     const finished = await sallyport(['gateway', ...args], { cwd });
     expect([finished.status, finished.stdout]).toEqual([status, '']);
     expect(finished.stderr).toContain(code);
+  });
+
+  it('ends where its port is taken, with its upstreams', async () => {
+    const { port } = await startGateway({ gateway: { upstreams: { one: everything } } });
+    const cwd = await temporaryFolder();
+    await writeFile(join(cwd, '.mcp.json'), JSON.stringify({ mcpServers: { one: everything } }));
+    const finished = await sallyport(['gateway', '--servers', '.mcp.json', '--port', String(port)], { cwd });
+    expect([finished.status, finished.stdout]).toEqual([3, '']);
+    expect(finished.stderr).toContain(`the gateway cannot listen on 127.0.0.1:${port}: the port is in use`);
+  });
+
+  it('names the tools that two upstreams have where no prefix keeps them apart', async () => {
+    const bare = { ...everything, prefix: 'never' };
+    const gateway = await startGateway({ gateway: { upstreams: { one: bare, two: bare } } });
+    const line = await gateway.waitForLog(
+      ({ code, msg }) => code === 'SALLY_ROUTE_CLASH' && msg.includes('echo'),
+    );
+    expect(line.msg).toMatch(/one.*two/);
   });
 });
