@@ -1264,6 +1264,14 @@ export const AskCancelled = defineError('SALLY_GATEWAY_ASK_CANCELLED', {
   example: { method: 'elicitation/create' },
 });
 
+export const TooManyQuestions = defineError('SALLY_GATEWAY_QUESTIONS', {
+  message: (c: { method: string; limit: number }) =>
+    `${c.method} was not asked of the client: ${c.limit} questions are open already`,
+  remedy: () => 'the upstream has to wait for answers before it asks on',
+  exit: 1,
+  example: { method: 'sampling/createMessage', limit: 100 },
+});
+
 export const LineTooLong = defineError('SALLY_GATEWAY_LINE', {
   message: (c: { limit: number }) => `a message on stdin has more than ${c.limit} bytes`,
   remedy: () => 'send less in one message; or raise body_bytes of gateway.limits',

@@ -63,6 +63,8 @@ const healthPortOffset = 1_000;
 /** More connections at a time are refused at the door. */
 const maxConnections = 16_384;
 const defaultDrainMs = 30_000;
+/** For a reply that is written and not read yet, at the end. */
+const lastRepliesMs = 2_000;
 
 const clientCertificates = { 0: 'none', 1: 'optional', 2: 'required' } as const satisfies Record<
   number,
@@ -161,7 +163,8 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     stopping = true;
     stopListening(front);
     await legs.drain(withinMs);
-    await main.drain(0);
+    // What is answered may still be on its way out.
+    await main.drain(Math.min(withinMs, lastRepliesMs));
     stopListening(side.http);
     await side.drain(0);
     main.http.close();

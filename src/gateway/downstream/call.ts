@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { PluginRequest } from '../../manager/index.js';
 import type { Client, ClientRequest, Trace } from '../client.js';
 import type { Answer, JsonObject, RequestId } from '../rpc.js';
@@ -41,6 +42,8 @@ export abstract class Call implements ClientRequest {
   get signal(): AbortSignal {
     if (this.#control === undefined) {
       this.#control = new AbortController();
+      // As many listen as there are upstreams.
+      setMaxListeners(0, this.#control.signal);
       if (this.#stopped) this.#control.abort();
     }
     return this.#control.signal;

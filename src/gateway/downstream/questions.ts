@@ -1,4 +1,4 @@
-import { AskCancelled, type SallyError } from '../../errors.js';
+import { AskCancelled, type SallyError, TooManyQuestions } from '../../errors.js';
 import type { Answer, JsonObject, RequestId } from '../rpc.js';
 
 /** What a client has been asked and has not answered yet. */
@@ -16,6 +16,9 @@ export interface Questions {
   end(reason: SallyError): void;
 }
 
+/** More at a time are not asked: whoever asks is not waiting for answers. */
+const maxOpen = 100;
+
 export function createQuestions(): Questions {
   const open = new Map<RequestId, { resolve(answer: Answer): void; reject(error: SallyError): void }>();
   let last = 0;
@@ -24,6 +27,7 @@ export function createQuestions(): Questions {
     ask(send, method, params, signal) {
       if (ended) return Promise.reject(ended);
       if (signal.aborted) return Promise.reject(AskCancelled({ method }));
+      if (open.size >= maxOpen) return Promise.reject(TooManyQuestions({ method, limit: maxOpen }));
       last += 1;
       const id = last;
       return new Promise((resolve, reject) => {

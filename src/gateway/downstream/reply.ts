@@ -1,10 +1,13 @@
 import type { ServerResponse } from 'node:http';
-import { ClientTooSlow } from '../../errors.js';
+import { ClientTooSlow, messageOf } from '../../errors.js';
+import { sendJson } from '../../http/index.js';
 import type { Logger } from '../../log.js';
 import type { Admitted } from '../auth/door.js';
 
 /** What waits to be read by a client; a client that lets more pile up is cut off. */
 const maxBacklogBytes = 4_000_000;
+/** What is less than this is in the hands of the system, or will be in a moment. */
+const watchedBytes = 64 * 1024;
 /** A reply that is not read on for so long is given up. */
 const stalledReplyMs = 60_000;
 
@@ -38,6 +41,7 @@ export class HttpReply {
   #state: 'waiting' | 'opening' | 'streaming' | 'ended' = 'waiting';
   /** What is written while plugins look at the headers. */
   #held: string[] = [];
+  #heldChars = 0;
   #endHeld = false;
 
   constructor(response: ServerResponse, deps: ReplyDeps, leaving: Admitted['leaving']) {
@@ -75,7 +79,9 @@ export class HttpReply {
       this.#begin(streamHeaders);
     } else {
       this.#state = 'opening';
-      void this.#leaving(200, streamHeaders).then((left) => this.#begin(hop(left)));
+      this.#leaving(200, streamHeaders)
+        .then((left) => this.#begin(hop(left)))
+        .catch((error: unknown) => this.#broken(error));
     }
   }
 
@@ -83,6 +89,8 @@ export class HttpReply {
   write(frame: string): void {
     if (this.#state === 'opening') {
       this.#held.push(frame);
+      this.#heldChars += frame.length;
+      if (this.#heldChars > maxBacklogBytes) this.#cutOff();
       return;
     }
     if (this.#state !== 'streaming' || this.#response.destroyed) return;
@@ -107,6 +115,7 @@ export class HttpReply {
     this.#response.flushHeaders();
     for (const frame of this.#held) this.write(frame);
     this.#held = [];
+    this.#heldChars = 0;
     if (this.#endHeld) this.end();
   }
 
@@ -114,7 +123,22 @@ export class HttpReply {
     if (this.#state !== 'waiting') return;
     this.#state = 'ended';
     if (this.#leaving === undefined) this.#sendWhole(status, headers, body);
-    else void this.#leaving(status, headers).then((left) => this.#sendWhole(status, hop(left), body));
+    else {
+      this.#leaving(status, headers)
+        .then((left) => this.#sendWhole(status, hop(left), body))
+        .catch((error: unknown) => this.#broken(error));
+    }
+  }
+
+  /** Headers that plugins made and that are none: what they meant to keep back is not sent in spite of them. */
+  #broken(error: unknown): void {
+    this.#deps.log.error(
+      { error: messageOf(error) },
+      'a reply could not be sent with the headers of plugins',
+    );
+    this.#state = 'ended';
+    if (this.#response.headersSent) this.#response.destroy();
+    else sendJson(this.#response, 500, { error: 'internal error' });
   }
 
   #sendWhole(status: number, headers: Headers, body: string): void {
@@ -126,12 +150,12 @@ export class HttpReply {
 
   /** The timeout of the socket starts anew with every byte that is read; Node lifts it where the reply is out. */
   #watch(): void {
-    if (this.#response.writableLength === 0) return;
+    if (this.#response.writableLength < watchedBytes) return;
     this.#response.setTimeout(stalledReplyMs, () => this.#response.destroy());
   }
 
   #cutOff(): void {
-    const error = ClientTooSlow({ bytes: this.#response.writableLength });
+    const error = ClientTooSlow({ bytes: this.#response.writableLength + this.#heldChars });
     this.#deps.log.warn({ code: error.code, remedy: error.remedy }, error.message);
     this.#response.destroy();
   }

@@ -9,8 +9,8 @@ import type { HttpReply } from './reply.js';
 
 /** GET streams of one session at a time. */
 const maxStreams = 4;
-/** What is kept for a session that has no GET stream open, until it opens one. */
-const maxWaiting = 100;
+/** What is kept for a session that has no GET stream open, until it opens one: messages, and characters of them. */
+const maxWaiting = { messages: 100, chars: 256 * 1024 };
 
 interface SessionFacts {
   /** The secret that the client shows. */
@@ -43,6 +43,7 @@ export class Session implements Client {
   /** Open GET streams, and the streams of POST requests that are not answered yet. */
   readonly #streams = new Map<string, EventStream>();
   readonly #waiting: string[] = [];
+  #waitingChars = 0;
   #held = 0;
   #made = 0;
 
@@ -106,21 +107,20 @@ export class Session implements Client {
   }
 
   /**
-   * A GET: a stream of what belongs to no request, or that of `lastEventId` again; or why not. The caller reports the
-   * end of the connection to `disconnected`.
+   * A GET: a stream of what belongs to no request, or that of `lastEventId` again; none where it never was. The caller
+   * reports the end of the connection to `disconnected`.
    */
-  listen(reply: HttpReply, lastEventId: string | undefined): EventStream | 'bad-event-id' | 'too-many' {
+  listen(reply: HttpReply, lastEventId: string | undefined): EventStream | undefined {
     const event = lastEventId === undefined ? undefined : readEventId(lastEventId);
     if (lastEventId !== undefined && (event === undefined || Number(event.stream.slice(1)) > this.#made)) {
-      return 'bad-event-id';
+      return undefined;
     }
     const known = event && this.#streams.get(event.stream);
-    if (known === undefined && this.#connectedStreams() >= maxStreams) return 'too-many';
     const stream = known ?? (event ? this.#named(event.stream) : this.#open('g'));
     stream.connect(reply, event?.number);
     // The reply of a request that has been answered: there is nothing to come.
     if (event?.stream.startsWith('p') && known === undefined) this.streamDone(stream);
-    if (stream.name.startsWith('g')) for (const json of this.#waiting.splice(0)) stream.send(json);
+    if (stream.name.startsWith('g')) this.#newest(stream);
     return stream;
   }
 
@@ -140,16 +140,34 @@ export class Session implements Client {
     this.#streams.clear();
   }
 
-  /** Each message goes on one stream only (Streamable HTTP, Multiple Connections). */
+  /** Each message goes on one stream only (Streamable HTTP, Multiple Connections): an older one may be dead. */
   #send(json: string): void {
     if (this.ended) return;
-    for (const stream of this.#streams.values()) {
-      if (!stream.name.startsWith('g') || !stream.connected) continue;
-      stream.send(json);
+    const newest = this.#getStreams().at(-1);
+    if (newest !== undefined) {
+      newest.send(json);
       return;
     }
     this.#waiting.push(json);
-    if (this.#waiting.length > maxWaiting) this.#waiting.shift();
+    this.#waitingChars += json.length;
+    while (
+      this.#waiting.length > maxWaiting.messages ||
+      (this.#waitingChars > maxWaiting.chars && this.#waiting.length > 1)
+    ) {
+      this.#waitingChars -= this.#waiting.shift()?.length ?? 0;
+    }
+  }
+
+  /** A stream that was just opened gets what has waited; where it is one too many, the oldest ends. */
+  #newest(stream: EventStream): void {
+    this.#streams.delete(stream.name);
+    this.#streams.set(stream.name, stream);
+    for (const json of this.#waiting.splice(0)) stream.send(json);
+    this.#waitingChars = 0;
+    const [oldest, ...others] = this.#getStreams();
+    if (others.length < maxStreams) return;
+    this.#streams.delete(oldest?.name ?? '');
+    oldest?.end();
   }
 
   #open(kind: 'g' | 'p'): EventStream {
@@ -163,10 +181,9 @@ export class Session implements Client {
     return stream;
   }
 
-  #connectedStreams(): number {
-    let count = 0;
-    for (const stream of this.#streams.values()) if (stream.name.startsWith('g')) count += 1;
-    return count;
+  /** The open GET streams, the oldest first. */
+  #getStreams(): EventStream[] {
+    return [...this.#streams.values()].filter((stream) => stream.name.startsWith('g') && stream.connected);
   }
 }
 

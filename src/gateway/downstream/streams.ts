@@ -1,15 +1,9 @@
 import { type Exchange, type LegDeps, refuse } from './exchange.js';
 import { sessionOf } from './legacy.js';
 
-const noStream = {
-  'bad-event-id': {
-    status: 400,
-    error: { code: -32600, message: 'Invalid Request: Last-Event-ID is of no stream of this session' },
-  },
-  'too-many': {
-    status: 409,
-    error: { code: -32600, message: 'Conflict: this session has as many streams open as it may have' },
-  },
+const noSuchEvent = {
+  status: 400,
+  error: { code: -32600, message: 'Invalid Request: Last-Event-ID is of no stream of this session' },
 };
 
 /** GET: the stream of a session for what belongs to none of its requests, or a lost stream again. */
@@ -19,8 +13,8 @@ export function serveGet(exchange: Exchange, deps: LegDeps): void {
   const { request, response, reply, admitted, started } = exchange;
   const lastEventId = request.headers['last-event-id'];
   const stream = session.listen(reply, typeof lastEventId === 'string' ? lastEventId : undefined);
-  if (typeof stream === 'string') {
-    refuse(exchange, 'GET', noStream[stream], deps);
+  if (stream === undefined) {
+    refuse(exchange, 'GET', noSuchEvent, deps);
     return;
   }
   const release = session.hold(deps.now);

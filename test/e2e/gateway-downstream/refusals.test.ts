@@ -321,4 +321,15 @@ describe('who may come', () => {
     expect(streamed.headers.get('x-seen')).toBe('200');
     expect((await streamed.text()).match(/"progress":\d/g)).toEqual(['"progress":1', '"progress":2']);
   });
+
+  it('headers that plugins made and that are none end in an error, not in what they were to keep back', async () => {
+    const legs = await startLegs({ leaving: async () => ({ 'X-Broken': 'a\nb' }) });
+    for (const method of ['GET', 'POST']) {
+      const reply = method === 'GET' ? await fetch(legs.url) : await legs.post(initialize());
+      expect([reply.status, await reply.json()]).toEqual([500, { error: 'internal error' }]);
+    }
+    expect(await legs.logged((line) => line['level'] === 'error')).toMatchObject({
+      msg: 'a reply could not be sent with the headers of plugins',
+    });
+  });
 });

@@ -147,6 +147,15 @@ describe('what a client is asked', () => {
     });
   });
 
+  it('is not asked without end', async () => {
+    const questions = createQuestions();
+    for (let i = 0; i < 100; i += 1)
+      void questions.ask(() => {}, 'roots/list', {}, new AbortController().signal);
+    await expect(questions.ask(() => {}, 'roots/list', {}, never)).rejects.toMatchObject({
+      code: 'SALLY_GATEWAY_QUESTIONS',
+    });
+  });
+
   it('gets no answer from a client that has gone', async () => {
     const questions = createQuestions();
     const before = questions.ask(() => {}, 'roots/list', {}, never);
