@@ -38,7 +38,7 @@ export function open(settings: UpstreamSettings, deps: Partial<UpstreamDeps> = {
     log: silentLogger,
     version: '0.0.0',
     ...deps,
-    pace: { retryFirst: 20, retryMost: 200, probe: 3_000, grace: 300, ...deps.pace },
+    pace: { retryFirst: 20, retryMost: 200, probe: 15_000, grace: 300, ...deps.pace },
   });
   onTestFinished(() => upstream.close());
   return upstream;

@@ -1,7 +1,7 @@
 import { ParamsInvalid, RequestStateInvalid } from '../../errors.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer } from '../rpc.js';
-import { errorAnswer } from './answers.js';
+import { errorAnswer, refusal } from './answers.js';
 import type { ClientState } from './client-state.js';
 import type { Context } from './context.js';
 import { isOurState } from './held.js';
@@ -56,7 +56,7 @@ async function visitInOrder(
       answer = visited.answer;
     } catch (error) {
       if (targets.length === 1 || request.signal.aborted) throw error;
-      away ??= errorAnswer(error);
+      away ??= refusal(error, request.client.era);
     }
   }
   return (

@@ -4,7 +4,7 @@ import type { PluginManager } from '../../manager/index.js';
 import type { Client, ClientRequest, Router } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
-import { errorAnswer } from './answers.js';
+import { refusal } from './answers.js';
 import { Changes } from './changes.js';
 import { type ClientState, Clients } from './client-state.js';
 import type { Context, Route } from './context.js';
@@ -100,7 +100,7 @@ class GatewayRouter implements ReplaceableRouter {
         const internal = InternalError({ detail: messageOf(error) }, error);
         this.#log.error({ code: internal.code, remedy: internal.remedy, error }, internal.message);
       }
-      return errorAnswer(error);
+      return refusal(error, request.client.era);
     }
   }
 

@@ -3,14 +3,15 @@ import type { ClientRequest } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
 import { errorAnswer } from './answers.js';
-import { isResourceNotFound, notFoundCode } from './bridge.js';
+import { isResourceNotFound } from './bridge.js';
 import type { ClientState, OpenListen } from './client-state.js';
+import { notFoundCode } from './codes.js';
 import type { Context } from './context.js';
 import { isObject } from './graft.js';
 import { type ChangingList, changingLists } from './kinds.js';
 import { metaKeys } from './meta.js';
 import { findResource } from './targets.js';
-import { unlessAborted } from './waiting.js';
+import { listWaitMs, unlessAborted } from './waiting.js';
 
 const maxUris = 1_000;
 const flags = {
@@ -142,8 +143,10 @@ export async function listen(request: ClientRequest, state: ClientState, context
   };
   state.listens.add(open);
   const ended = state.begin();
+  // An upstream that does not answer keeps nobody from hearing of the others.
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(listWaitMs)]);
   try {
-    await Promise.all(wanted.map((uri) => honour(uri, uris, state, context, signal)));
+    await Promise.all(wanted.map((uri) => honour(uri, uris, state, context, limit)));
     const resourceSubscriptions = wanted.filter((uri) => uris.has(uri));
     const honoured = {
       ...Object.fromEntries(lists.map((list) => [flags[list], true])),

@@ -1,4 +1,10 @@
-import { findSallyError, messageOf, type SallyError, UpstreamProtocol } from '../../errors.js';
+import {
+  findSallyError,
+  messageOf,
+  type SallyError,
+  UpstreamProtocol,
+  UpstreamTimeout,
+} from '../../errors.js';
 import type { Answer, JsonObject, RequestId } from '../rpc.js';
 import type { CallOptions } from '../upstream.js';
 import { Call } from './call.js';
@@ -6,6 +12,7 @@ import { metaKeys, progressTokenOf, withoutSubscription } from './hop.js';
 import type { Listeners } from './link.js';
 import { isObject, type Message } from './message.js';
 import type { UpstreamContext } from './options.js';
+import { withSignal } from './wait.js';
 
 type Answerer = NonNullable<CallOptions['onRequest']>;
 
@@ -139,15 +146,18 @@ export class Dialogue {
       return { error: { code: -32603, message: 'Too many requests at once' } };
     }
     const asked = new AbortController();
-    const timer = setTimeout(() => asked.abort(), this.#context.pace.ask);
+    const { upstream, pace } = this.#context;
+    const late = () => asked.abort(UpstreamTimeout({ upstream, method, seconds: pace.ask / 1000 }));
+    const timer = setTimeout(late, pace.ask);
     this.#asked.set(id, asked);
     call?.asking(asked);
     try {
-      const answer = await answerer(method, params, asked.signal);
-      return asked.signal.aborted ? undefined : answer;
+      return await withSignal(answerer(method, params, asked.signal), asked.signal);
     } catch (thrown) {
+      if (asked.signal.aborted && !UpstreamTimeout.is(asked.signal.reason)) return undefined;
       const error = findSallyError(thrown);
-      return { error: { code: error?.jsonRpcCode ?? -32603, message: messageOf(thrown) } };
+      const message = UpstreamTimeout.is(error) ? 'Nobody answered in time' : messageOf(thrown);
+      return { error: { code: error?.jsonRpcCode ?? -32603, message } };
     } finally {
       call?.told(asked);
       this.#asked.delete(id);

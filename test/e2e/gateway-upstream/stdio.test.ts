@@ -316,3 +316,83 @@ it('leaves no child behind where the process that opened it ends without a word'
     await vi.waitFor(() => expect(exists(pid)).toBe(false), { timeout: 5_000 });
   }
 });
+
+it('speaks the new era to a child of the SDK that speaks both, or that one alone', async () => {
+  const path = join(import.meta.dirname, '../../support/mcp-stdio.mjs');
+  for (const legacy of ['serve', 'reject']) {
+    const upstream = open(stdioUpstream([path, legacy]));
+    const session = await upstream.session(wish({ capabilities: { elicitation: {} } }), patient());
+    expect(session.revision).toBe('2026-07-28');
+    expect(session.serverInfo).toMatchObject({ name: 'stdio' });
+    const own = new AbortController();
+    const slow = errorOf(session.request('tools/call', tool('slow'), { signal: own.signal }));
+    expect(textOf(await call(session, 'x'))).toBe('modern x');
+    own.abort();
+    expect((await slow).code).toBe('SALLY_UPSTREAM_CANCELLED');
+  }
+});
+
+const handshake = `
+  if (method === 'initialize') send({ id, result: initialized });
+  if (method === 'server/discover') send({ id, error: { code: -32601, message: 'no' } });
+`;
+
+it('gives a call more time with each step of its progress', async () => {
+  const path = await script(`${handshake}
+    if (method === 'tools/call') {
+      let progress = 0;
+      const timer = setInterval(() => {
+        progress += 1;
+        if (progress === 8) { clearInterval(timer); send({ id, result: { progress } }); }
+        else send({ method: 'notifications/progress', params: { progress, progressToken: params._meta.progressToken } });
+      }, 150);
+    }
+  `);
+  const session = await open(stdioUpstream([path], { timeoutMs: 800 })).session(wish(), patient());
+  const params = { ...tool('x'), _meta: { progressToken: 1 } };
+  expect(resultOf(await session.request('tools/call', params, { signal: patient() }))).toEqual({
+    progress: 8,
+  });
+});
+
+it('lets the time of a call stand still while the client is asked', async () => {
+  const path = await script(`${handshake}
+    if (method === 'tools/call') { globalThis.asked = id; send({ id: 'q', method: 'elicitation/create' }); }
+    if (method === undefined) send({ id: globalThis.asked, result });
+  `);
+  const session = await open(stdioUpstream([path], { timeoutMs: 200 })).session(wish(), patient());
+  const answer = await session.request('tools/call', tool('x'), {
+    signal: patient(),
+    onRequest: () => new Promise((done) => setTimeout(() => done({ result: { late: true } }), 500)),
+  });
+  expect(resultOf(answer)).toEqual({ late: true });
+});
+
+it('takes a question back where the child does, or where its call has ended', async () => {
+  const path = await script(`${handshake}
+    if (method === 'tools/call') {
+      send({ id: 'q', method: 'elicitation/create' });
+      if (params.name === 'back') send({ method: 'notifications/cancelled', params: { requestId: 'q' } });
+      else send({ id, result: {} });
+      globalThis.asked = id;
+    }
+    if (method === 'ping') { send({ id, result: {} }); send({ id: globalThis.asked, result: {} }); }
+  `);
+  const session = await open(stdioUpstream([path])).session(wish(), patient());
+  for (const name of ['back', 'ended']) {
+    let taken: (value: unknown) => void = () => {};
+    const back = new Promise((resolve) => {
+      taken = resolve;
+    });
+    const answer = session.request('tools/call', tool(name), {
+      signal: patient(),
+      onRequest: (_, __, signal) => {
+        signal.addEventListener('abort', taken);
+        return new Promise(() => {});
+      },
+    });
+    await back;
+    await session.request('ping', undefined, { signal: patient() });
+    await answer;
+  }
+});

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HookResult } from '../../../src/hooks/index.js';
 import { block, modify, proceed } from '../../../src/plugin/index.js';
@@ -183,6 +184,53 @@ describe('the hooks of a tool call', () => {
       expect(served.answer).toHaveProperty('error');
       expect(JSON.stringify(served.answer)).not.toContain('secret');
     }
+  });
+
+  it('are recorded for the access log, each plugin with what it decided', async () => {
+    const named = (name: string, mode: 'enforce' | 'permissive', behave: () => HookResult | undefined) =>
+      handle({ name, mode, hooks: ['tool_pre_invoke'] }, behave);
+    const plugins = managerOf([
+      named('A', 'permissive', () => block({ reason: 'r', code: 'X' })),
+      named('B', 'enforce', () => proceed()),
+      named('C', 'enforce', () => {
+        throw new TypeError('boom');
+      }),
+    ]);
+    const { upstream } = await fixture('legacy', { tools: ['echo'] });
+    const router = routerOver([upstream], { plugins });
+    const { trace, error } = await ask(router, client('legacy'), 'tools/call', { name: 'echo' }, { plugins });
+    expect(trace.plugins.map(({ plugin, decision }) => [plugin, decision])).toEqual([
+      ['A', 'noted'],
+      ['B', 'continue'],
+      ['C', 'failed'],
+    ]);
+    expect(trace.plugins.every(({ ms }) => ms >= 0)).toBe(true);
+    expect(error.data).toMatchObject({ plugin_name: 'C' });
+  });
+
+  it('let through byte for byte what plugins answer unchanged, in whatever order they write it', async () => {
+    const reversed = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(reversed);
+      if (typeof value !== 'object' || value === null) return value;
+      const entries = Object.entries(value).map(([key, inner]) => [key, reversed(inner)]);
+      return Object.fromEntries(entries.reverse());
+    };
+    const one = await guarded(['tool_pre_invoke'], (payload) => modify(reversed(payload)));
+    const args = fc.dictionary(
+      fc.string().filter((key) => key !== '__proto__'),
+      fc.jsonValue(),
+    );
+    const from = client('legacy');
+    await fc.assert(
+      fc.asyncProperty(args, async (value) => {
+        const sent = JSON.stringify(value);
+        const params = { name: 'echo', arguments: JSON.parse(sent) };
+        expect(textOf(await ask(one.router, from, 'tools/call', params, { plugins: one.plugins }))).toBe(
+          JSON.stringify(JSON.parse(sent)),
+        );
+      }),
+      { numRuns: 50, examples: [[{ a: JSON.parse('[{"__proto__":{"b":1},"2":0,"1":null}]') }]] },
+    );
   });
 
   it('are no work at all where no plugin listens', async () => {

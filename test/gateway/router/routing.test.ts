@@ -54,7 +54,9 @@ describe.each(['legacy', 'modern'] as const)('with upstreams of the %s era', (er
     expect(call.error).toMatchObject({ code: -32602, data: { code: 'SALLY_ROUTE_UNKNOWN' } });
     for (const uri of ['file:///secret/b', 'file:///a/../secret/b', 'file:///%73ecret/b']) {
       const read = await ask(router, from, 'resources/read', { uri });
-      expect(read.error.data).toMatchObject({ code: 'SALLY_ROUTE_UNKNOWN' });
+      expect(read.error).toMatchObject({ code: -32002, data: { code: 'SALLY_ROUTE_UNKNOWN', uri } });
+      const { error } = await ask(router, client('modern'), 'resources/read', { uri });
+      expect(error).toMatchObject({ code: -32602, data: { uri } });
     }
     expect(one.seen).toEqual([]);
   });

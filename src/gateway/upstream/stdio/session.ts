@@ -74,6 +74,11 @@ export class StdioSession implements Link {
     } else if (this.child.unread > limits.messageBytes) {
       call.fail(UpstreamBusy({ upstream, what: 'bytes wait for it to read', limit: limits.messageBytes }));
     } else {
+      // The handshake brings its own envelope: what the child speaks is not known yet.
+      if (isHandshake(method)) {
+        this.#write({ jsonrpc: '2.0', id: call.id, method, params });
+        return call.answered;
+      }
       const modern = this.facts.era === 'modern';
       const envelope = modern ? envelopeOf(this.facts.revision, client, capabilities) : undefined;
       const own = hopParams(params, call.id, envelope);
