@@ -143,7 +143,7 @@ export class PluginRequest {
       }
       const decision = decide(effect, outcome);
       this.#report({ plugin, effect }, hook, decision);
-      const ms = performance.now() - began;
+      const ms = Math.round((performance.now() - began) * 100) / 100;
       onPlugin?.({ plugin: plugin.name, hook, decision: decisionName(decision), ms });
       return { plugin, decision };
     });
