@@ -83,6 +83,7 @@ class ExternalPlugin implements PluginHandle {
   /** Whether the server was asked what it says of the plugin; it is asked again after it was away. */
   #known = false;
   #settled: PluginEntry;
+  #lastHooks: readonly string[] | undefined;
 
   constructor(entry: PluginEntry, connection: Connection) {
     this.name = entry.name;
@@ -93,6 +94,10 @@ class ExternalPlugin implements PluginHandle {
 
   get peer(): string {
     return this.#connection.peer;
+  }
+
+  get lastHooks(): readonly string[] | undefined {
+    return this.hooks ?? this.#lastHooks;
   }
 
   get reachable(): boolean {
@@ -132,6 +137,7 @@ class ExternalPlugin implements PluginHandle {
     if (report === null)
       throw PluginNotFound({ plugin: this.name, where: this.peer, has: await this.#others(signal) });
     this.#settled = settle(this.#entry, report);
+    this.#lastHooks = this.#settled.hooks;
     this.#known = true;
     return report;
   }

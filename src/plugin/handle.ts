@@ -20,6 +20,8 @@ export interface PluginHandle {
   /** Lower runs first. */
   readonly priority: number;
   readonly conditions: readonly Condition[];
+  /** The hooks it had when its server was last there, of an external plugin that is away; else as `hooks`. */
+  readonly lastHooks?: readonly string[] | undefined;
   /** Whether the server of an external plugin answered when it was last asked; undefined for one of this process. */
   readonly reachable?: boolean;
   /** The plugin as `get_plugin_config` reports it. */

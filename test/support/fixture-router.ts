@@ -9,6 +9,8 @@ export interface FixtureRouter extends Router {
   readonly events: FixtureEvents;
   /** Keys of the clients that have ended, in their order. */
   readonly gone: string[];
+  /** The same clients, as long as somebody still holds them. */
+  readonly goneClients: WeakRef<Client>[];
   readonly clients: Client[];
   readonly notifications: string[];
   /** Resolves as soon as `holds`: looked at whenever something has happened. */
@@ -134,7 +136,9 @@ export function fixtureRouter(): FixtureRouter {
   events.changed = changed;
   const clients: Client[] = [];
   const gone: string[] = [];
+  const goneClients: WeakRef<Client>[] = [];
   const notifications: string[] = [];
+  let offered: Promise<JsonObject> | undefined;
   const schemas = new Map<string, JsonObject>();
   const connectionOf = (client: Client): Connection => {
     let connection = connections.get(client.key);
@@ -149,6 +153,7 @@ export function fixtureRouter(): FixtureRouter {
     events,
     clients,
     gone,
+    goneClients,
     notifications,
     until: (holds) =>
       new Promise((resolve) => {
@@ -160,8 +165,10 @@ export function fixtureRouter(): FixtureRouter {
         watchers.add(watcher);
         watcher();
       }),
-    async describe(client) {
-      const { capabilities, serverInfo, instructions } = await connectionOf(client as Client).ready;
+    async describe({ capabilities: asked }) {
+      // The same for all: who opens a session and leaves has cost nothing here.
+      offered ??= new Connection({ capabilities: asked } as Client, events, listens).ready;
+      const { capabilities, serverInfo, instructions } = await offered;
       return {
         capabilities: capabilities as JsonObject,
         serverInfo: serverInfo as JsonObject,
@@ -191,6 +198,7 @@ export function fixtureRouter(): FixtureRouter {
     },
     async ended(client) {
       gone.push(client.key);
+      goneClients.push(new WeakRef(client));
       await connections.get(client.key)?.close();
       connections.delete(client.key);
       changed();

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { type AddressInfo, createConnection, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { GatewayLimits } from '../../src/config/index.js';
+import type { Admitted, Refused } from '../../src/gateway/auth/index.js';
 import type { Identity } from '../../src/gateway/client.js';
-import { type Admitted, createLegs, type Legs, type Refused } from '../../src/gateway/downstream/index.js';
+import { createLegs, type Legs } from '../../src/gateway/downstream/index.js';
 import { createHttpServer } from '../../src/http/index.js';
 import type { Logger } from '../../src/log.js';
 import type { PluginRequest } from '../../src/manager/index.js';
@@ -39,6 +40,7 @@ export interface RunningLegs extends Pick<Legs, 'open' | 'drain'> {
 interface Options {
   readonly limits?: Partial<GatewayLimits>;
   readonly pulseMs?: number;
+  readonly now?: () => number;
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
   readonly leaving?: NonNullable<Admitted['leaving']>;
@@ -93,6 +95,7 @@ export async function startLegs(options: Options = {}): Promise<RunningLegs> {
     allowedHosts: options.allowedHosts ?? [],
     allowedOrigins: options.allowedOrigins ?? [],
     trusted: false,
+    ...(options.now && { now: options.now }),
     ...(options.pulseMs !== undefined && { pulseMs: options.pulseMs }),
   });
   const server = createHttpServer(legs.handle, logger);

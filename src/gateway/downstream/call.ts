@@ -75,6 +75,11 @@ export abstract class Call implements ClientRequest {
   abstract finish(answer: Answer): void;
 }
 
+/** Whether a call goes on until it is stopped. */
+export function isSubscription({ method, client }: Pick<Call, 'method' | 'client'>): boolean {
+  return method === 'subscriptions/listen' && client.era === 'modern';
+}
+
 export function notificationJson(method: string, params: JsonObject | undefined): string {
   return JSON.stringify({ jsonrpc: '2.0', method, ...(params && { params }) });
 }

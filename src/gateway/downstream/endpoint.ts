@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayStopping } from '../../errors.js';
 import { type Handler, readJson, rebindingRefusal } from '../../http/index.js';
+import type { Door } from '../auth/door.js';
 import { classify } from './classify.js';
-import type { Entrance } from './door.js';
 import { type Exchange, type LegDeps, refuse, refuseWith } from './exchange.js';
 import { serveLegacy } from './legacy.js';
 import { readMessage } from './message.js';
@@ -26,7 +26,7 @@ const methodNotAllowed = (allow: string) => ({
 });
 
 /** The MCP endpoint, for clients of both eras. */
-export function createEndpoint(entrance: Entrance, reachable: Reachable, deps: LegDeps): Handler {
+export function createEndpoint(entrance: Door, reachable: Reachable, deps: LegDeps): Handler {
   return async (request, response) => {
     const started = deps.now();
     const method = request.method ?? '';

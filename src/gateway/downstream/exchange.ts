@@ -2,14 +2,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GatewayLimits } from '../../config/index.js';
 import { GatewayStopping, type SallyError, TooManyCalls, TooManyCallsOfOne } from '../../errors.js';
 import type { Logger } from '../../log.js';
+import type { Admitted } from '../auth/door.js';
 import { type Client, principalOf, type Router } from '../client.js';
 import type { Answer, JsonObject, RequestId, RpcError } from '../rpc.js';
 import type { AccessLog } from './access.js';
 import { answerJson, type Call, type CallSource } from './call.js';
-import type { Admitted } from './door.js';
 import { answerOf, errorAnswer } from './lifecycle.js';
 import type { ParamHeaderCheck } from './param-headers.js';
 import type { HttpReply, ReplyDeps } from './reply.js';
+import type { Running } from './running.js';
 import { holder, type Sessions } from './sessions.js';
 import type { Slots } from './slots.js';
 
@@ -24,7 +25,7 @@ export interface LegDeps extends ReplyDeps {
   readonly calls: Slots;
   /** Room for subscriptions, which take as much of a stateless client as a session of another. */
   readonly listens: Slots;
-  readonly running: Set<Call>;
+  readonly running: Running<Call>;
   readonly checkParamHeaders: ParamHeaderCheck;
   readonly serverInfo: JsonObject;
   readonly now: () => number;

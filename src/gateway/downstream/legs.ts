@@ -1,20 +1,21 @@
 import type { GatewayLimits } from '../../config/index.js';
 import type { Handler } from '../../http/index.js';
 import type { Logger } from '../../log.js';
+import type { Door } from '../auth/door.js';
 import type { Router } from '../client.js';
 import { createAccessLog } from './access.js';
-import type { Call } from './call.js';
-import type { Entrance } from './door.js';
+import { type Call, isSubscription } from './call.js';
 import { createEndpoint, type Reachable } from './endpoint.js';
 import type { LegDeps } from './exchange.js';
 import { createParamHeaderCheck } from './param-headers.js';
 import { type OpenStreams, sseComment } from './reply.js';
+import { createRunning } from './running.js';
 import { createSessions } from './sessions.js';
 import { createSlots } from './slots.js';
 
 interface LegsOptions extends Reachable {
   readonly router: Router;
-  readonly entrance: Entrance;
+  readonly entrance: Door;
   readonly limits: GatewayLimits;
   readonly log: Logger;
   readonly version: string;
@@ -46,7 +47,7 @@ const lastWordsMs = 2_000;
 export function createLegs(options: LegsOptions): Legs {
   const { router, limits, log, now = () => performance.now() } = options;
   const streams: OpenStreams = new Set();
-  const running = new Set<Call>();
+  const running = createRunning<Call>();
   const sessions = createSessions({ router, limits, log, now });
   const calls = createSlots(limits.concurrentCalls, limits.concurrentCallsPerUser);
   const listens = createSlots(limits.sessions, limits.sessionsPerUser);
@@ -77,11 +78,11 @@ export function createLegs(options: LegsOptions): Legs {
     handle: createEndpoint(options.entrance, options, deps),
     async drain(withinMs) {
       stopping = true;
-      await until(() => calls.taken === 0, withinMs);
+      await running.over((call) => !isSubscription(call), withinMs);
       clearInterval(pulse);
       for (const call of running) call.stop();
-      await until(() => running.size === 0, lastWordsMs);
-      await Promise.race([sessions.endAll(), pause(lastWordsMs)]);
+      await running.over(() => true, lastWordsMs);
+      await sessions.endAll(lastWordsMs);
       for (const stream of streams) stream.end();
     },
     open: {
@@ -96,13 +97,4 @@ export function createLegs(options: LegsOptions): Legs {
       },
     },
   };
-}
-
-async function until(done: () => boolean, withinMs: number): Promise<void> {
-  const end = performance.now() + withinMs;
-  while (!done() && performance.now() < end) await pause(10);
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

@@ -1,6 +1,6 @@
 import { ClientNotAskable } from '../../errors.js';
 import type { Answer, JsonObject } from '../rpc.js';
-import { answerJson, Call, type CallSource, notificationJson } from './call.js';
+import { answerJson, Call, type CallSource, isSubscription, notificationJson } from './call.js';
 import type { Envelope } from './classify.js';
 import { type Exchange, type LegDeps, refuse, run, sourceOf } from './exchange.js';
 import { discovered } from './lifecycle.js';
@@ -9,8 +9,6 @@ import { type HttpReply, sseEvent } from './reply.js';
 import { modernAnswer, removedMethod, statelessClient, statusOf, subscribed } from './stateless.js';
 
 type RequestMessage = Extract<Message, { kind: 'request' }>;
-
-const listenMethod = 'subscriptions/listen';
 
 /** A request without a session, over HTTP: it ends with its connection. */
 class StatelessCall extends Call {
@@ -25,7 +23,7 @@ class StatelessCall extends Call {
 
   notify(method: string, params?: JsonObject): void {
     if (this.abandoned !== undefined) return;
-    const said = this.method === listenMethod ? subscribed(params, this.id) : params;
+    const said = isSubscription(this) ? subscribed(params, this.id) : params;
     this.#reply.stream();
     this.#reply.write(sseEvent(notificationJson(method, said)));
   }
@@ -36,7 +34,7 @@ class StatelessCall extends Call {
 
   finish(answer: Answer): void {
     if (this.abandoned !== undefined) return;
-    const subscription = this.method === listenMethod ? this.id : undefined;
+    const subscription = isSubscription(this) ? this.id : undefined;
     const json = answerJson(this.id, modernAnswer(answer, this.#serverInfo, subscription));
     if (this.#reply.streaming) {
       this.#reply.write(sseEvent(json));
@@ -69,7 +67,7 @@ export async function serveModern(
   response.once('close', () => {
     if (!response.writableFinished) call.abandon('gone');
   });
-  const slots = message.method === listenMethod ? deps.listens : deps.calls;
+  const slots = isSubscription(call) ? deps.listens : deps.calls;
   return run(exchange, call, slots, deps, () => answer(call, deps));
 }
 

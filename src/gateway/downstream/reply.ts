@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { ClientTooSlow } from '../../errors.js';
 import type { Logger } from '../../log.js';
-import type { Admitted } from './door.js';
+import type { Admitted } from '../auth/door.js';
 
 /** What waits to be read by a client; a client that lets more pile up is cut off. */
 const maxBacklogBytes = 4_000_000;

@@ -4,6 +4,7 @@ import { messageOf, type SallyError, SessionsFull, UserSessionsFull } from '../.
 import type { Logger } from '../../log.js';
 import { type Identity, principalOf, type Router } from '../client.js';
 import type { JsonObject } from '../rpc.js';
+import { createRunning } from './running.js';
 import { Session } from './session.js';
 import { createSlots } from './slots.js';
 
@@ -21,7 +22,8 @@ export interface Sessions {
   end(session: Session): Promise<void>;
   /** Ends those that nobody has used for too long. */
   sweep(): void;
-  endAll(): Promise<void>;
+  /** Ends all, and waits for their end for at most so long. */
+  endAll(withinMs: number): Promise<void>;
   readonly size: number;
 }
 
@@ -35,17 +37,19 @@ interface SessionsDeps {
 export function createSessions({ router, limits, log, now }: SessionsDeps): Sessions {
   const sessions = new Map<string, Session>();
   const slots = createSlots(limits.sessions, limits.sessionsPerUser);
-  const ending = new Set<Promise<void>>();
+  const ending = createRunning<Session>();
 
   const end = (session: Session): Promise<void> => {
     if (!sessions.delete(session.id)) return Promise.resolve();
     slots.give(holder(session));
     session.end();
-    const done = router.ended(session).catch((error: unknown) => {
-      log.error({ session: session.key, error: messageOf(error) }, 'a session did not end in order');
-    });
-    ending.add(done);
-    return done.finally(() => ending.delete(done));
+    ending.add(session);
+    return router
+      .ended(session)
+      .catch((error: unknown) => {
+        log.error({ session: session.key, error: messageOf(error) }, 'a session did not end in order');
+      })
+      .finally(() => ending.delete(session));
   };
 
   return {
@@ -72,9 +76,9 @@ export function createSessions({ router, limits, log, now }: SessionsDeps): Sess
         if (!session.busy && session.lastUsed <= oldest) void end(session);
       }
     },
-    async endAll() {
+    async endAll(withinMs) {
       for (const session of [...sessions.values()]) void end(session);
-      await Promise.all(ending);
+      await ending.over(() => true, withinMs);
     },
     get size() {
       return sessions.size;

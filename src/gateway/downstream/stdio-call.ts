@@ -1,6 +1,6 @@
 import { ClientNotAskable } from '../../errors.js';
 import type { Answer, JsonObject } from '../rpc.js';
-import { answerJson, Call, type CallSource, notificationJson } from './call.js';
+import { answerJson, Call, type CallSource, isSubscription, notificationJson } from './call.js';
 import type { Message } from './message.js';
 import type { Questions } from './questions.js';
 import { modernAnswer, subscribed } from './stateless.js';
@@ -23,7 +23,7 @@ export class StdioCall extends Call {
 
   notify(method: string, params?: JsonObject): void {
     if (this.abandoned !== undefined) return;
-    this.#out.send(notificationJson(method, this.#listens ? subscribed(params, this.id) : params));
+    this.#out.send(notificationJson(method, isSubscription(this) ? subscribed(params, this.id) : params));
   }
 
   ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer> {
@@ -36,12 +36,8 @@ export class StdioCall extends Call {
     if (this.abandoned !== undefined) return;
     const modern = this.client.era === 'modern';
     const said = modern
-      ? modernAnswer(answer, this.#out.serverInfo, this.#listens ? this.id : undefined)
+      ? modernAnswer(answer, this.#out.serverInfo, isSubscription(this) ? this.id : undefined)
       : answer;
     this.#out.send(answerJson(this.id, said));
-  }
-
-  get #listens(): boolean {
-    return this.method === 'subscriptions/listen' && this.client.era === 'modern';
   }
 }

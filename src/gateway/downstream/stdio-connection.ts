@@ -7,7 +7,7 @@ import type { PluginRequest } from '../../manager/index.js';
 import type { Client, Identity, Router } from '../client.js';
 import type { Answer, JsonObject, RequestId, RpcError } from '../rpc.js';
 import { type AccessLog, createAccessLog } from './access.js';
-import { answerJson, notificationJson } from './call.js';
+import { answerJson, isSubscription, notificationJson } from './call.js';
 import { classify, type Envelope } from './classify.js';
 import {
   answerOf,
@@ -19,6 +19,7 @@ import {
 } from './lifecycle.js';
 import { type Message, readMessage } from './message.js';
 import { createQuestions } from './questions.js';
+import { createRunning } from './running.js';
 import { clientName } from './session.js';
 import { removedMethod, statelessClient } from './stateless.js';
 import { StdioCall, type StdioOut } from './stdio-call.js';
@@ -46,9 +47,9 @@ export class StdioConnection {
   readonly #access: AccessLog;
   readonly #questions = createQuestions();
   readonly #calls = new Map<RequestId, StdioCall>();
+  readonly #running = createRunning<StdioCall>();
   readonly #out: StdioOut;
   #client: Client | undefined;
-  #idle: (() => void) | undefined;
 
   constructor(options: StdioDeps) {
     this.#options = options;
@@ -91,10 +92,10 @@ export class StdioConnection {
 
   /** Waits for what is in flight, and lets go of the client. */
   async end(withinMs: number): Promise<void> {
-    for (const call of this.#calls.values()) if (call.method === 'subscriptions/listen') call.stop();
-    if (!(await this.#settled(withinMs))) {
-      for (const call of this.#calls.values()) call.abandon('gone');
-      await this.#settled(lastWordsMs);
+    for (const call of this.#running) if (isSubscription(call)) call.stop();
+    if (!(await this.#running.over(() => true, withinMs))) {
+      for (const call of this.#running) call.abandon('gone');
+      await this.#running.over(() => true, lastWordsMs);
     }
     if (this.#client) {
       this.#questions.end(ClientGone({ client: clientName(this.#client.info) }));
@@ -123,11 +124,12 @@ export class StdioConnection {
     }
     const call = new StdioCall({ client, headers: {}, plugins }, message, this.#out);
     this.#calls.set(call.id, call);
+    this.#running.add(call);
     const answer = await answerOf(call, log, () => this.#answer(call, opened));
     if (this.#calls.get(call.id) === call) this.#calls.delete(call.id);
     call.finish(answer);
     this.#access.served(call, answer, started);
-    if (this.#calls.size === 0) this.#idle?.();
+    this.#running.delete(call);
   }
 
   /** A request of a client that has not opened its session, and says nothing of itself in the request. */
@@ -184,16 +186,5 @@ export class StdioConnection {
     } else {
       output.write(`${json}\n`);
     }
-  }
-
-  async #settled(withinMs: number): Promise<boolean> {
-    if (this.#calls.size === 0) return true;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), withinMs);
-      this.#idle = () => {
-        clearTimeout(timer);
-        resolve(true);
-      };
-    });
   }
 }

@@ -1,4 +1,4 @@
-import { ParamsInvalid, TooManySubscriptions } from '../../errors.js';
+import { MethodUnknown, ParamsInvalid, TooManySubscriptions } from '../../errors.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
@@ -10,6 +10,7 @@ import { isObject } from './graft.js';
 import { type ChangingList, changingLists } from './kinds.js';
 import { metaKeys } from './meta.js';
 import { findResource } from './targets.js';
+import { unlessAborted } from './waiting.js';
 
 const maxUris = 1_000;
 const flags = {
@@ -28,11 +29,16 @@ function urisOf(state: ClientState, upstream: Upstream): Set<string> {
 }
 
 /** Has a modern upstream say what changes of the resources that the client wants to hear of. */
-function watch(state: ClientState, upstream: Upstream, session: UpstreamSession, context: Context): void {
+function watch(
+  state: ClientState,
+  upstream: Upstream,
+  session: UpstreamSession,
+  context: Context,
+): Promise<void> {
   const uris = urisOf(state, upstream);
   const hear = (method: string, params: JsonObject | undefined) =>
     context.hear(state, upstream, method, params);
-  context.watches.set(session, state.key, uris.size === 0 ? undefined : { uris, hear });
+  return context.watches.set(session, state.key, uris.size === 0 ? undefined : { uris, hear });
 }
 
 async function subscribeAt(
@@ -44,7 +50,10 @@ async function subscribeAt(
 ): Promise<Answer> {
   const session = await context.sessions.of(state, upstream, signal);
   if (session.era === 'modern') {
-    watch(state, upstream, session, context);
+    const { resources } = session.capabilities;
+    const able = isObject(resources) && resources['subscribe'] === true;
+    if (!able) return errorAnswer(MethodUnknown({ method: 'resources/subscribe' }));
+    await unlessAborted(watch(state, upstream, session, context), signal);
     return { result: {} };
   }
   const answer = await session.request('resources/subscribe', { uri }, { signal });
@@ -62,7 +71,7 @@ async function unsubscribeAt(
   if (urisOf(state, upstream).has(uri)) return { result: {} };
   const session = await context.sessions.of(state, upstream, signal);
   if (session.era === 'modern') {
-    watch(state, upstream, session, context);
+    await unlessAborted(watch(state, upstream, session, context), signal);
     return { result: {} };
   }
   if (!context.share(session).unsubscribe(state.key, uri)) return { result: {} };
@@ -90,6 +99,8 @@ export async function changeSubscription(
   if (known === undefined && state.subscriptions.size >= maxUris) {
     return errorAnswer(TooManySubscriptions({ limit: maxUris }));
   }
+  // A session that opens renews what is subscribed already: this is not yet.
+  await context.sessions.of(state, upstream, signal);
   state.subscriptions.set(uri, upstream);
   const answer = await subscribeAt(state, upstream, uri, context, signal).catch((error: unknown) =>
     errorAnswer(error),

@@ -41,6 +41,7 @@ export class Dialogue {
     onEnd?: (call: Call, givenUp: boolean) => void,
   ): Call {
     this.#last += 1;
+    let begun = false;
     const call = new Call(
       this.#last,
       method,
@@ -49,9 +50,10 @@ export class Dialogue {
       this.#context,
       (ended, givenUp) => {
         this.#calls.delete(ended.id);
-        onEnd?.(ended, givenUp);
+        if (begun) onEnd?.(ended, givenUp);
       },
     );
+    begun = true;
     if (!call.ended) this.#calls.set(call.id, call);
     return call;
   }
@@ -64,10 +66,10 @@ export class Dialogue {
     else void this.#ask(id, method, message.params, within);
   }
 
-  /** All calls end with `error`. */
-  end(error: SallyError): void {
-    for (const call of [...this.#calls.values()]) call.fail(error);
-    for (const asked of this.#asked.values()) asked.abort(error);
+  /** All calls end, each with its error. */
+  end(error: (method: string) => SallyError): void {
+    for (const call of [...this.#calls.values()]) call.fail(error(call.method));
+    for (const asked of this.#asked.values()) asked.abort();
   }
 
   #answered({ id, result, error }: Message): void {

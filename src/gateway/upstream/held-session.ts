@@ -1,7 +1,8 @@
-import { messageOf } from '../../errors.js';
+import { messageOf, UpstreamLost } from '../../errors.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import type { CallOptions, SessionWish, UpstreamSession } from '../upstream.js';
 import type { Link } from './link.js';
+import { SessionMemory } from './memory.js';
 import type { UpstreamContext } from './options.js';
 
 /** Makes a request within the limits of the upstream, and looks at what came of it. */
@@ -26,11 +27,22 @@ export class HeldSession implements UpstreamSession {
   readonly #context: UpstreamContext;
   readonly #run: RunCall;
   readonly #capabilities: JsonObject;
+  /** What it holds at the upstream. */
+  readonly memory: SessionMemory;
+  readonly members: ReadonlySet<HeldSession> = new Set([this]);
   readonly #hearers = new Map<string, SessionWish>();
   #busy = 0;
   #usedAt: number;
 
-  constructor(link: Link, key: string, wish: SessionWish, context: UpstreamContext, run: RunCall) {
+  constructor(
+    link: Link,
+    key: string,
+    wish: SessionWish,
+    context: UpstreamContext,
+    run: RunCall,
+    memory = new SessionMemory(),
+  ) {
+    this.memory = memory;
     this.link = link;
     this.key = key;
     this.owner = wish.own ? wish.client : undefined;
@@ -38,6 +50,7 @@ export class HeldSession implements UpstreamSession {
     this.#run = run;
     this.#capabilities = wish.capabilities;
     this.#usedAt = context.now();
+    link.onRenew = () => void memory.replay(link, context);
     link.listeners = {
       onNotification: (method, params) => this.#tell(method, params),
       ...(wish.own && wish.onRequest && { onRequest: (...asked) => this.#ask(wish, asked) }),
@@ -64,19 +77,26 @@ export class HeldSession implements UpstreamSession {
     return this.link.facts.instructions;
   }
 
+  /** Who waits for what it says. */
+  get wishes(): SessionWish[] {
+    return [...this.#hearers.values()];
+  }
+
   /** Since when nobody has used it, in milliseconds; infinite while someone does, or waits for what it says. */
   get idleSince(): number {
     return this.#busy > 0 || this.leased || this.#hearers.size > 0 ? Number.POSITIVE_INFINITY : this.#usedAt;
   }
 
-  get busy(): number {
-    return this.#busy;
-  }
-
   async request(method: string, params: JsonObject | undefined, options: CallOptions): Promise<Answer> {
+    if (this.over) {
+      const { upstream } = this.#context;
+      throw UpstreamLost({ upstream, method, detail: 'the session has ended' });
+    }
     this.#busy += 1;
     try {
-      return await this.#run(this.link, method, params, options, this.#capabilities);
+      const answer = await this.#run(this.link, method, params, options, this.#capabilities);
+      this.memory.note(method, params, answer);
+      return answer;
     } finally {
       this.#busy -= 1;
       this.#usedAt = this.#context.now();

@@ -22,6 +22,8 @@ export type Listeners = Pick<SessionWish, 'onNotification' | 'onRequest'>;
 export interface Link {
   facts: Facts;
   listeners: Listeners;
+  /** Whether it has ended by itself. */
+  readonly over: boolean;
   /** `capabilities` count where each request says them: in the modern era. */
   request(
     method: string,
@@ -32,6 +34,8 @@ export interface Link {
   notify(method: string, params?: JsonObject): Promise<void>;
   /** Called once, when the link has ended by itself: nothing can be asked over it any more. */
   onEnd: (reason: SallyError) => void;
+  /** Called where the session began anew over the same link: the upstream has forgotten what it held. */
+  onRenew: () => void;
   close(): Promise<void>;
 }
 

@@ -14,12 +14,13 @@ import type { Answer, Era, JsonObject } from '../rpc.js';
 import type { CallOptions, SessionWish, Upstream, UpstreamSession, UpstreamState } from '../upstream.js';
 import { httpTransport } from './http/transport.js';
 import type { Link, Transport } from './link.js';
-import { backoff, defaultLimits, defaultPace, type UpstreamContext, type UpstreamDeps } from './options.js';
+import { backoff, defaultPace, limitsOf, type UpstreamContext, type UpstreamDeps } from './options.js';
 import { Sessions } from './sessions.js';
 import { Slots } from './slots.js';
+import { HeldState } from './state.js';
 import { StatelessSessions } from './stateless-sessions.js';
 import { stdioTransport } from './stdio/transport.js';
-import { pause, withDeadline, withSignal } from './wait.js';
+import { pause, withDeadline } from './wait.js';
 
 /** A child that lived so long did not die of its start, in milliseconds. */
 const settledMs = 10_000;
@@ -40,7 +41,7 @@ export function openUpstream(settings: UpstreamSettings, deps: UpstreamDeps): Op
     timeoutMs: settings.timeoutMs,
     log: deps.log,
     client: { name: 'sallyport', version: deps.version },
-    limits: { ...defaultLimits, ...deps.limits },
+    limits: limitsOf(settings.transport, deps.limits),
     pace: { ...defaultPace, ...deps.pace },
     now: deps.now ?? Date.now,
     random: deps.random ?? Math.random,
@@ -56,28 +57,26 @@ class HeldUpstream implements OpenedUpstream {
   readonly #slots: Slots;
   readonly #sessions: Sessions;
   readonly #stateless: StatelessSessions;
-  readonly #listeners = new Set<(state: UpstreamState) => void>();
+  readonly #state: HeldState;
   readonly #closing = new AbortController();
   readonly #sweeper: NodeJS.Timeout;
-  #state: UpstreamState = { kind: 'connecting' };
   #verdict: { era: Era; until: number } | undefined;
   /** The attempts to reach the upstream that go on; it ends with the first that succeeds. */
   #reaching: Promise<void> | undefined;
   #failures = 0;
-  /** Why it is down. */
-  #reason: SallyError | undefined;
   #upSince = 0;
 
   constructor(settings: UpstreamSettings, context: UpstreamContext) {
     this.name = settings.name;
     this.settings = settings;
     this.#context = context;
+    this.#state = new HeldState(this.name, context.log);
     const { limits, pace } = context;
     this.#transport =
       settings.transport === 'http' ? httpTransport(settings, context) : stdioTransport(settings, context);
     this.#transport.onDoubt = (reason) => this.#doubt(reason);
     this.#transport.onRenewed = () => {
-      if (this.#state.kind === 'up') this.#become({ ...this.#state });
+      if (this.state.kind === 'up') this.#state.become({ ...this.state });
     };
     this.#slots = new Slots(this.name, limits.inFlight, limits.queue);
     const run = this.#run.bind(this);
@@ -88,34 +87,25 @@ class HeldUpstream implements OpenedUpstream {
   }
 
   get state(): UpstreamState {
-    return this.#state;
+    return this.#state.current;
   }
 
   onState(listener: (state: UpstreamState) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#state.onChange(listener);
   }
 
-  async settled(signal: AbortSignal): Promise<void> {
-    if (this.#state.kind !== 'connecting' || signal.aborted) return;
-    let remove = () => {};
-    const known = new Promise<void>((resolve) => {
-      remove = this.onState(({ kind }) => {
-        if (kind !== 'connecting') resolve();
-      });
-    });
-    await withSignal(known, signal).catch(() => {});
-    remove();
+  settled(signal: AbortSignal): Promise<void> {
+    return this.#state.settled(signal);
   }
 
   async session(wish: SessionWish, signal: AbortSignal): Promise<UpstreamSession> {
-    await this.settled(signal);
+    if (this.state.kind === 'connecting') await this.settled(signal);
     const upstream = this.name;
     if (signal.aborted) {
       throw findSallyError(signal.reason) ?? UpstreamCancelled({ upstream, method: 'initialize' });
     }
-    if (this.#state.kind !== 'up') throw this.#downError();
-    return this.#stateless.take(wish) ?? this.#sessions.take(wish, signal);
+    if (this.state.kind !== 'up') throw this.#state.error();
+    return this.#stateless.take(wish) ?? this.#sessions.ready(wish) ?? this.#sessions.take(wish, signal);
   }
 
   async release(client: string): Promise<void> {
@@ -129,11 +119,11 @@ class HeldUpstream implements OpenedUpstream {
 
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
-    this.#closing.abort();
+    const reason = UpstreamDown({ upstream: this.name, reason: 'it was closed' });
+    this.#closing.abort(reason);
     clearInterval(this.#sweeper);
-    this.#become({ kind: 'down', reason: 'it was closed', code: UpstreamDown.code });
-    this.#listeners.clear();
-    await Promise.all([this.#stateless.close(), this.#sessions.closeAll()]);
+    this.#state.becomeDown(reason);
+    await Promise.all([this.#stateless.close(), this.#sessions.closeAll(true)]);
     await this.#transport.close();
   }
 
@@ -174,8 +164,8 @@ class HeldUpstream implements OpenedUpstream {
     if (this.settings.transport === 'http') this.#failures = 0;
     this.#upSince = now();
     log.info({ upstream: this.name, revision }, `connected to the upstream '${this.name}'`);
-    this.#reason = undefined;
-    this.#become({ kind: 'up', era, revision });
+    this.#state.become({ kind: 'up', era, revision });
+    this.#sessions.restore();
   }
 
   get #handshakeMs(): number {
@@ -208,10 +198,10 @@ class HeldUpstream implements OpenedUpstream {
     // What it is may have changed; whether anyone is there says nothing about it.
     if (UpstreamProtocol.is(error) || UpstreamStatus.is(error)) this.#verdict = undefined;
     const fields = { upstream: this.name, code: error.code, remedy: error.remedy };
-    const repeated = this.#reason?.message === error.message;
+    const repeated = this.#state.reason?.message === error.message;
     if (repeated) log.debug(fields, `still not connected: ${error.message}`);
     else log.warn(fields, error.message);
-    this.#becomeDown(error);
+    this.#state.becomeDown(error);
   }
 
   /** Looks whether the upstream is still there, and still the same. */
@@ -219,7 +209,8 @@ class HeldUpstream implements OpenedUpstream {
     if (this.#closing.signal.aborted || this.#reaching) return;
     const { log } = this.#context;
     log.debug({ upstream: this.name, reason: reason.message }, 'the upstream is looked at again');
-    this.#become({ kind: 'connecting' });
+    // Over HTTP it may well be there: until that is known, nobody has to wait.
+    if (this.settings.transport === 'stdio') this.#state.become({ kind: 'connecting' });
     this.#reach(0);
   }
 
@@ -230,10 +221,14 @@ class HeldUpstream implements OpenedUpstream {
     if (this.#closing.signal.aborted || this.#reaching) return;
     const { log, now, pace, random } = this.#context;
     log.warn({ upstream: this.name, code: reason.code, remedy: reason.remedy }, reason.message);
-    if (this.#sessions.alive > 0) return;
     this.#failures = now() - this.#upSince < settledMs ? this.#failures + 1 : 1;
-    if (this.#failures === 1) this.#become({ kind: 'connecting' });
-    else this.#becomeDown(reason);
+    if (this.#sessions.alive > 0) {
+      const wait = backoff(this.#failures, pace, random);
+      void pause(wait, this.#closing.signal).then((waited) => waited && this.#sessions.restore());
+      return;
+    }
+    if (this.#failures === 1) this.#state.become({ kind: 'connecting' });
+    else this.#state.becomeDown(reason);
     this.#reach(backoff(this.#failures, pace, random));
   }
 
@@ -242,7 +237,9 @@ class HeldUpstream implements OpenedUpstream {
     try {
       const link = await withDeadline(this.#handshakeMs, this.#late, this.#closing.signal, work);
       link.onEnd = (reason) => this.#linkEnded(link, reason);
-      return link;
+      if (!this.#closing.signal.aborted) return link;
+      await link.close();
+      throw this.#closing.signal.reason;
     } catch (error) {
       const known =
         findSallyError(error) ?? UpstreamProtocol({ upstream: this.name, detail: messageOf(error) });
@@ -278,40 +275,5 @@ class HeldUpstream implements OpenedUpstream {
     if (this.settings.transport !== 'http') return;
     const gone = UpstreamStatus.is(error) && error.context.status >= 502 && error.context.status <= 504;
     if (gone || UpstreamDown.is(error) || UpstreamLost.is(error)) this.#doubt(error as SallyError);
-  }
-
-  #become(state: UpstreamState): void {
-    this.#state = state;
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(state);
-      } catch (error) {
-        const { log } = this.#context;
-        log.error(
-          { upstream: this.name, error: messageOf(error) },
-          'a change of state could not be passed on',
-        );
-      }
-    }
-  }
-
-  #becomeDown(reason: SallyError): void {
-    this.#reason = reason;
-    this.#become({ kind: 'down', reason: this.#why(reason), code: reason.code });
-  }
-
-  #why(reason: SallyError): string {
-    if (UpstreamDown.is(reason)) return reason.context.reason;
-    return reason.message.replace(`the upstream '${this.name}'`, 'it');
-  }
-
-  #downError(): SallyError {
-    const upstream = this.name;
-    const cause = this.#reason;
-    if (this.#state.kind !== 'down' || !cause) {
-      return UpstreamDown({ upstream, reason: 'it is not connected' });
-    }
-    const hint = UpstreamDown.is(cause) ? cause.context.hint : cause.remedy;
-    return UpstreamDown({ upstream, reason: this.#why(cause), hint }, cause);
   }
 }

@@ -1,3 +1,4 @@
+import type { UpstreamSettings } from '../../config/index.js';
 import type { Logger } from '../../log.js';
 
 /** What one upstream may take up. */
@@ -33,13 +34,24 @@ export interface UpstreamPace {
   readonly grace: number;
 }
 
-export const defaultLimits: UpstreamLimits = {
+const defaultLimits: UpstreamLimits = {
   inFlight: 256,
   queue: 256,
-  sessions: 64,
+  sessions: 1_000,
   pool: 8,
   messageBytes: 64 * 1024 * 1024,
 };
+
+/** Children take up more than sessions over HTTP do. */
+const maxChildren = 64;
+
+export function limitsOf(
+  transport: UpstreamSettings['transport'],
+  given: Partial<UpstreamLimits> | undefined,
+): UpstreamLimits {
+  const sessions = transport === 'stdio' ? maxChildren : defaultLimits.sessions;
+  return { ...defaultLimits, sessions, ...given };
+}
 
 export const defaultPace: UpstreamPace = {
   retryFirst: 250,

@@ -1,5 +1,5 @@
 import type { Answer, JsonObject } from '../rpc.js';
-import type { CallOptions, UpstreamSession } from '../upstream.js';
+import type { CallOptions, SessionWish, UpstreamSession } from '../upstream.js';
 import type { HeldSession } from './held-session.js';
 import type { UpstreamContext } from './options.js';
 import { Slots } from './slots.js';
@@ -23,6 +23,14 @@ export class PooledSession implements UpstreamSession {
 
   static async open(context: UpstreamContext, open: () => Promise<HeldSession>): Promise<PooledSession> {
     return new PooledSession(await open(), context, open);
+  }
+
+  get members(): ReadonlySet<HeldSession> {
+    return this.#members;
+  }
+
+  get over(): boolean {
+    return this.#first.over;
   }
 
   get era() {
@@ -59,6 +67,10 @@ export class PooledSession implements UpstreamSession {
     } finally {
       this.#slots.give();
     }
+  }
+
+  hear(wish: SessionWish): void {
+    this.#first.hear(wish);
   }
 
   notify(method: string, params?: JsonObject): Promise<void> {

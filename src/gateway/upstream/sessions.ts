@@ -1,8 +1,9 @@
-import { findSallyError, messageOf, UpstreamBusy, UpstreamCancelled } from '../../errors.js';
+import { findSallyError, messageOf, UpstreamBusy, UpstreamCancelled, UpstreamLost } from '../../errors.js';
 import type { JsonObject } from '../rpc.js';
 import type { SessionWish, UpstreamSession } from '../upstream.js';
 import { HeldSession, type RunCall } from './held-session.js';
 import type { Link } from './link.js';
+import type { SessionMemory } from './memory.js';
 import type { UpstreamContext } from './options.js';
 import { PooledSession } from './pooled-session.js';
 import { withSignal } from './wait.js';
@@ -17,11 +18,16 @@ interface SessionsParts {
 export class Sessions {
   readonly #parts: SessionsParts;
   /** By whose they are: a client's own, or shared by the clients of a principal that can be asked the same. */
-  readonly #byKey = new Map<string, Promise<UpstreamSession>>();
+  readonly #standing = new Map<string, HeldSession | PooledSession>();
+  readonly #opening = new Map<string, Promise<HeldSession | PooledSession>>();
+  /** All of them, the members of pools included. */
   readonly #held = new Set<HeldSession>();
+  /** Those that ended by themselves while someone listened: they come again. */
+  readonly #lost = new Map<string, { memory: SessionMemory; wishes: SessionWish[] }>();
   /** A session that the contact with the upstream opened, for the first who can use it. */
   #spare: { link: Link; since: number } | undefined;
-  #opening = 0;
+  #begun = 0;
+  #closed = false;
 
   constructor(parts: SessionsParts) {
     this.#parts = parts;
@@ -37,37 +43,52 @@ export class Sessions {
     this.#spare = { link, since: this.#parts.context.now() };
   }
 
+  /** The session for `wish` where it stands already. */
+  ready(wish: SessionWish): UpstreamSession | undefined {
+    const session = this.#standing.get(keyOf(wish));
+    if (!session || session.over) return undefined;
+    session.hear(wish);
+    return session;
+  }
+
   async take(wish: SessionWish, signal: AbortSignal): Promise<UpstreamSession> {
     const key = keyOf(wish);
-    let session = this.#byKey.get(key);
-    if (!session) {
-      const open = () => this.#open(wish, key);
-      session = isPooled(wish) ? PooledSession.open(this.#parts.context, open) : open();
-      this.#byKey.set(key, session);
-      session.catch(() => this.#byKey.delete(key));
-    }
+    const opening = this.#opening.get(key) ?? this.#begin(wish, key);
     const { upstream } = this.#parts.context;
-    const taken = await withSignal(session, signal).catch((error) => {
+    const session = await withSignal(opening, signal).catch((error) => {
       throw findSallyError(error) ?? UpstreamCancelled({ upstream, method: 'initialize' });
     });
-    if (taken instanceof HeldSession) taken.hear(wish);
-    return taken;
+    session.hear(wish);
+    return session;
   }
 
   async release(client: string): Promise<void> {
-    const ended: HeldSession[] = [];
-    for (const held of this.#held) {
-      if (held.owner === client) ended.push(held);
-      else held.forget(client);
-    }
-    this.#byKey.delete(ownKey(client));
-    await Promise.all(ended.map((held) => this.#end(held)));
+    const key = ownKey(client);
+    this.#opening.delete(key);
+    this.#standing.delete(key);
+    this.#lost.delete(key);
+    for (const lost of this.#lost.values()) lost.wishes = lost.wishes.filter((one) => one.client !== client);
+    for (const held of this.#held) held.forget(client);
+    await Promise.all([...this.#held].filter(({ owner }) => owner === client).map((held) => this.#end(held)));
   }
 
   /** A link has ended by itself. */
   drop(link: Link): void {
     if (this.#spare?.link === link) this.#spare = undefined;
-    for (const held of this.#held) if (held.link === link) this.#forget(held);
+    for (const held of [...this.#held]) {
+      if (held.link !== link) continue;
+      this.#forget(held);
+      const { memory, wishes } = held;
+      if (wishes.length > 0) this.#lost.set(held.key, { memory, wishes });
+    }
+  }
+
+  /** Opens those again that ended by themselves while someone listened. */
+  restore(): void {
+    const { pace } = this.#parts.context;
+    for (const { wishes } of this.#lost.values()) {
+      for (const wish of wishes) this.take(wish, AbortSignal.timeout(pace.handshake)).catch(() => {});
+    }
   }
 
   /** Ends what nobody has used for long. */
@@ -78,29 +99,62 @@ export class Sessions {
       void this.#spare.link.close();
       this.#spare = undefined;
     }
-    for (const held of this.#held) if (held.idleSince < before) void this.#end(held);
+    for (const held of [...this.#held]) if (held.idleSince < before) void this.#end(held);
   }
 
-  async closeAll(): Promise<void> {
+  /** `forGood`: whatever is still being opened ends as soon as it stands. */
+  async closeAll(forGood = false): Promise<void> {
+    this.#closed ||= forGood;
     const links = [...this.#held].map((held) => held.link);
     if (this.#spare) links.push(this.#spare.link);
     this.#spare = undefined;
-    this.#held.clear();
-    this.#byKey.clear();
+    for (const held of [...this.#held]) this.#forget(held);
+    this.#opening.clear();
+    this.#standing.clear();
+    this.#lost.clear();
     await Promise.all(links.map((link) => link.close()));
+  }
+
+  #begin(wish: SessionWish, key: string): Promise<HeldSession | PooledSession> {
+    const { context } = this.#parts;
+    const open = () => this.#open(wish, key);
+    const opening = isPooled(wish) ? PooledSession.open(context, open) : open();
+    this.#opening.set(key, opening);
+    const stood = (session: HeldSession | PooledSession) => {
+      // Its client may be gone by now, or have come again.
+      if (!this.#opened(key, opening)) for (const member of session.members) void this.#end(member);
+      else if (!session.over) this.#standing.set(key, session);
+    };
+    opening.then(stood, () => this.#opened(key, opening));
+    return opening;
+  }
+
+  #opened(key: string, opening: Promise<unknown>): boolean {
+    return this.#opening.get(key) === opening && this.#opening.delete(key);
   }
 
   async #open(wish: SessionWish, key: string): Promise<HeldSession> {
     this.#makeRoom();
-    this.#opening += 1;
+    this.#begun += 1;
     try {
       const { context, open, run } = this.#parts;
       const link = this.#takeSpare(wish.capabilities) ?? (await open(wish.capabilities));
-      const held = new HeldSession(link, key, wish, context, run);
+      const memory = this.#lost.get(key)?.memory;
+      this.#lost.delete(key);
+      if (memory) await memory.replay(link, context);
+      if (link.over) {
+        throw UpstreamLost({
+          upstream: context.upstream,
+          method: 'initialize',
+          detail: 'the process has ended',
+        });
+      }
+      const held = new HeldSession(link, key, wish, context, run, memory);
       this.#held.add(held);
+      if (this.#closed) await this.#end(held);
       return held;
     } finally {
-      this.#opening -= 1;
+      this.#begun -= 1;
     }
   }
 
@@ -113,10 +167,10 @@ export class Sessions {
 
   /** Where there are as many sessions as there may be, the one that has rested longest goes. */
   #makeRoom(): void {
-    const { upstream, limits, now } = this.#parts.context;
-    if (this.#held.size + this.#opening < limits.sessions) return;
+    const { upstream, limits } = this.#parts.context;
+    if (this.#held.size + this.#begun < limits.sessions) return;
     const [oldest] = [...this.#held].sort((a, b) => a.idleSince - b.idleSince);
-    if (!oldest || oldest.idleSince > now()) {
+    if (!oldest || oldest.idleSince === Number.POSITIVE_INFINITY) {
       throw UpstreamBusy({ upstream, what: 'sessions are in use', limit: limits.sessions });
     }
     void this.#end(oldest);
@@ -130,10 +184,12 @@ export class Sessions {
     });
   }
 
+  /** A pool goes with the first of its members that does, and is made anew when it is wanted. */
   #forget(held: HeldSession): void {
     held.over = true;
     this.#held.delete(held);
-    this.#byKey.delete(held.key);
+    const standing = this.#standing.get(held.key);
+    if (standing?.members.has(held)) this.#standing.delete(held.key);
   }
 }
 

@@ -12,6 +12,14 @@ export const postHeaders = {
   accept: 'application/json, text/event-stream',
 };
 
+/** Requests that change nothing: one that a connection took along when it closed is sent once more (RFC 9110 section 9.2.2). */
+const repeatable =
+  /^(ping|initialize|server\/discover|completion\/complete|logging\/setLevel|prompts\/get|(tools|prompts|resources|resources\/templates)\/list|resources\/(read|subscribe|unsubscribe))$/;
+
+export function isRepeatable(method: string): boolean {
+  return repeatable.test(method);
+}
+
 /** A stream may stay open so long after the answer that it was for, in milliseconds. */
 const afterAnswerMs = 1_000;
 
@@ -26,7 +34,7 @@ export async function exchangeOnce(
 ): Promise<{ reply: HttpReply; text: string; message: Message | undefined }> {
   const id = 0;
   const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
-  const reply = await wire.send('POST', headers, body, signal);
+  const reply = await wire.send('POST', headers, body, signal, true);
   let text = '';
   let message: Message | undefined;
   const look = (data: string) => {

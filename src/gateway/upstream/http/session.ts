@@ -1,4 +1,4 @@
-import { type SallyError, UpstreamLost, UpstreamStatus } from '../../../errors.js';
+import { type SallyError, UpstreamLost, UpstreamStatus, UpstreamTimeout } from '../../../errors.js';
 import type { Answer, JsonObject } from '../../rpc.js';
 import type { CallOptions } from '../../upstream.js';
 import type { Call } from '../call.js';
@@ -8,9 +8,9 @@ import { type Facts, type Link, type Listeners, legacyRevisions } from '../link.
 import { rpcErrorOf } from '../message.js';
 import { judgeInitialize } from '../negotiate.js';
 import { backoff, type UpstreamContext } from '../options.js';
-import { pause, withDeadline } from '../wait.js';
+import { type Abort, pause, withDeadline } from '../wait.js';
 import type { Position } from './events.js';
-import { exchangeOnce, isStream, postHeaders, readReply } from './exchange.js';
+import { exchangeOnce, isRepeatable, isStream, postHeaders, readReply } from './exchange.js';
 import { explain } from './explain.js';
 import { holdStream } from './held-stream.js';
 import { addHeaders, type HttpReply, pageText, type Wire } from './wire.js';
@@ -30,6 +30,8 @@ const maxResumes = 5;
 export class HttpSession implements Link {
   facts: Facts;
   onEnd: (reason: SallyError) => void = () => {};
+  onRenew: () => void = () => {};
+  readonly over = false;
   readonly #wire: Wire;
   readonly #context: UpstreamContext;
   readonly #capabilities: JsonObject;
@@ -89,10 +91,9 @@ export class HttpSession implements Link {
   async notify(method: string, params?: JsonObject): Promise<void> {
     const message = { jsonrpc: '2.0', method, ...(params && { params }) };
     const generation = this.#generation;
-    const reply = await this.#post(message, this.#closing.signal).catch((error) => {
+    const { reply, text } = await this.#say(message, method).catch((error) => {
       throw explain(error, this.#context.upstream, method);
     });
-    const text = await this.#wire.text(reply.body);
     if (reply.status < 300) return;
     if (!this.#isGone(reply, text)) throw this.#wire.failure(method, reply, text);
     await this.#renew(generation);
@@ -104,7 +105,7 @@ export class HttpSession implements Link {
     const { upstream } = this.#context;
     this.#closing.abort();
     this.#stream?.abort();
-    this.#dialogue.end(UpstreamLost({ upstream, method: 'the request', detail: 'the session was closed' }));
+    this.#dialogue.end((method) => lost(upstream, method, 'the session was closed'));
     if (this.#id === undefined) return;
     try {
       const reply = await this.#wire.send('DELETE', this.#headers, null, AbortSignal.timeout(deleteMs));
@@ -146,8 +147,9 @@ export class HttpSession implements Link {
       ...(this.#id !== undefined && { 'mcp-session-id': this.#id }),
     });
     this.#generation += 1;
-    const initialized = await this.#post({ jsonrpc: '2.0', method: 'notifications/initialized' }, signal);
-    await initialized.body.dump();
+    const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' };
+    const heard = await this.#wire.send('POST', this.#headers, JSON.stringify(initialized), signal, true);
+    await heard.body.dump();
     this.#listen();
   }
 
@@ -168,7 +170,7 @@ export class HttpSession implements Link {
     });
   }
 
-  #get(lastEventId: string | undefined, signal: AbortSignal): Promise<HttpReply> {
+  #get(lastEventId: string | undefined, signal: AbortSignal | Abort): Promise<HttpReply> {
     const { 'content-type': _, ...headers } = this.#headers;
     headers['accept'] = 'text/event-stream';
     if (lastEventId !== undefined) headers['last-event-id'] = lastEventId;
@@ -183,7 +185,8 @@ export class HttpSession implements Link {
     for (let again = false; ; again = true) {
       const generation = this.#generation;
       const headers = options.headers ? addHeaders({ ...this.#headers }, options.headers) : this.#headers;
-      const reply = await this.#wire.send('POST', headers, body, call.given.signal);
+      const repeatable = isRepeatable(method);
+      const reply = await this.#wire.send('POST', headers, body, call.given, repeatable);
       if (reply.status < 300) return this.#read(reply, call);
       const text = await this.#wire.text(reply.body);
       if (again || !this.#isGone(reply, text)) return this.#refused(reply, text, call);
@@ -210,9 +213,9 @@ export class HttpSession implements Link {
       while (!call.ended && !reply) {
         // The stream ended before the answer: a server that gave an event id keeps the rest for who comes again.
         if (position.lastEventId === undefined) throw lost(upstream, call.method, 'its stream ended');
-        if (!(await pause(position.retry ?? backoff(failures + 1, pace, random), call.given.signal))) return;
+        if (!(await pause(position.retry ?? backoff(failures + 1, pace, random), call.given))) return;
         try {
-          reply = await this.#get(position.lastEventId, call.given.signal);
+          reply = await this.#get(position.lastEventId, call.given);
         } catch (error) {
           failures += 1;
           if (failures > maxResumes || call.ended) throw error;
@@ -235,15 +238,20 @@ export class HttpSession implements Link {
     void this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
   };
 
-  #post(message: object, signal: AbortSignal): Promise<HttpReply> {
-    return this.#wire.send('POST', this.#headers, JSON.stringify(message), signal);
+  /** Sends what has no answer, and hears how it was received. */
+  #say(message: object, what: string): Promise<{ reply: HttpReply; text: string }> {
+    const { upstream, timeoutMs } = this.#context;
+    const late = () => UpstreamTimeout({ upstream, method: what, seconds: timeoutMs / 1000 });
+    return withDeadline(timeoutMs, late, this.#closing.signal, async (signal) => {
+      const reply = await this.#wire.send('POST', this.#headers, JSON.stringify(message), signal);
+      return { reply, text: await this.#wire.text(reply.body) };
+    });
   }
 
   /** Sends what has no answer; that it did not arrive shows in what follows. */
   async #tell(message: object): Promise<void> {
     try {
-      const reply = await this.#post(message, this.#closing.signal);
-      await reply.body.dump();
+      await this.#say(message, 'a message');
     } catch (error) {
       const { upstream, log } = this.#context;
       log.debug(
@@ -268,7 +276,10 @@ export class HttpSession implements Link {
       this.#initialize(signal),
     )
       .then(
-        () => this.#events.renewed(),
+        () => {
+          this.onRenew();
+          this.#events.renewed();
+        },
         (error) => {
           this.#events.doubt(explain(error, upstream, 'initialize'));
           throw error;

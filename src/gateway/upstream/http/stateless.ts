@@ -9,7 +9,7 @@ import { rpcErrorOf } from '../message.js';
 import type { Mirror } from '../mirror.js';
 import type { UpstreamContext } from '../options.js';
 import { holdSubscription } from '../subscription.js';
-import { postHeaders, readReply } from './exchange.js';
+import { isRepeatable, postHeaders, readReply } from './exchange.js';
 import { explain } from './explain.js';
 import { addHeaders, type Wire } from './wire.js';
 
@@ -17,6 +17,8 @@ import { addHeaders, type Wire } from './wire.js';
 export class HttpStateless implements Link {
   facts: Facts;
   onEnd: (reason: SallyError) => void = () => {};
+  onRenew: () => void = () => {};
+  readonly over = false;
   readonly #wire: Wire;
   readonly #context: UpstreamContext;
   readonly #mirror: Mirror;
@@ -73,7 +75,7 @@ export class HttpStateless implements Link {
   async close(): Promise<void> {
     this.#closing.abort();
     const { upstream } = this.#context;
-    this.#dialogue.end(UpstreamLost({ upstream, method: 'the request', detail: 'the upstream was closed' }));
+    this.#dialogue.end((method) => UpstreamLost({ upstream, method, detail: 'the upstream was closed' }));
   }
 
   async #carry(call: Call, params: JsonObject | undefined, capabilities: JsonObject): Promise<void> {
@@ -83,7 +85,7 @@ export class HttpStateless implements Link {
     const body = JSON.stringify({ jsonrpc: '2.0', id, method, params: hopParams(params, id, envelope) });
     const mirrored = this.#mirror.headers(method, params);
     const headers = addHeaders({ ...this.#headers, ...mirrored }, options.headers);
-    const reply = await this.#wire.send('POST', headers, body, call.given.signal);
+    const reply = await this.#wire.send('POST', headers, body, call.given, isRepeatable(method));
     if (reply.status >= 300) {
       const text = await this.#wire.text(reply.body);
       const error = rpcErrorOf(text);

@@ -12,6 +12,7 @@ import {
 import { type Credentials, createConnector, openCredentials, ownName } from '../../../tls/index.js';
 import { plainText, rpcErrorOf } from '../message.js';
 import type { UpstreamContext } from '../options.js';
+import type { Abort } from '../wait.js';
 
 export type HttpSettings = Extract<UpstreamSettings, { transport: 'http' }>;
 
@@ -54,18 +55,22 @@ export class Wire {
     return { ...this.#configured, ...own };
   }
 
-  /** Sends one request. Rejects with what the connection rejects with. */
+  /** Sends one request; one that is `repeatable` a second time where the connection closed over it. Rejects with what the connection rejects with. */
   async send(
     method: 'GET' | 'POST' | 'DELETE',
     headers: Record<string, string>,
     body: string | null,
-    signal: AbortSignal,
+    signal: AbortSignal | Abort,
+    repeatable = false,
   ): Promise<HttpReply> {
     const pool = this.#pool ?? (await this.#open());
     for (let redirects = 0; ; redirects += 1) {
-      const reply = await pool
-        .request({ path: this.#path, method, headers, body, signal })
-        .catch((error) => Promise.reject(this.#refusal(error) ?? error));
+      const request = () => pool.request({ path: this.#path, method, headers, body, signal });
+      const reply = await request().catch((error) => {
+        const refusal = this.#refusal(error);
+        if (refusal || !repeatable || !isClosed(error)) throw refusal ?? error;
+        return request();
+      });
       this.#replied = true;
       const status = reply.statusCode;
       const moved = (status === 307 || status === 308) && redirects < maxRedirects;
@@ -162,9 +167,8 @@ export class Wire {
    */
   #refusal(error: unknown): SallyError | undefined {
     if (!this.#settings.tls || this.#replied) return undefined;
-    const { code } = error as NodeJS.ErrnoException;
-    const required = code === 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED';
-    if (!required && !['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(code ?? '')) return undefined;
+    const required = codeOf(error) === 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED';
+    if (!required && !isClosed(error)) return undefined;
     const peer = this.#peer;
     const own = this.#credentials?.current().certificate;
     if (!own || required) return NoClientCert({ peer, side: 'client' }, error);
@@ -179,6 +183,9 @@ export class Wire {
     return target?.origin === this.#settings.url.origin ? target.pathname + target.search : undefined;
   }
 }
+
+const codeOf = (error: unknown) => String((error as NodeJS.ErrnoException).code ?? '');
+const isClosed = (error: unknown) => ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error));
 
 /** What plugins may not set: headers of the connection, of the body, and of the protocol. */
 const reserved =

@@ -1,4 +1,4 @@
-import { type SallyError, UpstreamBusy, UpstreamLost } from '../../../errors.js';
+import { type SallyError, UpstreamBusy, UpstreamDown, UpstreamLost } from '../../../errors.js';
 import type { Answer, JsonObject } from '../../rpc.js';
 import type { CallOptions } from '../../upstream.js';
 import type { Call } from '../call.js';
@@ -14,6 +14,7 @@ import type { Child } from './child.js';
 export class StdioSession implements Link {
   facts: Facts = { era: 'legacy', revision: '', capabilities: {}, serverInfo: {}, instructions: undefined };
   onEnd: (reason: SallyError) => void = () => {};
+  onRenew: () => void = () => {};
   readonly child: Child;
   readonly #context: UpstreamContext;
   readonly #dialogue: Dialogue;
@@ -31,14 +32,18 @@ export class StdioSession implements Link {
     };
     child.onLong = (error) => {
       // Which request it was for, nobody knows.
-      this.#dialogue.end(error);
+      this.#dialogue.end(() => error);
     };
     void child.ended.then((how) => {
+      const wanted = this.#closing.signal.aborted;
       this.#closing.abort();
-      const reason = UpstreamLost({ upstream, method: 'the request', detail: how });
-      this.#dialogue.end(reason);
-      this.onEnd(reason);
+      this.#dialogue.end((method) => UpstreamLost({ upstream, method, detail: how }));
+      if (!wanted) this.onEnd(UpstreamDown({ upstream, reason: how, hint: childHint }));
     });
+  }
+
+  get over(): boolean {
+    return !this.child.running;
   }
 
   get listeners(): Listeners {
@@ -98,5 +103,8 @@ export class StdioSession implements Link {
     this.#write({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
   };
 }
+
+const childHint =
+  "it is started again by itself; LOG_LEVEL=DEBUG shows the process's standard error, which may say why it ended";
 
 const isHandshake = (method: string) => method === 'initialize' || method === 'server/discover';
