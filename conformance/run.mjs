@@ -32,8 +32,10 @@ const direct = 'direct';
 /** Where more scenarios of one run fail than these, it is not that an answer was late. */
 const mostLate = 5;
 const titles = {
-  server: (revision) => `Revision ${revision}, the suite as client: the fixture, and the gateway between the two`,
-  client: (revision) => `Revision ${revision}, the suite as server: a client, and the gateway between the two`,
+  server: (revision) =>
+    `Revision ${revision}, the suite as client: the fixture, and the gateway between the two`,
+  client: (revision) =>
+    `Revision ${revision}, the suite as server: a client, and the gateway between the two`,
 };
 const asked = (option, value) => option === undefined || option === value;
 

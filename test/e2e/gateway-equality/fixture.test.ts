@@ -71,7 +71,7 @@ describe.each(generations)('a server of either era by $name', patience, (generat
     'tells the same through the gateway, where it is %s',
     async (era) => {
       const direct = await drive(generation, await fixtureOf(generation.era));
-      const gateway = await gatewayBefore(await fixtureOf(era));
+      const gateway = await gatewayBefore({ judged: await fixtureOf(era) });
       expectSame(await drive(generation, { url: gateway }), direct);
     },
   );

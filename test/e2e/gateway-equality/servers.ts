@@ -2,10 +2,21 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Command } from './clients.js';
 
-const resolve = createRequire(import.meta.url).resolve;
+const require = createRequire(import.meta.url);
 
-/** A real MCP server of the development dependencies, as a command. */
-export function serverCommand(name: string, args: readonly string[] = [], env = {}): Command {
-  const script = join(dirname(resolve(`@modelcontextprotocol/server-${name}/package.json`)), 'dist/index.js');
+/** The real MCP servers of the development dependencies. */
+const packages = {
+  everything: require.resolve('@modelcontextprotocol/server-everything/package.json'),
+  filesystem: require.resolve('@modelcontextprotocol/server-filesystem/package.json'),
+  memory: require.resolve('@modelcontextprotocol/server-memory/package.json'),
+} as const;
+
+/** One of them as a command. */
+export function serverCommand(
+  name: keyof typeof packages,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Command {
+  const script = join(dirname(packages[name]), 'dist/index.js');
   return { command: process.execPath, args: [script, ...args], env };
 }
