@@ -9,7 +9,7 @@ INSTALLED := node_modules/.package-lock.json
 BUILT     := dist/.built
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lts interop build bench clean \
+.PHONY: help demo test test-lts interop conformance build bench clean \
         certs-mcp-all certs-mcp-ca certs-mcp-gateway certs-mcp-plugin certs-mcp-check \
         certs-mcp-renew certs-mcp-revoke certs-mcp-crl certs-mcp-ca-rotate-status \
         certs-mcp-ca-rotate-prepare certs-mcp-ca-rotate-activate certs-mcp-ca-rotate-retire certs-mcp-ca-rotate-undo
@@ -29,6 +29,9 @@ test-lts: $(BUILT) ## The tests once more, on the newest Node LTS
 
 interop: $(BUILT) ## The matrix with the Python peers: needs Python 3 and its package index
 	@node interop/run.mjs
+
+conformance: $(BUILT) ## The MCP conformance suite, straight at a server and through the gateway
+	@node conformance/run.mjs
 
 build: $(BUILT) ## Install and compile
 

@@ -1560,107 +1560,6 @@ export const LineTooLong = defineError('SALLY_GATEWAY_LINE', {
   example: { limit: 4_000_000 },
 });
 
-// ─── Between clients and upstreams (gateway/router/) ─────────────────────────────────────────────
-
-export const NameClash = defineError('SALLY_ROUTE_CLASH', {
-  message: (c: { what: string; name: string; upstreams: readonly string[] }) =>
-    `the ${c.what} '${c.name}' is offered by the upstreams ${c.upstreams.join(' and ')}: neither can be called`,
-  remedy: (c) => `set prefix: always on ${c.upstreams[0]}, or exclude it at all but one of them`,
-  jsonRpc: -32602,
-  example: { what: 'tool', name: 'search', upstreams: ['files', 'web'] },
-});
-
-export const NotOffered = defineError('SALLY_ROUTE_UNKNOWN', {
-  message: (c: { what: string; name: string }) => `there is no ${c.what} '${c.name}' here`,
-  remedy: (c) =>
-    c.what === 'resource'
-      ? 'resources/list and resources/templates/list say what there is'
-      : `${c.what}s/list says which there are; the include and exclude patterns of the upstreams decide`,
-  jsonRpc: -32602,
-  http: 404,
-  example: { what: 'tool', name: 'files__read' },
-});
-
-export const CursorInvalid = defineError('SALLY_ROUTE_CURSOR', {
-  message: (c: { method: string }) => `the cursor of ${c.method} is none that was given out here`,
-  remedy: () => 'begin the list anew, without a cursor',
-  jsonRpc: -32602,
-  http: 400,
-  example: { method: 'tools/list' },
-});
-
-export const ParamsInvalid = defineError('SALLY_ROUTE_PARAMS', {
-  message: (c: { method: string; problem: string }) =>
-    `the params of ${c.method} are not valid: ${c.problem}`,
-  remedy: () => 'the specification of MCP has the params of every method',
-  jsonRpc: -32602,
-  http: 400,
-  example: { method: 'tools/call', problem: 'name must be a text' },
-});
-
-export const MethodUnknown = defineError('SALLY_ROUTE_METHOD', {
-  message: (c: { method: string }) => `${c.method} is not served here`,
-  remedy: () =>
-    'methods that the gateway does not know are passed on where there is one upstream; the capabilities say what is served',
-  jsonRpc: -32601,
-  http: 404,
-  example: { method: 'tasks/list' },
-});
-
-export const RequestStateInvalid = defineError('SALLY_ROUTE_STATE', {
-  message: (c: { method: string }) =>
-    `the requestState of this ${c.method} has expired, was used before, or is of another request`,
-  remedy: () => 'make the request anew, without requestState',
-  jsonRpc: -32602,
-  http: 400,
-  example: { method: 'tools/call' },
-});
-
-export const TooManySuspended = defineError('SALLY_ROUTE_SUSPENDED', {
-  message: (c: { limit: number }) => `${c.limit} requests already wait for input of their callers`,
-  remedy: () => 'answer one of them, or wait: they expire',
-  http: 503,
-  example: { limit: 100 },
-});
-
-export const TooManyRounds = defineError('SALLY_ROUTE_ROUNDS', {
-  message: (c: { upstream: string; method: string; rounds: number }) =>
-    `upstream '${c.upstream}' still asks for input of ${c.method} after ${c.rounds} rounds`,
-  remedy: (c) => `look at what upstream '${c.upstream}' asks again and again`,
-  example: { upstream: 'files', method: 'tools/call', rounds: 10 },
-});
-
-export const EnvelopeRefused = defineError('SALLY_ROUTE_ENVELOPE', {
-  message: (c: { upstream: string; code: number; message: string }) =>
-    `upstream '${c.upstream}' does not take what the gateway sends: ${c.message} (${c.code})`,
-  remedy: (c) => `is the version of upstream '${c.upstream}' one of those that are supported?`,
-  http: 502,
-  example: { upstream: 'files', code: -32022, message: 'Unsupported protocol version' },
-});
-
-export const ListIncomplete = defineError('SALLY_ROUTE_LIST', {
-  message: (c: { upstream: string; method: string; detail: string }) =>
-    `upstream '${c.upstream}' is left out of ${c.method}: ${c.detail}`,
-  remedy: () => 'its entries come back with it: clients are told when the list changes',
-  http: 502,
-  example: { upstream: 'files', method: 'tools/list', detail: 'no answer within 5 s' },
-});
-
-export const CallAbandoned = defineError('SALLY_ROUTE_ABANDONED', {
-  message: (c: { upstream: string; method: string }) =>
-    `${c.method} at upstream '${c.upstream}' was given up: its caller did not come back with the input that was asked for`,
-  remedy: () => 'answer what is asked within ten minutes, and retry with the requestState that came with it',
-  example: { upstream: 'files', method: 'tools/call' },
-});
-
-export const TooManySubscriptions = defineError('SALLY_ROUTE_SUBSCRIPTIONS', {
-  message: (c: { limit: number }) => `a client may subscribe to at most ${c.limit} resources`,
-  remedy: () => 'unsubscribe from what is not needed any more',
-  jsonRpc: -32602,
-  http: 429,
-  example: { limit: 1_000 },
-});
-
 // ─── Upstream MCP servers (gateway/) ─────────────────────────────────────────────────────────────
 
 export const UpstreamDown = defineError('SALLY_UPSTREAM_DOWN', {
@@ -1770,4 +1669,105 @@ export const UpstreamBusy = defineError('SALLY_UPSTREAM_BUSY', {
   remedy: () => 'try again later; gateway.limits says how much may wait for one upstream',
   http: 503,
   example: { upstream: 'search', what: 'requests wait already', limit: 256 },
+});
+
+// ─── Between clients and upstreams (gateway/router/) ─────────────────────────────────────────────
+
+export const NameClash = defineError('SALLY_ROUTE_CLASH', {
+  message: (c: { what: string; name: string; upstreams: readonly string[] }) =>
+    `the ${c.what} '${c.name}' is offered by the upstreams ${c.upstreams.join(' and ')}: neither can be called`,
+  remedy: (c) => `set prefix: always on ${c.upstreams[0]}, or exclude it at all but one of them`,
+  jsonRpc: -32602,
+  example: { what: 'tool', name: 'search', upstreams: ['files', 'web'] },
+});
+
+export const NotOffered = defineError('SALLY_ROUTE_UNKNOWN', {
+  message: (c: { what: string; name: string }) => `there is no ${c.what} '${c.name}' here`,
+  remedy: (c) =>
+    c.what === 'resource'
+      ? 'resources/list and resources/templates/list say what there is'
+      : `${c.what}s/list says which there are; the include and exclude patterns of the upstreams decide`,
+  jsonRpc: -32602,
+  http: 404,
+  example: { what: 'tool', name: 'files__read' },
+});
+
+export const CursorInvalid = defineError('SALLY_ROUTE_CURSOR', {
+  message: (c: { method: string }) => `the cursor of ${c.method} is none that was given out here`,
+  remedy: () => 'begin the list anew, without a cursor',
+  jsonRpc: -32602,
+  http: 400,
+  example: { method: 'tools/list' },
+});
+
+export const ParamsInvalid = defineError('SALLY_ROUTE_PARAMS', {
+  message: (c: { method: string; problem: string }) =>
+    `the params of ${c.method} are not valid: ${c.problem}`,
+  remedy: () => 'the specification of MCP has the params of every method',
+  jsonRpc: -32602,
+  http: 400,
+  example: { method: 'tools/call', problem: 'name must be a text' },
+});
+
+export const MethodUnknown = defineError('SALLY_ROUTE_METHOD', {
+  message: (c: { method: string }) => `${c.method} is not served here`,
+  remedy: () =>
+    'methods that the gateway does not know are passed on where there is one upstream; the capabilities say what is served',
+  jsonRpc: -32601,
+  http: 404,
+  example: { method: 'tasks/list' },
+});
+
+export const RequestStateInvalid = defineError('SALLY_ROUTE_STATE', {
+  message: (c: { method: string }) =>
+    `the requestState of this ${c.method} has expired, was used before, or is of another request`,
+  remedy: () => 'make the request anew, without requestState',
+  jsonRpc: -32602,
+  http: 400,
+  example: { method: 'tools/call' },
+});
+
+export const TooManySuspended = defineError('SALLY_ROUTE_SUSPENDED', {
+  message: (c: { limit: number }) => `${c.limit} requests already wait for input of their callers`,
+  remedy: () => 'answer one of them, or wait: they expire',
+  http: 503,
+  example: { limit: 100 },
+});
+
+export const TooManyRounds = defineError('SALLY_ROUTE_ROUNDS', {
+  message: (c: { upstream: string; method: string; rounds: number }) =>
+    `upstream '${c.upstream}' still asks for input of ${c.method} after ${c.rounds} rounds`,
+  remedy: (c) => `look at what upstream '${c.upstream}' asks again and again`,
+  example: { upstream: 'files', method: 'tools/call', rounds: 10 },
+});
+
+export const EnvelopeRefused = defineError('SALLY_ROUTE_ENVELOPE', {
+  message: (c: { upstream: string; code: number; message: string }) =>
+    `upstream '${c.upstream}' does not take what the gateway sends: ${c.message} (${c.code})`,
+  remedy: (c) => `is the version of upstream '${c.upstream}' one of those that are supported?`,
+  http: 502,
+  example: { upstream: 'files', code: -32022, message: 'Unsupported protocol version' },
+});
+
+export const ListIncomplete = defineError('SALLY_ROUTE_LIST', {
+  message: (c: { upstream: string; method: string; detail: string }) =>
+    `upstream '${c.upstream}' is left out of ${c.method}: ${c.detail}`,
+  remedy: () => 'its entries come back with it: clients are told when the list changes',
+  http: 502,
+  example: { upstream: 'files', method: 'tools/list', detail: 'no answer within 5 s' },
+});
+
+export const CallAbandoned = defineError('SALLY_ROUTE_ABANDONED', {
+  message: (c: { upstream: string; method: string }) =>
+    `${c.method} at upstream '${c.upstream}' was given up: its caller did not come back with the input that was asked for`,
+  remedy: () => 'answer what is asked within ten minutes, and retry with the requestState that came with it',
+  example: { upstream: 'files', method: 'tools/call' },
+});
+
+export const TooManySubscriptions = defineError('SALLY_ROUTE_SUBSCRIPTIONS', {
+  message: (c: { limit: number }) => `a client may subscribe to at most ${c.limit} resources`,
+  remedy: () => 'unsubscribe from what is not needed any more',
+  jsonRpc: -32602,
+  http: 429,
+  example: { limit: 1_000 },
 });

@@ -97,6 +97,7 @@ async function reload(gateway: Gateway, load: () => Promise<GatewayConfig>, log:
     const later = await gateway.reload(await load());
     const parts = gateway.status().map(({ part, name }) => `${part} ${name}`);
     log.info({ parts }, 'SIGHUP: the files were read again');
+    void reportClashes(gateway, log, AbortSignal.timeout(statusWaitMs));
     if (later.length > 0) log.warn({ keys: later }, 'SIGHUP: these keys take effect at the next start');
   } catch (thrown) {
     const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
@@ -107,10 +108,16 @@ async function reload(gateway: Gateway, load: () => Promise<GatewayConfig>, log:
   }
 }
 
+async function reportClashes(gateway: Gateway, log: Logger, signal: AbortSignal): Promise<void> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(statusWaitMs)]);
+  for (const { code, remedy, message } of await gateway.clashes(limit)) log.error({ code, remedy }, message);
+}
+
 /** A line for each plugin and upstream: aligned for a reader, an object for a machine. */
 async function showStatus(io: CommandIo, gateway: Gateway, log: Logger, signal: AbortSignal): Promise<void> {
   await gateway.settled(AbortSignal.any([signal, AbortSignal.timeout(statusWaitMs)]));
   if (signal.aborted) return;
+  void reportClashes(gateway, log, signal);
   const parts = gateway.status();
   const text =
     io.env['LOG_FORMAT']?.trim().toLowerCase() === 'text' || (io.interactive && !io.env['LOG_FORMAT']);

@@ -121,7 +121,7 @@ function httpWay(
   { problems, paths }: UpstreamReading,
 ): HttpWay | undefined {
   const headers = headerMap(named?.value ?? {}, `${path}.headers`, problems);
-  const url = readUrl(urlField, `${path}.url`, problems);
+  const url = readUrl(urlField, `${path}.url`, problems, { path: 'any' });
   if (url === undefined) return undefined;
   const subject = `upstream ${shown(name)}`;
   if (url.protocol === 'http:') {

@@ -3,8 +3,16 @@ import type { Problems } from './problems.js';
 import type { Field } from './schema.js';
 import { hiddenText } from './secrets.js';
 
-/** The URL of a plugin server; undefined, with a problem, where it cannot be one. */
-export function readUrl(field: Field<string>, key: string, problems: Problems): URL | undefined {
+/**
+ * An http or https URL; undefined, with a problem, where it cannot be one. A plugin server is never at the root of its
+ * host, so a missing path is a slip there; other servers may be (`path: 'any'`).
+ */
+export function readUrl(
+  field: Field<string>,
+  key: string,
+  problems: Problems,
+  wanted: { readonly path: 'given' | 'any' } = { path: 'given' },
+): URL | undefined {
   const text = field.value;
   if (text === undefined) return undefined;
   // A password may stand before any @, also in what does not parse.
@@ -28,7 +36,8 @@ export function readUrl(field: Field<string>, key: string, problems: Problems): 
   if (url.username !== '' || url.password !== '') return refuse('a URL holds no user name or password');
   if (text.includes('#'))
     return refuse('a fragment (#…) has no meaning here', text.slice(0, text.indexOf('#')));
-  if (path === '') return refuse('the path is missing', `${whole}/mcp${text.slice(whole.length)}`);
+  if (path === '' && wanted.path === 'given')
+    return refuse('the path is missing', `${whole}/mcp${text.slice(whole.length)}`);
   return url;
 }
 

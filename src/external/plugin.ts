@@ -95,6 +95,7 @@ class ExternalPlugin implements PluginHandle, ChainMember {
   /** Whether the server takes chains. */
   #chains = false;
   #settled: PluginEntry;
+  #lastHooks: readonly string[] | undefined;
 
   constructor(entry: PluginEntry, connection: SharedConnection) {
     this.name = entry.name;
@@ -106,6 +107,10 @@ class ExternalPlugin implements PluginHandle, ChainMember {
 
   get peer(): string {
     return this.#connection.peer;
+  }
+
+  get lastHooks(): readonly string[] | undefined {
+    return this.hooks ?? this.#lastHooks;
   }
 
   get reachable(): boolean {
@@ -161,6 +166,7 @@ class ExternalPlugin implements PluginHandle, ChainMember {
       throw PluginNotFound({ plugin: this.name, where: this.peer, has: await this.#others(scope) });
     this.#chains = takesChains(meta);
     this.#settle(settle(this.#entry, report), true);
+    this.#lastHooks = this.#settled.hooks;
     return report;
   }
 

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { type GatewayConfig, isLoopback, modeEffect } from '../config/index.js';
-import { ConfigHealthPort } from '../errors.js';
+import { ConfigGatewayOpen, ConfigHealthPort, GatewayStopping, type SallyError } from '../errors.js';
 import { authority, createHttpServer, listen, stopListening } from '../http/index.js';
 import type { Logger } from '../log.js';
 import { openPluginManager } from '../manager/index.js';
@@ -11,7 +11,7 @@ import { createLegs, serveStdio } from './downstream/index.js';
 import { guarded } from './guard.js';
 import { createHealthPages, createPages } from './pages.js';
 import { createPluginSets } from './plugin-sets.js';
-import { createRouter } from './router/index.js';
+import { clashesAmong, createRouter } from './router/index.js';
 import { type PartStatus, pluginStatus, readinessOf, upstreamStatus } from './status.js';
 import { openUpstream } from './upstream/index.js';
 import type { Upstream } from './upstream.js';
@@ -29,7 +29,7 @@ export interface GatewayAddress {
 
 /** A gateway that can be started, changed and stopped. */
 export interface Gateway {
-  /** Starts to listen. `port` overrides the configured one; 0 takes any free port, for health too. */
+  /** Starts to listen. `port` overrides the configured one; 0 takes any free port, for health too. Where it rejects, all is closed. */
   listen(options?: { port?: number }): Promise<GatewayAddress>;
   /** Serves one client over standard input and output, until it goes or the signal is aborted. */
   serveStdio(streams: { input: Readable; output: Writable; signal: AbortSignal }): Promise<void>;
@@ -37,6 +37,8 @@ export interface Gateway {
   status(): readonly PartStatus[];
   /** Waits until every upstream has been reached or not, for at most as long as the signal lets it. */
   settled(signal: AbortSignal): Promise<void>;
+  /** The names that several upstreams have where no prefix keeps them apart: none of them is offered. */
+  clashes(signal: AbortSignal): Promise<readonly SallyError[]>;
   /**
    * Goes on with another configuration and with what its files hold now: plugins, plugin settings, upstreams, who may
    * call, credentials. Sessions stay. Rejects with a SallyError where something of it cannot be used, and then nothing
@@ -152,7 +154,12 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   // An HTTP server checks its time limits from the moment it listens; behind a front it never does by itself.
   if (front !== main.http) main.http.emit('listening');
 
-  const stop = async (withinMs: number) => {
+  let stopped: Promise<void> | undefined;
+  const stop = (withinMs: number) => {
+    stopped ??= end(withinMs);
+    return stopped;
+  };
+  const end = async (withinMs: number) => {
     stopping = true;
     stopListening(front);
     await legs.drain(withinMs);
@@ -170,14 +177,19 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   return {
     status,
     settled: (signal) => upstreams.settled(signal),
+    clashes: async (signal) => {
+      const all = upstreams.current();
+      const bare = all.filter(({ settings }) => settings.prefix === 'never');
+      return all.length > 1 && bare.length > 0 ? clashesAmong(all, signal) : [];
+    },
     async listen(options = {}) {
       const wanted = options.port ?? current.gateway.port;
-      const port = await listen(front, host, wanted, 'the gateway');
-      const url = `${tls ? 'https' : 'http'}://${authority(host, port)}/mcp`;
-      if (!tls) return { url, port };
-      if (!isLoopback(host))
-        log.warn({ host }, 'the plain health endpoint (port + 1000) can be reached from other hosts');
       try {
+        const port = await listen(front, host, wanted, 'the gateway');
+        const url = `${tls ? 'https' : 'http'}://${authority(host, port)}/mcp`;
+        if (!tls) return { url, port };
+        if (!isLoopback(host))
+          log.warn({ host }, 'the plain health endpoint (port + 1000) can be reached from other hosts');
         const healthWanted = wanted === 0 ? 0 : port + healthPortOffset;
         if (healthWanted > 65_535) throw ConfigHealthPort({ at: { variable: '--port' }, port });
         const healthPort = await listen(side.http, host, healthWanted, 'the health server (port + 1000)');
@@ -197,6 +209,10 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       return serveStdio({ router: routed, identity, plugins, limits, log, version, input, output, signal });
     },
     async reload(next) {
+      if (stopping) throw GatewayStopping({});
+      // The address stays: what another one would allow does not count.
+      if (next.gateway.auth.kind === 'none' && !isLoopback(host) && !next.gateway.allowUnauthenticated)
+        throw ConfigGatewayOpen({ at: { file: next.path, line: 1, column: 1 }, host });
       // Everything that can fail comes first: what follows only exchanges what is in use.
       const nextAuthenticator = await openAuthenticator(next.gateway.auth, { log, now });
       const plugins = await openPluginManager(next, { log });

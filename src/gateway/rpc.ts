@@ -13,18 +13,5 @@ export interface RpcError {
 /** What came of a request. A peer's error is an answer like any other: it is passed on, not thrown. */
 export type Answer = { readonly result: JsonObject } | { readonly error: RpcError };
 
-export interface RpcRequest {
-  readonly jsonrpc: '2.0';
-  readonly id: RequestId;
-  readonly method: string;
-  readonly params?: JsonObject;
-}
-
-export interface RpcNotification {
-  readonly jsonrpc: '2.0';
-  readonly method: string;
-  readonly params?: JsonObject;
-}
-
 /** Both of MCP's lifecycles: with `initialize` and sessions (to 2025-11-25), and without (from 2026-07-28). */
 export type Era = 'legacy' | 'modern';

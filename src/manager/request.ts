@@ -202,7 +202,12 @@ export class PluginRequest {
     }
     const decision = decide(effect, outcome);
     this.#report({ plugin, effect }, hook, decision);
-    onPlugin?.({ plugin: plugin.name, hook, decision: decisionName(decision), ms });
+    onPlugin?.({
+      plugin: plugin.name,
+      hook,
+      decision: decisionName(decision),
+      ms: Math.round(ms * 100) / 100,
+    });
     return { plugin, decision };
   }
 

@@ -59,6 +59,8 @@ export interface PluginHandle {
   /** Lower runs first. */
   readonly priority: number;
   readonly conditions: readonly Condition[];
+  /** The hooks it had when its server was last there, of an external plugin that is away; else as `hooks`. */
+  readonly lastHooks?: readonly string[] | undefined;
   /** Whether the server of an external plugin answered when it was last asked; undefined for one of this process. */
   readonly reachable?: boolean;
   /** Has `listener` called when one of the fields has changed. Absent where none ever does. */

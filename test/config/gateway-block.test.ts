@@ -47,6 +47,11 @@ describe('the gateway block', () => {
     expect(parse(gateway(files), { side: 'server' }).gateway).toBeUndefined();
   });
 
+  it('takes an upstream at the root of its host', () => {
+    const config = parse(gateway('upstreams:', '  a: {url: "https://mcp.example.com"}'));
+    expect(config.gateway?.upstreams).toMatchObject([{ url: new URL('https://mcp.example.com/') }]);
+  });
+
   it('takes upstreams of both kinds', () => {
     const text = gateway(
       'upstreams:',
@@ -105,7 +110,6 @@ describe('the gateway block', () => {
     ['a name twice', ['upstreams:', '  a: {command: x}', '  a: {command: x}'], ['5:5 DUPLICATE_KEY']],
     ['an upstream that is no map', ['upstreams:', '  a: npx'], ['4:8 WRONG_TYPE']],
     ['an unknown key', ['upstreams:', '  a: {comand: x}'], ['4:9 UNKNOWN_KEY']],
-    ['a URL without a path', ['upstreams:', '  a: {url: "http://h"}'], ['4:14 URL']],
     ['tls over http', ['upstreams:', '  a: {url: "http://h/m", tls: {verify: false}}'], ['4:28 UPSTREAM']],
     [
       'tls without a CA',

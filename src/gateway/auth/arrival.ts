@@ -56,9 +56,10 @@ function plainHeaders(headers: IncomingMessage['headers']): Headers {
 }
 
 /** Credentials, what belongs to one connection (RFC 9110 section 7.6.1), and what only describes this body. */
-const kept = new Set([
+const withheld = new Set([
   'authorization',
   'cookie',
+  'x-api-key',
   'connection',
   'keep-alive',
   'te',
@@ -76,7 +77,7 @@ export function withoutCredentials(headers: Headers): Headers {
   const named = headers['connection']?.toLowerCase().split(',') ?? [];
   for (const name in headers) {
     const value = headers[name];
-    if (value === undefined || kept.has(name) || name.startsWith('proxy-')) continue;
+    if (value === undefined || withheld.has(name) || name.startsWith('proxy-')) continue;
     if (!named.some((one) => one.trim() === name)) rest[name] = value;
   }
   return rest;

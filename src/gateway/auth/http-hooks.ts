@@ -7,11 +7,14 @@ import type { Arrival } from './arrival.js';
 
 type Headers = Readonly<Record<string, string>>;
 
-/** Whether a plugin may answer to `hook`. One whose hooks are not known, while its server is away, may. */
+/**
+ * Whether a plugin may answer to `hook`. One whose server has never been there may. One whose server has gone away had
+ * its hooks: where they were about MCP, the client is told of it in MCP's words, not turned away at the door.
+ */
 export function listens({ plugins }: Pick<PluginManager, 'plugins'>, hook: HookName): boolean {
-  return plugins.some(
-    ({ mode, hooks }) => mode !== 'disabled' && (hooks === undefined || hooks.includes(hook)),
-  );
+  return plugins.some(({ mode, hooks, lastHooks = hooks }) => {
+    return mode !== 'disabled' && (lastHooks === undefined || lastHooks.includes(hook));
+  });
 }
 
 /** What came of a hook that may end a request. */

@@ -44,7 +44,10 @@ export function createDoor(deps: DoorDeps): Door {
       try {
         return await visit.admit(secretInQuery(request));
       } catch (thrown) {
-        return failed(findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown));
+        const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
+        if (InternalError.is(error))
+          deps.log.error({ code: error.code, remedy: error.remedy }, error.message);
+        return failed(error);
       }
     },
   };
@@ -153,13 +156,12 @@ function violated(violation: Violation | null, otherwise: number): Refused {
   };
 }
 
-/** Nobody could decide. Nothing that a client does not need to know is told. */
+/** Nobody could decide: a plugin has failed whose failure ends a request, or the keys of an issuer cannot be had. */
 function failed(error: SallyError): Refused {
-  const status = error.httpStatus;
   return {
     kind: 'refused',
-    status,
-    headers: status === 503 ? { 'Retry-After': '5' } : {},
+    status: InternalError.is(error) ? 500 : 503,
+    headers: { 'Retry-After': '5' },
     body: {
       error: 'server_error',
       error_description: 'the request could not be authenticated',

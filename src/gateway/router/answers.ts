@@ -2,19 +2,30 @@ import {
   findSallyError,
   InternalError,
   messageOf,
+  NotOffered,
   PayloadInvalid,
   PayloadTooLarge,
   PluginFailed,
   type SallyError,
 } from '../../errors.js';
 import type { Violation } from '../../hooks/index.js';
-import type { Answer, RpcError } from '../rpc.js';
+import type { Answer, Era, RpcError } from '../rpc.js';
+import { notFoundCode } from './codes.js';
 
 /** An error of the gateway's own, as its client gets it. */
-export function errorAnswer(thrown: unknown, data: object = {}): Answer {
+export function errorAnswer(thrown: unknown): Answer {
   const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
   const { jsonRpcCode: code, message, remedy } = error;
-  return { error: { code, message, data: { code: error.code, remedy, ...data } } };
+  return { error: { code, message, data: { code: error.code, remedy } } };
+}
+
+/** The same in the words of the client's era: a resource that is not offered is one that is not there. */
+export function refusal(thrown: unknown, era: Era): Answer {
+  const answer = errorAnswer(thrown);
+  if (!NotOffered.is(thrown) || !('error' in answer)) return answer;
+  const { what, name: uri } = thrown.context;
+  if (what !== 'resource') return answer;
+  return { error: { ...answer.error, code: notFoundCode(era), data: { ...Object(answer.error.data), uri } } };
 }
 
 /** A violation as the contract puts it to the MCP client. `plugin` names who blocked. */

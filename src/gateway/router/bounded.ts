@@ -2,15 +2,9 @@
 export class BoundedMap<K, V> {
   readonly #entries = new Map<K, V>();
   readonly #limit: number;
-  readonly #forget: (value: V) => void;
 
-  constructor(limit: number, forget: (value: V) => void = () => {}) {
+  constructor(limit: number) {
     this.#limit = limit;
-    this.#forget = forget;
-  }
-
-  get size(): number {
-    return this.#entries.size;
   }
 
   get(key: K): V | undefined {
@@ -22,18 +16,14 @@ export class BoundedMap<K, V> {
   set(key: K, value: V): void {
     this.#touch(key, value);
     if (this.#entries.size <= this.#limit) return;
-    const [oldest] = this.#entries;
-    if (oldest === undefined) return;
-    this.#entries.delete(oldest[0]);
-    this.#forget(oldest[1]);
+    for (const oldest of this.#entries.keys()) {
+      this.#entries.delete(oldest);
+      return;
+    }
   }
 
   delete(key: K): boolean {
     return this.#entries.delete(key);
-  }
-
-  values(): IterableIterator<V> {
-    return this.#entries.values();
   }
 
   /** Maps keep the order of insertion: an entry that is put in again is the youngest. */

@@ -1,17 +1,9 @@
 import { EnvelopeRefused } from '../../errors.js';
 import type { Answer, Era, JsonObject, RpcError } from '../rpc.js';
 import { errorAnswer } from './answers.js';
+import { codes, notFoundCode } from './codes.js';
 import { isObject } from './graft.js';
 import { metaKeys, withMeta, withoutMeta } from './meta.js';
-
-/** Codes of the specification whose meaning hangs on the era or on the hop. */
-const codes = {
-  resourceNotFound: -32002,
-  invalidParams: -32602,
-  headerMismatch: -32020,
-  missingCapability: -32021,
-  unsupportedVersion: -32022,
-} as const;
 
 /** Both ends of one request. */
 export interface Ends {
@@ -101,11 +93,6 @@ function translateError(error: RpcError, ends: Ends): Answer {
     return { error: { ...error, code: notFoundCode(ends.to) } };
   }
   return { error };
-}
-
-/** The code for a resource that is not there. */
-export function notFoundCode(era: Era): number {
-  return era === 'modern' ? codes.invalidParams : codes.resourceNotFound;
 }
 
 /** The client's capabilities went to the upstream as they are: a lack that it names can be the caller's own. */

@@ -1,7 +1,7 @@
 import { ParamsInvalid, RequestStateInvalid } from '../../errors.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer } from '../rpc.js';
-import { errorAnswer } from './answers.js';
+import { errorAnswer, refusal } from './answers.js';
 import type { ClientState } from './client-state.js';
 import type { Context } from './context.js';
 import { isOurState } from './held.js';
@@ -39,7 +39,7 @@ async function targetsOf(
   return [await findNamed(op.kind, subject, state, context, signal)];
 }
 
-/** Where nobody knows whose resource it is, one upstream after the other is asked, until one has it. The last one's word counts. */
+/** Where nobody knows whose resource it is, one upstream after the other is asked, until one has it. One that could not be asked may have it. */
 async function visitInOrder(
   op: Operation,
   targets: readonly Target[],
@@ -48,6 +48,7 @@ async function visitInOrder(
   context: Context,
 ): Promise<Answer> {
   let answer: Answer | undefined;
+  let away: Answer | undefined;
   for (const target of targets) {
     try {
       const visited = await new Visit(op, target, request, state, context).run(request);
@@ -55,8 +56,10 @@ async function visitInOrder(
       answer = visited.answer;
     } catch (error) {
       if (targets.length === 1 || request.signal.aborted) throw error;
-      answer ??= errorAnswer(error);
+      away ??= refusal(error, request.client.era);
     }
   }
-  return answer ?? errorAnswer(ParamsInvalid({ method: request.method, problem: 'nobody can be asked' }));
+  return (
+    away ?? answer ?? errorAnswer(ParamsInvalid({ method: request.method, problem: 'nobody can be asked' }))
+  );
 }

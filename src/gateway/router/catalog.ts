@@ -24,7 +24,7 @@ export function offered(kind: Kind, offer: Offer, name: string): boolean {
 }
 
 /** How clients know an entry that its upstream calls `name`. URIs stay as they are: they stand in results too. */
-export function publicKey(kind: Kind, offer: Offer, name: string): string {
+function publicKey(kind: Kind, offer: Offer, name: string): string {
   return isNamed(kind) ? publicName(offer, name) : name;
 }
 

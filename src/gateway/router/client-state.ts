@@ -1,3 +1,4 @@
+import { messageOf } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { PluginRequest } from '../../manager/index.js';
 import { type Client, principalOf } from '../client.js';
@@ -49,6 +50,8 @@ export class ClientState {
   readonly schemas = new BoundedMap<string, JsonObject>(memory.schemas);
   /** Calls in flight or suspended, and open streams. */
   busy = 0;
+  /** Nothing is opened for it any more. */
+  gone = false;
 
   constructor(client: Client) {
     this.client = client;
@@ -75,6 +78,8 @@ export class ClientState {
 
 /** A stateless client says no goodbye: after this long without a request what is kept for it goes. */
 const idleMs = 5 * 60_000;
+/** Stateless clients of one principal that something is kept for. */
+const maxStateless = 32;
 
 /** The clients that have been heard of. */
 export class Clients {
@@ -96,7 +101,10 @@ export class Clients {
     const known = this.#states.get(client.key);
     const state = known ?? new ClientState(client);
     state.client = client;
-    if (known === undefined) this.#states.set(client.key, state);
+    if (known === undefined) {
+      if (client.era === 'modern') this.#makeRoom(state);
+      this.#states.set(client.key, state);
+    }
     if (client.era === 'modern') this.#awaitIdle(state);
     return state;
   }
@@ -110,7 +118,24 @@ export class Clients {
     clearTimeout(this.#timers.get(key));
     this.#timers.delete(key);
     this.#states.delete(key);
-    if (state) await this.#leave(state);
+    if (state === undefined) return;
+    state.gone = true;
+    await this.#leave(state);
+  }
+
+  /** Each set of capabilities is a client of its own: whoever makes up ever new ones puts out their own old ones. */
+  #makeRoom({ principal }: ClientState): void {
+    const alike = [...this.#states.values()].filter(
+      ({ client, principal: other }) => client.era === 'modern' && other === principal,
+    );
+    const oldest = alike.find(({ busy }) => busy === 0);
+    if (alike.length >= maxStateless && oldest !== undefined) this.#endQuietly(oldest.key);
+  }
+
+  #endQuietly(key: string): void {
+    this.end(key).catch((error: unknown) => {
+      this.#log.debug({ reason: messageOf(error) }, 'what was kept for a client did not end in order');
+    });
   }
 
   #awaitIdle({ key }: ClientState): void {
@@ -124,7 +149,7 @@ export class Clients {
       const state = this.#states.get(key);
       if (state === undefined) return;
       if (state.busy > 0) this.#awaitIdle(state);
-      else this.end(key).catch((error: unknown) => this.#log.debug({ error }, 'an idle client did not end'));
+      else this.#endQuietly(key);
     };
     this.#timers.set(key, setTimeout(look, idleMs).unref());
   }

@@ -27,7 +27,7 @@ export async function complete(
   const named: JsonObject =
     target.name === subject ? params : { ...params, ref: { ...ref, [key]: target.name } };
   request.trace.target = target.name;
-  return pass(request, target.route.upstream, state, context, named);
+  return pass(request, target.route.upstream, state, context, { params: named });
 }
 
 async function templateOrResource(

@@ -84,11 +84,15 @@ async function setLevel(request: ClientRequest, state: ClientState, context: Con
   const { level } = params;
   if (!isLevel(level))
     return errorAnswer(ParamsInvalid({ method, problem: `level is no log level: ${level}` }));
+  const opened = await Promise.allSettled(
+    context.routes().map(({ upstream }) => context.sessions.of(state, upstream, signal)),
+  );
+  // A session that opens from now on is told as it opens; those that stand, before the client has its answer.
   state.level = level;
   await Promise.allSettled(
-    context.routes().map(async ({ upstream }) => {
-      const session = await context.sessions.of(state, upstream, signal);
-      await tellLevel(session, context.share(session), state.key, level, { signal, log: context.log });
+    opened.map(async (one) => {
+      if (one.status === 'rejected') return;
+      await tellLevel(one.value, context.share(one.value), state.key, level, { signal, log: context.log });
     }),
   );
   return { result: {} };

@@ -29,7 +29,7 @@ export interface HoldLimits {
   readonly total: number;
 }
 
-export const holdLimits: HoldLimits = { holdMs: 10 * 60_000, perPrincipal: 50, total: 1_000 };
+const holdLimits: HoldLimits = { holdMs: 10 * 60_000, perPrincipal: 50, total: 1_000 };
 
 /** Whether a `requestState` is one of these: any other is the upstream's own. */
 export function isOurState(state: unknown): state is string {

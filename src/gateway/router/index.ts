@@ -1,3 +1,3 @@
 export { pluginErrorAnswer, violationAnswer } from './answers.js';
-export { findClashes, type Listing } from './catalog.js';
-export { createRouter, type ReplaceableRouter, type RouterOptions } from './router.js';
+export { clashesAmong } from './clashes.js';
+export { createRouter, type ReplaceableRouter } from './router.js';

@@ -118,8 +118,11 @@ async function pageOf(
 
 function leftOut(route: Route, method: string, detail: string, { log }: Context, error?: unknown): Page {
   const incomplete = ListIncomplete({ upstream: route.upstream.name, method, detail });
-  log.warn({ code: incomplete.code, remedy: incomplete.remedy }, incomplete.message);
-  return { route, error: findSallyError(error) ?? incomplete };
+  const known = findSallyError(error);
+  // That an upstream is down was said when it went.
+  const level = known === undefined ? 'warn' : 'debug';
+  log[level]({ code: incomplete.code, remedy: incomplete.remedy }, incomplete.message);
+  return { route, error: known ?? incomplete };
 }
 
 /** With one upstream its answer is the list: errors and unknown fields too. */

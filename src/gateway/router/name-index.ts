@@ -19,12 +19,17 @@ interface Known {
 export class NameIndex {
   readonly #known = new WeakMap<UpstreamSession, Map<Kind, Known>>();
 
-  /** Rejects where the upstream does not answer. */
-  names(session: UpstreamSession, kind: Kind, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  /** Rejects where the upstream does not answer. What is older than `maxAgeMs` is read anew. */
+  names(
+    session: UpstreamSession,
+    kind: Kind,
+    signal: AbortSignal,
+    maxAgeMs: number = freshMs,
+  ): Promise<ReadonlySet<string>> {
     const lists = this.#known.get(session) ?? new Map<Kind, Known>();
     this.#known.set(session, lists);
     const known = lists.get(kind);
-    if (known !== undefined && performance.now() - known.at < freshMs)
+    if (known !== undefined && performance.now() - known.at < maxAgeMs)
       return unlessAborted(known.names, signal);
     // Whoever asks first does not take it along when it goes: others wait for the same list.
     const names = readAll(session, kind, AbortSignal.timeout(listWaitMs));

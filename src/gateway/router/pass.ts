@@ -30,13 +30,19 @@ export function endsOf(
   };
 }
 
+interface PassOptions {
+  readonly params?: JsonObject;
+  /** Whether a post-hook may hold the result back: nothing of it goes ahead then. */
+  readonly guarded?: boolean;
+}
+
 /** A request that no hook is for, as it is: names in it are the upstream's already. */
 export async function pass(
   request: ClientRequest,
   upstream: Upstream,
   state: ClientState,
   context: Context,
-  params: JsonObject = request.params,
+  { params = request.params, guarded = false }: PassOptions = {},
 ): Promise<Answer> {
   const { method, signal, trace, client } = request;
   trace.upstream = upstream.name;
@@ -44,7 +50,7 @@ export async function pass(
   const level = wantedLevel(request, state.level);
   const onNotification = (name: string, about: JsonObject | undefined) => {
     if (changedList(name) !== undefined) return context.hear(state, upstream, name, about);
-    const notice = noticeFor(name, about, { level, guarded: false });
+    const notice = noticeFor(name, about, { level, guarded });
     if (notice !== undefined) request.notify(name, notice.params);
   };
   const onRequest: CallOptions['onRequest'] = async (name, about, asked) =>

@@ -4,7 +4,7 @@ import type { PluginManager } from '../../manager/index.js';
 import type { Client, ClientRequest, Router } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
-import { errorAnswer } from './answers.js';
+import { refusal } from './answers.js';
 import { Changes } from './changes.js';
 import { type ClientState, Clients } from './client-state.js';
 import type { Context, Route } from './context.js';
@@ -70,7 +70,7 @@ class GatewayRouter implements ReplaceableRouter {
       share: shares(),
       sessions: new Sessions({
         hear,
-        opened: (state, upstream, session) => this.#opened(state, upstream, session),
+        opened: (...opened) => this.#opened(...opened),
       }),
       watches: new Watches(log),
       index: new NameIndex(),
@@ -100,7 +100,7 @@ class GatewayRouter implements ReplaceableRouter {
         const internal = InternalError({ detail: messageOf(error) }, error);
         this.#log.error({ code: internal.code, remedy: internal.remedy, error }, internal.message);
       }
-      return errorAnswer(error);
+      return refusal(error, request.client.era);
     }
   }
 
@@ -133,6 +133,7 @@ class GatewayRouter implements ReplaceableRouter {
       for (const gone of before) {
         state.sessions.delete(gone);
         state.wishes.delete(gone);
+        for (const [uri, of] of state.subscriptions) if (of === gone) state.subscriptions.delete(uri);
       }
     }
     this.#warned.clear();
@@ -189,11 +190,17 @@ class GatewayRouter implements ReplaceableRouter {
     }
   }
 
-  #opened(state: ClientState, upstream: Upstream, session: UpstreamSession): void {
+  #opened(
+    state: ClientState,
+    upstream: Upstream,
+    session: UpstreamSession,
+    before: UpstreamSession | undefined,
+  ): void {
     this.#note(upstream, session);
     const signal = AbortSignal.timeout(listWaitMs);
     const share = this.#context.share(session);
     const told = [
+      before && this.#context.watches.set(before, state.key, undefined),
       restore(state, upstream, session, this.#context, signal),
       state.level && tellLevel(session, share, state.key, state.level, { signal, log: this.#log }),
     ];
@@ -238,7 +245,7 @@ class GatewayRouter implements ReplaceableRouter {
     this.#context.changes.forget(state);
     const upstreams = new Set(state.wishes.keys());
     for (const [upstream, session] of state.sessions) {
-      this.#context.watches.set(session, state.key, undefined);
+      await this.#context.watches.set(session, state.key, undefined);
       const uris = this.#context.share(session).leave(state.key);
       if (session.era === 'modern' || upstream.state.kind !== 'up') continue;
       const signal = AbortSignal.timeout(listWaitMs);

@@ -1,3 +1,4 @@
+import { UpstreamCancelled } from '../../errors.js';
 import type { JsonObject } from '../rpc.js';
 import type { SessionWish, Upstream, UpstreamSession } from '../upstream.js';
 import { errorAnswer } from './answers.js';
@@ -22,8 +23,13 @@ export function passedCapabilities(capabilities: JsonObject): JsonObject {
 interface SessionDeps {
   /** What an upstream says outside any request. */
   hear(state: ClientState, upstream: Upstream, method: string, params: JsonObject | undefined): void;
-  /** A session is the client's first at this upstream, or has taken the place of another. */
-  opened(state: ClientState, upstream: Upstream, session: UpstreamSession): void;
+  /** A session is the client's first at this upstream, or has taken the place of the one before. */
+  opened(
+    state: ClientState,
+    upstream: Upstream,
+    session: UpstreamSession,
+    before: UpstreamSession | undefined,
+  ): void;
 }
 
 /** The sessions of clients with upstreams. */
@@ -36,10 +42,11 @@ export class Sessions {
 
   /** The session on which the client hears of the upstream, for lists and all else that no upstream asks anything about. */
   async of(state: ClientState, upstream: Upstream, signal: AbortSignal): Promise<UpstreamSession> {
-    const session = await upstream.session(this.#wishes(state, upstream).hearing, signal);
-    if (state.sessions.get(upstream) !== session) {
+    const session = await this.#open(state, upstream, this.#wishes(state, upstream).hearing, signal);
+    const before = state.sessions.get(upstream);
+    if (before !== session) {
       state.sessions.set(upstream, session);
-      this.#deps.opened(state, upstream, session);
+      this.#deps.opened(state, upstream, session, before);
     }
     return session;
   }
@@ -47,7 +54,24 @@ export class Sessions {
   /** The session for a call within which the client may be asked. */
   async forCall(state: ClientState, upstream: Upstream, signal: AbortSignal): Promise<UpstreamSession> {
     const { hearing, calling } = this.#wishes(state, upstream);
-    return hearing === calling ? this.of(state, upstream, signal) : upstream.session(calling, signal);
+    return hearing === calling
+      ? this.of(state, upstream, signal)
+      : this.#open(state, upstream, calling, signal);
+  }
+
+  /** A client that has left meanwhile gets none: nobody would end it. */
+  async #open(
+    state: ClientState,
+    upstream: Upstream,
+    wish: SessionWish,
+    signal: AbortSignal,
+  ): Promise<UpstreamSession> {
+    const gone = () => UpstreamCancelled({ upstream: upstream.name, method: 'initialize' });
+    if (state.gone) throw gone();
+    const session = await upstream.session(wish, signal);
+    if (!state.gone) return session;
+    await upstream.release(state.key);
+    throw gone();
   }
 
   /** The same wishes each time: their listeners are registered once. */

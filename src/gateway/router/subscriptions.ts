@@ -1,15 +1,17 @@
-import { ParamsInvalid, TooManySubscriptions } from '../../errors.js';
+import { MethodUnknown, ParamsInvalid, TooManySubscriptions } from '../../errors.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
 import { errorAnswer } from './answers.js';
-import { isResourceNotFound, notFoundCode } from './bridge.js';
+import { isResourceNotFound } from './bridge.js';
 import type { ClientState, OpenListen } from './client-state.js';
+import { notFoundCode } from './codes.js';
 import type { Context } from './context.js';
 import { isObject } from './graft.js';
 import { type ChangingList, changingLists } from './kinds.js';
 import { metaKeys } from './meta.js';
 import { findResource } from './targets.js';
+import { listWaitMs, unlessAborted } from './waiting.js';
 
 const maxUris = 1_000;
 const flags = {
@@ -28,11 +30,16 @@ function urisOf(state: ClientState, upstream: Upstream): Set<string> {
 }
 
 /** Has a modern upstream say what changes of the resources that the client wants to hear of. */
-function watch(state: ClientState, upstream: Upstream, session: UpstreamSession, context: Context): void {
+function watch(
+  state: ClientState,
+  upstream: Upstream,
+  session: UpstreamSession,
+  context: Context,
+): Promise<void> {
   const uris = urisOf(state, upstream);
   const hear = (method: string, params: JsonObject | undefined) =>
     context.hear(state, upstream, method, params);
-  context.watches.set(session, state.key, uris.size === 0 ? undefined : { uris, hear });
+  return context.watches.set(session, state.key, uris.size === 0 ? undefined : { uris, hear });
 }
 
 async function subscribeAt(
@@ -44,7 +51,10 @@ async function subscribeAt(
 ): Promise<Answer> {
   const session = await context.sessions.of(state, upstream, signal);
   if (session.era === 'modern') {
-    watch(state, upstream, session, context);
+    const { resources } = session.capabilities;
+    const able = isObject(resources) && resources['subscribe'] === true;
+    if (!able) return errorAnswer(MethodUnknown({ method: 'resources/subscribe' }));
+    await unlessAborted(watch(state, upstream, session, context), signal);
     return { result: {} };
   }
   const answer = await session.request('resources/subscribe', { uri }, { signal });
@@ -62,7 +72,7 @@ async function unsubscribeAt(
   if (urisOf(state, upstream).has(uri)) return { result: {} };
   const session = await context.sessions.of(state, upstream, signal);
   if (session.era === 'modern') {
-    watch(state, upstream, session, context);
+    await unlessAborted(watch(state, upstream, session, context), signal);
     return { result: {} };
   }
   if (!context.share(session).unsubscribe(state.key, uri)) return { result: {} };
@@ -90,6 +100,8 @@ export async function changeSubscription(
   if (known === undefined && state.subscriptions.size >= maxUris) {
     return errorAnswer(TooManySubscriptions({ limit: maxUris }));
   }
+  // A session that opens renews what is subscribed already: this is not yet.
+  await context.sessions.of(state, upstream, signal);
   state.subscriptions.set(uri, upstream);
   const answer = await subscribeAt(state, upstream, uri, context, signal).catch((error: unknown) =>
     errorAnswer(error),
@@ -131,8 +143,10 @@ export async function listen(request: ClientRequest, state: ClientState, context
   };
   state.listens.add(open);
   const ended = state.begin();
+  // An upstream that does not answer keeps nobody from hearing of the others.
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(listWaitMs)]);
   try {
-    await Promise.all(wanted.map((uri) => honour(uri, uris, state, context, signal)));
+    await Promise.all(wanted.map((uri) => honour(uri, uris, state, context, limit)));
     const resourceSubscriptions = wanted.filter((uri) => uris.has(uri));
     const honoured = {
       ...Object.fromEntries(lists.map((list) => [flags[list], true])),

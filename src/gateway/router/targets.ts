@@ -8,6 +8,9 @@ import { ownName, uriOffered } from './names.js';
 import { templateMatches } from './uris.js';
 import { listWaitMs } from './waiting.js';
 
+/** A list in which a name is missing is read again, unless it is younger than this: whoever asks for nonsense costs no more. */
+const unknownAgeMs = 1_000;
+
 /** Where a request goes, and what its subject is called there. */
 export interface Target {
   readonly route: Route;
@@ -93,8 +96,10 @@ async function whoHas(
   context: Context,
   signal: AbortSignal,
 ): Promise<readonly Target[]> {
-  const asked = await listsOf(kind, candidates, state, context, signal);
-  const having = asked.filter(({ target, names }) => names?.has(target.name)).map(({ target }) => target);
+  const has = ({ target, names }: Asked) => names?.has(target.name) ?? false;
+  let asked = await listsOf(kind, candidates, state, context, signal);
+  if (!asked.some(has)) asked = await listsOf(kind, candidates, state, context, signal, unknownAgeMs);
+  const having = asked.filter(has).map(({ target }) => target);
   const failed = asked.find(({ names }) => names === undefined);
   if (having.length === 0 && failed !== undefined && (kind === 'tools' || kind === 'prompts'))
     throw failed.error;
@@ -138,13 +143,14 @@ function listsOf(
   state: ClientState,
   { sessions, index }: Context,
   signal: AbortSignal,
+  maxAgeMs?: number,
 ): Promise<readonly Asked[]> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(listWaitMs)]);
   return Promise.all(
     candidates.map(async (target): Promise<Asked> => {
       try {
         const session: UpstreamSession = await sessions.of(state, target.route.upstream, limit);
-        return { target, names: await index.names(session, kind, limit) };
+        return { target, names: await index.names(session, kind, limit, maxAgeMs) };
       } catch (error) {
         return { target, names: undefined, error };
       }

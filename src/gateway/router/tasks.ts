@@ -6,7 +6,7 @@ import type { ClientState } from './client-state.js';
 import type { Context } from './context.js';
 import { operations } from './operations.js';
 import { pass } from './pass.js';
-import { mayApply, Screening } from './screening.js';
+import { mayApply, mayHoldBack, Screening } from './screening.js';
 import { runPost } from './visit.js';
 
 const call = operations['tools/call'];
@@ -53,5 +53,6 @@ async function passLegacy(
   if (session.era !== 'legacy' || request.client.era !== 'legacy') {
     return errorAnswer(MethodUnknown({ method: request.method }));
   }
-  return pass(request, upstream, state, context);
+  const guarded = mayHoldBack(context.plugins(), 'tool_post_invoke', upstream.name);
+  return pass(request, upstream, state, context, { guarded });
 }

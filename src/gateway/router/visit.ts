@@ -92,7 +92,7 @@ export class Visit {
       if ('stop' in screened) return screened.stop;
       if (isObject(screened.modified)) this.#revise(screened.modified, request);
       if (!offered(kind, this.#target.route.offer, this.#name)) {
-        return errorAnswer(NotOffered({ what: kinds[kind].what, name: this.#name }));
+        throw NotOffered({ what: kinds[kind].what, name: this.#name });
       }
       this.#note(request);
     }

@@ -27,7 +27,8 @@ class Watch {
     this.#log = log;
   }
 
-  set(client: string, wanted: Wanted | undefined): void {
+  /** Resolves when the upstream has acknowledged it, or the stream has ended. */
+  async set(client: string, wanted: Wanted | undefined): Promise<void> {
     if (wanted === undefined) this.#wanted.delete(client);
     else this.#wanted.set(client, wanted);
     const uris = [...new Set([...this.#wanted.values()].flatMap((one) => [...one.uris]))].sort();
@@ -36,8 +37,12 @@ class Watch {
     this.#listened = listened;
     const before = this.#stop;
     this.#stop = new AbortController();
-    if (uris.length === 0) before.abort();
-    else void this.#listen(uris, this.#stop.signal, () => before.abort());
+    if (uris.length === 0) return before.abort();
+    const { signal } = this.#stop;
+    await new Promise<void>((begun) => {
+      void this.#listen(uris, signal, begun);
+    });
+    before.abort();
   }
 
   close(): void {
@@ -80,12 +85,12 @@ export class Watches {
   }
 
   /** Sets what a client wants to hear on a session; undefined for nothing any more. */
-  set(session: UpstreamSession, client: string, wanted: Wanted | undefined): void {
+  async set(session: UpstreamSession, client: string, wanted: Wanted | undefined): Promise<void> {
     const clients = this.#clients.get(session) ?? new Set();
     const watch = this.#bySession.get(session) ?? new Watch(session, this.#log);
     if (wanted === undefined) clients.delete(client);
     else clients.add(client);
-    watch.set(client, wanted);
+    const set = watch.set(client, wanted);
     if (clients.size === 0) {
       this.#clients.delete(session);
       this.#bySession.delete(session);
@@ -94,6 +99,7 @@ export class Watches {
       this.#clients.set(session, clients);
       this.#bySession.set(session, watch);
     }
+    await set;
   }
 
   close(): void {

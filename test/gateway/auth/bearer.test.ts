@@ -84,6 +84,7 @@ describe('a gateway with tokens', () => {
       ...authorization(token),
       'x-team': 'a',
       cookie: 'c=1',
+      'X-API-Key': 'k',
       'proxy-x': '1',
     });
     expect(status).toBe(200);

@@ -74,7 +74,7 @@ describe('the hooks around a request', () => {
     expect([blocked.status, blocked.headers['www-authenticate']]).toEqual([401, 'Magic']);
     expect((await call({ 'x-user': 'nobody', authorization: `Bearer ${token}` })).status).toBe(401);
     const broken = await call({ 'x-user': 'broken', authorization: `Bearer ${token}` });
-    expect([broken.status, broken.body['error']]).toEqual([500, 'server_error']);
+    expect([broken.status, broken.body['error']]).toEqual([503, 'server_error']);
     expect(JSON.stringify(broken.body)).not.toContain('directory');
   });
 

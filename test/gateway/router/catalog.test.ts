@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { findClashes, publicEntries } from '../../../src/gateway/router/catalog.js';
+import { offerOf } from '../../../src/gateway/router/names.js';
+
+const offer = (name: string, more: object = {}) =>
+  offerOf({ name, prefix: 'auto', include: [], exclude: [], ...more }, 2);
+
+describe('the entries of an upstream', () => {
+  it('have a new name, and are byte for byte the upstream’s otherwise', () => {
+    const tool = {
+      title: 'T',
+      name: 'read',
+      'x-unknown': { b: [1, null], a: 2 },
+      inputSchema: { type: 'object' },
+    };
+    const [entry] = publicEntries('tools', offer('files'), [tool], new Set());
+    expect(JSON.stringify(entry)).toBe(JSON.stringify(tool).replace('"read"', '"files__read"'));
+    expect(publicEntries('tools', offer('files', { prefix: 'never' }), [tool], new Set())[0]).toBe(tool);
+  });
+
+  it('keep their URIs, which stand in results too', () => {
+    const resource = { uri: 'file:///a', name: 'a' };
+    expect(publicEntries('resources', offer('files'), [resource], new Set())).toEqual([resource]);
+  });
+
+  it('leave out what is excluded, what clashes, and what is no entry', () => {
+    const entries = [{ name: 'a' }, { name: 'b' }, { name: 'c' }, { title: 'nameless' }, null];
+    const one = offer('files', { exclude: ['a'] });
+    expect(publicEntries('tools', one, entries, new Set(['files__b']))).toEqual([{ name: 'files__c' }]);
+    expect(publicEntries('tools', one, 'no list', new Set())).toEqual([]);
+  });
+});
+
+describe('clashes', () => {
+  it('name every upstream that offers the name', () => {
+    const bare = { prefix: 'never' };
+    const listings = [
+      { offer: offer('a', bare), names: ['x', 'y'] },
+      { offer: offer('b', bare), names: ['y', 'z'] },
+      { offer: offer('c', bare), names: ['y'] },
+    ];
+    expect(findClashes('tools', listings)).toEqual([
+      { kind: 'tools', name: 'y', upstreams: ['a', 'b', 'c'] },
+    ]);
+  });
+
+  it('are none where the prefix or the patterns tell them apart', () => {
+    const names = ['x'];
+    expect(
+      findClashes(
+        'tools',
+        [offer('a'), offer('b')].map((one) => ({ offer: one, names })),
+      ),
+    ).toEqual([]);
+    const bare = { prefix: 'never' };
+    const apart = [offer('a', { ...bare, exclude: ['x'] }), offer('b', bare)];
+    expect(
+      findClashes(
+        'tools',
+        apart.map((one) => ({ offer: one, names })),
+      ),
+    ).toEqual([]);
+  });
+
+  it('are seen where a prefix makes one name of two', () => {
+    const listings = [
+      { offer: offer('a'), names: ['b__x'] },
+      { offer: offer('a__b'), names: ['x'] },
+    ];
+    expect(findClashes('tools', listings)).toEqual([
+      { kind: 'tools', name: 'a__b__x', upstreams: ['a', 'a__b'] },
+    ]);
+  });
+});
