@@ -1,2 +1,2 @@
 export { clashesAmong } from './clashes.js';
-export { createRouter, type ReplaceableRouter, type RouterOptions } from './router.js';
+export { createRouter, type ReplaceableRouter } from './router.js';
