@@ -23,7 +23,7 @@ import { listWaitMs } from './waiting.js';
 import { Watches } from './watches.js';
 
 /** What the router is made with. */
-export interface RouterOptions {
+interface RouterOptions {
   /** In the order of the configuration: who comes first is asked first. */
   readonly upstreams: readonly Upstream[];
   /** The plugins of now: they may be others after a reload. */
