@@ -1,10 +1,19 @@
 import type { Readable, Writable } from 'node:stream';
-import { type GatewayConfig, isLoopback, modeEffect } from '../config/index.js';
+import type { Registry } from 'prom-client';
+import { type GatewayConfig, isLoopback, modeEffect, type ServerTlsSettings } from '../config/index.js';
 import { ConfigGatewayOpen, ConfigHealthPort, GatewayStopping, type SallyError } from '../errors.js';
-import { authority, createHttpServer, listen, stopListening } from '../http/index.js';
+import { authority, createHttpServer, listen, metricsPage, stopListening } from '../http/index.js';
 import type { Logger } from '../log.js';
 import { openPluginManager } from '../manager/index.js';
-import { type ClientCertificate, createTlsFront, openCredentials } from '../tls/index.js';
+import {
+  anyPeer,
+  type ClientCertificate,
+  createCredentialStore,
+  createTlsFront,
+  finishAfterReply,
+  openTlsMetrics,
+  type PeerRule,
+} from '../tls/index.js';
 import { createDoor, introduce, openAuthenticator } from './auth/index.js';
 import type { Identity } from './client.js';
 import { createLegs, serveStdio } from './downstream/index.js';
@@ -56,6 +65,8 @@ interface GatewayDeps {
   /** Of the program, as clients and upstreams are told. */
   readonly version: string;
   readonly now?: () => Date;
+  /** What `/metrics` shows. Default: a registry of its own. To be given to one gateway only. */
+  readonly registry?: Registry;
 }
 
 /** Health is served in plain HTTP this many ports above the main one, where that has TLS. */
@@ -94,11 +105,15 @@ const clientCertificates = { 0: 'none', 1: 'optional', 2: 'required' } as const 
 export async function createGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
   const { log, version, now = () => new Date() } = deps;
   const { host, tls, limits, allowedHosts, allowedOrigins } = config.gateway;
-  const credentials = tls && (await openCredentials(tls, 'server', { log }));
+  const registry = deps.registry ?? new (await import('prom-client')).Registry();
+  const metrics = await openTlsMetrics(registry);
+  const store = createCredentialStore({ log, metrics });
+  const credentials = tls && (await store.open(tls, 'server'));
+  const held = { log, credentials: store, metrics };
   let authenticator = await openAuthenticator(config.gateway.auth, { log, now });
-  const sets = createPluginSets(await openPluginManager(config, { log }));
+  const sets = createPluginSets(await openPluginManager(config, held));
   const upstreams = createUpstreamSet(config.gateway.upstreams, (settings) =>
-    openUpstream(settings, { log, version, limits: { queue: limits.upstreamQueue } }),
+    openUpstream(settings, { ...held, version, limits: { queue: limits.upstreamQueue } }),
   );
   const router = createRouter({
     upstreams: upstreams.current(),
@@ -139,15 +154,20 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     authenticator: () => authenticator,
     stopping: () => stopping,
     readiness: () => readinessOf(status(), blocks),
+    metrics: metricsPage(registry),
   };
-  const main = createHttpServer(createPages(pages), log);
+  // With TLS the metrics are on the health port alone, where clients have no business.
+  const main = createHttpServer(createPages(tls ? { ...pages, metrics: undefined } : pages), log);
   const side = createHttpServer(createHealthPages(pages), log);
   const front = credentials
     ? createTlsFront({
         credentials,
         clientCertificate,
+        clients: clientsOf(tls),
         log,
+        metrics,
         onSecure: (socket) => void main.http.emit('connection', socket),
+        finish: finishAfterReply(main.http, { withinMs: defaultDrainMs }),
       })
     : main.http;
   front.maxConnections = maxConnections;
@@ -172,6 +192,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     await upstreams.close();
     await sets.close();
     await Promise.all(retiring);
+    credentials?.close();
   };
 
   return {
@@ -215,15 +236,14 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
         throw ConfigGatewayOpen({ at: { file: next.path, line: 1, column: 1 }, host });
       // Everything that can fail comes first: what follows only exchanges what is in use.
       const nextAuthenticator = await openAuthenticator(next.gateway.auth, { log, now });
-      const plugins = await openPluginManager(next, { log });
-      await credentials?.reload();
+      const plugins = await openPluginManager(next, held);
+      await store.reload();
       const longest = Math.max(
         next.settings.pluginTimeoutMs,
         ...upstreams.current().map((one) => one.settings.timeoutMs),
       );
       authenticator = nextAuthenticator;
       const gone = upstreams.replace(next.gateway.upstreams);
-      await Promise.allSettled(upstreams.current().map((upstream) => upstream.reload()));
       router.replace(upstreams.current());
       // What is in flight is with the plugins from before: when they are let go of, nothing goes to those upstreams.
       const over = sets.replace(plugins, longest).then(() => closeAll(gone));
@@ -236,6 +256,12 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     drain: (withinMs = defaultDrainMs) => stop(withinMs),
     close: () => stop(0),
   };
+}
+
+/** MCP clients are no plugin gateways: which of them may pass is said by `allowed_clients`, and by authentication. */
+function clientsOf(tls: ServerTlsSettings | undefined): PeerRule {
+  const allowed = tls?.allowedClients;
+  return { ...anyPeer, ...(allowed && { identity: { kind: 'client', allowed } }), pins: tls?.pins };
 }
 
 async function closeAll(upstreams: readonly Upstream[]): Promise<void> {

@@ -8,6 +8,8 @@ interface PagesDeps {
   readonly authenticator: () => Authenticator;
   readonly stopping: () => boolean;
   readonly readiness: () => Readiness;
+  /** `/metrics`, where it is on this port. */
+  readonly metrics: Handler | undefined;
 }
 
 /** What the main port answers to: MCP, and what may be asked without credentials. */
@@ -31,7 +33,8 @@ export function createPages(deps: PagesDeps): Handler {
 export function createHealthPages({
   stopping,
   readiness,
-}: Pick<PagesDeps, 'stopping' | 'readiness'>): Handler {
+  metrics,
+}: Pick<PagesDeps, 'stopping' | 'readiness' | 'metrics'>): Handler {
   return (request, response) => {
     const path = pathOf(request);
     if (path === '/health') {
@@ -48,6 +51,7 @@ export function createHealthPages({
         sendJson(response, ready ? 200 : 503, stopping() ? { ...state, status: 'stopping' } : state);
       });
     }
+    if (path === '/metrics' && metrics) return metrics(request, response);
     return sendJson(response, 404, { error: `no ${path} here: MCP is at /mcp` });
   };
 }

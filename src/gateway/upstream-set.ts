@@ -1,11 +1,11 @@
 import type { UpstreamSettings } from '../config/index.js';
-import type { OpenedUpstream } from './upstream/index.js';
+import type { Upstream } from './upstream.js';
 
 /** The upstreams in use. A reload keeps those whose settings are the same, with all that is connected to them. */
 export interface UpstreamSet {
-  current(): readonly OpenedUpstream[];
+  current(): readonly Upstream[];
   /** Opens those that are new and answers the others, which are to be closed once nothing goes to them any more. */
-  replace(settings: readonly UpstreamSettings[]): readonly OpenedUpstream[];
+  replace(settings: readonly UpstreamSettings[]): readonly Upstream[];
   /** Waits until each has been reached or not, for at most as long as the signal lets it. */
   settled(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
@@ -14,9 +14,9 @@ export interface UpstreamSet {
 /** Opens upstreams with `open`, which returns at once: they are reached in the background. */
 export function createUpstreamSet(
   settings: readonly UpstreamSettings[],
-  open: (settings: UpstreamSettings) => OpenedUpstream,
+  open: (settings: UpstreamSettings) => Upstream,
 ): UpstreamSet {
-  let upstreams: readonly OpenedUpstream[] = settings.map(open);
+  let upstreams: readonly Upstream[] = settings.map(open);
   return {
     current: () => upstreams,
     replace(next) {

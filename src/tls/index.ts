@@ -5,3 +5,4 @@ export { pluginRule } from './identity.js';
 export { loadCredentials } from './load.js';
 export { openTlsMetrics, type TlsMetrics } from './metrics.js';
 export { type CredentialStore, createCredentialStore } from './store.js';
+export { anyPeer, type PeerRule } from './trust.js';

@@ -1,2 +1,2 @@
-export { type OpenedUpstream, openUpstream } from './open.js';
+export { openUpstream } from './open.js';
 export type { UpstreamDeps } from './options.js';

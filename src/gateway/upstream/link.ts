@@ -49,7 +49,5 @@ export interface Transport {
   onDoubt: (reason: SallyError) => void;
   /** Called where a session began anew: the upstream may have become another. */
   onRenewed: () => void;
-  /** Reads the files of the certificates again. */
-  reload(): Promise<void>;
   close(): Promise<void>;
 }

@@ -10,6 +10,7 @@ import {
   UpstreamStatus,
   UpstreamTimeout,
 } from '../../errors.js';
+import { createCredentialStore } from '../../tls/index.js';
 import type { Answer, Era, JsonObject } from '../rpc.js';
 import type { CallOptions, SessionWish, Upstream, UpstreamSession, UpstreamState } from '../upstream.js';
 import { httpTransport } from './http/transport.js';
@@ -25,22 +26,18 @@ import { pause, withDeadline } from './wait.js';
 /** A child that lived so long did not die of its start, in milliseconds. */
 const settledMs = 10_000;
 
-/** An upstream as the one who opened it has it. */
-export interface OpenedUpstream extends Upstream {
-  /** Reads the files of its certificates again; connections that are made from then on use them. */
-  reload(): Promise<void>;
-}
-
 /**
  * Opens one upstream MCP server and begins to reach it: at once, and after every failure again with growing pauses,
  * until `close`. Never throws: what is wrong, files of certificates included, is its `state`.
  */
-export function openUpstream(settings: UpstreamSettings, deps: UpstreamDeps): OpenedUpstream {
+export function openUpstream(settings: UpstreamSettings, deps: UpstreamDeps): Upstream {
   const context: UpstreamContext = {
     upstream: settings.name,
     timeoutMs: settings.timeoutMs,
     log: deps.log,
     client: { name: 'sallyport', version: deps.version },
+    credentials: deps.credentials ?? createCredentialStore({ log: deps.log }),
+    metrics: deps.metrics,
     limits: limitsOf(settings.transport, deps.limits),
     pace: { ...defaultPace, ...deps.pace },
     now: deps.now ?? Date.now,
@@ -49,7 +46,7 @@ export function openUpstream(settings: UpstreamSettings, deps: UpstreamDeps): Op
   return new HeldUpstream(settings, context);
 }
 
-class HeldUpstream implements OpenedUpstream {
+class HeldUpstream implements Upstream {
   readonly name: string;
   readonly settings: UpstreamSettings;
   readonly #context: UpstreamContext;
@@ -111,10 +108,6 @@ class HeldUpstream implements OpenedUpstream {
   async release(client: string): Promise<void> {
     this.#stateless.release(client);
     await this.#sessions.release(client);
-  }
-
-  async reload(): Promise<void> {
-    await this.#transport.reload();
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { UpstreamSettings } from '../../config/index.js';
 import type { Logger } from '../../log.js';
+import type { CredentialStore, TlsMetrics } from '../../tls/index.js';
 
 /** What one upstream may take up. */
 export interface UpstreamLimits {
@@ -69,6 +70,9 @@ export interface UpstreamDeps {
   readonly log: Logger;
   /** Of this program, as upstreams are told. */
   readonly version: string;
+  /** Where certificates are held. Default: a store of its own. */
+  readonly credentials?: CredentialStore;
+  readonly metrics?: TlsMetrics;
   readonly limits?: Partial<UpstreamLimits>;
   readonly pace?: Partial<UpstreamPace>;
   readonly now?: () => number;
@@ -82,6 +86,8 @@ export interface UpstreamContext {
   readonly timeoutMs: number;
   readonly log: Logger;
   readonly client: { readonly name: string; readonly version: string };
+  readonly credentials: CredentialStore;
+  readonly metrics: TlsMetrics | undefined;
   readonly limits: UpstreamLimits;
   readonly pace: UpstreamPace;
   readonly now: () => number;

@@ -48,7 +48,7 @@ it('trusts the roots of the system alone where no tls block says otherwise', asy
   expect(JSON.stringify(state)).toMatch(/certificate|CA/);
 });
 
-it('reads the certificates again and goes on with the new ones', async () => {
+it('takes new certificates when their files change', async () => {
   const folder = await temporaryFolder();
   const path = (file: string) => join(folder, file);
   const use = async (name: string) => {
@@ -61,6 +61,5 @@ it('reads the certificates again and goes on with the new ones', async () => {
   const upstream = open(httpUpstream(url, { tls: own }));
   await reaches(upstream, 'down');
   await use('client');
-  await upstream.reload();
   expect(await reaches(upstream, 'up')).toMatchObject({ era: 'modern' });
 });

@@ -70,7 +70,6 @@ export function httpTransport(settings: HttpSettings, context: UpstreamContext):
     open,
     onDoubt: () => {},
     onRenewed: () => {},
-    reload: () => wire.reload(),
     close: () => wire.close(),
   };
   return transport;

@@ -10,7 +10,7 @@ import {
   UpstreamStatus,
 } from '../../../errors.js';
 import { createConnector, ownName } from '../../../tls/connector.js';
-import { type Credentials, openCredentials } from '../../../tls/index.js';
+import { anyPeer, type Credentials } from '../../../tls/index.js';
 import { plainText, rpcErrorOf } from '../message.js';
 import type { UpstreamContext } from '../options.js';
 import type { Abort } from '../wait.js';
@@ -38,6 +38,7 @@ export class Wire {
   #path: string;
   #opened: Promise<Pool> | undefined;
   #pool: Pool | undefined;
+  readonly #closing = new Set<Pool>();
   /** Whether this upstream has ever replied to our certificate. */
   #replied = false;
   #credentials: Credentials | undefined;
@@ -111,14 +112,11 @@ export class Wire {
     return UpstreamStatus({ upstream, method, status, text: pageText(text), challenge });
   }
 
-  /** Reads the files of the certificates again; new connections are made with them, and the old ones end with what they carry. */
-  async reload(): Promise<void> {
-    await this.#credentials?.reload();
-  }
-
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#pool?.destroy();
+    const pools = this.#pool ? [this.#pool, ...this.#closing] : [...this.#closing];
+    await Promise.all(pools.map((pool) => pool.destroy()));
+    this.#credentials?.close();
   }
 
   #open(): Promise<Pool> {
@@ -132,23 +130,21 @@ export class Wire {
 
   async #connect(): Promise<Pool> {
     const { tls } = this.#settings;
-    const credentials = tls && (await openCredentials(tls, 'client', { log: this.#context.log }));
-    credentials?.onChange(() => {
-      const old = this.#pool;
-      this.#replied = false;
-      this.#pool = this.#closed ? old : this.#newPool(credentials);
-      if (!this.#closed) void old?.close();
-    });
+    const credentials = tls && (await this.#context.credentials.open(tls, 'client'));
     this.#credentials = credentials;
     const pool = this.#newPool(credentials);
-    if (this.#closed) await pool.destroy();
+    if (this.#closed) {
+      await pool.destroy();
+      credentials?.close();
+    }
     this.#pool = pool;
     return pool;
   }
 
   #newPool(credentials: Credentials | undefined): Pool {
     const { url, tls } = this.#settings;
-    return new Pool(url.origin, {
+    const { log, metrics } = this.#context;
+    const pool: Pool = new Pool(url.origin, {
       // Every wait has a deadline of its own, which progress starts anew.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -156,9 +152,25 @@ export class Wire {
       connect: createConnector({
         url,
         peer: this.#peer,
-        ...(tls && credentials && { tls: { ...tls, credentials } }),
-        log: this.#context.log,
+        ...(tls && credentials && { tls: { ...tls, server: { ...anyPeer, pins: tls.pins }, credentials } }),
+        log,
+        ...(metrics && { metrics }),
+        onRetire: () => this.#replace(pool, credentials),
       }),
+    });
+    return pool;
+  }
+
+  /** New requests take new connections; those of the old pool end after what they carry, streams after the time of a request. */
+  #replace(old: Pool, credentials: Credentials | undefined): void {
+    if (old !== this.#pool || this.#closed) return;
+    this.#replied = false;
+    this.#pool = this.#newPool(credentials);
+    this.#closing.add(old);
+    const late = setTimeout(() => void old.destroy(), this.#context.timeoutMs).unref();
+    void old.close().finally(() => {
+      clearTimeout(late);
+      this.#closing.delete(old);
     });
   }
 

@@ -92,7 +92,6 @@ export function stdioTransport(settings: StdioSettings, context: UpstreamContext
     open: async (capabilities, signal) => initialize(await start(), capabilities, signal),
     onDoubt: (_reason: SallyError) => {},
     onRenewed: () => {},
-    reload: async () => {},
     async close() {
       closed = true;
       await Promise.all([...children].map((child) => child.stop()));
