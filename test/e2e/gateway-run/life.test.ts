@@ -87,7 +87,9 @@ describe('an upstream', () => {
     expect(firstText(await client.callTool(echo('hi', 'away__echo')))).toBe('Echo: hi');
   });
 
-  it('that never answers does not keep the gateway from listening, nor from being ready with others', async () => {
+  it('that never answers does not keep the gateway from listening, nor from being ready with others', {
+    timeout: 90_000,
+  }, async () => {
     const hung = { command: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'] };
     const { url, log } = await startGateway({ gateway: { upstreams: { hung, files: everything } } });
     expect(log.find(({ name }) => name === 'hung')).toMatchObject({ state: 'connecting' });
