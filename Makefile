@@ -17,7 +17,7 @@ BUILT     := dist/.built
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-28s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(BUILT) ## Real hook calls across mutual TLS between two processes, and what must fail, failing
+demo: $(BUILT) ## The whole picture: client, gateway, MCP server, plugins behind mutual TLS; and what must fail, failing
 	@node scripts/demo.mjs
 
 test: $(BUILT) ## Check format, types, floors, dead code and docs; run every test

@@ -1,5 +1,6 @@
-// `make demo`: two processes, a mutually authenticated connection between them, hook calls across it; then what
-// must fail, failing. Exit status 1 where any line is not as it should be.
+// `make demo`: a plugin server and the gateway, a mutually authenticated connection between them, and a real MCP server
+// behind the gateway; hook calls and tool calls across it; then what must fail, failing. Exit status 1 where any line is
+// not as it should be.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -8,6 +9,7 @@ import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { createLogger, loadConfig, openPluginManager } from 'sallyport';
 
 const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
@@ -23,14 +25,11 @@ function check(good, label, text) {
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'sallyport-demo-'));
-let server;
-/** What the server has logged so far, and who waits for the next line. */
-const serverLog = [];
-const waiting = new Set();
+const programs = [];
 try {
   await demo();
 } finally {
-  server?.kill('SIGKILL');
+  for (const { child } of programs) child.kill('SIGKILL');
   await rm(folder, { recursive: true, force: true });
 }
 if (wrong > 0) console.log(paint('31', `\n${wrong} of the lines above are not as they should be`));
@@ -57,8 +56,9 @@ async function demo() {
 
   title('2. A plugin server, in a process of its own');
   await writeFile(join(files, 'server.yaml'), serverFile(plugin));
-  const address = await startServer(join(files, 'server.yaml'));
-  say('process', `${server.pid} (this one is ${process.pid})`);
+  const server = start('serve', '--config', 'plugins/server.yaml', '--port', '0');
+  const address = await listening(server);
+  say('process', `${server.child.pid} (this one is ${process.pid})`);
   say('listens on', address.url);
   say('client certificate', 'required (ssl_cert_reqs: 2)');
 
@@ -77,21 +77,45 @@ async function demo() {
     `${address.healthUrl} → ${health.trim()} (plain HTTP, no certificate)`,
   );
 
-  title('4. What must fail');
+  title('4. The whole picture: an MCP client, the gateway, a real MCP server, and the plugin in between');
+  const script = fileURLToPath(
+    new URL('../node_modules/@modelcontextprotocol/server-everything/dist/index.js', import.meta.url),
+  );
+  const everything = { command: process.execPath, args: [script, 'stdio'] };
+  await writeFile(join(files, 'gateway.yaml'), gatewayFile(address.url, {}, { upstreams: { everything } }));
+  const gateway = start('gateway', '--config', 'plugins/gateway.yaml', '--port', '0');
+  const { url: endpoint } = await listening(gateway);
+  await gateway.logged((line) => line.msg === 'upstream everything: up');
+  say('gateway', `process ${gateway.child.pid}, ${endpoint}`);
+  say('upstream', 'everything: @modelcontextprotocol/server-everything, a child of the gateway');
+  const client = await connectClient(endpoint);
+  const { tools } = await client.listTools();
+  check(tools.length > 5, 'tools/list', `${tools.length} tools, as the server has them`);
+  const echo = () => client.callTool({ name: 'echo', arguments: { message: 'what a crap day' } });
+  const said = (await echo()).content[0].text;
+  check(said === 'Echo: what a yikes day', 'tools/call echo', `"what a crap day" → "${said}"`);
+  const line = await gateway.logged(({ msg, method }) => msg === 'request' && method === 'tools/call');
+  const runs = line.plugins.map(({ hook, decision, ms }) => `${hook} ${decision} (${ms} ms)`);
+  check(
+    runs.length === 2,
+    'access log',
+    `${line.method} ${line.target}: ${runs.join(', ')}; ${line.ms} ms in all`,
+  );
+
+  title('5. What must fail');
   const url = address.url;
   await mustFail(
     'no certificate',
     { url, tls: { certfile: undefined, keyfile: undefined } },
     'SALLY_TLS_NO_CLIENT_CERT',
   );
-  const serverPair = await pem(`certs/mcp/plugins/${plugin}/server`);
-  await mustBeRefused("a plugin's own one", address.port, serverPair, 'SALLY_TLS_PEER_PURPOSE');
-  await mustBeRefused(
-    'one of another CA',
-    address.port,
-    await pem('another/gateway/client'),
-    'SALLY_TLS_UNKNOWN_CA',
+  const refused = (label, options, code) => mustBeRefused(label, server, address.port, options, code);
+  await refused(
+    "a plugin's own one",
+    await pem(`certs/mcp/plugins/${plugin}/server`),
+    'SALLY_TLS_PEER_PURPOSE',
   );
+  await refused('one of another CA', await pem('another/gateway/client'), 'SALLY_TLS_UNKNOWN_CA');
   await mustFail(
     'another CA here',
     { url, tls: { ca_bundle: 'another/ca/ca.crt', certfile: undefined, keyfile: undefined } },
@@ -103,21 +127,40 @@ async function demo() {
     maxVersion: 'TLSv1.1',
     ciphers: 'ALL:@SECLEVEL=0',
   };
-  await mustBeRefused('TLS 1.1', address.port, old, 'SALLY_TLS_PROTOCOL');
+  await refused('TLS 1.1', old, 'SALLY_TLS_PROTOCOL');
   await mustFail('the IP address', { url: url.replace('localhost', '127.0.0.1') }, 'SALLY_TLS_HOSTNAME');
 
-  title('5. SIGTERM');
-  const exit = once(server, 'exit');
-  server.kill('SIGTERM');
-  const [status] = await exit;
-  check(status === 0, 'plugin server', `finished what was in flight and ended with status ${status}`);
+  title('6. New certificates, while everything runs');
+  await sallyport('certs', 'renew', '--all', '--force');
+  await Promise.all(
+    [server, gateway].map((one) => one.logged(({ msg }) => msg === 'new certificates are in use')),
+  );
+  check(
+    (await echo()).content[0].text === said,
+    'certs renew --all',
+    'both ends use them; the next call passes',
+  );
+
+  title('7. The plugin server stops');
+  check((await stop(server)) === 0, 'SIGTERM', 'it finished what was in flight and ended with status 0');
+  const failure = await echo().catch((thrown) => thrown);
+  check(/^Plugin Error/.test(failure.message), 'tools/call echo', `refused: ${failure.message}`);
+  await client.close();
+  check((await stop(gateway)) === 0, 'gateway', 'ended with status 0, and its child with it');
 
   title('Next');
+  say('your MCP servers', 'npx sallyport gateway --servers .mcp.json');
   say('certificates', 'make certs-mcp-all');
   say('a plugin server', 'PLUGINS_CONFIG_PATH=plugins/test.mtls.yaml npx sallyport serve');
   say('a hook call', `npx sallyport invoke tool_pre_invoke --config plugins/external/config-client.yaml \\`);
   say('', `  --plugin ${plugin} --payload '{"name": "search", "args": {"q": "crap"}}'`);
-  say('to read', 'docs/mtls.md, docs/plugins.md');
+  say('to read', 'docs/gateway.md, docs/mtls.md, docs/plugins.md');
+}
+
+async function connectClient(endpoint) {
+  const client = new Client({ name: 'demo', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } });
+  await client.connect(new StreamableHTTPClientTransport(new URL(endpoint)));
+  return client;
 }
 
 async function callHooks(manager) {
@@ -157,8 +200,8 @@ async function mustFail(label, { url, tls = {} }, code) {
 }
 
 /** A handshake that the server has to refuse, with this code in its log. */
-async function mustBeRefused(label, port, options, code) {
-  const from = serverLog.length;
+async function mustBeRefused(label, server, port, options, code) {
+  const from = server.lines.length;
   const socket = connect({
     port,
     host: 'localhost',
@@ -173,7 +216,7 @@ async function mustBeRefused(label, port, options, code) {
     answered = true;
   });
   await new Promise((resolve) => socket.once('close', resolve));
-  const line = await logged((one, index) => index >= from && one.code?.startsWith('SALLY_TLS'));
+  const line = await server.logged((one, index) => index >= from && one.code?.startsWith('SALLY_TLS'));
   check(
     !answered && line.code === code,
     label,
@@ -181,33 +224,48 @@ async function mustBeRefused(label, port, options, code) {
   );
 }
 
-function logged(matches) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('the plugin server did not log it')), 5_000);
-    const look = () => {
-      const found = serverLog.find(matches);
-      if (!found) return;
-      clearTimeout(timer);
-      waiting.delete(look);
-      resolve(found);
-    };
-    waiting.add(look);
-    look();
-  });
-}
-
-async function startServer(config) {
-  const args = [command, 'serve', '--config', config, '--port', '0'];
-  server = spawn(process.execPath, args, {
+/** Starts the command in a process of its own, and reads its log. */
+function start(...args) {
+  const child = spawn(process.execPath, [command, ...args], {
     cwd: folder,
     env: { PATH: process.env.PATH, LOG_FORMAT: 'json' },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  createInterface({ input: server.stderr }).on('line', (line) => {
-    serverLog.push(line.startsWith('{') ? JSON.parse(line) : { msg: line });
-    for (const look of waiting) look();
+  const lines = [];
+  const waiting = new Set();
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    lines.push(line.startsWith('{') ? JSON.parse(line) : { msg: line });
+    for (const look of [...waiting]) look();
   });
-  return logged((line) => line.msg.startsWith('listening on'));
+  const logged = (matches) =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new Error(`${args[0]} did not log it:\n${lines.map(({ msg }) => msg).join('\n')}`));
+      }, 20_000);
+      const look = () => {
+        const found = lines.find(matches);
+        if (!found) return;
+        clearTimeout(timer);
+        waiting.delete(look);
+        resolve(found);
+      };
+      waiting.add(look);
+      look();
+    });
+  const program = { child, lines, logged };
+  programs.push(program);
+  return program;
+}
+
+function listening(program) {
+  return program.logged(({ msg }) => msg.startsWith('listening on'));
+}
+
+/** SIGTERM, and the exit status. */
+async function stop({ child }) {
+  const exit = once(child, 'exit');
+  child.kill('SIGTERM');
+  return (await exit)[0];
 }
 
 async function sallyport(...args) {
@@ -227,7 +285,7 @@ async function pem(base) {
   return { cert, key };
 }
 
-function gatewayFile(url, changed = {}) {
+function gatewayFile(url, changed = {}, gateway = undefined) {
   const tls = {
     certfile: 'certs/mcp/gateway/client.crt',
     keyfile: 'certs/mcp/gateway/client.key',
@@ -239,6 +297,7 @@ function gatewayFile(url, changed = {}) {
     plugins: [
       { name: 'ReplaceBadWordsPlugin', kind: 'external', mcp: { proto: 'STREAMABLEHTTP', url, tls } },
     ],
+    gateway,
   });
 }
 
