@@ -19,11 +19,13 @@ export interface FileSnapshot {
   readonly fingerprint: string;
   /** @throws SALLY_FILE_UNREADABLE, naming the file as `what`. */
   text(path: string, what: string): string;
-  /** Permission bits; undefined where the file could not be read. */
-  mode(path: string): number | undefined;
+  /** Permission bits that let others in, of a file that could be read: see `openToOthers`. */
+  openToOthers(path: string): { readonly mode: number } | undefined;
 }
 
-type Found = { readonly text: string; readonly mode: number } | { readonly error: unknown };
+type Found =
+  | { readonly text: string; readonly mode: number; readonly own: boolean }
+  | { readonly error: unknown };
 
 /** A bundle of every CA of the web has less than a tenth of it. */
 const maxBytes = 16_000_000;
@@ -49,11 +51,20 @@ export async function readFiles(files: CredentialFiles): Promise<FileSnapshot> {
       if (file !== undefined && 'text' in file) return file.text;
       throw FileUnreadable({ path, what, reason: fileReason(file?.error) }, file?.error);
     },
-    mode(path) {
+    openToOthers(path) {
       const file = found.get(path);
-      return file !== undefined && 'text' in file ? file.mode : undefined;
+      if (file === undefined || !('text' in file) || !openToOthers(file)) return undefined;
+      return { mode: file.mode };
     },
   };
+}
+
+/**
+ * Whether others than this user may use a file that is to be its own. One that belongs to another user, as a mounted
+ * secret of Kubernetes does (`fsGroup`), is read by way of its group: that is no finding.
+ */
+export function openToOthers({ mode, own }: { readonly mode: number; readonly own: boolean }): boolean {
+  return (mode & (own ? 0o077 : 0o037)) !== 0;
 }
 
 /**
@@ -79,9 +90,9 @@ async function readOne(path: string): Promise<Found> {
     // Without O_NONBLOCK, opening a named pipe waits for a writer for ever.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const { mode, size } = await file.stat();
+      const { mode, size, uid } = await file.stat();
       if (size > maxBytes) return { error: { message: `it has ${size} bytes` } };
-      return { text: await file.readFile('utf8'), mode: mode & 0o777 };
+      return { text: await file.readFile('utf8'), mode: mode & 0o777, own: uid === process.geteuid?.() };
     } finally {
       await file.close();
     }

@@ -122,8 +122,8 @@ function loadIdentity(
   const keyPem = read.text(keyfile, 'the private key');
   const key = parseKey(keyPem, keyfile, files.keyfilePassword, roles[role].variable);
   if (!leaf.checkPrivateKey(key)) throw KeyMismatch({ keyfile, certfile });
-  const mode = read.mode(keyfile) ?? 0;
-  if ((mode & 0o077) !== 0) warnings.push(KeyReadableByOthers({ path: keyfile, mode: mode.toString(8) }));
+  const open = read.openToOthers(keyfile);
+  if (open) warnings.push(KeyReadableByOthers({ path: keyfile, mode: open.mode.toString(8) }));
   return { pem, key, chain };
 }
 

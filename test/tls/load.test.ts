@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { CredentialFiles } from '../../src/tls/files.js';
+import { type CredentialFiles, openToOthers } from '../../src/tls/files.js';
 import { loadCredentials, type TlsRole } from '../../src/tls/load.js';
 import { cert, keyPassword } from '../support/certs.js';
 import { temporaryFolder } from '../support/folder.js';
@@ -207,5 +207,18 @@ describe('what is refused', () => {
     expect(said).toContain('SALLY_TLS_KEY_PASSWORD');
     expect(said).not.toContain(keyfilePassword);
     expect(said).not.toContain('PRIVATE KEY');
+  });
+});
+
+describe('a private key that others may read', () => {
+  it.each([
+    [0o600, true, false],
+    [0o640, true, true],
+    [0o604, true, true],
+    [0o440, false, false],
+    [0o460, false, true],
+    [0o444, false, true],
+  ])('of mode %o, own: %s → %s', (mode, own, open) => {
+    expect(openToOthers({ mode, own })).toBe(open);
   });
 });
