@@ -1,8 +1,16 @@
-export { createConnector, ownName } from './connector.js';
+export { isVersion1 } from './chain.js';
+export { createConnector, hostnameMismatch, ownName } from './connector.js';
 export { type CredentialDeps, type Credentials, openCredentials, type Reloaded } from './credentials.js';
+export { expiryWarnings } from './expiry.js';
+export type { CredentialFiles } from './files.js';
 export { finishAfterReply } from './finish.js';
 export { type ClientCertificate, createTlsFront } from './front.js';
 export { pluginRule } from './identity.js';
-export { loadCredentials } from './load.js';
+export { type CredentialSet, inDate, loadCredentials, type TlsRole } from './load.js';
 export { openTlsMetrics, type TlsMetrics } from './metrics.js';
+export { namesOf, showNames } from './names.js';
+export { oneLineName } from './peer.js';
+export { tlsPolicy } from './policy.js';
+export { connectFailure } from './reasons.js';
 export { type CredentialStore, createCredentialStore } from './store.js';
+export { chainOf, judgePeer, type PeerRule } from './trust.js';
