@@ -91,7 +91,7 @@ export async function examineEndpoint(endpoint: Endpoint, context: DoctorContext
     look,
     ...(plain && { plain }),
     ...(oldProtocol !== undefined && { oldProtocol }),
-    shown: shownBy(look, host, peer, endpoint, context.now()),
+    shown: secure ? shownBy(look, host, peer, endpoint, context.now()) : [],
     calls: called.errors,
     ...(called.plugins && { plugins: called.plugins }),
     ...(health.reply && { health: health.reply }),

@@ -1,6 +1,13 @@
 import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
-import { HandshakeFailed, HandshakeTimeout, messageOf, type SallyError } from '../errors.js';
+import {
+  HandshakeFailed,
+  HandshakeTimeout,
+  messageOf,
+  NoClientCert,
+  NoCommonCipher,
+  type SallyError,
+} from '../errors.js';
 import { chainOf, connectFailure, tlsPolicy } from '../tls/index.js';
 import type { TlsLook } from './facts.js';
 import { ask } from './network.js';
@@ -40,6 +47,8 @@ export async function oldProtocolOf(where: Where): Promise<string | undefined> {
     maxVersion: 'TLSv1.1',
     ciphers: 'DEFAULT@SECLEVEL=0',
   });
+  // One that has shown its certificate has agreed to the version, and wants one of ours.
+  if ('certified' in opened && opened.certified) return opened.protocol;
   if (!('socket' in opened)) return undefined;
   const protocol = opened.socket.getProtocol() ?? undefined;
   opened.socket.destroy();
@@ -48,7 +57,8 @@ export async function oldProtocolOf(where: Where): Promise<string | undefined> {
 
 type Opened =
   | { readonly socket: TLSSocket }
-  | { readonly error: Error }
+  /** `certified`: the server had shown its certificate by then. */
+  | { readonly error: Error; readonly certified: boolean; readonly protocol: string | undefined }
   | { readonly late: true }
   | { readonly closed: true };
 
@@ -68,7 +78,10 @@ function handshake({ address, port, host, timeoutMs }: Where, options: object): 
     };
     const timer = setTimeout(() => end({ late: true }), timeoutMs);
     // Alerts come later too, once the handshake is done: they are no news then.
-    socket.on('error', (error) => end({ error }));
+    socket.on('error', (error) => {
+      const certified = chainOf(socket).length > 0;
+      end({ error, certified, protocol: socket.getProtocol() ?? undefined });
+    });
     socket.once('secureConnect', () => end({ socket }));
     socket.once('close', () => end({ closed: true }));
   });
@@ -83,8 +96,9 @@ function failureOf(
   if ('late' in opened) return HandshakeTimeout({ ...at, seconds: timeoutMs / 1000 });
   if ('closed' in opened)
     return HandshakeFailed({ ...at, detail: 'the connection was closed in the middle of it' });
-  return (
-    connectFailure(opened.error, at) ??
-    HandshakeFailed({ ...at, detail: messageOf(opened.error) }, opened.error)
-  );
+  const { error, certified } = opened;
+  const failure = connectFailure(error, at) ?? HandshakeFailed({ ...at, detail: messageOf(error) }, error);
+  // Up to TLS 1.2 one alert stands for both: before the server's certificate it is the cipher suites, after it ours.
+  if (!HandshakeFailed.is(failure) || !failure.context.detail.includes('handshake failure')) return failure;
+  return certified ? NoClientCert(at, error) : NoCommonCipher(at, error);
 }

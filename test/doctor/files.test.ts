@@ -34,7 +34,9 @@ const faults: readonly Fault[] = [
     fault: 'the file of the client certificate is not there',
     check: 'files-readable',
     code: 'SALLY_FILE_UNREADABLE',
-    plant: (place) => void (place.client['certfile'] = place.at('nowhere.crt')),
+    plant: (place) => {
+      place.client['certfile'] = place.at('nowhere.crt');
+    },
   },
   {
     fault: 'a certificate is in DER form',
@@ -167,7 +169,9 @@ const faults: readonly Fault[] = [
     check: 'config-valid',
     code: 'SALLY_CONFIG_TLS_INCOMPLETE',
     side: 'server',
-    plant: (place) => void delete place.server?.['keyfile'],
+    plant: (place) => {
+      delete place.server?.['keyfile'];
+    },
   },
   {
     fault: 'a variable overrides the CA bundle of the file',
@@ -183,21 +187,27 @@ const faults: readonly Fault[] = [
     check: 'variables-agree',
     code: 'SALLY_DOCTOR_VARIABLE',
     side: 'server',
-    plant: (place) => void (place.env['PLUGINS_SERVER_SSL_ENABLED'] = 'false'),
+    plant: (place) => {
+      place.env['PLUGINS_SERVER_SSL_ENABLED'] = 'false';
+    },
   },
   {
     fault: 'ssl_cert_reqs is 0 where 2 was meant',
     check: 'mutual-tls',
     code: 'SALLY_DOCTOR_NOT_MUTUAL',
     side: 'server',
-    plant: (place) => void (place.server = { ...place.server, ssl_cert_reqs: 0 }),
+    plant: (place) => {
+      place.server = { ...place.server, ssl_cert_reqs: 0 };
+    },
   },
   {
     fault: 'the plain health endpoint is on all addresses',
     check: 'health-local',
     code: 'SALLY_DOCTOR_HEALTH_EXPOSED',
     side: 'server',
-    plant: (place) => void (place.host = '0.0.0.0'),
+    plant: (place) => {
+      place.host = '0.0.0.0';
+    },
   },
   {
     fault: 'another process has port + 1000',
@@ -248,21 +258,27 @@ const faults: readonly Fault[] = [
     check: 'pair-port',
     code: 'SALLY_DOCTOR_PORT',
     side: 'both',
-    plant: (place) => void (place.url = `https://localhost:${place.port + 1_000}/mcp`),
+    plant: (place) => {
+      place.url = `https://localhost:${place.port + 1_000}/mcp`;
+    },
   },
   {
     fault: 'this gateway is not among allowed_clients',
     check: 'pair-allowed',
     code: 'SALLY_TLS_CLIENT_NOT_ALLOWED',
     side: 'both',
-    plant: (place) => void (place.server = { ...place.server, allowed_clients: ['CN:another-gateway'] }),
+    plant: (place) => {
+      place.server = { ...place.server, allowed_clients: ['CN:another-gateway'] };
+    },
   },
   {
     fault: "the server pins another gateway's key",
     check: 'pair-allowed',
     code: 'SALLY_TLS_PIN',
     side: 'both',
-    plant: (place) => void (place.server = { ...place.server, pins: [`sha256/${'A'.repeat(43)}=`] }),
+    plant: (place) => {
+      place.server = { ...place.server, pins: [`sha256/${'A'.repeat(43)}=`] };
+    },
   },
   {
     fault: "the gateway is revoked by the server's list",

@@ -67,13 +67,15 @@ const faults: readonly Fault[] = [
     fault: 'the host name does not resolve',
     check: 'host-resolves',
     code: 'SALLY_CONNECT_HOST',
-    plant: (place) => void (place.url = `https://nowhere.invalid:${place.port}/mcp`),
+    plant: (place) => {
+      place.url = `https://nowhere.invalid:${place.port}/mcp`;
+    },
   },
   {
     fault: 'the URL has an IP address that is not in the certificate',
     check: 'server-name',
     code: 'SALLY_TLS_HOSTNAME',
-    remedy: /localhost[^]*MCP_CERT_SANS=IP:127\.0\.0\.1[^]*check_hostname: false/,
+    remedy: /localhost[\s\S]*MCP_CERT_SANS=IP:127\.0\.0\.1[\s\S]*check_hostname: false/,
     plant: async (place) => {
       await serve(place);
       place.url = `https://127.0.0.1:${place.port}/mcp`;
@@ -132,7 +134,7 @@ const faults: readonly Fault[] = [
   {
     fault: 'the server takes connections and says nothing',
     check: 'handshake-done',
-    code: 'SALLY_CONNECT_TIMEOUT',
+    code: 'SALLY_TLS_HANDSHAKE_TIMEOUT',
     plant: (place) =>
       listen(
         place,
@@ -242,7 +244,7 @@ const faults: readonly Fault[] = [
     fault: "the server does not trust our certificate's CA",
     check: 'client-certificate-accepted',
     code: 'SALLY_TLS_CLIENT_CERT_REFUSED',
-    remedy: /SALLY_TLS_[^]*CN=Gateway CA/,
+    remedy: /SALLY_TLS_[\s\S]*CN=Gateway CA/,
     plant: async (place) => {
       await serve(place);
       const other = await newCa('Gateway CA');

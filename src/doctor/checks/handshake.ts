@@ -1,4 +1,4 @@
-import { ClientCertNotDemanded } from '../../errors.js';
+import { ClientCertNotDemanded, HandshakeTimeout, NoClientCert } from '../../errors.js';
 import { among, check, type Finding, fail, ok, type Problem, skipped, warn } from '../check.js';
 import type { EndpointFacts } from '../facts.js';
 import { named } from './pair.js';
@@ -93,12 +93,14 @@ export const handshakeChecks = [
     codes: ['SALLY_TLS_HANDSHAKE_TIMEOUT', 'SALLY_TLS_HANDSHAKE'],
     guide: ['debug logs for handshakes'],
     stage: 'handshake',
+    explains: 'all',
     look(facts) {
       const { look, calls, plugins, own } = facts;
       if (!look || facts.url.protocol === 'http:') return [skipped('no TLS was spoken')];
       if (plugins) return [ok('it does')];
       // Over TLS 1.2 a server that wants a certificate ends it: with ours to show, the call tells.
-      const told = own ? calls : [...calls, ...(look.kind === 'failed' ? [look.error] : [])];
+      const late = look.kind === 'failed' && HandshakeTimeout.is(look.error);
+      const told = look.kind === 'spoken' || (own && !late) ? calls : [look.error];
       return among(told, this.codes, look.kind === 'spoken' ? ok('it does') : skipped('see above'));
     },
   }),
@@ -149,6 +151,7 @@ export const handshakeChecks = [
     guide: ['ssl_cert_reqs 2', 'tested without client certificate'],
     stage: 'handshake',
     look({ look, peer, own }) {
+      if (look?.kind === 'failed' && NoClientCert.is(look.error)) return [ok('no handshake without one')];
       if (look?.kind !== 'spoken') return [skipped('no TLS was spoken')];
       if (!look.reply) return [ok('no reply without one')];
       const problem = ClientCertNotDemanded({ peer, seen: `HTTP ${look.reply.status} without one` });

@@ -132,7 +132,8 @@ export const pairChecks = [
 /** The three solutions that the guide has for a name that is not in the certificate. */
 export function named(problem: { readonly code: string; readonly message: string; readonly remedy: string }) {
   const host = /not valid for '([^']*)'/.exec(problem.message)?.[1] ?? '';
-  const known = /DNS:([\w.-]+)/.exec(problem.message)?.[1] ?? 'localhost';
+  const names = [...problem.message.matchAll(/DNS:([\w.*-]+)/g)].map(([, name = '']) => name);
+  const known = names.includes('localhost') ? 'localhost' : (names[0] ?? 'one that it holds');
   const san = `${/^[\d.]+$|:/.test(host) ? 'IP' : 'DNS'}:${host}`;
   const remedy = [
     `1. use a name of the certificate in the URL (${known}), or set mcp.tls.server_name: ${known}`,
