@@ -69,13 +69,18 @@ function resultOf(row: Row, failures: readonly Row[]): Result {
 
 /** Whether `later` would not have failed but for `earlier`. */
 function explains(earlier: Row, later: Row): boolean {
-  if (earlier === later) return false;
   const keys = earlier.finding.keys ?? earlier.facts.keys;
   const rests = [...(later.finding.keys ?? later.facts.keys), ...later.facts.within];
   if (!keys.some((key) => rests.includes(key))) return false;
-  // The same thing, seen once by way of a configuration and once in the folder.
-  if (earlier.check.id === later.check.id && earlier.facts.kind !== later.facts.kind) return false;
-  if (stages.indexOf(earlier.check.stage) >= stages.indexOf(later.check.stage)) return false;
-  const { explains: what } = earlier.check;
-  return what === 'all' || (what?.includes(later.finding.problem?.code ?? '') ?? false);
+  const [before, after] = [earlier, later].map(({ check }) => stages.indexOf(check.stage));
+  const code = later.finding.problem?.code ?? '';
+  const { explains: what, about } = earlier.check;
+  if (Number(before) < Number(after)) return what === 'all' || (what?.includes(code) ?? false);
+  // One file, seen in its folder and by way of a configuration.
+  return (
+    before === after &&
+    about === 'folder' &&
+    later.check.about === 'credentials' &&
+    earlier.finding.problem?.code === code
+  );
 }

@@ -325,4 +325,17 @@ describe('[O2] a healthy setup', () => {
     expect(counts.ok).toBeGreaterThan(40);
     for (const { looked_at, seen } of results) expect(looked_at.length * seen.length).toBeGreaterThan(0);
   });
+
+  it('says which failures follow from another, and does not count them as causes', async () => {
+    const place = await newPlace();
+    await serve(place);
+    await place.put('old-ca.crt', (await newCa('Old CA')).certPem);
+    place.env['PLUGINS_CLIENT_MTLS_CA_BUNDLE'] = place.at('old-ca.crt');
+    const { results, causes } = await look(place);
+    expect(causes.map(({ id }) => id)).toEqual(['variables-agree']);
+    expect(results.find(({ id }) => id === 'cert-chain')).toMatchObject({
+      status: 'fail',
+      follows: 'variables-agree',
+    });
+  });
 });

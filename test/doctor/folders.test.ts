@@ -31,6 +31,19 @@ async function look(...targets: string[]) {
   return diagnose(facts);
 }
 
+/** The file of a plugin server for A, beside the folder. */
+async function serverFile(dir: string): Promise<string> {
+  const file = join(dir, '../plugins.yaml');
+  const tls = ['certfile: server.crt', 'keyfile: server.key', 'ca_bundle: ca.crt']
+    .map((line) => line.replace(': ', `: ${dir}/plugins/A/`))
+    .join('\n    ');
+  await writeFile(
+    file,
+    `plugins:\n  - name: A\n    kind: plugins.regex_filter.search_replace.SearchReplacePlugin\nserver_settings:\n  tls:\n    ${tls}\n`,
+  );
+  return file;
+}
+
 const faults: readonly {
   readonly fault: string;
   readonly check: string;
@@ -151,16 +164,16 @@ describe('[O2] the doctor says that a folder', () => {
 
   it('has a plugin that no file names, and the key of the CA beside a server', async () => {
     const dir = await certificates();
-    const file = join(dir, '../plugins.yaml');
-    const tls = ['certfile: server.crt', 'keyfile: server.key', 'ca_bundle: ca.crt']
-      .map((line) => line.replace(': ', `: ${dir}/plugins/A/`))
-      .join('\n    ');
-    await writeFile(
-      file,
-      `plugins:\n  - name: A\n    kind: plugins.regex_filter.search_replace.SearchReplacePlugin\nserver_settings:\n  tls:\n    ${tls}\n`,
-    );
+    const file = await serverFile(dir);
     const { results } = await look(file, dir);
     const warned = results.filter(({ status }) => status === 'warn').map(({ id }) => id);
     expect(warned).toEqual(['folder-strays', 'ca-key-away']);
+  });
+
+  it('has a file at fault that a plugin file names too, and counts that once', async () => {
+    const dir = await certificates();
+    await chmod(join(dir, 'plugins/A/server.key'), 0o644);
+    const { causes, counts } = await look(await serverFile(dir), dir);
+    expect([causes.map(({ id }) => id), counts.fail]).toEqual([['folder-keys-private'], 2]);
   });
 });

@@ -79,10 +79,13 @@ export async function startPluginServer(
     server_settings: { host, port: 8000, ...(tls && { tls }) },
   };
   const path = await writeConfig(config, folder);
-  const child = start(['serve', '--config', path, '--port', String(options.port ?? 0), ...(options.args ?? [])], {
-    env: { LOG_FORMAT: 'json', ...options.env },
-    ...(folder && { cwd: folder }),
-  });
+  const child = start(
+    ['serve', '--config', path, '--port', String(options.port ?? 0), ...(options.args ?? [])],
+    {
+      env: { LOG_FORMAT: 'json', ...options.env },
+      ...(folder && { cwd: folder }),
+    },
+  );
   const log: LogLine[] = [];
   const waiting = new Set<() => void>();
   child.stderr &&

@@ -190,7 +190,7 @@ export const folderChecks = [
     group: 'files and permissions',
     title: "the CA's key is not where a server runs",
     about: 'folder',
-    codes: [],
+    codes: ['SALLY_CA_UNUSABLE'],
     guide: ['dedicated CA'],
     stage: 'file',
     look({ report, besideServer, dir }) {
