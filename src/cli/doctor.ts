@@ -140,7 +140,7 @@ function printable(text: string): string {
 
 function print(io: CommandIo, { results, counts, causes }: Diagnosis, verbose: boolean): void {
   const shown = results.filter(({ status }) => verbose || status !== 'skipped');
-  const rows = columns(shown.map((result) => [result.status.padEnd(7), result.id, result.looked_at]));
+  const rows = columns(shown.map(cells)).map(printable);
   let group: string | undefined;
   for (const [i, result] of shown.entries()) {
     if (result.group !== group)
@@ -148,17 +148,24 @@ function print(io: CommandIo, { results, counts, causes }: Diagnosis, verbose: b
     group = result.group;
     const row = rows[i] ?? '';
     const status = row.slice(0, 7);
-    io.out(`  ${paint(io, styles[result.status], status)}${printable(row.slice(7).trimEnd())}\n`);
+    io.out(`  ${paint(io, styles[result.status], status)}${row.slice(7).trimEnd()}\n`);
     detail(io, result);
   }
   io.out(`\n${summary(io, counts, causes)}\n`);
 }
 
+/** What is well fits on a line; what is not is told below it. */
+const cells = ({ status, id, looked_at, seen, cause }: Result): readonly string[] => [
+  status.padEnd(7),
+  id,
+  looked_at,
+  cause === undefined ? printable(seen).replaceAll('\n', ' ') : '',
+];
+
 const indent = ' '.repeat(11);
 
-function detail(io: CommandIo, { status, seen, cause, remedy, code, follows }: Result): void {
+function detail(io: CommandIo, { seen, cause, remedy, code, follows }: Result): void {
   const block = (text: string) => printable(text).replaceAll('\n', `\n${indent}  `);
-  if (status === 'ok' || status === 'skipped') io.out(`${indent}${paint(io, 'dim', block(seen))}\n`);
   if (cause === undefined) return;
   if (seen !== cause) io.out(`${indent}seen: ${block(seen)}\n`);
   io.out(`${indent}${block(cause)} [${code}]\n`);
@@ -168,7 +175,7 @@ function detail(io: CommandIo, { status, seen, cause, remedy, code, follows }: R
 
 function summary(io: CommandIo, counts: Diagnosis['counts'], causes: Diagnosis['causes']): string {
   const [first] = causes;
-  const numbers = `${counts.ok} ok, ${counts.warn} warnings, ${counts.fail} failures`;
+  const numbers = `${counts.ok} ok, ${counts.warn} warned of, ${counts.fail} failed`;
   if (counts.fail === 0) return `${paint(io, 'green', 'all is well')}: ${numbers}`;
   const number = causes.length === 1 ? 'one cause' : `${causes.length} causes`;
   const then = first

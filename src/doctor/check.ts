@@ -49,8 +49,11 @@ export interface Check<K extends Facts['kind'] = Facts['kind']> {
   readonly guide?: readonly string[];
   /** Failures of a later stage may follow from those of an earlier one. */
   readonly stage: Stage;
-  /** Which failures of later stages follow from one of this check: all, those with certain codes, or (absent) none. */
-  readonly explains?: 'all' | readonly string[];
+  /**
+   * Which failures of later stages follow from one of this check: those with certain codes, all but that of the way to
+   * the server (no file opens or closes a port), everything, or (absent) none.
+   */
+  readonly explains?: 'everything' | 'all' | readonly string[];
   look(facts: Extract<Facts, { kind: K }>): readonly Finding[];
 }
 

@@ -75,7 +75,10 @@ function explains(earlier: Row, later: Row): boolean {
   const [before, after] = [earlier, later].map(({ check }) => stages.indexOf(check.stage));
   const code = later.finding.problem?.code ?? '';
   const { explains: what, about } = earlier.check;
-  if (Number(before) < Number(after)) return what === 'all' || (what?.includes(code) ?? false);
+  if (Number(before) < Number(after)) {
+    if (what === 'all') return later.check.stage !== 'way';
+    return what === 'everything' || (what?.includes(code) ?? false);
+  }
   // One file, seen in its folder and by way of a configuration.
   return (
     before === after &&

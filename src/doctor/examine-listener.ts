@@ -5,7 +5,7 @@ import { askPlain, tryPort } from './network.js';
 import { lookAtTls } from './tls-look.js';
 
 /** Every address, as a setting names it. */
-export const isWildcard = (host: string): boolean => ['0.0.0.0', '::', '[::]'].includes(host);
+const isWildcard = (host: string): boolean => ['0.0.0.0', '::', '[::]'].includes(host);
 
 /** Looks at the ports of a server's configuration, from the machine that it is on. */
 export async function examineListener(

@@ -13,7 +13,7 @@ export async function resolveHost(host: string, timeoutMs: number): Promise<read
 }
 
 /** `work`, or `late` where it takes too long. */
-export async function withTimeout<T>(work: Promise<T>, timeoutMs: number, late: T): Promise<T> {
+async function withTimeout<T>(work: Promise<T>, timeoutMs: number, late: T): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const out = new Promise<T>((resolve) => {
     timer = setTimeout(() => resolve(late), timeoutMs);
@@ -109,6 +109,6 @@ function parse(text: string): RawReply | undefined {
   return {
     status: Number(status),
     ...(when && !Number.isNaN(when.getTime()) && { date: when }),
-    body: body.slice(0, 500),
+    body: body.slice(0, 500).trim(),
   };
 }

@@ -326,6 +326,14 @@ describe('[O2] a healthy setup', () => {
     for (const { looked_at, seen } of results) expect(looked_at.length * seen.length).toBeGreaterThan(0);
   });
 
+  it('does not blame a file for a port that is closed', async () => {
+    const place = await newPlace();
+    await place.put('old-ca.crt', (await newCa('Old CA')).certPem);
+    place.env['PLUGINS_CLIENT_MTLS_CA_BUNDLE'] = place.at('old-ca.crt');
+    const { causes } = await look(place);
+    expect(causes.map(({ id }) => id)).toContain('reachable');
+  });
+
   it('says which failures follow from another, and does not count them as causes', async () => {
     const place = await newPlace();
     await serve(place);

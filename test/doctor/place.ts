@@ -38,7 +38,7 @@ export interface Place {
 export const pluginName = 'ReplaceBadWordsPlugin';
 
 /** A port that is free, and the one 1000 above it too. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   for (;;) {
     const port = await tryListen(0);
     if (port !== undefined && port + 1_000 <= 65_535 && (await tryListen(port + 1_000))) return port;

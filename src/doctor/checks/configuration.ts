@@ -15,7 +15,7 @@ export const configurationChecks = [
     stage: 'setting',
     explains: 'all',
     look({ problem, config }) {
-      if (!problem) return [ok(`${config?.plugins.length ?? 0} plugins`)];
+      if (!problem) return [ok(`plugins: ${config?.plugins.map(({ name }) => name).join(', ') || 'none'}`)];
       const [first] = ConfigInvalid.is(problem) ? problem.context.problems : [];
       const { code, remedy } = first ?? problem;
       return [fail({ code, message: problem.message, remedy })];

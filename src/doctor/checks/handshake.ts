@@ -26,7 +26,7 @@ export const handshakeChecks = [
       if (!shownAny(facts) || look?.kind !== 'spoken') return [unseen];
       const names = look.chain[0]?.subjectAltName ?? 'no names';
       return among(problems(facts), ['SALLY_TLS_HOSTNAME'], ok(`${url.hostname} (${names})`)).map(
-        (finding) => (finding.problem ? fail(named(finding.problem), names) : finding),
+        (finding) => (finding.problem ? fail(named(finding.problem, facts.plugin), names) : finding),
       );
     },
   }),
@@ -169,7 +169,7 @@ export const handshakeChecks = [
       return among(
         problems(facts),
         this.codes,
-        facts.plugin && facts.judged ? ok(facts.plugin) : skipped('nothing asks'),
+        facts.plugin && facts.judged && facts.plugins ? ok(facts.plugin) : skipped('not asked'),
       );
     },
   }),

@@ -1,6 +1,6 @@
 import { isLoopback } from '../../config/index.js';
 import { PortDiffers } from '../../errors.js';
-import { check, fail, ok, skipped, warn } from '../check.js';
+import { check, fail, ok, type Problem, skipped, warn } from '../check.js';
 import type { PairFacts } from '../facts.js';
 
 const unknownCa = [
@@ -21,7 +21,7 @@ export const pairChecks = [
     about: 'pair',
     codes: ['SALLY_DOCTOR_PORT'],
     stage: 'both sides',
-    explains: 'all',
+    explains: 'everything',
     look({ url, plugin, serverFile: file, serverPort: port }) {
       const asked = Number(url.port || 443);
       if (!isLoopback(url.hostname)) return [skipped('the server is elsewhere: ports may be mapped')];
@@ -39,8 +39,8 @@ export const pairChecks = [
     guide: ['host name verification failed'],
     stage: 'both sides',
     explains: 'all',
-    look({ saidHere, url }) {
-      return [saidHere?.code === 'SALLY_TLS_HOSTNAME' ? fail(named(saidHere)) : ok(url.hostname)];
+    look({ saidHere, url, plugin }) {
+      return [saidHere?.code === 'SALLY_TLS_HOSTNAME' ? fail(named(saidHere, plugin)) : ok(url.hostname)];
     },
   }),
   check({
@@ -130,14 +130,14 @@ export const pairChecks = [
 ];
 
 /** The three solutions that the guide has for a name that is not in the certificate. */
-export function named(problem: { readonly code: string; readonly message: string; readonly remedy: string }) {
+export function named(problem: Problem, plugin = '…'): Problem {
   const host = /not valid for '([^']*)'/.exec(problem.message)?.[1] ?? '';
   const names = [...problem.message.matchAll(/DNS:([\w.*-]+)/g)].map(([, name = '']) => name);
   const known = names.includes('localhost') ? 'localhost' : (names[0] ?? 'one that it holds');
   const san = `${/^[\d.]+$|:/.test(host) ? 'IP' : 'DNS'}:${host}`;
   const remedy = [
     `1. use a name of the certificate in the URL (${known}), or set mcp.tls.server_name: ${known}`,
-    `2. or have the certificate issued again with the name: delete the plugin's folder, then MCP_CERT_SANS=${san} make certs-mcp-plugin PLUGIN_NAME=…`,
+    `2. or have the certificate issued again with the name: delete the plugin's folder, then MCP_CERT_SANS=${san} make certs-mcp-plugin PLUGIN_NAME=${plugin}`,
     '3. or, for a local test only: check_hostname: false, or PLUGINS_CLIENT_MTLS_CHECK_HOSTNAME=false',
   ].join('\n');
   return { code: problem.code, message: problem.message, remedy };

@@ -53,7 +53,7 @@ export const wayChecks = [
     about: 'endpoint',
     codes: ['SALLY_CONNECT_HOST'],
     stage: 'way',
-    explains: 'all',
+    explains: 'everything',
     look: ({ resolveError, addresses }) => [resolveError ? fail(resolveError) : ok(addresses.join(', '))],
   }),
   check({
@@ -64,7 +64,7 @@ export const wayChecks = [
     codes: ['SALLY_DOCTOR_BOUND_ELSEWHERE'],
     guide: ['bound to the right interface'],
     stage: 'both sides',
-    explains: 'all',
+    explains: 'everything',
     look({ elsewhere, connectError, ports, addresses: asked, peer, url }) {
       if (elsewhere.length > 0)
         return [fail(BoundElsewhere({ peer, asked, open: elsewhere, port: Number(url.port || 443) }))];
@@ -79,7 +79,7 @@ export const wayChecks = [
     codes: ['SALLY_CONNECT_REFUSED', 'SALLY_CONNECT_TIMEOUT'],
     guide: ['server running: lsof', 'server logs for startup errors'],
     stage: 'way',
-    explains: 'all',
+    explains: 'everything',
     look({ connectError, resolveError, ports, url }) {
       if (resolveError) return [skipped('the host name does not resolve')];
       if (!connectError) return [ok(states(ports))];

@@ -25,7 +25,7 @@ describe('[O2] sallyport doctor', () => {
     const { status, stdout, stderr } = await sallyport(['doctor', await gatewayFile(server.url)]);
     expect(stderr).toBe('');
     expect(stdout).toContain('plugin-known');
-    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^all is well: \d+ ok, 0 warnings, 0 failures$/);
+    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^all is well: \d+ ok, 0 warned of, 0 failed$/);
     expect(status).toBe(0);
     expect(stdout).not.toContain('\u001b');
   });
