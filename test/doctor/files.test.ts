@@ -18,7 +18,7 @@ interface Fault {
   readonly fault: string;
   readonly check: string;
   readonly code: string;
-  /** Whose file is looked at; nothing has to be running. Default: the gateway's. */
+  /** Whose file is looked at; with both, the server runs. Default: the gateway's. */
   readonly side?: Side;
   plant(place: Place): Promise<void> | void;
 }
@@ -28,7 +28,7 @@ const encrypted = (keyPem: string) =>
     .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'open sesame' })
     .toString();
 
-/** Faults that are to be seen in the files, with no server running. */
+/** Faults that are to be seen in the files. */
 const faults: readonly Fault[] = [
   {
     fault: 'the file of the client certificate is not there',
@@ -310,6 +310,7 @@ describe('[O2] the doctor names a fault in files', () => {
   it.for(faults)('$fault', async ({ check, code, side, plant }) => {
     const place = await newPlace();
     await plant(place);
+    if (side === 'both') await serve(place);
     const { causes } = await look(place, side);
     expect(causes[0], JSON.stringify(causes, null, 1)).toMatchObject({ id: check, code });
     expect(causes[0]?.remedy).not.toBe('');
