@@ -23,6 +23,7 @@ const { hookTable } = await dist('hooks/table.js');
 const { GlobalContext, PluginContext } = await dist('hooks/context.js');
 const { HookResult, Violation } = await dist('hooks/result.js');
 const { certsCommand } = await dist('cli/certs.js');
+const { checks, groups } = await dist('doctor/index.js');
 
 // ─── Markdown ────────────────────────────────────────────────────────────────────────────────────
 
@@ -269,6 +270,34 @@ function errors() {
   );
 }
 
+// ─── Checks of the doctor ────────────────────────────────────────────────────────────────────────
+
+const lookedAt = {
+  config: 'a plugin file',
+  folder: 'a folder of certificates',
+  credentials: 'the files of one side',
+  pair: 'the files of both sides',
+  listener: "a server's own ports",
+  endpoint: 'a server, over the network',
+};
+
+function doctorChecks() {
+  const rows = groups.flatMap((group) => checks.filter((one) => one.group === group));
+  return paragraphs(
+    'What `sallyport doctor` looks for, in the order in which it is printed.',
+    table(
+      ['check', 'group', 'looks at', 'what has to be so', 'codes'],
+      rows.map((row) => [
+        code(row.id),
+        row.group,
+        lookedAt[row.about],
+        row.title,
+        row.codes.map(code).join(', '),
+      ]),
+    ),
+  );
+}
+
 // ─── The file ────────────────────────────────────────────────────────────────────────────────────
 
 const sections = [
@@ -279,6 +308,7 @@ const sections = [
   ['YAML keys', keys()],
   ['Modes', modes()],
   ['Hooks', hooks()],
+  ['Checks of the doctor', doctorChecks()],
   ['Errors', errors()],
 ];
 const intro = paragraphs(

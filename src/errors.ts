@@ -1771,3 +1771,134 @@ export const TooManySubscriptions = defineError('SALLY_ROUTE_SUBSCRIPTIONS', {
   http: 429,
   example: { limit: 1_000 },
 });
+
+// ─── Diagnosis (doctor/) ─────────────────────────────────────────────────────────────────────────
+
+export const NothingToDiagnose = defineError('SALLY_DOCTOR_NO_TARGET', {
+  message: (_: object) =>
+    'there is nothing to look at: no target was named, PLUGINS_CONFIG_PATH is not set, and neither certs/mcp nor a plugin file is in its usual place',
+  remedy: () => 'sallyport doctor plugins/external/config-client.yaml certs/mcp https://localhost:8000',
+  exit: 2,
+  example: {},
+});
+
+export const VariableDisagrees = defineError('SALLY_DOCTOR_VARIABLE', {
+  message: (c: { variable: string; key: string; says: string; file: string; effect: string }) =>
+    `${c.variable} (${c.says}) wins over ${c.key} of the file (${c.file})${c.effect && `: ${c.effect}`}`,
+  remedy: (c) => `if the file is right: unset ${c.variable}; else write its value into ${c.key}`,
+  exit: 1,
+  example: {
+    variable: 'PLUGINS_CLIENT_MTLS_CA_BUNDLE',
+    key: 'plugins[].mcp.tls.ca_bundle',
+    says: '/etc/old/ca.crt',
+    file: 'certs/mcp/gateway/ca.crt',
+    effect: 'with the value of the file the credentials load, with that of the variable they do not',
+  },
+});
+
+export const CertVersion1 = defineError('SALLY_DOCTOR_X509_V1', {
+  message: (c: { path: string; subject: string }) =>
+    `${c.path} (${c.subject}) is an X.509 version 1 certificate: it cannot say what it is for, and strict verifiers (Python 3.13) refuse it`,
+  remedy: (c) => `issue it again as version 3: ${renewal(c.path)}`,
+  exit: 1,
+  example: { path: 'certs/mcp/plugins/MyPlugin/server.crt', subject: 'CN=mcp-plugin-MyPlugin' },
+});
+
+export const PortDiffers = defineError('SALLY_DOCTOR_PORT', {
+  message: (c: { url: string; plugin: string; file: string; port: number; health: boolean }) =>
+    `${c.url} is not where ${c.file}, which hosts the plugin '${c.plugin}', listens: port ${c.port}${c.health ? ' (the URL has its plain health port)' : ''}`,
+  remedy: (c) => `correct the port of mcp.url to ${c.port}, or PLUGINS_SERVER_PORT on the server's side`,
+  exit: 1,
+  example: {
+    url: 'https://localhost:8001/mcp',
+    plugin: 'MyPlugin',
+    file: 'plugins/test.yaml',
+    port: 8000,
+    health: false,
+  },
+});
+
+export const BoundElsewhere = defineError('SALLY_DOCTOR_BOUND_ELSEWHERE', {
+  message: (c: { peer: string; asked: readonly string[]; open: readonly string[]; port: number }) =>
+    `${c.peer} is not on ${c.asked.join(', ')}; on this machine something listens on port ${c.port} of ${c.open.join(', ')}`,
+  remedy: (c) =>
+    `use that address in the URL, or bind the server to the other one: server_settings.host or PLUGINS_SERVER_HOST (0.0.0.0 for all); see what listens: lsof -i :${c.port}`,
+  exit: 1,
+  example: {
+    peer: 'the plugin server https://10.1.2.3:8000',
+    asked: ['10.1.2.3'],
+    open: ['127.0.0.1'],
+    port: 8000,
+  },
+});
+
+export const OldTlsAccepted = defineError('SALLY_DOCTOR_OLD_TLS', {
+  message: (c: { peer: string; protocol: string }) => `${c.peer} accepts ${c.protocol}`,
+  remedy: () =>
+    'have it take TLS 1.2 and 1.3 only; to see it: openssl s_client -connect host:port -tls1_1 has to fail',
+  exit: 1,
+  example: { peer: 'the plugin server https://localhost:8000', protocol: 'TLSv1.1' },
+});
+
+export const ClientCertNotDemanded = defineError('SALLY_DOCTOR_NOT_MUTUAL', {
+  message: (c: { peer: string; seen: string }) =>
+    `${c.peer} serves clients that show no certificate: ${c.seen}`,
+  remedy: () =>
+    'server_settings.tls.ssl_cert_reqs: 2, or PLUGINS_SERVER_SSL_CERT_REQS=2 with PLUGINS_SERVER_SSL_ENABLED=true, then start it again',
+  exit: 1,
+  example: { peer: 'the plugin server https://localhost:8000', seen: 'ssl_cert_reqs is 0' },
+});
+
+export const HealthExposed = defineError('SALLY_DOCTOR_HEALTH_EXPOSED', {
+  message: (c: { host: string; port: number }) =>
+    `the plain HTTP health endpoint is on ${c.host}:${c.port}, where other hosts can reach it without credentials`,
+  remedy: () =>
+    'server_settings.host: 127.0.0.1, or PLUGINS_SERVER_HOST=127.0.0.1; where others have to reach the plugins, let a firewall or NetworkPolicy keep port + 1000 to the prober',
+  exit: 1,
+  example: { host: '0.0.0.0', port: 9000 },
+});
+
+export const ClockSkewed = defineError('SALLY_DOCTOR_CLOCK', {
+  message: (c: { peer: string; theirs: Date; here: Date }) =>
+    `the clocks differ: ${c.peer} has ${isoTime(c.theirs)}, it is ${isoTime(c.here)} here`,
+  remedy: () =>
+    'compare date -u on both hosts, and have both follow one time server: timedatectl set-ntp true',
+  exit: 1,
+  example: {
+    peer: 'the plugin server https://localhost:8000',
+    theirs: new Date('2026-11-22T14:00:00Z'),
+    here: new Date('2026-11-22T12:00:00Z'),
+  },
+});
+
+export const RotationHalfDone = defineError('SALLY_DOCTOR_ROTATION', {
+  message: (c: { dir: string; phase: string; behind: readonly string[]; next: string }) =>
+    `the replacement of the CA in ${c.dir} is not finished: ${c.phase}${c.behind.length > 0 ? `; not there yet: ${c.behind.join(', ')}` : ''}`,
+  remedy: (c) => c.next,
+  exit: 1,
+  example: {
+    dir: 'certs/mcp',
+    phase: 'prepared',
+    behind: ['MyPlugin'],
+    next: 'sallyport certs ca-rotate prepare',
+  },
+});
+
+export const StaleCertificate = defineError('SALLY_DOCTOR_STALE', {
+  message: (c: { peer: string; certfile: string }) =>
+    `${c.peer} shows another certificate than the one in ${c.certfile}`,
+  remedy: () =>
+    'another process has the port, or the server has not taken the new files: see its log, or send it SIGHUP',
+  exit: 1,
+  example: {
+    peer: 'the plugin server https://localhost:8000',
+    certfile: 'certs/mcp/plugins/MyPlugin/server.crt',
+  },
+});
+
+export const HealthSilent = defineError('SALLY_DOCTOR_HEALTH', {
+  message: (c: { url: string; seen: string }) => `the health endpoint ${c.url} does not answer: ${c.seen}`,
+  remedy: (c) => `see who has its port: lsof -i :${new URL(c.url).port}; it is the main port + 1000`,
+  exit: 1,
+  example: { url: 'http://localhost:9000/health', seen: 'ECONNREFUSED' },
+});

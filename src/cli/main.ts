@@ -15,6 +15,10 @@ const commands: Record<string, { summary: string; load: () => Promise<(io: Comma
     summary: 'run the MCP gateway',
     load: async () => (await import('./gateway.js')).gatewayCommand,
   },
+  doctor: {
+    summary: 'say what is wrong with files and servers, and what to do',
+    load: async () => (await import('./doctor.js')).doctorCommand,
+  },
   token: {
     summary: 'make, list and revoke the tokens of clients of the gateway',
     load: async () => (await import('./token.js')).tokenCommand,

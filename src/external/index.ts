@@ -1,2 +1,4 @@
 export { type Connections, createConnections } from './connections.js';
+export { learnPlugin, listPlugins } from './learn.js';
+export { openConnection } from './open.js';
 export { startExternalPlugin } from './plugin.js';

@@ -6,7 +6,6 @@ import {
   InternalError,
   messageOf,
   PluginFailed,
-  PluginNotFound,
   ReplyInvalid,
 } from '../errors.js';
 import type { PluginContext } from '../hooks/index.js';
@@ -18,7 +17,6 @@ import {
   type InvokeReply,
   type PluginReport,
   pluginDefaults,
-  readPluginReport,
   readReply,
   takesChains,
   toolNames,
@@ -27,6 +25,7 @@ import {
 import type { ChainMember } from './chain.js';
 import type { ToolReply } from './connection.js';
 import type { Connections, SharedConnection } from './connections.js';
+import { learnPlugin } from './learn.js';
 
 /** What an external plugin needs of its surroundings. */
 export interface ExternalDeps {
@@ -157,13 +156,7 @@ class ExternalPlugin implements PluginHandle, ChainMember {
 
   /** Asks the server what it knows of this plugin. */
   async learn(scope: CallScope): Promise<PluginReport> {
-    const tool = toolNames.pluginConfig;
-    const { texts, meta } = await this.#connection.call(tool, JSON.stringify({ name: this.name }), scope);
-    const [text = ''] = texts;
-    const report = readPluginReport(text);
-    if (typeof report === 'string') throw ReplyInvalid({ peer: this.peer, tool, reason: report });
-    if (report === null)
-      throw PluginNotFound({ plugin: this.name, where: this.peer, has: await this.#others(scope) });
+    const { report, meta } = await learnPlugin(this.#connection, this.name, scope);
     this.#chains = takesChains(meta);
     this.#settle(settle(this.#entry, report), true);
     this.#lastHooks = this.#settled.hooks;
@@ -243,14 +236,6 @@ class ExternalPlugin implements PluginHandle, ChainMember {
       result,
       context: { ...context, state: update.state, metadata: update.metadata, global_context },
     };
-  }
-
-  /** The names of the plugins that the server does have, for the error that says this one is not among them. */
-  async #others(scope: CallScope): Promise<string[]> {
-    const { texts } = await this.#connection.call(toolNames.pluginConfigs, '{}', scope);
-    return texts
-      .map(readPluginReport)
-      .flatMap((report) => (report && typeof report === 'object' ? [report.name] : []));
   }
 }
 

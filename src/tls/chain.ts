@@ -48,7 +48,7 @@ function issued(issuer: X509Certificate, certificate: X509Certificate): boolean 
 }
 
 /** `version` is an explicit [0] at the start of tbsCertificate; v1 leaves it out (RFC 5280 section 4.1). */
-function isVersion1(certificate: X509Certificate): boolean {
+export function isVersion1(certificate: X509Certificate): boolean {
   const inner = contentOffset(certificate.raw, 0);
   return certificate.raw[contentOffset(certificate.raw, inner)] !== 0xa0;
 }

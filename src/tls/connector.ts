@@ -143,7 +143,11 @@ function judgeAs(
 }
 
 /** The error where `certificate` is not for `name` (RFC 6125, RFC 9525), undefined where it is. */
-function hostnameMismatch(name: string, certificate: PeerCertificate, peer: string): SallyError | undefined {
+export function hostnameMismatch(
+  name: string,
+  certificate: PeerCertificate,
+  peer: string,
+): SallyError | undefined {
   if (checkServerIdentity(name, certificate) === undefined) return undefined;
   const names = certificate.subjectaltname?.split(', ').filter((san) => !san.startsWith('URI:')) ?? [];
   const valid = names.join(', ') || 'no host name and no IP address';

@@ -1,8 +1,15 @@
+export { isVersion1 } from './chain.js';
 export { type CredentialDeps, type Credentials, openCredentials, type Reloaded } from './credentials.js';
+export { expiryWarnings } from './expiry.js';
+export type { CredentialFiles } from './files.js';
 export { finishAfterReply } from './finish.js';
 export { type ClientCertificate, createTlsFront } from './front.js';
 export { pluginRule } from './identity.js';
-export { loadCredentials } from './load.js';
+export { type CredentialSet, loadCredentials, type TlsRole } from './load.js';
 export { openTlsMetrics, type TlsMetrics } from './metrics.js';
+export { namesOf, showNames } from './names.js';
+export { oneLineName } from './peer.js';
+export { tlsPolicy } from './policy.js';
+export { connectFailure } from './reasons.js';
 export { type CredentialStore, createCredentialStore } from './store.js';
-export { anyPeer, type PeerRule } from './trust.js';
+export { anyPeer, chainOf, judgePeer, type PeerRule } from './trust.js';

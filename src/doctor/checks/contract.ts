@@ -1,0 +1,86 @@
+import { HealthExposed, HttpStatusUnexpected, PluginNotFound } from '../../errors.js';
+import { among, check, fail, ok, skipped } from '../check.js';
+
+/** What a server answers once one is in. */
+export const contractChecks = [
+  check({
+    id: 'mcp-path',
+    group: 'MCP contract',
+    title: 'MCP is at the path of the URL',
+    about: 'endpoint',
+    codes: ['SALLY_WIRE_HTTP_STATUS'],
+    stage: 'contract',
+    look({ calls, url, plugins }) {
+      const refused = calls.find((error) => HttpStatusUnexpected.is(error));
+      if (!HttpStatusUnexpected.is(refused)) return [plugins ? ok(url.pathname) : skipped('not reached')];
+      const { code, message, remedy, context } = refused;
+      const right = new URL('/mcp', url).href;
+      const better = [404, 405].includes(context.status) && url.pathname !== '/mcp' ? `use ${right}` : remedy;
+      return [fail({ code, message, remedy: better }, `HTTP ${context.status} on ${url.pathname}`)];
+    },
+  }),
+  check({
+    id: 'mcp-answers',
+    group: 'MCP contract',
+    title: 'it answers the tools of the contract',
+    about: 'endpoint',
+    codes: [
+      'SALLY_WIRE_REPLY',
+      'SALLY_WIRE_REPLY_SIZE',
+      'SALLY_WIRE_REPLY_HTTP',
+      'SALLY_CONNECT_LOST',
+      'SALLY_CONNECT_TIMEOUT',
+      'SALLY_CALL_CANCELLED',
+      'SALLY_INTERNAL',
+    ],
+    stage: 'contract',
+    look({ calls, plugins }) {
+      return among(calls, this.codes, plugins ? ok('get_plugin_configs') : skipped('not reached'));
+    },
+  }),
+  check({
+    id: 'plugin-known',
+    group: 'MCP contract',
+    title: 'it has the plugin of that name',
+    about: 'endpoint',
+    codes: ['SALLY_PLUGIN_NOT_FOUND'],
+    stage: 'contract',
+    look({ calls, plugins, plugin, peer }) {
+      const missing = calls.find((error) => PluginNotFound.is(error));
+      if (PluginNotFound.is(missing)) {
+        const [only] = missing.context.has;
+        const remedy = only
+          ? `use one of the names that it has: ${missing.context.has.join(', ')}`
+          : missing.remedy;
+        return [
+          fail(
+            { code: missing.code, message: missing.message, remedy },
+            missing.context.has.join(', ') || 'none',
+          ),
+        ];
+      }
+      if (!plugins) return [skipped('not reached')];
+      return [ok(`${plugin ? `${plugin}; ` : ''}${peer} has ${plugins.join(', ') || 'none'}`)];
+    },
+  }),
+  check({
+    id: 'health-exposed',
+    group: 'health port',
+    title: 'the plain health endpoint is not open to other hosts',
+    about: 'endpoint',
+    codes: ['SALLY_DOCTOR_HEALTH_EXPOSED'],
+    guide: ['health endpoint on localhost', 'health server on port + 1000'],
+    stage: 'contract',
+    look({ health, healthOpen, url, look }) {
+      if (look?.kind !== 'spoken' || url.protocol === 'http:') return [skipped('there is none without TLS')];
+      const port = Number(url.port || 443) + 1_000;
+      const lookedAt = `port ${port}`;
+      const [host] = healthOpen;
+      if (host !== undefined)
+        return [fail(HealthExposed({ host, port }), `open on ${healthOpen.join(', ')}`, { lookedAt })];
+      return [
+        ok(health ? `HTTP ${health.status}, on this machine only` : 'not to be reached from here', lookedAt),
+      ];
+    },
+  }),
+];

@@ -1,0 +1,175 @@
+import { CertVersion1 } from '../../errors.js';
+import { isVersion1, oneLineName } from '../../tls/index.js';
+import { among, type Check, check, type Finding, fail, type Group, ok, skipped } from '../check.js';
+import type { CredentialFacts } from '../facts.js';
+
+type Row = Pick<Check, 'id' | 'title' | 'codes' | 'guide' | 'explains'> & {
+  readonly group: Group;
+  /** Codes that are no failure. */
+  readonly mild?: readonly string[];
+  /** What is seen where it is well; undefined where there is nothing to look at. */
+  readonly fine: (facts: CredentialFacts) => string | undefined;
+};
+
+/** A check of what loading the files came to. */
+const row = ({ mild = [], fine, ...rest }: Row): Check =>
+  check({
+    ...rest,
+    about: 'credentials',
+    stage: 'file',
+    look(facts) {
+      const seen = fine(facts);
+      return among(facts.problems, rest.codes, seen === undefined ? unseen(facts) : ok(seen), mild);
+    },
+  });
+
+const unseen = ({ set, problems }: CredentialFacts): Finding =>
+  skipped(set ? 'there is none' : `not reached: ${problems[0]?.code ?? 'they do not load'}`);
+
+const files = ({ files: { certfile, keyfile, caBundle, crlFile } }: CredentialFacts) =>
+  [certfile, keyfile, caBundle, crlFile].filter((path) => path !== undefined).join(', ') || undefined;
+const whenLoaded =
+  (text: (set: NonNullable<CredentialFacts['set']>) => string | undefined) =>
+  ({ set }: CredentialFacts) =>
+    set && text(set);
+
+export const credentialChecks = [
+  row({
+    id: 'files-readable',
+    group: 'files and permissions',
+    title: 'every file is there and can be read',
+    codes: ['SALLY_FILE_UNREADABLE'],
+    guide: ['certificate paths are correct'],
+    explains: 'all',
+    fine: files,
+  }),
+  row({
+    id: 'files-pem',
+    group: 'files and permissions',
+    title: 'every file is what it is to be, in PEM form',
+    codes: ['SALLY_TLS_NOT_PEM'],
+    explains: 'all',
+    fine: whenLoaded(() => 'PEM'),
+  }),
+  row({
+    id: 'key-private',
+    group: 'files and permissions',
+    title: 'the key is for its owner only',
+    codes: ['SALLY_TLS_KEY_READABLE'],
+    guide: ['key protection: mode 600', 'key permissions listed'],
+    fine: whenLoaded((set) => (set.certificate ? 'mode 600 or less' : undefined)),
+  }),
+  row({
+    id: 'key-opens',
+    group: 'files and permissions',
+    title: 'the key can be opened',
+    codes: ['SALLY_TLS_KEY_ENCRYPTED', 'SALLY_TLS_KEY_PASSWORD'],
+    explains: 'all',
+    fine: whenLoaded((set) => (set.certificate ? 'it opens' : undefined)),
+  }),
+  row({
+    id: 'key-matches',
+    group: 'files and permissions',
+    title: 'the key is that of the certificate',
+    codes: ['SALLY_TLS_KEY_MISMATCH'],
+    explains: 'all',
+    fine: whenLoaded((set) => (set.certificate ? 'they belong together' : undefined)),
+  }),
+  row({
+    id: 'cert-in-date',
+    group: 'certificates',
+    title: 'certificate and CA are valid today',
+    codes: ['SALLY_CERT_EXPIRED', 'SALLY_CERT_NOT_YET_VALID'],
+    guide: ['certificates have not expired', 'expiration dates checked'],
+    explains: 'all',
+    fine: whenLoaded((set) => `until ${(set.certificate ?? set.authorities[0])?.validTo ?? 'always'}`),
+  }),
+  row({
+    id: 'cert-not-ending',
+    group: 'certificates',
+    title: 'none of them ends within 30 days',
+    codes: ['SALLY_CERT_EXPIRING'],
+    mild: ['SALLY_CERT_EXPIRING'],
+    guide: ['certificate rotation', 'plan rotation'],
+    fine: whenLoaded(() => 'none does'),
+  }),
+  row({
+    id: 'cert-purpose',
+    group: 'certificates',
+    title: 'it is made for this side',
+    codes: ['SALLY_TLS_PURPOSE'],
+    explains: 'all',
+    fine: whenLoaded((set) => (set.certificate ? oneLineName(set.certificate.subject) : undefined)),
+  }),
+  row({
+    id: 'cert-one-purpose',
+    group: 'certificates',
+    title: 'it says what it is for',
+    codes: ['SALLY_TLS_NO_PURPOSE'],
+    fine: whenLoaded((set) => (set.certificate ? 'extended key usage' : undefined)),
+  }),
+  row({
+    id: 'cert-strength',
+    group: 'certificates',
+    title: 'OpenSSL takes its key and signature',
+    codes: ['SALLY_TLS_CREDENTIALS'],
+    explains: 'all',
+    fine: whenLoaded((set) => set.certificate?.publicKey.asymmetricKeyType),
+  }),
+  check({
+    id: 'cert-version',
+    group: 'certificates',
+    title: 'they are of X.509 version 3',
+    about: 'credentials',
+    codes: ['SALLY_DOCTOR_X509_V1'],
+    stage: 'file',
+    look(facts) {
+      const { set } = facts;
+      if (!set) return [unseen(facts)];
+      const own = set.chain.map((one) => ({ one, path: set.files.certfile ?? '' }));
+      const cas = set.authorities.map((one) => ({ one, path: set.files.caBundle ?? '' }));
+      const old = [...own, ...cas].filter(({ one }) => isVersion1(one));
+      if (old.length === 0) return [ok('version 3')];
+      return old.map(({ one, path }) => fail(CertVersion1({ path, subject: oneLineName(one.subject) })));
+    },
+  }),
+  row({
+    id: 'ca-is-ca',
+    group: 'CA and bundles',
+    title: 'the bundle holds CA certificates',
+    codes: ['SALLY_TLS_NOT_A_CA'],
+    explains: 'all',
+    fine: whenLoaded(({ authorities }) =>
+      authorities.length === 0
+        ? undefined
+        : authorities
+            .map((ca) => `${oneLineName(ca.subject)} (SHA-256 ${ca.fingerprint256.slice(0, 23)}…)`)
+            .join('; '),
+    ),
+  }),
+  row({
+    id: 'cert-chain',
+    group: 'CA and bundles',
+    title: 'the certificate leads to a CA of the bundle',
+    codes: ['SALLY_TLS_CHAIN'],
+    guide: ['CA bundle matches on both sides', 'dedicated CA', 'certificate verification tested'],
+    explains: 'all',
+    fine: whenLoaded((set) => (set.certificate ? `${set.chain.length} in the chain` : undefined)),
+  }),
+  row({
+    id: 'crl-usable',
+    group: 'CA and bundles',
+    title: 'the revocation list is current, and of every CA',
+    codes: ['SALLY_CRL_EXPIRED', 'SALLY_CRL_NOT_YET_VALID', 'SALLY_CRL_FOREIGN', 'SALLY_CRL_MISSING'],
+    explains: 'all',
+    fine: whenLoaded(({ crls }) => (crls.length > 0 ? `${crls.length} lists` : undefined)),
+  }),
+  row({
+    id: 'cert-not-revoked',
+    group: 'CA and bundles',
+    title: 'the certificate is not revoked',
+    codes: ['SALLY_CERT_REVOKED'],
+    explains: 'all',
+    fine: whenLoaded(({ crls }) => (crls.length > 0 ? 'not in the list' : undefined)),
+  }),
+];

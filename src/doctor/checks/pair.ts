@@ -1,0 +1,144 @@
+import { isLoopback } from '../../config/index.js';
+import { PortDiffers } from '../../errors.js';
+import { check, fail, ok, type Problem, skipped, warn } from '../check.js';
+import type { PairFacts } from '../facts.js';
+
+const unknownCa = [
+  'SALLY_TLS_UNKNOWN_CA',
+  'SALLY_TLS_PEER_EXPIRED',
+  'SALLY_TLS_PEER_NOT_YET_VALID',
+  'SALLY_TLS_CRL',
+];
+const both = ({ bundles }: PairFacts) =>
+  `gateway: ${bundles.client.join('; ') || 'none'}; server: ${bundles.server.join('; ') || 'none'}`;
+
+/** What the files of both ends say of each other, where both are here. */
+export const pairChecks = [
+  check({
+    id: 'pair-port',
+    group: 'names and addresses',
+    title: 'the URL has the port of the plugin server',
+    about: 'pair',
+    codes: ['SALLY_DOCTOR_PORT'],
+    stage: 'both sides',
+    explains: 'everything',
+    look({ url, plugin, serverFile: file, serverPort: port }) {
+      const asked = Number(url.port || 443);
+      if (!isLoopback(url.hostname)) return [skipped('the server is elsewhere: ports may be mapped')];
+      if (asked === port) return [ok(String(port))];
+      const health = asked === port + 1_000;
+      return [fail(PortDiffers({ url: url.href, plugin, file, port, health }), `${asked}, not ${port}`)];
+    },
+  }),
+  check({
+    id: 'pair-server-name',
+    group: 'names and addresses',
+    title: "the host of the URL is in the server's certificate",
+    about: 'pair',
+    codes: ['SALLY_TLS_HOSTNAME'],
+    guide: ['host name verification failed'],
+    stage: 'both sides',
+    explains: 'all',
+    look({ saidHere, url, plugin }) {
+      return [saidHere?.code === 'SALLY_TLS_HOSTNAME' ? fail(named(saidHere, plugin)) : ok(url.hostname)];
+    },
+  }),
+  check({
+    id: 'pair-gateway-trusts',
+    group: 'CA and bundles',
+    title: "the gateway's bundle has the CA of the server's certificate",
+    about: 'pair',
+    codes: unknownCa,
+    guide: ['CA bundle matches on both sides'],
+    stage: 'both sides',
+    explains: 'all',
+    look: (facts) => [
+      facts.saidHere && unknownCa.includes(facts.saidHere.code) ? fail(facts.saidHere) : ok(both(facts)),
+    ],
+  }),
+  check({
+    id: 'pair-server-trusts',
+    group: 'CA and bundles',
+    title: "the server's bundle has the CA of the gateway's certificate",
+    about: 'pair',
+    codes: unknownCa,
+    guide: ['CA bundle matches on both sides'],
+    stage: 'both sides',
+    explains: 'all',
+    look: (facts) => [
+      facts.saidThere && unknownCa.includes(facts.saidThere.code) ? fail(facts.saidThere) : ok(both(facts)),
+    ],
+  }),
+  check({
+    id: 'pair-not-revoked',
+    group: 'handshake',
+    title: 'neither end is revoked by the list of the other',
+    about: 'pair',
+    codes: ['SALLY_TLS_REVOKED'],
+    stage: 'both sides',
+    explains: 'all',
+    look: ({ saidHere, saidThere }) => {
+      const revoked = [saidHere, saidThere].flatMap((said) =>
+        said?.code === 'SALLY_TLS_REVOKED' ? [said] : [],
+      );
+      return revoked.length > 0 ? revoked.map((said) => fail(said)) : [ok('neither is')];
+    },
+  }),
+  check({
+    id: 'pair-mutual',
+    group: 'authorisation',
+    title: 'the server demands the certificate, and the gateway has one',
+    about: 'pair',
+    codes: ['SALLY_DOCTOR_NOT_MUTUAL', 'SALLY_TLS_NO_CLIENT_CERT'],
+    guide: ['ssl_cert_reqs 2'],
+    stage: 'both sides',
+    explains: 'all',
+    look: ({ saidThere }) => [
+      saidThere && ['SALLY_DOCTOR_NOT_MUTUAL', 'SALLY_TLS_NO_CLIENT_CERT'].includes(saidThere.code)
+        ? fail(saidThere)
+        : ok('it does'),
+    ],
+  }),
+  check({
+    id: 'pair-allowed',
+    group: 'authorisation',
+    title: 'the server lets this gateway in',
+    about: 'pair',
+    codes: ['SALLY_TLS_CLIENT_NOT_ALLOWED', 'SALLY_TLS_NO_ROLE', 'SALLY_TLS_PIN'],
+    stage: 'both sides',
+    explains: 'all',
+    look({ saidThere }) {
+      if (saidThere?.code === 'SALLY_TLS_NO_ROLE') return [warn(saidThere)];
+      const refused = ['SALLY_TLS_CLIENT_NOT_ALLOWED', 'SALLY_TLS_PIN'].includes(saidThere?.code ?? '');
+      return [saidThere && refused ? fail(saidThere) : ok('it does')];
+    },
+  }),
+  check({
+    id: 'pair-identity',
+    group: 'authorisation',
+    title: "the server's certificate is of this plugin, and has a pinned key",
+    about: 'pair',
+    codes: ['SALLY_TLS_WRONG_PLUGIN', 'SALLY_TLS_PIN'],
+    stage: 'both sides',
+    explains: 'all',
+    look: ({ saidHere, plugin }) => [
+      saidHere && ['SALLY_TLS_WRONG_PLUGIN', 'SALLY_TLS_PIN'].includes(saidHere.code)
+        ? fail(saidHere)
+        : ok(plugin),
+    ],
+  }),
+];
+
+/** The three solutions that the guide has for a name that is not in the certificate. */
+export function named(problem: Problem, plugin = '…'): Problem {
+  const host = /not valid for '([^']*)'/.exec(problem.message)?.[1] ?? '';
+  const names = [...problem.message.matchAll(/DNS:([\w.*-]+)/g)].map(([, name = '']) => name);
+  const known = names.includes('localhost') ? 'localhost' : (names[0] ?? 'one that it holds');
+  const san = `${/^[\d.]+$|:/.test(host) ? 'IP' : 'DNS'}:${host}`;
+  const remedy = [
+    `1. use a name of the certificate in the URL (${known}), or set mcp.tls.server_name: ${known}`,
+    `2. or have the certificate issued again with the name: delete the plugin's folder, then MCP_CERT_SANS=${san} make certs-mcp-plugin PLUGIN_NAME=${plugin}`,
+    '3. or, for a local test only: check_hostname: false, or PLUGINS_CLIENT_MTLS_CHECK_HOSTNAME=false',
+  ].join('\n');
+  return { code: problem.code, message: problem.message, remedy };
+}

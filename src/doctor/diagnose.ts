@@ -1,0 +1,89 @@
+import { type Check, type Finding, type Group, groups, type Status, stages } from './check.js';
+import type { Facts } from './facts.js';
+import { checks } from './table.js';
+
+/** One check of one thing, as it is reported. */
+export interface Result {
+  readonly id: string;
+  readonly group: Group;
+  readonly title: string;
+  readonly status: Status;
+  readonly looked_at: string;
+  readonly seen: string;
+  readonly code?: string;
+  readonly cause?: string;
+  readonly remedy?: string;
+  /** The check whose failure this one follows from: it is no cause of its own. */
+  readonly follows?: string;
+}
+
+/** Everything that was seen, and what to begin with. */
+export interface Diagnosis {
+  readonly results: readonly Result[];
+  readonly counts: Readonly<Record<Status, number>>;
+  /** Failures that follow from no other. */
+  readonly causes: readonly Result[];
+}
+
+interface Row {
+  readonly check: Check;
+  readonly facts: Facts;
+  readonly finding: Finding;
+}
+
+/** Holds every check of the table against all facts of its kind. A function of values. */
+export function diagnose(facts: readonly Facts[]): Diagnosis {
+  const rows = groups
+    .flatMap((group) => checks.filter((one) => one.group === group))
+    .flatMap((check) =>
+      facts
+        .filter(({ kind }) => kind === check.about)
+        .flatMap((one) => check.look(one as never).map((finding): Row => ({ check, facts: one, finding }))),
+    );
+  const failures = rows.filter(({ finding }) => finding.status === 'fail');
+  const results = rows.map((row) => resultOf(row, failures));
+  const count = (status: Status) => results.filter((result) => result.status === status).length;
+  return {
+    results,
+    counts: { ok: count('ok'), warn: count('warn'), fail: count('fail'), skipped: count('skipped') },
+    causes: results.filter(({ status, follows }) => status === 'fail' && follows === undefined),
+  };
+}
+
+function resultOf(row: Row, failures: readonly Row[]): Result {
+  const { check, facts, finding } = row;
+  const { id, group, title } = check;
+  const { status, seen, problem } = finding;
+  const cause = status === 'fail' ? failures.find((other) => explains(other, row)) : undefined;
+  return {
+    id,
+    group,
+    title,
+    status,
+    looked_at: finding.lookedAt ?? facts.title,
+    seen,
+    ...(problem && { code: problem.code, cause: problem.message, remedy: problem.remedy }),
+    ...(cause && { follows: cause.check.id }),
+  };
+}
+
+/** Whether `later` would not have failed but for `earlier`. */
+function explains(earlier: Row, later: Row): boolean {
+  const keys = earlier.finding.keys ?? earlier.facts.keys;
+  const rests = [...(later.finding.keys ?? later.facts.keys), ...later.facts.within];
+  if (!keys.some((key) => rests.includes(key))) return false;
+  const [before, after] = [earlier, later].map(({ check }) => stages.indexOf(check.stage));
+  const code = later.finding.problem?.code ?? '';
+  const { explains: what, about } = earlier.check;
+  if (Number(before) < Number(after)) {
+    if (what === 'all') return later.check.stage !== 'way';
+    return what === 'everything' || (what?.includes(code) ?? false);
+  }
+  // One file, seen in its folder and by way of a configuration.
+  return (
+    before === after &&
+    about === 'folder' &&
+    later.check.about === 'credentials' &&
+    earlier.finding.problem?.code === code
+  );
+}

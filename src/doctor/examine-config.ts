@@ -1,0 +1,126 @@
+import { type ConfigSide, loadConfig, type PluginsConfig, variableTable } from '../config/index.js';
+import { ConfigInvalid, findSallyError } from '../errors.js';
+import { loadCredentials } from '../tls/index.js';
+import type { DoctorContext } from './context.js';
+import type { ConfigFacts, Override } from './facts.js';
+
+/** Loads a configuration as its program would. @throws SALLY_FILE_UNREADABLE: then there is nothing to look at. */
+export async function examineConfig(
+  path: string,
+  wanted: ConfigSide | undefined,
+  context: DoctorContext,
+): Promise<ConfigFacts> {
+  const side = wanted ?? (await sideOf(path, context));
+  const loaded = await load(path, side, context.env, context);
+  const about = { kind: 'config', path, side, title: `${path} (${side} side)` } as const;
+  const keys = { keys: [`config:${path}`], within: [] };
+  if ('problem' in loaded) return { ...about, ...keys, problem: loaded.problem, overrides: [] };
+  const overrides = await overridesOf(path, side, loaded.config, context);
+  return { ...about, ...keys, config: loaded.config, overrides };
+}
+
+type Loaded =
+  | { readonly config: PluginsConfig }
+  | { readonly problem: NonNullable<ReturnType<typeof findSallyError>> };
+
+async function load(
+  path: string,
+  side: ConfigSide,
+  env: DoctorContext['env'],
+  { cwd }: DoctorContext,
+): Promise<Loaded> {
+  try {
+    return { config: await loadConfig({ path, cwd, env, side }) };
+  } catch (error) {
+    const problem = findSallyError(error);
+    // A file that is not there is no finding: somebody named it, or it was found a moment ago.
+    if (problem === undefined || !ConfigInvalid.is(problem)) throw error;
+    return { problem };
+  }
+}
+
+/** A gateway's file has external plugins or a gateway block; each side forgives what concerns the other one. */
+async function sideOf(path: string, context: DoctorContext): Promise<ConfigSide> {
+  for (const side of ['gateway', 'server'] as const) {
+    const loaded = await load(path, side, context.env, context);
+    if (!('config' in loaded)) continue;
+    const { plugins, gateway } = loaded.config;
+    return gateway || plugins.some(({ kind }) => kind === 'external') ? 'gateway' : 'server';
+  }
+  return 'server';
+}
+
+/** The variables that win over another value of the file, and what comes of it. */
+async function overridesOf(
+  path: string,
+  side: ConfigSide,
+  config: PluginsConfig,
+  context: DoctorContext,
+): Promise<readonly Override[]> {
+  const set = variableTable.filter(
+    (row) => row.overrides !== undefined && row.side === side && (context.env[row.name] ?? '') !== '',
+  );
+  const found: Override[] = [];
+  for (const row of set) {
+    const { name: variable, overrides: key = '' } = row;
+    const without = await load(path, side, { ...context.env, [variable]: undefined }, context);
+    // Without it the file is not whole: it fills in, and wins over nothing.
+    if (!('config' in without)) continue;
+    const [now, before] = [settingOf(config, key), settingOf(without.config, key)];
+    if (before === undefined || before === row.default || now === before) continue;
+    const secret = row.type.includes('secret') || variable.endsWith('PASSWORD');
+    const harm = await harmOf(key, side, config, without.config, context);
+    found.push({
+      variable,
+      key,
+      says: secret ? 'not shown' : (now ?? 'none'),
+      file: secret ? 'not shown' : before,
+      ...(harm !== undefined && { harm }),
+    });
+  }
+  return found;
+}
+
+const tlsOf = (config: PluginsConfig, side: ConfigSide): readonly object[] =>
+  side === 'server'
+    ? [config.server.tls ?? []].flat()
+    : config.plugins.flatMap(({ mcp }) => (mcp?.transport === 'http' && mcp.tls ? [mcp.tls] : []));
+
+/** What a configuration has at a key of the table of variables, as text. */
+function settingOf(config: PluginsConfig, key: string): string | undefined {
+  const side = key.startsWith('server_settings') ? 'server' : 'gateway';
+  if (key === 'server_settings.tls') return config.server.tls ? 'TLS' : 'no TLS';
+  const name = (key.split('.').at(-1) ?? '').replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+  const holders: readonly object[] = key.includes('.tls.') ? tlsOf(config, side) : [config.server];
+  const values = holders.flatMap((holder) => (holder as Record<string, unknown>)[name] ?? []);
+  return values.length === 0 ? undefined : [...new Set(values.map(String))].join(', ');
+}
+
+const loadedKeys = /\.tls\.(certfile|keyfile|keyfile_password|ca_bundle|crl_file)$/;
+
+/** Whether the file alone would be better off. */
+async function harmOf(
+  key: string,
+  side: ConfigSide,
+  now: PluginsConfig,
+  before: PluginsConfig,
+  context: DoctorContext,
+): Promise<string | undefined> {
+  if (key === 'server_settings.tls' && before.server.tls && !now.server.tls)
+    return 'the file asks for TLS, and it is off';
+  if (key.endsWith('ssl_cert_reqs')) {
+    const [is, was] = [now.server.tls?.sslCertReqs ?? 0, before.server.tls?.sslCertReqs ?? 0];
+    return is < was ? 'the file asks more of clients' : undefined;
+  }
+  if (!loadedKeys.test(key)) return undefined;
+  const loads = async (config: PluginsConfig) => {
+    const role = side === 'server' ? 'server' : 'client';
+    const all = tlsOf(config, side).map((files) =>
+      loadCredentials(files, role, { version: 1, now: context.now() }),
+    );
+    return (await Promise.allSettled(all)).every(({ status }) => status === 'fulfilled');
+  };
+  return (await loads(before)) && !(await loads(now))
+    ? 'with the value of the file the credentials load, with that of the variable they do not'
+    : undefined;
+}

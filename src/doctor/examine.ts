@@ -1,0 +1,165 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { ClientTlsSettings, ConfigSide } from '../config/index.js';
+import { FileUnreadable, fileReason } from '../errors.js';
+import type { CredentialFiles } from '../tls/index.js';
+import type { DoctorContext } from './context.js';
+import { examineConfig } from './examine-config.js';
+import { examineCredentials } from './examine-credentials.js';
+import { type Endpoint, examineEndpoint } from './examine-endpoint.js';
+import { examineFolder } from './examine-folder.js';
+import { examineListener } from './examine-listener.js';
+import { examinePair } from './examine-pair.js';
+import type { ConfigFacts, CredentialFacts, Facts } from './facts.js';
+
+/** What to look at. */
+export interface Targets {
+  /** Plugin files, folders of certificates, and URLs. */
+  readonly targets: readonly string[];
+  readonly side?: ConfigSide | undefined;
+  /** Shown to the servers of URLs. */
+  readonly credentials?: CredentialFiles | undefined;
+}
+
+/**
+ * Looks at everything that is named, at what the files name, and at how the ends fit together.
+ *
+ * @throws SALLY_FILE_UNREADABLE for a target that is not there.
+ */
+export async function examine(
+  { targets, side, credentials }: Targets,
+  context: DoctorContext,
+): Promise<readonly Facts[]> {
+  const kinds = await Promise.all(targets.map((target) => kindOf(target, context)));
+  const of = (kind: string) => targets.filter((_, i) => kinds[i] === kind);
+  const configs = await Promise.all(of('config').map((path) => examineConfig(path, side, context)));
+  const folders = await Promise.all(of('folder').map((dir) => examineFolder(dir, configs, context)));
+  const gateways = await Promise.all(configs.map((facts) => gatewayEnds(facts, context)));
+  const servers = await Promise.all(configs.map((facts) => serverEnd(facts, context)));
+  const links = gateways.flatMap(({ links }) => links);
+  const pairs = links.flatMap(({ tls, own, plugin = '', url }) =>
+    servers.flatMap((server) => {
+      if (!tls || !own || !server?.tls || !server.own || !hosts(server.config, plugin)) return [];
+      const { path: file, config } = server.config;
+      const port = config?.server.port ?? 0;
+      return [
+        examinePair({
+          plugin,
+          url,
+          client: { tls, own },
+          server: { file, port, tls: server.tls, own: server.own },
+          now: context.now(),
+        }),
+      ];
+    }),
+  );
+  const bare = await bareEndpoints(of('url'), credentials, context);
+  const endpoints = await Promise.all(
+    [...links, ...bare.endpoints].map((endpoint) => examineEndpoint(endpoint, context)),
+  );
+  return [
+    ...configs,
+    ...folders,
+    ...gateways.flatMap(({ all }) => all),
+    ...servers.flatMap((server) => (server ? [...(server.own ? [server.own] : []), server.listener] : [])),
+    ...bare.own,
+    ...pairs,
+    ...endpoints,
+  ];
+}
+
+async function kindOf(target: string, { cwd }: DoctorContext): Promise<'url' | 'folder' | 'config'> {
+  if (/^https?:\/\//i.test(target)) return 'url';
+  try {
+    return (await stat(resolve(cwd, target))).isDirectory() ? 'folder' : 'config';
+  } catch (error) {
+    throw FileUnreadable({ path: target, what: 'the target', reason: fileReason(error) }, error);
+  }
+}
+
+const hosts = ({ config }: ConfigFacts, plugin: string): boolean =>
+  config?.plugins.some(({ name }) => name.toLowerCase() === plugin.toLowerCase()) ?? false;
+
+/** What a gateway's file leads to: credentials, each set of files once, and the servers of its plugins. */
+async function gatewayEnds({ config, side, path, keys }: ConfigFacts, context: DoctorContext) {
+  const none = { all: [] as CredentialFacts[], links: [] as Endpoint[] };
+  if (!config || side !== 'gateway') return none;
+  const external = config.plugins.flatMap(({ name, mcp, mode }) =>
+    mcp?.transport === 'http' && mode !== 'disabled' ? [{ name, url: mcp.url, tls: mcp.tls }] : [],
+  );
+  const shared = new Map<string, Promise<CredentialFacts>>();
+  const own = (tls: ClientTlsSettings, title: string) => {
+    const { certfile, keyfile, keyfilePassword, caBundle, crlFile } = tls;
+    const files = { certfile, keyfile, keyfilePassword, caBundle, crlFile };
+    const key = JSON.stringify(files);
+    const made =
+      shared.get(key) ??
+      examineCredentials(files, 'client', { title, keys: [], within: [...keys, 'gateway', 'ca'] }, context);
+    shared.set(key, made);
+    return made;
+  };
+  const links = await Promise.all(
+    external.map(
+      async ({ name: plugin, url, tls }): Promise<Endpoint> => ({
+        title: `${plugin} at ${url.href}`,
+        url,
+        plugin,
+        ...(tls && { tls, own: await own(tls, `${path}: credentials for ${plugin}`) }),
+        within: [...keys, 'gateway', 'ca', `hosts:${plugin.toLowerCase()}`],
+      }),
+    ),
+  );
+  for (const upstream of config.gateway?.upstreams ?? [])
+    if (upstream.transport === 'http' && upstream.tls)
+      await own(upstream.tls, `${path}: credentials for upstream ${upstream.name}`);
+  const all = await Promise.all(shared.values());
+  const front = config.gateway?.tls;
+  const about = { title: `${path}: the gateway's own credentials`, keys: [], within: keys };
+  return { links, all: front ? [...all, await examineCredentials(front, 'server', about, context)] : all };
+}
+
+/** What a plugin server's file leads to. */
+async function serverEnd(facts: ConfigFacts, context: DoctorContext) {
+  const { config, side, path, keys } = facts;
+  if (!config || side !== 'server' || config.server.transport === 'stdio' || config.server.uds !== undefined)
+    return undefined;
+  const { tls } = config.server;
+  const named = config.plugins.map(({ name }) => `hosts:${name.toLowerCase()}`);
+  const about = {
+    title: `${path}: credentials of the server`,
+    keys: named,
+    within: [...keys, ...named, 'ca'],
+  };
+  const own = tls && (await examineCredentials(tls, 'server', about, context));
+  const listener = await examineListener(path, config, own, context);
+  return { config: facts, tls, own, listener };
+}
+
+async function bareEndpoints(
+  urls: readonly string[],
+  files: CredentialFiles | undefined,
+  context: DoctorContext,
+) {
+  if (urls.length === 0) return { own: [], endpoints: [] };
+  const about = { title: 'the credentials given', keys: ['given'], within: [] };
+  const own = files && (await examineCredentials(files, 'client', about, context));
+  const endpoints = urls.map((text): Endpoint => {
+    const url = new URL(text);
+    if (url.pathname === '/') url.pathname = '/mcp';
+    const tls = files && {
+      ...given(files),
+      verify: files.caBundle !== undefined,
+      checkHostname: files.caBundle !== undefined,
+    };
+    return { title: url.href, url, within: ['given'], ...(tls && { tls }), ...(own && { own }) };
+  });
+  return { own: own ? [own] : [], endpoints };
+}
+
+function given({ certfile, keyfile, caBundle }: CredentialFiles) {
+  return {
+    ...(certfile !== undefined && { certfile }),
+    ...(keyfile !== undefined && { keyfile }),
+    ...(caBundle !== undefined && { caBundle }),
+  };
+}

@@ -1,0 +1,146 @@
+import type { X509Certificate } from 'node:crypto';
+import type { ConfigSide, PluginsConfig, ServerTlsSettings } from '../config/index.js';
+import type { SallyError } from '../errors.js';
+import type { CheckReport, RotationStatus } from '../pki/index.js';
+import type { CredentialFiles, CredentialSet, TlsRole } from '../tls/index.js';
+
+/** What was found out about one thing. Checks are functions of these. */
+export type Facts = ConfigFacts | CredentialFacts | FolderFacts | PairFacts | ListenerFacts | EndpointFacts;
+
+interface Subject {
+  /** How a line names it. */
+  readonly title: string;
+  /** What this is: a failure here explains those of everything that has one of these in `within`. */
+  readonly keys: readonly string[];
+  /** What this rests on, beside itself. */
+  readonly within: readonly string[];
+}
+
+/** A variable that says something else than the file. */
+export interface Override {
+  readonly variable: string;
+  readonly key: string;
+  readonly says: string;
+  readonly file: string;
+  /** What comes of it, where it breaks or weakens what the file says. */
+  readonly harm?: string;
+}
+
+export interface ConfigFacts extends Subject {
+  readonly kind: 'config';
+  readonly path: string;
+  readonly side: ConfigSide;
+  /** Absent where it is not valid. */
+  readonly config?: PluginsConfig;
+  readonly problem?: SallyError;
+  readonly overrides: readonly Override[];
+}
+
+/** The files of one side, as its program would load them. */
+export interface CredentialFacts extends Subject {
+  readonly kind: 'credentials';
+  readonly role: TlsRole;
+  readonly files: CredentialFiles;
+  /** Absent where they do not load. */
+  readonly set?: CredentialSet;
+  /** Why they do not load, or what deserves to be seen of those that do. */
+  readonly problems: readonly SallyError[];
+}
+
+export interface FolderFacts extends Subject {
+  readonly kind: 'folder';
+  readonly dir: string;
+  readonly report: CheckReport;
+  readonly rotation: RotationStatus;
+  /** Plugins that have certificates and no entry in any file that was looked at; undefined where none names plugins. */
+  readonly strays: readonly string[] | undefined;
+  /** Whether a file that was looked at makes this the machine of a server. */
+  readonly besideServer: boolean;
+  readonly now: Date;
+}
+
+/** The two ends of a connection, both of whose files are here. */
+export interface PairFacts extends Subject {
+  readonly kind: 'pair';
+  readonly plugin: string;
+  readonly url: URL;
+  readonly serverFile: string;
+  readonly serverPort: number;
+  readonly bundles: { readonly client: readonly string[]; readonly server: readonly string[] };
+  /** What the server would say of our certificate, and we of its. */
+  readonly saidThere?: SallyError;
+  readonly saidHere?: SallyError;
+}
+
+/** Whether a port answers. */
+export type PortState =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'closed'; readonly code: string }
+  | { readonly kind: 'unknown' };
+
+/** What came back on a request that was sent over a bare connection. */
+export interface RawReply {
+  readonly status: number;
+  readonly date?: Date;
+  readonly body: string;
+}
+
+/** What a TLS handshake without a client certificate brought to light. */
+export type TlsLook =
+  | {
+      readonly kind: 'spoken';
+      readonly protocol: string;
+      readonly cipher: string;
+      readonly chain: readonly X509Certificate[];
+      /** The reply to a request; absent where the server let nothing pass. */
+      readonly reply?: RawReply;
+    }
+  | { readonly kind: 'failed'; readonly error: SallyError };
+
+/** Where the server of a configuration is to listen. */
+export interface ListenerFacts extends Subject {
+  readonly kind: 'listener';
+  readonly host: string;
+  readonly port: number;
+  readonly tls: ServerTlsSettings | undefined;
+  readonly certificate: X509Certificate | undefined;
+  readonly main: PortState;
+  readonly look?: TlsLook;
+  readonly health: PortState;
+  readonly healthReply?: RawReply;
+}
+
+/** One server, as it looks from here. */
+export interface EndpointFacts extends Subject {
+  readonly kind: 'endpoint';
+  readonly url: URL;
+  /** The server as a sentence names it. */
+  readonly peer: string;
+  /** Absent: no certificate of ours was shown. */
+  readonly own?: CredentialFacts;
+  /** Whether the chain of the server can be judged: there is a bundle, and `verify` is on. */
+  readonly judged: boolean;
+  readonly plugin?: string;
+  readonly addresses: readonly string[];
+  readonly ports: readonly { readonly address: string; readonly state: PortState }[];
+  /** Addresses of this machine on which the port is open, though not on those of the URL. */
+  readonly elsewhere: readonly string[];
+  readonly resolveError?: SallyError;
+  readonly connectError?: SallyError;
+  readonly look?: TlsLook;
+  /** The protocol older than TLS 1.2 that the server took. */
+  readonly oldProtocol?: string;
+  /** What it answers in plain HTTP. */
+  readonly plain?: RawReply;
+  /** What is found wrong with the certificate that it shows. */
+  readonly shown: readonly SallyError[];
+  /** What the calls that a gateway makes end with, the first without any allowance. */
+  readonly calls: readonly SallyError[];
+  /** The plugins that it names; undefined where it could not be asked. */
+  readonly plugins?: readonly string[];
+  readonly health?: RawReply;
+  /** Addresses other than loopback on which the plain health endpoint of this machine answers. */
+  readonly healthOpen: readonly string[];
+  /** What its clock says, and ours at that time. */
+  readonly clock?: { readonly theirs: Date; readonly here: Date };
+}
