@@ -2,7 +2,8 @@ import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { WorkerLost } from '../errors.js';
 import type { Logger } from '../log.js';
-import { readyMessage } from './worker.js';
+import { type Commons, makeCommons, removeCommons } from './commons.js';
+import { type CommonsAnswer, commonsMessage, readyMessage } from './messages.js';
 
 interface WorkersOptions {
   readonly count: number;
@@ -32,6 +33,17 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
   };
   let stopping = false;
   let lostInARow = 0;
+  let commons: Commons | undefined;
+  process.once('exit', () => {
+    if (commons) removeCommons(commons);
+  });
+  cluster.on('message', (worker, message) => {
+    if (message !== commonsMessage) return;
+    commons ??= makeCommons();
+    const answer: CommonsAnswer = { sallyport: 'commons', commons };
+    // A worker that has ended meanwhile needs none.
+    worker.send(answer, () => {});
+  });
 
   const stopped = new Promise<'stopped'>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -62,9 +74,10 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
     });
     return 'serving';
   };
-  const startAndKeep = async () => {
+  const startAndKeep = async (): Promise<boolean> => {
     const outcome = await start();
     if (outcome !== 'serving' && !stopping) await replace(undefined, `with status ${outcome}`);
+    return outcome === 'serving';
   };
   const replace = async (pid: number | undefined, how: string) => {
     const waitMs = Math.min(backoffMs.least * 2 ** lostInARow, backoffMs.most);
@@ -72,7 +85,8 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
     const error = WorkerLost({ pid: pid ?? 0, how, waitMs });
     log.error({ code: error.code, remedy: error.remedy }, error.message);
     await new Promise((resolve) => setTimeout(resolve, waitMs));
-    if (!stopping) await startAndKeep();
+    if (stopping || !(await startAndKeep())) return;
+    log.info({ workers: alive.size }, 'another worker serves in its place');
   };
 
   // The first one finds out whether the command can run at all: a mistake is reported once.
