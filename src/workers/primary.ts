@@ -4,6 +4,7 @@ import { WorkerLost } from '../errors.js';
 import type { Logger } from '../log.js';
 import { type Commons, makeCommons, removeCommons } from './commons.js';
 import { type CommonsAnswer, commonsMessage, readyMessage } from './messages.js';
+import { gatherMetrics } from './metrics.js';
 
 interface WorkersOptions {
   readonly count: number;
@@ -44,6 +45,7 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
     // A worker that has ended meanwhile needs none.
     worker.send(answer, () => {});
   });
+  cluster.on('message', gatherMetrics(alive));
 
   const stopped = new Promise<'stopped'>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { connect } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import type { PluginManager } from '../../../src/manager/index.js';
 import { sallyport } from '../../support/command.js';
@@ -48,6 +49,22 @@ describe('a plugin server of several workers', () => {
     expect((await fetch(server.healthUrl ?? '')).status).toBe(200);
     await server.waitForLog((line) => line.msg === 'another worker serves in its place');
     expect(server.child.exitCode).toBeNull();
+  });
+
+  it('shows the metrics of all workers, whichever is asked', async () => {
+    const server = await startTwo();
+    const url = server.healthUrl?.replace('/health', '/metrics') ?? '';
+    const failures = async () => {
+      const page = await (await fetch(url, { headers: { Connection: 'close' } })).text();
+      const found = /^sallyport_tls_handshake_failures_total\{[^}]*\} (\d+)$/m.exec(page);
+      return Number(found?.[1] ?? 0);
+    };
+    for (let i = 0; i < 4; i += 1) {
+      const socket = connect({ port: server.port, host: 'localhost', rejectUnauthorized: false });
+      await new Promise((resolve) => socket.on('error', () => {}).on('close', resolve));
+    }
+    await expect.poll(failures).toBe(4);
+    for (let i = 0; i < 3; i += 1) expect(await failures()).toBe(4);
   });
 
   it('finishes calls in flight in every worker before it stops', async () => {
