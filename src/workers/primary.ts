@@ -29,6 +29,9 @@ const soundAfterMs = 30_000;
 export async function runWorkers({ count, script, args, graceMs, log }: WorkersOptions): Promise<number> {
   cluster.setupPrimary({ exec: script, args: [...args] });
   const alive = new Set<Worker>();
+  const serves = new Set<Worker>();
+  /** A worker that does not serve yet may not be listening to SIGHUP, which would end it. */
+  const hangupMissed = new Set<Worker>();
   const signalAll = (signal: NodeJS.Signals) => {
     for (const worker of alive) worker.process.kill(signal);
   };
@@ -45,7 +48,7 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
     // A worker that has ended meanwhile needs none.
     worker.send(answer, () => {});
   });
-  cluster.on('message', gatherMetrics(alive));
+  cluster.on('message', gatherMetrics(serves));
 
   const stopped = new Promise<'stopped'>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -56,18 +59,25 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
       });
     }
   });
-  process.on('SIGHUP', () => signalAll('SIGHUP'));
+  process.on('SIGHUP', () => {
+    for (const worker of alive) {
+      if (serves.has(worker)) worker.process.kill('SIGHUP');
+      else hangupMissed.add(worker);
+    }
+  });
 
   /** Starts a worker and answers once it serves, or with the status that it ended with before. */
   const start = async (): Promise<'serving' | number> => {
     const worker = cluster.fork();
     alive.add(worker);
     const ended = once(worker, 'exit').then(([status, signal]) => {
-      alive.delete(worker);
+      for (const set of [alive, serves, hangupMissed]) set.delete(worker);
       return { status: Number(status ?? 3), how: signal ? `by ${signal}` : `with status ${status}` };
     });
     const outcome = await Promise.race([serving(worker), ended]);
     if (outcome !== 'serving') return outcome.status;
+    serves.add(worker);
+    if (hangupMissed.delete(worker)) worker.process.kill('SIGHUP');
     const since = performance.now();
     void ended.then(({ how }) => {
       if (stopping) return;

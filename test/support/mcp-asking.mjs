@@ -14,6 +14,7 @@ const question = { messages: [{ role: 'user', content: { type: 'text', text: 'wh
 
 const tools = {
   pid: () => text(process.pid),
+  big: ({ chars }) => text('x'.repeat(Number(chars))),
   async slow({ ms }) {
     await new Promise((resolve) => setTimeout(resolve, Number(ms)));
     return text('done');

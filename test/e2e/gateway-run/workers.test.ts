@@ -89,6 +89,16 @@ const json = {
   Accept: 'application/json, text/event-stream',
 };
 
+/** Opens a session by hand, and answers its id. */
+async function openSession(url: string, fetch: typeof globalThis.fetch): Promise<string> {
+  const clientInfo = { name: 'by-hand', version: '1' };
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params });
+  const reply = await fetch(url, { method: 'POST', headers: json, body });
+  await reply.text();
+  return reply.headers.get('mcp-session-id') ?? '';
+}
+
 describe('a gateway of several workers', () => {
   it('serves a session whichever worker a connection reaches', async () => {
     const { url } = await startTwo();
@@ -98,6 +108,8 @@ describe('a gateway of several workers', () => {
       const pids = new Set<string>();
       for (let i = 0; i < 6; i += 1) pids.add(await call(client, 'pid'));
       expect(pids.size).toBe(1);
+      for (let i = 0; i < 2; i += 1)
+        expect((await call(client, 'big', { chars: 3_000_000 })).length).toBe(3_000_000);
     }
     expect(seen.filter((one) => !/^(POST 20[02]|GET 200)$/.test(one))).toEqual([]);
   });
@@ -139,21 +151,28 @@ describe('a gateway of several workers', () => {
     for (let i = 0; i < 4; i += 1) expect(await call(client as never, 'ask')).toBe('go on');
   });
 
+  it('ends a stream that is passed on where either end lets go of it', async () => {
+    const { url, waitForLog, log } = await startTwo();
+    const { fetch } = hopping();
+    const id = await openSession(url, fetch);
+    const headers = { Accept: 'text/event-stream', 'Mcp-Session-Id': id };
+    const streams = [];
+    const control = new AbortController();
+    // One more than a session may have open: the oldest ends.
+    for (let i = 0; i < 5; i += 1)
+      streams.push(await fetch(url, { method: 'GET', headers, signal: control.signal }));
+    await streams[0]?.text();
+    const ends = () => log.filter(({ msg, method }) => msg === 'request' && method === 'GET').length;
+    await waitForLog(() => ends() === 1);
+    control.abort();
+    await waitForLog(() => ends() === 5);
+    for (const stream of streams.slice(1)) await expect(stream.text()).rejects.toThrow();
+  });
+
   it('ends a session at the worker that holds it, and knows of no other than those it gave out', async () => {
     const { url } = await startTwo();
     const { fetch } = hopping();
-    const opened = await fetch(url, {
-      method: 'POST',
-      headers: json,
-      body: JSON.stringify({
-        jsonrpc: '2.0',
-        id: 1,
-        method: 'initialize',
-        params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } },
-      }),
-    });
-    await opened.text();
-    const id = opened.headers.get('mcp-session-id') ?? '';
+    const id = await openSession(url, fetch);
     const ping = async (session: string) => {
       const body = JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'ping' });
       const reply = await fetch(url, {
@@ -236,7 +255,13 @@ describe('a gateway of several workers', () => {
     const { url, child, waitForLog } = await startTwo();
     const clients = await Promise.all(Array.from({ length: 6 }, () => open(url)));
     const [victim] = await childrenOf(child.pid);
+    const hanging = Promise.allSettled(clients.map((client) => call(client, 'slow', { ms: 2_000 })));
+    // What was asked after them was answered: they are under way.
+    await Promise.all(clients.map((client) => call(client, 'pid')));
     process.kill(victim ?? 0, 'SIGKILL');
+    const ended = await hanging;
+    // Those of the lost worker at least: nobody waits for what does not come any more.
+    expect(ended.map(({ status }) => status)).toContain('rejected');
     await waitForLog(lost);
     await waitForLog(replaced);
     const outcomes = await Promise.all(
