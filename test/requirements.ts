@@ -7,7 +7,6 @@ export interface Requirement {
 }
 
 const proven = (id: string, text: string): Requirement => ({ id, text, status: 'proven' });
-const open = (id: string, text: string): Requirement => ({ id, text, status: 'open' });
 
 export const requirements: readonly Requirement[] = [
   proven(

@@ -1,10 +1,11 @@
 import { Command } from 'commander';
 import { type GatewayConfig, loadGatewayConfig } from '../config/index.js';
-import { ConfigNoUpstreams, findSallyError, InternalError, messageOf } from '../errors.js';
+import { ConfigNoUpstreams, findSallyError, InternalError, messageOf, WorkersNeedPort } from '../errors.js';
 import type { Gateway, PartStatus } from '../gateway/index.js';
-import type { Logger } from '../log.js';
+import { type Logger, silentLogger } from '../log.js';
+import { isSpokesman, isWorker, joinCommons, reportServing, runWorkers } from '../workers/index.js';
 import { type CommandIo, columns, paint } from './io.js';
-import { keepAliveAfterStrayErrors, onStopSignal, portNumber } from './program.js';
+import { keepAliveAfterStrayErrors, onStopSignal, portNumber, workerCount } from './program.js';
 import { loggerOf, logWarnings } from './runtime.js';
 import { packageVersion } from './version.js';
 
@@ -13,6 +14,7 @@ interface GatewayOptions {
   readonly servers?: string;
   readonly port?: number;
   readonly stdio?: true;
+  readonly workers?: number;
   readonly verbose?: boolean;
 }
 
@@ -28,6 +30,7 @@ export function gatewayCommand(io: CommandIo): Command {
       portNumber,
     )
     .option('--stdio', 'serve one client over standard input and output, as one that launches it expects')
+    .option('--workers <n>', 'serve from so many processes; auto takes one for each core', workerCount)
     .option('--verbose', 'log at level DEBUG')
     .addHelpText('after', `\n${help}`)
     .action(async (options: GatewayOptions) => run(io, options));
@@ -42,12 +45,15 @@ Example:
 
 /** How long the status lines wait for upstreams that are slow to start. */
 const statusWaitMs = 3_000;
+/** What a worker may take to stop: the time for what is in flight, and a little longer for what comes after it. */
+const workerGraceMs = 40_000;
 
 async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   const config = options.config || io.env['PLUGINS_CONFIG_PATH'];
   if (!config && !options.servers) throw ConfigNoUpstreams({});
   const log = loggerOf(io, options);
-  const load = async () => {
+  // What deserves to be seen at the start is logged by the primary.
+  const load = async (heard = log) => {
     const loaded = await loadGatewayConfig({
       config,
       servers: options.servers,
@@ -55,13 +61,20 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
       env: io.env,
       home: io.env['HOME'],
     });
-    logWarnings(loaded, log);
+    logWarnings(loaded, heard);
     return loaded;
   };
-  const first = await load();
+  const first = await load(isWorker() ? silentLogger : log);
+  const count = options.workers ?? 1;
+  if (count > 1 && options.stdio) throw WorkersNeedPort({});
+  if (count > 1 && !isWorker()) {
+    const [, script = '', ...args] = process.argv;
+    process.exit(await runWorkers({ count, script, args, graceMs: workerGraceMs, log }));
+  }
+  const commons = await joinCommons();
   keepAliveAfterStrayErrors(log);
   const { createGateway } = await import('../gateway/index.js');
-  const gateway = await createGateway(first, { log, version: packageVersion() });
+  const gateway = await createGateway(first, { log, version: packageVersion(), commons });
   const stop = new AbortController();
   const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
   onStopSignal((signal) => {
@@ -74,8 +87,13 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
     await gateway.serveStdio({ input: process.stdin, output: process.stdout, signal: stop.signal });
   } else {
     const address = await gateway.listen(options.port === undefined ? {} : { port: options.port });
-    log.info({ ...address, auth: first.gateway.auth.kind }, `listening on ${address.url}`);
-    void showStatus(io, gateway, log, stop.signal);
+    // Each worker says alike where it listens, and how what it sees of the upstreams is.
+    log[isSpokesman() ? 'info' : 'debug'](
+      { ...address, auth: first.gateway.auth.kind },
+      `listening on ${address.url}`,
+    );
+    if (isSpokesman()) void showStatus(io, gateway, log, stop.signal);
+    reportServing(() => stop.abort());
     await stopped;
   }
   await gateway.drain();

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { ConfigPathMissing, WorkersNeedPort } from '../errors.js';
 import { type Logger, silentLogger } from '../log.js';
 import type { PluginServer } from '../server/index.js';
-import { isWorker, reportServing, runWorkers } from '../workers/index.js';
+import { isSpokesman, isWorker, reportServing, runWorkers, sharedMetrics } from '../workers/index.js';
 import type { CommandIo } from './io.js';
 import { keepAliveAfterStrayErrors, onStopSignal, portNumber, workerCount } from './program.js';
 import { loadAndWarn, loggerOf } from './runtime.js';
@@ -57,10 +57,11 @@ async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
     await servePluginsOverStdio(config, { log, version, signal: stop.signal });
     process.exit(0);
   }
-  const server = await createPluginServer(config, { log, version });
+  const server = await createPluginServer(config, { log, version, shared: sharedMetrics });
   process.on('SIGHUP', () => void reload(server, log));
   const address = await server.listen(options.port === undefined ? {} : { port: options.port });
-  log.info(
+  // Each worker says alike where it listens.
+  log[isSpokesman() ? 'info' : 'debug'](
     { ...address, plugins: config.plugins.map((plugin) => plugin.name) },
     `listening on ${address.url}`,
   );

@@ -139,7 +139,8 @@ export const gatewayKeys = {
   limits: {
     type: { kind: 'map', keys: limitKeys },
     ifNull: 'absent',
-    meaning: 'what it takes at most; what is over is answered with 429 or 503',
+    meaning:
+      'what it takes at most, each process by itself where there are several; what is over is answered with 429 or 503',
   },
   upstreams: {
     type: { kind: 'named', of: { kind: 'map', keys: upstreamKeys } },

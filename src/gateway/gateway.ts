@@ -14,7 +14,8 @@ import {
   openTlsMetrics,
   type PeerRule,
 } from '../tls/index.js';
-import { createDoor, introduce, openAuthenticator } from './auth/index.js';
+import type { Commons } from '../workers/index.js';
+import { createDoor, createReadmission, introduce, openAuthenticator } from './auth/index.js';
 import type { Identity } from './client.js';
 import { createLegs, serveStdio } from './downstream/index.js';
 import { guarded } from './guard.js';
@@ -67,6 +68,8 @@ interface GatewayDeps {
   readonly now?: () => Date;
   /** What `/metrics` shows. Default: a registry of its own. To be given to one gateway only. */
   readonly registry?: Registry;
+  /** What it shares with the other processes that serve the same port, where there are some. */
+  readonly commons?: Commons | undefined;
 }
 
 /** Health is served in plain HTTP this many ports above the main one, where that has TLS. */
@@ -103,7 +106,7 @@ const clientCertificates = { 0: 'none', 1: 'optional', 2: 'required' } as const 
  * ```
  */
 export async function createGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
-  const { log, version, now = () => new Date() } = deps;
+  const { log, version, commons, now = () => new Date() } = deps;
   const { host, tls, limits, allowedHosts, allowedOrigins } = config.gateway;
   const registry = deps.registry ?? new (await import('prom-client')).Registry();
   const metrics = await openTlsMetrics(registry);
@@ -115,11 +118,13 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const upstreams = createUpstreamSet(config.gateway.upstreams, (settings) =>
     openUpstream(settings, { ...held, version, limits: { queue: limits.upstreamQueue } }),
   );
+  const peers = commons && (await import('./peers/index.js')).openPeers(commons, log);
   const router = createRouter({
     upstreams: upstreams.current(),
     plugins: () => sets.current().plugins,
     log,
     version,
+    makeId: peers?.makeId,
   });
   const door = createDoor({ authenticator: () => authenticator, sets, log });
   const clientCertificate: ClientCertificate = tls ? clientCertificates[tls.sslCertReqs] : 'none';
@@ -134,6 +139,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     allowedHosts,
     allowedOrigins,
     trusted: clientCertificate === 'required',
+    others: peers && { peers, readmit: createReadmission({ sets }) },
   });
   let current = config;
   let stopping = false;
@@ -183,6 +189,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     stopping = true;
     stopListening(front);
     await legs.drain(withinMs);
+    await peers?.close(Math.min(withinMs, lastRepliesMs));
     // What is answered may still be on its way out.
     await main.drain(Math.min(withinMs, lastRepliesMs));
     stopListening(side.http);
@@ -206,6 +213,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     async listen(options = {}) {
       const wanted = options.port ?? current.gateway.port;
       try {
+        if (legs.handed) await peers?.listen(legs.handed);
         const port = await listen(front, host, wanted, 'the gateway');
         const url = `${tls ? 'https' : 'http'}://${authority(host, port)}/mcp`;
         if (!tls) return { url, port };

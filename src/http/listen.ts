@@ -27,7 +27,8 @@ export async function listenOnSocket(server: Server, path: string, what: string)
       // The socket is bound within this call, so no other file is made under this umask.
       const before = process.umask(0o177);
       try {
-        server.listen({ path });
+        // Of this process alone, also where it is one of several workers: what they share their primary listens on.
+        server.listen({ path, exclusive: true });
       } finally {
         process.umask(before);
       }

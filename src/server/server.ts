@@ -67,13 +67,19 @@ const clientCertificates: Record<SslCertReqs, ClientCertificate> = {
  */
 export async function createPluginServer(
   config: PluginsConfig,
-  deps: { log: Logger; version: string; registry?: Registry },
+  deps: {
+    log: Logger;
+    version: string;
+    registry?: Registry;
+    /** What is shown of a registry where other processes serve the same port: theirs with it. */
+    shared?: (registry: Registry) => Promise<Pick<Registry, 'contentType' | 'metrics'> | undefined>;
+  },
 ): Promise<PluginServer> {
   const { log } = deps;
   const { host, tls, uds } = config.server;
   const registry = deps.registry ?? new (await import('prom-client')).Registry();
   const metrics = await openTlsMetrics(registry);
-  const page = metricsPage(registry);
+  const page = metricsPage((await deps.shared?.(registry)) ?? registry);
   const credentials = tls && (await openCredentials(tls, 'server', { log, metrics }));
   const plugins = await openOwnPlugins(config, log).catch((error: unknown) => {
     credentials?.close();

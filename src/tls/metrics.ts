@@ -27,6 +27,8 @@ export async function openTlsMetrics(
     name: 'sallyport_tls_certificate_expiry_seconds',
     help: 'Seconds until a certificate in use ends; negative once it has',
     labelNames: ['role', 'kind', 'subject', 'serial', 'file'],
+    // Of several workers the one that is worst off: a sum would mean nothing.
+    aggregator: 'min',
     registers,
     collect() {
       this.reset();
@@ -49,6 +51,7 @@ export async function openTlsMetrics(
     name: 'sallyport_tls_last_reload_timestamp_seconds',
     help: 'When the certificates in use were loaded, in seconds since 1970',
     labelNames: ['role'],
+    aggregator: 'min',
     registers,
   });
   const failures = new Counter({

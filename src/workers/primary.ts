@@ -2,7 +2,9 @@ import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { WorkerLost } from '../errors.js';
 import type { Logger } from '../log.js';
-import { readyMessage } from './worker.js';
+import { type Commons, makeCommons, removeCommons } from './commons.js';
+import { type CommonsAnswer, commonsMessage, readyMessage } from './messages.js';
+import { gatherMetrics } from './metrics.js';
 
 interface WorkersOptions {
   readonly count: number;
@@ -27,11 +29,26 @@ const soundAfterMs = 30_000;
 export async function runWorkers({ count, script, args, graceMs, log }: WorkersOptions): Promise<number> {
   cluster.setupPrimary({ exec: script, args: [...args] });
   const alive = new Set<Worker>();
+  const serves = new Set<Worker>();
+  /** A worker that does not serve yet may not be listening to SIGHUP, which would end it. */
+  const hangupMissed = new Set<Worker>();
   const signalAll = (signal: NodeJS.Signals) => {
     for (const worker of alive) worker.process.kill(signal);
   };
   let stopping = false;
   let lostInARow = 0;
+  let commons: Commons | undefined;
+  process.once('exit', () => {
+    if (commons) removeCommons(commons);
+  });
+  cluster.on('message', (worker, message) => {
+    if (message !== commonsMessage) return;
+    commons ??= makeCommons();
+    const answer: CommonsAnswer = { sallyport: 'commons', commons };
+    // A worker that has ended meanwhile needs none.
+    worker.send(answer, () => {});
+  });
+  cluster.on('message', gatherMetrics(serves));
 
   const stopped = new Promise<'stopped'>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -42,18 +59,25 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
       });
     }
   });
-  process.on('SIGHUP', () => signalAll('SIGHUP'));
+  process.on('SIGHUP', () => {
+    for (const worker of alive) {
+      if (serves.has(worker)) worker.process.kill('SIGHUP');
+      else hangupMissed.add(worker);
+    }
+  });
 
   /** Starts a worker and answers once it serves, or with the status that it ended with before. */
   const start = async (): Promise<'serving' | number> => {
     const worker = cluster.fork();
     alive.add(worker);
     const ended = once(worker, 'exit').then(([status, signal]) => {
-      alive.delete(worker);
+      for (const set of [alive, serves, hangupMissed]) set.delete(worker);
       return { status: Number(status ?? 3), how: signal ? `by ${signal}` : `with status ${status}` };
     });
     const outcome = await Promise.race([serving(worker), ended]);
     if (outcome !== 'serving') return outcome.status;
+    serves.add(worker);
+    if (hangupMissed.delete(worker)) worker.process.kill('SIGHUP');
     const since = performance.now();
     void ended.then(({ how }) => {
       if (stopping) return;
@@ -62,9 +86,10 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
     });
     return 'serving';
   };
-  const startAndKeep = async () => {
+  const startAndKeep = async (): Promise<boolean> => {
     const outcome = await start();
     if (outcome !== 'serving' && !stopping) await replace(undefined, `with status ${outcome}`);
+    return outcome === 'serving';
   };
   const replace = async (pid: number | undefined, how: string) => {
     const waitMs = Math.min(backoffMs.least * 2 ** lostInARow, backoffMs.most);
@@ -72,7 +97,8 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
     const error = WorkerLost({ pid: pid ?? 0, how, waitMs });
     log.error({ code: error.code, remedy: error.remedy }, error.message);
     await new Promise((resolve) => setTimeout(resolve, waitMs));
-    if (!stopping) await startAndKeep();
+    if (stopping || !(await startAndKeep())) return;
+    log.info({ workers: alive.size }, 'another worker serves in its place');
   };
 
   // The first one finds out whether the command can run at all: a mistake is reported once.

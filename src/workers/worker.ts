@@ -1,14 +1,42 @@
 import cluster from 'node:cluster';
-
-/** What a worker tells its primary once it serves. */
-export const readyMessage = 'sallyport:serving';
+import { type Commons, removeCommons } from './commons.js';
+import { commonsMessage, isCommonsAnswer, readyMessage } from './messages.js';
 
 /** Whether this process is one of several that a primary runs. */
 export const isWorker = (): boolean => cluster.isWorker;
 
+/** Whether this process says what all of them would say alike: one alone, or the worker that was started first. */
+export const isSpokesman = (): boolean => cluster.worker === undefined || cluster.worker.id === 1;
+
 /** Tells the primary that this worker serves; `stop` is called where the primary is gone. */
 export function reportServing(stop: () => void): void {
-  if (!cluster.isWorker) return;
-  process.once('disconnect', stop);
+  const { worker } = cluster;
+  if (worker === undefined) return;
+  worker.once('disconnect', () => {
+    // Otherwise Node ends a worker without a primary right after this event, in the middle of its calls.
+    worker.exitedAfterDisconnect = true;
+    stop();
+  });
   process.send?.(readyMessage);
+}
+
+/** What this worker shares with the others; undefined for a process that is no worker. */
+export function joinCommons(): Promise<Commons | undefined> {
+  const { worker } = cluster;
+  if (worker === undefined) return Promise.resolve(undefined);
+  return new Promise((resolve) => {
+    // Node ends a worker whose primary is gone: the wait for its answer has no other end.
+    const hear = (message: unknown) => {
+      if (!isCommonsAnswer(message)) return;
+      process.off('message', hear);
+      const { commons } = message;
+      // The primary removes the folder, unless it was killed.
+      process.once('exit', () => {
+        if (!process.connected) removeCommons(commons);
+      });
+      resolve(commons);
+    };
+    process.on('message', hear);
+    process.send?.(commonsMessage);
+  });
 }

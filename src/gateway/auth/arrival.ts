@@ -46,7 +46,8 @@ export function secretInQuery({ url = '' }: IncomingMessage): string | undefined
   return [...new URLSearchParams(url.slice(start)).keys()].find(looksSecret);
 }
 
-function plainHeaders(headers: IncomingMessage['headers']): Headers {
+/** One value for each name. */
+export function plainHeaders(headers: IncomingMessage['headers']): Headers {
   const plain: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];

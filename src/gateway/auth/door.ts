@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { GlobalContext } from '../../hooks/index.js';
 import type { PluginRequest } from '../../manager/index.js';
 import type { Identity } from '../client.js';
 import type { JsonObject } from '../rpc.js';
@@ -34,3 +35,12 @@ export interface Door {
   /** Decides from the head of a request, before its body is read. Never rejects: what went wrong is a refusal. */
   admit(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<Admitted | Refused>;
 }
+
+/** Who was let in by another worker of the same gateway, without the credentials by which. */
+export interface HandedOn extends Pick<Admitted, 'identity' | 'headers'> {
+  /** What plugins share of the request so far. */
+  readonly global: GlobalContext;
+}
+
+/** Takes over one that was let in elsewhere. What plugins say of the reply's headers is asked there. */
+export type Readmit = (handed: HandedOn, response: ServerResponse) => Admitted;

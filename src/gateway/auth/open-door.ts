@@ -7,7 +7,7 @@ import type { Identity } from '../client.js';
 import type { PluginSets } from '../plugin-sets.js';
 import { type Arrival, arrivalOf, secretInQuery, withoutCredentials } from './arrival.js';
 import { type Authenticator, everyone, type Verdict } from './authenticator.js';
-import type { Admitted, Door, Refused } from './door.js';
+import type { Admitted, Door, Readmit, Refused } from './door.js';
 import { listens, postRequest, preRequest, resolveUser, sendable } from './http-hooks.js';
 
 interface DoorDeps {
@@ -50,6 +50,24 @@ export function createDoor(deps: DoorDeps): Door {
         return failed(error);
       }
     },
+  };
+}
+
+/** The way in for those who came in through the door of another worker. */
+export function createReadmission({ sets }: Pick<DoorDeps, 'sets'>): Readmit {
+  return ({ identity, headers, global }, response) => {
+    const set = sets.current();
+    response.once('close', set.hold());
+    let request: PluginRequest | undefined;
+    const plugins = () => {
+      if (request === undefined) {
+        request = set.plugins.request();
+        Object.assign(request.global, global);
+        introduce(request, identity);
+      }
+      return request;
+    };
+    return { kind: 'admitted', identity, headers, plugins };
   };
 }
 

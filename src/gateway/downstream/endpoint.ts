@@ -2,13 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayStopping } from '../../errors.js';
 import { type Handler, readJson, rebindingRefusal } from '../../http/index.js';
 import type { Door } from '../auth/door.js';
-import { classify } from './classify.js';
 import { type Exchange, type LegDeps, refuse, refuseWith } from './exchange.js';
-import { serveLegacy } from './legacy.js';
 import { readMessage } from './message.js';
-import { serveModern } from './modern.js';
+import { passOn, sessionHolder } from './pass-on.js';
 import { HttpReply } from './reply.js';
 import { isModern } from './revisions.js';
+import { serveMessage } from './serve.js';
 import { serveDelete, serveGet } from './streams.js';
 
 /** Who may name this server, and how. */
@@ -50,8 +49,10 @@ export function createEndpoint(entrance: Door, reachable: Reachable, deps: LegDe
       return deps.access.other({ method, status }, started);
     }
     const reply = new HttpReply(response, deps, admitted.leaving);
-    const exchange: Exchange = { request, response, admitted, reply, started };
-    if (method === 'POST') return servePost(exchange, deps);
+    const { headers } = request;
+    const remote = request.socket.remoteAddress;
+    const exchange: Exchange = { headers, remote, response, admitted, reply, started };
+    if (method === 'POST') return servePost(request, exchange, deps);
     const ofModern = isModern(String(request.headers['mcp-protocol-version'] ?? ''));
     if (method !== 'GET' && method !== 'DELETE') {
       return refuse(exchange, method, methodNotAllowed('GET, POST, DELETE'), deps, {
@@ -61,17 +62,21 @@ export function createEndpoint(entrance: Door, reachable: Reachable, deps: LegDe
     if (ofModern) {
       return refuse(exchange, method, methodNotAllowed('POST'), deps, { headers: { Allow: 'POST' } });
     }
-    if (method === 'DELETE') return serveDelete(exchange, deps);
+    const holder = sessionHolder(exchange, deps);
+    if (method === 'DELETE') {
+      if (holder !== undefined && (await passOn(holder, { kind: 'delete' }, exchange, deps))) return;
+      return serveDelete(exchange, deps);
+    }
     if (deps.stopping()) return refuseWith(exchange, method, GatewayStopping({}), deps);
     if (!accepts(request.headers.accept, 'text/event-stream')) {
       return refuse(exchange, method, notAcceptable('text/event-stream'), deps);
     }
+    if (holder !== undefined && (await passOn(holder, { kind: 'get' }, exchange, deps))) return;
     return serveGet(exchange, deps);
   };
 }
 
-async function servePost(exchange: Exchange, deps: LegDeps): Promise<void> {
-  const { request } = exchange;
+async function servePost(request: IncomingMessage, exchange: Exchange, deps: LegDeps): Promise<void> {
   const { accept } = request.headers;
   if (!isJson(request)) {
     const error = { code: -32600, message: 'Unsupported Media Type: send application/json' };
@@ -87,16 +92,7 @@ async function servePost(exchange: Exchange, deps: LegDeps): Promise<void> {
     const error = { code: -32600, message: `Invalid Request: ${message.reason}` };
     return refuse(exchange, 'POST', { status: 400, error }, deps, { id: message.id });
   }
-  if (message.kind === 'reply') return serveLegacy(message, exchange, deps);
-  const classified = classify(message, request.headers);
-  if (classified.kind === 'legacy') return serveLegacy(message, exchange, deps);
-  if (classified.kind === 'refused') {
-    const id = message.kind === 'request' ? message.id : null;
-    return refuse(exchange, message.method, classified.refusal, deps, { id });
-  }
-  if (message.kind === 'request') return serveModern(message, classified.envelope, exchange, deps);
-  // 2026-07-28 has no notifications of clients over HTTP; one of an extension has nobody to hear it.
-  return exchange.reply.empty(202);
+  return serveMessage(message, exchange, deps);
 }
 
 function refuseBody(exchange: Exchange, status: 400 | 413, deps: LegDeps): void {

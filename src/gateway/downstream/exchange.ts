@@ -1,9 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { GatewayLimits } from '../../config/index.js';
 import { GatewayStopping, type SallyError, TooManyCalls, TooManyCallsOfOne } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { Admitted } from '../auth/door.js';
 import { type Client, principalOf, type Router } from '../client.js';
+import type { Peers } from '../peers/index.js';
 import type { Answer, JsonObject, RequestId, RpcError } from '../rpc.js';
 import type { AccessLog } from './access.js';
 import { answerJson, type Call, type CallSource } from './call.js';
@@ -26,6 +27,10 @@ export interface LegDeps extends ReplyDeps {
   /** Room for subscriptions, which take as much of a stateless client as a session of another. */
   readonly listens: Slots;
   readonly running: Running<Call>;
+  /** The other workers that serve the same port; absent where this process serves alone. */
+  readonly peers?: Peers | undefined;
+  /** What other workers answer. */
+  readonly passing: Running<Exchange>;
   readonly checkParamHeaders: ParamHeaderCheck;
   readonly serverInfo: JsonObject;
   readonly now: () => number;
@@ -34,7 +39,10 @@ export interface LegDeps extends ReplyDeps {
 
 /** One HTTP request that was let in. */
 export interface Exchange {
-  readonly request: IncomingMessage;
+  /** Of the request, as they came. */
+  readonly headers: IncomingHttpHeaders;
+  /** The address that it came from. */
+  readonly remote: string | undefined;
   readonly response: ServerResponse;
   readonly admitted: Admitted;
   readonly reply: HttpReply;
@@ -71,8 +79,7 @@ export function refuseWith(
   refuse(exchange, method, { status: error.httpStatus, ...errorAnswer(error) }, deps, { id, headers });
 }
 
-export function sourceOf(client: Client, { admitted, request }: Exchange): CallSource {
-  const { remoteAddress: remote } = request.socket;
+export function sourceOf(client: Client, { admitted, remote }: Exchange): CallSource {
   return { client, headers: admitted.headers, remote, plugins: () => admitted.plugins() };
 }
 

@@ -61,7 +61,7 @@ class SessionCall extends Call {
   }
 }
 
-const sessionHeader = 'mcp-session-id';
+export const sessionHeader = 'mcp-session-id';
 
 /** A message of a client that has a session, or wants one. */
 export async function serveLegacy(
@@ -70,7 +70,7 @@ export async function serveLegacy(
   deps: LegDeps,
 ): Promise<void> {
   const wantsSession = message.kind === 'request' && message.method === 'initialize';
-  if (wantsSession && exchange.request.headers[sessionHeader] === undefined) {
+  if (wantsSession && exchange.headers[sessionHeader] === undefined) {
     return initialize(message, exchange, deps);
   }
   const method = message.kind === 'reply' ? 'response' : message.method;
@@ -164,7 +164,7 @@ export function sessionOf(
   deps: LegDeps,
   id: string | number | null = null,
 ): Session | undefined {
-  const { headers } = exchange.request;
+  const { headers } = exchange;
   const sessionId = headers[sessionHeader];
   const session =
     typeof sessionId === 'string' ? deps.sessions.find(sessionId, exchange.admitted.identity) : undefined;

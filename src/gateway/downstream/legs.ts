@@ -1,12 +1,14 @@
 import type { GatewayLimits } from '../../config/index.js';
 import type { Handler } from '../../http/index.js';
 import type { Logger } from '../../log.js';
-import type { Door } from '../auth/door.js';
+import type { Door, Readmit } from '../auth/door.js';
 import type { Router } from '../client.js';
+import type { Peers } from '../peers/index.js';
 import { createAccessLog } from './access.js';
 import { type Call, isSubscription } from './call.js';
 import { createEndpoint, type Reachable } from './endpoint.js';
-import type { LegDeps } from './exchange.js';
+import type { Exchange, LegDeps } from './exchange.js';
+import { createHandedEndpoint } from './handed.js';
 import { createParamHeaderCheck } from './param-headers.js';
 import { type OpenStreams, sseComment } from './reply.js';
 import { createRunning } from './running.js';
@@ -19,6 +21,8 @@ interface LegsOptions extends Reachable {
   readonly limits: GatewayLimits;
   readonly log: Logger;
   readonly version: string;
+  /** The workers beside this one, and how the clients that they let in get in here. */
+  readonly others?: { readonly peers: Peers; readonly readmit: Readmit } | undefined;
   /** Milliseconds of any clock that does not go back. */
   readonly now?: () => number;
   /** How often sessions are looked through and streams kept alive, in milliseconds. */
@@ -29,6 +33,8 @@ interface LegsOptions extends Reachable {
 export interface Legs {
   /** Answers requests to the MCP endpoint. */
   readonly handle: Handler;
+  /** Answers what other workers hand over. */
+  readonly handed: Handler | undefined;
   /**
    * Takes no more requests, lets those under way finish for at most `withinMs`, and ends subscriptions, streams and
    * sessions.
@@ -45,10 +51,11 @@ const lastWordsMs = 2_000;
 
 /** Serves MCP clients of both eras on one endpoint. */
 export function createLegs(options: LegsOptions): Legs {
-  const { router, limits, log, now = () => performance.now() } = options;
+  const { router, limits, log, others, now = () => performance.now() } = options;
   const streams: OpenStreams = new Set();
   const running = createRunning<Call>();
-  const sessions = createSessions({ router, limits, log, now });
+  const passing = createRunning<Exchange>();
+  const sessions = createSessions({ router, limits, log, now, makeId: others?.peers.makeId });
   const calls = createSlots(limits.concurrentCalls, limits.concurrentCallsPerUser);
   const listens = createSlots(limits.sessions, limits.sessionsPerUser);
   let stopping = false;
@@ -61,6 +68,8 @@ export function createLegs(options: LegsOptions): Legs {
     calls,
     listens,
     running,
+    peers: others?.peers,
+    passing,
     streams,
     checkParamHeaders: createParamHeaderCheck(),
     serverInfo: { name: 'sallyport', version: options.version },
@@ -76,14 +85,18 @@ export function createLegs(options: LegsOptions): Legs {
 
   return {
     handle: createEndpoint(options.entrance, options, deps),
+    handed: others && createHandedEndpoint(others.readmit, deps),
     async drain(withinMs) {
       stopping = true;
+      const until = now() + withinMs;
       await running.over((call) => !isSubscription(call), withinMs);
       clearInterval(pulse);
       for (const call of running) call.stop();
       await running.over(() => true, lastWordsMs);
       await sessions.endAll(lastWordsMs);
       for (const stream of streams) stream.end();
+      // The workers that answer these do as much. It comes last, so that none waits for one that waits for it.
+      await passing.over(() => true, Math.max(until - now(), lastWordsMs));
     },
     open: {
       get sessions() {

@@ -56,7 +56,7 @@ export async function serveModern(
   if (message.method === 'tools/call') {
     const { name, arguments: args } = message.params;
     const schema = typeof name === 'string' ? deps.router.inputSchema?.(client, name) : undefined;
-    const problem = schema && deps.checkParamHeaders(schema, args, exchange.request.headers);
+    const problem = schema && deps.checkParamHeaders(schema, args, exchange.headers);
     if (problem !== undefined) {
       const error = { code: -32020, message: `Header mismatch: ${problem}` };
       return refuse(exchange, message.method, { status: 400, error }, deps, { id: message.id });

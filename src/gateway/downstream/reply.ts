@@ -1,8 +1,10 @@
 import type { ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import { ClientTooSlow, messageOf } from '../../errors.js';
 import { sendJson } from '../../http/index.js';
 import type { Logger } from '../../log.js';
 import type { Admitted } from '../auth/door.js';
+import type { PeerReply } from '../peers/index.js';
 
 /** What waits to be read by a client; a client that lets more pile up is cut off. */
 const maxBacklogBytes = 4_000_000;
@@ -106,6 +108,23 @@ export class HttpReply {
     this.#state = 'ended';
     this.#response.end();
     this.#watch();
+  }
+
+  /** The reply of another process, as it comes; resolves when it is over. What is not read is not fetched either. */
+  async pass({ status, headers, body }: PeerReply): Promise<void> {
+    if (this.#state !== 'waiting' || this.#response.destroyed) return void body.destroy();
+    this.#state = 'ended';
+    const response = this.#response;
+    try {
+      const left = this.#leaving ? hop(await this.#leaving(status, headers)) : headers;
+      response.writeHead(status, left);
+    } catch (error) {
+      body.destroy();
+      return this.#broken(error);
+    }
+    response.flushHeaders();
+    // Where one end is lost, so is the other: whoever waits for it comes to know.
+    await pipeline(body, response).catch(() => void response.destroy());
   }
 
   #begin(headers: Headers): void {

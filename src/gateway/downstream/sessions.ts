@@ -1,8 +1,9 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { GatewayLimits } from '../../config/index.js';
 import { messageOf, type SallyError, SessionsFull, UserSessionsFull } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import { type Identity, principalOf, type Router } from '../client.js';
+import { randomId } from '../random-id.js';
 import type { JsonObject } from '../rpc.js';
 import { createRunning } from './running.js';
 import { Session } from './session.js';
@@ -32,9 +33,10 @@ interface SessionsDeps {
   readonly limits: GatewayLimits;
   readonly log: Logger;
   readonly now: () => number;
+  readonly makeId?: (() => string) | undefined;
 }
 
-export function createSessions({ router, limits, log, now }: SessionsDeps): Sessions {
+export function createSessions({ router, limits, log, now, makeId = randomId }: SessionsDeps): Sessions {
   const sessions = new Map<string, Session>();
   const slots = createSlots(limits.sessions, limits.sessionsPerUser);
   const ending = createRunning<Session>();
@@ -58,8 +60,7 @@ export function createSessions({ router, limits, log, now }: SessionsDeps): Sess
       const room = slots.take(holder({ ...facts, principal }));
       if (room === 'full') return SessionsFull({ limit: limits.sessions });
       if (room === 'full-for-one') return UserSessionsFull({ limit: limits.sessionsPerUser });
-      // 192 bits: nobody finds the session of another by trying.
-      const id = randomBytes(24).toString('base64url');
+      const id = makeId();
       const session = new Session({ ...facts, id, key: randomUUID(), principal }, now());
       sessions.set(id, session);
       return session;

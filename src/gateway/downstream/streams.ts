@@ -10,8 +10,8 @@ const noSuchEvent = {
 export function serveGet(exchange: Exchange, deps: LegDeps): void {
   const session = sessionOf(exchange, 'GET', deps);
   if (session === undefined) return;
-  const { request, response, reply, admitted, started } = exchange;
-  const lastEventId = request.headers['last-event-id'];
+  const { headers, response, reply, admitted, started } = exchange;
+  const lastEventId = headers['last-event-id'];
   const stream = session.listen(reply, typeof lastEventId === 'string' ? lastEventId : undefined);
   if (stream === undefined) {
     refuse(exchange, 'GET', noSuchEvent, deps);

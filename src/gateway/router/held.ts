@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { TooManySuspended } from '../../errors.js';
 import type { ClientRequest } from '../client.js';
 import { principalOf } from '../client.js';
+import { randomId } from '../random-id.js';
 import type { Answer, JsonObject } from '../rpc.js';
 
 /** A request that waits for its caller's input: what the caller gets is a random word for it, as `requestState`. */
@@ -36,6 +36,11 @@ export function isOurState(state: unknown): state is string {
   return typeof state === 'string' && state.startsWith(prefix);
 }
 
+/** The random part of a `requestState` of ours. */
+export function wordOf(state: unknown): string | undefined {
+  return isOurState(state) ? state.slice(prefix.length) : undefined;
+}
+
 /** What makes a retry one of the same request: all of its params but those of the rounds and of the hop. */
 function subjectOf({ _meta, inputResponses, requestState, ...subject }: JsonObject): JsonObject {
   return subject;
@@ -48,9 +53,11 @@ function subjectOf({ _meta, inputResponses, requestState, ...subject }: JsonObje
 export class HeldRequests {
   readonly #entries = new Map<string, Entry>();
   readonly #limits: HoldLimits;
+  readonly #makeId: () => string;
 
-  constructor(limits: HoldLimits = holdLimits) {
+  constructor(limits: HoldLimits = holdLimits, makeId = randomId) {
     this.#limits = limits;
+    this.#makeId = makeId;
   }
 
   get size(): number {
@@ -64,7 +71,7 @@ export class HeldRequests {
     const own = [...this.#entries.values()].filter((entry) => entry.principal === principal).length;
     if (own >= perPrincipal) throw TooManySuspended({ limit: perPrincipal });
     if (this.#entries.size >= total) throw TooManySuspended({ limit: total });
-    const word = prefix + randomBytes(24).toString('base64url');
+    const word = prefix + this.#makeId();
     const timer = setTimeout(() => {
       this.#entries.delete(word);
       held.drop();

@@ -31,6 +31,8 @@ interface RouterOptions {
   readonly log: Logger;
   /** Of this program, as clients are told. */
   readonly version: string;
+  /** Makes what nobody can guess, where it is to say more than that. */
+  readonly makeId?: (() => string) | undefined;
 }
 
 /** A router whose upstreams can be exchanged. Who opened them closes them. */
@@ -54,7 +56,7 @@ class GatewayRouter implements ReplaceableRouter {
   #routes: readonly Route[] = [];
   #unlisten: (() => void)[] = [];
 
-  constructor({ upstreams, plugins, log, version }: RouterOptions) {
+  constructor({ upstreams, plugins, log, version, makeId }: RouterOptions) {
     this.#log = log;
     this.#clients = new Clients((state) => this.#leave(state), log);
     const hear = (state: ClientState, upstream: Upstream, method: string, params: JsonObject | undefined) =>
@@ -74,7 +76,7 @@ class GatewayRouter implements ReplaceableRouter {
       }),
       watches: new Watches(log),
       index: new NameIndex(),
-      held: new HeldRequests(),
+      held: new HeldRequests(undefined, makeId),
       changes: new Changes(),
     };
     this.#use(upstreams);

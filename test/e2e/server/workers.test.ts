@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { connect } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import type { PluginManager } from '../../../src/manager/index.js';
 import { sallyport } from '../../support/command.js';
@@ -36,6 +37,7 @@ describe('a plugin server of several workers', () => {
     const pids = new Set(await Promise.all(Array.from({ length: 32 }, () => pidOf(manager))));
     expect(pids.size).toBe(2);
     expect(pids).not.toContain(server.child.pid);
+    expect(server.log.filter((line) => line.msg.startsWith('listening on'))).toHaveLength(1);
   });
 
   it('answers for its health while a worker is replaced, and calls go on', async () => {
@@ -45,8 +47,24 @@ describe('a plugin server of several workers', () => {
     await server.waitForLog((line) => line.code === 'SALLY_WORKER_LOST');
     expect(await pidOf(manager)).toBeGreaterThan(0);
     expect((await fetch(server.healthUrl ?? '')).status).toBe(200);
-    await server.waitForLog((line) => line.msg.startsWith('listening on') && server.log.indexOf(line) > 2);
+    await server.waitForLog((line) => line.msg === 'another worker serves in its place');
     expect(server.child.exitCode).toBeNull();
+  });
+
+  it('shows the metrics of all workers, whichever is asked', async () => {
+    const server = await startTwo();
+    const url = server.healthUrl?.replace('/health', '/metrics') ?? '';
+    const failures = async () => {
+      const page = await (await fetch(url, { headers: { Connection: 'close' } })).text();
+      const found = /^sallyport_tls_handshake_failures_total\{[^}]*\} (\d+)$/m.exec(page);
+      return Number(found?.[1] ?? 0);
+    };
+    for (let i = 0; i < 4; i += 1) {
+      const socket = connect({ port: server.port, host: 'localhost', rejectUnauthorized: false });
+      await new Promise((resolve) => socket.on('error', () => {}).on('close', resolve));
+    }
+    await expect.poll(failures).toBe(4);
+    for (let i = 0; i < 3; i += 1) expect(await failures()).toBe(4);
   });
 
   it('finishes calls in flight in every worker before it stops', async () => {

@@ -1,0 +1,58 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { type HandedOn, plainHeaders, withoutCredentials } from '../auth/index.js';
+import type { Exchange, LegDeps } from './exchange.js';
+import { sessionHeader } from './legacy.js';
+import type { Message } from './message.js';
+
+/** What a client asks for with one HTTP request. */
+export type Wanted =
+  | { readonly kind: 'get' }
+  | { readonly kind: 'delete' }
+  | { readonly kind: 'post'; readonly message: Exclude<Message, { kind: 'invalid' }> };
+
+/** An HTTP request that another worker has let in, and that this one holds the session or the waiting call of. */
+export interface Handover {
+  readonly wanted: Wanted;
+  /** As they came, without credentials: they have been looked at, and go no further. */
+  readonly headers: IncomingHttpHeaders;
+  readonly remote?: string | undefined;
+  readonly admitted: HandedOn;
+}
+
+/** The other worker that holds the session of a request, by the session's id. */
+export function sessionHolder({ headers }: Exchange, { peers }: LegDeps): string | undefined {
+  return peers?.holderOf(headers[sessionHeader]);
+}
+
+/**
+ * Has another worker answer. False where it is gone: then nobody knows what the request is about, and this worker says
+ * so. Who the client is has been decided here, where its connection is; the other one goes by that.
+ */
+export async function passOn(
+  holder: string,
+  wanted: Wanted,
+  exchange: Exchange,
+  { peers, passing }: LegDeps,
+): Promise<boolean> {
+  const { remote, response, reply, admitted } = exchange;
+  const { identity, headers } = admitted;
+  const handover: Handover = {
+    wanted,
+    headers: withoutCredentials(plainHeaders(exchange.headers)),
+    remote,
+    admitted: { identity, headers, global: admitted.plugins().global },
+  };
+  const gone = new AbortController();
+  const abort = () => gone.abort();
+  response.once('close', abort);
+  passing.add(exchange);
+  try {
+    const answer = await peers?.ask(holder, JSON.stringify(handover), gone.signal);
+    if (answer === undefined) return gone.signal.aborted;
+    await reply.pass(answer);
+    return true;
+  } finally {
+    response.off('close', abort);
+    passing.delete(exchange);
+  }
+}

@@ -1,0 +1,1 @@
+export { openPeers, type PeerReply, type Peers } from './peers.js';

@@ -1,0 +1,86 @@
+import cluster, { type Worker } from 'node:cluster';
+import type { Registry } from 'prom-client';
+
+/** A worker asks for the metrics of all, the primary asks each, each answers, and the first gets what came. */
+type Message =
+  | { readonly sallyport: 'gather-metrics'; readonly id: number }
+  | { readonly sallyport: 'metrics-wanted'; readonly id: number }
+  | { readonly sallyport: 'metrics'; readonly id: number; readonly metrics: object[] }
+  | { readonly sallyport: 'metrics-gathered'; readonly id: number; readonly all: object[][] };
+
+/** Who is scraped does not wait for a worker that is busy, or gone, for longer. */
+const gatherMs = 2_000;
+
+const read = (message: unknown): Message | undefined =>
+  typeof message === 'object' && message !== null && 'sallyport' in message
+    ? (message as Message)
+    : undefined;
+
+/** The primary's part: passes on what workers ask of each other. */
+export function gatherMetrics(alive: ReadonlySet<Worker>): (worker: Worker, message: unknown) => void {
+  const open = new Map<number, { readonly from: Set<Worker>; readonly all: object[][]; end(): void }>();
+  let last = 0;
+  const send = (worker: Worker, message: Message) => void worker.send(message, () => {});
+  return (worker, message) => {
+    const heard = read(message);
+    if (heard?.sallyport === 'gather-metrics') {
+      last += 1;
+      const id = last;
+      const all: object[][] = [];
+      const end = () => {
+        clearTimeout(timer);
+        open.delete(id);
+        send(worker, { sallyport: 'metrics-gathered', id: heard.id, all });
+      };
+      const timer = setTimeout(end, gatherMs);
+      open.set(id, { from: new Set(alive), all, end });
+      for (const one of alive) send(one, { sallyport: 'metrics-wanted', id });
+    } else if (heard?.sallyport === 'metrics') {
+      const gathering = open.get(heard.id);
+      if (!gathering?.from.delete(worker)) return;
+      gathering.all.push(heard.metrics);
+      if (gathering.from.size === 0) gathering.end();
+    }
+  };
+}
+
+/** What `/metrics` shows of a worker's registry: its own and those of the other workers, as one. */
+export async function sharedMetrics(
+  registry: Registry,
+): Promise<Pick<Registry, 'contentType' | 'metrics'> | undefined> {
+  if (!cluster.isWorker) return undefined;
+  const { AggregatorRegistry } = await import('prom-client');
+  const waiting = new Map<number, (all: object[][]) => void>();
+  let last = 0;
+  const send = (message: Message) => void process.send?.(message, undefined, undefined, () => {});
+  process.on('message', (message) => {
+    const heard = read(message);
+    if (heard?.sallyport === 'metrics-wanted') {
+      void registry
+        .getMetricsAsJSON()
+        .then((metrics) => send({ sallyport: 'metrics', id: heard.id, metrics }));
+    } else if (heard?.sallyport === 'metrics-gathered') {
+      waiting.get(heard.id)?.(heard.all);
+      waiting.delete(heard.id);
+    }
+  });
+  return {
+    contentType: registry.contentType,
+    async metrics() {
+      last += 1;
+      const id = last;
+      const all = await new Promise<object[][]>((resolve) => {
+        const timer = setTimeout(() => {
+          waiting.delete(id);
+          resolve([]);
+        }, gatherMs * 2);
+        waiting.set(id, (found) => {
+          clearTimeout(timer);
+          resolve(found);
+        });
+        send({ sallyport: 'gather-metrics', id });
+      });
+      return all.length === 0 ? registry.metrics() : AggregatorRegistry.aggregate(all).metrics();
+    },
+  };
+}

@@ -1,0 +1,49 @@
+// An MCP server of the SDK, generation 1, on standard input and output, that asks and tells. With `stubborn` it stays
+// when its input ends and when it is asked to stop.
+import { Server } from '@modelcontextprotocol/sdk/server/index.js';
+import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
+import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+
+const server = new Server(
+  { name: 'asking', version: '1' },
+  { capabilities: { tools: { listChanged: true }, logging: {} } },
+);
+const object = { type: 'object', properties: {} };
+const text = (value) => ({ content: [{ type: 'text', text: String(value) }] });
+const question = { messages: [{ role: 'user', content: { type: 'text', text: 'what now?' } }], maxTokens: 5 };
+
+const tools = {
+  pid: () => text(process.pid),
+  big: ({ chars }) => text('x'.repeat(Number(chars))),
+  async slow({ ms }) {
+    await new Promise((resolve) => setTimeout(resolve, Number(ms)));
+    return text('done');
+  },
+  async steps(_args, { sendNotification, _meta }) {
+    for (const progress of [1, 2, 3]) {
+      const params = { progressToken: _meta?.progressToken ?? 0, progress };
+      await sendNotification({ method: 'notifications/progress', params });
+    }
+    return text('done');
+  },
+  async ask() {
+    const { content } = await server.createMessage(question);
+    return text(content.text);
+  },
+  async change() {
+    await server.sendToolListChanged();
+    return text('done');
+  },
+};
+
+server.setRequestHandler(ListToolsRequestSchema, () => ({
+  tools: Object.keys(tools).map((name) => ({ name, inputSchema: object })),
+}));
+server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) =>
+  tools[params.name](params.arguments ?? {}, extra),
+);
+if (process.argv[2] === 'stubborn') {
+  process.on('SIGTERM', () => {});
+  setInterval(() => {}, 1000);
+}
+await server.connect(new StdioServerTransport());
