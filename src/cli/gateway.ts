@@ -3,7 +3,14 @@ import { type GatewayConfig, loadGatewayConfig } from '../config/index.js';
 import { ConfigNoUpstreams, findSallyError, InternalError, messageOf, WorkersNeedPort } from '../errors.js';
 import type { Gateway, PartStatus } from '../gateway/index.js';
 import { type Logger, silentLogger } from '../log.js';
-import { isSpokesman, isWorker, joinCommons, reportServing, runWorkers } from '../workers/index.js';
+import {
+  isSpokesman,
+  isWorker,
+  joinCommons,
+  reportServing,
+  runWorkers,
+  sharedMetrics,
+} from '../workers/index.js';
 import { type CommandIo, columns, paint } from './io.js';
 import { keepAliveAfterStrayErrors, onStopSignal, portNumber, workerCount } from './program.js';
 import { loggerOf, logWarnings } from './runtime.js';
@@ -74,7 +81,12 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   const commons = await joinCommons();
   keepAliveAfterStrayErrors(log);
   const { createGateway } = await import('../gateway/index.js');
-  const gateway = await createGateway(first, { log, version: packageVersion(), commons });
+  const gateway = await createGateway(first, {
+    log,
+    version: packageVersion(),
+    commons,
+    shared: sharedMetrics,
+  });
   const stop = new AbortController();
   const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
   onStopSignal((signal) => {

@@ -68,6 +68,8 @@ interface GatewayDeps {
   readonly now?: () => Date;
   /** What `/metrics` shows. Default: a registry of its own. To be given to one gateway only. */
   readonly registry?: Registry;
+  /** What is shown of a registry where other processes serve the same port: theirs with it. */
+  readonly shared?: (registry: Registry) => Promise<Pick<Registry, 'contentType' | 'metrics'> | undefined>;
   /** What it shares with the other processes that serve the same port, where there are some. */
   readonly commons?: Commons | undefined;
 }
@@ -160,7 +162,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     authenticator: () => authenticator,
     stopping: () => stopping,
     readiness: () => readinessOf(status(), blocks),
-    metrics: metricsPage(registry),
+    metrics: metricsPage((await deps.shared?.(registry)) ?? registry),
   };
   // With TLS the metrics are on the health port alone, where clients have no business.
   const main = createHttpServer(createPages(tls ? { ...pages, metrics: undefined } : pages), log);
