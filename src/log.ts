@@ -6,6 +6,8 @@ export interface Logger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+  /** Whether a level is written at all: for those who make fields for it in every call. Absent: it is. */
+  isLevelEnabled?(level: string): boolean;
 }
 
 /** A logger that says nothing: for a caller that embeds a room and wants its silence. */

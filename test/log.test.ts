@@ -91,7 +91,7 @@ describe('text', () => {
     );
   });
 
-  it.each<[keyof Logger, string]>([
+  it.each<['info' | 'warn' | 'error', string]>([
     ['info', ' INFO  m\n'],
     ['warn', ' WARN  m\n'],
     ['error', ' ERROR m\n'],

@@ -87,7 +87,7 @@ export async function startServer(bench, { names = [pluginName], keyType } = {})
 /** The gateway side with these entries, each an external plugin on the server at `url`. */
 export async function openGateway(bench, url, entries = [{ name: pluginName }], connect = 'now') {
   const { client } = await bench.certs();
-  const tls = { certfile: client.cert, keyfile: client.key, ca_bundle: client.ca };
+  const tls = { certfile: client.cert, keyfile: client.key, ca_bundle: client.ca, identity: pluginName };
   const plugins = entries.map((entry) => ({ kind: 'external', mcp: { url, tls }, ...entry }));
   const path = await writeConfig(bench, { plugins });
   const config = await loadConfig({ path, cwd: bench.folder, env: {}, side: 'gateway' });
