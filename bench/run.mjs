@@ -17,7 +17,7 @@ const { values: options } = parseArgs({
 const only = options.only.split(',').filter(Boolean);
 const wanted = (id) => only.length === 0 || only.some((part) => id.includes(part));
 const scenarios = await Promise.all(
-  ['hook', 'payload', 'chain', 'plugins', 'handshake', 'peers', 'start'].map(
+  ['hook', 'payload', 'chain', 'plugins', 'gateway', 'workers', 'handshake', 'peers', 'start'].map(
     (name) => import(`./scenarios/${name}.mjs`),
   ),
 );
