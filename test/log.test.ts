@@ -162,5 +162,6 @@ describe('what others say is not obeyed', () => {
       'hunter2',
     );
     expect(written((log) => log.info({ a: { b: { token: 'hunter2' } } }, 'm'))).not.toContain('hunter2');
+    expect(written((log) => log.info({ a: [{ token: 'hunter2' }] }, 'm'))).not.toContain('hunter2');
   });
 });
