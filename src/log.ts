@@ -52,7 +52,7 @@ function redacted(fields: Record<string, unknown>, levels = secretLevels): Recor
     else if (levels > 1 && typeof value === 'object' && value !== null)
       written = redacted(value as Record<string, unknown>, levels - 1);
     if (written === value) continue;
-    copy ??= { ...fields };
+    copy ??= (Array.isArray(fields) ? [...fields] : { ...fields }) as Record<string, unknown>;
     copy[key] = written;
   }
   return copy ?? fields;

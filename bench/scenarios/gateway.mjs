@@ -17,8 +17,7 @@ export async function run(bench, { seconds, wanted }) {
     if (!wanted(id)) continue;
     const proxy = await startProxy(bench, upstream);
     const floor = { call: toolCalls(bench, proxy.port), pid: proxy.pid };
-    const what = 'a tool call, no plugin; floor: a byte proxy of node:http';
-    rows.push({ ...(await compare(id, plain, floor, { concurrency, seconds })), what });
+    rows.push(await compare(id, plain, floor, { concurrency, seconds }));
   }
   if (wanted('gateway.tool+hook')) {
     const server = await startServer(bench);
@@ -31,8 +30,7 @@ export async function run(bench, { seconds, wanted }) {
     };
     const ours = { call: toolCalls(bench, hooked.port), pid: hooked.pid };
     const row = await compare('gateway.tool+hook', ours, { call: both, pid: gateway.pid }, { seconds });
-    const what = 'with one enforced plugin over mutual TLS; floor: a call without it, then one hook call';
-    rows.push({ ...row, what });
+    rows.push(row);
   }
   if (wanted('gateway.clients.1000')) {
     const many = await startGateway(bench, upstream);
@@ -42,8 +40,7 @@ export async function run(bench, { seconds, wanted }) {
       pid,
     });
     const sides = [await side(many, 1_000), await side(few, 1)];
-    const what = '1,000 open sessions that call in turn; floor: one';
-    rows.push({ ...(await compare('gateway.clients.1000', ...sides, { seconds: seconds / 2 })), what });
+    rows.push(await compare('gateway.clients.1000', ...sides, { seconds: seconds / 2 }));
   }
   return rows;
 }

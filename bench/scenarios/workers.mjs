@@ -24,8 +24,7 @@ export async function run(bench, { seconds }) {
       await load(bench, side, seconds / turns);
   }
   const [floor, ours] = sides.map(summary);
-  const what = 'hook calls, 32 at once from two processes; floor: one worker';
-  return [{ id: 'workers.2', what, ratio: round(ours.perSecond / floor.perSecond, 3), ...ours, floor }];
+  return [{ id: 'workers.2', ratio: round(ours.perSecond / floor.perSecond, 3), ...ours, floor }];
 }
 
 const script = fileURLToPath(new URL('../lib/load.mjs', import.meta.url));
