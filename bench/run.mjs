@@ -1,23 +1,24 @@
 // `make bench`: each row beside its floor, in the same run. A scenario is a file of `scenarios/`: `ids`, the rows that it
 // makes, and `run(bench, {seconds, wanted})`, which answers them.
-//   --json           an array of {id, ratio, perSecond, p50ms, p99ms, cpuUs, floor: {…}}
-//   --seconds N      how long each row is measured, per side (default 4)
+//   --json           an array of {id, what, goal, ratio, perSecond, p50ms, p99ms, cpuUs, floor: {…}}
+//   --seconds N      how long each row is measured, per side (default 3)
 //   --only ID,ID     these rows alone; a part of a name will do
 import { parseArgs } from 'node:util';
 import { openBench } from './lib/ends.mjs';
+import { meanings } from './lib/meanings.mjs';
 import { table } from './lib/table.mjs';
 
 const { values: options } = parseArgs({
   options: {
     json: { type: 'boolean' },
-    seconds: { type: 'string', default: '4' },
+    seconds: { type: 'string', default: '3' },
     only: { type: 'string', default: '' },
   },
 });
 const only = options.only.split(',').filter(Boolean);
 const wanted = (id) => only.length === 0 || only.some((part) => id.includes(part));
 const scenarios = await Promise.all(
-  ['hook', 'payload', 'chain', 'plugins', 'handshake', 'peers', 'start'].map(
+  ['hook', 'payload', 'chain', 'plugins', 'gateway', 'workers', 'handshake', 'peers', 'start'].map(
     (name) => import(`./scenarios/${name}.mjs`),
   ),
 );
@@ -27,7 +28,8 @@ for (const { ids, run } of scenarios) {
   if (!ids.some(wanted)) continue;
   const bench = await openBench();
   try {
-    rows.push(...(await run(bench, { seconds: Number(options.seconds), wanted })));
+    const made = await run(bench, { seconds: Number(options.seconds), wanted });
+    rows.push(...made.map((row) => ({ ...row, ...meanings[row.id] })));
   } finally {
     await bench.close();
   }

@@ -91,7 +91,7 @@ describe('text', () => {
     );
   });
 
-  it.each<[keyof Logger, string]>([
+  it.each<['info' | 'warn' | 'error', string]>([
     ['info', ' INFO  m\n'],
     ['warn', ' WARN  m\n'],
     ['error', ' ERROR m\n'],
@@ -162,5 +162,6 @@ describe('what others say is not obeyed', () => {
       'hunter2',
     );
     expect(written((log) => log.info({ a: { b: { token: 'hunter2' } } }, 'm'))).not.toContain('hunter2');
+    expect(written((log) => log.info({ a: [{ token: 'hunter2' }] }, 'm'))).not.toContain('hunter2');
   });
 });

@@ -55,6 +55,19 @@ export async function openBench() {
       lines.on('line', () => {});
       return { child, line };
     },
+    /** Starts a script whose standard error goes to an open file. */
+    spawn(args, stderr) {
+      const env = { PATH: process.env.PATH, HOME: process.env.HOME, LOG_FORMAT: 'json', LOG_LEVEL: 'INFO' };
+      const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'ignore', stderr] });
+      children.push(child);
+      return child;
+    },
+    /** Starts a script that is talked with line by line. */
+    pipe(args) {
+      const child = spawn(process.execPath, args, { cwd: folder, stdio: ['pipe', 'pipe', 'inherit'] });
+      children.push(child);
+      return { child, lines: createInterface({ input: child.stdout }) };
+    },
     onClose: (close) => closers.push(close),
     async close() {
       for (const close of closers) await close();
@@ -66,7 +79,7 @@ export async function openBench() {
 }
 
 let files = 0;
-async function writeConfig(bench, content) {
+export async function writeConfig(bench, content) {
   files += 1;
   const path = join(bench.folder, `plugins-${files}.yaml`);
   await writeFile(path, JSON.stringify(content));
@@ -74,21 +87,29 @@ async function writeConfig(bench, content) {
 }
 
 /** `sallyport serve` with plugins of these names, over mutual TLS. */
-export async function startServer(bench, { names = [pluginName], keyType } = {}) {
+export async function startServer(bench, { names = [pluginName], keyType, more = [] } = {}) {
   const { server } = await bench.certs(keyType);
   const plugins = names.map((name) => ({ name, kind: pluginFile }));
   const tls = { certfile: server.cert, keyfile: server.key, ca_bundle: server.ca };
   const path = await writeConfig(bench, { plugins, server_settings: { host: 'localhost', tls } });
-  const { child, line } = await bench.start([command, 'serve', '--config', path, '--port', '0'], 'stderr');
+  const { child, line } = await bench.start(
+    [command, 'serve', '--config', path, '--port', '0', ...more],
+    'stderr',
+  );
   const { url, port } = JSON.parse(line);
   return { url, port, pid: child.pid };
 }
 
+/** An external plugin on the server at `url`. */
+export async function externalEntry(bench, url, entry = { name: pluginName }) {
+  const { client } = await bench.certs();
+  const tls = { certfile: client.cert, keyfile: client.key, ca_bundle: client.ca, identity: pluginName };
+  return { kind: 'external', mcp: { url, tls }, ...entry };
+}
+
 /** The gateway side with these entries, each an external plugin on the server at `url`. */
 export async function openGateway(bench, url, entries = [{ name: pluginName }], connect = 'now') {
-  const { client } = await bench.certs();
-  const tls = { certfile: client.cert, keyfile: client.key, ca_bundle: client.ca };
-  const plugins = entries.map((entry) => ({ kind: 'external', mcp: { url, tls }, ...entry }));
+  const plugins = await Promise.all(entries.map((entry) => externalEntry(bench, url, entry)));
   const path = await writeConfig(bench, { plugins });
   const config = await loadConfig({ path, cwd: bench.folder, env: {}, side: 'gateway' });
   const manager = await openPluginManager(config, { log: silentLogger, connect });

@@ -45,7 +45,7 @@ async function load({ call, pid }, concurrency, forSeconds) {
 }
 
 /** CPU time of another process in microseconds, where the system tells (Linux: hundredths of a second). */
-function cpuOf(pid) {
+export function cpuOf(pid) {
   if (pid === undefined) return undefined;
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');

@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startServer } from '../lib/ends.mjs';
+import { startGateway, startUpstream } from '../lib/gateway.mjs';
 import { residentMb, round } from '../lib/measure.mjs';
 
 /** Milliseconds from the start of a process; the floor is a Node that does nothing. Memory of an idle server. */
-export const ids = ['start.help', 'start.serve'];
+export const ids = ['start.help', 'start.serve', 'start.gateway'];
 const times = 7;
 
 export async function run(bench, { wanted }) {
@@ -25,6 +26,17 @@ export async function run(bench, { wanted }) {
     });
     await sleep(1_000);
     row('start.serve', ms, { memoryMb: { idle: residentMb(server.pid) } });
+  }
+  if (wanted('start.gateway')) {
+    const upstream = await startUpstream(bench);
+    let gateway;
+    const ms = await median(async () => {
+      const start = performance.now();
+      gateway = await startGateway(bench, upstream);
+      return performance.now() - start;
+    });
+    await sleep(1_000);
+    row('start.gateway', ms, { memoryMb: { idle: residentMb(gateway.pid) } });
   }
   return rows;
 }

@@ -58,7 +58,9 @@ async function invoke(io: CommandIo, hook: string, options: InvokeOptions): Prom
   const { openPluginManager } = await import('../manager/index.js');
   const manager = await openPluginManager({ ...config, plugins }, { log, connect: 'on-first-call' });
   try {
-    const { result } = await manager.invokeOne({ plugin: options.plugin, hook, payload, context });
+    const outcome = await manager.invokeOne({ plugin: options.plugin, hook, payload, context });
+    if (outcome.kind === 'failed') throw outcome.error;
+    const { result } = outcome.outcome;
     io.out(`${JSON.stringify(wholeResult(result), null, options.json ? 0 : 2)}\n`);
     io.exitWith(result.continue_processing ? 0 : 1);
   } finally {

@@ -41,8 +41,8 @@ export class ConnectionChain implements Chain {
       global_context: global,
       plugins: steps.map(({ plugin, own, effect }) => ({
         plugin_name: plugin.name,
-        state: own?.state,
-        metadata: own?.metadata,
+        state: filled(own?.state),
+        metadata: filled(own?.metadata),
         on_violation: effect.onViolation === 'log' ? 'log' : undefined,
         on_error: effect.onError === 'log' ? 'log' : undefined,
         modifies: effect.modifies ? undefined : false,
@@ -64,14 +64,19 @@ export class ConnectionChain implements Chain {
     const outcomes: Outcome[] = [];
     let given = global;
     for (const [i, reply] of replies.slice(0, steps.length).entries()) {
-      const outcome = this.#outcome(reply, call, i, given);
+      const outcome = reply.kind === 'untouched' ? reply : this.#outcome(reply, call, i, given);
       outcomes.push(outcome);
       if (outcome.kind === 'answered') given = afterwards(given, outcome.outcome.context.global_context);
     }
     return outcomes;
   }
 
-  #outcome(reply: ChainReply, call: ChainCall, i: number, global: GlobalContext): Outcome {
+  #outcome(
+    reply: Exclude<ChainReply, { kind: 'untouched' }>,
+    call: ChainCall,
+    i: number,
+    global: GlobalContext,
+  ): Outcome {
     const { hook, steps, timeoutMs } = call;
     const { plugin, own } = steps[i] as ChainCall['steps'][number];
     if (reply.kind === 'late') {
@@ -97,4 +102,10 @@ export class ConnectionChain implements Chain {
 /** The shared context as the next plugin of a chain was given it: a plugin adds and changes, and takes nothing away. */
 function afterwards(given: GlobalContext, left: GlobalContext): GlobalContext {
   return left === given ? given : { ...given, state: { ...given.state, ...left.state } };
+}
+
+/** What is left out is empty. */
+function filled<T extends object>(record: T | undefined): T | undefined {
+  for (const _ in record) return record;
+  return undefined;
 }

@@ -20,7 +20,7 @@ export interface Ahead {
 
 /** The shared state that the plugin after this one was given. */
 export function withGlobalOf(before: SharedParts, outcome: Outcome): SharedParts {
-  if (outcome.kind === 'failed') return before;
+  if (outcome.kind !== 'answered') return before;
   const { state, metadata } = outcome.outcome.context.global_context;
   if (state === before.state && metadata === before.metadata) return before;
   return { state: { ...before.state, ...state }, metadata: { ...before.metadata, ...metadata } };

@@ -7,7 +7,15 @@ import {
   type SallyError,
 } from '../errors.js';
 import type { PluginContext } from '../hooks/index.js';
-import type { Chain, ChainCall, HandleCall, Outcome, PluginHandle } from '../plugin/handle.js';
+import type {
+  Chain,
+  ChainCall,
+  HandleCall,
+  HookOutcome,
+  OneOutcome,
+  Outcome,
+  PluginHandle,
+} from '../plugin/handle.js';
 import { CallScope, whenAborted } from '../plugin/scope.js';
 import { chainBudgetMs } from '../wire/index.js';
 
@@ -17,22 +25,23 @@ export interface CallLimits extends Omit<HandleCall, 'scope'> {
   readonly signal: AbortSignal | CallScope | undefined;
 }
 
-/** One call of one plugin, with its deadline. Never rejects: what went wrong is the outcome. */
+/**
+ * One call of one plugin, with its deadline. Never throws or rejects: what went wrong is the outcome. A plugin that
+ * answers at once costs no timer and no promise.
+ */
 export function callPlugin(
   plugin: PluginHandle,
   hook: string,
   payload: unknown,
   context: PluginContext,
-  { timeoutMs, signal, ...call }: CallLimits,
-): Promise<Outcome> {
-  return withDeadline<Outcome>(
-    async (scope) => ({
-      kind: 'answered',
-      outcome: await plugin.invoke(hook, payload, context, { ...call, scope }),
-    }),
+  { timeoutMs, signal, owned = false, payloadJson }: CallLimits,
+): OneOutcome | Promise<OneOutcome> {
+  return withDeadline<HookOutcome, OneOutcome>(
+    (scope) => plugin.invoke(hook, payload, context, { scope, owned, payloadJson }),
     { timeoutMs, signal },
-    failures(plugin, hook, timeoutMs),
-    (failure) => failure,
+    (end) => endError(end, plugin, hook, timeoutMs),
+    (outcome) => ({ kind: 'answered', outcome }),
+    (error) => ({ kind: 'failed', error }),
   );
 }
 
@@ -40,57 +49,71 @@ export function callPlugin(
  * Several plugins in one round trip. Each has its deadline at their server; what ends the call as a whole is the outcome
  * of the first of them. Never rejects.
  */
-export function callChain(
+export async function callChain(
   chain: Chain,
   call: ChainCall,
   { signal, ...limits }: Omit<CallLimits, 'timeoutMs'>,
 ): Promise<readonly Outcome[]> {
   const first = call.steps[0]?.plugin;
-  if (first === undefined) return Promise.resolve([]);
-  return withDeadline<readonly Outcome[]>(
+  if (first === undefined) return [];
+  return withDeadline<readonly Outcome[], readonly Outcome[]>(
     (scope) => chain.invoke(call, { ...limits, scope }),
     { timeoutMs: call.timeoutMs + chainBudgetMs, signal },
-    failures(first, call.hook, call.timeoutMs),
-    (failure) => [failure],
+    (end) => endError(end, first, call.hook, call.timeoutMs),
+    (outcomes) => outcomes,
+    (error) => [{ kind: 'failed', error }],
   );
 }
 
-type Failure = Extract<Outcome, { kind: 'failed' }>;
+/** How a call ends before its answer. */
+type End = 'late' | 'cancelled';
 
-interface Failures {
-  readonly late: () => SallyError;
-  readonly cancelled: () => SallyError;
+function endError(end: End, { name: plugin }: PluginHandle, hook: string, timeoutMs: number): SallyError {
+  return end === 'late'
+    ? PluginTimeout({ plugin, hook, seconds: timeoutMs / 1000 })
+    : CallCancelled({ plugin, hook });
 }
 
-const failures = (plugin: PluginHandle, hook: string, timeoutMs: number): Failures => ({
-  late: () => PluginTimeout({ plugin: plugin.name, hook, seconds: timeoutMs / 1000 }),
-  cancelled: () => CallCancelled({ plugin: plugin.name, hook }),
-});
+/** Asked again after others have run. */
+const isAborted = (signal: AbortSignal | CallScope | undefined): boolean => signal?.aborted === true;
 
-function withDeadline<T>(
-  begin: (scope: CallScope) => Promise<T>,
+function withDeadline<A, T>(
+  begin: (scope: CallScope) => A | Promise<A>,
   { timeoutMs, signal }: Pick<CallLimits, 'timeoutMs' | 'signal'>,
-  end: Failures,
-  failed: (failure: Failure) => T,
-): Promise<T> {
-  const failure = (error: SallyError) => failed({ kind: 'failed', error });
-  if (signal?.aborted) return Promise.resolve(failure(end.cancelled()));
+  errorOf: (end: End) => SallyError,
+  answered: (answer: A) => T,
+  failed: (error: SallyError) => T,
+): T | Promise<T> {
+  if (signal?.aborted) return failed(errorOf('cancelled'));
+  const scope = new CallScope();
+  const thrown = (error: unknown) =>
+    failed(findSallyError(error) ?? InternalError({ detail: messageOf(error) }, error));
+  let begun: A | Promise<A>;
+  try {
+    begun = begin(scope);
+  } catch (error) {
+    return thrown(error);
+  }
+  if (!(begun instanceof Promise) && !isAborted(signal)) return answered(begun);
+  const work = begun instanceof Promise ? begun : Promise.resolve(begun);
   return new Promise((resolve) => {
-    const scope = new CallScope();
+    let unheard: (() => void) | undefined;
     const settle = (outcome: T) => {
       clearTimeout(timer);
       unheard?.();
       resolve(outcome);
     };
     // The plugin may ignore its signal: whoever waits is let go all the same.
-    const stop = (error: SallyError) => {
-      settle(failure(error));
+    const stop = (end: End) => {
+      const error = errorOf(end);
+      settle(failed(error));
       scope.abort(error);
     };
-    const timer = setTimeout(() => stop(end.late()), timeoutMs);
-    const unheard = signal && whenAborted(signal, () => stop(end.cancelled()));
-    begin(scope).then(settle, (thrown: unknown) =>
-      settle(failure(findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown))),
+    const timer = setTimeout(() => stop('late'), timeoutMs);
+    unheard = signal && whenAborted(signal, () => stop('cancelled'));
+    work.then(
+      (answer) => settle(answered(answer)),
+      (error: unknown) => settle(thrown(error)),
     );
   });
 }

@@ -14,6 +14,8 @@ type Note =
   | { readonly kind: 'violation'; readonly violation: Violation | null }
   | { readonly kind: 'error'; readonly error: SallyError };
 
+const unchanged: Decision = { kind: 'continue' };
+
 /** What an outcome means under a mode. The second of the two decisions of a call; a function of its arguments. */
 export function decide(effect: ModeEffect, outcome: Outcome): Decision {
   if (outcome.kind === 'failed') {
@@ -21,6 +23,7 @@ export function decide(effect: ModeEffect, outcome: Outcome): Decision {
       ? { kind: 'fail', error: outcome.error }
       : { kind: 'continue', note: { kind: 'error', error: outcome.error } };
   }
+  if (outcome.kind === 'untouched') return unchanged;
   const { result } = outcome.outcome;
   const changed =
     effect.modifies && result.modified_payload !== null && result.modified_payload !== undefined;

@@ -7,12 +7,13 @@ import {
   PluginDisabled,
   PluginNotFound,
   PluginsUnusable,
+  type SallyError,
 } from '../errors.js';
 import type { Connections } from '../external/index.js';
 import { type GlobalContext, globalContext, type PluginContext } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import { disabledPlugin } from '../plugin/disabled.js';
-import type { HookOutcome, PluginHandle } from '../plugin/handle.js';
+import type { OneOutcome, PluginHandle } from '../plugin/handle.js';
 import { startLocalPlugin } from '../plugin/local.js';
 import { importPlugin } from '../plugin/module.js';
 import type { CallScope } from '../plugin/scope.js';
@@ -34,9 +35,9 @@ export interface PluginManager {
   find(name: string): PluginHandle | undefined;
   /**
    * Calls one plugin by name, whatever its conditions say: what a plugin server does for a gateway, which has
-   * applied them. Rejects with a SallyError.
+   * applied them. Never throws or rejects; what is known at once is answered at once.
    */
-  invokeOne(call: OneCall): Promise<HookOutcome>;
+  invokeOne(call: OneCall): OneOutcome | Promise<OneOutcome>;
   close(): Promise<void>;
 }
 
@@ -60,7 +61,7 @@ interface OneCall {
   /** Payload and context are given away: nobody else holds them. */
   readonly owned?: boolean;
   /** The caller's own deadline, where it is before that of the settings. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /**
@@ -125,16 +126,16 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
     find,
     request: (fields = {}) =>
       new PluginRequest(globalContext(fields.request_id ?? randomUUID(), fields), requestDeps),
-    async invokeOne({ plugin: name, hook, payload, context, signal, owned = false, timeoutMs }) {
+    invokeOne({ plugin: name, hook, payload, context, signal, owned = false, timeoutMs }) {
       const plugin = find(name);
+      const failed = (error: SallyError): OneOutcome => ({ kind: 'failed', error });
       if (plugin === undefined) {
-        throw PluginNotFound({ plugin: name, where: 'this server', has: plugins.map((one) => one.name) });
+        const has = plugins.map((one) => one.name);
+        return failed(PluginNotFound({ plugin: name, where: 'this server', has }));
       }
-      if (plugin.mode === 'disabled') throw PluginDisabled({ plugin: plugin.name });
+      if (plugin.mode === 'disabled') return failed(PluginDisabled({ plugin: plugin.name }));
       const ms = Math.min(config.settings.pluginTimeoutMs, timeoutMs ?? Number.POSITIVE_INFINITY);
-      const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs: ms, signal, owned });
-      if (outcome.kind === 'failed') throw outcome.error;
-      return outcome.outcome;
+      return callPlugin(plugin, hook, payload, context, { timeoutMs: ms, signal, owned });
     },
   };
 }

@@ -109,6 +109,10 @@ export class PluginRequest {
         ahead = chained.length > 1 ? await this.#callAhead(chained, hook, given, options.signal) : undefined;
       }
       const outcome = ahead?.outcomes.shift();
+      if (ahead && only && outcome?.kind === 'untouched') {
+        options.onPlugin?.(lineOf(only.plugin, hook, 'continue', ahead.ms));
+        continue;
+      }
       const decisions =
         ahead && outcome && only
           ? [
@@ -202,12 +206,7 @@ export class PluginRequest {
     }
     const decision = decide(effect, outcome);
     this.#report({ plugin, effect }, hook, decision);
-    onPlugin?.({
-      plugin: plugin.name,
-      hook,
-      decision: decisionName(decision),
-      ms: Math.round(ms * 100) / 100,
-    });
+    onPlugin?.(lineOf(plugin, hook, decisionName(decision), ms));
     return { plugin, decision };
   }
 
@@ -264,6 +263,13 @@ export class PluginRequest {
     }
   }
 }
+
+const lineOf = (
+  { name: plugin }: PluginHandle,
+  hook: string,
+  decision: PluginRun['decision'],
+  ms: number,
+): PluginRun => ({ plugin, hook, decision, ms: Math.round(ms * 100) / 100 });
 
 function decisionName(decision: ReturnType<typeof decide>): PluginRun['decision'] {
   if (decision.kind === 'block') return 'blocked';

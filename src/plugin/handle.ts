@@ -10,9 +10,12 @@ export interface HookOutcome {
 }
 
 /** What came of calling one plugin. */
-export type Outcome =
+export type OneOutcome =
   | { readonly kind: 'answered'; readonly outcome: HookOutcome }
   | { readonly kind: 'failed'; readonly error: SallyError };
+
+/** What came of calling a plugin among others: most let the request go on, and leave everything as it was. */
+export type Outcome = OneOutcome | { readonly kind: 'untouched' };
 
 /** Plugins that can be called one after another in one round trip. */
 export interface Chain {
@@ -68,10 +71,15 @@ export interface PluginHandle {
   /** The plugin as `get_plugin_config` reports it. */
   describe(): Record<string, unknown>;
   /**
-   * Runs one hook. Rejects with a SallyError, whatever went wrong. Changes neither payload nor context, unless they are
-   * given away with the call.
+   * Runs one hook. Throws or rejects with a SallyError, whatever went wrong. Changes neither payload nor context, unless
+   * they are given away with the call. What is known at once is answered at once: waiting costs more than most hooks.
    */
-  invoke(hook: string, payload: unknown, context: PluginContext, call: HandleCall): Promise<HookOutcome>;
+  invoke(
+    hook: string,
+    payload: unknown,
+    context: PluginContext,
+    call: HandleCall,
+  ): HookOutcome | Promise<HookOutcome>;
   /** What takes it together with others whose chain for this hook is the same one. */
   chainFor?(hook: string): Chain | undefined;
   close(): Promise<void>;

@@ -46,10 +46,10 @@ export async function startLocalPlugin(
     priority: entry.priority ?? deps.defaults.priority,
     conditions: entry.conditions ?? [],
     describe: () => description,
-    invoke: (hook, payload, context, call) =>
-      hooks.includes(hook)
-        ? callHook(entry.name, instance, hook, payload, context, call, deps.log)
-        : Promise.reject(HookNotImplemented({ plugin: entry.name, hook, has: hooks })),
+    invoke(hook, payload, context, call) {
+      if (!hooks.includes(hook)) throw HookNotImplemented({ plugin: entry.name, hook, has: hooks });
+      return callHook(entry.name, instance, hook, payload, context, call, deps.log);
+    },
     close: async () => instance.close?.(),
   };
 }
@@ -113,7 +113,7 @@ class LocalCall implements HookCall {
   }
 }
 
-async function callHook(
+function callHook(
   plugin: string,
   instance: PluginInstance,
   hook: string,
@@ -121,22 +121,30 @@ async function callHook(
   context: PluginContext,
   { scope, owned = false }: HandleCall,
   log: Logger,
-): Promise<HookOutcome> {
+): HookOutcome | Promise<HookOutcome> {
   // The plugin gets copies: what it changes counts only as it says so.
   const given = readPayload(hook, owned ? payload : copyOf(hook, payload));
   if (!given.ok) throw PayloadInvalid({ hook, problems: given.problems });
   const own = owned ? context : deepCopy(context);
+  const failure = (error: unknown) =>
+    findSallyError(error) ?? PluginFailed({ plugin, hook, message: messageOf(error) }, error);
+  const conclude = (answer: unknown): HookOutcome => ({
+    result: checkAnswer(plugin, hook, answer),
+    context: !owned && isBlank(own, context) ? context : checkContext(plugin, hook, own),
+  });
   let answer: unknown;
+  let later: boolean;
   try {
-    answer = await (instance.hooks[hook] as Hook<string>)(
-      given.data as Record<string, unknown>,
-      own,
-      new LocalCall(scope, log),
-    );
+    const payload = given.data as Record<string, unknown>;
+    answer = (instance.hooks[hook] as Hook<string>)(payload, own, new LocalCall(scope, log));
+    later = typeof (answer as PromiseLike<unknown> | undefined)?.then === 'function';
   } catch (error) {
-    throw findSallyError(error) ?? PluginFailed({ plugin, hook, message: messageOf(error) }, error);
+    throw failure(error);
   }
-  return { result: checkAnswer(plugin, hook, answer), context: checkContext(plugin, hook, own) };
+  if (!later) return conclude(answer);
+  return Promise.resolve(answer).then(conclude, (error: unknown) => {
+    throw failure(error);
+  });
 }
 
 function checkAnswer(plugin: string, hook: string, answer: unknown): HookResult {
@@ -182,4 +190,35 @@ function detached(context: PluginContext): PluginContext {
     metadata: { ...metadata },
     global_context: { ...global, state: { ...global.state }, metadata: { ...global.metadata } },
   };
+}
+
+/** Whether a context is as it was given, and nothing is in it that could differ further down. */
+function isBlank(context: PluginContext, given: PluginContext): boolean {
+  const { state, metadata, global_context: global } = context;
+  if (!isEmpty(state) || !isEmpty(metadata) || !isEmpty(given.state) || !isEmpty(given.metadata))
+    return false;
+  for (const key in context) if (!Object.hasOwn(given, key) || !contextParts.has(key)) return false;
+  return sameScalars(global, given.global_context) && sameScalars(given.global_context, global);
+}
+
+const contextParts: ReadonlySet<string> = new Set(['state', 'metadata', 'global_context']);
+
+function sameScalars(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
+  if (!isPlain(a)) return false;
+  for (const key in a) {
+    const value = a[key];
+    const same =
+      typeof value === 'object' && value !== null ? isEmpty(value) && isEmpty(b[key]) : value === b[key];
+    if (!same) return false;
+  }
+  return true;
+}
+
+const isPlain = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+
+function isEmpty(value: unknown): boolean {
+  if (!isPlain(value)) return false;
+  for (const _ in value) return false;
+  return true;
 }

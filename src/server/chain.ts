@@ -37,7 +37,8 @@ export async function invokeHooks(
     const { state, metadata } = step;
     const context = { state: state ?? {}, metadata: metadata ?? {}, global_context: global };
     const call = { hook, plugin: step.plugin_name, payload: current, context, owned: false, timeoutMs };
-    const outcome = await runHook(call, deps, signal);
+    const running = runHook(call, deps, signal);
+    const outcome = running instanceof Promise ? await running : running;
     if (
       outcome.kind === 'error' &&
       PluginTimeout.is(outcome.error) &&
@@ -48,7 +49,7 @@ export async function invokeHooks(
       continue;
     }
     if (isNothing(outcome)) {
-      replies.push(nothing);
+      replies.push(null);
       continue;
     }
     // What comes of it goes on as a gateway would have read it.
@@ -71,25 +72,19 @@ export async function invokeHooks(
   return writeChainReply(replies);
 }
 
-/** The reply of a plugin that lets the request go on and leaves no trace, as most do most of the time. */
-const nothing: WrittenReply = { result: { continue_processing: true } };
-
+/** Whether a plugin lets the request go on and leaves no trace, as most do most of the time. */
 function isNothing(run: HookRunOutcome): boolean {
   if (run.kind === 'error') return false;
   const { result, context } = run.outcome;
-  const { continue_processing, modified_payload, violation, metadata, ...more } = result;
-  return (
-    continue_processing &&
-    (modified_payload ?? violation ?? undefined) === undefined &&
-    isEmpty(metadata ?? {}) &&
-    isEmpty(more) &&
-    isEmpty(context.state) &&
-    isEmpty(context.metadata) &&
-    isEmpty(context.global_context.state)
-  );
+  if (!result.continue_processing) return false;
+  for (const key in result) {
+    if (key === 'continue_processing' || (result[key] ?? undefined) === undefined) continue;
+    if (key !== 'metadata' || !isEmpty(result.metadata)) return false;
+  }
+  return isEmpty(context.state) && isEmpty(context.metadata) && isEmpty(context.global_context.state);
 }
 
-function isEmpty(record: object): boolean {
+function isEmpty(record: object | null | undefined): boolean {
   for (const _ in record) return false;
   return true;
 }

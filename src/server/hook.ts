@@ -1,16 +1,8 @@
-import {
-  CallCancelled,
-  findSallyError,
-  InternalError,
-  messageOf,
-  PluginFailed,
-  PluginNotFound,
-  type SallyError,
-} from '../errors.js';
+import { CallCancelled, PluginFailed, PluginNotFound, type SallyError } from '../errors.js';
 import type { PluginContext, PluginErrorModel } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { PluginManager } from '../manager/index.js';
-import type { HookOutcome } from '../plugin/handle.js';
+import type { HookOutcome, OneOutcome } from '../plugin/handle.js';
 import type { CallScope } from '../plugin/scope.js';
 import { readInvokeArguments, writeError, writeResult } from '../wire/index.js';
 
@@ -29,7 +21,7 @@ interface HookRun {
   /** Payload and context are given away. */
   readonly owned: boolean;
   /** The caller's own deadline, where it is stricter than that of the file. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /**
@@ -56,34 +48,38 @@ export type HookRunOutcome =
       readonly model: PluginErrorModel;
     };
 
-/** Runs one hook of one plugin. Never rejects. */
-export async function runHook(
-  { plugin: name, ...run }: HookRun,
+/** Runs one hook of one plugin. Never throws or rejects; what is known at once is answered at once. */
+export function runHook(
+  run: HookRun,
   { plugins, log }: ToolDeps,
   signal: AbortSignal | CallScope,
-): Promise<HookRunOutcome> {
-  const plugin = plugins.find(name)?.name ?? name;
+): HookRunOutcome | Promise<HookRunOutcome> {
+  const { hook, context, payload, owned, timeoutMs } = run;
+  const plugin = plugins.find(run.plugin)?.name ?? run.plugin;
   const started = performance.now();
-  const { hook, context } = run;
-  const took = () => ({
-    plugin,
-    hook,
-    request: context.global_context.request_id,
-    ms: Math.round((performance.now() - started) * 10) / 10,
-  });
-  try {
-    const outcome = await plugins.invokeOne({ ...run, plugin, signal });
-    log.debug({ ...took(), blocked: !outcome.result.continue_processing }, 'hook call');
-    return { kind: 'result', plugin, outcome };
-  } catch (thrown) {
-    const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
+  const conclude = (outcome: OneOutcome): HookRunOutcome => {
+    const took = () => ({
+      plugin,
+      hook,
+      request: context.global_context.request_id,
+      ms: Math.round((performance.now() - started) * 10) / 10,
+    });
+    if (outcome.kind === 'answered') {
+      if (log.isLevelEnabled?.('debug') !== false) {
+        log.debug({ ...took(), blocked: !outcome.outcome.result.continue_processing }, 'hook call');
+      }
+      return { kind: 'result', plugin, outcome: outcome.outcome };
+    }
+    const { error } = outcome;
     if (!CallCancelled.is(error)) {
       log.error({ ...took(), code: error.code, remedy: error.remedy }, error.message);
       if (error.cause instanceof Error)
         log.debug({ plugin, hook, stack: error.cause.stack }, 'thrown by the plugin');
     }
-    return { kind: 'error', plugin, error, model: errorModel(thrown) };
-  }
+    return { kind: 'error', plugin, error, model: errorModel(error) };
+  };
+  const outcome = plugins.invokeOne({ plugin, hook, payload, context, owned, timeoutMs, signal });
+  return outcome instanceof Promise ? outcome.then(conclude) : conclude(outcome);
 }
 
 /** The text of the reply of a single call. */
@@ -93,8 +89,7 @@ export function replyText(run: HookRunOutcome): string {
 }
 
 /** A failure as the wire carries it. What a plugin threw keeps its own words; ours come with their code. */
-function errorModel(thrown: unknown): PluginErrorModel {
-  const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) });
+function errorModel(error: SallyError): PluginErrorModel {
   if (PluginFailed.is(error)) {
     const { message, pluginCode, details, mcpErrorCode } = error.context;
     return { message, code: pluginCode ?? error.code, details, mcp_error_code: mcpErrorCode };

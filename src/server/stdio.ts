@@ -17,9 +17,9 @@ export async function servePluginsOverStdio(
   const counted: PluginManager = {
     ...plugins,
     invokeOne(call) {
-      const outcome = plugins.invokeOne(call);
+      const outcome = Promise.resolve(plugins.invokeOne(call));
       calls.add(outcome);
-      outcome.catch(() => {}).finally(() => calls.delete(outcome));
+      void outcome.finally(() => calls.delete(outcome));
       return outcome;
     },
   };

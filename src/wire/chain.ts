@@ -80,16 +80,21 @@ export function writeChainArguments(
   return `{"payload":${payloadJson},${JSON.stringify(rest).slice(1)}`;
 }
 
-/** What a plugin of a chain answered: as in a single call, or that the gateway's own deadline was over. */
-export type ChainReply = InvokeReply | { readonly kind: 'late' };
+/**
+ * What a plugin of a chain answered: as in a single call, that the gateway's own deadline was over, or that it let the
+ * request go on and left everything as it was.
+ */
+export type ChainReply = InvokeReply | { readonly kind: 'late' } | { readonly kind: 'untouched' };
 
-/** One reply of a chain as it is written: that of a single call, or `late`. */
-export type WrittenReply = Readonly<Record<string, unknown>>;
+/** One reply of a chain as it is written: that of a single call, `late`, or null for one that left everything as it was. */
+export type WrittenReply = Readonly<Record<string, unknown>> | null;
 
 /** The text of a chain's reply. */
 export function writeChainReply(replies: readonly WrittenReply[]): string {
   return JSON.stringify({ replies });
 }
+
+const untouched = { kind: 'untouched' } as const;
 
 /** Reads the text of a chain's reply; a string in place of the replies says what is wrong with it. */
 export function readChainReply(text: string): readonly ChainReply[] | string {
@@ -102,6 +107,10 @@ export function readChainReply(text: string): readonly ChainReply[] | string {
   if (!Array.isArray(value?.replies)) return 'replies: expected array';
   const replies: ChainReply[] = [];
   for (const one of value.replies as unknown[]) {
+    if (one === null) {
+      replies.push(untouched);
+      continue;
+    }
     if ((one as { late?: unknown } | null)?.late === true) {
       replies.push({ kind: 'late' });
       continue;

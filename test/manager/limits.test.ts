@@ -145,10 +145,24 @@ describe('a caller that gives up', () => {
     expect(count.calls).toBe(0);
   });
 
+  it('[G6] within a hook that answers all the same', async () => {
+    const control = new AbortController();
+    const plugin: PluginHandle = {
+      ...handle(),
+      invoke(_hook, _payload, context) {
+        control.abort();
+        return { result: { continue_processing: true }, context };
+      },
+    };
+    const call = request([plugin]).invoke(hook, payload, { signal: control.signal });
+    await expect(call).rejects.toMatchObject({ code: 'SALLY_CALL_CANCELLED' });
+  });
+
   it('a signal that outlives its calls keeps no listener of theirs', async () => {
     const control = new AbortController();
     const during: number[] = [];
-    const plugin = handle({}, () => {
+    const plugin = handle({}, async () => {
+      await new Promise(setImmediate);
       during.push(getEventListeners(control.signal, 'abort').length);
       return undefined;
     });

@@ -25,6 +25,11 @@ export const withHooks = (hooks: Hooks, entry?: Partial<PluginEntry>) =>
   start(definePlugin({ setup: () => ({ hooks }) }), entry);
 
 /** Calls a hook of a plugin. */
-export function call(plugin: PluginHandle, payload: unknown = { name: 't' }, name = hook, given = context()) {
+export async function call(
+  plugin: PluginHandle,
+  payload: unknown = { name: 't' },
+  name = hook,
+  given = context(),
+) {
   return plugin.invoke(name, payload, given, { scope: new CallScope() });
 }

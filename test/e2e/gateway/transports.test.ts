@@ -102,14 +102,14 @@ describe.each(Object.keys(transports))('over %s', (name) => {
       continue_processing: true,
       modified_payload: null,
     });
-    await expect(
-      manager.invokeOne({
+    expect(
+      await manager.invokeOne({
         plugin: 'Odd',
         hook: 'prompt_pre_fetch',
         payload: {},
         context: { state: {}, metadata: {}, global_context: manager.request().global },
       }),
-    ).rejects.toMatchObject({ code: 'SALLY_PLUGIN_HOOK' });
+    ).toMatchObject({ kind: 'failed', error: { code: 'SALLY_PLUGIN_HOOK' } });
   });
 });
 

@@ -1,0 +1,31 @@
+/** What a row compares, and the ratio that it is to reach. */
+export const meanings = {
+  'hook.mtls.seq': {
+    what: 'hook calls of 1 KB, one after another; floor: node:https and undici',
+    goal: 0.85,
+  },
+  'hook.mtls.c32': { what: 'hook calls of 1 KB, 32 at once; floor: node:https and undici', goal: 0.85 },
+  'hook.mtls.100kb': { what: 'hook calls of 100 KB, four at once; floor: the same in plain Node', goal: 0.8 },
+  'hook.mtls.900kb': { what: 'hook calls of 900 KB, four at once; floor: the same in plain Node', goal: 0.8 },
+  'chain.10': { what: 'ten plugins of one server; floor: one of them alone', goal: 0.77 },
+  'plugins.1000': { what: '1,000 plugins of which one applies; floor: that one alone', goal: 0.95 },
+  'gateway.tool': { what: 'tool calls, no plugin, one after another; floor: a byte proxy', goal: 0.7 },
+  'gateway.tool.c32': { what: 'tool calls, no plugin, 32 at once; floor: a byte proxy', goal: 0.7 },
+  'gateway.tool+hook': {
+    what: 'tool calls with one enforced plugin over mutual TLS; floor: a call without it, then one hook call',
+    goal: 0.93,
+  },
+  'gateway.clients.1000': { what: '1,000 open sessions that call in turn; floor: one', goal: 0.95 },
+  'workers.2': { what: 'hook calls from two processes, two workers; floor: one worker', goal: 1.7 },
+  'handshake.rsa4096': { what: 'full handshakes of mutual TLS; floor: a bare node:tls server' },
+  'handshake.p256': { what: 'full handshakes of mutual TLS; floor: a bare node:tls server' },
+  'peer.sdk.seq': { what: 'the MCP SDK as it comes; floor: as for hook.mtls.seq' },
+  'peer.sdk.c32': { what: 'the MCP SDK as it comes; floor: as for hook.mtls.c32' },
+  'start.help': { what: 'ms until --help has answered, at most 150; floor: a Node that does nothing' },
+  'start.serve': {
+    what: 'ms until serve listens, at most 400, idle below 100 MB; floor: a Node that does nothing',
+  },
+  'start.gateway': {
+    what: 'ms until gateway listens, at most 700, idle below 100 MB; floor: a Node that does nothing',
+  },
+};

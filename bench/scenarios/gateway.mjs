@@ -1,0 +1,46 @@
+import { externalEntry, hookCall, openGateway, startServer } from '../lib/ends.mjs';
+import { openSessions, startGateway, startProxy, startUpstream, toolCalls } from '../lib/gateway.mjs';
+import { compare } from '../lib/measure.mjs';
+
+/** Tool calls through a whole gateway, in plain HTTP. */
+export const ids = ['gateway.tool', 'gateway.tool.c32', 'gateway.tool+hook', 'gateway.clients.1000'];
+
+export async function run(bench, { seconds, wanted }) {
+  const upstream = await startUpstream(bench);
+  const gateway = await startGateway(bench, upstream);
+  const plain = { call: toolCalls(bench, gateway.port), pid: gateway.pid };
+  const rows = [];
+  for (const [id, concurrency] of [
+    ['gateway.tool', 1],
+    ['gateway.tool.c32', 32],
+  ]) {
+    if (!wanted(id)) continue;
+    const proxy = await startProxy(bench, upstream);
+    const floor = { call: toolCalls(bench, proxy.port), pid: proxy.pid };
+    rows.push(await compare(id, plain, floor, { concurrency, seconds }));
+  }
+  if (wanted('gateway.tool+hook')) {
+    const server = await startServer(bench);
+    const entry = await externalEntry(bench, server.url);
+    const hooked = await startGateway(bench, upstream, [{ ...entry, hooks: ['tool_pre_invoke'] }]);
+    const hook = hookCall(await openGateway(bench, server.url));
+    const both = async () => {
+      await plain.call();
+      await hook();
+    };
+    const ours = { call: toolCalls(bench, hooked.port), pid: hooked.pid };
+    const row = await compare('gateway.tool+hook', ours, { call: both, pid: gateway.pid }, { seconds });
+    rows.push(row);
+  }
+  if (wanted('gateway.clients.1000')) {
+    const many = await startGateway(bench, upstream);
+    const few = await startGateway(bench, upstream);
+    const side = async ({ port, pid }, count) => ({
+      call: toolCalls(bench, port, await openSessions(bench, port, count)),
+      pid,
+    });
+    const sides = [await side(many, 1_000), await side(few, 1)];
+    rows.push(await compare('gateway.clients.1000', ...sides, { seconds: seconds / 2 }));
+  }
+  return rows;
+}
