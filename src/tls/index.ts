@@ -3,6 +3,8 @@ export { finishAfterReply } from './finish.js';
 export { type ClientCertificate, createTlsFront } from './front.js';
 export { pluginRule } from './identity.js';
 export { loadCredentials } from './load.js';
+export { matchingName } from './matching.js';
 export { openTlsMetrics, type TlsMetrics } from './metrics.js';
+export { type CertificateName, certificateNames } from './names.js';
 export { type CredentialStore, createCredentialStore } from './store.js';
 export { anyPeer, type PeerRule } from './trust.js';
