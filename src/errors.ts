@@ -261,6 +261,14 @@ export const CertsMissing = defineError('SALLY_CERTS_MISSING', {
   example: { dir: 'certs/mcp', remedy: 'make certs-mcp-all' },
 });
 
+export const CaElsewhere = defineError('SALLY_CA_ELSEWHERE', {
+  message: (c: { dir: string; path: string }) =>
+    `there are certificates in ${c.dir}, but not their CA: ${c.path} is missing`,
+  remedy: (c) =>
+    `run this where ${c.path} is, and copy the folder of this host from there; if that CA is lost, start anew: rm -rf ${shellWord(c.dir)}, then sallyport certs all`,
+  example: { dir: 'certs/mcp', path: 'certs/mcp/ca/ca.crt' },
+});
+
 export const ExpiresInInvalid = defineError('SALLY_CERT_EXPIRES_IN', {
   message: (c: { value: string }) => `${JSON.stringify(c.value)} does not say when a certificate is due`,
   remedy: () =>

@@ -247,7 +247,11 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       // Everything that can fail comes first: what follows only exchanges what is in use.
       const nextAuthenticator = await openAuthenticator(next.gateway.auth, { log, now });
       const plugins = await openPluginManager(next, held);
-      await store.reload();
+      for (const outcome of await store.reload()) {
+        if (outcome.kind !== 'refused') continue;
+        const { code, remedy, message } = outcome.error;
+        log.error({ code, remedy }, `the certificates in use are kept: ${message}`);
+      }
       const longest = Math.max(
         next.settings.pluginTimeoutMs,
         ...upstreams.current().map((one) => one.settings.timeoutMs),

@@ -1,6 +1,6 @@
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CertsMissing, CertUnknown } from '../errors.js';
+import { CaElsewhere, CertsMissing, CertUnknown } from '../errors.js';
 import { readIfExists, sweep } from './files.js';
 import { type LeafTarget, layoutOf, leafTargets, makeCommand, targetName } from './folder.js';
 import { locked } from './lock.js';
@@ -18,14 +18,13 @@ export interface ChangeOptions extends EnsureOptions {
  * Runs `work` on the folders in `dir` while no other run changes them, after whatever a killed run left
  * half-replaced is whole again.
  *
- * @throws SALLY_CERTS_MISSING where there is no CA: nothing is created in a folder that was mistyped.
+ * @throws SALLY_CERTS_MISSING, SALLY_CA_ELSEWHERE where there is no CA: nothing is created in a folder that was mistyped.
  */
 export async function changing<T>(
   dir: string,
   work: (leaves: readonly FolderState<LeafTarget>[]) => Promise<T>,
 ): Promise<T> {
-  if (!(await readIfExists(layoutOf(dir, { role: 'ca' }).cert)))
-    throw CertsMissing({ dir, remedy: makeCommand(dir, { role: 'all' }) });
+  await assertCa(dir);
   return locked(dir, async () => {
     const ca = layoutOf(dir, { role: 'ca' }).folder;
     await sweep(ca);
@@ -42,6 +41,20 @@ export async function changing<T>(
     }
     return work(await presentLeaves(dir, targets));
   });
+}
+
+/**
+ * A host that has but its own folder is told where to go: a second CA made there would be one that nobody trusts.
+ *
+ * @throws SALLY_CERTS_MISSING, SALLY_CA_ELSEWHERE
+ */
+export async function assertCa(dir: string): Promise<void> {
+  const path = layoutOf(dir, { role: 'ca' }).cert;
+  if (await readIfExists(path)) return;
+  const leaves = await presentLeaves(dir, await leafTargets(dir));
+  throw leaves.length > 0
+    ? CaElsewhere({ dir, path })
+    : CertsMissing({ dir, remedy: makeCommand(dir, { role: 'all' }) });
 }
 
 /** The folders that hold anything. */

@@ -81,7 +81,7 @@ export async function checkCertificates(options: CheckOptions = {}): Promise<Che
   const found = leaves.filter((leaf) => !isReadable(leaf) || !isEmpty(leaf));
   if (found.length === 0 && isReadable(ca) && isEmpty(ca)) return { dir, entries: [], notes: [], status: 3 };
   const entries = [
-    entryOf(ca, context, (state) => judgeCa(state, context)),
+    entryOf(ca, context, (state) => judgeCa(state, context, found.length > 0)),
     ...found.map((leaf) => entryOf(leaf, context, (state) => judgeLeaf(state, trust, context))),
   ];
   const crls = isReadable(ca) ? await readCrls(dir) : undefined;

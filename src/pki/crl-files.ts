@@ -73,22 +73,27 @@ export async function writeCrls(
   leaves: readonly FolderState<LeafTarget>[],
   options: WriteOptions,
 ): Promise<CrlResult> {
-  const { state, bundle } = authorities;
-  const path = state.layout.crl;
-  const present = state.crl ? crlsIn(state.crl.text) : [];
-  if (!present) {
-    const remedy = 'bring it back from a backup: what was revoked is known from there alone';
-    throw CrlUnusable({ path, reason: 'cannot be read', remedy });
-  }
-  const lists: string[] = [];
-  for (const ca of bundle) lists.push(await listFor(ca, authorities, present, options));
-  const text = lists.join('');
+  const path = authorities.state.layout.crl;
+  const text = await crlsFor(authorities, options);
   const files = [path, ...leaves.map(({ layout }) => layout.crl)];
   const made = await replaceEach(
     files.map((file) => ({ path: file, mode: 0o644, text })),
     options.onChange,
   );
   return { path, lists: (crlsIn(text) ?? []).map(summary), made };
+}
+
+/** One list for each CA of the bundle: as it is on disk where it is good for longer, else signed anew. */
+export async function crlsFor(authorities: Authorities, options: WriteOptions): Promise<string> {
+  const { state, bundle } = authorities;
+  const present = state.crl ? crlsIn(state.crl.text) : [];
+  if (!present) {
+    const remedy = 'bring it back from a backup: what was revoked is known from there alone';
+    throw CrlUnusable({ path: state.layout.crl, reason: 'cannot be read', remedy });
+  }
+  const lists: string[] = [];
+  for (const ca of bundle) lists.push(await listFor(ca, authorities, present, options));
+  return lists.join('');
 }
 
 async function listFor(

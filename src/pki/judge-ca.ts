@@ -8,7 +8,7 @@ import { type FolderState, parseCertificate, validityIn } from './state.js';
 import { dayMs, opensslDate } from './validity.js';
 
 /** What is wrong with the CA's folder. A CA whose key is kept elsewhere is fine. */
-export function judgeCa(state: FolderState, context: JudgeContext): readonly Finding[] {
+export function judgeCa(state: FolderState, context: JudgeContext, hasLeaves = false): readonly Finding[] {
   const { dir } = context;
   const { cert, key, layout, target } = state;
   const anew = `to start anew: ${remakeCommand(dir, target)}`;
@@ -18,7 +18,9 @@ export function judgeCa(state: FolderState, context: JudgeContext): readonly Fin
     return [
       key
         ? { ...finding('incomplete', 'is missing beside its key'), ...made }
-        : { ...finding('missing', 'is not there'), ...made },
+        : hasLeaves
+          ? { ...finding('missing', 'is not there'), remedy: `look where it is; if it is lost, ${anew}` }
+          : { ...finding('missing', 'is not there'), ...made },
     ];
   }
   const active = activeCa(state);

@@ -28,7 +28,8 @@ export function leafObstacles(
   const orphan = trust === undefined && (state.cert ?? state.caCopy);
   if (orphan) {
     const detail = 'is of a CA that is no longer there (ca/ca.crt is missing)';
-    return [{ verdict: 'not issued by this CA', path: orphan.path, detail, remedy }];
+    const elsewhere = `run this where that CA is; if it is lost: ${remedy}`;
+    return [{ verdict: 'not issued by this CA', path: orphan.path, detail, remedy: elsewhere }];
   }
   if (!state.cert && state.key && parseKey(state.key.text).kind === 'encrypted') {
     const detail = 'is encrypted and has no certificate';

@@ -3,10 +3,10 @@ import { rmdir } from 'node:fs/promises';
 import { CaUnusable } from '../errors.js';
 import { type Authorities, readAuthorities, type Slot, type SlotName } from './authorities.js';
 import { readAuthority } from './authority.js';
-import { bundleOf, fingerprint, issuerIn } from './bundle.js';
+import { bundleOf, certificatesIn, fingerprint, issuerIn } from './bundle.js';
 import { createCa, type Subject } from './certificate.js';
 import { type ChangeOptions, presentLeaves } from './change.js';
-import { writeCrls } from './crl-files.js';
+import { crlsFor } from './crl-files.js';
 import { type NewFile, publish } from './files.js';
 import { type LeafTarget, leafTargets } from './folder.js';
 import { keyTypeOf } from './keys.js';
@@ -64,27 +64,34 @@ function nextSubject(subject: string): Subject {
   return { CN: `Sallyport MCP CA${generation}`, O: 'Sallyport' };
 }
 
-/** Gives `ca/ca.crt` and every folder these CAs, the one that issues first; one of them can be left out. */
+/**
+ * Gives `ca/ca.crt` and every folder these CAs, the one that issues first; one of them can be left out. Where there are
+ * revocation lists, each folder's follow its bundle at once: a peer takes a bundle only with the list of each CA in it.
+ */
 export async function spread(
   rotation: Pick<Rotation, 'settings' | 'options'>,
   pems: readonly string[],
   without?: string,
 ): Promise<void> {
   const { settings, options } = rotation;
-  const { state, active } = await readAuthorities(settings.dir);
+  const authorities = await readAuthorities(settings.dir);
+  const { state, active } = authorities;
   const ordered = [...(active === undefined ? [] : [active]), ...pems];
   const text = bundleOf(ordered.filter((pem) => fingerprint(pem) !== without));
-  await replaceEach([{ path: state.layout.cert, mode: 0o644, text }], options.onChange);
+  const bundle = certificatesIn(text);
+  const crl = state.crl && (await crlsFor({ ...authorities, bundle }, { now: settings.now }));
+  const give = (caPath: string, crlPath: string) =>
+    replaceEach(
+      [
+        { path: caPath, mode: 0o644, text },
+        ...(crl === undefined ? [] : [{ path: crlPath, mode: 0o644, text: crl }]),
+      ],
+      options.onChange,
+    );
+  await give(state.layout.cert, state.layout.crl);
   // What was made while this run began has the bundle of before.
-  const leaves = await presentLeaves(settings.dir, await leafTargets(settings.dir));
-  const copies = leaves.flatMap(({ layout }) => layout.caCopy ?? []);
-  await replaceEach(
-    copies.map((path) => ({ path, mode: 0o644, text })),
-    options.onChange,
-  );
-  if (!state.crl) return;
-  const { now } = settings;
-  await writeCrls(await readAuthorities(settings.dir), leaves, { now, onChange: options.onChange });
+  for (const { layout } of await presentLeaves(settings.dir, await leafTargets(settings.dir)))
+    if (layout.caCopy !== undefined) await give(layout.caCopy, layout.crl);
 }
 
 /**

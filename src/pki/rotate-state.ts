@@ -1,6 +1,6 @@
 import { type Authorities, isOccupied, readAuthorities } from './authorities.js';
 import { bundleHas, fingerprint, issuerIn } from './bundle.js';
-import { presentLeaves } from './change.js';
+import { assertCa, presentLeaves } from './change.js';
 import { revocationIn } from './crl.js';
 import { certsCommandLine, defaultDir, type LeafTarget, leafTargets, targetName } from './folder.js';
 import { read } from './inspect.js';
@@ -49,7 +49,7 @@ export interface RotationStatus {
 /**
  * Where the replacement of the CA stands, for every folder, and what comes next.
  *
- * @throws SALLY_FILE_UNREADABLE
+ * @throws SALLY_CERTS_MISSING, SALLY_CA_ELSEWHERE, SALLY_FILE_UNREADABLE
  * @example
  * ```ts
  * import { rotationStatus } from 'sallyport/pki';
@@ -60,6 +60,7 @@ export interface RotationStatus {
  */
 export async function rotationStatus(options: { readonly dir?: string } = {}): Promise<RotationStatus> {
   const dir = options.dir ?? defaultDir;
+  await assertCa(dir);
   return statusOf(dir, await readAuthorities(dir), await presentLeaves(dir, await leafTargets(dir)));
 }
 

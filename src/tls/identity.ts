@@ -1,4 +1,5 @@
-import { type PeerNames, rolesOf } from './names.js';
+import { matchingName } from './matching.js';
+import { type CertificateName, type PeerNames, rolesOf } from './names.js';
 
 /** Who has to be at the other end, beside having a certificate that verifies. */
 export type IdentityRule =
@@ -77,23 +78,9 @@ function judgePlugin(
 /** Plugin names are matched without regard to case, as the contract has it; DNS names too (RFC 4343). */
 const sameName = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
-/**
- * Whether one of `names` fits `pattern`: `URI:`, `DNS:` or `CN:` and a name, or a name of any kind. `*` stands for any
- * characters within a segment of a URI's path, within a label of a DNS name, or in a CN.
- */
-export function matches(names: PeerNames, pattern: string): boolean {
-  const [, kind, rest = pattern] = /^(URI|DNS|CN):(.*)$/s.exec(pattern) ?? [];
-  const fits = (own: string, candidates: readonly string[], any: string, flags: string) =>
-    (kind === undefined || kind === own) && candidates.some((name) => wildcard(rest, any, flags).test(name));
-  return (
-    fits('URI', names.uris, '[^/]*', '') ||
-    fits('DNS', names.dns, '[^.]*', 'i') ||
-    fits('CN', names.cns, '.*', '')
-  );
-}
-
-/** `pattern` as a regular expression. It is the operator's own; `any` is what a `*` stands for. */
-function wildcard(pattern: string, any: string, flags: string): RegExp {
-  const literal = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`^${pattern.replace(/\*+/g, '*').split('*').map(literal).join(any)}$`, `${flags}s`);
+/** Whether one of `names` fits `pattern`, as `matchingName` has it. */
+export function matches({ uris, dns, cns }: PeerNames, pattern: string): boolean {
+  const of = (kind: CertificateName['kind'], values: readonly string[]) =>
+    values.map((value): CertificateName => ({ kind, value }));
+  return matchingName([...of('URI', uris), ...of('DNS', dns), ...of('CN', cns)], pattern) !== undefined;
 }

@@ -1,6 +1,12 @@
 import type { X509Certificate } from 'node:crypto';
 
-/** The names in a certificate that say who its holder is. */
+/** A name of a certificate's holder, of the kinds that say who it is. */
+export interface CertificateName {
+  readonly kind: 'URI' | 'DNS' | 'EMAIL' | 'CN';
+  readonly value: string;
+}
+
+/** The names in a certificate that tell one machine from another. */
 export interface PeerNames {
   readonly uris: readonly string[];
   readonly dns: readonly string[];
@@ -13,14 +19,29 @@ export type Role = { readonly kind: 'gateway' } | { readonly kind: 'plugin'; rea
 /** One name of `subjectAltName`, as Node prints it: a value with a comma or a quote in it is a JSON text. */
 const san = /(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,"]*)/g;
 
-export function namesOf(certificate: X509Certificate): PeerNames {
-  const names = [...(certificate.subjectAltName ?? '').matchAll(san)].map(([, kind, value = '']) => ({
-    kind,
-    value: value.startsWith('"') ? unquoted(value) : value,
-  }));
-  const of = (wanted: string) => names.filter(({ kind }) => kind === wanted).map(({ value }) => value);
+const kinds = new Map<string, 'URI' | 'DNS' | 'EMAIL'>([
+  ['URI', 'URI'],
+  ['DNS', 'DNS'],
+  ['email', 'EMAIL'],
+]);
+
+/** The names in a certificate, the most telling kind first: a URI, a DNS name, an address, then CN. */
+export function certificateNames(certificate: X509Certificate): readonly CertificateName[] {
+  const sans = [...(certificate.subjectAltName ?? '').matchAll(san)].flatMap(([, type = '', value = '']) => {
+    const kind = kinds.get(type);
+    return kind === undefined ? [] : [{ kind, value: value.startsWith('"') ? unquoted(value) : value }];
+  });
   const subject = certificate.toLegacyObject().subject as { CN?: string | string[] } | undefined;
-  return { uris: of('URI'), dns: of('DNS'), cns: [subject?.CN ?? []].flat() };
+  const cns = [subject?.CN ?? []].flat().map((value) => ({ kind: 'CN', value }) as const);
+  const order = [...kinds.values()];
+  return [...sans.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind)), ...cns];
+}
+
+export function namesOf(certificate: X509Certificate): PeerNames {
+  const names = certificateNames(certificate);
+  const of = (wanted: CertificateName['kind']) =>
+    names.filter(({ kind }) => kind === wanted).map(({ value }) => value);
+  return { uris: of('URI'), dns: of('DNS'), cns: of('CN') };
 }
 
 function unquoted(text: string): string {

@@ -2,9 +2,18 @@ import { X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createCa, ensureAll, issueLeaf, type KeyType, parseSans, validityOf } from '../../src/pki/index.js';
+import {
+  createCa,
+  ensureAll,
+  issueLeaf,
+  type KeyType,
+  parseSans,
+  refreshCrl,
+  validityOf,
+} from '../../src/pki/index.js';
 import { judgedBy } from '../support/judges.js';
 import { opensslText, opensslVerify, temporaryFolder } from './folders.js';
+import { gnutlsAccepts, listsVerify } from './judges.js';
 
 const signatureNames: Record<KeyType, string> = {
   'rsa-4096': 'sha256WithRSAEncryption',
@@ -16,6 +25,16 @@ const signatureNames: Record<KeyType, string> = {
 describe.each(['rsa-4096', 'ec-p256', 'ec-p384', 'ed25519'] as const)(
   'certificates with %s keys',
   (keyType) => {
+    judgedBy('certtool')('[C4,C5] GnuTLS accepts them too, with the list of their CA', async () => {
+      const dir = temporaryFolder();
+      await ensureAll(['MyPlugin'], { dir, keyType });
+      await refreshCrl({ dir });
+      const [ca, crl] = [join(dir, 'ca/ca.crt'), join(dir, 'ca/ca.crl')];
+      for (const leaf of ['gateway/client.crt', 'plugins/MyPlugin/server.crt'])
+        expect([leaf, gnutlsAccepts(join(dir, leaf), ca, crl)]).toEqual([leaf, true]);
+      expect(listsVerify(crl, ca)).toMatchObject({ gnutls: true, lists: 1 });
+    });
+
     judgedBy('openssl')('[C4,C5,C6,C8] strict OpenSSL accepts each in its role and in no other', async () => {
       const dir = temporaryFolder();
       await ensureAll(['MyPlugin'], {

@@ -186,6 +186,24 @@ describe('replacing the CA', () => {
     expect((await rotateCa('activate', { dir })).status.phase).toBe('activated');
   });
 
+  it.each(['prepare', 'retire'] as const)(
+    '%s brings the lists to a folder right behind its bundle, for a peer takes neither without the other',
+    async (step) => {
+      const dir = await certificates();
+      await refreshCrl({ dir });
+      if (step === 'retire') {
+        await rotateCa('prepare', { dir });
+        await rotateCa('activate', { dir });
+      }
+      const { changed } = await rotateCa(step, { dir });
+      const inFolders = changed.filter((path) => !/ca\/(next|previous)\//.test(path));
+      const folders = ['ca', 'gateway', 'plugins/One', 'plugins/Two'];
+      expect(inFolders).toEqual(
+        folders.flatMap((folder) => ['ca.crt', 'ca.crl'].map((name) => join(dir, folder, name))),
+      );
+    },
+  );
+
   it('a revoked certificate does not come back to life', async () => {
     const dir = await certificates();
     await revokeCertificate('One', { dir });

@@ -1,6 +1,6 @@
 import type { AuthSettings } from '../../config/index.js';
+import { type CertificateName, certificateNames, matchingName } from '../../tls/index.js';
 import type { Authenticator, Verdict } from './authenticator.js';
-import { type CertificateName, certificateNames, matchingName } from './certificate-names.js';
 
 type Users = Extract<AuthSettings, { kind: 'mtls' }>['users'];
 

@@ -201,6 +201,26 @@ describe('sallyport certs ca-rotate', () => {
   });
 });
 
+describe('a host that has but the folder of its plugin', () => {
+  it('is sent to the CA, and never told to make another', async () => {
+    const { certs, path } = await certificates();
+    for (const gone of ['ca', 'gateway', 'plugins/example-plugin-b'])
+      rmSync(path('certs/mcp', gone), { recursive: true });
+    for (const command of [['renew', '--force'], ['crl'], ['revoke', 'example-plugin-a'], ['ca-rotate']]) {
+      const { status, out, err } = await certs(command);
+      expect([command, status, out]).toEqual([command, 3, '']);
+      expect(err).toMatch(
+        /^error SALLY_CA_ELSEWHERE\n[\s\S]* {2}→ run this where certs\/mcp\/ca\/ca.crt is, /,
+      );
+    }
+    expect((await certs(['check'])).out).toContain('  → look where it is; if it is lost, to start anew: ');
+    const again = await certs(['plugin', 'example-plugin-a']);
+    expect(again.err).toContain('  → run this where that CA is; if it is lost: rm -r ');
+    expect((await certs(['needs-renewal', 'example-plugin-a'])).status).toBe(1);
+    expect(readdirSync(path('certs/mcp')).sort()).toEqual(['issued.jsonl', 'plugins']);
+  });
+});
+
 describe('sallyport certs revoke and crl', () => {
   it('say what was revoked, until when the list is good, and where it was copied to', async () => {
     const { certs } = await certificates();

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { certificateNames, matchingName } from '../../../src/gateway/auth/certificate-names.js';
 import { userOf } from '../../../src/gateway/auth/mtls.js';
+import { certificateNames, matchingName } from '../../../src/tls/index.js';
 import { cert } from '../../support/certs.js';
 
 const names = [
