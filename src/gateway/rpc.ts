@@ -3,11 +3,15 @@ export type JsonObject = Record<string, unknown>;
 
 export type RequestId = string | number;
 
+/** Marks an error that says that there is no room: a symbol, for nothing that comes off a wire can have it. */
+export const noRoom: unique symbol = Symbol('no room');
+
 /** An error as JSON-RPC 2.0 section 5.1 has it. */
 export interface RpcError {
   readonly code: number;
   readonly message: string;
   readonly data?: unknown;
+  readonly [noRoom]?: true;
 }
 
 /** What came of a request. A peer's error is an answer like any other: it is passed on, not thrown. */

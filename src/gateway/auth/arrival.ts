@@ -56,11 +56,13 @@ export function plainHeaders(headers: IncomingMessage['headers']): Headers {
   return plain;
 }
 
-/** Credentials, what belongs to one connection (RFC 9110 section 7.6.1), and what only describes this body. */
+/** Credentials (a session's id is one: it alone opens the session), what belongs to one connection (RFC 9110 section 7.6.1), and what only describes this body. */
 const withheld = new Set([
   'authorization',
   'cookie',
   'x-api-key',
+  'mcp-session-id',
+  'last-event-id',
   'connection',
   'keep-alive',
   'te',

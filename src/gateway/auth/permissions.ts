@@ -12,6 +12,18 @@ const permissions: Readonly<Record<string, readonly [permission: string, resourc
   'resources/subscribe': ['resources.read', 'resource'],
 };
 
+/** What a request needs; nothing where it asks for nobody's content. Whoever subscribes hears of resources in either era. */
+function neededFor({
+  method,
+  params,
+}: ClientRequest): readonly [permission: string, resource: string] | undefined {
+  if (method !== 'subscriptions/listen') {
+    return Object.hasOwn(permissions, method) ? permissions[method] : undefined;
+  }
+  const { resourceSubscriptions: uris } = Object(params['notifications']) as Record<string, unknown>;
+  return Array.isArray(uris) && uris.length > 0 ? permissions['resources/subscribe'] : undefined;
+}
+
 /** JSON-RPC's range for servers: ContextForge answers so too. */
 const permissionDenied = -32003;
 
@@ -20,7 +32,7 @@ export async function checkPermission(
   request: ClientRequest,
   plugins: Pick<PluginManager, 'plugins'>,
 ): Promise<Answer | undefined> {
-  const needed = Object.hasOwn(permissions, request.method) ? permissions[request.method] : undefined;
+  const needed = neededFor(request);
   // Over stdio there is no HTTP, and the client is who started the gateway.
   if (needed === undefined || request.remote === undefined) return undefined;
   if (!listens(plugins, 'http_auth_check_permission')) return undefined;

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { PluginRequest } from '../../manager/index.js';
 import type { Client, ClientRequest, Trace } from '../client.js';
-import type { Answer, JsonObject, RequestId } from '../rpc.js';
+import { type Answer, type JsonObject, noRoom, type RequestId } from '../rpc.js';
 
 /** Where a call comes from, beside its message. */
 export interface CallSource {
@@ -85,6 +85,14 @@ export function isSubscription({ method, client }: Pick<Call, 'method' | 'client
 
 export function notificationJson(method: string, params: JsonObject | undefined): string {
   return JSON.stringify({ jsonrpc: '2.0', method, ...(params && { params }) });
+}
+
+/** What has no room is told by HTTP too, in whichever queue that was: clients and proxies know when to come again. */
+export function fullReply(
+  answer: Answer,
+): { readonly status: 503; readonly headers: Readonly<Record<string, string>> } | undefined {
+  if (!('error' in answer) || answer.error[noRoom] !== true) return undefined;
+  return { status: 503, headers: { 'Retry-After': '5' } };
 }
 
 export function answerJson(id: RequestId | null, answer: Answer): string {

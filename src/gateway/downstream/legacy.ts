@@ -1,5 +1,5 @@
 import type { Answer, JsonObject } from '../rpc.js';
-import { answerJson, Call, type CallSource, notificationJson } from './call.js';
+import { answerJson, Call, type CallSource, fullReply, notificationJson } from './call.js';
 import type { EventStream } from './event-stream.js';
 import { type Exchange, type LegDeps, refuse, refuseWith, run, sourceOf } from './exchange.js';
 import { badInitialize, initialized, readInitialize } from './lifecycle.js';
@@ -41,7 +41,10 @@ class SessionCall extends Call {
     // No response is sent to a request that was cancelled; HTTP wants one all the same.
     if (this.#stream === undefined) {
       if (this.abandoned === 'cancelled') this.#reply.end();
-      else this.#reply.json(200, json);
+      else {
+        const full = fullReply(answer);
+        this.#reply.json(full?.status ?? 200, json, full?.headers);
+      }
       return;
     }
     if (this.abandoned !== 'cancelled') this.#stream.send(json);

@@ -1,6 +1,6 @@
 import { ClientNotAskable } from '../../errors.js';
 import type { Answer, JsonObject } from '../rpc.js';
-import { answerJson, Call, type CallSource, isSubscription, notificationJson } from './call.js';
+import { answerJson, Call, type CallSource, fullReply, isSubscription, notificationJson } from './call.js';
 import type { Envelope } from './classify.js';
 import { type Exchange, type LegDeps, refuse, run, sourceOf } from './exchange.js';
 import { discovered } from './lifecycle.js';
@@ -40,7 +40,8 @@ class StatelessCall extends Call {
       this.#reply.write(sseEvent(json));
       this.#reply.end();
     } else {
-      this.#reply.json(statusOf(answer), json);
+      const full = fullReply(answer);
+      this.#reply.json(full?.status ?? statusOf(answer), json, full?.headers);
     }
   }
 }

@@ -7,16 +7,19 @@ import {
   PayloadTooLarge,
   PluginFailed,
   type SallyError,
+  TooManySuspended,
+  UpstreamBusy,
 } from '../../errors.js';
 import type { Violation } from '../../hooks/index.js';
-import type { Answer, Era, RpcError } from '../rpc.js';
+import { type Answer, type Era, noRoom, type RpcError } from '../rpc.js';
 import { notFoundCode } from './codes.js';
 
 /** An error of the gateway's own, as its client gets it. */
 export function errorAnswer(thrown: unknown): Answer {
   const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
   const { jsonRpcCode: code, message, remedy } = error;
-  return { error: { code, message, data: { code: error.code, remedy } } };
+  const full = UpstreamBusy.is(error) || TooManySuspended.is(error);
+  return { error: { code, message, data: { code: error.code, remedy }, ...(full && { [noRoom]: true }) } };
 }
 
 /** The same in the words of the client's era: a resource that is not offered is one that is not there. */

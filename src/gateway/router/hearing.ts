@@ -6,6 +6,7 @@ import { changedList } from './kinds.js';
 import { isWanted } from './levels.js';
 import { mayHoldBack } from './screening.js';
 import type { Share } from './share.js';
+import { taskFacts } from './task-facts.js';
 
 const postHooks = ['tool_post_invoke', 'prompt_post_fetch', 'resource_post_fetch'] as const;
 /** They belong to the hop, or to a request that is not there. */
@@ -29,7 +30,7 @@ export function hearUpstream(
   } else if (method === 'notifications/message') {
     tellMessage(state, upstream, session, params, context);
   } else if (!hops.has(method) && state.client.era === 'legacy') {
-    state.client.notify(method, params);
+    tellOther(state, upstream, method, params, context);
   }
 }
 
@@ -45,6 +46,20 @@ function tellUpdated(
   for (const listen of state.listens) {
     if (listen.uris.get(uri) === upstream) listen.notify(method, params);
   }
+}
+
+/** Where a post-hook may hold results back, what could tell of one is left out here as it is within a call. */
+function tellOther(
+  { client }: ClientState,
+  { name }: Upstream,
+  method: string,
+  params: JsonObject | undefined,
+  context: Context,
+): void {
+  if (!postHooks.some((hook) => mayHoldBack(context.plugins(), hook, name))) client.notify(method, params);
+  else if (method === 'notifications/tasks/status') client.notify(method, taskFacts(params));
+  else if (method === 'notifications/elicitation/complete')
+    client.notify(method, { elicitationId: params?.['elicitationId'] });
 }
 
 /** A stateless client gets log messages on the way of the request that asked for them, and no others. */

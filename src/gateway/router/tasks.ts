@@ -7,6 +7,7 @@ import type { Context } from './context.js';
 import { operations } from './operations.js';
 import { pass } from './pass.js';
 import { mayApply, mayHoldBack, Screening } from './screening.js';
+import { taskFactsOf } from './task-facts.js';
 import { runPost } from './visit.js';
 
 const call = operations['tools/call'];
@@ -54,5 +55,7 @@ async function passLegacy(
     return errorAnswer(MethodUnknown({ method: request.method }));
   }
   const guarded = mayHoldBack(context.plugins(), 'tool_post_invoke', upstream.name);
-  return pass(request, upstream, state, context, { guarded });
+  const answer = await pass(request, upstream, state, context, { guarded });
+  if (!guarded || 'error' in answer || request.method === 'tasks/result') return answer;
+  return { result: taskFactsOf(request.method, answer.result) };
 }

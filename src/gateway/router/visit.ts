@@ -21,6 +21,7 @@ import { askInRounds } from './rounds.js';
 import { mayHoldBack, Screening } from './screening.js';
 import { SuspendedCall } from './suspended.js';
 import type { Target } from './targets.js';
+import { taskFacts } from './task-facts.js';
 
 /** The params of a round beside those of the request. */
 const roundFields = ['inputResponses', 'requestState'] as const;
@@ -225,7 +226,9 @@ export class Visit {
     }
     const plain = translateResult(answer.result, { ...ends, to: 'legacy' });
     const task = now.params['task'] === undefined ? undefined : taskIdOf(plain);
-    const screened = task === undefined ? await this.#after(plain, now) : { result: plain };
+    // What comes of a task passes the post-hook later: until then nothing of the result may be told beside it.
+    const created = this.#guarded ? { task: taskFacts(plain['task']) } : plain;
+    const screened = task === undefined ? await this.#after(plain, now) : { result: created };
     if ('error' in screened) return screened;
     if (task !== undefined) this.#keepTask(task);
     if (this.#context.routes().length > 1) {

@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
+import { UpstreamBusy } from '../../../src/errors.js';
+import { refusal } from '../../../src/gateway/router/answers.js';
 import { callTool, initialize, rawRequest, startLegs } from '../../support/legs.js';
 import { all, events } from '../../support/sse.js';
 
@@ -131,6 +133,20 @@ describe('calls at a time', () => {
     expect([(await ada).status, (await bob).status]).toEqual([200, 200]);
     expect((await call('eve')).status).toBe(200);
     expect(legs.open.calls).toBe(0);
+  });
+
+  it('more than may wait for one upstream get 503 and when to come again, in either era', async () => {
+    const legs = await startLegs();
+    const session = { 'Mcp-Session-Id': await legs.openSession() };
+    const busy = UpstreamBusy({ upstream: 'search', what: 'requests wait already', limit: 256 });
+    legs.router.handle = () => Promise.resolve(refusal(busy, 'legacy'));
+    for (const reply of [
+      await legs.post(callTool('echo'), session),
+      await legs.post(callTool('wait', {}, envelope), modernHeaders),
+    ]) {
+      expect([reply.status, reply.headers.get('retry-after')]).toEqual([503, '5']);
+      expect(await reply.json()).toMatchObject({ id: 1, error: { data: { code: 'SALLY_UPSTREAM_BUSY' } } });
+    }
   });
 
   it('a user who has too many does not keep others from theirs', async () => {

@@ -223,6 +223,20 @@ describe('a gateway without authentication', () => {
 });
 
 describe('a plugin at the door', () => {
+  it('permits subscriptions to resources, or not, in the words of either era', async () => {
+    const { url } = await startGateway({ plugins: [plugin('http-hooks.mjs')], gateway: { upstreams } });
+    const old = await legacyClient(url, { token: 'magic' });
+    await expect(
+      old.subscribeResource({ uri: 'demo://resource/static/document/features.md' }),
+    ).rejects.toMatchObject({
+      code: -32003,
+    });
+    const modern = await modernClient(url, { token: 'magic' });
+    await expect(
+      modern.listen({ resourceSubscriptions: ['demo://resource/static/document/features.md'] }),
+    ).rejects.toMatchObject({ code: -32003 });
+  });
+
   it('knows users, permits and refuses what they do, and adds to the replies', async () => {
     const { url } = await startGateway({ plugins: [plugin('http-hooks.mjs')], gateway: { upstreams } });
     const wizard = await legacyClient(url, { token: 'magic' });

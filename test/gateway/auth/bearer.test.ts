@@ -86,6 +86,7 @@ describe('a gateway with tokens', () => {
       cookie: 'c=1',
       'X-API-Key': 'k',
       'proxy-x': '1',
+      'Mcp-Session-Id': 's',
     });
     expect(status).toBe(200);
     expect(body['identity']).toEqual({ user: 'ada', tenant: 'research', method: 'bearer' });

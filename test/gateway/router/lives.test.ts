@@ -257,6 +257,43 @@ describe('a call made as a task', () => {
   });
 });
 
+describe('an upstream that tells of a result beside the result', () => {
+  const server = `
+    const task = { taskId: 't', status: 'working', ttl: null, createdAt: '', lastUpdatedAt: '', statusMessage: 'SECRET' };
+    const results = {
+      initialize: { protocolVersion: '2025-11-25', capabilities: { tools: {}, tasks: {} }, serverInfo: { name: 'a', version: '1' } },
+      'tools/call': { task, _meta: { 'io.modelcontextprotocol/model-immediate-response': 'SECRET' } },
+      'tasks/get': task,
+      'tasks/list': { tasks: [task] },
+    };
+    const say = (message) => console.log(JSON.stringify({ jsonrpc: '2.0', ...message }));
+    require('readline').createInterface({ input: process.stdin }).on('line', (line) => {
+      const { id, method } = JSON.parse(line);
+      if (method === 'tasks/get') {
+        say({ method: 'notifications/other', params: { text: 'SECRET' } });
+        say({ method: 'notifications/tasks/status', params: task });
+      }
+      if (id !== undefined) say({ id, result: results[method] ?? {} });
+    });`;
+
+  it('is heard without it where a post-hook may hold it back, and as it is where none does', async () => {
+    const task = { name: 'a', arguments: {}, task: {} };
+    const heardWith = async (plugins = managerOf([])) => {
+      const router = routerOver([open(stdioUpstream(['-e', server]))], { plugins });
+      const from = client('legacy');
+      const all = [await ask(router, from, 'tools/call', task, { plugins })];
+      for (const method of ['tasks/get', 'tasks/list'])
+        all.push(await ask(router, from, method, { taskId: 't' }, { plugins }));
+      await from.hears(({ method }) => method === 'notifications/tasks/status');
+      expect(all.map(({ answer }) => 'result' in answer)).toEqual([true, true, true]);
+      return JSON.stringify([all.map(({ answer }) => answer), from.told]);
+    };
+    expect((await heardWith()).split('SECRET')).toHaveLength(7);
+    const guard = managerOf([handle({ hooks: ['tool_post_invoke'] }, () => undefined)]);
+    expect(await heardWith(guard)).not.toContain('SECRET');
+  });
+});
+
 it('cancels at the upstream what its client cancels', async () => {
   const served = await serveSessions();
   const router = routerOver([open(httpUpstream(served.url))]);
