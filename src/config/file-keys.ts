@@ -5,7 +5,10 @@ import { type Keys, typeText } from './schema.js';
 const texts = { kind: 'texts' } as const;
 
 export const fileKeys = {
-  plugins: { type: { kind: 'maps', keys: pluginKeys }, required: true, meaning: 'the plugins' },
+  plugins: {
+    type: { kind: 'maps', keys: pluginKeys },
+    meaning: 'the plugins; may be left out beside a gateway block',
+  },
   plugin_dirs: { type: texts, ifNull: 'absent', meaning: 'without effect here' },
   plugin_settings: {
     type: { kind: 'map', keys: settingsKeys },

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
+import { ConfigMissingKey } from '../errors.js';
 import { checkMap } from './check.js';
 import { parseYaml } from './document.js';
 import { decode, readBytes, unreadable } from './file.js';
@@ -96,6 +97,8 @@ export function parseConfig(
   const rendered = document && render(document, env, '', problems);
   const file = rendered && checkMap(fileKeys, rendered, '', problems);
   const fields = file?.value ?? {};
+  if (rendered && file?.value && fields.plugins === undefined && fields.gateway === undefined)
+    problems.add(ConfigMissingKey({ at: rendered.place, key: 'plugins', within: 'the file' }));
   warnOfMisspelt(side, env, problems);
   const server = serverSettings(fields.server_settings?.value ?? {}, reading);
   const variables = readVariables(clientTlsVariables, side === 'gateway' ? env : {}, problems);

@@ -42,6 +42,13 @@ describe('the gateway block', () => {
     });
   });
 
+  it('needs no plugins beside it; a file with neither is refused', () => {
+    const config = parse(gateway(files).replace('plugins: []\n', ''));
+    expect(config.plugins).toEqual([]);
+    expect(config.gateway?.upstreams).toHaveLength(1);
+    expect(problems('plugin_settings: {}')).toEqual(['1:1 MISSING_KEY']);
+  });
+
   it('is absent without the block, and for a plugin server', () => {
     expect(parse('plugins: []').gateway).toBeUndefined();
     expect(parse(gateway(files), { side: 'server' }).gateway).toBeUndefined();
