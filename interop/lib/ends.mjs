@@ -183,9 +183,17 @@ export function gatewayEntries(mcp) {
   ];
 }
 
+/** An entry as our side needs it: the server hosts several plugins, and shows the certificate of one. */
+function withIdentity(entry) {
+  const tls = entry.mcp?.tls;
+  if (!tls || tls.verify === false) return entry;
+  return { ...entry, mcp: { ...entry.mcp, tls: { ...tls, identity: 'Probe' } } };
+}
+
 /** Our gateway side, in this process. */
 export async function ourGateway({ entries, folder, timeoutS = 15 }) {
-  const path = await writeYaml(folder, { plugins: entries, plugin_settings: { plugin_timeout: timeoutS } });
+  const plugins = entries.map(withIdentity);
+  const path = await writeYaml(folder, { plugins, plugin_settings: { plugin_timeout: timeoutS } });
   const config = await loadConfig({ path, cwd: folder, env: {}, side: 'gateway' });
   const manager = await openPluginManager(config, { log: silentLogger });
   const requests = new Map();
