@@ -13,10 +13,17 @@ export type Wanted =
 /** An HTTP request that another worker has let in, and that this one holds the session or the waiting call of. */
 export interface Handover {
   readonly wanted: Wanted;
-  /** As they came, without credentials: they have been looked at, and go no further. */
+  /** As they came, without credentials: they have been looked at, and go no further. What names the session does. */
   readonly headers: IncomingHttpHeaders;
   readonly remote?: string | undefined;
   readonly admitted: HandedOn;
+}
+
+/** What names a session and a place in its stream: no plugin sees it, its holder has to. */
+function sessionOf(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  return Object.fromEntries(
+    [sessionHeader, 'last-event-id'].flatMap((name) => (headers[name] ? [[name, headers[name]]] : [])),
+  );
 }
 
 /** The other worker that holds the session of a request, by the session's id. */
@@ -38,7 +45,7 @@ export async function passOn(
   const { identity, headers } = admitted;
   const handover: Handover = {
     wanted,
-    headers: withoutCredentials(plainHeaders(exchange.headers)),
+    headers: { ...withoutCredentials(plainHeaders(exchange.headers)), ...sessionOf(exchange.headers) },
     remote,
     admitted: { identity, headers, global: admitted.plugins().global },
   };
