@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { type GatewayConfig, loadGatewayConfig } from '../config/index.js';
 import { ConfigNoUpstreams, findSallyError, InternalError, messageOf, WorkersNeedPort } from '../errors.js';
 import type { Gateway, PartStatus } from '../gateway/index.js';
+import { signalWithin } from '../http/index.js';
 import { type Logger, silentLogger } from '../log.js';
 import {
   isSpokesman,
@@ -127,7 +128,7 @@ async function reload(gateway: Gateway, load: () => Promise<GatewayConfig>, log:
     const later = await gateway.reload(await load());
     const parts = gateway.status().map(({ part, name }) => `${part} ${name}`);
     log.info({ parts }, 'SIGHUP: the files were read again');
-    void reportClashes(gateway, log, AbortSignal.timeout(statusWaitMs));
+    void reportClashes(gateway, log, signalWithin(statusWaitMs));
     if (later.length > 0) log.warn({ keys: later }, 'SIGHUP: these keys take effect at the next start');
   } catch (thrown) {
     const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
@@ -139,13 +140,13 @@ async function reload(gateway: Gateway, load: () => Promise<GatewayConfig>, log:
 }
 
 async function reportClashes(gateway: Gateway, log: Logger, signal: AbortSignal): Promise<void> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(statusWaitMs)]);
+  const limit = signalWithin(statusWaitMs, signal);
   for (const { code, remedy, message } of await gateway.clashes(limit)) log.error({ code, remedy }, message);
 }
 
 /** A line for each plugin and upstream: aligned for a reader, an object for a machine. */
 async function showStatus(io: CommandIo, gateway: Gateway, log: Logger, signal: AbortSignal): Promise<void> {
-  await gateway.settled(AbortSignal.any([signal, AbortSignal.timeout(statusWaitMs)]));
+  await gateway.settled(signalWithin(statusWaitMs, signal));
   if (signal.aborted) return;
   void reportClashes(gateway, log, signal);
   const parts = gateway.status();

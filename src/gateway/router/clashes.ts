@@ -1,4 +1,5 @@
 import { NameClash, type SallyError } from '../../errors.js';
+import { signalWithin } from '../../http/index.js';
 import type { Upstream } from '../upstream.js';
 import { canClash, findClashes, type Listing } from './catalog.js';
 import type { ClientState } from './client-state.js';
@@ -19,7 +20,7 @@ export async function clashingNames(
   const meeting = routes.filter((one) =>
     routes.some((other) => other !== one && canClash(kind, one.offer, other.offer)),
   );
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(listWaitMs)]);
+  const limit = signalWithin(listWaitMs, signal);
   const listings = await Promise.all(
     meeting.map(async ({ upstream, offer }): Promise<Listing> => {
       try {

@@ -1,4 +1,5 @@
 import { CursorInvalid, findSallyError, ListIncomplete, messageOf } from '../../errors.js';
+import { signalWithin } from '../../http/index.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import type { UpstreamSession } from '../upstream.js';
@@ -97,15 +98,15 @@ async function pageOf(
     return { route, session, answer: await session.request(list, next, { signal: request.signal }) };
   })();
   if (alone) return work.catch((error: unknown) => ({ route, error }));
-  const timeout = AbortSignal.timeout(listWaitMs);
+  const limit = signalWithin(listWaitMs, request.signal);
   try {
-    const page = await unlessAborted(work, AbortSignal.any([timeout, request.signal]));
+    const page = await unlessAborted(work, limit);
     if ('answer' in page && 'error' in page.answer) {
       return leftOut(route, list, page.answer.error.message, context);
     }
     return page;
   } catch (error) {
-    late = timeout.aborted;
+    late = limit.aborted && !request.signal.aborted;
     const detail = late ? `no answer within ${listWaitMs / 1000} s` : messageOf(error);
     return leftOut(route, list, detail, context, late ? undefined : error);
   } finally {

@@ -1,3 +1,4 @@
+import { signalWithin } from '../../http/index.js';
 import type { Answer } from '../rpc.js';
 import type { UpstreamSession } from '../upstream.js';
 import { entryName } from './catalog.js';
@@ -32,7 +33,7 @@ export class NameIndex {
     if (known !== undefined && performance.now() - known.at < maxAgeMs)
       return unlessAborted(known.names, signal);
     // Whoever asks first does not take it along when it goes: others wait for the same list.
-    const names = readAll(session, kind, AbortSignal.timeout(listWaitMs));
+    const names = readAll(session, kind, signalWithin(listWaitMs));
     lists.set(kind, { at: performance.now(), names });
     names.catch(() => {
       if (lists.get(kind)?.names === names) lists.delete(kind);

@@ -1,4 +1,5 @@
 import { findSallyError, InternalError, messageOf, type SallyError } from '../../errors.js';
+import { signalWithin } from '../../http/index.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager } from '../../manager/index.js';
 import type { Client, ClientRequest, Router } from '../client.js';
@@ -183,7 +184,7 @@ class GatewayRouter implements ReplaceableRouter {
           (listen) => listen.lists.size > 0 || [...listen.uris.values()].includes(upstream),
         );
       if (!subscribed) continue;
-      this.#context.sessions.of(state, upstream, AbortSignal.timeout(listWaitMs)).catch((error: unknown) => {
+      this.#context.sessions.of(state, upstream, signalWithin(listWaitMs)).catch((error: unknown) => {
         this.#log.debug(
           { upstream: upstream.name, reason: messageOf(error) },
           'subscriptions were not renewed',
@@ -199,7 +200,7 @@ class GatewayRouter implements ReplaceableRouter {
     before: UpstreamSession | undefined,
   ): void {
     this.#note(upstream, session);
-    const signal = AbortSignal.timeout(listWaitMs);
+    const signal = signalWithin(listWaitMs);
     const share = this.#context.share(session);
     const told = [
       before && this.#context.watches.set(before, state.key, undefined),
@@ -227,7 +228,7 @@ class GatewayRouter implements ReplaceableRouter {
 
   /** Asks the upstreams that are there what they are; whoever is not is described as it last was. */
   async #learn(signal: AbortSignal): Promise<void> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(listWaitMs)]);
+    const limit = signalWithin(listWaitMs, signal);
     await Promise.allSettled(
       this.#routes.map(async ({ upstream }) => {
         if (this.#said.has(upstream.name)) return;
@@ -250,7 +251,7 @@ class GatewayRouter implements ReplaceableRouter {
       await this.#context.watches.set(session, state.key, undefined);
       const uris = this.#context.share(session).leave(state.key);
       if (session.era === 'modern' || upstream.state.kind !== 'up') continue;
-      const signal = AbortSignal.timeout(listWaitMs);
+      const signal = signalWithin(listWaitMs);
       for (const uri of uris) {
         await session.request('resources/unsubscribe', { uri }, { signal }).catch(() => {});
       }

@@ -1,4 +1,5 @@
 import { MethodUnknown, ParamsInvalid, TooManySubscriptions } from '../../errors.js';
+import { signalWithin } from '../../http/index.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
@@ -144,7 +145,7 @@ export async function listen(request: ClientRequest, state: ClientState, context
   state.listens.add(open);
   const ended = state.begin();
   // An upstream that does not answer keeps nobody from hearing of the others.
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(listWaitMs)]);
+  const limit = signalWithin(listWaitMs, signal);
   try {
     await Promise.all(wanted.map((uri) => honour(uri, uris, state, context, limit)));
     const resourceSubscriptions = wanted.filter((uri) => uris.has(uri));
@@ -197,7 +198,7 @@ async function reachAll(state: ClientState, context: Context, signal: AbortSigna
 
 /** What nobody else listens for is given up at the upstreams. */
 async function giveUp(gone: OpenListen, state: ClientState, context: Context): Promise<void> {
-  const signal = AbortSignal.timeout(5_000);
+  const signal = signalWithin(5_000);
   await Promise.allSettled(
     [...gone.uris].map(async ([uri, upstream]) => {
       if (state.sessions.has(upstream)) await unsubscribeAt(state, upstream, uri, context, signal);

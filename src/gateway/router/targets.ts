@@ -1,4 +1,5 @@
 import { NameClash, NotOffered } from '../../errors.js';
+import { signalWithin } from '../../http/index.js';
 import type { UpstreamSession } from '../upstream.js';
 import { offered } from './catalog.js';
 import type { ClientState } from './client-state.js';
@@ -145,7 +146,7 @@ function listsOf(
   signal: AbortSignal,
   maxAgeMs?: number,
 ): Promise<readonly Asked[]> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(listWaitMs)]);
+  const limit = signalWithin(listWaitMs, signal);
   return Promise.all(
     candidates.map(async (target): Promise<Asked> => {
       try {
