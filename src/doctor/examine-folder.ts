@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { FileUnreadable, fileReason } from '../errors.js';
+import { CaElsewhere, CertsMissing, FileUnreadable, fileReason } from '../errors.js';
 import { checkCertificates, rotationStatus } from '../pki/index.js';
 import type { DoctorContext } from './context.js';
 import type { ConfigFacts, FolderFacts } from './facts.js';
@@ -28,9 +28,15 @@ export async function examineFolder(
     within: [],
     dir: shown,
     report,
-    rotation: await rotationStatus({ dir: shown }),
+    rotation: await rotationStatus({ dir: shown }).catch(whereNoCa),
     strays: named.length === 0 ? undefined : folders.filter((name) => !named.includes(name.toLowerCase())),
     besideServer: configs.some(({ side }) => side === 'server'),
     now,
   };
+}
+
+/** What is missing from the folder is for its own checks to say. */
+function whereNoCa(error: unknown): undefined {
+  if (CaElsewhere.is(error) || CertsMissing.is(error)) return;
+  throw error;
 }

@@ -51,7 +51,8 @@ export interface FolderFacts extends Subject {
   readonly kind: 'folder';
   readonly dir: string;
   readonly report: CheckReport;
-  readonly rotation: RotationStatus;
+  /** Absent where the CA is not in this folder, as on a host that has but its own certificate. */
+  readonly rotation?: RotationStatus | undefined;
   /** Plugins that have certificates and no entry in any file that was looked at; undefined where none names plugins. */
   readonly strays: readonly string[] | undefined;
   /** Whether a file that was looked at makes this the machine of a server. */

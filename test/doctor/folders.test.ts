@@ -153,6 +153,16 @@ describe('[O2] the doctor says that a folder', () => {
     expect(results.filter(({ status }) => status === 'fail' || status === 'warn')).toEqual([]);
   });
 
+  it('has but the certificate of its own host, whose CA is elsewhere', async () => {
+    const dir = await certificates();
+    for (const other of ['ca', 'gateway', 'plugins/B']) await rm(join(dir, other), { recursive: true });
+    const { results, causes } = await look(dir);
+    expect(causes.map(({ id, remedy }) => [id, remedy])).toMatchObject([
+      ['folder-complete', expect.stringMatching(/^look where it is/)],
+    ]);
+    expect(results.find(({ id }) => id === 'rotation-finished')).toMatchObject({ status: 'skipped' });
+  });
+
   it('is in the middle of an orderly replacement of the CA, with the next command', async () => {
     const dir = await certificates();
     await rotateCa('prepare', options(dir));

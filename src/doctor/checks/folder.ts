@@ -214,6 +214,7 @@ export const folderChecks = [
     stage: 'setting',
     explains: ['SALLY_TLS_UNKNOWN_CA', 'SALLY_CRL_FOREIGN', 'SALLY_CERT_CRL', 'SALLY_TLS_CHAIN'],
     look({ dir, rotation, now }) {
+      if (rotation === undefined) return [skipped('the CA is not in this folder')];
       const { phase, folders, next, bundled, old } = rotation;
       if (phase === 'none') return [ok(old ? `one CA, until ${opensslDate(old.notAfter)}` : 'no CA')];
       const lacks = (folder: (typeof folders)[number]) =>
