@@ -2,7 +2,15 @@ import type { Readable, Writable } from 'node:stream';
 import type { Registry } from 'prom-client';
 import { type GatewayConfig, isLoopback, modeEffect, type ServerTlsSettings } from '../config/index.js';
 import { ConfigGatewayOpen, ConfigHealthPort, GatewayStopping, type SallyError } from '../errors.js';
-import { authority, createHttpServer, listen, metricsPage, stopListening } from '../http/index.js';
+import {
+  authority,
+  createHttpServer,
+  createQuickDoor,
+  createQuickFront,
+  listen,
+  metricsPage,
+  stopListening,
+} from '../http/index.js';
 import type { Logger } from '../log.js';
 import { openPluginManager } from '../manager/index.js';
 import {
@@ -79,6 +87,8 @@ const healthPortOffset = 1_000;
 /** More connections at a time are refused at the door. */
 const maxConnections = 16_384;
 const defaultDrainMs = 30_000;
+/** What is read before it is known who sent it: as much as a head may have. */
+const quickBodyBytes = 16_384;
 /** For a reply that is written and not read yet, at the end. */
 const lastRepliesMs = 2_000;
 
@@ -167,6 +177,19 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   // With TLS the metrics are on the health port alone, where clients have no business.
   const main = createHttpServer(createPages(tls ? { ...pages, metrics: undefined } : pages), log);
   const side = createHttpServer(createHealthPages(pages), log);
+  const finish = finishAfterReply(main.http, { withinMs: defaultDrainMs });
+  const quick = createQuickDoor({
+    http: main.http,
+    path: '/mcp',
+    maxBodyBytes: Math.min(limits.bodyBytes, quickBodyBytes),
+    lastReplyMs: defaultDrainMs,
+    log,
+    onLeaveRetired: (socket) => finish(socket, true),
+    handle: async (request, reply) => {
+      await legs.handle(request, reply);
+      return true;
+    },
+  });
   const front = credentials
     ? createTlsFront({
         credentials,
@@ -174,13 +197,13 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
         clients: clientsOf(tls),
         log,
         metrics,
-        onSecure: (socket) => void main.http.emit('connection', socket),
-        finish: finishAfterReply(main.http, { withinMs: defaultDrainMs }),
+        onSecure: quick.accept,
+        finish: (socket) => quick.retire((one) => one === socket) || finish(socket),
       })
-    : main.http;
+    : createQuickFront(quick);
   front.maxConnections = maxConnections;
   // An HTTP server checks its time limits from the moment it listens; behind a front it never does by itself.
-  if (front !== main.http) main.http.emit('listening');
+  main.http.emit('listening');
 
   let stopped: Promise<void> | undefined;
   const stop = (withinMs: number) => {
@@ -193,7 +216,9 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     await legs.drain(withinMs);
     await peers?.close(Math.min(withinMs, lastRepliesMs));
     // What is answered may still be on its way out.
-    await main.drain(Math.min(withinMs, lastRepliesMs));
+    const last = Math.min(withinMs, lastRepliesMs);
+    await Promise.all([quick.drain(last), main.drain(last)]);
+    main.http.closeAllConnections();
     stopListening(side.http);
     await side.drain(0);
     main.http.close();

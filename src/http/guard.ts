@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import { isLoopback } from '../config/index.js';
+import type { RequestHead } from './exchange.js';
 
 /** Names that a server answers to beside its own: those of a proxy before it, and of pages that may call it. */
 interface AlsoAllowed {
@@ -14,7 +14,7 @@ interface AlsoAllowed {
  * Asked where no client certificate is required: a page has none to present.
  */
 export function rebindingRefusal(
-  request: IncomingMessage,
+  request: Pick<RequestHead, 'headers'>,
   boundHost: string,
   also: AlsoAllowed = { hosts: [], origins: [] },
 ): [number, string] | undefined {

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isIPv6, type Socket } from 'node:net';
 import { TlsToPlainHttp } from '../errors.js';
 import type { Logger } from '../log.js';
+import type { Reply } from './exchange.js';
 
 /** Answers one request. A rejection becomes a 500 without details. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
@@ -95,7 +96,7 @@ function refuseBadRequest(error: ClientError, socket: Socket, log: Logger): void
 
 /** Answers with a JSON body. */
 export function sendJson(
-  response: ServerResponse,
+  response: Pick<Reply, 'writeHead' | 'end'>,
   status: number,
   value: unknown,
   headers: Record<string, string> = {},

@@ -48,7 +48,7 @@ export function createEndpoint(options: EndpointOptions): Handler {
     }
     const body = request.method === 'POST' ? await readJson(request, maxBodyBytes) : undefined;
     if (body !== undefined && 'status' in body) return refuseBody(response, body.status);
-    if (body !== undefined && (await tryLane(request, response, body.json, options))) return;
+    if (body !== undefined && (await tryLane(request, body.json, response, options))) return;
     const handle = await mcp();
     await handle(request, response, body?.json);
   };

@@ -1,11 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { ToolArgumentsInvalid } from '../errors.js';
+import type { Reply, RequestHead } from '../http/index.js';
 import { CallScope } from '../plugin/scope.js';
 import type { ToolDeps } from './hook.js';
 import { type Tool, tools } from './tools.js';
 
-type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+type Headers = RequestHead['headers'];
 
 interface LaneDeps extends ToolDeps {
   readonly version: string;
@@ -13,51 +13,40 @@ interface LaneDeps extends ToolDeps {
 
 /**
  * The lane: calls of our tools make up all the traffic of a plugin server, and go from the parsed body straight to the
- * tool. It takes a request only where nothing about it is in doubt; everything else, and every
- * request that deserves an error of the protocol, goes the SDK's way.
+ * tool. It answers a request only where nothing about it is in doubt. False for everything else, and for every request
+ * that deserves an error of the protocol: that goes the SDK's way.
  */
-export async function laneReply(
-  headers: Headers,
+export async function tryLane(
+  { headers }: Pick<RequestHead, 'headers'>,
   body: unknown,
+  reply: Reply,
   deps: LaneDeps,
-  scope: CallScope,
-): Promise<string | undefined> {
+): Promise<boolean> {
   const call = toolCall(headers, body);
-  if (call === undefined) return undefined;
+  if (call === undefined) return false;
+  const scope = new CallScope();
+  reply.once('close', () => {
+    if (!reply.writableFinished) scope.abort(undefined);
+  });
   let result: CallToolResult;
   try {
     result = await call.tool(call.args, deps, scope);
   } catch (error) {
-    if (ToolArgumentsInvalid.is(error)) return undefined;
+    if (ToolArgumentsInvalid.is(error)) return false;
     throw error;
   }
+  if (reply.destroyed) return true;
   const told = call.modern ? modernResult(result, deps.version) : result;
-  return `{"jsonrpc":"2.0","id":${JSON.stringify(call.id)},"result":${JSON.stringify(told)}}`;
+  const json = `{"jsonrpc":"2.0","id":${JSON.stringify(call.id)},"result":${JSON.stringify(told)}}`;
+  reply.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(json) });
+  reply.end(json);
+  return true;
 }
 
 /** What replies of 2026-07-28 say more. */
 function modernResult(result: CallToolResult, version: string): CallToolResult {
   const serverInfo = { name: 'sallyport-plugin-server', version };
   return { ...result, resultType: 'complete', _meta: { ...result._meta, [`${meta}serverInfo`]: serverInfo } };
-}
-
-/** Answers a request by the lane; false where it is not one for it. */
-export async function tryLane(
-  request: IncomingMessage,
-  response: ServerResponse,
-  body: unknown,
-  deps: LaneDeps,
-): Promise<boolean> {
-  const scope = new CallScope();
-  response.once('close', () => {
-    if (!response.writableFinished) scope.abort(undefined);
-  });
-  const reply = await laneReply(request.headers, body, deps, scope);
-  if (reply === undefined) return false;
-  if (response.destroyed) return true;
-  response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(reply) });
-  response.end(reply);
-  return true;
 }
 
 interface ToolCall {

@@ -1,13 +1,16 @@
-import type { Server, Socket } from 'node:net';
+import type { Server } from 'node:net';
 import type { Registry } from 'prom-client';
 import { isLoopback, type PluginsConfig, type SslCertReqs } from '../config/index.js';
 import { ConfigHealthPort } from '../errors.js';
 import {
   authority,
   createHttpServer,
+  createQuickDoor,
+  createQuickFront,
   listen,
   listenOnSocket,
   metricsPage,
+  rebindingRefusal,
   sendJson,
   stopListening,
 } from '../http/index.js';
@@ -21,9 +24,8 @@ import {
   type Reloaded,
 } from '../tls/index.js';
 import { createEndpoint, health, maxBodyBytes } from './endpoint.js';
-import { laneReply } from './lane.js';
+import { tryLane } from './lane.js';
 import { openOwnPlugins } from './own-plugins.js';
-import { createQuickDoor } from './quick-door.js';
 
 /** Where a plugin server listens. */
 export interface ServerAddress {
@@ -102,14 +104,18 @@ export async function createPluginServer(
     }),
     log,
   );
-  const finish = finishAfterReply(main.http, { withinMs: config.settings.pluginTimeoutMs });
+  const withinMs = config.settings.pluginTimeoutMs;
+  const finish = finishAfterReply(main.http, { withinMs });
   const quick = createQuickDoor({
     http: main.http,
     path: '/mcp',
     maxBodyBytes,
+    lastReplyMs: withinMs,
     log,
     onLeaveRetired: (socket) => finish(socket, true),
-    answer: (headers, body, scope) => laneReply(headers, body, { plugins, log, version }, scope),
+    handle: async (request, reply) =>
+      (trusted || rebindingRefusal(request, host) === undefined) &&
+      (await tryLane(request, request.json, reply, { plugins, log, version })),
   });
   const side = createHttpServer((request, response) => {
     const path = request.url?.split('?')[0];
@@ -117,8 +123,6 @@ export async function createPluginServer(
     if (path === '/metrics') return page(request, response);
     return sendJson(response, 404, { error: 'only /health and /metrics are here' });
   }, log);
-  const onSecure = (socket: Socket) =>
-    trusted ? quick.accept(socket) : void main.http.emit('connection', socket);
   const door: Server = credentials
     ? createTlsFront({
         credentials,
@@ -126,13 +130,13 @@ export async function createPluginServer(
         clients: { identity: { kind: 'client', allowed: tls?.allowedClients }, pins: tls?.pins },
         log,
         metrics,
-        onSecure,
+        onSecure: quick.accept,
         finish: (socket) => quick.retire((one) => one === socket) || finish(socket),
       })
-    : main.http;
+    : createQuickFront(quick);
   door.maxConnections = maxConnections;
   // An HTTP server checks its time limits from the moment it listens; behind a front it never does by itself.
-  if (door !== main.http) main.http.emit('listening');
+  main.http.emit('listening');
 
   const stop = async (withinMs: number) => {
     stopping = true;

@@ -1,6 +1,6 @@
-import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { looksSecret } from '../../config/index.js';
+import type { RequestHead } from '../../http/index.js';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -20,7 +20,7 @@ export interface Arrival {
 }
 
 /** The head of `request` as plugins and authentication see it. */
-export function arrivalOf(request: IncomingMessage): Arrival {
+export function arrivalOf(request: RequestHead): Arrival {
   const { socket } = request;
   const secure = 'encrypted' in socket && socket.encrypted === true;
   return {
@@ -34,20 +34,20 @@ export function arrivalOf(request: IncomingMessage): Arrival {
   };
 }
 
-function pathOf({ url = '/' }: IncomingMessage): string {
+function pathOf({ url = '/' }: RequestHead): string {
   const end = url.indexOf('?');
   return end < 0 ? url : url.slice(0, end);
 }
 
 /** A parameter of the query that holds a credential: URLs end up in logs and histories (RFC 6750 section 5.3). */
-export function secretInQuery({ url = '' }: IncomingMessage): string | undefined {
+export function secretInQuery({ url = '' }: RequestHead): string | undefined {
   const start = url.indexOf('?');
   if (start < 0) return undefined;
   return [...new URLSearchParams(url.slice(start)).keys()].find(looksSecret);
 }
 
 /** One value for each name. */
-export function plainHeaders(headers: IncomingMessage['headers']): Headers {
+export function plainHeaders(headers: RequestHead['headers']): Headers {
   const plain: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];

@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GlobalContext } from '../../hooks/index.js';
+import type { Reply, RequestHead } from '../../http/index.js';
 import type { PluginRequest } from '../../manager/index.js';
 import type { Identity } from '../client.js';
 import type { JsonObject } from '../rpc.js';
@@ -33,7 +33,7 @@ export interface Refused {
 /** Who comes in. Asked of every request to `/mcp`, of any method, once Host and Origin have been looked at. */
 export interface Door {
   /** Decides from the head of a request, before its body is read. Never rejects: what went wrong is a refusal. */
-  admit(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<Admitted | Refused>;
+  admit(request: RequestHead, response: Reply, signal: AbortSignal): Promise<Admitted | Refused>;
 }
 
 /** Who was let in by another worker of the same gateway, without the credentials by which. */
@@ -43,4 +43,4 @@ export interface HandedOn extends Pick<Admitted, 'identity' | 'headers'> {
 }
 
 /** Takes over one that was let in elsewhere. What plugins say of the reply's headers is asked there. */
-export type Readmit = (handed: HandedOn, response: ServerResponse) => Admitted;
+export type Readmit = (handed: HandedOn, response: Reply) => Admitted;

@@ -1,6 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { GatewayStopping } from '../../errors.js';
-import { type Handler, readJson, rebindingRefusal } from '../../http/index.js';
+import { type QuickRequest, type Reply, readJson, rebindingRefusal } from '../../http/index.js';
 import type { Door } from '../auth/door.js';
 import { type Exchange, type LegDeps, refuse, refuseWith } from './exchange.js';
 import { readMessage } from './message.js';
@@ -24,8 +24,11 @@ const methodNotAllowed = (allow: string) => ({
   error: { code: -32600, message: `Method not allowed: ${allow} only` },
 });
 
+/** Answers one request, whose body is read already where the quick door did. */
+export type McpHandler = (request: IncomingMessage | QuickRequest, response: Reply) => Promise<void>;
+
 /** The MCP endpoint, for clients of both eras. */
-export function createEndpoint(entrance: Door, reachable: Reachable, deps: LegDeps): Handler {
+export function createEndpoint(entrance: Door, reachable: Reachable, deps: LegDeps): McpHandler {
   return async (request, response) => {
     const started = deps.now();
     const method = request.method ?? '';
@@ -76,7 +79,11 @@ export function createEndpoint(entrance: Door, reachable: Reachable, deps: LegDe
   };
 }
 
-async function servePost(request: IncomingMessage, exchange: Exchange, deps: LegDeps): Promise<void> {
+async function servePost(
+  request: IncomingMessage | QuickRequest,
+  exchange: Exchange,
+  deps: LegDeps,
+): Promise<void> {
   const { accept } = request.headers;
   if (!isJson(request)) {
     const error = { code: -32600, message: 'Unsupported Media Type: send application/json' };
@@ -85,7 +92,7 @@ async function servePost(request: IncomingMessage, exchange: Exchange, deps: Leg
   if (!accepts(accept, 'application/json') || !accepts(accept, 'text/event-stream')) {
     return refuse(exchange, 'POST', notAcceptable('application/json and text/event-stream'), deps);
   }
-  const body = await readJson(request, deps.limits.bodyBytes);
+  const body = 'json' in request ? request : await readJson(request, deps.limits.bodyBytes);
   if ('status' in body) return refuseBody(exchange, body.status, deps);
   const message = readMessage(body.json);
   if (message.kind === 'invalid') {
@@ -109,7 +116,7 @@ const notAcceptable = (wanted: string) => ({
   error: { code: -32600, message: `Not Acceptable: accept ${wanted}` },
 });
 
-function isJson({ headers }: IncomingMessage): boolean {
+function isJson({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
   const type = headers['content-type'] ?? '';
   return type === 'application/json' || /^application\/json\s*(;|$)/i.test(type);
 }
@@ -121,7 +128,7 @@ function accepts(accept: string | undefined, type: string): boolean {
   return ranges.includes(type) || ranges.includes('*/*') || ranges.includes(`${type.split('/')[0]}/*`);
 }
 
-function signalOf(response: ServerResponse): AbortSignal {
+function signalOf(response: Reply): AbortSignal {
   const control = new AbortController();
   response.once('close', () => {
     if (!response.writableFinished) control.abort();

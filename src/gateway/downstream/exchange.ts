@@ -1,6 +1,7 @@
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { GatewayLimits } from '../../config/index.js';
 import { GatewayStopping, type SallyError, TooManyCalls, TooManyCallsOfOne } from '../../errors.js';
+import type { Reply } from '../../http/index.js';
 import type { Logger } from '../../log.js';
 import type { Admitted } from '../auth/door.js';
 import { type Client, principalOf, type Router } from '../client.js';
@@ -43,7 +44,7 @@ export interface Exchange {
   readonly headers: IncomingHttpHeaders;
   /** The address that it came from. */
   readonly remote: string | undefined;
-  readonly response: ServerResponse;
+  readonly response: Reply;
   readonly admitted: Admitted;
   readonly reply: HttpReply;
   /** When it began, by `now`. */

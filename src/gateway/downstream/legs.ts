@@ -6,7 +6,7 @@ import type { Router } from '../client.js';
 import type { Peers } from '../peers/index.js';
 import { createAccessLog } from './access.js';
 import { type Call, isSubscription } from './call.js';
-import { createEndpoint, type Reachable } from './endpoint.js';
+import { createEndpoint, type McpHandler, type Reachable } from './endpoint.js';
 import type { Exchange, LegDeps } from './exchange.js';
 import { createHandedEndpoint } from './handed.js';
 import { createParamHeaderCheck } from './param-headers.js';
@@ -32,7 +32,7 @@ interface LegsOptions extends Reachable {
 /** The ways of MCP clients into the gateway, over HTTP. */
 export interface Legs {
   /** Answers requests to the MCP endpoint. */
-  readonly handle: Handler;
+  readonly handle: McpHandler;
   /** Answers what other workers hand over. */
   readonly handed: Handler | undefined;
   /**

@@ -1,7 +1,6 @@
-import type { ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
 import { ClientTooSlow, messageOf } from '../../errors.js';
-import { sendJson } from '../../http/index.js';
+import { type Reply, sendJson } from '../../http/index.js';
 import type { Logger } from '../../log.js';
 import type { Admitted } from '../auth/door.js';
 import type { PeerReply } from '../peers/index.js';
@@ -37,7 +36,7 @@ export interface ReplyDeps {
  * sent first. Nothing that is written after its end, or after the client has gone, goes anywhere.
  */
 export class HttpReply {
-  readonly #response: ServerResponse;
+  readonly #response: Reply;
   readonly #deps: ReplyDeps;
   readonly #leaving: Admitted['leaving'];
   #state: 'waiting' | 'opening' | 'streaming' | 'ended' = 'waiting';
@@ -46,7 +45,7 @@ export class HttpReply {
   #heldChars = 0;
   #endHeld = false;
 
-  constructor(response: ServerResponse, deps: ReplyDeps, leaving: Admitted['leaving']) {
+  constructor(response: Reply, deps: ReplyDeps, leaving: Admitted['leaving']) {
     this.#response = response;
     this.#deps = deps;
     this.#leaving = leaving;
@@ -123,8 +122,7 @@ export class HttpReply {
       return this.#broken(error);
     }
     response.flushHeaders();
-    // Where one end is lost, so is the other: whoever waits for it comes to know.
-    await pipeline(body, response).catch(() => void response.destroy());
+    await copy(body, response);
   }
 
   #begin(headers: Headers): void {
@@ -178,6 +176,31 @@ export class HttpReply {
     this.#deps.log.warn({ code: error.code, remedy: error.remedy }, error.message);
     this.#response.destroy();
   }
+}
+
+/** Where one end is lost, so is the other: whoever waits for it comes to know. */
+async function copy(body: Readable, response: Reply): Promise<void> {
+  response.once('close', () => body.destroy());
+  try {
+    for await (const piece of body) {
+      if (!response.write(piece as Buffer)) await drained(response);
+    }
+    response.end();
+  } catch {
+    response.destroy();
+  }
+}
+
+function drained(response: Reply): Promise<void> {
+  return new Promise((resolve) => {
+    const on = () => {
+      response.off('drain', on);
+      response.off('close', on);
+      resolve();
+    };
+    response.once('drain', on);
+    response.once('close', on);
+  });
 }
 
 /** Without what describes the message on its way: that is made where it is sent. */

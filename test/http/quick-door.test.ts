@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, createConnection, createServer, type Server } from 'node:net';
+import { Agent, createServer as createHttpServer, type IncomingMessage, request } from 'node:http';
+import { type AddressInfo, createConnection, type Server } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Reply } from '../../src/http/index.js';
+import { createQuickDoor, createQuickFront, type QuickHandler } from '../../src/http/quick-door.js';
 import { silentLogger } from '../../src/log.js';
-import { createQuickDoor, type QuickAnswer } from '../../src/server/quick-door.js';
 
 /** Node's server: says which request it has read. */
 function nodeServer() {
@@ -31,8 +32,13 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+function say(reply: Reply, json: string): void {
+  reply.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(json) });
+  reply.end(json);
+}
+
 /** The same behind a quick door, which answers the same where it takes a request. */
-async function withDoor(more: { answer?: QuickAnswer } = {}) {
+async function withDoor(more: { handle?: QuickHandler } = {}) {
   let quick = 0;
   const http = nodeServer();
   http.emit('listening');
@@ -42,14 +48,16 @@ async function withDoor(more: { answer?: QuickAnswer } = {}) {
     maxBodyBytes: 1_000,
     log: silentLogger,
     onLeaveRetired: () => {},
-    answer: async (headers, body) => {
-      if ((body as { leave?: boolean } | null)?.leave) return undefined;
+    lastReplyMs: 1_000,
+    handle: async ({ headers, json }, reply) => {
+      if ((json as { leave?: boolean } | null)?.leave) return false;
       quick += 1;
-      return JSON.stringify(['POST', '/mcp', headers['x-id'] ?? null, JSON.stringify(body)]);
+      say(reply, JSON.stringify(['POST', '/mcp', headers['x-id'] ?? null, JSON.stringify(json)]));
+      return true;
     },
     ...more,
   });
-  const port = await listening(createServer((socket) => door.accept(socket)));
+  const port = await listening(createQuickFront(door));
   onTestFinished(() => http.closeAllConnections());
   return { port, door, count: () => quick };
 }
@@ -185,8 +193,8 @@ describe('a door before Node’s HTTP server', () => {
       gone = resolve;
     });
     const { port } = await withDoor({
-      answer: (_headers, _body, scope) => {
-        scope.onAbort(gone);
+      handle: (_request, reply) => {
+        reply.once('close', () => reply.writableFinished || gone());
         socket.destroy();
         return new Promise(() => {});
       },
@@ -197,8 +205,74 @@ describe('a door before Node’s HTTP server', () => {
   });
 
   it('[S9] an answer that fails is a 500, and the connection ends', async () => {
-    const { port } = await withDoor({ answer: () => Promise.reject(new TypeError('boom')) });
-    expect(await exchange(port, Buffer.from(post('{}').repeat(2)), [])).toEqual([['500', '']]);
+    const { port } = await withDoor({ handle: () => Promise.reject(new TypeError('boom')) });
+    const replies = await exchange(port, Buffer.from(post('{}').repeat(2)), []);
+    expect(replies).toEqual([['500', '{"error":"internal error"}\n']]);
+  });
+
+  it('sends a reply in pieces as they come, and takes the next request on the same connection', async () => {
+    const { port } = await withDoor({
+      handle: async (_request, reply) => {
+        reply.writeHead(200, { 'Content-Type': 'text/event-stream', 'X-Name': 'Zoë' });
+        reply.flushHeaders();
+        reply.write('data: é\n\n');
+        await new Promise(setImmediate);
+        reply.write(Buffer.from('data: 2\n\n'));
+        reply.end('data: 3\n\n');
+        return true;
+      },
+    });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => agent.destroy());
+    const seen = [];
+    for (let i = 0; i < 2; i += 1) {
+      const sent = request({ port, method: 'POST', path: '/mcp', agent, headers: { 'Content-Length': 2 } });
+      sent.end('{}');
+      const [response] = (await once(sent, 'response')) as [IncomingMessage];
+      response.setEncoding('utf8');
+      const { 'x-name': name, 'transfer-encoding': coding } = response.headers;
+      seen.push([sent.reusedSocket, name, coding, (await response.toArray()).join('')]);
+    }
+    const body = 'data: é\n\ndata: 2\n\ndata: 3\n\n';
+    expect(seen).toEqual([
+      [false, 'Zoë', 'chunked', body],
+      [true, 'Zoë', 'chunked', body],
+    ]);
+  });
+
+  it('a header that would be two is refused, and nothing of it is sent', async () => {
+    const { port } = await withDoor({
+      handle: async (_request, reply) => {
+        reply.writeHead(200, { 'X-Id': '1\r\nSet-Cookie: a=b' });
+        return true;
+      },
+    });
+    const replies = await exchange(port, Buffer.from(post('{}')), []);
+    expect(replies).toEqual([['500', '{"error":"internal error"}\n']]);
+  });
+
+  it('a reply that is not read holds the next request back until it is', async () => {
+    const large = JSON.stringify('x'.repeat(20_000_000));
+    const { port } = await withDoor({
+      handle: async ({ json }, reply) => {
+        say(reply, (json as { a?: number }).a === 1 ? large : '"small"');
+        return true;
+      },
+    });
+    const socket = createConnection({ port, host: 'localhost' });
+    socket.pause();
+    socket.write(post('{"a":1}') + post('{"a":2}'));
+    await once(socket, 'connect');
+    let received = 0;
+    let tail = '';
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+      tail = (tail + chunk.toString('latin1')).slice(-100);
+      if (tail.endsWith('"small"')) socket.destroy();
+    });
+    socket.resume();
+    await once(socket, 'close');
+    expect([received > large.length, tail.endsWith('"small"')]).toEqual([true, true]);
   });
 
   it('[S1] when it is drained, the reply under way is the last, and idle connections end', async () => {
@@ -207,10 +281,13 @@ describe('a door before Node’s HTTP server', () => {
       asked = resolve;
     });
     const { port, door } = await withDoor({
-      answer: () => {
+      handle: (_request, reply) => {
         asked();
         return new Promise((resolve) => {
-          answer = resolve;
+          answer = (json) => {
+            say(reply, json);
+            resolve(true);
+          };
         });
       },
     });

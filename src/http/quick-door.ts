@@ -1,18 +1,22 @@
 import type { Server } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
-import { CallScope } from '../plugin/scope.js';
+import type { Reply, RequestHead } from './exchange.js';
+import { sendJson } from './http.js';
+import { QuickReply } from './quick-reply.js';
 import { type PlainHead, readPlainHead } from './request-head.js';
 
-/** Answers a request with the JSON of a 200, or leaves it to others. */
-export type QuickAnswer = (
-  headers: PlainHead['headers'],
-  body: unknown,
-  scope: CallScope,
-) => Promise<string | undefined>;
+/** A request that the quick door read to its end. */
+export interface QuickRequest extends RequestHead {
+  readonly headers: PlainHead['headers'];
+  readonly json: unknown;
+}
 
-/** Stands before Node's HTTP server on connections that a TLS front lets through. */
+/** Answers a request; false, with nothing written, leaves it to Node's server. */
+export type QuickHandler = (request: QuickRequest, reply: Reply) => Promise<boolean>;
+
+/** Stands before Node's HTTP server, on connections that may come in. */
 export interface QuickDoor {
   accept(socket: Socket): void;
   /**
@@ -28,10 +32,13 @@ interface QuickDoorOptions {
   /** Where everything goes that is not of the one shape. */
   readonly http: Server;
   readonly path: string;
+  /** What has more is Node's server's to read. */
   readonly maxBodyBytes: number;
+  /** What is under way on a connection that is retired may take this long. */
+  readonly lastReplyMs: number;
   /** Told of a connection that goes to `http` with a request, which has to be the last. */
   readonly onLeaveRetired: (socket: Socket) => void;
-  readonly answer: QuickAnswer;
+  readonly handle: QuickHandler;
   readonly log: Logger;
 }
 
@@ -48,9 +55,8 @@ interface Guest {
   chunks: Buffer[];
   bytes: number;
   head: (PlainHead & { readonly end: number }) | undefined;
-  /** Whether a request is being answered; its scope as long as the answer is not there. */
-  busy: boolean;
-  scope: CallScope | undefined;
+  /** The reply that is under way. */
+  reply: QuickReply | undefined;
   /** When what it is at has to be over. */
   until: number;
   retired: boolean;
@@ -62,10 +68,9 @@ interface Guest {
  * of it unread, and so is the connection from then on: what is refused, and how, is decided in one place.
  */
 export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
-  const { http, path, maxBodyBytes, answer, log } = options;
+  const { http, path, maxBodyBytes, lastReplyMs, handle, log } = options;
   const guests = new Set<Guest>();
   const requestLine = `POST ${path} HTTP/1.1`;
-  const message = replyWriter();
   let draining = false;
   let idle = () => {};
   let sweeper: NodeJS.Timeout | undefined;
@@ -121,37 +126,36 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
       guest.until = performance.now() + limits.body;
     }
     if (guest.bytes < guest.head.end + guest.head.contentLength) return;
-    void reply(guest, guest.head);
+    void answer(guest, guest.head);
   };
 
-  const reply = async (guest: Guest, { headers, end: from, contentLength }: Guest['head'] & object) => {
+  const answer = async (guest: Guest, { headers, end: from, contentLength }: Guest['head'] & object) => {
     const bytes = whole(guest);
-    const body = parse(bytes.toString('utf8', from, from + contentLength));
-    if (body === undefined) return handOver(guest);
+    const json = parse(bytes.toString('utf8', from, from + contentLength));
+    if (json === undefined) {
+      handOver(guest);
+      return;
+    }
     const { socket } = guest;
-    const scope = new CallScope();
-    guest.scope = scope;
-    guest.busy = true;
-    guest.until = Number.POSITIVE_INFINITY;
-    let text: string | undefined;
+    const reply = new QuickReply(
+      socket,
+      () => draining || guest.retired,
+      (last) => {
+        if (!guests.has(guest)) return;
+        if (last) end(guest);
+        else next(guest, bytes, from + contentLength);
+      },
+    );
+    guest.reply = reply;
+    if (!guest.retired) guest.until = Number.POSITIVE_INFINITY;
     try {
-      text = await answer(headers, body, scope);
+      const handled = await handle({ method: 'POST', url: path, headers, socket, json }, reply);
+      if (!handled && guests.has(guest)) handOver(guest);
     } catch (error) {
       log.error({ error: messageOf(error) }, 'a request could not be answered');
-      socket.write(refusal('500 Internal Server Error'));
-      return end(guest);
+      if (reply.headersSent) reply.destroy();
+      else sendJson(reply, 500, { error: 'internal error' }, { Connection: 'close' });
     }
-    guest.scope = undefined;
-    if (!guests.has(guest)) return undefined;
-    if (text === undefined) return handOver(guest);
-    const last = draining || guest.retired;
-    const flushed = socket.write(message(text, last));
-    if (last) return end(guest);
-    // A client that does not read its replies gets no more of them.
-    guest.until = performance.now() + limits.body;
-    const used = from + contentLength;
-    if (flushed) return next(guest, bytes, used);
-    return void socket.once('drain', () => guests.has(guest) && next(guest, bytes, used));
   };
 
   const next = (guest: Guest, bytes: Buffer, used: number) => {
@@ -159,7 +163,7 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
     guest.chunks = bytes.length > used ? [bytes.subarray(used), ...late] : late;
     guest.bytes = guest.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     guest.head = undefined;
-    guest.busy = false;
+    guest.reply = undefined;
     guest.until = performance.now() + limits.keepAlive;
     if (guest.socket.isPaused()) guest.socket.resume();
     if (guest.bytes > 0) read(guest);
@@ -170,8 +174,11 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
     const now = performance.now();
     for (const guest of guests) {
       if (guest.until >= now) continue;
-      if (guest.bytes > 0 && !guest.busy) guest.socket.write(refusal('408 Request Timeout'));
-      end(guest);
+      if (guest.reply) guest.onGone();
+      else {
+        if (guest.bytes > 0) guest.socket.write(refusal('408 Request Timeout'));
+        end(guest);
+      }
     }
     if (guests.size > 0) return;
     clearInterval(sweeper);
@@ -186,20 +193,19 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
           guest.chunks.push(chunk);
           guest.bytes += chunk.length;
           // A request that comes before the reply to the one before waits: it is read after that.
-          if (guest.busy) socket.pause();
+          if (guest.reply) socket.pause();
           else read(guest);
         },
         onGone() {
           leave(guest);
           socket.on('error', () => socket.destroy());
           socket.destroy();
-          guest.scope?.abort(undefined);
+          guest.reply?.gone();
         },
         chunks: [],
         bytes: 0,
         head: undefined,
-        busy: false,
-        scope: undefined,
+        reply: undefined,
         until: performance.now() + limits.head,
         retired: false,
       };
@@ -212,6 +218,7 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
       const found = [...guests].filter(({ socket }) => which(socket));
       for (const guest of found) {
         guest.retired = true;
+        guest.until = Math.min(guest.until, performance.now() + lastReplyMs);
         if (guest.bytes === 0) end(guest);
       }
       return found.length > 0;
@@ -234,6 +241,12 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
   };
 }
 
+/** A listener that lets everybody to the door: where there is no TLS. */
+export function createQuickFront(door: QuickDoor): NetServer {
+  // As Node's HTTP server makes its own connections, which these may become.
+  return createServer({ allowHalfOpen: true, noDelay: true }, (socket) => door.accept(socket));
+}
+
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -243,18 +256,3 @@ function parse(text: string): unknown {
 }
 
 const refusal = (status: string) => `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
-
-/** Heads of a reply; the date in them (RFC 9110 section 6.6.1) is written once a second. */
-function replyWriter(): (json: string, last: boolean) => string {
-  let second = -1;
-  let date = '';
-  return (json, last) => {
-    const now = Math.floor(Date.now() / 1000);
-    if (now !== second) {
-      second = now;
-      date = new Date(now * 1000).toUTCString();
-    }
-    const connection = last ? 'close' : 'keep-alive';
-    return `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: ${date}\r\nConnection: ${connection}\r\nContent-Length: ${Buffer.byteLength(json)}\r\n\r\n${json}`;
-  };
-}

@@ -1,0 +1,34 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** What is known of a request before its body: of an `IncomingMessage`, or of one that the quick door read. */
+export interface RequestHead {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  /** By lower-case name. */
+  readonly headers: IncomingHttpHeaders;
+  readonly socket: Socket;
+}
+
+/** Where a reply goes: what is used of a `ServerResponse`, so that the quick door can give one of its own. */
+export interface Reply {
+  readonly headersSent: boolean;
+  /** Whether the connection is gone. */
+  readonly destroyed: boolean;
+  /** Whether the whole reply is in the hands of the system. */
+  readonly writableFinished: boolean;
+  /** Bytes that wait to be sent. */
+  readonly writableLength: number;
+  /** Throws for what is no header. */
+  writeHead(status: number, headers: Readonly<Record<string, string | number>>): unknown;
+  flushHeaders(): void;
+  /** False where the client is behind: `drain` says when it is not. */
+  write(piece: string | Buffer): boolean;
+  end(piece?: string): unknown;
+  /** Ends the connection. */
+  destroy(): unknown;
+  setTimeout(ms: number, listener: () => void): unknown;
+  /** `close` comes once: after the last byte, or when the connection was lost. */
+  once(event: 'close' | 'drain', listener: () => void): unknown;
+  off(event: 'close' | 'drain', listener: () => void): unknown;
+}

@@ -1,0 +1,150 @@
+import { EventEmitter } from 'node:events';
+import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Reply } from './exchange.js';
+
+/** A client that reads nothing of its reply for so long gets no more of it, in milliseconds. */
+const stalledMs = 60_000;
+
+type Headers = Readonly<Record<string, string | number>>;
+
+/**
+ * The reply to a request that the quick door read: head and body in one write where the body is one piece, chunked (RFC
+ * 9112 section 7.1) where it is not.
+ */
+export class QuickReply extends EventEmitter implements Reply {
+  headersSent = false;
+  destroyed = false;
+  writableFinished = false;
+  readonly #socket: Socket;
+  /** Whether the connection ends with this reply. */
+  readonly #isLast: () => boolean;
+  readonly #onEnd: (last: boolean) => void;
+  /** The head, as long as it may still go out with what comes after it. */
+  #head = '';
+  #chunked = false;
+  #last = false;
+  #ended = false;
+
+  constructor(socket: Socket, isLast: () => boolean, onEnd: (last: boolean) => void) {
+    super();
+    this.#socket = socket;
+    this.#isLast = isLast;
+    this.#onEnd = onEnd;
+  }
+
+  get writableLength(): number {
+    return this.#socket.writableLength;
+  }
+
+  writeHead(status: number, headers: Headers): void {
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+    let length = false;
+    this.#last = this.#isLast();
+    for (const name in headers) {
+      const value = String(headers[name]);
+      validateHeaderName(name);
+      validateHeaderValue(name, value);
+      const lower = name.toLowerCase();
+      if (lower === 'connection') this.#last ||= value.toLowerCase() === 'close';
+      else if (lower !== 'transfer-encoding' && lower !== 'date') head += `${name}: ${value}\r\n`;
+      length ||= lower === 'content-length';
+    }
+    this.#chunked = !length;
+    if (this.#chunked) head += 'Transfer-Encoding: chunked\r\n';
+    this.#head = `${head}Date: ${httpDate()}\r\nConnection: ${this.#last ? 'close' : 'keep-alive'}\r\n\r\n`;
+    this.headersSent = true;
+  }
+
+  flushHeaders(): void {
+    if (this.#head !== '' && !this.destroyed) this.#send('');
+  }
+
+  write(piece: string | Buffer): boolean {
+    if (this.destroyed || this.#ended || piece.length === 0) return true;
+    const flushed = typeof piece === 'string' ? this.#send(this.#framed(piece)) : this.#sendBytes(piece);
+    if (!flushed) this.#socket.once('drain', () => this.emit('drain'));
+    return flushed;
+  }
+
+  end(piece = ''): void {
+    if (this.destroyed || this.#ended) return;
+    this.#ended = true;
+    const framed = piece === '' ? '' : this.#framed(piece);
+    const flushed = this.#send(this.#chunked ? `${framed}0\r\n\r\n` : framed);
+    if (flushed) this.#finish();
+    else {
+      const { destroy } = this;
+      this.#socket.setTimeout(stalledMs, destroy.bind(this));
+      this.#socket.once('drain', () => {
+        this.#socket.setTimeout(0);
+        this.#finish();
+      });
+    }
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** What a client does not read is watched here in any case. */
+  setTimeout(): void {}
+
+  /** The connection was lost. */
+  gone(): void {
+    if (this.destroyed || this.writableFinished) return;
+    this.destroyed = true;
+    this.emit('close');
+  }
+
+  #finish(): void {
+    if (this.destroyed) return;
+    this.writableFinished = true;
+    this.#onEnd(this.#last);
+    process.nextTick(emitClose, this);
+  }
+
+  #framed(text: string): string {
+    return this.#chunked ? `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n` : text;
+  }
+
+  #send(text: string): boolean {
+    const head = this.#head;
+    if (head === '') return this.#socket.write(text);
+    this.#head = '';
+    // A head is Latin-1 (RFC 9110 section 5.5), which is the same bytes where it is ASCII.
+    if (ascii.test(head)) return this.#socket.write(head + text);
+    this.#socket.write(head, 'latin1');
+    return this.#socket.write(text);
+  }
+
+  #sendBytes(bytes: Buffer): boolean {
+    this.#socket.cork();
+    this.#send(this.#chunked ? `${bytes.length.toString(16)}\r\n` : '');
+    const flushed = this.#socket.write(bytes);
+    if (this.#chunked) this.#socket.write('\r\n');
+    this.#socket.uncork();
+    return flushed;
+  }
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII.
+const ascii = /^[\x00-\x7f]*$/;
+
+function emitClose(reply: QuickReply): void {
+  reply.emit('close');
+}
+
+/** RFC 9110 section 6.6.1, written once a second. */
+const httpDate = (() => {
+  let second = -1;
+  let date = '';
+  return () => {
+    const now = Math.floor(Date.now() / 1000);
+    if (now !== second) {
+      second = now;
+      date = new Date(now * 1000).toUTCString();
+    }
+    return date;
+  };
+})();
