@@ -21,6 +21,8 @@ export const meanings = {
   'handshake.p256': { what: 'full handshakes of mutual TLS; floor: a bare node:tls server' },
   'peer.sdk.seq': { what: 'the MCP SDK as it comes; floor: as for hook.mtls.seq' },
   'peer.sdk.c32': { what: 'the MCP SDK as it comes; floor: as for hook.mtls.c32' },
+  'peer.cpex.seq': { what: 'cpex, its plugin manager and its plugin server; floor: as for hook.mtls.seq' },
+  'peer.cpex.c32': { what: 'cpex, its plugin manager and its plugin server; floor: as for hook.mtls.c32' },
   'start.help': { what: 'ms until --help has answered, at most 150; floor: a Node that does nothing' },
   'start.serve': {
     what: 'ms until serve listens, at most 400, idle below 100 MB; floor: a Node that does nothing',

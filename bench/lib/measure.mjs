@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 
 /**
  * Two things beside each other: turns of each in the same run, so that whatever else the machine does meets both. A
- * side has `call`, and `pid` of the process that answers where its CPU time is of interest.
+ * side has `call`, or `drive` where another process makes the calls, and `pid` of the process that answers where its
+ * CPU time is of interest.
  */
 export async function compare(id, ours, floor, { concurrency = 1, seconds, turns = 4 }) {
   const sides = [floor, ours];
@@ -18,9 +19,17 @@ export async function compare(id, ours, floor, { concurrency = 1, seconds, turns
 }
 
 /** Calls for so many seconds, so many at once; the time of each in milliseconds, the CPU of both processes. */
-async function load({ call, pid }, concurrency, forSeconds) {
+async function load({ call, drive = callsOf(call), pid }, concurrency, forSeconds) {
+  const before = cpuOf(pid);
+  const run = await drive(concurrency, forSeconds);
+  const after = cpuOf(pid);
+  return { ...run, serverCpu: after === undefined || before === undefined ? undefined : after - before };
+}
+
+/** A load from this process. */
+const callsOf = (call) => async (concurrency, forSeconds) => {
   const times = [];
-  const cpuBefore = [process.cpuUsage(), cpuOf(pid)];
+  const cpuBefore = process.cpuUsage();
   const start = performance.now();
   const end = start + forSeconds * 1000;
   await Promise.all(
@@ -34,15 +43,9 @@ async function load({ call, pid }, concurrency, forSeconds) {
     }),
   );
   const took = (performance.now() - start) / 1000;
-  const own = process.cpuUsage(cpuBefore[0]);
-  const other = cpuOf(pid);
-  return {
-    times,
-    took,
-    clientCpu: own.user + own.system,
-    serverCpu: other === undefined || cpuBefore[1] === undefined ? undefined : other - cpuBefore[1],
-  };
-}
+  const own = process.cpuUsage(cpuBefore);
+  return { times, took, clientCpu: own.user + own.system };
+};
 
 /** CPU time of another process in microseconds, where the system tells (Linux: hundredths of a second). */
 export function cpuOf(pid) {

@@ -1,12 +1,19 @@
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { loadConfig, openPluginManager, silentLogger } from 'sallyport';
 import { stringify } from 'yaml';
-import { cleanEnv, freePort, startProgram, stopProgram, until, within } from './processes.mjs';
+import {
+  answers,
+  cleanEnv,
+  freePort,
+  lastLine,
+  startProgram,
+  stopProgram,
+  until,
+  within,
+} from './processes.mjs';
 import { peerEnv } from './python.mjs';
 
 /** The plugins of every server: one probe under each name that a scenario needs. */
@@ -99,20 +106,6 @@ async function startServer({ command, plugins, transport, certs, folder, root: c
       program = await start();
     },
   };
-}
-
-const lastLine = (text) => text.trim().split('\n').at(-1) ?? '';
-
-function answers(target) {
-  if (target.path !== undefined && !existsSync(target.path)) return false;
-  return new Promise((resolve) => {
-    const socket = connect(target);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
 
 /** Our plugin server, as the command starts it. */

@@ -7,7 +7,8 @@ import { CannotRun, preparePeer } from './python.mjs';
 
 /** The folder of the project. */
 export const root = resolve(import.meta.dirname, '../..');
-const cache = join(root, '.cache', 'interop');
+/** Where the virtual environments are. */
+export const cache = join(root, '.cache', 'interop');
 
 /**
  * Runs `work` with a python for each peer and a folder that is gone afterwards, with every process.

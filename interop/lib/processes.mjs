@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { existsSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Everything that was started here and still runs. */
@@ -40,6 +41,9 @@ export async function stopProgram({ child }, graceMs = 2_000) {
   child.kill('SIGKILL');
   await exited;
 }
+
+/** The last line of what a program wrote: where it ended by itself, mostly why. */
+export const lastLine = (text) => text.trim().split('\n').at(-1) ?? '';
 
 /** Runs a program to its end. Rejects with what it wrote where its status is not 0. */
 export async function runProgram(file, args, options = {}) {
@@ -86,6 +90,19 @@ export async function until(ms, what, ask) {
     if (Date.now() > end) throw new Error(`${what}: not within ${ms / 1000} s`);
     await sleep(50);
   }
+}
+
+/** Whether something listens there: `{host, port}`, or the `path` of a socket. */
+export function answers(target) {
+  if (target.path !== undefined && !existsSync(target.path)) return false;
+  return new Promise((resolve) => {
+    const socket = connect(target);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }
 
 const given = new Set();

@@ -6,14 +6,20 @@ import { cleanEnv, runProgram } from './processes.mjs';
 /** Why the matrix cannot run on this machine. */
 export class CannotRun extends Error {}
 
-/** Makes the peer's virtual environment, unless it is there with the same requirements. Answers its python. */
-export async function preparePeer(peer, { root, cache }) {
+/** Where the virtual environment of a peer is, and whether it is there with the requirements of today. */
+export async function lookForPeer(peer, { root, cache }) {
   const folder = join(cache, peer.id);
-  const python = join(folder, 'bin', 'python');
   const requirements = join(root, 'interop', `requirements-${peer.id}.txt`);
   const wanted = await readFile(requirements, 'utf8');
   const mark = join(folder, '.installed');
-  if (existsSync(mark) && (await readFile(mark, 'utf8')) === wanted) return python;
+  const installed = existsSync(mark) && (await readFile(mark, 'utf8')) === wanted;
+  return { folder, python: join(folder, 'bin', 'python'), requirements, wanted, mark, installed };
+}
+
+/** Makes the peer's virtual environment, unless it is there with the same requirements. Answers its python. */
+export async function preparePeer(peer, place) {
+  const { folder, python, requirements, wanted, mark, installed } = await lookForPeer(peer, place);
+  if (installed) return python;
   const base = await findPython();
   await rm(folder, { recursive: true, force: true });
   try {

@@ -6,7 +6,7 @@ const word = { pass: 'pass', fail: 'FAIL', na: '-' };
 /** One peer's table: a row for each scenario, a column for each direction and transport. */
 export function peerTable(peer, cells, notes) {
   const names = Object.keys(scenarios).filter((name) => cells.some(({ outcomes }) => outcomes[name]));
-  const width = Math.max(...names.map((name) => name.length));
+  const width = Math.max(0, ...names.map((name) => name.length));
   const column = 8;
   const head = Object.values(directions).map((title) => title.padEnd(transports.length * column));
   const lines = [peer.title, `${' '.repeat(width + 2)}${head.join('  ')}`.trimEnd()];
