@@ -72,15 +72,16 @@ export class QuickReply extends EventEmitter implements Reply {
     this.#ended = true;
     const framed = piece === '' ? '' : this.#framed(piece);
     const flushed = this.#send(this.#chunked ? `${framed}0\r\n\r\n` : framed);
-    if (flushed) this.#finish();
-    else {
-      const { destroy } = this;
-      this.#socket.setTimeout(stalledMs, destroy.bind(this));
-      this.#socket.once('drain', () => {
-        this.#socket.setTimeout(0);
-        this.#finish();
-      });
+    if (flushed) {
+      this.#finish();
+      return;
     }
+    const stalled = () => this.destroy();
+    this.#socket.setTimeout(stalledMs, stalled);
+    this.#socket.once('drain', () => {
+      this.#socket.setTimeout(0, stalled);
+      this.#finish();
+    });
   }
 
   destroy(): void {

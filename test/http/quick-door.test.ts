@@ -275,6 +275,33 @@ describe('a door before Node’s HTTP server', () => {
     expect([received > large.length, tail.endsWith('"small"')]).toEqual([true, true]);
   });
 
+  it('keeps nothing of a reply that had to wait for its reader', async () => {
+    const large = JSON.stringify('x'.repeat(20_000_000));
+    const listeners: number[] = [];
+    const waited: boolean[] = [];
+    const { port } = await withDoor({
+      handle: async ({ socket }, reply) => {
+        listeners.push(socket.listenerCount('timeout') + socket.listenerCount('drain'));
+        client.pause();
+        say(reply, large);
+        waited.push(!reply.writableFinished);
+        client.resume();
+        return true;
+      },
+    });
+    const client = createConnection({ port, host: 'localhost' });
+    let received = 0;
+    client.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+      if (received < waited.length * large.length) return;
+      if (waited.length < 3) client.write(post('{}'));
+      else client.destroy();
+    });
+    client.write(post('{}'));
+    await once(client, 'close');
+    expect({ waited, listeners }).toEqual({ waited: [true, true, true], listeners: [0, 0, 0] });
+  });
+
   it('[S1] when it is drained, the reply under way is the last, and idle connections end', async () => {
     let answer = (_text: string) => {};
     const begun = new Promise<void>((resolve) => {
