@@ -1,13 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openSocketPool } from '../../src/external/socket-pool.js';
+import { openSocketPool } from '../../src/http/index.js';
 import { CallScope } from '../../src/plugin/scope.js';
 
 const ok = (body: string, ...lines: string[]) =>
   ['HTTP/1.1 200 OK', ...lines, `Content-Length: ${body.length}`, '', body].join('\r\n');
 const message = 'POST /mcp HTTP/1.1\r\nContent-Length: 0\r\n\r\n';
-const noEvents = () => false;
 
 /** A server that answers as `answer` says, and a pool to it. */
 async function open(answer: (socket: Socket, nth: number) => void, maxConnections = 64) {
@@ -28,7 +27,10 @@ async function open(answer: (socket: Socket, nth: number) => void, maxConnection
     url: new URL(`http://localhost:${port}/mcp`),
     peer: 'the server',
     maxConnections,
+    maxReplyBytes: 100_000,
+    restMs: 30_000,
     timeoutMs: 30_000,
+    retiredMs: 30_000,
     connector: (_target, callback) => {
       const socket = createConnection({ port, host: 'localhost' });
       socket.once('connect', () => callback(null, socket));
@@ -39,7 +41,11 @@ async function open(answer: (socket: Socket, nth: number) => void, maxConnection
     pool.close();
     server.close();
   });
-  return { pool, sockets, post: (scope = new CallScope()) => pool.post(message, scope, noEvents) };
+  const post = async (scope = new CallScope()) => {
+    const reply = await pool.send(message, scope);
+    return reply.kind === 'whole' ? reply : expect.unreachable('a stream');
+  };
+  return { pool, sockets, post };
 }
 
 describe('a pool of connections', () => {
