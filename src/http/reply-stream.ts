@@ -41,7 +41,7 @@ export class ReplyStream {
     return this.#queue.length > 0 || this.#taking;
   }
 
-  /** Ends it on this side: the reader is given nothing more, and the server may end it within a second. */
+  /** Ends it on this side: the reader is given nothing more, and the connection can be used again where the server ends it soon. */
   leave(): void {
     this.#stop({}, () => this.#source.leave());
   }

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SallyError } from '../../src/errors.js';
-import { ReplyParser } from '../../src/http/reply-parser.js';
+import { type ReplyHead, ReplyParser } from '../../src/http/reply-parser.js';
 
 interface Read {
   readonly status: number;
@@ -135,6 +135,30 @@ describe('a reply', () => {
       ),
       { numRuns: 600 },
     );
+  });
+
+  it('is answered with all its headers, those that came more than once as a list', () => {
+    let seen: ReplyHead | undefined;
+    const parser = new ReplyParser({
+      peer: 'the server',
+      onHead: (one) => {
+        seen = one;
+        return 0;
+      },
+      onBody: () => {},
+    });
+    const fields = [
+      'WWW-Authenticate: Basic',
+      'Content-Type: Text/HTML',
+      'www-authenticate: Bearer realm="é" ',
+    ];
+    parser.feed(Buffer.from(head('401 Unauthorized', ...fields, 'Content-Length: 0'), 'latin1'));
+    expect(seen).toMatchObject({ status: 401, contentType: 'text/html', keepAliveMs: undefined });
+    expect(Object.fromEntries(seen?.headers ?? [])).toEqual({
+      'www-authenticate': 'Basic, Bearer realm="é"',
+      'content-type': 'Text/HTML',
+      'content-length': '0',
+    });
   });
 
   it.each([
