@@ -258,10 +258,8 @@ export class HttpSession implements Link {
       await this.#say(message, 'a message');
     } catch (error) {
       const { upstream, log } = this.#context;
-      log.debug(
-        { upstream, error: explain(error, upstream, 'a message').message },
-        'a message did not arrive',
-      );
+      const { message: why } = explain(error, upstream, 'a message');
+      log.debug({ upstream, error: why }, 'a message did not arrive');
     }
   }
 
