@@ -19,7 +19,7 @@ const limits = {
 };
 
 /** A server that answers as `answer` says, and a pool to it. */
-async function open(answer: (socket: Socket, nth: number) => void, maxConnections = 64) {
+async function open(answer: (socket: Socket, nth: number) => void, more: Partial<typeof limits> = {}) {
   let requests = 0;
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
@@ -36,7 +36,7 @@ async function open(answer: (socket: Socket, nth: number) => void, maxConnection
   const pool = openSocketPool({
     url: new URL(`http://localhost:${port}/mcp`),
     ...limits,
-    maxConnections,
+    ...more,
     connector: ({ hostname }, callback) => {
       const socket = createConnection({ port, host: hostname });
       socket.once('connect', () => callback(null, socket));
@@ -62,7 +62,7 @@ describe('a pool of connections', () => {
   });
 
   it('[G1] has no more than it may, and calls wait for a free one', async () => {
-    const { post, sockets } = await open((socket, nth) => socket.write(ok(`${nth}`)), 2);
+    const { post, sockets } = await open((socket, nth) => socket.write(ok(`${nth}`)), { maxConnections: 2 });
     const replies = await Promise.all(Array.from({ length: 9 }, () => post()));
     expect(replies.map(({ text }) => Number(text)).sort()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(sockets.length).toBeLessThanOrEqual(2);
@@ -100,7 +100,9 @@ describe('a pool of connections', () => {
   });
 
   it('[G6] a call that is given up ends its connection, or its place in the queue', async () => {
-    const { post, sockets } = await open((socket, nth) => nth > 1 && socket.write(ok('x')), 1);
+    const { post, sockets } = await open((socket, nth) => nth > 1 && socket.write(ok('x')), {
+      maxConnections: 1,
+    });
     const [first, second] = [new CallScope(), new CallScope()];
     const calls = [post(first), post(second)].map((call) => call.catch((error: unknown) => error));
     while (sockets.length === 0) await new Promise(setImmediate);
@@ -267,6 +269,12 @@ describe('a stream of events', () => {
     const read = (await streamOf(opened)).read((text) => void texts.push(text));
     await expect(read).rejects.toMatchObject({ code: 'SALLY_CONNECT_LOST' });
     expect(texts).toEqual(['data: 1\n\n']);
+  });
+
+  it('over a connection that is retired ends after a while', async () => {
+    const opened = await open((socket) => socket.write(begun + chunk('data: 1\n\n')), { retiredMs: 1 });
+    const read = (await streamOf(opened)).read(() => opened.pool.retire());
+    await expect(read).rejects.toMatchObject({ code: 'SALLY_CONNECT_LOST' });
   });
 
   it('[G6] ends with its call, or with its reader', async () => {
