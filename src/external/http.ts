@@ -14,14 +14,14 @@ import {
   ReplyInvalid,
   type SallyError,
 } from '../errors.js';
+import { openSocketPool, type SocketPool } from '../http/index.js';
 import type { CallScope } from '../plugin/scope.js';
 import { createConnector, ownName } from '../tls/connector.js';
 import { type Credentials, pluginRule } from '../tls/index.js';
 import type { Connection, ConnectionDeps } from './connection.js';
-import { fetchOver, type SendRequest } from './fetch.js';
+import { fetchOver, maxReplyBytes, type SendRequest } from './fetch.js';
 import { openLane, pageText } from './lane.js';
 import { openSession } from './session.js';
-import { openSocketPool, type SocketPool } from './socket-pool.js';
 
 type HttpSettings = Extract<McpSettings, { transport: 'http' | 'uds' }>;
 
@@ -124,7 +124,10 @@ function openLink(
     peer,
     connector: connectorWith((socket) => sockets.retire((one) => one === socket)),
     maxConnections,
+    maxReplyBytes,
+    restMs: 30_000,
     timeoutMs: longestMs,
+    retiredMs: longestMs,
   });
   const closed = (error: unknown) =>
     ConnectionLost.is(error) || codes(error).some((code) => closedCodes.has(code));
@@ -139,8 +142,8 @@ function openLink(
   };
   const pool: SocketPool = {
     ...sockets,
-    async post(...request) {
-      const reply = await sockets.post(...request);
+    async send(...request) {
+      const reply = await sockets.send(...request);
       hasReplied();
       return reply;
     },

@@ -1,7 +1,8 @@
 import { createParser } from 'eventsource-parser';
-import { HttpStatusUnexpected, messageOf, ReplyInvalid } from '../errors.js';
+import { HttpStatusUnexpected, messageOf, ReplyInvalid, ReplyTooLarge } from '../errors.js';
+import type { ReplyStream, SocketPool } from '../http/index.js';
 import type { CallScope } from '../plugin/scope.js';
-import type { SocketPool } from './socket-pool.js';
+import { maxReplyBytes } from './fetch.js';
 
 /** What the handshake of a session settled: every request after it says the same of itself. */
 export interface SessionFacts {
@@ -52,16 +53,13 @@ export function openLane({ url, peer, pool }: LaneOptions, facts: SessionFacts) 
       write = requestWriter(url, facts, tool);
       writers.set(tool, write);
     }
-    const stream: EventReader = { reply: undefined, feed: undefined };
-    const { status, text } = await pool.post(write(id, args), scope, (events) => {
-      stream.feed ??= eventReader(stream, id, peer);
-      stream.feed(events);
-      return stream.reply !== undefined;
-    });
-    if (status !== 200) {
-      throw HttpStatusUnexpected({ peer, path: url.pathname, status, text: pageText(text) });
+    const got = await pool.send(write(id, args), scope);
+    const { status } = got.head;
+    if (got.kind === 'whole' && status !== 200) {
+      throw HttpStatusUnexpected({ peer, path: url.pathname, status, text: pageText(got.text) });
     }
-    const { result, error } = stream.feed ? (stream.reply ?? {}) : parse(text, peer, tool);
+    const reply = got.kind === 'whole' ? parse(got.text, peer, tool) : await replyIn(got.stream, id, peer);
+    const { result, error } = reply;
     if (result) return result;
     throw ReplyInvalid({
       peer,
@@ -106,21 +104,23 @@ function parse(text: string, peer: string, tool: string): Reply {
   }
 }
 
-/** A stream of events on its way in, and the reply once it was among them. */
-interface EventReader {
-  reply: Reply | undefined;
-  feed: ((text: string) => void) | undefined;
-}
-
-/** Looks for the reply to request `id` in a stream of events; notifications before it are let pass. */
-function eventReader(stream: EventReader, id: string, peer: string): (text: string) => void {
+/** The reply to request `id` in a stream of events; notifications before it are let pass. Empty where it is not there. */
+async function replyIn(stream: ReplyStream, id: string, peer: string): Promise<Reply> {
+  let reply: Reply | undefined;
+  let length = 0;
   const parser = createParser({
     onEvent: ({ data }) => {
       const message = data === '' ? undefined : parse(data, peer, 'tools/call');
-      if (message?.id === id) stream.reply = message;
+      if (message?.id === id) reply = message;
     },
   });
-  return (text) => parser.feed(text);
+  await stream.read((text) => {
+    length += text.length;
+    if (length > maxReplyBytes) throw ReplyTooLarge({ peer, limit: maxReplyBytes });
+    parser.feed(text);
+    if (reply) stream.leave();
+  });
+  return reply ?? {};
 }
 
 /** What an error page says: its `error` field where it is JSON, else the text itself. */

@@ -1,8 +1,8 @@
 import { findSallyError, type SallyError, UpstreamCancelled, UpstreamTimeout } from '../../errors.js';
+import { CallScope } from '../../plugin/scope.js';
 import type { Answer } from '../rpc.js';
 import type { CallOptions } from '../upstream.js';
 import type { UpstreamContext } from './options.js';
-import { Abort } from './wait.js';
 
 /** A request that the upstream has not answered yet. It ends by its answer, its deadline, or its caller's signal. */
 export class Call {
@@ -13,7 +13,7 @@ export class Call {
   readonly token: unknown;
   readonly answered: Promise<Answer>;
   /** Aborted where the call ends without an answer: closes the HTTP request that it is. */
-  readonly given = new Abort();
+  readonly given = new CallScope();
   readonly #context: UpstreamContext;
   readonly #onEnd: (call: Call, givenUp: boolean) => void;
   #timer: NodeJS.Timeout | undefined;

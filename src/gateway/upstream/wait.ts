@@ -1,33 +1,17 @@
-import { EventEmitter } from 'node:events';
 import type { SallyError } from '../../errors.js';
-
-/** What a request over HTTP is given up by: an AbortSignal costs a tenth of a call, and undici takes an emitter as well. */
-export class Abort extends EventEmitter {
-  aborted = false;
-  reason: unknown;
-
-  abort(reason: unknown): void {
-    if (this.aborted) return;
-    this.aborted = true;
-    this.reason = reason;
-    this.emit('abort');
-  }
-}
+import { type CallScope, whenAborted } from '../../plugin/scope.js';
 
 /** Waits so long, or until the signal; false where it was the signal. */
-export function pause(ms: number, signal: AbortSignal | Abort): Promise<boolean> {
+export function pause(ms: number, signal: AbortSignal | CallScope): Promise<boolean> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve(false);
-    const timer = setTimeout(() => end(true), ms).unref();
-    const stop = () => end(false);
     const end = (waited: boolean) => {
       clearTimeout(timer);
-      if (signal instanceof Abort) signal.off('abort', stop);
-      else signal.removeEventListener('abort', stop);
+      unheard();
       resolve(waited);
     };
-    if (signal instanceof Abort) signal.once('abort', stop);
-    else signal.addEventListener('abort', stop, { once: true });
+    const timer = setTimeout(() => end(true), ms).unref();
+    const unheard = whenAborted(signal, () => end(false));
   });
 }
 

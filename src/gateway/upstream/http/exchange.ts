@@ -27,14 +27,14 @@ const afterAnswerMs = 1_000;
 export async function exchangeOnce(
   wire: Wire,
   context: UpstreamContext,
-  headers: Record<string, string>,
+  lines: string,
   method: string,
   params: JsonObject,
   signal: AbortSignal,
 ): Promise<{ reply: HttpReply; text: string; message: Message | undefined }> {
   const id = 0;
   const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
-  const reply = await wire.send('POST', headers, body, signal, true);
+  const reply = await wire.send('POST', lines, body, signal, true);
   let text = '';
   let message: Message | undefined;
   const look = (data: string) => {
@@ -44,11 +44,11 @@ export async function exchangeOnce(
   if (isStream(reply)) {
     const broken = await readEvents(reply.body, {}, context, (data) => {
       look(data);
-      if (message) reply.body.destroy();
+      if (message) reply.body.dump();
     });
     if (broken && !message) throw broken;
   } else {
-    text = await wire.text(reply.body);
+    text = await reply.body.text();
     look(text);
   }
   return { reply, text, message };
@@ -59,7 +59,7 @@ export async function readReply(
   reply: HttpReply,
   call: Call,
   position: Position,
-  { wire, dialogue, context }: { wire: Wire; dialogue: Dialogue; context: UpstreamContext },
+  { dialogue, context }: { dialogue: Dialogue; context: UpstreamContext },
 ): Promise<void> {
   const take = (data: string) => {
     const messages = messagesOf(data);
@@ -76,7 +76,7 @@ export async function readReply(
     if (broken && !call.ended && position.lastEventId === undefined) throw broken;
     return;
   }
-  const text = await wire.text(reply.body);
+  const text = await reply.body.text();
   if (take(text) && call.ended) return;
   const what = text === '' ? 'empty' : 'not the JSON of an answer to it';
   const detail = `its reply to ${call.method} (HTTP ${reply.status}, ${reply.type || 'no content type'}) is ${what}`;

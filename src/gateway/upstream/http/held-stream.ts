@@ -37,7 +37,7 @@ export async function holdStream(
         return await stream.refused(reply);
       }
       if (!isStream(reply)) {
-        await reply.body.dump();
+        reply.body.dump();
       } else {
         // Proxies cut streams that rest: only one that cannot be opened again says something of the server.
         await readEvents(reply.body, position, context, (data) => {

@@ -1,4 +1,5 @@
 import { type SallyError, UpstreamLost, UpstreamStatus, UpstreamTimeout } from '../../../errors.js';
+import type { CallScope } from '../../../plugin/scope.js';
 import type { Answer, JsonObject } from '../../rpc.js';
 import type { CallOptions } from '../../upstream.js';
 import type { Call } from '../call.js';
@@ -8,7 +9,7 @@ import { type Facts, type Link, type Listeners, legacyRevisions } from '../link.
 import { rpcErrorOf } from '../message.js';
 import { judgeInitialize } from '../negotiate.js';
 import { backoff, type UpstreamContext } from '../options.js';
-import { type Abort, pause, withDeadline } from '../wait.js';
+import { pause, withDeadline } from '../wait.js';
 import type { Position } from './events.js';
 import { exchangeOnce, isRepeatable, isStream, postHeaders, readReply } from './exchange.js';
 import { explain } from './explain.js';
@@ -39,7 +40,9 @@ export class HttpSession implements Link {
   readonly #dialogue: Dialogue;
   readonly #closing = new AbortController();
   #id: string | undefined;
-  #headers: Record<string, string> = {};
+  #headers: Readonly<Record<string, string>> = {};
+  /** The same, as they are sent. */
+  #lines = '';
   /** Counts the times that the session began anew. */
   #generation = 0;
   #stream: AbortController | undefined;
@@ -108,8 +111,8 @@ export class HttpSession implements Link {
     this.#dialogue.end((method) => lost(upstream, method, 'the session was closed'));
     if (this.#id === undefined) return;
     try {
-      const reply = await this.#wire.send('DELETE', this.#headers, null, AbortSignal.timeout(deleteMs));
-      await reply.body.dump();
+      const reply = await this.#wire.send('DELETE', this.#lines, undefined, AbortSignal.timeout(deleteMs));
+      reply.body.dump();
     } catch {
       // A server that is not there any more has no session either.
     }
@@ -122,11 +125,11 @@ export class HttpSession implements Link {
       capabilities: this.#capabilities,
       clientInfo: client,
     };
-    const headers = this.#wire.headers(postHeaders);
+    const lines = this.#wire.lines(this.#wire.headers(postHeaders));
     const { reply, text, message } = await exchangeOnce(
       this.#wire,
       this.#context,
-      headers,
+      lines,
       'initialize',
       params,
       signal,
@@ -139,17 +142,17 @@ export class HttpSession implements Link {
     const facts = judgeInitialize(upstream, message);
     if (facts instanceof Error) throw facts;
     this.facts = facts;
-    const id = reply.headers['mcp-session-id'];
-    this.#id = typeof id === 'string' ? id : undefined;
+    this.#id = reply.headers.get('mcp-session-id');
     this.#headers = this.#wire.headers({
       ...postHeaders,
       'mcp-protocol-version': facts.revision,
       ...(this.#id !== undefined && { 'mcp-session-id': this.#id }),
     });
+    this.#lines = this.#wire.lines(this.#headers);
     this.#generation += 1;
     const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' };
-    const heard = await this.#wire.send('POST', this.#headers, JSON.stringify(initialized), signal, true);
-    await heard.body.dump();
+    const heard = await this.#wire.send('POST', this.#lines, JSON.stringify(initialized), signal, true);
+    heard.body.dump();
     this.#listen();
   }
 
@@ -163,18 +166,18 @@ export class HttpSession implements Link {
       open: (lastEventId) => this.#get(lastEventId, stream.signal),
       receive: (message) => this.#dialogue.receive(message),
       refused: async (reply) => {
-        const text = await this.#wire.text(reply.body);
+        const text = await reply.body.text();
         if (this.#isGone(reply, text)) await this.#renew(generation);
       },
       failed: (error) => this.#events.doubt(explain(error, this.#context.upstream, 'GET')),
     });
   }
 
-  #get(lastEventId: string | undefined, signal: AbortSignal | Abort): Promise<HttpReply> {
-    const { 'content-type': _, ...headers } = this.#headers;
-    headers['accept'] = 'text/event-stream';
-    if (lastEventId !== undefined) headers['last-event-id'] = lastEventId;
-    return this.#wire.send('GET', headers, null, signal);
+  #get(lastEventId: string | undefined, signal: AbortSignal | CallScope): Promise<HttpReply> {
+    const { 'content-type': _, ...own } = this.#headers;
+    const resume = lastEventId !== undefined && { 'last-event-id': lastEventId };
+    const lines = this.#wire.lines({ ...own, accept: 'text/event-stream', ...resume });
+    return this.#wire.send('GET', lines, undefined, signal);
   }
 
   /** Sends the request of `call`, and once more where the session turns out to be gone. */
@@ -184,11 +187,12 @@ export class HttpSession implements Link {
     const body = JSON.stringify({ jsonrpc: '2.0', id: call.id, method, ...(own && { params: own }) });
     for (let again = false; ; again = true) {
       const generation = this.#generation;
-      const headers = options.headers ? addHeaders({ ...this.#headers }, options.headers) : this.#headers;
-      const repeatable = isRepeatable(method);
-      const reply = await this.#wire.send('POST', headers, body, call.given, repeatable);
+      const lines = options.headers
+        ? this.#wire.lines(addHeaders({ ...this.#headers }, options.headers))
+        : this.#lines;
+      const reply = await this.#wire.send('POST', lines, body, call.given, isRepeatable(method));
       if (reply.status < 300) return this.#read(reply, call);
-      const text = await this.#wire.text(reply.body);
+      const text = await reply.body.text();
       if (again || !this.#isGone(reply, text)) return this.#refused(reply, text, call);
       await this.#renew(generation);
     }
@@ -203,7 +207,7 @@ export class HttpSession implements Link {
 
   async #read(first: HttpReply, call: Call): Promise<void> {
     const { upstream, pace, random } = this.#context;
-    const parts = { wire: this.#wire, dialogue: this.#dialogue, context: this.#context };
+    const parts = { dialogue: this.#dialogue, context: this.#context };
     const position: Position = {};
     let reply: HttpReply | undefined = first;
     let failures = 0;
@@ -222,7 +226,7 @@ export class HttpSession implements Link {
           continue;
         }
         if (isStream(reply)) continue;
-        const text = pageText(await this.#wire.text(reply.body));
+        const text = pageText(await reply.body.text());
         throw lost(
           upstream,
           call.method,
@@ -243,8 +247,8 @@ export class HttpSession implements Link {
     const { upstream, timeoutMs } = this.#context;
     const late = () => UpstreamTimeout({ upstream, method: what, seconds: timeoutMs / 1000 });
     return withDeadline(timeoutMs, late, this.#closing.signal, async (signal) => {
-      const reply = await this.#wire.send('POST', this.#headers, JSON.stringify(message), signal);
-      return { reply, text: await this.#wire.text(reply.body) };
+      const reply = await this.#wire.send('POST', this.#lines, JSON.stringify(message), signal);
+      return { reply, text: await reply.body.text() };
     });
   }
 
@@ -254,10 +258,8 @@ export class HttpSession implements Link {
       await this.#say(message, 'a message');
     } catch (error) {
       const { upstream, log } = this.#context;
-      log.debug(
-        { upstream, error: explain(error, upstream, 'a message').message },
-        'a message did not arrive',
-      );
+      const { message: why } = explain(error, upstream, 'a message');
+      log.debug({ upstream, error: why }, 'a message did not arrive');
     }
   }
 

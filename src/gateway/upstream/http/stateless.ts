@@ -24,7 +24,9 @@ export class HttpStateless implements Link {
   readonly #mirror: Mirror;
   readonly #doubt: (reason: SallyError) => void;
   readonly #dialogue: Dialogue;
-  readonly #headers: Record<string, string>;
+  readonly #headers: Readonly<Record<string, string>>;
+  /** The same, as they are sent. */
+  readonly #lines: string;
   readonly #closing = new AbortController();
 
   constructor(
@@ -42,6 +44,7 @@ export class HttpStateless implements Link {
     // Servers of this revision ask nothing and clients tell nothing.
     this.#dialogue = new Dialogue(context, () => {});
     this.#headers = wire.headers({ ...postHeaders, 'mcp-protocol-version': facts.revision });
+    this.#lines = wire.lines(this.#headers);
   }
 
   get listeners(): Listeners {
@@ -84,10 +87,12 @@ export class HttpStateless implements Link {
     const envelope = envelopeOf(this.facts.revision, client, capabilities);
     const body = JSON.stringify({ jsonrpc: '2.0', id, method, params: hopParams(params, id, envelope) });
     const mirrored = this.#mirror.headers(method, params);
-    const headers = addHeaders({ ...this.#headers, ...mirrored }, options.headers);
-    const reply = await this.#wire.send('POST', headers, body, call.given, isRepeatable(method));
+    const lines = options.headers
+      ? this.#wire.lines(addHeaders({ ...this.#headers, ...mirrored }, options.headers))
+      : this.#lines + this.#wire.lines(mirrored);
+    const reply = await this.#wire.send('POST', lines, body, call.given, isRepeatable(method));
     if (reply.status >= 300) {
-      const text = await this.#wire.text(reply.body);
+      const text = await reply.body.text();
       const error = rpcErrorOf(text);
       // -32601 comes with 404, header mismatches with 400: answers all the same.
       if (error && ![401, 403].includes(reply.status)) call.answer({ error });
@@ -95,7 +100,7 @@ export class HttpStateless implements Link {
       if (strange(reply.status, error)) this.#doubt(this.#wire.failure(method, reply, text));
       return;
     }
-    const parts = { wire: this.#wire, dialogue: this.#dialogue, context: this.#context };
+    const parts = { dialogue: this.#dialogue, context: this.#context };
     if (method === 'tools/list') void call.answered.then(this.#learn, () => {});
     await readReply(reply, call, {}, parts);
     if (!call.ended) throw UpstreamLost({ upstream, method, detail: 'its stream ended' });

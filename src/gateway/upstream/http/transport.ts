@@ -29,7 +29,8 @@ export function httpTransport(settings: HttpSettings, context: UpstreamContext):
       ...mirror.headers(method, {}),
     });
     const params = { _meta: envelopeOf(modernRevision, context.client, {}) };
-    const { reply, text, message } = await exchangeOnce(wire, context, headers, method, params, signal).catch(
+    const lines = wire.lines(headers);
+    const { reply, text, message } = await exchangeOnce(wire, context, lines, method, params, signal).catch(
       (error) => {
         throw explain(error, upstream, method);
       },

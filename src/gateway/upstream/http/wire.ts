@@ -1,27 +1,29 @@
-import type { Readable } from 'node:stream';
-import { type Dispatcher, Pool } from 'undici';
 import type { UpstreamSettings } from '../../../config/index.js';
 import {
   ClientCertRefused,
+  ConnectionLost,
   messageOf,
   NoClientCert,
   type SallyError,
-  UpstreamReplyTooLarge,
   UpstreamStatus,
 } from '../../../errors.js';
+import { openSocketPool, type RequestLife, type SocketPool } from '../../../http/index.js';
+import { CallScope, whenAborted } from '../../../plugin/scope.js';
 import { createConnector, ownName } from '../../../tls/connector.js';
 import { anyPeer, type Credentials } from '../../../tls/index.js';
 import { plainText, rpcErrorOf } from '../message.js';
 import type { UpstreamContext } from '../options.js';
-import type { Abort } from '../wait.js';
+import { bodyOf, type ReplyBody } from './body.js';
+import { headerLines, writeRequest } from './request.js';
 
 export type HttpSettings = Extract<UpstreamSettings, { transport: 'http' }>;
 
 export interface HttpReply {
   readonly status: number;
+  /** The content type, in lower case. */
   readonly type: string;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Dispatcher.ResponseData['body'];
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: ReplyBody;
 }
 
 /** Redirects that are followed, one after the other: Python servers give one from `/mcp` to `/mcp/` or back. */
@@ -36,9 +38,8 @@ export class Wire {
   readonly #configured: Readonly<Record<string, string>>;
   readonly #peer: string;
   #path: string;
-  #opened: Promise<Pool> | undefined;
-  #pool: Pool | undefined;
-  readonly #closing = new Set<Pool>();
+  #opened: Promise<SocketPool> | undefined;
+  #pool: SocketPool | undefined;
   /** Whether this upstream has ever replied to our certificate. */
   #replied = false;
   #credentials: Credentials | undefined;
@@ -57,52 +58,38 @@ export class Wire {
     return { ...this.#configured, ...own };
   }
 
+  /** Headers as `send` takes them: those that are the same each time are written once. Throws for what cannot be sent. */
+  lines(headers: Readonly<Record<string, string>>): string {
+    return headerLines(headers, this.#context.upstream);
+  }
+
   /** Sends one request; one that is `repeatable` a second time where the connection closed over it. Rejects with what the connection rejects with. */
   async send(
     method: 'GET' | 'POST' | 'DELETE',
-    headers: Record<string, string>,
-    body: string | null,
-    signal: AbortSignal | Abort,
+    lines: string,
+    body: string | undefined,
+    signal: AbortSignal | CallScope,
     repeatable = false,
   ): Promise<HttpReply> {
     const pool = this.#pool ?? (await this.#open());
+    const life = signal instanceof CallScope ? signal : lifeOf(signal);
+    const { host } = this.#settings.url;
     for (let redirects = 0; ; redirects += 1) {
-      const request = () => pool.request({ path: this.#path, method, headers, body, signal });
-      const reply = await request().catch((error) => {
+      const message = writeRequest({ method, host, path: this.#path, lines, body });
+      const reply = await pool.send(message, life).catch((error) => {
         const refusal = this.#refusal(error);
         if (refusal || !repeatable || !isClosed(error)) throw refusal ?? error;
-        return request();
+        return pool.send(message, life);
       });
       this.#replied = true;
-      const status = reply.statusCode;
+      const { status, contentType, headers } = reply.head;
       const moved = (status === 307 || status === 308) && redirects < maxRedirects;
-      const path = moved ? this.#sameOrigin(reply.headers['location']) : undefined;
+      const path = moved ? this.#sameOrigin(headers.get('location')) : undefined;
       if (path === undefined) {
-        const type = String(reply.headers['content-type'] ?? '');
-        return { status, type, headers: reply.headers, body: reply.body };
+        return { status, type: contentType, headers, body: bodyOf(reply, this.#context) };
       }
-      await reply.body.dump();
       this.#path = path;
     }
-  }
-
-  /** Reads a body to its end. */
-  text(body: Readable): Promise<string> {
-    const { upstream, limits } = this.#context;
-    return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      body.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes <= limits.messageBytes) chunks.push(chunk);
-        else body.destroy(UpstreamReplyTooLarge({ upstream, limit: limits.messageBytes }));
-      });
-      body.once('end', () => {
-        const whole = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-        resolve(whole?.toString('utf8') ?? '');
-      });
-      body.once('error', reject);
-    });
   }
 
   /** The error for a reply with a status that is no answer. */
@@ -114,12 +101,11 @@ export class Wire {
 
   async close(): Promise<void> {
     this.#closed = true;
-    const pools = this.#pool ? [this.#pool, ...this.#closing] : [...this.#closing];
-    await Promise.all(pools.map((pool) => pool.destroy()));
+    this.#pool?.close();
     this.#credentials?.close();
   }
 
-  #open(): Promise<Pool> {
+  #open(): Promise<SocketPool> {
     this.#opened ??= this.#connect();
     // Files that were not valid may be so at the next attempt.
     this.#opened.catch(() => {
@@ -128,50 +114,45 @@ export class Wire {
     return this.#opened;
   }
 
-  async #connect(): Promise<Pool> {
+  async #connect(): Promise<SocketPool> {
     const { tls } = this.#settings;
     const credentials = tls && (await this.#context.credentials.open(tls, 'client'));
     this.#credentials = credentials;
     const pool = this.#newPool(credentials);
     if (this.#closed) {
-      await pool.destroy();
+      pool.close();
       credentials?.close();
     }
     this.#pool = pool;
     return pool;
   }
 
-  #newPool(credentials: Credentials | undefined): Pool {
+  #newPool(credentials: Credentials | undefined): SocketPool {
     const { url, tls } = this.#settings;
-    const { log, metrics } = this.#context;
-    const pool: Pool = new Pool(url.origin, {
+    const { log, metrics, limits, timeoutMs } = this.#context;
+    const peer = this.#peer;
+    const pool: SocketPool = openSocketPool({
+      url,
+      peer,
+      maxConnections: Number.POSITIVE_INFINITY,
+      maxReplyBytes: limits.messageBytes,
+      restMs,
       // Every wait has a deadline of its own, which progress starts anew.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: restMs,
-      connect: createConnector({
+      timeoutMs: Number.POSITIVE_INFINITY,
+      retiredMs: timeoutMs,
+      connector: createConnector({
         url,
-        peer: this.#peer,
+        peer,
         ...(tls && credentials && { tls: { ...tls, server: { ...anyPeer, pins: tls.pins }, credentials } }),
         log,
         ...(metrics && { metrics }),
-        onRetire: () => this.#replace(pool, credentials),
+        onRetire: (socket) => {
+          this.#replied = false;
+          pool.retire((one) => one === socket);
+        },
       }),
     });
     return pool;
-  }
-
-  /** New requests take new connections; those of the old pool end after what they carry, streams after the time of a request. */
-  #replace(old: Pool, credentials: Credentials | undefined): void {
-    if (old !== this.#pool || this.#closed) return;
-    this.#replied = false;
-    this.#pool = this.#newPool(credentials);
-    this.#closing.add(old);
-    const late = setTimeout(() => void old.destroy(), this.#context.timeoutMs).unref();
-    void old.close().finally(() => {
-      clearTimeout(late);
-      this.#closing.delete(old);
-    });
   }
 
   /**
@@ -185,20 +166,32 @@ export class Wire {
     const peer = this.#peer;
     const own = this.#credentials?.current().certificate;
     if (!own || required) return NoClientCert({ peer, side: 'client' }, error);
-    return ClientCertRefused({ peer, subject: ownName(own), detail: messageOf(error) }, error);
+    const detail = ConnectionLost.is(error) ? error.context.detail : messageOf(error);
+    return ClientCertRefused({ peer, subject: ownName(own), detail }, error);
   }
 
   /** The path to go on with, where `location` is on the same origin: headers with secrets go nowhere else. */
-  #sameOrigin(location: string | string[] | undefined): string | undefined {
-    if (typeof location !== 'string') return undefined;
+  #sameOrigin(location: string | undefined): string | undefined {
+    if (location === undefined) return undefined;
     const base = new URL(this.#path, this.#settings.url);
     const target = URL.canParse(location, base.href) ? new URL(location, base) : undefined;
     return target?.origin === this.#settings.url.origin ? target.pathname + target.search : undefined;
   }
 }
 
+const lifeOf = (signal: AbortSignal): RequestLife => ({
+  get aborted() {
+    return signal.aborted;
+  },
+  get reason() {
+    return signal.reason;
+  },
+  onAbort: (listener) => whenAborted(signal, listener),
+});
+
 const codeOf = (error: unknown) => String((error as NodeJS.ErrnoException).code ?? '');
-const isClosed = (error: unknown) => ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error));
+const isClosed = (error: unknown) =>
+  ConnectionLost.is(error) || ['ECONNRESET', 'EPIPE'].includes(codeOf(error));
 
 /** What plugins may not set: headers of the connection, of the body, and of the protocol. */
 const reserved =
@@ -217,7 +210,7 @@ export function addHeaders(
 }
 
 export function challengeOf(headers: HttpReply['headers']): string | undefined {
-  const challenge = [headers['www-authenticate'] ?? []].flat().join(', ');
+  const challenge = headers.get('www-authenticate') ?? '';
   return challenge === '' ? undefined : plainText(challenge);
 }
 

@@ -3,29 +3,49 @@ import { ReplyMalformed, ReplyTooLarge } from '../errors.js';
 /** What a reply says before its body. */
 export interface ReplyHead {
   readonly status: number;
+  /** In lower case. */
   readonly contentType: string;
-  /** For how long the connection may be used once more, in milliseconds: 0 for not at all. */
-  readonly keepAliveMs: number;
+  /** By their names in lower case; one that came more than once as a list (RFC 9110 section 5.3). */
+  readonly headers: ReadonlyMap<string, string>;
+  /**
+   * For how long the connection may be used once more, in milliseconds: 0 for not at all, undefined where the server
+   * says nothing of it.
+   */
+  readonly keepAliveMs: number | undefined;
 }
 
-/** A head is one packet of a kilobyte; what needs more is no plugin server. */
+interface ParserOptions {
+  /** The other end, as a sentence names it. */
+  readonly peer: string;
+  /** Sees the head; answers how many bytes the body may have. */
+  readonly onHead: (head: ReplyHead) => number;
+  readonly onBody: (bytes: Buffer) => void;
+}
+
+/** A head is one packet of a kilobyte; Node gives up at as many, and so do most clients. */
 const maxHeadBytes = 16_384;
-/** A chunk's size has at most eight digits. */
-const maxSizeLine = 10;
+/** A chunk's size with its extensions, which few servers send and nobody reads. */
+const maxSizeLine = 1_024;
 const maxInterim = 4;
 
+const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const headerLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
+const headerLine = new RegExp(`^(${token}):[ \\t]*([\\t\\x20-\\x7e\\x80-\\xff]*?)[ \\t]*$`);
+/** As many digits as a number holds exactly; extensions as RFC 9112 section 7.1.1 has them, without the spaces that nobody should send. */
+const sizeLine = new RegExp(
+  `^([0-9a-fA-F]{1,13})(?:;${token}(?:=(?:${token}|"[\\t\\x20!#-\\x5b\\x5d-\\x7e]*"))?)*$`,
+);
 
 type Body =
   | { readonly kind: 'length'; left: number }
-  | { readonly kind: 'chunked'; state: 'size' | 'data' | 'data-end' | 'last'; left: number; line: string }
+  | { readonly kind: 'chunked'; state: 'size' | 'data' | 'data-end' | 'trailer'; left: number; line: string }
   | { readonly kind: 'until-close' }
   | { readonly kind: 'none' };
 
 /**
- * Reads one HTTP/1.1 reply (RFC 9112) out of the bytes of a connection, strictly: what could be read in two ways, or is
- * never sent by a server of the contract (folded headers, two lengths, trailers, chunk extensions), is an error.
+ * Reads one HTTP/1.1 reply (RFC 9112) out of the bytes of a connection. What any server may send is read (chunk
+ * extensions and trailers, which are let pass); what could be read in two ways (folded headers, two lengths, bare line
+ * feeds) is an error.
  */
 export class ReplyParser {
   head: ReplyHead | undefined;
@@ -33,18 +53,16 @@ export class ReplyParser {
   done = false;
   /** Whether bytes came after it, which nobody asked for. */
   excess = false;
-  readonly #peer: string;
-  readonly #limit: number;
-  readonly #onBody: (bytes: Buffer) => void;
+  readonly #options: ParserOptions;
   #pending: Buffer | undefined;
   #body: Body = { kind: 'none' };
+  #limit = 0;
   #bytes = 0;
+  #trailerBytes = 0;
   #interim = 0;
 
-  constructor(options: { peer: string; limit: number; onBody: (bytes: Buffer) => void }) {
-    this.#peer = options.peer;
-    this.#limit = options.limit;
-    this.#onBody = options.onBody;
+  constructor(options: ParserOptions) {
+    this.#options = options;
   }
 
   /** Takes the next bytes. Throws a SallyError for what is not a reply; the connection is then of no use. */
@@ -87,7 +105,7 @@ export class ReplyParser {
       if (field === null) throw this.#bad('a header that is none');
       const name = (field[1] as string).toLowerCase();
       const before = fields.get(name);
-      if (before !== undefined && single.has(name)) throw this.#bad(`two headers ${name}`);
+      // Two lengths make a list, which is none.
       fields.set(name, before === undefined ? (field[2] as string) : `${before}, ${field[2]}`);
     }
     if (status < 200) {
@@ -100,8 +118,11 @@ export class ReplyParser {
     this.head = {
       status,
       contentType: (fields.get('content-type') ?? '').toLowerCase(),
+      headers: fields,
       keepAliveMs: persistent ? keepAlive(fields) : 0,
     };
+    this.#limit = this.#options.onHead(this.head);
+    if (this.#body.kind === 'length') this.#expect(this.#body.left);
     this.done = this.#body.kind === 'none' || (this.#body.kind === 'length' && this.#body.left === 0);
   }
 
@@ -115,7 +136,6 @@ export class ReplyParser {
     if (status === 204 || status === 304) return { kind: 'none' };
     if (coding !== undefined) return { kind: 'chunked', state: 'size', left: 0, line: '' };
     if (length === undefined) return { kind: 'until-close' };
-    if (Number(length) > this.#limit) throw ReplyTooLarge({ peer: this.#peer, limit: this.#limit });
     return { kind: 'length', left: Number(length) };
   }
 
@@ -146,7 +166,7 @@ export class ReplyParser {
     // Byte by byte, for a line of a few: the size, or the end of a chunk, or of all of them.
     let at = 0;
     while (at < chunk.length && !body.line.endsWith('\r\n')) {
-      if (body.line.length >= maxSizeLine) throw this.#bad('a chunk without a size');
+      if (body.line.length >= maxSizeLine) throw this.#bad('a line between chunks that is too long');
       body.line += String.fromCharCode(chunk[at] as number);
       at += 1;
     }
@@ -160,43 +180,57 @@ export class ReplyParser {
 
   #endOfLine(body: Body & { kind: 'chunked' }, line: string): void {
     if (body.state === 'size') {
-      if (!/^[0-9a-fA-F]{1,8}$/.test(line)) throw this.#bad('a chunk without a size');
-      body.left = Number.parseInt(line, 16);
-      body.state = body.left === 0 ? 'last' : 'data';
-      if (this.#bytes + body.left > this.#limit)
-        throw ReplyTooLarge({ peer: this.#peer, limit: this.#limit });
+      const size = sizeLine.exec(line);
+      if (size === null) throw this.#bad('a chunk without a size');
+      body.left = Number.parseInt(size[1] as string, 16);
+      body.state = body.left === 0 ? 'trailer' : 'data';
+      this.#expect(body.left);
+    } else if (body.state === 'trailer') {
+      if (line === '') this.done = true;
+      else this.#skipTrailer(line);
     } else if (line !== '') {
       throw this.#bad('a chunk that is longer than its size');
-    } else if (body.state === 'last') {
-      this.done = true;
     } else {
       body.state = 'size';
     }
   }
 
+  /** RFC 9110 section 6.5.1: what comes after the body may be let pass, but says nothing of its length. */
+  #skipTrailer(line: string): void {
+    const name = headerLine.exec(line)?.[1]?.toLowerCase();
+    if (name === undefined || name === 'content-length' || name === 'transfer-encoding') {
+      throw this.#bad('a trailer that is none');
+    }
+    this.#trailerBytes += line.length;
+    if (this.#trailerBytes > maxHeadBytes) throw this.#bad('its trailers are too long');
+  }
+
   #take(bytes: Buffer): void {
     if (bytes.length === 0) return;
+    this.#expect(bytes.length);
     this.#bytes += bytes.length;
-    if (this.#bytes > this.#limit) throw ReplyTooLarge({ peer: this.#peer, limit: this.#limit });
-    this.#onBody(bytes);
+    this.#options.onBody(bytes);
+  }
+
+  /** So many bytes more have to be within the limit. */
+  #expect(more: number): void {
+    if (this.#bytes + more <= this.#limit) return;
+    throw ReplyTooLarge({ peer: this.#options.peer, limit: this.#limit });
   }
 
   #bad(reason: string) {
-    return ReplyMalformed({ peer: this.#peer, reason });
+    return ReplyMalformed({ peer: this.#options.peer, reason });
   }
 }
-
-/** Headers of which two would be a contradiction. */
-const single = new Set(['content-length', 'transfer-encoding', 'content-type']);
 
 /** A connection is closed on this side before a server does, which would meet a request on its way. */
 const keepAliveMostMs = 30_000;
 const keepAliveMarginMs = 1_000;
 
-function keepAlive(fields: ReadonlyMap<string, string>): number {
+function keepAlive(fields: ReadonlyMap<string, string>): number | undefined {
   const options = (fields.get('connection') ?? '').toLowerCase();
   if (options.includes('close') || options.includes('upgrade')) return 0;
   const said = /(?:^|[,\s])timeout=(\d{1,6})/.exec(fields.get('keep-alive') ?? '');
-  if (said === null) return keepAliveMostMs;
+  if (said === null) return undefined;
   return Math.max(0, Math.min(keepAliveMostMs, Number(said[1]) * 1_000 - keepAliveMarginMs));
 }

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SallyError } from '../../src/errors.js';
-import { ReplyParser } from '../../src/external/reply-parser.js';
+import { type ReplyHead, ReplyParser } from '../../src/http/reply-parser.js';
 
 interface Read {
   readonly status: number;
@@ -16,7 +16,7 @@ function ours(bytes: Buffer, cuts: readonly number[] = [], limit = 100_000): Rea
   const chunks: Buffer[] = [];
   const parser = new ReplyParser({
     peer: 'the server',
-    limit,
+    onHead: () => limit,
     onBody: (chunk) => chunks.push(Buffer.from(chunk)),
   });
   const at = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
@@ -65,6 +65,8 @@ const replies = [
   `${head('200 OK', 'Connection: close')}until the end`,
   `${head('204 No Content')}`,
   `${head('100 Continue')}${head('200 OK', 'Content-Length: 2')}{}`,
+  `${head('200 OK', 'Transfer-Encoding: chunked')}5;a;b=c;d="e f"\r\nhello\r\n0;x\r\nX: y\r\nExpires: 0\r\n\r\n`,
+  `${head('200 OK', 'Set-Cookie: a=b', 'Set-Cookie: c=d', 'Transfer-Encoding: Chunked')}00005\r\nhello\r\n000\r\n\r\n`,
 ];
 
 describe('a reply', () => {
@@ -135,6 +137,30 @@ describe('a reply', () => {
     );
   });
 
+  it('is answered with all its headers, those that came more than once as a list', () => {
+    let seen: ReplyHead | undefined;
+    const parser = new ReplyParser({
+      peer: 'the server',
+      onHead: (one) => {
+        seen = one;
+        return 0;
+      },
+      onBody: () => {},
+    });
+    const fields = [
+      'WWW-Authenticate: Basic',
+      'Content-Type: Text/HTML',
+      'www-authenticate: Bearer realm="é" ',
+    ];
+    parser.feed(Buffer.from(head('401 Unauthorized', ...fields, 'Content-Length: 0'), 'latin1'));
+    expect(seen).toMatchObject({ status: 401, contentType: 'text/html', keepAliveMs: undefined });
+    expect(Object.fromEntries(seen?.headers ?? [])).toEqual({
+      'www-authenticate': 'Basic, Bearer realm="é"',
+      'content-type': 'Text/HTML',
+      'content-length': '0',
+    });
+  });
+
   it.each([
     ['two lengths', `${head('200 OK', 'Content-Length: 5', 'Content-Length: 5')}hello`],
     [
@@ -147,11 +173,23 @@ describe('a reply', () => {
     ['a length of text', head('200 OK', 'Content-Length: 0x5')],
     ['a bare line feed', 'HTTP/1.1 200 OK\nContent-Length: 0\n\n'],
     ['an upgrade', head('101 Switching Protocols')],
+    ['two codings', `${head('200 OK', ...Array(2).fill('Transfer-Encoding: chunked'))}0\r\n\r\n`],
+    ['two different lengths', `${head('200 OK', 'Content-Length: 5', 'Content-Length: 6')}hello!`],
+    ['a list of lengths', `${head('200 OK', 'Content-Length: 5, 5')}hello`],
+    ['an extension that is none', `${head('200 OK', 'Transfer-Encoding: chunked')}5;\r\nhello\r\n0\r\n\r\n`],
     [
-      'a chunk with an extension',
-      `${head('200 OK', 'Transfer-Encoding: chunked')}5;a=b\r\nhello\r\n0\r\n\r\n`,
+      'an extension without end',
+      `${head('200 OK', 'Transfer-Encoding: chunked')}5;a=${'b'.repeat(2_000)}\r\nhello\r\n0\r\n\r\n`,
     ],
-    ['a trailer', `${head('200 OK', 'Transfer-Encoding: chunked')}0\r\nX: y\r\n\r\n`],
+    ['a trailer that is none', `${head('200 OK', 'Transfer-Encoding: chunked')}0\r\nX\r\n\r\n`],
+    [
+      'a length after the body',
+      `${head('200 OK', 'Transfer-Encoding: chunked')}0\r\nContent-Length: 0\r\n\r\n`,
+    ],
+    [
+      'trailers without end',
+      `${head('200 OK', 'Transfer-Encoding: chunked')}0\r\n${`X: ${'y'.repeat(1_000)}\r\n`.repeat(20)}\r\n`,
+    ],
     ['no HTTP', '\u0015\u0003\u0003 handshake\r\n\r\n'],
     ['a body above the limit', `${head('200 OK', 'Content-Length: 100001')}x`],
     ['a chunk above the limit', `${head('200 OK', 'Transfer-Encoding: chunked')}fffffff\r\nx`],

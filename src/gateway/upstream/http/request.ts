@@ -1,0 +1,40 @@
+import { UpstreamProtocol } from '../../../errors.js';
+
+/** RFC 9110 sections 5.1 and 5.5: with anything else in them, a name or a value could begin another header. */
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** They belong to the connection, and to nobody who asks for something over it. */
+const framing = /^(host|connection|keep-alive|content-length|transfer-encoding|te|trailer|upgrade|expect)$/i;
+
+/** The lines of a request's head that say these headers. Throws for what cannot be sent. */
+export function headerLines(headers: Readonly<Record<string, string>>, upstream: string): string {
+  let lines = '';
+  for (const name in headers) {
+    const value = headers[name] as string;
+    if (!token.test(name) || framing.test(name) || !fieldValue.test(value)) {
+      const detail = `the request cannot be sent: invalid header ${JSON.stringify(name)}`;
+      throw UpstreamProtocol({ upstream, detail });
+    }
+    lines += `${name}: ${value}\r\n`;
+  }
+  return lines;
+}
+
+interface Request {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly host: string;
+  /** As a URL has it: everything but ASCII is escaped. */
+  readonly path: string;
+  /** What `headerLines` answered. */
+  readonly lines: string;
+  readonly body: string | undefined;
+}
+
+/** A whole request, as its bytes or the text that is them in UTF-8. */
+export function writeRequest({ method, host, path, lines, body }: Request): string | Buffer {
+  const length = body === undefined ? '' : `content-length: ${Buffer.byteLength(body)}\r\n`;
+  const head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n${lines}${length}\r\n`;
+  // RFC 9110 section 5.5: what is not ASCII in a header is a byte a character.
+  if (/[\x80-\xff]/.test(lines)) return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body ?? '')]);
+  return body === undefined ? head : head + body;
+}

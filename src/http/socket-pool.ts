@@ -1,0 +1,152 @@
+import type { Socket } from 'node:net';
+import type { buildConnector } from 'undici';
+import { ConnectionLost } from '../errors.js';
+import { type Exchange, PooledConnection, type PooledReply, type RequestLife } from './pooled-connection.js';
+
+/**
+ * Kept-alive connections to one server, each with one request at a time: several times the requests per second of a
+ * general client, for requests that are written whole.
+ */
+export interface SocketPool {
+  /**
+   * Sends a request that was written whole, and reads the reply. Rejects with the reason of `life`, with what the
+   * connection failed with, or with ConnectionLost, ConnectionTimeout, ReplyMalformed or ReplyTooLarge.
+   */
+  send(message: string | Buffer, life: RequestLife): Promise<PooledReply>;
+  /** Uses no connection of now any more: idle ones are closed, others after the reply that is under way. */
+  retire(which?: (socket: Socket) => boolean): void;
+  close(): void;
+}
+
+interface PoolOptions {
+  readonly url: URL;
+  /** The other end, as a sentence names it. */
+  readonly peer: string;
+  readonly connector: buildConnector.connector;
+  /** Connections at a time; further requests wait for a free one. */
+  readonly maxConnections: number;
+  /** The bytes of a reply that is read to its end. Streams are bounded by who reads them. */
+  readonly maxReplyBytes: number;
+  /** How long a connection rests where the server does not say, in milliseconds. */
+  readonly restMs: number;
+  /** A reply that takes longer is given up, in milliseconds, whatever the deadline of its call. */
+  readonly timeoutMs: number;
+  /** The same for what is under way over a connection that is retired. */
+  readonly retiredMs: number;
+}
+
+/** How often idle and hung connections are looked for, in milliseconds. */
+const sweepMs = 1_000;
+
+/** A pool that has no connections yet. */
+export function openSocketPool(options: PoolOptions): SocketPool {
+  const { url, peer, connector, maxConnections } = options;
+  const all = new Set<PooledConnection>();
+  const free: PooledConnection[] = [];
+  const waiting: Exchange[] = [];
+  let opening = 0;
+  let closed = false;
+  let sweeper: NodeJS.Timeout | undefined;
+  const target = {
+    // An IPv6 address has brackets in a URL alone.
+    hostname: url.hostname.replace(/^\[|\]$/g, ''),
+    host: url.host,
+    protocol: url.protocol,
+    port: url.port,
+  };
+  const closedError = () => ConnectionLost({ peer, detail: 'it was closed' });
+
+  const connectionOptions = {
+    ...options,
+    onFree: (connection: PooledConnection) => {
+      free.push(connection);
+      next();
+    },
+    onGone: (connection: PooledConnection) => {
+      all.delete(connection);
+      const at = free.indexOf(connection);
+      if (at !== -1) free.splice(at, 1);
+      next();
+    },
+  };
+
+  const open = (exchange: Exchange) => {
+    opening += 1;
+    connector(target, (error, socket) => {
+      opening -= 1;
+      if (error !== null || closed) {
+        socket?.destroy();
+        exchange.over();
+        exchange.reject(error ?? closedError());
+        return next();
+      }
+      const connection = new PooledConnection(socket, connectionOptions);
+      all.add(connection);
+      sweeper ??= setInterval(sweep, sweepMs).unref();
+      if (exchange.life.aborted) connection.rest(sweepMs);
+      else connection.begin(exchange);
+      return undefined;
+    });
+  };
+
+  const next = () => {
+    while (waiting.length > 0) {
+      const connection = takeFree();
+      if (connection === undefined && all.size + opening >= maxConnections) return;
+      const exchange = waiting.shift() as Exchange;
+      if (connection) connection.begin(exchange);
+      else open(exchange);
+    }
+  };
+
+  /** The connection that was used last: those that are not needed grow old. */
+  const takeFree = (): PooledConnection | undefined => {
+    for (let connection = free.pop(); connection; connection = free.pop()) {
+      if (connection.usable) return connection;
+      connection.drop(undefined);
+    }
+    return undefined;
+  };
+
+  const sweep = () => {
+    const at = performance.now();
+    for (const connection of all) if (connection.until <= at) connection.expire();
+    if (all.size > 0) return;
+    clearInterval(sweeper);
+    sweeper = undefined;
+  };
+
+  const giveUp = (exchange: Exchange, reason: unknown) => {
+    const at = waiting.indexOf(exchange);
+    if (at !== -1) waiting.splice(at, 1);
+    // The server learns from the end of the connection that nobody waits any more.
+    if (exchange.connection?.carries(exchange)) return exchange.connection.drop(reason);
+    exchange.over();
+    exchange.reject(reason);
+  };
+
+  return {
+    send(message, life) {
+      return new Promise((resolve, reject) => {
+        if (closed) return reject(closedError());
+        if (life.aborted) return reject(life.reason);
+        const over = life.onAbort((reason) => giveUp(exchange, reason));
+        const exchange: Exchange = { message, life, resolve, reject, over };
+        waiting.push(exchange);
+        return next();
+      });
+    },
+    retire(which = () => true) {
+      for (const connection of all) if (which(connection.socket)) connection.retire();
+    },
+    close() {
+      closed = true;
+      clearInterval(sweeper);
+      for (const exchange of waiting.splice(0)) {
+        exchange.over();
+        exchange.reject(closedError());
+      }
+      for (const connection of all) connection.drop(closedError());
+    },
+  };
+}
