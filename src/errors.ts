@@ -1442,7 +1442,13 @@ export const TokensFileInvalid = defineError('SALLY_TOKENS_FILE', {
 export const TokensFileWrite = defineError('SALLY_TOKENS_WRITE', {
   message: (c: { path: string; reason: string }) => `cannot write ${c.path}: ${c.reason}`,
   remedy: () => 'make room, or give this user the right to write in the folder of the file',
-  example: { path: '/etc/sallyport/tokens.json', reason: 'EACCES: permission denied' },
+  example: { path: '/etc/sallyport/tokens.json', reason: 'permission denied' },
+});
+
+export const TokensFolderMissing = defineError('SALLY_TOKENS_FOLDER', {
+  message: (c: { path: string; folder: string }) => `cannot write ${c.path}: there is no folder ${c.folder}`,
+  remedy: (c) => `correct the path, or make the folder: mkdir -p -m 700 ${shellWord(c.folder)}`,
+  example: { path: '/etc/sallyport/tokens.json', folder: '/etc/sallyport' },
 });
 
 export const TokensFileLocked = defineError('SALLY_TOKENS_LOCKED', {
