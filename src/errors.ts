@@ -147,12 +147,28 @@ const isoTime = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, 'Z
 const shellWord = (text: string): string =>
   /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
+/** A command of `sallyport certs` on the folder `dir`, which is named unless it is the default. */
+const certsCommand = (words: string, dir = 'certs/mcp'): string =>
+  `sallyport certs ${words}${dir === 'certs/mcp' ? '' : ` --dir ${shellWord(dir)}`}`;
+
+/** The folder of certificates in which a file lies, and whose it is there; neither where no folder is laid out so. */
+function certsPlaceOf(path: string): { readonly dir?: string; readonly name?: string } {
+  const place =
+    /^(?:(?<dir>.*)\/)?(?:(?<role>ca|gateway)|plugins\/(?<plugin>[^/]+))\/(?:ca|client|server)\.(?:crt|crl)$/;
+  const found = place.exec(path)?.groups;
+  if (found === undefined) return {};
+  return {
+    dir: found['dir'] === '' ? '/' : (found['dir'] ?? '.'),
+    name: found['role'] ?? found['plugin'] ?? '',
+  };
+}
+
 /** What renews the certificate in the file `path`: a command, where the folders are those that `sallyport certs` makes. */
 function renewal(path: string): string {
-  const [, dir = '', plugin] = /^(.*?)\/?(?:gateway\/client|plugins\/([^/]+)\/server)\.crt$/.exec(path) ?? [];
-  const inDir = dir === 'certs/mcp' ? '' : ` --dir ${shellWord(dir)}`;
-  if (dir !== '') return `sallyport certs renew ${shellWord(plugin ?? 'gateway')}${inDir}`;
-  if (/(^|\/)ca\.crt$/.test(path)) return 'sallyport certs ca-rotate prepare, then activate and retire';
+  const { dir, name } = certsPlaceOf(path);
+  if (/(^|\/)ca\.crt$/.test(path))
+    return `${certsCommand('ca-rotate prepare', dir)}, then activate and retire`;
+  if (name !== undefined) return certsCommand(`renew ${shellWord(name)}`, dir);
   return `issue ${path} again with the tool that made it, or: sallyport certs renew --all`;
 }
 
@@ -265,7 +281,7 @@ export const CaElsewhere = defineError('SALLY_CA_ELSEWHERE', {
   message: (c: { dir: string; path: string }) =>
     `there are certificates in ${c.dir}, but not their CA: ${c.path} is missing`,
   remedy: (c) =>
-    `run this where ${c.path} is, and copy the folder of this host from there; if that CA is lost, start anew: rm -rf ${shellWord(c.dir)}, then sallyport certs all`,
+    `run this where ${c.path} is, and copy the folder of this host from there; if that CA is lost, start anew: rm -rf ${shellWord(c.dir)}, then ${certsCommand('all', c.dir)}`,
   example: { dir: 'certs/mcp', path: 'certs/mcp/ca/ca.crt' },
 });
 
@@ -283,7 +299,7 @@ export const CertUnknown = defineError('SALLY_CERT_UNKNOWN', {
   remedy: (c) =>
     c.known.length > 0
       ? `name one of ${c.known.join(', ')}, or a file or serial number of a certificate of this CA`
-      : 'see what there is: sallyport certs check',
+      : `see what there is: ${certsCommand('check', c.dir)}`,
   exit: 2,
   example: { name: 'MyPlugni', dir: 'certs/mcp', known: ['gateway', 'MyPlugin'] },
 });
@@ -324,11 +340,12 @@ export const RevocationReasonInvalid = defineError('SALLY_CERT_REASON', {
 });
 
 export const CertAlreadyRevoked = defineError('SALLY_CERT_ALREADY_REVOKED', {
-  message: (c: { name: string; serial: string; since: Date }) =>
+  message: (c: { name: string; dir: string; serial: string; since: Date }) =>
     `${c.name} (serial number ${c.serial}) is revoked since ${isoTime(c.since)}`,
-  remedy: () => 'nothing is left to do here; for a new certificate: sallyport certs renew NAME --force',
+  remedy: (c) =>
+    `nothing is left to do here; for a new certificate: ${certsCommand('renew NAME --force', c.dir)}`,
   exit: 1,
-  example: { name: 'MyPlugin', serial: '5F3A', since: new Date('2027-01-15T10:30:45Z') },
+  example: { name: 'MyPlugin', dir: 'certs/mcp', serial: '5F3A', since: new Date('2027-01-15T10:30:45Z') },
 });
 
 export const CertForeign = defineError('SALLY_CERT_FOREIGN', {
@@ -877,7 +894,7 @@ export const CrlExpired = defineError('SALLY_CRL_EXPIRED', {
   message: (c: { path: string; issuer: string; nextUpdate: Date }) =>
     `${c.path}: the revocation list of ${c.issuer} was to be followed by another on ${isoTime(c.nextUpdate)}`,
   remedy: (c) =>
-    `sallyport certs crl makes the next one of its own CAs; of another CA, put its newest list into ${c.path}`,
+    `${certsCommand('crl', certsPlaceOf(c.path).dir)} makes the next one of its own CAs; of another CA, put its newest list into ${c.path}`,
   example: {
     path: 'certs/mcp/gateway/ca.crl',
     issuer: 'CN=Sallyport MCP CA, O=Sallyport',
@@ -913,7 +930,7 @@ export const CrlMissing = defineError('SALLY_CRL_MISSING', {
   message: (c: { path: string; subject: string; caBundle: string }) =>
     `${c.path} has no revocation list of ${c.subject}, a CA of ${c.caBundle}: its certificates could not be checked`,
   remedy: (c) =>
-    `every CA of the bundle needs one: sallyport certs crl makes those of its own CAs; of other CAs, put theirs behind it into ${c.path}, or take the CA out of ${c.caBundle}`,
+    `every CA of the bundle needs one: ${certsCommand('crl', certsPlaceOf(c.path).dir)} makes those of its own CAs; of other CAs, put theirs behind it into ${c.path}, or take the CA out of ${c.caBundle}`,
   example: {
     path: 'certs/mcp/gateway/ca.crl',
     subject: 'CN=Sallyport MCP CA, O=Sallyport',
