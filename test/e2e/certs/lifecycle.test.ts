@@ -129,8 +129,34 @@ describe('sallyport certs needs-renewal', () => {
     expect((await certs(['needs-renewal', 'nobody.crt'])).status).toBe(2);
     writeFileSync(path(file), 'x');
     expect((await certs(['needs-renewal', file])).status).toBe(3);
-    expect(JSON.parse((await certs(['needs-renewal', file, '--json'])).out)).toMatchObject({
-      kind: 'unreadable',
+  });
+
+  it('a wrong use has the status of a missing certificate, and cannot be taken for it', async () => {
+    const { certs } = await certificates();
+    const json = async (...args: string[]) => {
+      const { out } = await certs(['needs-renewal', ...args, '--json']);
+      return out === '' ? undefined : JSON.parse(out).status;
+    };
+    expect(await json('gateway', '--expires-in', '90d')).toBe('due');
+    expect(await json('gateway')).toBe('not due');
+    expect(await json('nobody.crt')).toBe('missing');
+    expect(await json('certs/mcp')).toBe('unreadable');
+    expect(await json('gateway', '--expires-in', 'soon')).toBeUndefined();
+
+    expect(await certs(['needs-renewal', 'nobody.crt'])).toMatchObject({
+      status: 2,
+      out: '',
+      err: 'missing: nobody.crt is not there\n  → give a file, or a name that this shows: make certs-mcp-check\n',
+    });
+    expect(await certs(['needs-renewal', 'certs/mcp', '--dir', 'certs'])).toMatchObject({
+      status: 3,
+      out: '',
+      err: 'unreadable: certs/mcp cannot be read: it is a folder\n  → give a file, or a name that this shows: sallyport certs check --dir certs\n',
+    });
+    expect(await certs(['needs-renewal', 'nobody.crt', '--expires', '1d'])).toMatchObject({
+      status: 2,
+      out: '',
+      err: expect.stringMatching(/^error SALLY_USAGE\n/),
     });
   });
 
