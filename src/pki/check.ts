@@ -53,6 +53,8 @@ export interface CheckReport {
   readonly entries: readonly CheckEntry[];
   /** The CAs' lists of the revoked; absent where there is no `ca/ca.crl`. */
   readonly crls?: readonly CrlSummary[];
+  /** The CA itself is not here: what is said of it is said of the copy beside a leaf. Absent where it is. */
+  readonly caElsewhere?: true;
   /** What is not wrong, and worth a word all the same. */
   readonly notes: readonly string[];
   /** 0 all is well; 1 something is expired, about to be, or readable by others; 3 something is broken or missing. */
@@ -96,7 +98,11 @@ export async function checkCertificates(options: CheckOptions = {}): Promise<Che
     dir,
     entries,
     ...(crls ? { crls } : {}),
-    notes: elsewhere ? [noteOnCaElsewhere(dir)] : isReadable(ca) ? await notesOn(dir, found.length > 0) : [],
+    ...(elsewhere ? { caElsewhere: true } : {}),
+    notes: [
+      ...(elsewhere ? [noteOnCaElsewhere(dir)] : []),
+      ...(isReadable(ca) ? await notesOn(dir, found.length > 0) : []),
+    ],
     status: worstStatus(entries.flatMap((entry) => entry.findings)),
   };
 }

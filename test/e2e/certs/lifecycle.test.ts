@@ -242,6 +242,7 @@ describe('a host that has but the folder of its plugin', () => {
     const check = await certs(['check']);
     expect(check.status).toBe(0);
     expect(check.out).toContain('note: the CA is elsewhere: ');
+    expect(check.out).toContain('Gateway Client Certificate:\n   none on this host\n');
     expect(check.out).not.toContain('→');
     const again = await certs(['plugin', 'example-plugin-a']);
     expect(again.err).toContain('  → run this where that CA is; if it is lost: rm -r ');
