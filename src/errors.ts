@@ -210,7 +210,7 @@ export const DaysInvalid = defineError('SALLY_CERT_DAYS', {
   message: (c: { value: string; least: number; most: number }) =>
     `${JSON.stringify(c.value)} is not a number of days`,
   remedy: (c) =>
-    `give an integer from ${c.least} to ${c.most}, digits only: --days 825, or MCP_CERT_DAYS=825`,
+    `give an integer from ${c.least} to ${c.most}, digits only: --${c.least === 0 ? 'warn-days 14' : 'days 825, or MCP_CERT_DAYS=825'}`,
   exit: 2,
   example: { value: '1e3', least: 1, most: 36_500 },
 });
@@ -406,10 +406,15 @@ export const ConfigFileUnusable = defineError('SALLY_CONFIG_FILE', {
   example: { at: inFile(1, 1), reason: 'is empty' },
 });
 
+const isJson = (at: ConfigPlace): boolean => 'file' in at && /\.jsonc?$/i.test(at.file);
+
 export const ConfigSyntax = defineError('SALLY_CONFIG_SYNTAX', {
-  message: (c: { at: ConfigPlace; detail: string }) => `not usable as YAML: ${c.detail}`,
-  remedy: () =>
-    'look at indentation (spaces, no tabs), colons, quotes and brackets here and on the line before',
+  message: (c: { at: ConfigPlace; detail: string }) =>
+    `not usable as ${isJson(c.at) ? 'JSON' : 'YAML'}: ${c.detail}`,
+  remedy: (c) =>
+    isJson(c.at)
+      ? 'look at commas, quotes and brackets here and on the line before'
+      : 'look at indentation (spaces, no tabs), colons, quotes and brackets here and on the line before',
   example: { at: inFile(4, 3), detail: 'Tabs are not allowed as indentation' },
 });
 
@@ -1404,10 +1409,17 @@ export const WorkersNeedPort = defineError('SALLY_WORKER_NO_PORT', {
 
 // ─── The plugin server (server/) ─────────────────────────────────────────────────────────────────
 
+/** Where each program takes its port from. */
+const portOf: Readonly<Record<string, string>> = {
+  'the gateway': 'gateway.port, or --port',
+  'the plugin server': 'PLUGINS_SERVER_PORT, or --port',
+};
+
 export const PortInUse = defineError('SALLY_SERVER_PORT_IN_USE', {
   message: (c: { host: string; port: number; what: string }) =>
     `${c.what} cannot listen on ${c.host}:${c.port}: the port is in use`,
-  remedy: (c) => `see who has it with: lsof -i :${c.port}; or choose another: PLUGINS_SERVER_PORT, or --port`,
+  remedy: (c) =>
+    `see who has it with: lsof -i :${c.port}; or choose another: ${portOf[c.what] ?? '--port, 1000 below it'}`,
   example: { host: '127.0.0.1', port: 8000, what: 'the plugin server' },
 });
 

@@ -1,0 +1,55 @@
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { sallyport } from '../../support/command.js';
+import { temporaryFolder } from '../../support/folder.js';
+
+/** Runs the command, which fails: its status, and what it says without the code. */
+async function failing(
+  args: readonly string[],
+  options: { cwd?: string; input?: string } = {},
+): Promise<[number | null, string]> {
+  const { status, stdout, stderr } = await sallyport(args, options);
+  expect(stdout).toBe('');
+  expect(stderr).toMatch(/^error SALLY_[A-Z_]+\n {2}\S.*\n(.*\n)* {2}→ \S/);
+  expect(stderr).not.toMatch(/\n\s+at |E[A-Z]{4,}:/);
+  return [status, stderr.split('\n').slice(1).join('\n')];
+}
+
+async function folderWith(files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await temporaryFolder();
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  return folder;
+}
+
+const words = `plugins:
+  - name: Words
+    kind: sallyport/search-replace
+    hooks: [tool_pre_invoke]
+    config: {words: [{search: a, replace: b}]}
+`;
+
+describe('a wrong option', () => {
+  it.each([
+    [['serve', '--port', '99999'], 'sallyport serve --help'],
+    [['serve', 'extra'], 'sallyport serve --help'],
+    [['token', 'create'], 'sallyport token create --help'],
+    [['token', 'list', '--file', 't.json', '--user', 'a'], 'sallyport token list --help'],
+    [['certs', 'renew', '--nosuch'], 'sallyport certs renew --help'],
+    [['nosuch'], 'sallyport --help'],
+    [['--nosuch'], 'sallyport --help'],
+  ])('%j: status 2, one sentence without a full stop, and where help is', async (args, help) => {
+    const [status, said] = await failing(args);
+    expect(status).toBe(2);
+    expect(said).toMatch(new RegExp(`^ {2}[^.]*[^.]\\n {2}→ ${help}\\n$`));
+  });
+
+  it('a number of days is asked for by no option that the command lacks', async () => {
+    const [status, said] = await failing(['certs', 'check', '--warn-days', 'soon']);
+    expect(status).toBe(2);
+    expect(said).toContain('--warn-days');
+  });
+});
+
