@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { UsageError } from '../errors.js';
+import { FileUnreadable, UsageError } from '../errors.js';
 import {
   always,
   due,
@@ -94,6 +94,9 @@ const subcommands: readonly Subcommand[] = [
       const { externalPluginNames } = await import('../config/index.js');
       const path = flags.config ?? variable(io, 'MCP_PLUGIN_CONFIG') ?? defaultConfig;
       const configured = await externalPluginNames({ path, cwd: io.cwd, env: io.env });
+      // What is named by hand has to be there; the default, and what make passes on, need not.
+      if (configured === undefined && flags.config !== undefined)
+        throw FileUnreadable({ path, what: 'the configuration', reason: 'no such file' });
       const names = configured ?? ['example-plugin-a', 'example-plugin-b'];
       const results = await progressing(io, (options) => ensureAll(names, options), flags);
       await printEnsured(io, flags, results, { path, found: configured !== undefined, names });

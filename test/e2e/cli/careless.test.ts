@@ -53,3 +53,12 @@ describe('a wrong option', () => {
   });
 });
 
+describe('a file that is not there', () => {
+  it('certs all says so where it was named, and makes nothing', async () => {
+    const cwd = await temporaryFolder();
+    const [status, said] = await failing(['certs', 'all', '--config', 'nosuch.yaml'], { cwd });
+    expect([status, said]).toEqual([3, expect.stringContaining('nosuch.yaml: no such file')]);
+    expect((await sallyport(['certs', 'check'], { cwd })).status).toBe(3);
+  });
+});
+
