@@ -62,3 +62,24 @@ describe('a file that is not there', () => {
   });
 });
 
+describe('sallyport invoke', () => {
+  const invoke = (...more: string[]) => [
+    ...['invoke', 'tool_pre_invoke', '--config', 'p.yaml', '--plugin', 'Words'],
+    ...more,
+  ];
+
+  it('says that standard input is empty', async () => {
+    const cwd = await folderWith({ 'p.yaml': words });
+    const [status, said] = await failing(invoke('--payload', '-'), { cwd });
+    expect([status, said]).toEqual([2, expect.stringContaining('standard input is empty')]);
+    expect((await failing(invoke('--payload', ''), { cwd }))[1]).toContain('--payload is empty');
+  });
+
+  it('shows what a context looks like to whom gives none', async () => {
+    const cwd = await folderWith({ 'p.yaml': words });
+    const given = ['--payload', '{"name": "a", "args": {}}', '--context', '{'];
+    const [status, said] = await failing(invoke(...given), { cwd });
+    expect([status, said]).toEqual([2, expect.stringContaining(`→ --context '{"global_context"`)]);
+  });
+});
+
