@@ -168,7 +168,9 @@ function detail(io: CommandIo, { seen, cause, remedy, code, follows }: Result): 
   const block = (text: string) => printable(text).replaceAll('\n', `\n${indent}  `);
   if (cause === undefined) return;
   if (seen !== cause) io.out(`${indent}seen: ${block(seen)}\n`);
-  io.out(`${indent}${block(cause)} [${code}]\n`);
+  // The problems of a file are a list, each with a code of its own.
+  const coded = /\[SALLY_\w+\]$/.test(cause) ? cause : `${cause} [${code}]`;
+  io.out(`${indent}${block(coded)}\n`);
   if (follows !== undefined) io.out(`${indent}${paint(io, 'dim', `follows from ${follows}`)}\n`);
   else io.out(`${indent}${paint(io, 'cyan', '→')} ${block(remedy ?? '')}\n`);
 }

@@ -83,3 +83,37 @@ describe('sallyport invoke', () => {
   });
 });
 
+describe('a file of another form', () => {
+  it('JSON that is not whole is called JSON', async () => {
+    const cwd = await folderWith({ 's.json': '{"mcpServers": {' });
+    const [status, said] = await failing(['gateway', '--servers', 's.json'], { cwd });
+    expect([status, said]).toEqual([3, expect.stringContaining('s.json:1:17  not usable as JSON: ')]);
+    expect(said).not.toMatch(/YAML|indentation/);
+  });
+
+  it('the doctor names the code of a problem in it once', async () => {
+    const cwd = await folderWith({ 'p.yaml': 'plugins: 5\n' });
+    const { status, stdout } = await sallyport(['doctor', 'p.yaml'], { cwd });
+    expect(status).toBe(1);
+    expect(stdout.match(/SALLY_CONFIG_WRONG_TYPE/g)).toHaveLength(1);
+  });
+});
+
+describe('a port that is in use', () => {
+  it.each([
+    ['serve', 'server_settings', 'PLUGINS_SERVER_PORT'],
+    ['gateway', 'gateway', 'gateway.port'],
+  ])('%s names its own way to another', async (command, block, way) => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void holder.close());
+    await once(holder, 'listening');
+    const { port } = holder.address() as AddressInfo;
+    const upstreams = block === 'gateway' ? ', upstreams: {a: {url: "http://localhost:1/mcp"}}' : '';
+    const cwd = await folderWith({ 'p.yaml': `${words}${block}: {port: ${port}${upstreams}}\n` });
+    const { status, stderr } = await sallyport([command, '--config', 'p.yaml'], { cwd });
+    expect(status).toBe(3);
+    expect(stderr).toContain(
+      `the port is in use\n  → see who has it with: lsof -i :${port}; or choose another: ${way}`,
+    );
+  });
+});
