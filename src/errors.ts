@@ -137,9 +137,10 @@ const fileReasons: Readonly<Record<string, string>> = {
   ELOOP: 'too many symbolic links',
 };
 
-/** Why a file could not be opened, in words. */
+/** Why a file could not be read or written, in words: what Node adds are the code, the call and the path again. */
 export function fileReason(error: unknown): string {
-  return fileReasons[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error);
+  const known = fileReasons[(error as NodeJS.ErrnoException).code ?? ''];
+  return known ?? messageOf(error).replace(/^E[A-Z0-9]+: (.+?), \w+(?: '.*)?$/s, '$1');
 }
 
 const isoTime = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, 'Z');
@@ -268,7 +269,7 @@ export const CertUnusable = defineError('SALLY_CERT_UNUSABLE', {
 export const CertWriteFailed = defineError('SALLY_CERT_WRITE', {
   message: (c: { path: string; reason: string }) => `cannot write ${c.path}: ${c.reason}`,
   remedy: () => 'make room or give this user the right to write there, then run the same command again',
-  example: { path: 'certs/mcp/gateway/client.key', reason: 'ENOSPC: no space left on device, write' },
+  example: { path: 'certs/mcp/gateway/client.key', reason: 'no space left on device' },
 });
 
 export const CertsMissing = defineError('SALLY_CERTS_MISSING', {

@@ -213,6 +213,12 @@ function subcommand(io: CommandIo, sub: Subcommand): Command {
   for (const [flags, description, fallback] of sub.options.flat())
     command.option(flags, description, fallback);
   command.addHelpText('after', `\nExample:\n  ${sub.example}`);
-  command.action(() => sub.run(io, command.opts<Flags>(), command.args));
+  command.action(() => {
+    const flags = command.opts<Flags>();
+    // What a shell makes of a variable that is not set would be this folder, and all that is in it.
+    if (flags.dir.trim() === '')
+      throw UsageError({ message: '--dir is empty', usage: `sallyport certs ${name} --help` });
+    return sub.run(io, flags, command.args);
+  });
   return command;
 }

@@ -90,8 +90,8 @@ async function doctor(io: CommandIo, words: readonly string[], options: DoctorOp
   if ((cert === undefined) !== (key === undefined))
     throw UsageError({ message: '--cert and --key go together', usage });
   for (const target of given)
-    if (/^https?:/i.test(target) && !URL.canParse(target))
-      throw UsageError({ message: `${target} is not a URL`, usage });
+    if (/^(https?:|[a-z][\w+.-]*:\/\/)/i.test(target) && !(/^https?:/i.test(target) && URL.canParse(target)))
+      throw UsageError({ message: `${target} is not an http or https URL`, usage });
   const targets = [...new Set(given.length > 0 ? given : usualTargets(io))];
   const { diagnose, examine } = await import('../doctor/index.js');
   const { createCredentialStore } = await import('../tls/index.js');

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -59,6 +59,32 @@ describe('a file that is not there', () => {
     const [status, said] = await failing(['certs', 'all', '--config', 'nosuch.yaml'], { cwd });
     expect([status, said]).toEqual([3, expect.stringContaining('nosuch.yaml: no such file')]);
     expect((await sallyport(['certs', 'check'], { cwd })).status).toBe(3);
+  });
+});
+
+describe('a folder', () => {
+  it('without a name is not this one', async () => {
+    const cwd = await temporaryFolder();
+    expect(await failing(['certs', 'ca', '--dir', ''], { cwd })).toEqual([
+      2,
+      '  --dir is empty\n  → sallyport certs ca --help\n',
+    ]);
+    expect(await readdir(cwd)).toEqual([]);
+  });
+
+  it('in which nothing can be written is told in words', async () => {
+    const cwd = await folderWith({ 'a-file': '' });
+    await mkdir(join(cwd, 'certs'));
+    await symlink(join(cwd, 'nosuch'), join(cwd, 'certs/mcp'));
+    const [status, said] = await failing(['certs', 'ca', '--key', 'ec-p256'], { cwd });
+    expect([status, said]).toEqual([3, expect.stringMatching(/^ {2}cannot write certs\/mcp\S+: [a-z ]+\n/)]);
+  });
+});
+
+describe('a target of the doctor', () => {
+  it.each(['ftp://localhost:8000', 'http://localhost:70000'])('%s is no URL for it', async (target) => {
+    const [status, said] = await failing(['doctor', target]);
+    expect([status, said]).toEqual([2, expect.stringContaining(`${target} is not an http or https URL`)]);
   });
 });
 
