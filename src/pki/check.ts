@@ -13,6 +13,7 @@ import {
   type Target,
   targetName,
 } from './folder.js';
+import { readIssued } from './issued.js';
 import { type Finding, type JudgeContext, type Verdict, verdicts, worstFirst } from './judge.js';
 import { judgeCa } from './judge-ca.js';
 import { judgeLeaf, type Trust } from './judge-leaf.js';
@@ -80,7 +81,9 @@ export async function checkCertificates(options: CheckOptions = {}): Promise<Che
   const leaves = await Promise.all((await leafTargets(dir)).map((target) => look(dir, target)));
   const found = leaves.filter((leaf) => !isReadable(leaf) || !isEmpty(leaf));
   const here = await look(dir, { role: 'ca' });
-  const elsewhere = isReadable(here) && isEmpty(here) ? caInCopies(dir, found.filter(isReadable)) : undefined;
+  // Where the list of what was issued is, the CA has been: there its folder is missing.
+  const isAway = isReadable(here) && isEmpty(here) && (await readIssued(dir)).length === 0;
+  const elsewhere = isAway ? caInCopies(dir, found.filter(isReadable)) : undefined;
   const ca = elsewhere ?? here;
   // Beside an unreadable CA every leaf would look wrong: the CA's own finding says it all.
   const trust = isReadable(ca) && ca.cert && activeCa(ca) !== undefined ? trustIn(ca, ca.cert) : undefined;

@@ -81,7 +81,7 @@ describe('checking certificates', () => {
 
   it('a host that has only its own folders is fine, and one that has nothing of the CA is not', async () => {
     const dir = await certificates();
-    rmSync(join(dir, 'ca'), { recursive: true });
+    for (const gone of ['ca', 'issued.jsonl']) rmSync(join(dir, gone), { recursive: true });
     rmSync(join(dir, 'gateway'), { recursive: true });
     const report = await checkCertificates({ dir });
     expect(report.status).toBe(0);
@@ -98,7 +98,7 @@ describe('checking certificates', () => {
   it('where the CA is elsewhere, its end and that of its list of the revoked count as well', async () => {
     const dir = await certificates();
     await refreshCrl({ dir, days: 30 });
-    rmSync(join(dir, 'ca'), { recursive: true });
+    for (const gone of ['ca', 'issued.jsonl']) rmSync(join(dir, gone), { recursive: true });
     const seen = async (days: number) => {
       const { entries, status } = await checkCertificates({ dir, now: inDays(days) });
       return [status, entries[0]?.findings.map(({ verdict }) => verdict)];
@@ -112,7 +112,7 @@ describe('checking certificates', () => {
     const dir = await certificates();
     const other = temporaryFolder();
     await ensurePlugin('Two', { dir: other, keyType });
-    rmSync(join(dir, 'ca'), { recursive: true });
+    for (const gone of ['ca', 'issued.jsonl']) rmSync(join(dir, gone), { recursive: true });
     cpSync(join(other, 'plugins/Two'), join(dir, 'plugins/Two'), { recursive: true });
     const { entries } = await checkCertificates({ dir });
     expect(entries.map(({ name, verdict }) => [name, verdict])).toEqual([
