@@ -137,9 +137,10 @@ const fileReasons: Readonly<Record<string, string>> = {
   ELOOP: 'too many symbolic links',
 };
 
-/** Why a file could not be opened, in words. */
+/** Why a file could not be read or written, in words: what Node adds are the code, the call and the path again. */
 export function fileReason(error: unknown): string {
-  return fileReasons[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error);
+  const known = fileReasons[(error as NodeJS.ErrnoException).code ?? ''];
+  return known ?? messageOf(error).replace(/^E[A-Z0-9]+: (.+?), \w+(?: '.*)?$/s, '$1');
 }
 
 const isoTime = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, 'Z');
@@ -147,12 +148,28 @@ const isoTime = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, 'Z
 const shellWord = (text: string): string =>
   /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
+/** A command of `sallyport certs` on the folder `dir`, which is named unless it is the default. */
+const certsCommand = (words: string, dir = 'certs/mcp'): string =>
+  `sallyport certs ${words}${dir === 'certs/mcp' ? '' : ` --dir ${shellWord(dir)}`}`;
+
+/** The folder of certificates in which a file lies, and whose it is there; neither where no folder is laid out so. */
+function certsPlaceOf(path: string): { readonly dir?: string; readonly name?: string } {
+  const place =
+    /^(?:(?<dir>.*)\/)?(?:(?<role>ca|gateway)|plugins\/(?<plugin>[^/]+))\/(?:ca|client|server)\.(?:crt|crl)$/;
+  const found = place.exec(path)?.groups;
+  if (found === undefined) return {};
+  return {
+    dir: found['dir'] === '' ? '/' : (found['dir'] ?? '.'),
+    name: found['role'] ?? found['plugin'] ?? '',
+  };
+}
+
 /** What renews the certificate in the file `path`: a command, where the folders are those that `sallyport certs` makes. */
 function renewal(path: string): string {
-  const [, dir = '', plugin] = /^(.*?)\/?(?:gateway\/client|plugins\/([^/]+)\/server)\.crt$/.exec(path) ?? [];
-  const inDir = dir === 'certs/mcp' ? '' : ` --dir ${shellWord(dir)}`;
-  if (dir !== '') return `sallyport certs renew ${shellWord(plugin ?? 'gateway')}${inDir}`;
-  if (/(^|\/)ca\.crt$/.test(path)) return 'sallyport certs ca-rotate prepare, then activate and retire';
+  const { dir, name } = certsPlaceOf(path);
+  if (/(^|\/)ca\.crt$/.test(path))
+    return `${certsCommand('ca-rotate prepare', dir)}, then activate and retire`;
+  if (name !== undefined) return certsCommand(`renew ${shellWord(name)}`, dir);
   return `issue ${path} again with the tool that made it, or: sallyport certs renew --all`;
 }
 
@@ -194,7 +211,7 @@ export const DaysInvalid = defineError('SALLY_CERT_DAYS', {
   message: (c: { value: string; least: number; most: number }) =>
     `${JSON.stringify(c.value)} is not a number of days`,
   remedy: (c) =>
-    `give an integer from ${c.least} to ${c.most}, digits only: --days 825, or MCP_CERT_DAYS=825`,
+    `give an integer from ${c.least} to ${c.most}, digits only: --${c.least === 0 ? 'warn-days 14' : 'days 825, or MCP_CERT_DAYS=825'}`,
   exit: 2,
   example: { value: '1e3', least: 1, most: 36_500 },
 });
@@ -252,7 +269,7 @@ export const CertUnusable = defineError('SALLY_CERT_UNUSABLE', {
 export const CertWriteFailed = defineError('SALLY_CERT_WRITE', {
   message: (c: { path: string; reason: string }) => `cannot write ${c.path}: ${c.reason}`,
   remedy: () => 'make room or give this user the right to write there, then run the same command again',
-  example: { path: 'certs/mcp/gateway/client.key', reason: 'ENOSPC: no space left on device, write' },
+  example: { path: 'certs/mcp/gateway/client.key', reason: 'no space left on device' },
 });
 
 export const CertsMissing = defineError('SALLY_CERTS_MISSING', {
@@ -265,7 +282,7 @@ export const CaElsewhere = defineError('SALLY_CA_ELSEWHERE', {
   message: (c: { dir: string; path: string }) =>
     `there are certificates in ${c.dir}, but not their CA: ${c.path} is missing`,
   remedy: (c) =>
-    `run this where ${c.path} is, and copy the folder of this host from there; if that CA is lost, start anew: rm -rf ${shellWord(c.dir)}, then sallyport certs all`,
+    `run this where ${c.path} is, and copy the folder of this host from there; if that CA is lost, start anew: rm -rf ${shellWord(c.dir)}, then ${certsCommand('all', c.dir)}`,
   example: { dir: 'certs/mcp', path: 'certs/mcp/ca/ca.crt' },
 });
 
@@ -283,7 +300,7 @@ export const CertUnknown = defineError('SALLY_CERT_UNKNOWN', {
   remedy: (c) =>
     c.known.length > 0
       ? `name one of ${c.known.join(', ')}, or a file or serial number of a certificate of this CA`
-      : 'see what there is: sallyport certs check',
+      : `see what there is: ${certsCommand('check', c.dir)}`,
   exit: 2,
   example: { name: 'MyPlugni', dir: 'certs/mcp', known: ['gateway', 'MyPlugin'] },
 });
@@ -324,11 +341,12 @@ export const RevocationReasonInvalid = defineError('SALLY_CERT_REASON', {
 });
 
 export const CertAlreadyRevoked = defineError('SALLY_CERT_ALREADY_REVOKED', {
-  message: (c: { name: string; serial: string; since: Date }) =>
+  message: (c: { name: string; dir: string; serial: string; since: Date }) =>
     `${c.name} (serial number ${c.serial}) is revoked since ${isoTime(c.since)}`,
-  remedy: () => 'nothing is left to do here; for a new certificate: sallyport certs renew NAME --force',
+  remedy: (c) =>
+    `nothing is left to do here; for a new certificate: ${certsCommand('renew NAME --force', c.dir)}`,
   exit: 1,
-  example: { name: 'MyPlugin', serial: '5F3A', since: new Date('2027-01-15T10:30:45Z') },
+  example: { name: 'MyPlugin', dir: 'certs/mcp', serial: '5F3A', since: new Date('2027-01-15T10:30:45Z') },
 });
 
 export const CertForeign = defineError('SALLY_CERT_FOREIGN', {
@@ -389,10 +407,15 @@ export const ConfigFileUnusable = defineError('SALLY_CONFIG_FILE', {
   example: { at: inFile(1, 1), reason: 'is empty' },
 });
 
+const isJson = (at: ConfigPlace): boolean => 'file' in at && /\.jsonc?$/i.test(at.file);
+
 export const ConfigSyntax = defineError('SALLY_CONFIG_SYNTAX', {
-  message: (c: { at: ConfigPlace; detail: string }) => `not usable as YAML: ${c.detail}`,
-  remedy: () =>
-    'look at indentation (spaces, no tabs), colons, quotes and brackets here and on the line before',
+  message: (c: { at: ConfigPlace; detail: string }) =>
+    `not usable as ${isJson(c.at) ? 'JSON' : 'YAML'}: ${c.detail}`,
+  remedy: (c) =>
+    isJson(c.at)
+      ? 'look at commas, quotes and brackets here and on the line before'
+      : 'look at indentation (spaces, no tabs), colons, quotes and brackets here and on the line before',
   example: { at: inFile(4, 3), detail: 'Tabs are not allowed as indentation' },
 });
 
@@ -877,7 +900,7 @@ export const CrlExpired = defineError('SALLY_CRL_EXPIRED', {
   message: (c: { path: string; issuer: string; nextUpdate: Date }) =>
     `${c.path}: the revocation list of ${c.issuer} was to be followed by another on ${isoTime(c.nextUpdate)}`,
   remedy: (c) =>
-    `sallyport certs crl makes the next one of its own CAs; of another CA, put its newest list into ${c.path}`,
+    `${certsCommand('crl', certsPlaceOf(c.path).dir)} makes the next one of its own CAs; of another CA, put its newest list into ${c.path}`,
   example: {
     path: 'certs/mcp/gateway/ca.crl',
     issuer: 'CN=Sallyport MCP CA, O=Sallyport',
@@ -913,7 +936,7 @@ export const CrlMissing = defineError('SALLY_CRL_MISSING', {
   message: (c: { path: string; subject: string; caBundle: string }) =>
     `${c.path} has no revocation list of ${c.subject}, a CA of ${c.caBundle}: its certificates could not be checked`,
   remedy: (c) =>
-    `every CA of the bundle needs one: sallyport certs crl makes those of its own CAs; of other CAs, put theirs behind it into ${c.path}, or take the CA out of ${c.caBundle}`,
+    `every CA of the bundle needs one: ${certsCommand('crl', certsPlaceOf(c.path).dir)} makes those of its own CAs; of other CAs, put theirs behind it into ${c.path}, or take the CA out of ${c.caBundle}`,
   example: {
     path: 'certs/mcp/gateway/ca.crl',
     subject: 'CN=Sallyport MCP CA, O=Sallyport',
@@ -1387,10 +1410,17 @@ export const WorkersNeedPort = defineError('SALLY_WORKER_NO_PORT', {
 
 // ─── The plugin server (server/) ─────────────────────────────────────────────────────────────────
 
+/** Where each program takes its port from. */
+const portOf: Readonly<Record<string, string>> = {
+  'the gateway': 'gateway.port, or --port',
+  'the plugin server': 'PLUGINS_SERVER_PORT, or --port',
+};
+
 export const PortInUse = defineError('SALLY_SERVER_PORT_IN_USE', {
   message: (c: { host: string; port: number; what: string }) =>
     `${c.what} cannot listen on ${c.host}:${c.port}: the port is in use`,
-  remedy: (c) => `see who has it with: lsof -i :${c.port}; or choose another: PLUGINS_SERVER_PORT, or --port`,
+  remedy: (c) =>
+    `see who has it with: lsof -i :${c.port}; or choose another: ${portOf[c.what] ?? '--port, 1000 below it'}`,
   example: { host: '127.0.0.1', port: 8000, what: 'the plugin server' },
 });
 
@@ -1442,7 +1472,13 @@ export const TokensFileInvalid = defineError('SALLY_TOKENS_FILE', {
 export const TokensFileWrite = defineError('SALLY_TOKENS_WRITE', {
   message: (c: { path: string; reason: string }) => `cannot write ${c.path}: ${c.reason}`,
   remedy: () => 'make room, or give this user the right to write in the folder of the file',
-  example: { path: '/etc/sallyport/tokens.json', reason: 'EACCES: permission denied' },
+  example: { path: '/etc/sallyport/tokens.json', reason: 'permission denied' },
+});
+
+export const TokensFolderMissing = defineError('SALLY_TOKENS_FOLDER', {
+  message: (c: { path: string; folder: string }) => `cannot write ${c.path}: there is no folder ${c.folder}`,
+  remedy: (c) => `correct the path, or make the folder: mkdir -p -m 700 ${shellWord(c.folder)}`,
+  example: { path: '/etc/sallyport/tokens.json', folder: '/etc/sallyport' },
 });
 
 export const TokensFileLocked = defineError('SALLY_TOKENS_LOCKED', {

@@ -1,8 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import {
+  CaElsewhere,
+  CertAlreadyRevoked,
   CertExpired,
+  CertUnknown,
   ConfigInvalid,
   ConfigUnknownKey,
+  CrlExpired,
+  CrlMissing,
   errorDefinitions,
   findSallyError,
   InternalError,
@@ -86,6 +91,50 @@ describe('an error', () => {
       expect(InternalError.is(value)).toBe(false);
     },
   );
+});
+
+describe('a remedy that is a command on certificates', () => {
+  const notAfter = new Date();
+  const authority = { subject: 'CN=CA', issuer: 'CN=CA', caBundle: 'ca.crt' };
+  const expired = (path: string) => CertExpired({ path, notAfter }).remedy;
+
+  it.each([
+    ['certs/mcp/gateway/client.crt', 'sallyport certs renew gateway'],
+    ['certs/mcp/plugins/P/server.crt', 'sallyport certs renew P'],
+    ['/etc/tls/plugins/P/server.crt', 'sallyport certs renew P --dir /etc/tls'],
+    ['my certs/gateway/client.crt', "sallyport certs renew gateway --dir 'my certs'"],
+    ['gateway/client.crt', 'sallyport certs renew gateway --dir .'],
+    ['/gateway/client.crt', 'sallyport certs renew gateway --dir /'],
+    ['certs/mcp/ca/ca.crt', 'sallyport certs ca-rotate prepare, then activate and retire'],
+    ['/etc/tls/ca/ca.crt', 'sallyport certs ca-rotate prepare --dir /etc/tls, then activate and retire'],
+    [
+      '/etc/tls/plugins/P/ca.crt',
+      'sallyport certs ca-rotate prepare --dir /etc/tls, then activate and retire',
+    ],
+    ['ca.crt', 'sallyport certs ca-rotate prepare, then activate and retire'],
+    ['tls.crt', 'issue tls.crt again with the tool that made it, or: sallyport certs renew --all'],
+  ])('names the folder of %s', (path, remedy) => {
+    expect(expired(path)).toBe(remedy);
+  });
+
+  it.each([
+    ['certs/mcp/gateway/ca.crl', /sallyport certs crl makes/],
+    ['/etc/tls/gateway/ca.crl', /sallyport certs crl --dir \/etc\/tls makes/],
+    ['/etc/tls/ca.crl', /sallyport certs crl makes/],
+  ])('names the folder of the revocation list %s', (path, remedy) => {
+    expect(CrlExpired({ path, ...authority, nextUpdate: notAfter }).remedy).toMatch(remedy);
+    expect(CrlMissing({ path, ...authority }).remedy).toMatch(remedy);
+  });
+
+  it('names the folder that the command was given', () => {
+    const dir = '/etc/tls';
+    const made = [
+      CaElsewhere({ dir, path: '/etc/tls/ca/ca.crt' }),
+      CertUnknown({ name: 'P', dir, known: [] }),
+      CertAlreadyRevoked({ name: 'P', dir, serial: '5F3A', since: notAfter }),
+    ];
+    for (const { remedy } of made) expect(remedy).toMatch(/sallyport certs .*--dir \/etc\/tls$/);
+  });
 });
 
 describe('a list of problems', () => {

@@ -92,7 +92,10 @@ export async function printChecked(io: CommandIo, { json }: Format, report: Chec
   for (const [role, title] of groups) {
     const members = [...entries.entries()].filter(([, entry]) => entry.role === role);
     io.out(`\n${paint(io, 'bold', title)}\n`);
-    if (members.length === 0) io.out(`   none yet: ${none(role, dir, makeCommand)}\n`);
+    if (members.length === 0)
+      io.out(
+        report.caElsewhere ? '   none on this host\n' : `   none yet: ${none(role, dir, makeCommand)}\n`,
+      );
     for (const [i, entry] of members) io.out(`${rows[i]}${paint(io, styleOf(entry), entry.verdict)}\n`);
   }
   printRevoked(io, report, opensslDate);

@@ -3,6 +3,7 @@ import { UsageError } from '../errors.js';
 import type { Logger } from '../log.js';
 import {
   type CrlResult,
+  makeCommand,
   type NeedsRenewal,
   needsRenewal,
   opensslDate,
@@ -116,8 +117,14 @@ export async function askRenewal(io: CommandIo, flags: Flags, what: string): Pro
     });
   }
   const answer = await ask();
-  if (flags.json) io.out(`${JSON.stringify(answer, null, 2)}\n`);
-  else io.out(`${sentence(answer)}\n`);
+  const { kind, ...facts } = answer;
+  if (flags.json) io.out(`${JSON.stringify({ status: kind, ...facts }, null, 2)}\n`);
+  else if ('dueAt' in answer) io.out(`${sentence(answer)}\n`);
+  else {
+    // A wrong use ends with status 2 as well: there the first word is `error`, and nothing is on standard output.
+    const next = `give a file, or a name that this shows: ${makeCommand(flags.dir, { role: 'check' })}`;
+    io.err(`${kind}: ${sentence(answer)}\n  ${paint(io, 'cyan', '→')} ${next}\n`);
+  }
   io.exitWith(statuses[answer.kind]);
   if (answer.kind === 'due') await execute(io, flags.exec);
 }

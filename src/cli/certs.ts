@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { UsageError } from '../errors.js';
+import { FileUnreadable, UsageError } from '../errors.js';
 import {
   always,
   due,
@@ -94,6 +94,9 @@ const subcommands: readonly Subcommand[] = [
       const { externalPluginNames } = await import('../config/index.js');
       const path = flags.config ?? variable(io, 'MCP_PLUGIN_CONFIG') ?? defaultConfig;
       const configured = await externalPluginNames({ path, cwd: io.cwd, env: io.env });
+      // What is named by hand has to be there; the default, and what make passes on, need not.
+      if (configured === undefined && flags.config !== undefined)
+        throw FileUnreadable({ path, what: 'the configuration', reason: 'no such file' });
       const names = configured ?? ['example-plugin-a', 'example-plugin-b'];
       const results = await progressing(io, (options) => ensureAll(names, options), flags);
       await printEnsured(io, flags, results, { path, found: configured !== undefined, names });
@@ -210,6 +213,12 @@ function subcommand(io: CommandIo, sub: Subcommand): Command {
   for (const [flags, description, fallback] of sub.options.flat())
     command.option(flags, description, fallback);
   command.addHelpText('after', `\nExample:\n  ${sub.example}`);
-  command.action(() => sub.run(io, command.opts<Flags>(), command.args));
+  command.action(() => {
+    const flags = command.opts<Flags>();
+    // What a shell makes of a variable that is not set would be this folder, and all that is in it.
+    if (flags.dir.trim() === '')
+      throw UsageError({ message: '--dir is empty', usage: `sallyport certs ${name} --help` });
+    return sub.run(io, flags, command.args);
+  });
   return command;
 }

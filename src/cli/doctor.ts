@@ -90,8 +90,8 @@ async function doctor(io: CommandIo, words: readonly string[], options: DoctorOp
   if ((cert === undefined) !== (key === undefined))
     throw UsageError({ message: '--cert and --key go together', usage });
   for (const target of given)
-    if (/^https?:/i.test(target) && !URL.canParse(target))
-      throw UsageError({ message: `${target} is not a URL`, usage });
+    if (/^(https?:|[a-z][\w+.-]*:\/\/)/i.test(target) && !(/^https?:/i.test(target) && URL.canParse(target)))
+      throw UsageError({ message: `${target} is not an http or https URL`, usage });
   const targets = [...new Set(given.length > 0 ? given : usualTargets(io))];
   const { diagnose, examine } = await import('../doctor/index.js');
   const { createCredentialStore } = await import('../tls/index.js');
@@ -168,7 +168,9 @@ function detail(io: CommandIo, { seen, cause, remedy, code, follows }: Result): 
   const block = (text: string) => printable(text).replaceAll('\n', `\n${indent}  `);
   if (cause === undefined) return;
   if (seen !== cause) io.out(`${indent}seen: ${block(seen)}\n`);
-  io.out(`${indent}${block(cause)} [${code}]\n`);
+  // The problems of a file are a list, each with a code of its own.
+  const coded = /\[SALLY_\w+\]$/.test(cause) ? cause : `${cause} [${code}]`;
+  io.out(`${indent}${block(coded)}\n`);
   if (follows !== undefined) io.out(`${indent}${paint(io, 'dim', `follows from ${follows}`)}\n`);
   else io.out(`${indent}${paint(io, 'cyan', '→')} ${block(remedy ?? '')}\n`);
 }

@@ -42,7 +42,8 @@ async function invoke(io: CommandIo, hook: string, options: InvokeOptions): Prom
   const path = options.config || io.env['PLUGINS_CONFIG_PATH'];
   if (!path)
     throw UsageError({ message: 'no plugin file was named', usage: 'sallyport invoke HOOK --config FILE …' });
-  const payload = parseObject('--payload', await readValue(io, options.payload));
+  const example = '{"name": "search", "args": {}}';
+  const payload = parseObject('--payload', await readValue(io, options.payload), example);
   const context = readContext(options.context);
   const log = loggerOf(io, { ...options, quiet: true });
   const config = await loadAndWarn(io, path, 'gateway', log);
@@ -69,7 +70,14 @@ async function invoke(io: CommandIo, hook: string, options: InvokeOptions): Prom
 }
 
 async function readValue(io: CommandIo, value: string): Promise<string> {
-  if (value === '-') return text(process.stdin);
+  if (value === '-') {
+    const given = await text(process.stdin);
+    if (given.trim() !== '') return given;
+    throw UsageError({
+      message: 'standard input is empty',
+      usage: 'sallyport invoke … --payload - < payload.json',
+    });
+  }
   if (!value.startsWith('@')) return value;
   const path = resolve(io.cwd, value.slice(1));
   try {
@@ -79,8 +87,9 @@ async function readValue(io: CommandIo, value: string): Promise<string> {
   }
 }
 
-function parseObject(option: string, json: string): Record<string, unknown> {
-  const usage = `${option} '{"name": "search", "args": {}}'`;
+function parseObject(option: string, json: string, example: string): Record<string, unknown> {
+  const usage = `${option} '${example}'`;
+  if (json.trim() === '') throw UsageError({ message: `${option} is empty`, usage });
   let value: unknown;
   try {
     value = JSON.parse(json);
@@ -93,9 +102,10 @@ function parseObject(option: string, json: string): Record<string, unknown> {
 }
 
 function readContext(json: string | undefined): PluginContext {
-  const given = json === undefined ? {} : parseObject('--context', json);
+  const example = '{"global_context": {"request_id": "1"}}';
+  const given = json === undefined ? {} : parseObject('--context', json, example);
   const read = PluginContext.safeParse({ global_context: globalContext('invoke'), ...given });
   if (read.success) return read.data;
-  const usage = `--context '{"global_context": {"request_id": "1"}}'`;
-  throw UsageError({ message: `--context is not a context: ${problemsOf(read.error).join('; ')}`, usage });
+  const message = `--context is not a context: ${problemsOf(read.error).join('; ')}`;
+  throw UsageError({ message, usage: `--context '${example}'` });
 }

@@ -68,18 +68,23 @@ async function run(argv: readonly string[], io: CommandIo): Promise<void> {
 }
 
 /** Commander throws in place of printing and exiting, so that its errors look like all others. */
-function silenceCommander(command: Command, io: CommandIo): void {
-  command.exitOverride();
+function silenceCommander(command: Command, io: CommandIo, path = command.name()): void {
+  command.exitOverride((error) => {
+    throw usageError(error, path) ?? error;
+  });
   command.helpOption('-h, --help', 'print this help');
   command.configureOutput({ writeOut: (text) => io.out(text), writeErr: () => {} });
-  for (const sub of command.commands) silenceCommander(sub, io);
+  for (const sub of command.commands) silenceCommander(sub, io, `${path} ${sub.name()}`);
 }
 
-function usageError(error: CommanderError, argv: readonly string[]): SallyError | undefined {
+/** Undefined where nothing is wrong: help or the version was printed. */
+function usageError(error: CommanderError, path: string): SallyError | undefined {
   if (error.exitCode === 0) return undefined;
-  const words = argv.filter((word) => Object.hasOwn(commands, word)).slice(0, 1);
-  const message = error.message.replace(/^error: /, '').replace(/\n.*/s, '');
-  return UsageError({ message, usage: ['sallyport', ...words, '--help'].join(' ') });
+  const sentences = error.message.replace(/^error: /, '').replace(/\n.*/s, '');
+  const message = sentences
+    .replace(/\.$/, '')
+    .replace(/^(.*)\. (\w)/, (_, first: string, letter: string) => `${first}: ${letter.toLowerCase()}`);
+  return UsageError({ message, usage: `${path} --help` });
 }
 
 // What is said in one turn of the event loop is written at its end: a line a call cost a tenth of the call.
@@ -104,11 +109,8 @@ const argv = process.argv.slice(2);
 process.stderr.on('error', () => {});
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 3));
 run(argv, io).catch((thrown: unknown) => {
-  const error =
-    thrown instanceof CommanderError
-      ? usageError(thrown, argv)
-      : (findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown));
-  if (error === undefined) return;
+  if (thrown instanceof CommanderError) return;
+  const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
   report(io, error);
   if (
     InternalError.is(error) &&

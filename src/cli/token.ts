@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { TokenNotFound, UsageError } from '../errors.js';
+import type { TokenRecord } from '../gateway/auth/index.js';
 import { type CommandIo, columns, paint } from './io.js';
 
 /** The room is loaded by the actions: `--help` has no use for it. */
@@ -124,10 +125,11 @@ const isOver = (expires: string | null) => expires !== null && Date.parse(expire
 
 async function revoke(io: CommandIo, ids: readonly string[], { file, json }: Flags): Promise<void> {
   const { changeTokens } = await auth();
-  await changeTokens(resolve(io.cwd, file), (records) => {
+  const without = (records: readonly TokenRecord[]) => {
     const missing = ids.find((id) => !records.some((record) => record.id === id));
     if (missing !== undefined) throw TokenNotFound({ id: missing, path: file });
     return records.filter(({ id }) => !ids.includes(id));
-  });
+  };
+  await changeTokens(resolve(io.cwd, file), without, 'error');
   io.out(json ? `${JSON.stringify({ revoked: ids })}\n` : `revoked: ${ids.join(', ')}\n`);
 }

@@ -1,6 +1,7 @@
 import { FileUnreadable, type SallyError } from '../errors.js';
 import { readAuthorities } from './authorities.js';
 import { activeCa } from './bundle.js';
+import { caInCopies, noteOnCaElsewhere, remediedThere } from './ca-elsewhere.js';
 import { type CrlSummary, readCrls } from './crl-files.js';
 import type { FoundFile } from './files.js';
 import {
@@ -12,6 +13,7 @@ import {
   type Target,
   targetName,
 } from './folder.js';
+import { readIssued } from './issued.js';
 import { type Finding, type JudgeContext, type Verdict, verdicts, worstFirst } from './judge.js';
 import { judgeCa } from './judge-ca.js';
 import { judgeLeaf, type Trust } from './judge-leaf.js';
@@ -52,6 +54,8 @@ export interface CheckReport {
   readonly entries: readonly CheckEntry[];
   /** The CAs' lists of the revoked; absent where there is no `ca/ca.crl`. */
   readonly crls?: readonly CrlSummary[];
+  /** The CA itself is not here: what is said of it is said of the copy beside a leaf. Absent where it is. */
+  readonly caElsewhere?: true;
   /** What is not wrong, and worth a word all the same. */
   readonly notes: readonly string[];
   /** 0 all is well; 1 something is expired, about to be, or readable by others; 3 something is broken or missing. */
@@ -75,21 +79,33 @@ export async function checkCertificates(options: CheckOptions = {}): Promise<Che
   const dir = options.dir ?? defaultDir;
   const context = { dir, now: options.now?.() ?? new Date(), warnDays: checkDays(options.warnDays ?? 30, 0) };
   const leaves = await Promise.all((await leafTargets(dir)).map((target) => look(dir, target)));
-  const ca = await look(dir, { role: 'ca' });
+  const found = leaves.filter((leaf) => !isReadable(leaf) || !isEmpty(leaf));
+  const here = await look(dir, { role: 'ca' });
+  // Where the list of what was issued is, the CA has been: there its folder is missing.
+  const isAway = isReadable(here) && isEmpty(here) && (await readIssued(dir)).length === 0;
+  const elsewhere = isAway ? caInCopies(dir, found.filter(isReadable)) : undefined;
+  const ca = elsewhere ?? here;
   // Beside an unreadable CA every leaf would look wrong: the CA's own finding says it all.
   const trust = isReadable(ca) && ca.cert && activeCa(ca) !== undefined ? trustIn(ca, ca.cert) : undefined;
-  const found = leaves.filter((leaf) => !isReadable(leaf) || !isEmpty(leaf));
   if (found.length === 0 && isReadable(ca) && isEmpty(ca)) return { dir, entries: [], notes: [], status: 3 };
+  const remedied = (findings: readonly Finding[], target: Target) =>
+    elsewhere ? findings.map((finding) => remediedThere(finding, target)) : findings;
   const entries = [
-    entryOf(ca, context, (state) => judgeCa(state, context, found.length > 0)),
-    ...found.map((leaf) => entryOf(leaf, context, (state) => judgeLeaf(state, trust, context))),
+    entryOf(ca, context, (state) => remedied(judgeCa(state, context, found.length > 0), state.target)),
+    ...found.map((leaf) =>
+      entryOf(leaf, context, (state) => remedied(judgeLeaf(state, trust, context), state.target)),
+    ),
   ];
   const crls = isReadable(ca) ? await readCrls(dir) : undefined;
   return {
     dir,
     entries,
     ...(crls ? { crls } : {}),
-    notes: isReadable(ca) ? await notesOn(dir, found.length > 0) : [],
+    ...(elsewhere ? { caElsewhere: true } : {}),
+    notes: [
+      ...(elsewhere ? [noteOnCaElsewhere(dir)] : []),
+      ...(isReadable(ca) ? await notesOn(dir, found.length > 0) : []),
+    ],
     status: worstStatus(entries.flatMap((entry) => entry.findings)),
   };
 }
@@ -108,8 +124,9 @@ async function notesOn(dir: string, hasLeaves: boolean): Promise<readonly string
   ];
 }
 
-const trustIn = ({ crl }: FolderState, { text }: FoundFile): Trust => ({
+const trustIn = ({ crl }: FolderState, { text, path }: FoundFile): Trust => ({
   bundle: text,
+  from: path,
   ...(crl ? { crl: crl.text } : {}),
 });
 
@@ -137,7 +154,7 @@ function entryOf<T extends Target>(
   judge: (state: FolderState<T>) => readonly Finding[],
 ): CheckEntry {
   const { target } = found;
-  const path = layoutOf(context.dir, target).cert;
+  const path = (isReadable(found) ? found.layout : layoutOf(context.dir, target)).cert;
   const findings = isReadable(found)
     ? worstFirst(judge(found))
     : [{ verdict: 'unreadable' as const, path, detail: found.error.message, remedy: found.error.remedy }];

@@ -1,10 +1,11 @@
+import { dirname } from 'node:path';
 import { CaUnusable, CrlUnusable } from '../errors.js';
 import { type Authorities, keyPathFor, readAuthorities, withKey } from './authorities.js';
 import { fingerprint } from './bundle.js';
 import { type ChangeOptions, changing } from './change.js';
 import { type Crl, crlsIn, isCrlOf, type Revocation, signCrl } from './crl.js';
 import { defaultDue, dueAt } from './due.js';
-import type { LeafTarget } from './folder.js';
+import { certsCommandLine, type LeafTarget } from './folder.js';
 import { mayListRevoked } from './inspect.js';
 import { type BeforeChange, replaceEach } from './replace.js';
 import { settingsOf } from './settings.js';
@@ -110,7 +111,8 @@ async function listFor(
   const path = authorities.state.layout.cert;
   if (!mayListRevoked(ca)) {
     const reason = 'has a keyUsage that does not allow signing revocation lists (cRLSign)';
-    const remedy = 'replace the CA by one that may: sallyport certs ca-rotate prepare';
+    const dir = dirname(authorities.state.layout.folder);
+    const remedy = `replace the CA by one that may: ${certsCommandLine(dir, 'ca-rotate', 'prepare')}`;
     throw CrlUnusable({ path, reason, remedy });
   }
   const signer = withKey(ca, authorities);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { CertWriteFailed, FileUnreadable, messageOf, type SallyError } from '../errors.js';
+import { CertWriteFailed, FileUnreadable, fileReason, type SallyError } from '../errors.js';
 
 /** A file that was there: its text and its permission bits, from the same open file. */
 export interface FoundFile {
@@ -24,7 +24,7 @@ export async function readIfExists(path: string): Promise<FoundFile | undefined>
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw FileUnreadable({ path, what: 'the file', reason: messageOf(error) }, error);
+    throw FileUnreadable({ path, what: 'the file', reason: fileReason(error) }, error);
   }
 }
 
@@ -113,7 +113,7 @@ async function claim(staged: string, path: string): Promise<boolean> {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'EEXIST' || code === 'ENOENT') return false;
     const hint = code === 'EPERM' || code === 'ENOTSUP' ? ' (the file system has to have hard links)' : '';
-    throw CertWriteFailed({ path, reason: `${messageOf(error)}${hint}` }, error);
+    throw CertWriteFailed({ path, reason: `${fileReason(error)}${hint}` }, error);
   }
 }
 
@@ -140,5 +140,5 @@ export async function discard(path: string): Promise<void> {
 }
 
 function writeFailed(path: string, error: unknown): SallyError {
-  return CertWriteFailed.is(error) ? error : CertWriteFailed({ path, reason: messageOf(error) }, error);
+  return CertWriteFailed.is(error) ? error : CertWriteFailed({ path, reason: fileReason(error) }, error);
 }

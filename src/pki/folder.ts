@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FileUnreadable, messageOf } from '../errors.js';
+import { FileUnreadable, fileReason } from '../errors.js';
 import type { Purpose, Subject } from './certificate.js';
 import { parsePluginName } from './names.js';
 import type { San } from './sans.js';
@@ -91,7 +91,7 @@ export async function pluginFolders(dir: string): Promise<readonly string[]> {
       .sort();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw FileUnreadable({ path, what: 'the folder', reason: messageOf(error) }, error);
+    throw FileUnreadable({ path, what: 'the folder', reason: fileReason(error) }, error);
   }
 }
 

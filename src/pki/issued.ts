@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CertWriteFailed, messageOf } from '../errors.js';
+import { CertWriteFailed, fileReason } from '../errors.js';
 import { readIfExists } from './files.js';
 
 /** One line of the list of issued certificates. */
@@ -52,7 +52,7 @@ export async function recordIssued(dir: string, name: string, certPem: string, c
       await file.close();
     }
   } catch (error) {
-    throw CertWriteFailed({ path, reason: messageOf(error) }, error);
+    throw CertWriteFailed({ path, reason: fileReason(error) }, error);
   }
 }
 

@@ -26,7 +26,11 @@ import { dayMs, opensslDate } from './validity.js';
 export interface Trust {
   readonly bundle: string;
   readonly crl?: string;
+  /** The file of the bundle, as findings name it. Default `ca/ca.crt`. */
+  readonly from?: string;
 }
+
+const fileOf = ({ from = 'ca/ca.crt' }: Trust): string => from;
 
 /** What is wrong with a leaf's folder; against `trust`, where there is a CA. */
 export function judgeLeaf(
@@ -80,7 +84,7 @@ function judgeIssue(
   const issuer = trust && issuerIn(trust.bundle, certificate);
   const again = certsCommandLine(dir, 'renew', targetName(target), '--force');
   if (trust && issuer === undefined)
-    findings.push(finding('not issued by this CA', 'was not issued by the CA in ca/ca.crt'));
+    findings.push(finding('not issued by this CA', `was not issued by the CA in ${fileOf(trust)}`));
   if (trust?.crl !== undefined && issuer !== undefined) {
     const revocation = revocationIn(trust.crl, pem, issuer);
     const detail = `was revoked on ${revocation && opensslDate(revocation.date)} (${reasonName(revocation?.reason)})`;
@@ -114,14 +118,15 @@ function judgeCopies(
     findings.push({ verdict: 'incomplete', path, detail: 'is missing', remedy: fill });
   } else if (trust) {
     const likeness = compareBundles(caCopy.text, trust.bundle);
-    if (likeness === 'different') differs('ca.crt differs', caCopy.path, 'is not a copy of ca/ca.crt');
+    if (likeness === 'different') differs('ca.crt differs', caCopy.path, `is not a copy of ${fileOf(trust)}`);
     if (likeness === 'overlapping')
-      differs('ca.crt behind', caCopy.path, 'has not the same CAs as ca/ca.crt');
+      differs('ca.crt behind', caCopy.path, `has not the same CAs as ${fileOf(trust)}`);
   }
   if (pem && !isPairOf(pem.text, certificate))
     differs('client.pem differs', pem.path, 'is not made of client.crt and client.key');
   if (trust?.crl !== undefined && crl?.text !== trust.crl) {
-    const detail = crl ? 'is not a copy of ca/ca.crl' : 'is missing: ca/ca.crl has not reached this folder';
+    const list = fileOf(trust).replace(/crt$/, 'crl');
+    const detail = crl ? `is not a copy of ${list}` : `is missing: ${list} has not reached this folder`;
     const remedy = certsCommandLine(dir, 'crl');
     findings.push({ verdict: 'ca.crl differs', path: layout.crl, detail, remedy });
   }

@@ -2,7 +2,7 @@ import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promi
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { CertsBusy, CertWriteFailed, messageOf } from '../errors.js';
+import { CertsBusy, CertWriteFailed, fileReason } from '../errors.js';
 import { isAlive } from './files.js';
 
 const patienceMs = 60_000;
@@ -52,7 +52,7 @@ async function claim(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw CertWriteFailed({ path, reason: messageOf(error) }, error);
+    throw CertWriteFailed({ path, reason: fileReason(error) }, error);
   }
 }
 

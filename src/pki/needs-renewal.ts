@@ -44,7 +44,7 @@ export async function needsRenewal(
     const at = dueAt(validity, due);
     return { kind: now() < at ? 'not due' : 'due', path, notAfter: validity.notAfter, dueAt: at };
   } catch (error) {
-    if (FileUnreadable.is(error)) return { kind: 'unreadable', path, reason: error.message };
+    if (FileUnreadable.is(error)) return { kind: 'unreadable', path, reason: error.context.reason };
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { chown, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { CertWriteFailed, messageOf } from '../errors.js';
+import { CertWriteFailed, fileReason } from '../errors.js';
 import { discard, type NewFile, readIfExists, stage, syncFolder } from './files.js';
 import type { Layout } from './folder.js';
 
@@ -82,7 +82,7 @@ export async function removeEach(paths: readonly string[], before?: BeforeChange
     if (!(await readIfExists(path))) continue;
     before?.(path);
     await unlink(path).catch((error: unknown) => {
-      throw CertWriteFailed({ path, reason: messageOf(error) }, error);
+      throw CertWriteFailed({ path, reason: fileReason(error) }, error);
     });
     await syncFolder(dirname(path));
   }
@@ -111,6 +111,6 @@ async function renameTo(staged: string, path: string): Promise<void> {
     await rename(staged, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    throw CertWriteFailed({ path, reason: messageOf(error) }, error);
+    throw CertWriteFailed({ path, reason: fileReason(error) }, error);
   }
 }

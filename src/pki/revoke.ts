@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { dirname } from 'node:path';
 import {
   CertAlreadyRevoked,
   CertForeign,
@@ -68,7 +69,7 @@ export async function revokeCertificate(what: string, options: RevokeOptions = {
     const authorities = await readAuthorities(dir);
     const found = await find(what, dir, leaves, authorities);
     const since = await revokedSince(found, authorities);
-    if (since) throw CertAlreadyRevoked({ name: found.name, serial: found.serial, since });
+    if (since) throw CertAlreadyRevoked({ name: found.name, dir, serial: found.serial, since });
     const add = { issuer: found.issuer, revocation: revocationOf(found.serial, now, reason) };
     const crl = await writeCrls(authorities, leaves, { ...options, now, add });
     return { name: found.name, serial: found.serial, reason, crl };
@@ -119,7 +120,7 @@ function inFolder({ cert, target, layout }: FolderState<LeafTarget>, authorities
 }
 
 function ofCertificate(pem: string, name: string, path: string, { state, bundle }: Authorities): ToRevoke {
-  if (!parseCertificate(pem)) throw CertUnknown({ name: path, dir: state.layout.folder, known: [] });
+  if (!parseCertificate(pem)) throw CertUnknown({ name: path, dir: dirname(state.layout.folder), known: [] });
   const certificate = new X509Certificate(pem);
   const issuer = issuerIn(bundle.join(''), certificate);
   const self = bundle.some((ca) => fingerprint(ca) === certificate.fingerprint256);

@@ -17,6 +17,9 @@ async function certificates(): Promise<string> {
   return dir;
 }
 
+/** What is not on the host of the plugin A. */
+const notOfA = ['ca', 'gateway', 'plugins/B', 'issued.jsonl'];
+
 async function look(...targets: string[]) {
   const facts = await examine(
     { targets },
@@ -155,12 +158,29 @@ describe('[O2] the doctor says that a folder', () => {
 
   it('has but the certificate of its own host, whose CA is elsewhere', async () => {
     const dir = await certificates();
-    for (const other of ['ca', 'gateway', 'plugins/B']) await rm(join(dir, other), { recursive: true });
-    const { results, causes } = await look(dir);
+    for (const other of notOfA) await rm(join(dir, other), { recursive: true });
+    const { results } = await look(dir);
+    expect(results.filter(({ status }) => status === 'fail' || status === 'warn')).toEqual([]);
+    expect(results.find(({ id }) => id === 'rotation-finished')).toMatchObject({ status: 'skipped' });
+  });
+
+  it('has lost its CA, and still has the list of what that has issued', async () => {
+    const dir = await certificates();
+    await rm(join(dir, 'ca'), { recursive: true });
+    const { causes } = await look(dir);
     expect(causes.map(({ id, remedy }) => [id, remedy])).toMatchObject([
       ['folder-complete', expect.stringMatching(/^look where it is/)],
     ]);
-    expect(results.find(({ id }) => id === 'rotation-finished')).toMatchObject({ status: 'skipped' });
+  });
+
+  it('has the wrong key on such a host, and no word of making another CA', async () => {
+    const dir = await certificates();
+    await copyFile(join(dir, 'plugins/B/server.key'), join(dir, 'plugins/A/server.key'));
+    for (const other of notOfA) await rm(join(dir, other), { recursive: true });
+    const { causes } = await look(dir);
+    expect(causes).toMatchObject([
+      { id: 'folder-keys-match', remedy: expect.stringMatching(/^copy this host's folder again/) },
+    ]);
   });
 
   it('is in the middle of an orderly replacement of the CA, with the next command', async () => {

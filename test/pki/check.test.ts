@@ -2,6 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -17,6 +18,7 @@ import {
   ensureAll,
   ensurePlugin,
   issueLeaf,
+  refreshCrl,
 } from '../../src/pki/index.js';
 import { temporaryFolder } from './folders.js';
 
@@ -75,6 +77,53 @@ describe('checking certificates', () => {
     const dir = await certificates();
     rmSync(join(dir, 'ca/ca.key'));
     expect((await checkCertificates({ dir })).status).toBe(0);
+  });
+
+  it('a host that has only its own folders is fine, and one that has nothing of the CA is not', async () => {
+    const dir = await certificates();
+    for (const gone of ['ca', 'issued.jsonl']) rmSync(join(dir, gone), { recursive: true });
+    rmSync(join(dir, 'gateway'), { recursive: true });
+    const report = await checkCertificates({ dir });
+    expect(report.status).toBe(0);
+    expect(report.notes).toEqual([expect.stringMatching(/^the CA is elsewhere/)]);
+    expect(report.entries.map(({ name, path, verdict }) => [name, path, verdict])).toEqual([
+      ['ca', join(dir, 'plugins/One/ca.crt'), 'ok'],
+      ['One', join(dir, 'plugins/One/server.crt'), 'ok'],
+      ['Two', join(dir, 'plugins/Two/server.crt'), 'ok'],
+    ]);
+    for (const name of ['One', 'Two']) rmSync(join(dir, 'plugins', name, 'ca.crt'));
+    expect(verdicts(await checkCertificates({ dir }))).toMatchObject({ ca: 'missing', One: 'incomplete' });
+  });
+
+  it('where the CA is elsewhere, its end and that of its list of the revoked count as well', async () => {
+    const dir = await certificates();
+    await refreshCrl({ dir, days: 30 });
+    for (const gone of ['ca', 'issued.jsonl']) rmSync(join(dir, gone), { recursive: true });
+    const seen = async (days: number) => {
+      const { entries, status } = await checkCertificates({ dir, now: inDays(days) });
+      return [status, entries[0]?.findings.map(({ verdict }) => verdict)];
+    };
+    expect(await seen(0)).toEqual([0, []]);
+    expect(await seen(31)).toEqual([3, ['ca.crl expired']]);
+    expect(await seen(40_000)).toMatchObject([3, expect.arrayContaining(['expired'])]);
+  });
+
+  it('where the CA is elsewhere, a folder of another CA is told, and to get it from there', async () => {
+    const dir = await certificates();
+    const other = temporaryFolder();
+    await ensurePlugin('Two', { dir: other, keyType });
+    for (const gone of ['ca', 'issued.jsonl']) rmSync(join(dir, gone), { recursive: true });
+    cpSync(join(other, 'plugins/Two'), join(dir, 'plugins/Two'), { recursive: true });
+    const { entries } = await checkCertificates({ dir });
+    expect(entries.map(({ name, verdict }) => [name, verdict])).toEqual([
+      ['ca', 'ok'],
+      ['gateway', 'ok'],
+      ['One', 'ok'],
+      ['Two', 'not issued by this CA'],
+    ]);
+    expect(entries[3]?.remedy).toBe(
+      "copy this host's folder again from where the CA is; if it is no better there: sallyport certs renew Two --force",
+    );
   });
 
   it.each(['ec-p256', 'rsa-4096'] as const)('an encrypted %s key is fine for a server', async (type) => {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { RotationHalfDone } from '../../errors.js';
-import { opensslDate, type Verdict } from '../../pki/index.js';
+import { certsCommandLine, opensslDate, type Verdict } from '../../pki/index.js';
 import { type Check, check, type Finding, fail, type Group, ok, skipped, warn } from '../check.js';
 import type { FolderFacts } from '../facts.js';
 
@@ -95,7 +95,7 @@ export const folderChecks = [
       if (report.entries.length > 0)
         return [ok(report.entries.map(({ role, name }) => (role === 'plugin' ? name : role)).join(', '))];
       const message = `there are no certificates in ${dir}`;
-      return [fail({ code: 'SALLY_CERTS_MISSING', message, remedy: `sallyport certs all --dir ${dir}` })];
+      return [fail({ code: 'SALLY_CERTS_MISSING', message, remedy: certsCommandLine(dir, 'all') })];
     },
   }),
   row({
@@ -180,7 +180,7 @@ export const folderChecks = [
             warn({
               code: 'SALLY_CERT_UNKNOWN',
               message: `${dir}/plugins/${name} is of a plugin that no file names`,
-              remedy: `if it is not used any more: sallyport certs revoke ${name}${dir === 'certs/mcp' ? '' : ` --dir ${dir}`}, then remove the folder`,
+              remedy: `if it is not used any more: ${certsCommandLine(dir, 'revoke', name)}, then remove the folder`,
             }),
           );
     },

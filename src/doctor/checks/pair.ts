@@ -12,6 +12,23 @@ const unknownCa = [
 const both = ({ bundles }: PairFacts) =>
   `gateway: ${bundles.client.join('; ') || 'none'}; server: ${bundles.server.join('; ') || 'none'}`;
 
+/** Whether one end takes the other's certificate, by what it would say of it. */
+const trusts = (end: string, title: string, said: 'saidHere' | 'saidThere') =>
+  check({
+    id: `pair-${end}-trusts`,
+    group: 'CA and bundles',
+    title,
+    about: 'pair',
+    codes: unknownCa,
+    guide: ['CA bundle matches on both sides'],
+    stage: 'both sides',
+    explains: 'all',
+    look: (facts) => {
+      const problem = facts[said];
+      return [problem && unknownCa.includes(problem.code) ? fail(problem) : ok(both(facts))];
+    },
+  });
+
 /** What the files of both ends say of each other, where both are here. */
 export const pairChecks = [
   check({
@@ -43,32 +60,8 @@ export const pairChecks = [
       return [saidHere?.code === 'SALLY_TLS_HOSTNAME' ? fail(named(saidHere, plugin)) : ok(url.hostname)];
     },
   }),
-  check({
-    id: 'pair-gateway-trusts',
-    group: 'CA and bundles',
-    title: "the gateway's bundle has the CA of the server's certificate",
-    about: 'pair',
-    codes: unknownCa,
-    guide: ['CA bundle matches on both sides'],
-    stage: 'both sides',
-    explains: 'all',
-    look: (facts) => [
-      facts.saidHere && unknownCa.includes(facts.saidHere.code) ? fail(facts.saidHere) : ok(both(facts)),
-    ],
-  }),
-  check({
-    id: 'pair-server-trusts',
-    group: 'CA and bundles',
-    title: "the server's bundle has the CA of the gateway's certificate",
-    about: 'pair',
-    codes: unknownCa,
-    guide: ['CA bundle matches on both sides'],
-    stage: 'both sides',
-    explains: 'all',
-    look: (facts) => [
-      facts.saidThere && unknownCa.includes(facts.saidThere.code) ? fail(facts.saidThere) : ok(both(facts)),
-    ],
-  }),
+  trusts('gateway', "the gateway's bundle has the CA of the server's certificate", 'saidHere'),
+  trusts('server', "the server's bundle has the CA of the gateway's certificate", 'saidThere'),
   check({
     id: 'pair-not-revoked',
     group: 'handshake',

@@ -1,11 +1,12 @@
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import {
   FileUnreadable,
   fileReason,
-  messageOf,
   TokensFileInvalid,
   TokensFileLocked,
   TokensFileWrite,
+  TokensFolderMissing,
 } from '../../errors.js';
 import { type TokenRecord, TokensFile } from './tokens.js';
 
@@ -38,16 +39,18 @@ export async function readTokens(
 
 /**
  * Changes the records of a file. Whoever reads it meanwhile sees the old or the new one, never a part; whoever changes
- * it at the same time waits. The file is its user's alone from the moment that it exists.
+ * it at the same time waits. The file is its user's alone from the moment that it exists. Its folder is not made: whose
+ * that is and where is not for us to say, and a path with a typing error would begin a second file that no gateway reads.
  */
 export async function changeTokens(
   path: string,
   change: (records: readonly TokenRecord[]) => readonly TokenRecord[],
+  missing: 'empty' | 'error' = 'empty',
 ): Promise<void> {
   const next = `${path}.new`;
   const handle = await lock(next, path);
   try {
-    const tokens = change(await readTokens(path, 'empty'));
+    const tokens = change(await readTokens(path, missing));
     await handle.writeFile(`${JSON.stringify({ tokens }, null, 2)}\n`);
     await handle.sync();
     await handle.close();
@@ -57,7 +60,7 @@ export async function changeTokens(
     await rm(next, { force: true });
     throw (error as NodeJS.ErrnoException).syscall === undefined
       ? error
-      : TokensFileWrite({ path, reason: messageOf(error) }, error);
+      : TokensFileWrite({ path, reason: fileReason(error) }, error);
   }
 }
 
@@ -70,8 +73,10 @@ async function lock(next: string, path: string): Promise<Awaited<ReturnType<type
     try {
       return await open(next, 'wx', 0o600);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
-        throw TokensFileWrite({ path, reason: messageOf(error) }, error);
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ENOTDIR')
+        throw TokensFolderMissing({ path, folder: dirname(path) }, error);
+      if (code !== 'EEXIST') throw TokensFileWrite({ path, reason: fileReason(error) }, error);
       if (Date.now() > deadline) throw TokensFileLocked({ path, lock: next }, error);
     }
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -20,6 +20,9 @@ interface OtherRequest {
   readonly error?: string | number;
 }
 
+/** A client chooses its methods, and the names it asks for: a line does not grow with them. */
+const longest = 200;
+
 export function createAccessLog(log: Logger, now: () => number): AccessLog {
   const ms = (started: number) => Math.round((now() - started) * 100) / 100;
   return {
@@ -31,21 +34,26 @@ export function createAccessLog(log: Logger, now: () => number): AccessLog {
         user,
         tenant,
         client: clientName(call.client.info),
-        method: call.method,
+        method: bounded(call.method),
         ...(upstream !== undefined && { upstream }),
-        ...(target !== undefined && { target }),
+        ...(target !== undefined && { target: bounded(target) }),
         ...(plugins.length > 0 && { plugins }),
         ...outcomeOf(call, answer),
         ms: ms(started),
       };
       log.info(line, 'request');
     },
-    other({ identity, ...fields }, started) {
+    other({ identity, method, ...fields }, started) {
       const who = identity && { user: identity.user, tenant: identity.tenant };
       const outcome = fields.status < 400 ? 'ok' : 'refused';
-      log.info({ request: randomUUID(), ...who, ...fields, outcome, ms: ms(started) }, 'request');
+      const request = randomUUID();
+      log.info({ request, ...who, method: bounded(method), ...fields, outcome, ms: ms(started) }, 'request');
     },
   };
+}
+
+function bounded(text: string): string {
+  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
 }
 
 function outcomeOf(call: Call, answer: Answer | undefined): { outcome: string; error?: number } {

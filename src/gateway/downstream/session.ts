@@ -191,5 +191,6 @@ export class Session implements Client {
 export function clientName(info: JsonObject): string {
   const { name, version } = info;
   if (typeof name !== 'string') return 'unnamed';
-  return `${name}${typeof version === 'string' ? `/${version}` : ''}`.slice(0, 100);
+  const text = `${name}${typeof version === 'string' ? `/${version}` : ''}`;
+  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }

@@ -129,8 +129,34 @@ describe('sallyport certs needs-renewal', () => {
     expect((await certs(['needs-renewal', 'nobody.crt'])).status).toBe(2);
     writeFileSync(path(file), 'x');
     expect((await certs(['needs-renewal', file])).status).toBe(3);
-    expect(JSON.parse((await certs(['needs-renewal', file, '--json'])).out)).toMatchObject({
-      kind: 'unreadable',
+  });
+
+  it('a wrong use has the status of a missing certificate, and cannot be taken for it', async () => {
+    const { certs } = await certificates();
+    const json = async (...args: string[]) => {
+      const { out } = await certs(['needs-renewal', ...args, '--json']);
+      return out === '' ? undefined : JSON.parse(out).status;
+    };
+    expect(await json('gateway', '--expires-in', '90d')).toBe('due');
+    expect(await json('gateway')).toBe('not due');
+    expect(await json('nobody.crt')).toBe('missing');
+    expect(await json('certs/mcp')).toBe('unreadable');
+    expect(await json('gateway', '--expires-in', 'soon')).toBeUndefined();
+
+    expect(await certs(['needs-renewal', 'nobody.crt'])).toMatchObject({
+      status: 2,
+      out: '',
+      err: 'missing: nobody.crt is not there\n  → give a file, or a name that this shows: make certs-mcp-check\n',
+    });
+    expect(await certs(['needs-renewal', 'certs/mcp', '--dir', 'certs'])).toMatchObject({
+      status: 3,
+      out: '',
+      err: 'unreadable: certs/mcp cannot be read: it is a folder\n  → give a file, or a name that this shows: sallyport certs check --dir certs\n',
+    });
+    expect(await certs(['needs-renewal', 'nobody.crt', '--expires', '1d'])).toMatchObject({
+      status: 2,
+      out: '',
+      err: expect.stringMatching(/^error SALLY_USAGE\n/),
     });
   });
 
@@ -204,7 +230,7 @@ describe('sallyport certs ca-rotate', () => {
 describe('a host that has but the folder of its plugin', () => {
   it('is sent to the CA, and never told to make another', async () => {
     const { certs, path } = await certificates();
-    for (const gone of ['ca', 'gateway', 'plugins/example-plugin-b'])
+    for (const gone of ['ca', 'gateway', 'plugins/example-plugin-b', 'issued.jsonl'])
       rmSync(path('certs/mcp', gone), { recursive: true });
     for (const command of [['renew', '--force'], ['crl'], ['revoke', 'example-plugin-a'], ['ca-rotate']]) {
       const { status, out, err } = await certs(command);
@@ -213,11 +239,15 @@ describe('a host that has but the folder of its plugin', () => {
         /^error SALLY_CA_ELSEWHERE\n[\s\S]* {2}→ run this where certs\/mcp\/ca\/ca.crt is, /,
       );
     }
-    expect((await certs(['check'])).out).toContain('  → look where it is; if it is lost, to start anew: ');
+    const check = await certs(['check']);
+    expect(check.status).toBe(0);
+    expect(check.out).toContain('note: the CA is elsewhere: ');
+    expect(check.out).toContain('Gateway Client Certificate:\n   none on this host\n');
+    expect(check.out).not.toContain('→');
     const again = await certs(['plugin', 'example-plugin-a']);
     expect(again.err).toContain('  → run this where that CA is; if it is lost: rm -r ');
     expect((await certs(['needs-renewal', 'example-plugin-a'])).status).toBe(1);
-    expect(readdirSync(path('certs/mcp')).sort()).toEqual(['issued.jsonl', 'plugins']);
+    expect(readdirSync(path('certs/mcp'))).toEqual(['plugins']);
   });
 });
 

@@ -1,8 +1,13 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TokensFileInvalid, TokensFileLocked } from '../../../src/errors.js';
+import {
+  FileUnreadable,
+  TokensFileInvalid,
+  TokensFileLocked,
+  TokensFolderMissing,
+} from '../../../src/errors.js';
 import { changeTokens, makeToken, readTokens } from '../../../src/gateway/auth/index.js';
 import { findToken } from '../../../src/gateway/auth/tokens.js';
 import { temporaryFolder } from '../../support/folder.js';
@@ -64,6 +69,24 @@ describe('the tokens file', () => {
     await writeFile(`${path}.new`, '');
     await expect(changeTokens(path, (all) => all)).rejects.toSatisfy(TokensFileLocked.is);
     expect(await readFile(path, 'utf8')).toBe(before);
+  });
+
+  it.each(['no-such-folder', 'a-file'])('is not made in %s: a path with a typing error', async (parent) => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'a-file'), '');
+    const changed = changeTokens(join(folder, parent, 'tokens.json'), () => [made().record]);
+    await expect(changed).rejects.toSatisfy(TokensFolderMissing.is);
+    await expect(changed).rejects.toMatchObject({
+      message: expect.stringContaining(`there is no folder ${join(folder, parent)}`),
+      remedy: expect.stringContaining(`mkdir -p -m 700 ${join(folder, parent)}`),
+    });
+  });
+
+  it('has to be there for a token to be revoked', async () => {
+    const folder = await temporaryFolder();
+    const revoked = changeTokens(join(folder, 'tokens.json'), () => [], 'error');
+    await expect(revoked).rejects.toSatisfy(FileUnreadable.is);
+    expect(await readdir(folder)).toEqual([]);
   });
 
   it.each(['', '{}', '[]', '{"tokens": [{"id": "x"}]}', '{"tokens": [], "more": 1}'])(

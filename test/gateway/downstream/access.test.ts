@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import type { Client } from '../../../src/gateway/client.js';
+import { createAccessLog } from '../../../src/gateway/downstream/access.js';
+import { Call } from '../../../src/gateway/downstream/call.js';
+import { createLogger } from '../../../src/log.js';
+
+class Asked extends Call {
+  notify(): void {}
+  ask(): Promise<never> {
+    return new Promise(() => {});
+  }
+  finish(): void {}
+}
+
+function clientNamed(name: string): Client {
+  return {
+    key: 'k',
+    era: 'legacy',
+    revision: '2025-11-25',
+    capabilities: {},
+    info: { name, version: '1' },
+    identity: { user: 'ada', tenant: null, method: 'bearer' },
+    notify() {},
+    ask: () => new Promise<never>(() => {}),
+  };
+}
+
+/** What the log has of a request whose method, target and client are called `text`. */
+function served(text: string, pretty = false): string {
+  let out = '';
+  const stream = {
+    write: (line: string) => {
+      out += line;
+    },
+  };
+  const access = createAccessLog(createLogger({ level: 'info', pretty, stream }), () => 0);
+  const source = {
+    client: clientNamed(text),
+    headers: {},
+    plugins: () => {
+      throw new TypeError('nobody asks a plugin here');
+    },
+  };
+  const call = new Asked(source, { id: 1, method: text, params: {} });
+  call.trace.target = text;
+  access.served(call, { result: {} }, 0);
+  access.other({ method: text, status: 404 }, 0);
+  return out;
+}
+
+const lines = (text: string) =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, string>);
+
+describe('the access log', () => {
+  it('has names of a usual length as they are', () => {
+    const name = 'a'.repeat(90);
+    expect(lines(served(name))).toMatchObject([
+      { method: name, target: name, client: `${name}/1` },
+      { method: name },
+    ]);
+  });
+
+  it('says of a name that is longer than any real one only how it begins', () => {
+    const [first, second] = lines(served('tools/call '.repeat(100_000)));
+    const cut = `${'tools/call '.repeat(20).slice(0, 199)}…`;
+    expect(first).toMatchObject({ method: cut, target: cut });
+    expect(first?.['client']).toMatch(/^(tools\/call )+.*…$/);
+    expect(first?.['client']).toHaveLength(100);
+    expect(second).toMatchObject({ method: cut });
+  });
+
+  it.each([false, true])('has one line for a request, whatever it is called; pretty %s', (pretty) => {
+    const text = served('a\n12:00:00.000 ERROR forged\r\u001b[2J\u0085', pretty);
+    expect(text.split('\n')).toHaveLength(3);
+    for (const control of ['\r', '\u001b']) expect(text).not.toContain(control);
+  });
+});
