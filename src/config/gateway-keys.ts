@@ -129,7 +129,8 @@ export const gatewayKeys = {
   allowed_hosts: {
     type: texts,
     ifNull: 'absent',
-    meaning: 'host names that it is called by beside its address, such as those of a proxy',
+    meaning:
+      'host names that it is called by beside its address, such as those of a proxy; where given, any other name is refused with 421',
   },
   allowed_origins: {
     type: texts,

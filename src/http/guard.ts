@@ -19,12 +19,23 @@ export function rebindingRefusal(
   also: AlsoAllowed = { hosts: [], origins: [] },
 ): [number, string] | undefined {
   const { host = '', origin } = request.headers;
-  if (isLoopback(boundHost) && !isLoopback(hostname(`http://${host}`)) && !includes(also.hosts, host)) {
-    return [421, `this server is bound to ${boundHost} and answers to that name only, not to '${host}'`];
+  // On an address that others reach nobody knows by which names, unless they are given.
+  const limited = isLoopback(boundHost) || also.hosts.length > 0;
+  if (limited && !isOwn(host, boundHost) && !includes(also.hosts, host)) {
+    const others = also.hosts.length > 0 ? ' and those of allowed_hosts' : '';
+    return [421, `this server answers to the name of ${boundHost}${others} only, not to '${host}'`];
   }
   if (origin !== undefined && !isLoopback(hostname(origin)) && !also.origins.includes(origin))
     return [403, `requests of the origin '${origin}' are refused`];
   return undefined;
+}
+
+/** A page cannot have a name of this machine, nor the address itself: neither is resolved. */
+function isOwn(host: string, boundHost: string): boolean {
+  const name = hostname(`http://${host}`);
+  return (
+    isLoopback(name) || name === hostname(`http://${boundHost.includes(':') ? `[${boundHost}]` : boundHost}`)
+  );
 }
 
 /** Names of hosts are alike whatever their case (RFC 9110 section 4.2.3); one without a port stands for all ports. */
