@@ -30,7 +30,7 @@ const maxInterim = 4;
 
 const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const headerLine = new RegExp(`^(${token}):[ \\t]*([\\t\\x20-\\x7e\\x80-\\xff]*?)[ \\t]*$`);
+const headerLine = new RegExp(`^${token}:[\\t\\x20-\\x7e\\x80-\\xff]*$`);
 /** As many digits as a number holds exactly; extensions as RFC 9112 section 7.1.1 has them, without the spaces that nobody should send. */
 const sizeLine = new RegExp(
   `^([0-9a-fA-F]{1,13})(?:;${token}(?:=(?:${token}|"[\\t\\x20!#-\\x5b\\x5d-\\x7e]*"))?)*$`,
@@ -101,12 +101,13 @@ export class ReplyParser {
     const status = Number(started[2]);
     const fields = new Map<string, string>();
     for (const line of lines) {
-      const field = headerLine.exec(line);
-      if (field === null) throw this.#bad('a header that is none');
-      const name = (field[1] as string).toLowerCase();
+      if (!headerLine.test(line)) throw this.#bad('a header that is none');
+      const colon = line.indexOf(':');
+      const name = line.slice(0, colon).toLowerCase();
+      const value = withoutBlanks(line, colon + 1);
       const before = fields.get(name);
       // Two lengths make a list, which is none.
-      fields.set(name, before === undefined ? (field[2] as string) : `${before}, ${field[2]}`);
+      fields.set(name, before === undefined ? value : `${before}, ${value}`);
     }
     if (status < 200) {
       this.#interim += 1;
@@ -197,8 +198,8 @@ export class ReplyParser {
 
   /** RFC 9110 section 6.5.1: what comes after the body may be let pass, but says nothing of its length. */
   #skipTrailer(line: string): void {
-    const name = headerLine.exec(line)?.[1]?.toLowerCase();
-    if (name === undefined || name === 'content-length' || name === 'transfer-encoding') {
+    const name = line.slice(0, line.indexOf(':')).toLowerCase();
+    if (!headerLine.test(line) || name === 'content-length' || name === 'transfer-encoding') {
       throw this.#bad('a trailer that is none');
     }
     this.#trailerBytes += line.length;
@@ -222,6 +223,17 @@ export class ReplyParser {
     return ReplyMalformed({ peer: this.#options.peer, reason });
   }
 }
+
+/** What is of `line` from a place on, without the spaces and tabs around it: a no-break space is part of a value. */
+function withoutBlanks(line: string, from: number): string {
+  let start = from;
+  let end = line.length;
+  while (start < end && isBlank(line.charCodeAt(start))) start += 1;
+  while (end > start && isBlank(line.charCodeAt(end - 1))) end -= 1;
+  return line.slice(start, end);
+}
+
+const isBlank = (code: number) => code === 0x20 || code === 0x09;
 
 /** A connection is closed on this side before a server does, which would meet a request on its way. */
 const keepAliveMostMs = 30_000;

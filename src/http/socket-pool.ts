@@ -45,6 +45,7 @@ export function openSocketPool(options: PoolOptions): SocketPool {
   const free: PooledConnection[] = [];
   const waiting: Exchange[] = [];
   let opening = 0;
+  let serving = false;
   let closed = false;
   let sweeper: NodeJS.Timeout | undefined;
   const target = {
@@ -90,12 +91,19 @@ export function openSocketPool(options: PoolOptions): SocketPool {
   };
 
   const next = () => {
-    while (waiting.length > 0) {
-      const connection = takeFree();
-      if (connection === undefined && all.size + opening >= maxConnections) return;
-      const exchange = waiting.shift() as Exchange;
-      if (connection) connection.begin(exchange);
-      else open(exchange);
+    // A connection that is let go of on the way says so, and would begin this anew.
+    if (serving) return;
+    serving = true;
+    try {
+      while (waiting.length > 0) {
+        const connection = takeFree();
+        if (connection === undefined && all.size + opening >= maxConnections) return;
+        const exchange = waiting.shift() as Exchange;
+        if (connection) connection.begin(exchange);
+        else open(exchange);
+      }
+    } finally {
+      serving = false;
     }
   };
 

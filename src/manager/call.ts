@@ -16,13 +16,13 @@ import type {
   Outcome,
   PluginHandle,
 } from '../plugin/handle.js';
-import { CallScope, whenAborted } from '../plugin/scope.js';
+import { CallScope, type Ending, whenAborted } from '../plugin/scope.js';
 import { chainBudgetMs } from '../wire/index.js';
 
 /** How long a call may take and who may end it before, and what else the plugin is told of it. */
 export interface CallLimits extends Omit<HandleCall, 'scope'> {
   readonly timeoutMs: number;
-  readonly signal: AbortSignal | CallScope | undefined;
+  readonly signal: Ending | undefined;
 }
 
 /**
@@ -75,7 +75,7 @@ function endError(end: End, { name: plugin }: PluginHandle, hook: string, timeou
 }
 
 /** Asked again after others have run. */
-const isAborted = (signal: AbortSignal | CallScope | undefined): boolean => signal?.aborted === true;
+const isAborted = (signal: Ending | undefined): boolean => signal?.aborted === true;
 
 function withDeadline<A, T>(
   begin: (scope: CallScope) => A | Promise<A>,

@@ -11,6 +11,7 @@ import {
 } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { Outcome, PluginHandle } from '../plugin/handle.js';
+import type { Ending } from '../plugin/scope.js';
 import { type Ahead, chainFrom, type SharedParts, sharedParts, withGlobalOf } from './ahead.js';
 import { bands, changeOf, type Decided } from './bands.js';
 import { callChain, callPlugin } from './call.js';
@@ -47,7 +48,7 @@ export interface PluginRun {
 }
 
 interface InvokeOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: Ending;
   /** Hears of every plugin that ran, as it is done. */
   readonly onPlugin?: (run: PluginRun) => void;
 }
@@ -147,7 +148,7 @@ export class PluginRequest {
     selected: readonly Selected[],
     hook: string,
     { value: payload, json: payloadJson }: GivenPayload,
-    signal: AbortSignal | undefined,
+    signal: Ending | undefined,
   ): Promise<Ahead> {
     const chain = selected[0]?.plugin.chainFor?.(hook);
     const before = sharedParts(this.global);
@@ -214,7 +215,7 @@ export class PluginRequest {
     plugin: PluginHandle,
     hook: string,
     { value: payload, json: payloadJson }: GivenPayload,
-    signal: AbortSignal | undefined,
+    signal: Ending | undefined,
   ): Promise<Outcome> {
     const own = this.#contexts.get(plugin) ?? { state: {}, metadata: {} };
     const context: PluginContext = { ...own, global_context: { ...this.global } };

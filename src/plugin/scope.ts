@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /**
  * The life of one call, which may be ended before its answer: what an AbortController is, and one of those only where
  * somebody asks for its signal. Making and wiring one for every layer of every call cost more than the calls.
@@ -20,6 +22,8 @@ export class CallScope {
   get signal(): AbortSignal {
     if (this.#control === undefined) {
       this.#control = new AbortController();
+      // As many listen as there are plugins and upstreams.
+      setMaxListeners(0, this.#control.signal);
       if (this.#aborted) this.#control.abort(this.#reason);
     }
     return this.#control.signal;
@@ -48,11 +52,16 @@ export class CallScope {
   }
 }
 
+/** What ends a call before its answer: a signal of the platform, or the lighter one of here. */
+export type Ending = AbortSignal | CallScope;
+
+/** `ending` for those who take nothing but a signal of the platform. */
+export function signalOf(ending: Ending): AbortSignal {
+  return ending instanceof CallScope ? ending.signal : ending;
+}
+
 /** Has `listener` called when `signal` is aborted, whichever of the two it is. The answer takes that back. */
-export function whenAborted(
-  signal: AbortSignal | CallScope,
-  listener: (reason: unknown) => void,
-): () => void {
+export function whenAborted(signal: Ending, listener: (reason: unknown) => void): () => void {
   if (signal instanceof CallScope) return signal.onAbort(listener);
   const heard = () => listener(signal.reason);
   if (signal.aborted) heard();

@@ -68,6 +68,19 @@ describe('a pool of connections', () => {
     expect(sockets.length).toBeLessThanOrEqual(2);
   });
 
+  it('[G6] lets go of several connections that have rested too long, and opens one for the call', async () => {
+    const waiting: Socket[] = [];
+    const inPairs = (socket: Socket, nth: number) => {
+      waiting.push(socket);
+      if (nth % 2 === 0) for (const one of waiting.splice(0)) one.write(ok('x'));
+    };
+    const { post, sockets } = await open(inPairs, { restMs: 1 });
+    await Promise.all([post(), post()]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await Promise.all([post(), post()])).toHaveLength(2);
+    expect(sockets).toHaveLength(4);
+  });
+
   it.each([
     ['says that it closes', ok('x', 'Connection: close')],
     ['speaks HTTP/1.0', ok('x').replace('1.1', '1.0')],

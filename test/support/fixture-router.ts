@@ -2,6 +2,7 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import type { Client, ClientRequest, Router } from '../../src/gateway/client.js';
 import type { Answer, JsonObject } from '../../src/gateway/rpc.js';
+import { signalOf, whenAborted } from '../../src/plugin/scope.js';
 import { type FixtureEvents, fixtureEvents, fixtureServer } from './fixture-server.js';
 
 /** A router with one upstream, the fixture server, in this process: one connection for each client. */
@@ -90,11 +91,12 @@ class Connection {
     const id = this.#last;
     return new Promise((resolve) => {
       this.#open.set(id, { ...(request && { request }), resolve });
-      request?.signal.addEventListener('abort', () => {
+      const cancel = () => {
         this.tell({ method: 'notifications/cancelled', params: { requestId: id } });
         this.#open.delete(id);
         resolve({ error: { code: -32603, message: 'cancelled' } });
-      });
+      };
+      if (request) whenAborted(request.signal, cancel);
       this.tell({ id, method, params });
     });
   }
@@ -113,7 +115,7 @@ class Connection {
       for (const listen of this.#listens) listen.notify(method, params);
       return this.#client.notify(method, params);
     }
-    const signal = request?.signal ?? new AbortController().signal;
+    const signal = request ? signalOf(request.signal) : new AbortController().signal;
     const answer = await (request ?? this.#client).ask(method, params, signal).catch((error: unknown) => {
       return { error: { code: -32603, message: String(error) } };
     });
@@ -214,7 +216,7 @@ function listen(request: ClientRequest, listens: Set<ClientRequest>, changed: ()
   if (toolsListChanged === true) listens.add(request);
   changed();
   return new Promise((resolve) => {
-    request.signal.addEventListener('abort', () => {
+    whenAborted(request.signal, () => {
       listens.delete(request);
       changed();
       resolve({ result: {} });

@@ -46,14 +46,20 @@ export function secretInQuery({ url = '' }: RequestHead): string | undefined {
   return [...new URLSearchParams(url.slice(start)).keys()].find(looksSecret);
 }
 
-/** One value for each name. */
+/** One value for each name: the same object where that is so already. */
 export function plainHeaders(headers: RequestHead['headers']): Headers {
+  if (isPlain(headers)) return headers;
   const plain: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];
     if (value !== undefined) plain[name] = typeof value === 'string' ? value : value.join(', ');
   }
   return plain;
+}
+
+function isPlain(headers: RequestHead['headers']): headers is Headers {
+  for (const name in headers) if (typeof headers[name] !== 'string') return false;
+  return true;
 }
 
 /** Credentials (a session's id is one: it alone opens the session), what belongs to one connection (RFC 9110 section 7.6.1), and what only describes this body. */

@@ -1,4 +1,5 @@
 import type { SallyError } from '../../errors.js';
+import type { Ending } from '../../plugin/scope.js';
 import type { Identity } from '../client.js';
 import type { Arrival } from './arrival.js';
 
@@ -18,7 +19,7 @@ export type Verdict =
 
 /** One way in which clients show who they are. */
 export interface Authenticator {
-  authenticate(arrival: Arrival, signal: AbortSignal): Promise<Verdict>;
+  authenticate(arrival: Arrival, signal: Ending): Promise<Verdict>;
   /** The `WWW-Authenticate` of a refusal (RFC 9110 section 11.6.1); absent where there is nothing to send. */
   challenge?(arrival: Arrival, verdict: Extract<Verdict, { kind: 'unknown' }>): string;
   /** The metadata of RFC 9728 for a client that asks without a token. */

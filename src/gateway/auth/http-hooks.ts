@@ -2,6 +2,7 @@ import { messageOf } from '../../errors.js';
 import type { HookName, Violation } from '../../hooks/index.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager, PluginRequest } from '../../manager/index.js';
+import type { Ending } from '../../plugin/scope.js';
 import type { Identity } from '../client.js';
 import type { Arrival } from './arrival.js';
 
@@ -24,7 +25,7 @@ export type Asked<T> = { readonly value: T } | { readonly violation: Violation |
 export async function preRequest(
   request: PluginRequest,
   { path, method, host, port, headers }: Arrival,
-  signal: AbortSignal,
+  signal: Ending,
 ): Promise<Asked<Headers>> {
   const payload = { path, method, client_host: host, client_port: port, headers };
   const result = await request.invoke('http_pre_request', payload, { signal });
@@ -52,7 +53,7 @@ export async function resolveUser(
   request: PluginRequest,
   { host, port }: Arrival,
   headers: Headers,
-  signal: AbortSignal,
+  signal: Ending,
 ): Promise<Asked<Identity | undefined | 'nameless'>> {
   const payload = {
     credentials: credentialsOf(headers['authorization']),
@@ -90,7 +91,7 @@ export async function postRequest(
   { path, method, host, port }: Arrival,
   headers: Headers,
   reply: { readonly status: number; readonly headers: Headers },
-  deps: { readonly log: Logger; readonly signal: AbortSignal },
+  deps: { readonly log: Logger; readonly signal: Ending },
 ): Promise<Headers> {
   const payload = {
     path,

@@ -3,6 +3,7 @@ import { findSallyError, InternalError, messageOf, type SallyError } from '../..
 import type { Violation } from '../../hooks/index.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager, PluginRequest } from '../../manager/index.js';
+import type { Ending } from '../../plugin/scope.js';
 import type { Identity } from '../client.js';
 import type { PluginSets } from '../plugin-sets.js';
 import { type Arrival, arrivalOf, secretInQuery, withoutCredentials } from './arrival.js';
@@ -76,10 +77,10 @@ class Visit {
   readonly #arrival: Arrival;
   readonly #plugins: PluginManager;
   readonly #deps: DoorDeps;
-  readonly #signal: AbortSignal;
+  readonly #signal: Ending;
   #request: PluginRequest | undefined;
 
-  constructor(arrival: Arrival, plugins: PluginManager, deps: DoorDeps, signal: AbortSignal) {
+  constructor(arrival: Arrival, plugins: PluginManager, deps: DoorDeps, signal: Ending) {
     this.#arrival = arrival;
     this.#plugins = plugins;
     this.#deps = deps;

@@ -1,5 +1,5 @@
-import { setMaxListeners } from 'node:events';
 import type { PluginRequest } from '../../manager/index.js';
+import { CallScope } from '../../plugin/scope.js';
 import type { Client, ClientRequest, Trace } from '../client.js';
 import { type Answer, type JsonObject, noRoom, type RequestId } from '../rpc.js';
 
@@ -21,11 +21,10 @@ export abstract class Call implements ClientRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly remote?: string;
   readonly trace: Trace = { plugins: [] };
+  readonly signal = new CallScope();
   /** How it ended where no answer is wanted any more. */
   abandoned: 'cancelled' | 'gone' | undefined;
   readonly #source: CallSource;
-  #control: AbortController | undefined;
-  #stopped = false;
   #plugins: PluginRequest | undefined;
 
   constructor(source: CallSource, message: { id: RequestId; method: string; params: JsonObject }) {
@@ -36,17 +35,6 @@ export abstract class Call implements ClientRequest {
     this.id = message.id;
     this.method = message.method;
     this.params = message.params;
-  }
-
-  /** Made when it is first asked for: most requests end before anybody wants to hear of their end. */
-  get signal(): AbortSignal {
-    if (this.#control === undefined) {
-      this.#control = new AbortController();
-      // As many listen as there are upstreams.
-      setMaxListeners(0, this.#control.signal);
-      if (this.#stopped) this.#control.abort();
-    }
-    return this.#control.signal;
   }
 
   /** The id by which plugins know the request; undefined where none was asked. */
@@ -68,8 +56,7 @@ export abstract class Call implements ClientRequest {
 
   /** It is to come to its end, and its answer is still wanted: how a subscription ends in order. */
   stop(): void {
-    this.#stopped = true;
-    this.#control?.abort();
+    this.signal.abort(undefined);
   }
 
   abstract notify(method: string, params?: JsonObject): void;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayStopping } from '../../errors.js';
 import { type QuickRequest, type Reply, readJson, rebindingRefusal } from '../../http/index.js';
+import { CallScope } from '../../plugin/scope.js';
 import type { Door } from '../auth/door.js';
 import { type Exchange, type LegDeps, refuse, refuseWith } from './exchange.js';
 import { readMessage } from './message.js';
@@ -45,7 +46,7 @@ export function createEndpoint(entrance: Door, reachable: Reachable, deps: LegDe
         deps,
       );
     }
-    const admitted = await entrance.admit(request, response, signalOf(response));
+    const admitted = await entrance.admit(request, response, lifeOf(response));
     if (admitted.kind === 'refused') {
       const { status, headers, body } = admitted;
       new HttpReply(response, deps, undefined).json(status, `${JSON.stringify(body)}\n`, headers);
@@ -128,10 +129,11 @@ function accepts(accept: string | undefined, type: string): boolean {
   return ranges.includes(type) || ranges.includes('*/*') || ranges.includes(`${type.split('/')[0]}/*`);
 }
 
-function signalOf(response: Reply): AbortSignal {
-  const control = new AbortController();
+/** Ends when the client goes before its reply is out. */
+function lifeOf(response: Reply): CallScope {
+  const scope = new CallScope();
   response.once('close', () => {
-    if (!response.writableFinished) control.abort();
+    if (!response.writableFinished) scope.abort(undefined);
   });
-  return control.signal;
+  return scope;
 }

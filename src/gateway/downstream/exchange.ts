@@ -97,9 +97,9 @@ export async function run(
   const room = deps.stopping() ? 'stopping' : slots.take(who);
   if (room !== 'taken')
     return refuseWith(exchange, call.method, noRoom(room, slots, deps.limits), deps, call.id);
-  deps.running.add(call);
+  const over = deps.running.add(call);
   const answer = await answerOf(call, deps.log, serve);
-  deps.running.delete(call);
+  over();
   slots.give(who);
   call.finish(answer);
   deps.access.served(call, answer, exchange.started);

@@ -127,7 +127,7 @@ async function initialize(message: RequestMessage, exchange: Exchange, deps: Leg
     if (!exchange.response.writableFinished) call.abandon('gone');
   });
   const release = session.hold(deps.now);
-  await run(exchange, call, deps.calls, deps, () => initialized(deps.router, session, call.signal));
+  await run(exchange, call, deps.calls, deps, () => initialized(deps.router, session, call.signal.signal));
   release();
   // Nobody has learnt of the session: nobody will end it.
   if (!call.opened) await deps.sessions.end(session);

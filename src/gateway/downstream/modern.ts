@@ -73,6 +73,6 @@ export async function serveModern(
 }
 
 async function answer(call: StatelessCall, { router }: LegDeps): Promise<Answer> {
-  if (call.method === 'server/discover') return discovered(router, call.client, call.signal);
+  if (call.method === 'server/discover') return discovered(router, call.client, call.signal.signal);
   return removedMethod(call.method) ?? (await router.handle(call));
 }

@@ -52,7 +52,7 @@ export async function passOn(
   const gone = new AbortController();
   const abort = () => gone.abort();
   response.once('close', abort);
-  passing.add(exchange);
+  const over = passing.add(exchange);
   try {
     const answer = await peers?.ask(holder, JSON.stringify(handover), gone.signal);
     if (answer === undefined) return gone.signal.aborted;
@@ -60,6 +60,6 @@ export async function passOn(
     return true;
   } finally {
     response.off('close', abort);
-    passing.delete(exchange);
+    over();
   }
 }

@@ -1,23 +1,27 @@
+import { InFlight } from '../in-flight.js';
+
 /** What is under way, with a way to wait for its end. */
 export interface Running<T> extends Iterable<T> {
-  add(one: T): void;
-  delete(one: T): void;
+  /** The answer says that it is over. */
+  add(one: T): () => void;
   /** Whether none is left for which `counts` holds, at once or within that time. */
   over(counts: (one: T) => boolean, withinMs: number): Promise<boolean>;
 }
 
 export function createRunning<T>(): Running<T> {
-  const running = new Set<T>();
+  const running = new InFlight<T>();
   const waiting = new Set<() => void>();
   return {
-    [Symbol.iterator]: () => running.values(),
-    add: (one) => void running.add(one),
-    delete(one) {
-      running.delete(one);
-      for (const look of waiting) look();
+    [Symbol.iterator]: () => running[Symbol.iterator](),
+    add(one) {
+      const remove = running.add(one);
+      return () => {
+        remove();
+        for (const look of waiting) look();
+      };
     },
     over(counts, withinMs) {
-      const none = () => ![...running].some(counts);
+      const none = () => running.find(counts) === undefined;
       if (none()) return Promise.resolve(true);
       return new Promise((resolve) => {
         const end = (over: boolean) => {

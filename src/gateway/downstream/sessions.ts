@@ -45,13 +45,13 @@ export function createSessions({ router, limits, log, now, makeId = randomId }: 
     if (!sessions.delete(session.id)) return Promise.resolve();
     slots.give(holder(session));
     session.end();
-    ending.add(session);
+    const over = ending.add(session);
     return router
       .ended(session)
       .catch((error: unknown) => {
         log.error({ session: session.key, error: messageOf(error) }, 'a session did not end in order');
       })
-      .finally(() => ending.delete(session));
+      .finally(over);
   };
 
   return {

@@ -124,12 +124,12 @@ export class StdioConnection {
     }
     const call = new StdioCall({ client, headers: {}, plugins }, message, this.#out);
     this.#calls.set(call.id, call);
-    this.#running.add(call);
+    const over = this.#running.add(call);
     const answer = await answerOf(call, log, () => this.#answer(call, opened));
     if (this.#calls.get(call.id) === call) this.#calls.delete(call.id);
     call.finish(answer);
     this.#access.served(call, answer, started);
-    this.#running.delete(call);
+    over();
   }
 
   /** A request of a client that has not opened its session, and says nothing of itself in the request. */
@@ -146,13 +146,13 @@ export class StdioConnection {
   async #answer(call: StdioCall, opened: Client | undefined): Promise<Answer> {
     const { router } = this.#options;
     if (call.client.era === 'modern') {
-      if (call.method === 'server/discover') return discovered(router, call.client, call.signal);
+      if (call.method === 'server/discover') return discovered(router, call.client, call.signal.signal);
       return removedMethod(call.method) ?? (await router.handle(call));
     }
     if (call.method === 'ping') return { result: {} };
     if (call.method !== 'initialize') return router.handle(call);
     if (opened === undefined) return { error: badInitialize };
-    return initialized(router, opened, call.signal);
+    return initialized(router, opened, call.signal.signal);
   }
 
   /** The client that `initialize` makes of the one on the other end. */

@@ -1,4 +1,5 @@
 import { NotOffered, ParamsInvalid } from '../../errors.js';
+import { signalOf } from '../../plugin/scope.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import { errorAnswer } from './answers.js';
@@ -14,7 +15,8 @@ export async function complete(
   state: ClientState,
   context: Context,
 ): Promise<Answer> {
-  const { method, params, signal } = request;
+  const { method, params } = request;
+  const signal = signalOf(request.signal);
   const ref = isObject(params['ref']) ? params['ref'] : {};
   const key = ref['type'] === 'ref/prompt' ? 'name' : 'uri';
   const subject = ref[key];

@@ -1,5 +1,6 @@
 import { MethodUnknown, ParamsInvalid } from '../../errors.js';
 import { signalWithin } from '../../http/index.js';
+import { signalOf } from '../../plugin/scope.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer } from '../rpc.js';
 import { errorAnswer } from './answers.js';
@@ -81,7 +82,7 @@ async function passOn(request: ClientRequest, state: ClientState, context: Conte
 /** Every upstream is told; a session that opens later is told then. */
 async function setLevel(request: ClientRequest, state: ClientState, context: Context): Promise<Answer> {
   const { method, params } = request;
-  const signal = signalWithin(listWaitMs, request.signal);
+  const signal = signalWithin(listWaitMs, signalOf(request.signal));
   const { level } = params;
   if (!isLevel(level))
     return errorAnswer(ParamsInvalid({ method, problem: `level is no log level: ${level}` }));

@@ -1,5 +1,6 @@
 import { CursorInvalid, findSallyError, ListIncomplete, messageOf } from '../../errors.js';
 import { signalWithin } from '../../http/index.js';
+import { signalOf } from '../../plugin/scope.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import type { UpstreamSession } from '../upstream.js';
@@ -54,7 +55,7 @@ async function pagesTogether(
   const failures = pages.filter((page) => 'error' in page);
   const [failure] = failures;
   if (failure !== undefined && failures.length === pages.length) return errorAnswer(failure.error);
-  const clashing = await clashingNames(kind, state, context, request.signal);
+  const clashing = await clashingNames(kind, state, context, signalOf(request.signal));
   return { result: merged(pages, kind, clashing, request, context) };
 }
 
@@ -98,7 +99,7 @@ async function pageOf(
     return { route, session, answer: await session.request(list, next, { signal: request.signal }) };
   })();
   if (alone) return work.catch((error: unknown) => ({ route, error }));
-  const limit = signalWithin(listWaitMs, request.signal);
+  const limit = signalWithin(listWaitMs, signalOf(request.signal));
   try {
     const page = await unlessAborted(work, limit);
     if ('answer' in page && 'error' in page.answer) {

@@ -1,4 +1,5 @@
 import { ParamsInvalid, TooManyRounds } from '../../errors.js';
+import { signalOf } from '../../plugin/scope.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import { errorAnswer } from './answers.js';
@@ -28,7 +29,7 @@ export async function askInRounds(
     const { inputRequests, requestState } = answer.result;
     const responses = await askAll(request, isObject(inputRequests) ? inputRequests : {});
     if ('error' in responses) return responses;
-    if (Object.keys(responses.result).length === 0) await pause(laterMs, request.signal);
+    if (Object.keys(responses.result).length === 0) await pause(laterMs, signalOf(request.signal));
     more = { inputResponses: responses.result, ...(requestState !== undefined && { requestState }) };
   }
   return errorAnswer(TooManyRounds({ upstream, method: request.method, rounds: maxRounds }));
@@ -43,7 +44,7 @@ async function askAll(request: ClientRequest, questions: JsonObject): Promise<An
     );
   }
   const stop = new AbortController();
-  const signal = AbortSignal.any([stop.signal, request.signal]);
+  const signal = AbortSignal.any([stop.signal, signalOf(request.signal)]);
   const asked = entries.map(async ([key, question]) => {
     const answer = await askOne(request, question, signal);
     if ('error' in answer) stop.abort();

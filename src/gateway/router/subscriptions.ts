@@ -1,5 +1,6 @@
 import { MethodUnknown, ParamsInvalid, TooManySubscriptions } from '../../errors.js';
 import { signalWithin } from '../../http/index.js';
+import { signalOf } from '../../plugin/scope.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
@@ -86,7 +87,8 @@ export async function changeSubscription(
   state: ClientState,
   context: Context,
 ): Promise<Answer> {
-  const { method, params, signal, trace } = request;
+  const { method, params, trace } = request;
+  const signal = signalOf(request.signal);
   const { uri } = params;
   if (typeof uri !== 'string') return errorAnswer(ParamsInvalid({ method, problem: 'uri must be a text' }));
   const known = state.subscriptions.get(uri);
@@ -127,7 +129,8 @@ export async function restore(
 
 /** `subscriptions/listen`: says first what it will tell of, then tells, and answers when the client has enough. */
 export async function listen(request: ClientRequest, state: ClientState, context: Context): Promise<Answer> {
-  const { method, params, signal } = request;
+  const { method, params } = request;
+  const signal = signalOf(request.signal);
   const filter = params['notifications'];
   if (!isObject(filter))
     return errorAnswer(ParamsInvalid({ method, problem: 'notifications must be an object' }));

@@ -1,4 +1,5 @@
 import { CallAbandoned } from '../../errors.js';
+import { whenAborted } from '../../plugin/scope.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import { isObject } from './graft.js';
@@ -74,9 +75,7 @@ export class SuspendedCall {
    */
   async wait(request: ClientRequest, done: Promise<Answer>, finish: Finish): Promise<Answer> {
     this.#now = request;
-    const cancelled = () => this.#control.abort(request.signal.reason);
-    if (request.signal.aborted) cancelled();
-    request.signal.addEventListener('abort', cancelled, { once: true });
+    const unheard = whenAborted(request.signal, (reason) => this.#control.abort(reason));
     try {
       const asked = this.#nextQuestion();
       const first = await Promise.race([done, asked]);
@@ -85,7 +84,7 @@ export class SuspendedCall {
       this.#control.abort(error);
       throw error;
     } finally {
-      request.signal.removeEventListener('abort', cancelled);
+      unheard();
       if (this.#now === request) this.#now = undefined;
     }
   }

@@ -1,5 +1,6 @@
 import { NameClash, NotOffered } from '../../errors.js';
 import { signalWithin } from '../../http/index.js';
+import { type Ending, signalOf } from '../../plugin/scope.js';
 import type { UpstreamSession } from '../upstream.js';
 import { offered } from './catalog.js';
 import type { ClientState } from './client-state.js';
@@ -27,7 +28,7 @@ export async function findNamed(
   name: string,
   state: ClientState,
   context: Context,
-  signal: AbortSignal,
+  signal: Ending,
 ): Promise<Target> {
   const candidates = context.routes().flatMap((route): Target[] => {
     const own = ownName(route.offer, name);
@@ -48,7 +49,7 @@ export async function findResource(
   uri: string,
   state: ClientState,
   context: Context,
-  signal: AbortSignal,
+  signal: Ending,
 ): Promise<readonly Target[]> {
   const candidates = context
     .routes()
@@ -70,7 +71,7 @@ export async function findTemplate(
   template: string,
   state: ClientState,
   context: Context,
-  signal: AbortSignal,
+  signal: Ending,
 ): Promise<Target | undefined> {
   const candidates = context
     .routes()
@@ -95,7 +96,7 @@ async function whoHas(
   candidates: readonly Target[],
   state: ClientState,
   context: Context,
-  signal: AbortSignal,
+  signal: Ending,
 ): Promise<readonly Target[]> {
   const has = ({ target, names }: Asked) => names?.has(target.name) ?? false;
   let asked = await listsOf(kind, candidates, state, context, signal);
@@ -112,7 +113,7 @@ async function whoseTemplateFits(
   uri: string,
   state: ClientState,
   context: Context,
-  signal: AbortSignal,
+  signal: Ending,
 ): Promise<readonly Target[]> {
   const asked = await listsOf('templates', candidates, state, context, signal);
   const fitting = asked.flatMap(({ target, names }) =>
@@ -143,10 +144,10 @@ function listsOf(
   candidates: readonly Target[],
   state: ClientState,
   { sessions, index }: Context,
-  signal: AbortSignal,
+  signal: Ending,
   maxAgeMs?: number,
 ): Promise<readonly Asked[]> {
-  const limit = signalWithin(listWaitMs, signal);
+  const limit = signalWithin(listWaitMs, signalOf(signal));
   return Promise.all(
     candidates.map(async (target): Promise<Asked> => {
       try {

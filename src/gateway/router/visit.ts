@@ -224,6 +224,7 @@ export class Visit {
       this.#refused = true;
       return translateAnswer(answer, ends);
     }
+    if (this.#isPlain(now)) return translateAnswer(answer, ends);
     const plain = translateResult(answer.result, { ...ends, to: 'legacy' });
     const task = now.params['task'] === undefined ? undefined : taskIdOf(plain);
     // What comes of a task passes the post-hook later: until then nothing of the result may be told beside it.
@@ -239,6 +240,15 @@ export class Visit {
         ? answer.result
         : { ...hopFields(session.era === 'modern' ? answer.result : {}), ...screened.result };
     return translateAnswer({ result: made }, ends);
+  }
+
+  /** Whether nothing looks at the result: most calls have no plugin behind them. */
+  #isPlain({ params }: ClientRequest): boolean {
+    return (
+      !this.#screening.applies(this.#op.post) &&
+      params['task'] === undefined &&
+      this.#context.routes().length === 1
+    );
   }
 
   #after(result: JsonObject, now: ClientRequest): Promise<Answer> {

@@ -1,5 +1,5 @@
 import { findSallyError, type SallyError, UpstreamCancelled, UpstreamTimeout } from '../../errors.js';
-import { CallScope } from '../../plugin/scope.js';
+import { CallScope, whenAborted } from '../../plugin/scope.js';
 import type { Answer } from '../rpc.js';
 import type { CallOptions } from '../upstream.js';
 import type { UpstreamContext } from './options.js';
@@ -16,6 +16,7 @@ export class Call {
   readonly given = new CallScope();
   readonly #context: UpstreamContext;
   readonly #onEnd: (call: Call, givenUp: boolean) => void;
+  readonly #unheard: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** What the upstream asks within this call. */
   readonly #asks = new Set<AbortController>();
@@ -45,8 +46,7 @@ export class Call {
     // Whoever made the call waits for it, perhaps a turn later.
     this.answered.catch(() => {});
     this.#timer = setTimeout(this.#late, context.timeoutMs);
-    options.signal.addEventListener('abort', this.#cancelled);
-    if (options.signal.aborted) this.#cancelled();
+    this.#unheard = whenAborted(options.signal, this.#cancelled);
   }
 
   get ended(): boolean {
@@ -102,7 +102,7 @@ export class Call {
     if (this.#ended) return false;
     this.#ended = true;
     clearTimeout(this.#timer);
-    this.options.signal.removeEventListener('abort', this.#cancelled);
+    this.#unheard?.();
     for (const ask of this.#asks) ask.abort();
     this.#onEnd(this, givenUp);
     return true;

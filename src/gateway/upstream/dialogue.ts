@@ -5,6 +5,7 @@ import {
   UpstreamProtocol,
   UpstreamTimeout,
 } from '../../errors.js';
+import { InFlight } from '../in-flight.js';
 import type { Answer, JsonObject, RequestId } from '../rpc.js';
 import type { CallOptions } from '../upstream.js';
 import { Call } from './call.js';
@@ -30,7 +31,7 @@ export class Dialogue {
   listeners: Listeners = {};
   readonly #context: UpstreamContext;
   readonly #send: (message: object) => void;
-  readonly #calls = new Map<unknown, Call>();
+  readonly #calls = new InFlight<Call>();
   readonly #asked = new Map<RequestId, AbortController>();
   #last = 0;
 
@@ -49,6 +50,7 @@ export class Dialogue {
   ): Call {
     this.#last += 1;
     let begun = false;
+    let over: (() => void) | undefined;
     const call = new Call(
       this.#last,
       method,
@@ -56,12 +58,12 @@ export class Dialogue {
       options,
       this.#context,
       (ended, givenUp) => {
-        this.#calls.delete(ended.id);
+        over?.();
         if (begun) onEnd?.(ended, givenUp);
       },
     );
     begun = true;
-    if (!call.ended) this.#calls.set(call.id, call);
+    if (!call.ended) over = this.#calls.add(call);
     return call;
   }
 
@@ -75,12 +77,12 @@ export class Dialogue {
 
   /** All calls end, each with its error. */
   end(error: (method: string) => SallyError): void {
-    for (const call of [...this.#calls.values()]) call.fail(error(call.method));
+    for (const call of this.#calls) call.fail(error(call.method));
     for (const asked of this.#asked.values()) asked.abort();
   }
 
   #answered({ id, result, error }: Message): void {
-    const call = this.#calls.get(id);
+    const call = this.#callOf(id);
     if (!call) return;
     if (isObject(error)) call.answer({ error });
     else if (isObject(result)) call.answer({ result });
@@ -96,7 +98,7 @@ export class Dialogue {
       return;
     }
     if (method === 'notifications/progress') {
-      const call = this.#calls.get(params?.['progressToken']);
+      const call = this.#callOf(params?.['progressToken']);
       call?.alive();
       if (call?.token !== undefined) {
         tell(call.options.onNotification, method, { ...params, progressToken: call.token });
@@ -110,16 +112,20 @@ export class Dialogue {
     tell(listener ?? this.listeners.onNotification, method, withoutSubscription(params));
   }
 
+  #callOf(id: unknown): Call | undefined {
+    return this.#calls.find((call) => call.id === id);
+  }
+
   #subscription(params: JsonObject | undefined): Call | undefined {
     const meta = params?.['_meta'];
-    return isObject(meta) ? this.#calls.get(meta[metaKeys.subscription]) : undefined;
+    return isObject(meta) ? this.#callOf(meta[metaKeys.subscription]) : undefined;
   }
 
   /** A log message says not which request it is about: with only one in flight it is that one. */
   #onlyOne(method: string): Call | undefined {
-    if (method !== 'notifications/message' || this.#calls.size !== 1) return undefined;
-    const [call] = this.#calls.values();
-    return call;
+    if (method !== 'notifications/message') return undefined;
+    const [call, another] = this.#calls;
+    return another === undefined ? call : undefined;
   }
 
   async #ask(
@@ -168,7 +174,7 @@ export class Dialogue {
   /** Who answers: the caller on whose way it came, the only caller who could be meant, or else the session's owner. */
   #answerer(within: Call | undefined): { call?: Call; answerer?: Answerer } {
     if (within?.options.onRequest) return { call: within, answerer: within.options.onRequest };
-    const askable = [...this.#calls.values()].filter((call) => call.options.onRequest);
+    const askable = [...this.#calls].filter((call) => call.options.onRequest);
     const [call] = askable;
     if (call?.options.onRequest && askable.length === 1) return { call, answerer: call.options.onRequest };
     return this.listeners.onRequest ? { answerer: this.listeners.onRequest } : {};

@@ -10,6 +10,7 @@ import {
   UpstreamStatus,
   UpstreamTimeout,
 } from '../../errors.js';
+import { type Ending, signalOf } from '../../plugin/scope.js';
 import { createCredentialStore } from '../../tls/index.js';
 import type { Answer, Era, JsonObject } from '../rpc.js';
 import type { CallOptions, SessionWish, Upstream, UpstreamSession, UpstreamState } from '../upstream.js';
@@ -95,14 +96,16 @@ class HeldUpstream implements Upstream {
     return this.#state.settled(signal);
   }
 
-  async session(wish: SessionWish, signal: AbortSignal): Promise<UpstreamSession> {
-    if (this.state.kind === 'connecting') await this.settled(signal);
+  async session(wish: SessionWish, signal: Ending): Promise<UpstreamSession> {
+    if (this.state.kind === 'connecting') await this.settled(signalOf(signal));
     const upstream = this.name;
     if (signal.aborted) {
       throw findSallyError(signal.reason) ?? UpstreamCancelled({ upstream, method: 'initialize' });
     }
     if (this.state.kind !== 'up') throw this.#state.error();
-    return this.#stateless.take(wish) ?? this.#sessions.ready(wish) ?? this.#sessions.take(wish, signal);
+    return (
+      this.#stateless.take(wish) ?? this.#sessions.ready(wish) ?? this.#sessions.take(wish, signalOf(signal))
+    );
   }
 
   async release(client: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { findSallyError, type SallyError, UpstreamBusy, UpstreamCancelled } from '../../errors.js';
+import { type Ending, whenAborted } from '../../plugin/scope.js';
 
 /** At most so many at once; the next wait in order, and at most so many of them. */
 export class Slots {
@@ -26,7 +27,7 @@ export class Slots {
   }
 
   /** Takes one, after a wait where there is none. Rejects with a SallyError where too many wait, or on the signal. */
-  async take(method: string, signal: AbortSignal): Promise<void> {
+  async take(method: string, signal: Ending): Promise<void> {
     if (this.tryTake()) return;
     const upstream = this.#upstream;
     if (this.#waiting.size >= this.#queue) {
@@ -38,12 +39,12 @@ export class Slots {
         reject(findSallyError(signal.reason) ?? UpstreamCancelled({ upstream, method }));
       };
       const go = () => {
-        signal.removeEventListener('abort', onAbort);
+        unheard();
         resolve();
       };
       if (signal.aborted) return onAbort();
       this.#waiting.add(go);
-      signal.addEventListener('abort', onAbort, { once: true });
+      const unheard = whenAborted(signal, onAbort);
     });
   }
 
