@@ -1,13 +1,17 @@
 import { readFileSync } from 'node:fs';
 
+/** So many at once before it counts: code is as fast as it gets after some thousand calls, in all processes. */
+const warmCalls = 32;
+
 /**
  * Two things beside each other: turns of each in the same run, so that whatever else the machine does meets both. A
  * side has `call`, or `drive` where another process makes the calls, and `pid` of the process that answers where its
  * CPU time is of interest.
  */
-export async function compare(id, ours, floor, { concurrency = 1, seconds, turns = 4 }) {
+export async function compare(id, ours, floor, { concurrency = 1, seconds, turns = 4, warmSeconds = 0.7 }) {
   const sides = [floor, ours];
-  for (const side of sides) await load(side, concurrency, Math.min(0.7, seconds / 3));
+  for (const side of sides)
+    await load(side, Math.max(concurrency, warmCalls), Math.min(warmSeconds, seconds));
   const runs = sides.map(() => []);
   for (let turn = 0; turn < turns; turn += 1) {
     for (const i of turn % 2 === 0 ? [0, 1] : [1, 0]) {

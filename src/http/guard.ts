@@ -30,8 +30,12 @@ export function rebindingRefusal(
   return undefined;
 }
 
+/** The names that nearly all requests to this machine have: what they mean needs no parsing. */
+const ownNames = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/;
+
 /** A page cannot have a name of this machine, nor the address itself: neither is resolved. */
 function isOwn(host: string, boundHost: string): boolean {
+  if (ownNames.test(host)) return true;
   const name = hostname(`http://${host}`);
   return (
     isLoopback(name) || name === hostname(`http://${boundHost.includes(':') ? `[${boundHost}]` : boundHost}`)
