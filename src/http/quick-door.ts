@@ -166,8 +166,13 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
     guest.reply = undefined;
     guest.until = performance.now() + limits.keepAlive;
     if (guest.socket.isPaused()) guest.socket.resume();
-    if (guest.bytes > 0) read(guest);
+    // Not within the reply before: as deep as there are requests at once.
+    if (guest.bytes > 0) process.nextTick(readOn, guest);
     else if (guest.retired || draining) end(guest);
+  };
+
+  const readOn = (guest: Guest) => {
+    if (guests.has(guest) && guest.reply === undefined) read(guest);
   };
 
   const sweep = () => {

@@ -275,6 +275,25 @@ describe('a door before Node’s HTTP server', () => {
     expect([received > large.length, tail.endsWith('"small"')]).toEqual([true, true]);
   });
 
+  it('answers a thousand requests that come at once, one after the other', async () => {
+    const { port } = await withDoor({
+      // Answered within the call: the next request is there already.
+      handle: async (_request, reply) => {
+        say(reply, '{}');
+        return true;
+      },
+    });
+    const socket = createConnection({ port, host: 'localhost' });
+    let received = '';
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.toString('latin1');
+      if (received.split('HTTP/1.1 200').length > 1_000) socket.destroy();
+    });
+    socket.write(post('{}').repeat(1_000));
+    await once(socket, 'close');
+    expect(received.split('HTTP/1.1 200')).toHaveLength(1_001);
+  });
+
   it('keeps nothing of a reply that had to wait for its reader', async () => {
     const large = JSON.stringify('x'.repeat(20_000_000));
     const listeners: number[] = [];
