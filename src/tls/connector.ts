@@ -8,7 +8,7 @@ import type { Credentials } from './credentials.js';
 import { createLiveConnections, type LiveConnections } from './live.js';
 import type { CredentialSet } from './load.js';
 import { noMetrics, type TlsMetrics } from './metrics.js';
-import { oneLineName, type PeerFacts, peerFacts, presented } from './peer.js';
+import { oneLineName, peerFacts, presented } from './peer.js';
 import { handshakeTimeoutMs, tlsPolicy } from './policy.js';
 import { connectFailure, verifyFailure } from './reasons.js';
 import { anyPeer, chainOf, judgePeer, type PeerRule, type Verdict } from './trust.js';
@@ -63,11 +63,13 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
       }
       if (tls && live) {
         const secure = socket as TLSSocket;
-        const facts = peerFacts(secure);
         const chain = chainOf(secure);
-        const verdict = judgeServer(secure, chain, tls, options, facts);
+        const verdict = judgeServer(secure, chain, tls, options);
         const refused = verdict?.kind === 'refused';
-        log.debug({ ...facts, remote: peer }, refused ? 'TLS handshake refused' : 'TLS handshake done');
+        if (log.isLevelEnabled?.('debug') !== false) {
+          const outcome = refused ? 'TLS handshake refused' : 'TLS handshake done';
+          log.debug({ ...peerFacts(secure), remote: peer }, outcome);
+        }
         if (refused) {
           metrics.refused(role, verdict.error.code);
           socket.destroy();
@@ -118,13 +120,15 @@ function judgeServer(
   chain: readonly X509Certificate[],
   tls: TlsTarget,
   { url, peer }: ConnectorOptions,
-  facts: PeerFacts,
 ): Verdict | undefined {
   if (!tls.verify) return undefined;
   const certificate = presented(socket);
   if (socket.authorized !== true || certificate === undefined) {
     const reason = String(socket.authorizationError ?? 'NO_CERTIFICATE');
-    return { kind: 'refused', error: verifyFailure(reason, { peer, side: 'client', facts }) };
+    return {
+      kind: 'refused',
+      error: verifyFailure(reason, { peer, side: 'client', facts: peerFacts(socket) }),
+    };
   }
   const mismatch = tls.checkHostname && hostnameMismatch(expectedName(url, tls), certificate, peer);
   if (mismatch) return { kind: 'refused', error: mismatch };

@@ -15,7 +15,7 @@ import type { Credentials } from './credentials.js';
 import { createLiveConnections, type LiveConnections } from './live.js';
 import { noMetrics, type TlsMetrics } from './metrics.js';
 import { namesOf, showNames } from './names.js';
-import { type PeerFacts, peerFacts, presented } from './peer.js';
+import { type PeerFacts, peerFacts } from './peer.js';
 import { handshakeTimeoutMs } from './policy.js';
 import { handshakeFailure, verifyFailure } from './reasons.js';
 import { anyPeer, chainOf, judgePeer, type PeerRule, type Verdict } from './trust.js';
@@ -149,13 +149,13 @@ function handshake(raw: Socket, peer: string, front: Front): void {
     fail(HandshakeFailed({ peer, side: 'server', detail }));
   });
   socket.once('secure', () => {
-    const facts = peerFacts(socket);
     const chain = chainOf(socket);
-    const verdict = admit(socket, chain, peer, facts, front);
-    if (verdict?.kind === 'refused') return fail(verdict.error, facts);
+    const verdict = admit(socket, chain, peer, front);
+    if (verdict?.kind === 'refused') return fail(verdict.error, peerFacts(socket));
     finished = true;
     clearTimeout(timer);
-    log.debug({ ...facts, remote: peer }, 'TLS handshake done');
+    if (log.isLevelEnabled?.('debug') !== false)
+      log.debug({ ...peerFacts(socket), remote: peer }, 'TLS handshake done');
     if (verdict) {
       if (!verdict.named) front.sawClientWithoutRole(peer, chain);
       front.peers.set(socket, peer);
@@ -170,17 +170,17 @@ function admit(
   socket: TLSSocket,
   chain: readonly X509Certificate[],
   peer: string,
-  facts: PeerFacts,
   front: Front,
 ): Verdict | undefined {
   const { clientCertificate: wanted, credentials, rule } = front;
   const asked = { peer, side: 'server' } as const;
   if (wanted === 'none') return undefined;
-  if (presented(socket) === undefined) {
+  if (chain.length === 0) {
     return wanted === 'optional' ? undefined : { kind: 'refused', error: NoClientCert(asked) };
   }
   const reason = verifyVerdict(socket);
-  if (reason !== undefined) return { kind: 'refused', error: verifyFailure(reason, { ...asked, facts }) };
+  if (reason !== undefined)
+    return { kind: 'refused', error: verifyFailure(reason, { ...asked, facts: peerFacts(socket) }) };
   // By the set that is current now, which may be a later one than that of the handshake.
   return judgePeer(chain, { ...asked, set: credentials.current(), rule, now: new Date() });
 }

@@ -46,6 +46,8 @@ export function createLiveConnections(options: LiveOptions): LiveConnections {
   const now = options.now ?? (() => new Date());
   const live = new Map<TLSSocket, Passed>();
   let timer: NodeJS.Timeout | undefined;
+  /** When it fires, where there is one. */
+  let due = Number.POSITIVE_INFINITY;
   let unsubscribe: (() => void) | undefined;
 
   const end = (socket: TLSSocket, reason: SallyError | undefined) => {
@@ -65,8 +67,13 @@ export function createLiveConnections(options: LiveOptions): LiveConnections {
   };
   /** One timer, for the first end of all. */
   const schedule = () => {
+    let first = Number.POSITIVE_INFINITY;
+    for (const { until } of live.values()) first = Math.min(first, until?.getTime() ?? first);
+    wakeAt(first);
+  };
+  const wakeAt = (first: number) => {
     clearTimeout(timer);
-    const first = Math.min(...[...live.values()].map(({ until }) => until?.getTime() ?? Infinity));
+    due = first;
     if (!Number.isFinite(first)) return;
     // A certificate is valid until the end of its last second (RFC 5280 section 4.1.2.5).
     const wait = Math.max(first - now().getTime() + 1, 1);
@@ -90,12 +97,14 @@ export function createLiveConnections(options: LiveOptions): LiveConnections {
         if (live.size > 0) return;
         unsubscribe?.();
         unsubscribe = undefined;
-        clearTimeout(timer);
+        wakeAt(Number.POSITIVE_INFINITY);
       });
       if (keep === 'current' && version !== credentials.current().version) {
         setImmediate(() => live.has(socket) && end(socket, undefined));
       }
-      schedule();
+      // One that ends earlier than all others; a look at those for each that comes would be one too many.
+      const until = connection.until?.getTime() ?? Number.POSITIVE_INFINITY;
+      if (until < due) wakeAt(until);
     },
   };
 }

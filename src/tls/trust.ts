@@ -75,9 +75,9 @@ export function judgePeer(chain: readonly X509Certificate[], asked: Asked): Verd
       ends.push(...fresh.map(({ nextUpdate }) => nextUpdate));
     }
   }
-  const pins = path.map(pinOf);
-  if (rule.pins && !pins.some((pin) => rule.pins?.includes(pin))) {
-    return refused(PinMismatch({ ...context, seen: pins }));
+  if (rule.pins) {
+    const seen = path.map(pinOf);
+    if (!seen.some((pin) => rule.pins?.includes(pin))) return refused(PinMismatch({ ...context, seen }));
   }
   const names = namesOf(leaf);
   const identity = judgeIdentity(names, rule.identity);
