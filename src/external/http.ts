@@ -1,6 +1,4 @@
-import type { Socket } from 'node:net';
 import type { Transport } from '@modelcontextprotocol/client';
-import { Pool } from 'undici';
 import type { McpSettings } from '../config/index.js';
 import {
   CallCancelled,
@@ -19,7 +17,7 @@ import type { CallScope } from '../plugin/scope.js';
 import { createConnector, ownName } from '../tls/connector.js';
 import { type Credentials, pluginRule } from '../tls/index.js';
 import type { Connection, ConnectionDeps } from './connection.js';
-import { fetchOver, maxReplyBytes, type SendRequest } from './fetch.js';
+import { fetchOver, maxReplyBytes } from './fetch.js';
 import { openLane, pageText } from './lane.js';
 import { openSession } from './session.js';
 
@@ -65,7 +63,7 @@ export async function openHttpConnection(settings: HttpSettings, deps: Connectio
     },
     async close() {
       await session.close();
-      await link.close();
+      link.close();
       credentials?.close();
     },
   };
@@ -85,44 +83,18 @@ function openLink(
   let closingSince: number | undefined;
   const longestMs = deps.timeoutMs + 2_000;
   const server = tls && { identity: pluginRule(deps.plugin, tls.identity), pins: tls.pins };
-  const connectorWith = (onRetire: (socket: Socket) => void) =>
-    createConnector({
+  const sockets: SocketPool = openSocketPool({
+    url,
+    peer,
+    connector: createConnector({
       url,
       ...(settings.transport === 'uds' && { socketPath: settings.socketPath }),
       peer,
       ...(tls && server && credentials && { tls: { ...tls, server, credentials } }),
       log: deps.log,
       ...(deps.metrics && { metrics: deps.metrics }),
-      onRetire,
-    });
-  /** What begins a session and is not a call: the SDK's own requests. */
-  const makeRequests = (): Pool => {
-    const made: Pool = new Pool(url.origin, {
-      connections: maxConnections,
-      connect: connectorWith(() => replace(made)),
-      keepAliveTimeout: 4_000,
-      headersTimeout: longestMs,
-      bodyTimeout: longestMs,
-    });
-    return made;
-  };
-  let requests = makeRequests();
-  const closing = new Set<Pool>();
-  /** New requests take new connections; those of the old pool end after what is in flight, or with its time. */
-  const replace = (old: Pool) => {
-    if (old !== requests) return;
-    requests = makeRequests();
-    closing.add(old);
-    const late = setTimeout(() => void old.destroy(), longestMs).unref();
-    void old.close().finally(() => {
-      clearTimeout(late);
-      closing.delete(old);
-    });
-  };
-  const sockets: SocketPool = openSocketPool({
-    url,
-    peer,
-    connector: connectorWith((socket) => sockets.retire((one) => one === socket)),
+      onRetire: (socket) => sockets.retire((one) => one === socket),
+    }),
     maxConnections,
     maxReplyBytes,
     restMs: 30_000,
@@ -135,11 +107,6 @@ function openLink(
     replied = true;
     closingSince = undefined;
   };
-  const send: SendRequest = async (options) => {
-    const response = await requests.request(options);
-    hasReplied();
-    return response;
-  };
   const pool: SocketPool = {
     ...sockets,
     async send(...request) {
@@ -150,12 +117,9 @@ function openLink(
   };
   return {
     pool,
-    fetch: fetchOver(send, peer),
+    fetch: fetchOver(pool, peer),
     isStale: (error: unknown) => (closed(error) && replied) || isSessionLost(error),
-    async close() {
-      sockets.close();
-      await Promise.all([requests, ...closing].map((one) => one.destroy()));
-    },
+    close: () => sockets.close(),
     explain(error: unknown, tool: string, scope: CallScope): SallyError {
       const known = findSallyError(error) ?? findSallyError(scope.reason);
       if (known && !ConnectionLost.is(known)) return known;
@@ -189,8 +153,9 @@ function openLink(
 /** How long a server may close connections before that is taken for a refusal, in milliseconds. */
 const refusalAfterMs = 2_000;
 
-const closedCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'UND_ERR_CLOSED', 'UND_ERR_DESTROYED']);
-const timeoutCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'REQUEST_TIMEOUT']);
+const closedCodes = new Set(['ECONNRESET', 'EPIPE']);
+/** The SDK's own, for its requests. */
+const timeoutCodes = new Set(['REQUEST_TIMEOUT']);
 
 function* causes(error: unknown): Generator<Error> {
   let current = error;

@@ -1,6 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import { HttpStatusUnexpected, messageOf, ReplyInvalid, ReplyTooLarge } from '../errors.js';
-import type { ReplyStream, SocketPool } from '../http/index.js';
+import { headerLines, type ReplyStream, type SocketPool, writeRequest } from '../http/index.js';
 import type { CallScope } from '../plugin/scope.js';
 import { maxReplyBytes } from './fetch.js';
 
@@ -50,7 +50,7 @@ export function openLane({ url, peer, pool }: LaneOptions, facts: SessionFacts) 
     const id = `call-${last}`;
     let write = writers.get(tool);
     if (write === undefined) {
-      write = requestWriter(url, facts, tool);
+      write = requestWriter(url, peer, facts, tool);
       writers.set(tool, write);
     }
     const got = await pool.send(write(id, args), scope);
@@ -69,30 +69,32 @@ export function openLane({ url, peer, pool }: LaneOptions, facts: SessionFacts) 
   };
 }
 
-type RequestWriter = (id: string, args: string) => string;
+type RequestWriter = (id: string, args: string) => string | Buffer;
 
 /** Writes the requests of one tool: all but the id and the arguments is the same each time. */
-function requestWriter(url: URL, facts: SessionFacts, tool: string): RequestWriter {
+function requestWriter(url: URL, peer: string, facts: SessionFacts, tool: string): RequestWriter {
   const envelope = facts.modern && {
     [`${meta}protocolVersion`]: facts.revision,
     [`${meta}clientInfo`]: facts.client,
     [`${meta}clientCapabilities`]: {},
   };
   const headers = {
-    host: url.host,
     'content-type': 'application/json',
     accept: 'application/json, text/event-stream',
     'mcp-protocol-version': facts.revision,
     ...(facts.sessionId !== undefined && { 'mcp-session-id': facts.sessionId }),
     ...(facts.modern && { 'mcp-method': 'tools/call', 'mcp-name': tool }),
   };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const head = `POST ${url.pathname}${url.search} HTTP/1.1\r\n${lines.join('')}content-length: `;
+  const lines = headerLines(headers, (name) =>
+    ReplyInvalid({ peer, tool, reason: `it gave the header ${name} a value that cannot be sent back` }),
+  );
+  const { host } = url;
+  const path = url.pathname + url.search;
   const name = JSON.stringify(tool);
   const end = envelope ? `,"_meta":${JSON.stringify(envelope)}}}` : '}}';
   return (id, args) => {
     const body = `{"jsonrpc":"2.0","id":"${id}","method":"tools/call","params":{"name":${name},"arguments":${args}${end}`;
-    return `${head}${Buffer.byteLength(body)}\r\n\r\n${body}`;
+    return writeRequest({ method: 'POST', host, path, lines, body });
   };
 }
 

@@ -16,6 +16,23 @@ export interface RequestLife {
   onAbort(listener: (reason: unknown) => void): () => void;
 }
 
+/** The life of a request that a signal may end, or nothing. */
+export function lifeOf(signal: AbortSignal | undefined): RequestLife {
+  return {
+    get aborted() {
+      return signal?.aborted === true;
+    },
+    get reason() {
+      return signal?.reason;
+    },
+    onAbort(listener) {
+      const heard = () => listener(signal?.reason);
+      signal?.addEventListener('abort', heard, { once: true });
+      return () => signal?.removeEventListener('abort', heard);
+    },
+  };
+}
+
 /** A request, which waits for a connection or has one. */
 export interface Exchange {
   readonly message: string | Buffer;

@@ -5,16 +5,16 @@ import {
   messageOf,
   NoClientCert,
   type SallyError,
+  UpstreamProtocol,
   UpstreamStatus,
 } from '../../../errors.js';
-import { openSocketPool, type RequestLife, type SocketPool } from '../../../http/index.js';
-import { CallScope, whenAborted } from '../../../plugin/scope.js';
+import { headerLines, lifeOf, openSocketPool, type SocketPool, writeRequest } from '../../../http/index.js';
+import { CallScope } from '../../../plugin/scope.js';
 import { createConnector, ownName } from '../../../tls/connector.js';
 import { anyPeer, type Credentials } from '../../../tls/index.js';
 import { plainText, rpcErrorOf } from '../message.js';
 import type { UpstreamContext } from '../options.js';
 import { bodyOf, type ReplyBody } from './body.js';
-import { headerLines, writeRequest } from './request.js';
 
 export type HttpSettings = Extract<UpstreamSettings, { transport: 'http' }>;
 
@@ -60,7 +60,10 @@ export class Wire {
 
   /** Headers as `send` takes them: those that are the same each time are written once. Throws for what cannot be sent. */
   lines(headers: Readonly<Record<string, string>>): string {
-    return headerLines(headers, this.#context.upstream);
+    return headerLines(headers, (name) => {
+      const detail = `the request cannot be sent: invalid header ${JSON.stringify(name)}`;
+      return UpstreamProtocol({ upstream: this.#context.upstream, detail });
+    });
   }
 
   /** Sends one request; one that is `repeatable` a second time where the connection closed over it. Rejects with what the connection rejects with. */
@@ -178,16 +181,6 @@ export class Wire {
     return target?.origin === this.#settings.url.origin ? target.pathname + target.search : undefined;
   }
 }
-
-const lifeOf = (signal: AbortSignal): RequestLife => ({
-  get aborted() {
-    return signal.aborted;
-  },
-  get reason() {
-    return signal.reason;
-  },
-  onAbort: (listener) => whenAborted(signal, listener),
-});
 
 const codeOf = (error: unknown) => String((error as NodeJS.ErrnoException).code ?? '');
 const isClosed = (error: unknown) =>

@@ -1,4 +1,4 @@
-import { UpstreamProtocol } from '../../../errors.js';
+import type { SallyError } from '../errors.js';
 
 /** RFC 9110 sections 5.1 and 5.5: with anything else in them, a name or a value could begin another header. */
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -6,14 +6,16 @@ const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** They belong to the connection, and to nobody who asks for something over it. */
 const framing = /^(host|connection|keep-alive|content-length|transfer-encoding|te|trailer|upgrade|expect)$/i;
 
-/** The lines of a request's head that say these headers. Throws for what cannot be sent. */
-export function headerLines(headers: Readonly<Record<string, string>>, upstream: string): string {
+/** The lines of a request's head that say these headers. Throws what `refusal` makes of one that cannot be sent. */
+export function headerLines(
+  headers: Readonly<Record<string, string>>,
+  refusal: (name: string) => SallyError,
+): string {
   let lines = '';
   for (const name in headers) {
     const value = headers[name] as string;
     if (!token.test(name) || framing.test(name) || !fieldValue.test(value)) {
-      const detail = `the request cannot be sent: invalid header ${JSON.stringify(name)}`;
-      throw UpstreamProtocol({ upstream, detail });
+      throw refusal(name);
     }
     lines += `${name}: ${value}\r\n`;
   }
