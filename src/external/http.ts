@@ -102,7 +102,7 @@ function openLink(
     retiredMs: longestMs,
   });
   const closed = (error: unknown) =>
-    ConnectionLost.is(error) || codes(error).some((code) => closedCodes.has(code));
+    ConnectionLost.is(findSallyError(error)) || codes(error).some((code) => closedCodes.has(code));
   const hasReplied = () => {
     replied = true;
     closingSince = undefined;
