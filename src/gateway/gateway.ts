@@ -198,7 +198,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
         log,
         metrics,
         onSecure: quick.accept,
-        finish: (socket) => quick.retire((one) => one === socket) || finish(socket),
+        finish: (socket) => quick.retire(socket) || finish(socket),
       })
     : createQuickFront(quick);
   front.maxConnections = maxConnections;

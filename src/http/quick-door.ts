@@ -19,11 +19,8 @@ export type QuickHandler = (request: QuickRequest, reply: Reply) => Promise<bool
 /** Stands before Node's HTTP server, on connections that may come in. */
 export interface QuickDoor {
   accept(socket: Socket): void;
-  /**
-   * Uses no connection of now for another request: idle ones end, others after the reply that is under way. Answers
-   * whether there was one.
-   */
-  retire(which?: (socket: Socket) => boolean): boolean;
+  /** Ends a connection: an idle one at once, another after the reply that is under way. False where it is not here. */
+  retire(socket: Socket): boolean;
   /** Takes no more requests; resolves when the last reply is out, or after `withinMs`. */
   drain(withinMs: number): Promise<void>;
 }
@@ -51,6 +48,7 @@ interface Guest {
   readonly socket: Socket;
   readonly onData: (chunk: Buffer) => void;
   readonly onGone: () => void;
+  readonly onEnd: () => void;
   /** What has come of the request that is being read, or of the next ones while one is being answered. */
   chunks: Buffer[];
   bytes: number;
@@ -69,18 +67,18 @@ interface Guest {
  */
 export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
   const { http, path, maxBodyBytes, lastReplyMs, handle, log } = options;
-  const guests = new Set<Guest>();
+  const guests = new Map<Socket, Guest>();
   const requestLine = `POST ${path} HTTP/1.1`;
   let draining = false;
   let idle = () => {};
   let sweeper: NodeJS.Timeout | undefined;
 
   const leave = (guest: Guest) => {
-    guests.delete(guest);
     const { socket } = guest;
+    guests.delete(socket);
     socket.off('data', guest.onData);
     socket.off('error', guest.onGone);
-    socket.off('end', guest.onGone);
+    socket.off('end', guest.onEnd);
     socket.off('close', guest.onGone);
     if (draining && guests.size === 0) idle();
   };
@@ -137,20 +135,21 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
       return;
     }
     const { socket } = guest;
-    const reply = new QuickReply(
+    const reply = new QuickReply({
       socket,
-      () => draining || guest.retired,
-      (last) => {
-        if (!guests.has(guest)) return;
+      isLast: () => draining || guest.retired,
+      onEnd: (last) => {
+        if (!guests.has(socket)) return;
         if (last) end(guest);
         else next(guest, bytes, from + contentLength);
       },
-    );
+      keepAliveMs: limits.keepAlive,
+    });
     guest.reply = reply;
     if (!guest.retired) guest.until = Number.POSITIVE_INFINITY;
     try {
       const handled = await handle({ method: 'POST', url: path, headers, socket, json }, reply);
-      if (!handled && guests.has(guest)) handOver(guest);
+      if (!handled && guests.has(socket)) handOver(guest);
     } catch (error) {
       log.error({ error: messageOf(error) }, 'a request could not be answered');
       if (reply.headersSent) reply.destroy();
@@ -172,12 +171,12 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
   };
 
   const readOn = (guest: Guest) => {
-    if (guests.has(guest) && guest.reply === undefined) read(guest);
+    if (guests.has(guest.socket) && guest.reply === undefined) read(guest);
   };
 
   const sweep = () => {
     const now = performance.now();
-    for (const guest of guests) {
+    for (const guest of guests.values()) {
       if (guest.until >= now) continue;
       if (guest.reply) guest.onGone();
       else {
@@ -207,6 +206,11 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
           socket.destroy();
           guest.reply?.gone();
         },
+        onEnd() {
+          // A client that says no more still gets the rest of a reply that is written, as from Node's server.
+          if (guest.reply?.ended) guest.retired = true;
+          else guest.onGone();
+        },
         chunks: [],
         bytes: 0,
         head: undefined,
@@ -214,23 +218,23 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
         until: performance.now() + limits.head,
         retired: false,
       };
-      guests.add(guest);
+      guests.set(socket, guest);
       sweeper ??= setInterval(sweep, sweepMs).unref();
       socket.on('data', guest.onData);
-      for (const event of ['error', 'end', 'close']) socket.on(event, guest.onGone);
+      socket.on('end', guest.onEnd);
+      for (const event of ['error', 'close']) socket.on(event, guest.onGone);
     },
-    retire(which = () => true) {
-      const found = [...guests].filter(({ socket }) => which(socket));
-      for (const guest of found) {
-        guest.retired = true;
-        guest.until = Math.min(guest.until, performance.now() + lastReplyMs);
-        if (guest.bytes === 0) end(guest);
-      }
-      return found.length > 0;
+    retire(socket) {
+      const guest = guests.get(socket);
+      if (guest === undefined) return false;
+      guest.retired = true;
+      guest.until = Math.min(guest.until, performance.now() + lastReplyMs);
+      if (guest.bytes === 0) end(guest);
+      return true;
     },
     async drain(withinMs) {
       draining = true;
-      for (const guest of guests) if (guest.bytes === 0) end(guest);
+      for (const guest of guests.values()) if (guest.bytes === 0) end(guest);
       if (guests.size > 0) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, withinMs);
@@ -240,7 +244,7 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
           };
         });
       }
-      for (const guest of guests) guest.onGone();
+      for (const guest of guests.values()) guest.onGone();
       clearInterval(sweeper);
     },
   };

@@ -131,7 +131,7 @@ export async function createPluginServer(
         log,
         metrics,
         onSecure: quick.accept,
-        finish: (socket) => quick.retire((one) => one === socket) || finish(socket),
+        finish: (socket) => quick.retire(socket) || finish(socket),
       })
     : createQuickFront(quick);
   door.maxConnections = maxConnections;

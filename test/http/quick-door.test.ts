@@ -1,66 +1,9 @@
 import { once } from 'node:events';
-import { Agent, createServer as createHttpServer, type IncomingMessage, request } from 'node:http';
-import { type AddressInfo, createConnection, type Server } from 'node:net';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { createConnection } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Reply } from '../../src/http/index.js';
-import { createQuickDoor, createQuickFront, type QuickHandler } from '../../src/http/quick-door.js';
-import { silentLogger } from '../../src/log.js';
-
-/** Node's server: says which request it has read. */
-function nodeServer() {
-  return createHttpServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('error', () => {});
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const body = Buffer.concat(chunks).toString('latin1');
-      const answer = JSON.stringify([request.method, request.url, request.headers['x-id'] ?? null, body]);
-      response.writeHead(200, {
-        'Content-Type': 'application/json',
-        'Content-Length': Buffer.byteLength(answer),
-      });
-      response.end(answer);
-    });
-  });
-}
-
-async function listening(server: Server): Promise<number> {
-  server.listen(0, 'localhost');
-  await once(server, 'listening');
-  onTestFinished(() => void server.close());
-  return (server.address() as AddressInfo).port;
-}
-
-function say(reply: Reply, json: string): void {
-  reply.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(json) });
-  reply.end(json);
-}
-
-/** The same behind a quick door, which answers the same where it takes a request. */
-async function withDoor(more: { handle?: QuickHandler } = {}) {
-  let quick = 0;
-  const http = nodeServer();
-  http.emit('listening');
-  const door = createQuickDoor({
-    http,
-    path: '/mcp',
-    maxBodyBytes: 1_000,
-    log: silentLogger,
-    onLeaveRetired: () => {},
-    lastReplyMs: 1_000,
-    handle: async ({ headers, json }, reply) => {
-      if ((json as { leave?: boolean } | null)?.leave) return false;
-      quick += 1;
-      say(reply, JSON.stringify(['POST', '/mcp', headers['x-id'] ?? null, JSON.stringify(json)]));
-      return true;
-    },
-    ...more,
-  });
-  const port = await listening(createQuickFront(door));
-  onTestFinished(() => http.closeAllConnections());
-  return { port, door, count: () => quick };
-}
+import { listening, nodeServer, post, say, withDoor } from '../support/quick-door.js';
 
 /** Sends bytes in pieces and reads all replies: status and body of each, and whether the connection was ended. */
 async function exchange(port: number, bytes: Buffer, cuts: readonly number[]) {
@@ -93,10 +36,6 @@ async function exchange(port: number, bytes: Buffer, cuts: readonly number[]) {
   return replies.map(([, status, body]) => [status, body]);
 }
 
-const post = (body: string, ...lines: string[]) =>
-  ['POST /mcp HTTP/1.1', 'Host: localhost', ...lines, `Content-Length: ${body.length}`, '', body].join(
-    '\r\n',
-  );
 const last = 'GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
 const requests = [
   post('{"a":1}', 'X-Id: 1', 'Content-Type: application/json'),
