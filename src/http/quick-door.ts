@@ -1,9 +1,8 @@
-import type { Server } from 'node:http';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Reply, RequestHead } from './exchange.js';
-import { sendJson } from './http.js';
+import { type HttpServer, sendJson } from './http.js';
 import { QuickReply } from './quick-reply.js';
 import { type PlainHead, readPlainHead } from './request-head.js';
 
@@ -21,19 +20,19 @@ export interface QuickDoor {
   accept(socket: Socket): void;
   /** Ends a connection: an idle one at once, another after the reply that is under way. False where it is not here. */
   retire(socket: Socket): boolean;
-  /** Takes no more requests; resolves when the last reply is out, or after `withinMs`. */
+  /** Takes no more requests, nor does the server behind; resolves when the last reply is out, or after `withinMs`. */
   drain(withinMs: number): Promise<void>;
 }
 
 interface QuickDoorOptions {
   /** Where everything goes that is not of the one shape. */
-  readonly http: Server;
+  readonly server: HttpServer;
   readonly path: string;
   /** What has more is Node's server's to read. */
   readonly maxBodyBytes: number;
   /** What is under way on a connection that is retired may take this long. */
   readonly lastReplyMs: number;
-  /** Told of a connection that goes to `http` with a request, which has to be the last. */
+  /** Told of a connection that goes to `server` with a request, which has to be the last. */
   readonly onLeaveRetired: (socket: Socket) => void;
   readonly handle: QuickHandler;
   readonly log: Logger;
@@ -66,10 +65,11 @@ interface Guest {
  * of it unread, and so is the connection from then on: what is refused, and how, is decided in one place.
  */
 export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
-  const { http, path, maxBodyBytes, lastReplyMs, handle, log } = options;
+  const { server, path, maxBodyBytes, lastReplyMs, handle, log } = options;
   const guests = new Map<Socket, Guest>();
   const requestLine = `POST ${path} HTTP/1.1`;
   let draining = false;
+  let over = false;
   let idle = () => {};
   let sweeper: NodeJS.Timeout | undefined;
 
@@ -87,7 +87,9 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
     leave(guest);
     const { socket } = guest;
     socket.on('error', () => socket.destroy());
-    socket.setTimeout(limits.end, () => socket.destroy());
+    // Not the timeout of the socket, which begins anew with all that its client still sends.
+    const late = setTimeout(() => socket.destroy(), limits.end).unref();
+    socket.once('close', () => clearTimeout(late));
     socket.end(() => socket.destroy());
   };
 
@@ -97,7 +99,7 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
     if (guest.retired) options.onLeaveRetired(socket);
     socket.pause();
     socket.unshift(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
-    http.emit('connection', socket);
+    server.http.emit('connection', socket);
     socket.resume();
   };
 
@@ -191,6 +193,10 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
 
   return {
     accept(socket) {
+      if (over) {
+        socket.destroy();
+        return;
+      }
       const guest: Guest = {
         socket,
         onData(chunk) {
@@ -215,7 +221,7 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
         bytes: 0,
         head: undefined,
         reply: undefined,
-        until: performance.now() + limits.head,
+        until: performance.now() + (draining ? limits.end : limits.head),
         retired: false,
       };
       guests.set(socket, guest);
@@ -234,7 +240,9 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
     },
     async drain(withinMs) {
       draining = true;
+      const until = performance.now() + withinMs;
       for (const guest of guests.values()) if (guest.bytes === 0) end(guest);
+      const drained = server.drain(withinMs);
       if (guests.size > 0) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, withinMs);
@@ -244,8 +252,12 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
           };
         });
       }
+      over = true;
       for (const guest of guests.values()) guest.onGone();
       clearInterval(sweeper);
+      await drained;
+      // What was handed over meanwhile.
+      await server.drain(Math.max(until - performance.now(), 0));
     },
   };
 }

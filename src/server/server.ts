@@ -107,7 +107,7 @@ export async function createPluginServer(
   const withinMs = config.settings.pluginTimeoutMs;
   const finish = finishAfterReply(main.http, { withinMs });
   const quick = createQuickDoor({
-    http: main.http,
+    server: main,
     path: '/mcp',
     maxBodyBytes,
     lastReplyMs: withinMs,
@@ -141,8 +141,7 @@ export async function createPluginServer(
   const stop = async (withinMs: number) => {
     stopping = true;
     stopListening(door);
-    await Promise.all([quick.drain(withinMs), main.drain(withinMs)]);
-    main.http.closeAllConnections();
+    await quick.drain(withinMs);
     stopListening(side.http);
     await side.drain(0);
     main.http.close();

@@ -1,8 +1,7 @@
 import { once } from 'node:events';
-import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { onTestFinished } from 'vitest';
-import type { Reply } from '../../src/http/index.js';
+import { createHttpServer, type Reply } from '../../src/http/index.js';
 import { createQuickDoor, createQuickFront, type QuickHandler } from '../../src/http/quick-door.js';
 import { silentLogger } from '../../src/log.js';
 
@@ -21,7 +20,7 @@ export function nodeServer() {
       });
       response.end(answer);
     });
-  });
+  }, silentLogger);
 }
 
 export async function listening(server: Server): Promise<number> {
@@ -39,10 +38,10 @@ export function say(reply: Reply, json: string): void {
 /** The same behind a quick door, which answers the same where it takes a request. */
 export async function withDoor(more: { handle?: QuickHandler } = {}) {
   let quick = 0;
-  const http = nodeServer();
-  http.emit('listening');
+  const server = nodeServer();
+  server.http.emit('listening');
   const door = createQuickDoor({
-    http,
+    server,
     path: '/mcp',
     maxBodyBytes: 1_000,
     log: silentLogger,
@@ -57,7 +56,7 @@ export async function withDoor(more: { handle?: QuickHandler } = {}) {
     ...more,
   });
   const port = await listening(createQuickFront(door));
-  onTestFinished(() => http.closeAllConnections());
+  onTestFinished(() => server.http.closeAllConnections());
   return { port, door, count: () => quick };
 }
 
