@@ -275,6 +275,41 @@ describe('streams', () => {
   });
 });
 
+describe('a client that goes before it is let in', () => {
+  it.each(['POST', 'GET'])('leaves nothing of its %s behind', async (method) => {
+    let asked = 0;
+    const legs = await startLegs({
+      admitting: async (response) => {
+        asked += 1;
+        if (asked === 1) return;
+        const gone = new Promise<void>((resolve) => void response.once('close', resolve));
+        socket?.destroy();
+        await gone;
+      },
+    });
+    const params = { notifications: { toolsListChanged: true }, _meta: envelope };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 's', method: 'subscriptions/listen', params });
+    const listen = { ...modernHeaders, 'Mcp-Method': 'subscriptions/listen' };
+    const session = { 'Mcp-Session-Id': await legs.openSession() };
+    const lines = Object.entries(method === 'POST' ? listen : session).map((header) => header.join(': '));
+    const socket = await rawRequest(
+      legs.port,
+      [
+        `${method} /mcp HTTP/1.1`,
+        'Host: 127.0.0.1',
+        'Content-Type: application/json',
+        'Accept: application/json, text/event-stream',
+        `Content-Length: ${method === 'POST' ? body.length : 0}`,
+        ...lines,
+        '',
+        method === 'POST' ? body : '',
+      ].join('\r\n'),
+    );
+    await legs.logged((line) => line['outcome'] === 'gone');
+    expect(legs.open).toMatchObject({ calls: 0, streams: 0 });
+  });
+});
+
 describe('at the end', () => {
   it('calls under way are finished, new ones are turned away, then streams and sessions end', async () => {
     const legs = await startLegs();
