@@ -47,6 +47,21 @@ describe('sessions', () => {
     expect(legs.router.goneClients.filter((client) => client.deref() !== undefined)).toEqual([]);
   });
 
+  it('grows old after an answer that cannot be written, as any other', async () => {
+    let clock = 0;
+    const legs = await startLegs({ limits: { sessionIdleMs: 1_000 }, pulseMs: 5, now: () => clock });
+    const session = { 'Mcp-Session-Id': await legs.openSession() };
+    // Read by a parser that goes as deep as it likes, and too deep for the one that writes.
+    const depth = 20_000;
+    const deep = JSON.parse('['.repeat(depth) + ']'.repeat(depth));
+    legs.router.handle = async () => ({ result: { deep } });
+    const reply = await legs.post(callTool('echo'), session);
+    expect(reply.status).toBe(500);
+    clock = 1_000;
+    await legs.router.until(() => legs.router.gone.length === 1);
+    expect(legs.open).toMatchObject({ sessions: 0, calls: 0 });
+  });
+
   it('does not grow old while a stream is open, or a call is under way', async () => {
     let clock = 0;
     const legs = await startLegs({ limits: { sessionIdleMs: 1_000 }, pulseMs: 5, now: () => clock });
