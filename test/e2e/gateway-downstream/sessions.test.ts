@@ -56,7 +56,7 @@ describe('sessions', () => {
     const deep = JSON.parse('['.repeat(depth) + ']'.repeat(depth));
     legs.router.handle = async () => ({ result: { deep } });
     const reply = await legs.post(callTool('echo'), session);
-    expect(reply.status).toBe(500);
+    expect(await reply.json()).toMatchObject({ error: { data: { code: 'SALLY_INTERNAL' } } });
     clock = 1_000;
     await legs.router.until(() => legs.router.gone.length === 1);
     expect(legs.open).toMatchObject({ sessions: 0, calls: 0 });
