@@ -179,7 +179,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const side = createHttpServer(createHealthPages(pages), log);
   const finish = finishAfterReply(main.http, { withinMs: defaultDrainMs });
   const quick = createQuickDoor({
-    http: main.http,
+    server: main,
     path: '/mcp',
     maxBodyBytes: Math.min(limits.bodyBytes, quickBodyBytes),
     lastReplyMs: defaultDrainMs,
@@ -198,7 +198,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
         log,
         metrics,
         onSecure: quick.accept,
-        finish: (socket) => quick.retire((one) => one === socket) || finish(socket),
+        finish: (socket) => quick.retire(socket) || finish(socket),
       })
     : createQuickFront(quick);
   front.maxConnections = maxConnections;
@@ -216,9 +216,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     await legs.drain(withinMs);
     await peers?.close(Math.min(withinMs, lastRepliesMs));
     // What is answered may still be on its way out.
-    const last = Math.min(withinMs, lastRepliesMs);
-    await Promise.all([quick.drain(last), main.drain(last)]);
-    main.http.closeAllConnections();
+    await quick.drain(Math.min(withinMs, lastRepliesMs));
     stopListening(side.http);
     await side.drain(0);
     main.http.close();

@@ -57,10 +57,13 @@ export function createHttpServer(handle: Handler, log: Logger): HttpServer {
       if (active.size > 0) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, withinMs);
+          // The last bytes are written when the response closes; the connection may be idle only a turn later.
           idle = () => {
-            clearTimeout(timer);
-            // The last bytes are written when the response closes; the connection may be idle only a turn later.
-            setImmediate(resolve);
+            setImmediate(() => {
+              if (active.size > 0) return;
+              clearTimeout(timer);
+              resolve();
+            });
           };
         });
       }

@@ -64,6 +64,9 @@ interface ConnectionOptions {
 /** How long the end of a stream that nobody reads any more is waited for, in milliseconds. */
 const streamEndMs = 1_000;
 
+/** So many pieces of a reply become one: each takes up a hundred bytes, also where it is a single one. */
+const maxLoose = 256;
+
 /** A connection with one request at a time. */
 export class PooledConnection {
   readonly socket: Socket;
@@ -74,6 +77,8 @@ export class PooledConnection {
   #parser: ReplyParser | undefined;
   #stream: ReplyStream | undefined;
   #chunks: Buffer[] = [];
+  /** How many of the last ones are as they came. */
+  #loose = 0;
   #retired = false;
   /** Whether its time is that of one that is retired. */
   #late = false;
@@ -159,8 +164,15 @@ export class PooledConnection {
   };
 
   readonly #onBody = (bytes: Buffer): void => {
-    if (this.#stream) this.#stream.push(bytes);
-    else this.#chunks.push(bytes);
+    if (this.#stream) {
+      this.#stream.push(bytes);
+      return;
+    }
+    this.#chunks.push(bytes);
+    this.#loose += 1;
+    if (this.#loose < maxLoose) return;
+    this.#chunks.push(Buffer.concat(this.#chunks.splice(-maxLoose)));
+    this.#loose = 0;
   };
 
   /** The connection is free again when the stream has ended, as one does right after its answer. */
@@ -195,12 +207,15 @@ export class PooledConnection {
     this.#parser = undefined;
     this.#stream = undefined;
     if (chunks.length > 0) this.#chunks = [];
+    this.#loose = 0;
     const restMs = head.keepAliveMs ?? this.#options.restMs;
     exchange?.over();
     if (stream) stream.end({});
     else exchange?.resolve({ kind: 'whole', head, text: textOf(chunks) });
     if (this.#gone) return;
-    if (restMs === 0 || parser.excess || this.#retired) this.drop(undefined);
+    // A server that replies before it has read the request may never do so, and what waits for it would grow.
+    const unread = this.socket.writableLength > 0;
+    if (restMs === 0 || parser.excess || unread || this.#retired) this.drop(undefined);
     else this.rest(restMs);
   }
 

@@ -1,9 +1,8 @@
-import type { Server } from 'node:http';
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Reply, RequestHead } from './exchange.js';
-import { sendJson } from './http.js';
+import { type HttpServer, sendJson } from './http.js';
 import { QuickReply } from './quick-reply.js';
 import { type PlainHead, readPlainHead } from './request-head.js';
 
@@ -19,24 +18,21 @@ export type QuickHandler = (request: QuickRequest, reply: Reply) => Promise<bool
 /** Stands before Node's HTTP server, on connections that may come in. */
 export interface QuickDoor {
   accept(socket: Socket): void;
-  /**
-   * Uses no connection of now for another request: idle ones end, others after the reply that is under way. Answers
-   * whether there was one.
-   */
-  retire(which?: (socket: Socket) => boolean): boolean;
-  /** Takes no more requests; resolves when the last reply is out, or after `withinMs`. */
+  /** Ends a connection: an idle one at once, another after the reply that is under way. False where it is not here. */
+  retire(socket: Socket): boolean;
+  /** Takes no more requests, nor does the server behind; resolves when the last reply is out, or after `withinMs`. */
   drain(withinMs: number): Promise<void>;
 }
 
 interface QuickDoorOptions {
   /** Where everything goes that is not of the one shape. */
-  readonly http: Server;
+  readonly server: HttpServer;
   readonly path: string;
   /** What has more is Node's server's to read. */
   readonly maxBodyBytes: number;
   /** What is under way on a connection that is retired may take this long. */
   readonly lastReplyMs: number;
-  /** Told of a connection that goes to `http` with a request, which has to be the last. */
+  /** Told of a connection that goes to `server` with a request, which has to be the last. */
   readonly onLeaveRetired: (socket: Socket) => void;
   readonly handle: QuickHandler;
   readonly log: Logger;
@@ -51,6 +47,7 @@ interface Guest {
   readonly socket: Socket;
   readonly onData: (chunk: Buffer) => void;
   readonly onGone: () => void;
+  readonly onEnd: () => void;
   /** What has come of the request that is being read, or of the next ones while one is being answered. */
   chunks: Buffer[];
   bytes: number;
@@ -68,19 +65,20 @@ interface Guest {
  * of it unread, and so is the connection from then on: what is refused, and how, is decided in one place.
  */
 export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
-  const { http, path, maxBodyBytes, lastReplyMs, handle, log } = options;
-  const guests = new Set<Guest>();
+  const { server, path, maxBodyBytes, lastReplyMs, handle, log } = options;
+  const guests = new Map<Socket, Guest>();
   const requestLine = `POST ${path} HTTP/1.1`;
   let draining = false;
+  let over = false;
   let idle = () => {};
   let sweeper: NodeJS.Timeout | undefined;
 
   const leave = (guest: Guest) => {
-    guests.delete(guest);
     const { socket } = guest;
+    guests.delete(socket);
     socket.off('data', guest.onData);
     socket.off('error', guest.onGone);
-    socket.off('end', guest.onGone);
+    socket.off('end', guest.onEnd);
     socket.off('close', guest.onGone);
     if (draining && guests.size === 0) idle();
   };
@@ -89,7 +87,9 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
     leave(guest);
     const { socket } = guest;
     socket.on('error', () => socket.destroy());
-    socket.setTimeout(limits.end, () => socket.destroy());
+    // Not the timeout of the socket, which begins anew with all that its client still sends.
+    const late = setTimeout(() => socket.destroy(), limits.end).unref();
+    socket.once('close', () => clearTimeout(late));
     socket.end(() => socket.destroy());
   };
 
@@ -99,7 +99,7 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
     if (guest.retired) options.onLeaveRetired(socket);
     socket.pause();
     socket.unshift(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
-    http.emit('connection', socket);
+    server.http.emit('connection', socket);
     socket.resume();
   };
 
@@ -137,20 +137,21 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
       return;
     }
     const { socket } = guest;
-    const reply = new QuickReply(
+    const reply = new QuickReply({
       socket,
-      () => draining || guest.retired,
-      (last) => {
-        if (!guests.has(guest)) return;
+      isLast: () => draining || guest.retired,
+      onEnd: (last) => {
+        if (!guests.has(socket)) return;
         if (last) end(guest);
         else next(guest, bytes, from + contentLength);
       },
-    );
+      keepAliveMs: limits.keepAlive,
+    });
     guest.reply = reply;
     if (!guest.retired) guest.until = Number.POSITIVE_INFINITY;
     try {
       const handled = await handle({ method: 'POST', url: path, headers, socket, json }, reply);
-      if (!handled && guests.has(guest)) handOver(guest);
+      if (!handled && guests.has(socket)) handOver(guest);
     } catch (error) {
       log.error({ error: messageOf(error) }, 'a request could not be answered');
       if (reply.headersSent) reply.destroy();
@@ -172,12 +173,12 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
   };
 
   const readOn = (guest: Guest) => {
-    if (guests.has(guest) && guest.reply === undefined) read(guest);
+    if (guests.has(guest.socket) && guest.reply === undefined) read(guest);
   };
 
   const sweep = () => {
     const now = performance.now();
-    for (const guest of guests) {
+    for (const guest of guests.values()) {
       if (guest.until >= now) continue;
       if (guest.reply) guest.onGone();
       else {
@@ -192,6 +193,10 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
 
   return {
     accept(socket) {
+      if (over) {
+        socket.destroy();
+        return;
+      }
       const guest: Guest = {
         socket,
         onData(chunk) {
@@ -207,30 +212,37 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
           socket.destroy();
           guest.reply?.gone();
         },
+        onEnd() {
+          // A client that says no more still gets the rest of a reply that is written, as from Node's server.
+          if (guest.reply?.ended) guest.retired = true;
+          else guest.onGone();
+        },
         chunks: [],
         bytes: 0,
         head: undefined,
         reply: undefined,
-        until: performance.now() + limits.head,
+        until: performance.now() + (draining ? limits.end : limits.head),
         retired: false,
       };
-      guests.add(guest);
+      guests.set(socket, guest);
       sweeper ??= setInterval(sweep, sweepMs).unref();
       socket.on('data', guest.onData);
-      for (const event of ['error', 'end', 'close']) socket.on(event, guest.onGone);
+      socket.on('end', guest.onEnd);
+      for (const event of ['error', 'close']) socket.on(event, guest.onGone);
     },
-    retire(which = () => true) {
-      const found = [...guests].filter(({ socket }) => which(socket));
-      for (const guest of found) {
-        guest.retired = true;
-        guest.until = Math.min(guest.until, performance.now() + lastReplyMs);
-        if (guest.bytes === 0) end(guest);
-      }
-      return found.length > 0;
+    retire(socket) {
+      const guest = guests.get(socket);
+      if (guest === undefined) return false;
+      guest.retired = true;
+      guest.until = Math.min(guest.until, performance.now() + lastReplyMs);
+      if (guest.bytes === 0) end(guest);
+      return true;
     },
     async drain(withinMs) {
       draining = true;
-      for (const guest of guests) if (guest.bytes === 0) end(guest);
+      const until = performance.now() + withinMs;
+      for (const guest of guests.values()) if (guest.bytes === 0) end(guest);
+      const drained = server.drain(withinMs);
       if (guests.size > 0) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, withinMs);
@@ -240,8 +252,12 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
           };
         });
       }
-      for (const guest of guests) guest.onGone();
+      over = true;
+      for (const guest of guests.values()) guest.onGone();
       clearInterval(sweeper);
+      await drained;
+      // What was handed over meanwhile.
+      await server.drain(Math.max(until - performance.now(), 0));
     },
   };
 }

@@ -8,6 +8,15 @@ const stalledMs = 60_000;
 
 type Headers = Readonly<Record<string, string | number>>;
 
+interface QuickReplyOptions {
+  readonly socket: Socket;
+  /** Whether the connection ends with this reply. */
+  readonly isLast: () => boolean;
+  readonly onEnd: (last: boolean) => void;
+  /** How long the connection rests after it. */
+  readonly keepAliveMs: number;
+}
+
 /**
  * The reply to a request that the quick door read: head and body in one write where the body is one piece, chunked (RFC
  * 9112 section 7.1) where it is not.
@@ -16,21 +25,26 @@ export class QuickReply extends EventEmitter implements Reply {
   headersSent = false;
   destroyed = false;
   writableFinished = false;
+  /** Whether all of it is written, to the socket at least. */
+  ended = false;
   readonly #socket: Socket;
-  /** Whether the connection ends with this reply. */
-  readonly #isLast: () => boolean;
-  readonly #onEnd: (last: boolean) => void;
+  readonly #isLast: QuickReplyOptions['isLast'];
+  readonly #onEnd: QuickReplyOptions['onEnd'];
+  readonly #kept: string;
   /** The head, as long as it may still go out with what comes after it. */
   #head = '';
   #chunked = false;
   #last = false;
-  #ended = false;
+  /** Whether the socket is listened to for the time when it has room again. */
+  #behind = false;
 
-  constructor(socket: Socket, isLast: () => boolean, onEnd: (last: boolean) => void) {
+  constructor({ socket, isLast, onEnd, keepAliveMs }: QuickReplyOptions) {
     super();
     this.#socket = socket;
     this.#isLast = isLast;
     this.#onEnd = onEnd;
+    // As Node's server says it: a client closes a connection first that rests, and no request meets its end.
+    this.#kept = `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveMs / 1000}`;
   }
 
   get writableLength(): number {
@@ -52,7 +66,7 @@ export class QuickReply extends EventEmitter implements Reply {
     }
     this.#chunked = !length;
     if (this.#chunked) head += 'Transfer-Encoding: chunked\r\n';
-    this.#head = `${head}Date: ${httpDate()}\r\nConnection: ${this.#last ? 'close' : 'keep-alive'}\r\n\r\n`;
+    this.#head = `${head}Date: ${httpDate()}\r\n${this.#last ? 'Connection: close' : this.#kept}\r\n\r\n`;
     this.headersSent = true;
   }
 
@@ -61,15 +75,21 @@ export class QuickReply extends EventEmitter implements Reply {
   }
 
   write(piece: string | Buffer): boolean {
-    if (this.destroyed || this.#ended || piece.length === 0) return true;
+    if (this.destroyed || this.ended || piece.length === 0) return true;
     const flushed = typeof piece === 'string' ? this.#send(this.#framed(piece)) : this.#sendBytes(piece);
-    if (!flushed) this.#socket.once('drain', () => this.emit('drain'));
+    if (!flushed && !this.#behind) {
+      this.#behind = true;
+      this.#socket.once('drain', () => {
+        this.#behind = false;
+        this.emit('drain');
+      });
+    }
     return flushed;
   }
 
   end(piece = ''): void {
-    if (this.destroyed || this.#ended) return;
-    this.#ended = true;
+    if (this.destroyed || this.ended) return;
+    this.ended = true;
     const framed = piece === '' ? '' : this.#framed(piece);
     const flushed = this.#send(this.#chunked ? `${framed}0\r\n\r\n` : framed);
     if (flushed) {
@@ -85,7 +105,8 @@ export class QuickReply extends EventEmitter implements Reply {
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    // One that is out has no connection any more: another request may be on it.
+    if (!this.writableFinished) this.#socket.destroy();
   }
 
   /** What a client does not read is watched here in any case. */

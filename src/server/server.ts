@@ -107,7 +107,7 @@ export async function createPluginServer(
   const withinMs = config.settings.pluginTimeoutMs;
   const finish = finishAfterReply(main.http, { withinMs });
   const quick = createQuickDoor({
-    http: main.http,
+    server: main,
     path: '/mcp',
     maxBodyBytes,
     lastReplyMs: withinMs,
@@ -131,7 +131,7 @@ export async function createPluginServer(
         log,
         metrics,
         onSecure: quick.accept,
-        finish: (socket) => quick.retire((one) => one === socket) || finish(socket),
+        finish: (socket) => quick.retire(socket) || finish(socket),
       })
     : createQuickFront(quick);
   door.maxConnections = maxConnections;
@@ -141,8 +141,7 @@ export async function createPluginServer(
   const stop = async (withinMs: number) => {
     stopping = true;
     stopListening(door);
-    await Promise.all([quick.drain(withinMs), main.drain(withinMs)]);
-    main.http.closeAllConnections();
+    await quick.drain(withinMs);
     stopListening(side.http);
     await side.drain(0);
     main.http.close();

@@ -1,66 +1,9 @@
 import { once } from 'node:events';
-import { Agent, createServer as createHttpServer, type IncomingMessage, request } from 'node:http';
-import { type AddressInfo, createConnection, type Server } from 'node:net';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { createConnection, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Reply } from '../../src/http/index.js';
-import { createQuickDoor, createQuickFront, type QuickHandler } from '../../src/http/quick-door.js';
-import { silentLogger } from '../../src/log.js';
-
-/** Node's server: says which request it has read. */
-function nodeServer() {
-  return createHttpServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('error', () => {});
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const body = Buffer.concat(chunks).toString('latin1');
-      const answer = JSON.stringify([request.method, request.url, request.headers['x-id'] ?? null, body]);
-      response.writeHead(200, {
-        'Content-Type': 'application/json',
-        'Content-Length': Buffer.byteLength(answer),
-      });
-      response.end(answer);
-    });
-  });
-}
-
-async function listening(server: Server): Promise<number> {
-  server.listen(0, 'localhost');
-  await once(server, 'listening');
-  onTestFinished(() => void server.close());
-  return (server.address() as AddressInfo).port;
-}
-
-function say(reply: Reply, json: string): void {
-  reply.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(json) });
-  reply.end(json);
-}
-
-/** The same behind a quick door, which answers the same where it takes a request. */
-async function withDoor(more: { handle?: QuickHandler } = {}) {
-  let quick = 0;
-  const http = nodeServer();
-  http.emit('listening');
-  const door = createQuickDoor({
-    http,
-    path: '/mcp',
-    maxBodyBytes: 1_000,
-    log: silentLogger,
-    onLeaveRetired: () => {},
-    lastReplyMs: 1_000,
-    handle: async ({ headers, json }, reply) => {
-      if ((json as { leave?: boolean } | null)?.leave) return false;
-      quick += 1;
-      say(reply, JSON.stringify(['POST', '/mcp', headers['x-id'] ?? null, JSON.stringify(json)]));
-      return true;
-    },
-    ...more,
-  });
-  const port = await listening(createQuickFront(door));
-  onTestFinished(() => http.closeAllConnections());
-  return { port, door, count: () => quick };
-}
+import { listening, nodeServer, post, say, withDoor } from '../support/quick-door.js';
 
 /** Sends bytes in pieces and reads all replies: status and body of each, and whether the connection was ended. */
 async function exchange(port: number, bytes: Buffer, cuts: readonly number[]) {
@@ -93,10 +36,6 @@ async function exchange(port: number, bytes: Buffer, cuts: readonly number[]) {
   return replies.map(([, status, body]) => [status, body]);
 }
 
-const post = (body: string, ...lines: string[]) =>
-  ['POST /mcp HTTP/1.1', 'Host: localhost', ...lines, `Content-Length: ${body.length}`, '', body].join(
-    '\r\n',
-  );
 const last = 'GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
 const requests = [
   post('{"a":1}', 'X-Id: 1', 'Content-Type: application/json'),
@@ -121,7 +60,7 @@ describe('a door before Node’s HTTP server', () => {
 
   it('[S9] whatever comes, in whatever pieces: the replies are those of Node’s server alone', async () => {
     const { port } = await withDoor();
-    const alone = await listening(nodeServer());
+    const alone = await listening(nodeServer().http);
     const pieces = fc.constantFrom(
       ...[
         '\r\n',
@@ -354,6 +293,87 @@ describe('a door before Node’s HTTP server', () => {
     await drained;
     expect(received).toMatch(/Connection: close[\s\S]*"last"$/);
   });
+
+  it('[S1] a connection that comes while it is drained is served once, and one that comes later is closed', async () => {
+    let answer = () => {};
+    const { port, door } = await withDoor({
+      handle: async ({ json }, reply) => {
+        if ((json as { a?: number }).a === 1) {
+          await new Promise<void>((resolve) => {
+            answer = resolve;
+            asked();
+          });
+        }
+        say(reply, '"said"');
+        return true;
+      },
+    });
+    const begun = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const busy = createConnection({ port, host: 'localhost' });
+    busy.write(post('{"a":1}'));
+    await begun;
+    const drained = door.drain(20_000);
+    const idle = createConnection({ port, host: 'localhost' });
+    const late = await exchange(port, Buffer.from(post('{}').repeat(2)), []);
+    expect(late).toEqual([['200', '"said"']]);
+    answer();
+    idle.resume();
+    await once(idle, 'close');
+    await drained;
+    const refused = createConnection({ port, host: 'localhost' }).resume();
+    await once(refused, 'close');
+  });
+
+  it('[S1] what it hands over while it is drained is still answered', async () => {
+    const { port, door } = await withDoor();
+    const socket = createConnection({ port, host: 'localhost' });
+    const body = '{"leave":true}';
+    const whole = post(body, 'X-Id: 1');
+    socket.write(whole.slice(0, -4));
+    await once(socket, 'connect');
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += chunk;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const drained = door.drain(20_000);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    socket.write(whole.slice(-4));
+    await Promise.all([once(socket, 'close'), drained]);
+    expect(received).toMatch(/Connection: close[\s\S]*"leave/);
+  });
+
+  it('ends a connection that is over, whatever its client still sends', async () => {
+    let done = (_socket: Socket) => {};
+    const over = new Promise<Socket>((resolve) => {
+      done = resolve;
+    });
+    const { port, door } = await withDoor({
+      handle: async ({ socket }, reply) => {
+        reply.writeHead(200, { 'Content-Type': 'text/event-stream' });
+        // Until the system takes no more: what comes then waits here.
+        for (let quiet = 0; quiet < 20; quiet = socket.writableLength > 0 ? quiet + 1 : 0) {
+          if (socket.writableLength === 0) reply.write('x'.repeat(4_000));
+          await new Promise(setImmediate);
+        }
+        door.retire(socket);
+        reply.end();
+        done(socket);
+        return true;
+      },
+    });
+    const client = createConnection({ port, host: 'localhost' });
+    client.on('error', () => {});
+    client.pause();
+    client.write(post('{}'));
+    const socket = await over;
+    const chatter = setInterval(() => client.write('x'), 200);
+    onTestFinished(() => clearInterval(chatter));
+    await once(socket, 'close');
+    client.destroy();
+  }, 10_000);
 });
 
 let asked = () => {};

@@ -159,6 +159,40 @@ describe('a pool of connections', () => {
     await expect(post()).rejects.toMatchObject({ code: 'SALLY_WIRE_REPLY_SIZE' });
   });
 
+  it('a reply in the smallest of chunks takes up little more than its bytes', async () => {
+    const size = 1_000_000;
+    const { post } = await open(
+      (socket) =>
+        socket.write(
+          `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${'1\r\nx\r\n'.repeat(size)}0\r\n\r\n`,
+        ),
+      { maxReplyBytes: 2 * size },
+    );
+    const before = process.memoryUsage().heapUsed;
+    let most = 0;
+    const look = setInterval(() => {
+      most = Math.max(most, process.memoryUsage().heapUsed - before);
+    }, 5);
+    onTestFinished(() => clearInterval(look));
+    const { text } = await post();
+    expect(text).toHaveLength(size);
+    expect(most).toBeLessThan(75_000_000);
+  });
+
+  it('a server that replies and does not read gets the next call on another connection', async () => {
+    const { pool, sockets } = await open((socket) => {
+      socket.pause();
+      socket.write(ok('x'));
+    });
+    const long = message + 'x'.repeat(20_000_000);
+    const texts = [];
+    for (let i = 0; i < 2; i += 1) {
+      const reply = await pool.send(long, new CallScope());
+      texts.push(reply.kind === 'whole' && reply.text);
+    }
+    expect([texts, sockets.length]).toEqual([['x', 'x'], 2]);
+  });
+
   it('[G6] takes no calls once it is closed', async () => {
     const { pool, post } = await open(() => {});
     const waiting = post();

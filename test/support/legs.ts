@@ -5,7 +5,7 @@ import type { GatewayLimits } from '../../src/config/index.js';
 import type { Admitted, Refused } from '../../src/gateway/auth/index.js';
 import type { Identity } from '../../src/gateway/client.js';
 import { createLegs, type Legs } from '../../src/gateway/downstream/index.js';
-import { createHttpServer } from '../../src/http/index.js';
+import { createHttpServer, type Reply } from '../../src/http/index.js';
 import type { Logger } from '../../src/log.js';
 import type { PluginRequest } from '../../src/manager/index.js';
 import { type FixtureRouter, fixtureRouter } from './fixture-router.js';
@@ -44,6 +44,8 @@ interface Options {
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
   readonly leaving?: NonNullable<Admitted['leaving']>;
+  /** Waited for before a client is let in. */
+  readonly admitting?: (response: Reply) => Promise<void>;
 }
 
 /** The legs on a free port, before the fixture server. `X-User` says who sends a request; `nobody` is turned away. */
@@ -65,7 +67,8 @@ export async function startLegs(options: Options = {}): Promise<RunningLegs> {
   const legs = createLegs({
     router,
     entrance: {
-      async admit(request): Promise<Admitted | Refused> {
+      async admit(request, response): Promise<Admitted | Refused> {
+        await options.admitting?.(response);
         const user = request.headers['x-user'];
         if (user === 'nobody') {
           return {

@@ -9,13 +9,16 @@ import { clientName } from './session.js';
 export interface AccessLog {
   /** A JSON-RPC request that was served; `answer` is absent where nobody waited for one. */
   served(call: Call, answer: Answer | undefined, started: number): void;
-  /** A request that was refused before anything was done for it, or one without JSON-RPC (GET, DELETE). */
+  /**
+   * A request that was refused before anything was done for it, or one without JSON-RPC (GET, DELETE); without a status
+   * one that nobody waited for any more.
+   */
   other(fields: OtherRequest, started: number): void;
 }
 
 interface OtherRequest {
   readonly method: string;
-  readonly status: number;
+  readonly status?: number;
   readonly identity?: Identity;
   readonly error?: string | number;
 }
@@ -45,7 +48,8 @@ export function createAccessLog(log: Logger, now: () => number): AccessLog {
     },
     other({ identity, method, ...fields }, started) {
       const who = identity && { user: identity.user, tenant: identity.tenant };
-      const outcome = fields.status < 400 ? 'ok' : 'refused';
+      const { status } = fields;
+      const outcome = status === undefined ? 'gone' : status < 400 ? 'ok' : 'refused';
       const request = randomUUID();
       log.info({ request, ...who, method: bounded(method), ...fields, outcome, ms: ms(started) }, 'request');
     },

@@ -1,7 +1,9 @@
+import { InternalError, messageOf } from '../../errors.js';
 import type { PluginRequest } from '../../manager/index.js';
 import { CallScope } from '../../plugin/scope.js';
 import type { Client, ClientRequest, Trace } from '../client.js';
 import { type Answer, type JsonObject, noRoom, type RequestId } from '../rpc.js';
+import { errorAnswer } from './lifecycle.js';
 
 /** Where a call comes from, beside its message. */
 export interface CallSource {
@@ -83,8 +85,14 @@ export function fullReply(
 }
 
 export function answerJson(id: RequestId | null, answer: Answer): string {
-  // Nothing but the answer: one that came off the wire may still have the id of another hop.
-  return 'error' in answer
-    ? JSON.stringify({ jsonrpc: '2.0', id, error: answer.error })
-    : JSON.stringify({ jsonrpc: '2.0', id, result: answer.result });
+  try {
+    // Nothing but the answer: one that came off the wire may still have the id of another hop.
+    return 'error' in answer
+      ? JSON.stringify({ jsonrpc: '2.0', id, error: answer.error })
+      : JSON.stringify({ jsonrpc: '2.0', id, result: answer.result });
+  } catch (error) {
+    // What is nested too deep can be read, and not be written.
+    const detail = `the answer cannot be written: ${messageOf(error)}`;
+    return JSON.stringify({ jsonrpc: '2.0', id, ...errorAnswer(InternalError({ detail }, error)) });
+  }
 }

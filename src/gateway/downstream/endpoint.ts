@@ -52,6 +52,8 @@ export function createEndpoint(entrance: Door, reachable: Reachable, deps: LegDe
       new HttpReply(response, deps, undefined).json(status, `${JSON.stringify(body)}\n`, headers);
       return deps.access.other({ method, status }, started);
     }
+    // Nothing says so any more: what were begun now would never end.
+    if (response.destroyed) return deps.access.other({ method, identity: admitted.identity }, started);
     const reply = new HttpReply(response, deps, admitted.leaving);
     const { headers } = request;
     const remote = request.socket.remoteAddress;

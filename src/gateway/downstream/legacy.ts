@@ -110,9 +110,12 @@ async function serveRequest(
   exchange.response.once('close', () => call.disconnected());
   const release = session.hold(deps.now);
   session.begin(call);
-  await run(exchange, call, deps.calls, deps, () => deps.router.handle(call));
-  session.finished(call);
-  release();
+  try {
+    await run(exchange, call, deps.calls, deps, () => deps.router.handle(call));
+  } finally {
+    session.finished(call);
+    release();
+  }
 }
 
 async function initialize(message: RequestMessage, exchange: Exchange, deps: LegDeps): Promise<void> {
@@ -127,10 +130,13 @@ async function initialize(message: RequestMessage, exchange: Exchange, deps: Leg
     if (!exchange.response.writableFinished) call.abandon('gone');
   });
   const release = session.hold(deps.now);
-  await run(exchange, call, deps.calls, deps, () => initialized(deps.router, session, call.signal.signal));
-  release();
-  // Nobody has learnt of the session: nobody will end it.
-  if (!call.opened) await deps.sessions.end(session);
+  try {
+    await run(exchange, call, deps.calls, deps, () => initialized(deps.router, session, call.signal.signal));
+  } finally {
+    release();
+    // Nobody has learnt of the session: nobody will end it.
+    if (!call.opened) await deps.sessions.end(session);
+  }
 }
 
 /** The request that opens a session, and hands out its id. */

@@ -71,7 +71,7 @@ export class Dialogue {
   receive(message: Message, within?: Call): void {
     const { id, method } = message;
     if (typeof method !== 'string') this.#answered(message);
-    else if (id === undefined || id === null) this.#notified(method, message.params, within);
+    else if (id === undefined || id === null) this.#hear(method, message.params, within);
     else void this.#ask(id, method, message.params, within);
   }
 
@@ -89,6 +89,15 @@ export class Dialogue {
     else {
       const detail = `the answer to ${call.method} has neither a result nor an error`;
       call.fail(UpstreamProtocol({ upstream: this.#context.upstream, detail }));
+    }
+  }
+
+  #hear(method: string, params: JsonObject | undefined, within: Call | undefined): void {
+    try {
+      this.#notified(method, params, within);
+    } catch (error) {
+      const { upstream, log } = this.#context;
+      log.warn({ upstream, method, error: messageOf(error) }, 'a notification could not be passed on');
     }
   }
 
@@ -135,7 +144,14 @@ export class Dialogue {
     within: Call | undefined,
   ): Promise<void> {
     const answer = await this.#answerTo(id, method, params, within);
-    if (answer) this.#send({ jsonrpc: '2.0', id, ...answer });
+    if (!answer) return;
+    try {
+      this.#send({ jsonrpc: '2.0', id, ...answer });
+    } catch (error) {
+      // What is nested too deep can be read, and not be written.
+      const message = `the answer cannot be written: ${messageOf(error)}`;
+      this.#send({ jsonrpc: '2.0', id, error: { code: -32603, message } });
+    }
   }
 
   /** Undefined where the upstream has taken its request back. */

@@ -47,6 +47,21 @@ describe('sessions', () => {
     expect(legs.router.goneClients.filter((client) => client.deref() !== undefined)).toEqual([]);
   });
 
+  it('grows old after an answer that cannot be written, as any other', async () => {
+    let clock = 0;
+    const legs = await startLegs({ limits: { sessionIdleMs: 1_000 }, pulseMs: 5, now: () => clock });
+    const session = { 'Mcp-Session-Id': await legs.openSession() };
+    // Read by a parser that goes as deep as it likes, and too deep for the one that writes.
+    const depth = 20_000;
+    const deep = JSON.parse('['.repeat(depth) + ']'.repeat(depth));
+    legs.router.handle = async () => ({ result: { deep } });
+    const reply = await legs.post(callTool('echo'), session);
+    expect(await reply.json()).toMatchObject({ error: { data: { code: 'SALLY_INTERNAL' } } });
+    clock = 1_000;
+    await legs.router.until(() => legs.router.gone.length === 1);
+    expect(legs.open).toMatchObject({ sessions: 0, calls: 0 });
+  });
+
   it('does not grow old while a stream is open, or a call is under way', async () => {
     let clock = 0;
     const legs = await startLegs({ limits: { sessionIdleMs: 1_000 }, pulseMs: 5, now: () => clock });
@@ -271,6 +286,41 @@ describe('streams', () => {
     const gone = once(socket, 'close');
     socket.on('error', () => {}).resume();
     await gone;
+    expect(legs.open).toMatchObject({ calls: 0, streams: 0 });
+  });
+});
+
+describe('a client that goes before it is let in', () => {
+  it.each(['POST', 'GET'])('leaves nothing of its %s behind', async (method) => {
+    let asked = 0;
+    const legs = await startLegs({
+      admitting: async (response) => {
+        asked += 1;
+        if (asked === 1) return;
+        const gone = new Promise<void>((resolve) => void response.once('close', resolve));
+        socket?.destroy();
+        await gone;
+      },
+    });
+    const params = { notifications: { toolsListChanged: true }, _meta: envelope };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 's', method: 'subscriptions/listen', params });
+    const listen = { ...modernHeaders, 'Mcp-Method': 'subscriptions/listen' };
+    const session = { 'Mcp-Session-Id': await legs.openSession() };
+    const lines = Object.entries(method === 'POST' ? listen : session).map((header) => header.join(': '));
+    const socket = await rawRequest(
+      legs.port,
+      [
+        `${method} /mcp HTTP/1.1`,
+        'Host: 127.0.0.1',
+        'Content-Type: application/json',
+        'Accept: application/json, text/event-stream',
+        `Content-Length: ${method === 'POST' ? body.length : 0}`,
+        ...lines,
+        '',
+        method === 'POST' ? body : '',
+      ].join('\r\n'),
+    );
+    await legs.logged((line) => line['outcome'] === 'gone');
     expect(legs.open).toMatchObject({ calls: 0, streams: 0 });
   });
 });

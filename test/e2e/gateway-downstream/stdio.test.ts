@@ -95,6 +95,19 @@ const envelope = { [`${prefix}protocolVersion`]: '2026-07-28', [`${prefix}client
 const textOf = (result: unknown) => (result as { content: { text: string }[] }).content[0]?.text;
 
 describe('a client of the SDK over stdio', () => {
+  it('goes on after an answer that cannot be written', async () => {
+    const served = serve();
+    served.say(initialize());
+    await served.next();
+    const depth = 20_000;
+    const deep = JSON.parse('['.repeat(depth) + ']'.repeat(depth));
+    served.router.handle = async () => ({ result: { deep } });
+    served.say(callTool('echo'));
+    expect(await served.next()).toMatchObject({ error: { data: { code: 'SALLY_INTERNAL' } } });
+    served.say({ jsonrpc: '2.0', id: 'p', method: 'ping' });
+    expect(await served.next()).toMatchObject({ id: 'p' });
+  });
+
   it('of the first generation: lists, calls, hears of progress, is asked', async () => {
     const served = serve();
     const client = new First({ name: 'first', version: '1.0.0' }, { capabilities: { sampling: {} } });

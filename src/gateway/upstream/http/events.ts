@@ -3,6 +3,9 @@ import { type SallyError, UpstreamReplyTooLarge } from '../../../errors.js';
 import type { UpstreamContext } from '../options.js';
 import type { ReplyBody } from './body.js';
 
+/** A server that wants none gets a pause all the same; a timer takes 31 bits, and fires at once for more. */
+const retryMs = { least: 100, most: 2 ** 31 - 1 } as const;
+
 /** How far a stream of events has come: from here another request takes it up again. */
 export interface Position {
   lastEventId?: string;
@@ -28,7 +31,7 @@ export async function readEvents(
       if (data !== '' && (event === undefined || event === 'message')) onData(data);
     },
     onRetry(ms) {
-      position.retry = ms;
+      position.retry = Math.min(Math.max(ms, retryMs.least), retryMs.most);
     },
     onError(error) {
       if (error.type !== 'max-buffer-size-exceeded') return;

@@ -1,0 +1,67 @@
+import { once } from 'node:events';
+import type { AddressInfo, Server } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { createHttpServer, type Reply } from '../../src/http/index.js';
+import { createQuickDoor, createQuickFront, type QuickHandler } from '../../src/http/quick-door.js';
+import { silentLogger } from '../../src/log.js';
+
+/** Node's server: says which request it has read. */
+export function nodeServer() {
+  return createHttpServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('error', () => {});
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const body = Buffer.concat(chunks).toString('latin1');
+      const answer = JSON.stringify([request.method, request.url, request.headers['x-id'] ?? null, body]);
+      response.writeHead(200, {
+        'Content-Type': 'application/json',
+        'Content-Length': Buffer.byteLength(answer),
+      });
+      response.end(answer);
+    });
+  }, silentLogger);
+}
+
+export async function listening(server: Server): Promise<number> {
+  server.listen(0, 'localhost');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+export function say(reply: Reply, json: string): void {
+  reply.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(json) });
+  reply.end(json);
+}
+
+/** The same behind a quick door, which answers the same where it takes a request. */
+export async function withDoor(more: { handle?: QuickHandler } = {}) {
+  let quick = 0;
+  const server = nodeServer();
+  server.http.emit('listening');
+  const door = createQuickDoor({
+    server,
+    path: '/mcp',
+    maxBodyBytes: 1_000,
+    log: silentLogger,
+    onLeaveRetired: () => {},
+    lastReplyMs: 1_000,
+    handle: async ({ headers, json }, reply) => {
+      if ((json as { leave?: boolean } | null)?.leave) return false;
+      quick += 1;
+      say(reply, JSON.stringify(['POST', '/mcp', headers['x-id'] ?? null, JSON.stringify(json)]));
+      return true;
+    },
+    ...more,
+  });
+  const port = await listening(createQuickFront(door));
+  onTestFinished(() => server.http.closeAllConnections());
+  return { port, door, count: () => quick };
+}
+
+/** A POST that the door takes. */
+export const post = (body: string, ...lines: string[]) =>
+  ['POST /mcp HTTP/1.1', 'Host: localhost', ...lines, `Content-Length: ${body.length}`, '', body].join(
+    '\r\n',
+  );
