@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import type { GatewayLimits } from '../../config/index.js';
-import { ClientGone, ClientTooSlow, LineTooLong, TooManyCalls } from '../../errors.js';
+import {
+  ClientGone,
+  ClientTooSlow,
+  InternalError,
+  LineTooLong,
+  messageOf,
+  TooManyCalls,
+} from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { PluginRequest } from '../../manager/index.js';
 import type { Client, Identity, Router } from '../client.js';
@@ -86,7 +93,12 @@ export class StdioConnection {
     } else {
       const classified = classify(message);
       if (classified.kind === 'refused') this.#refuse(message.id, classified.refusal.error);
-      else void this.#serve(message, classified.kind === 'modern' ? classified.envelope : undefined);
+      else {
+        const envelope = classified.kind === 'modern' ? classified.envelope : undefined;
+        this.#serve(message, envelope).catch((error: unknown) => {
+          this.#refuse(message.id, errorAnswer(InternalError({ detail: messageOf(error) }, error)).error);
+        });
+      }
     }
   }
 

@@ -108,6 +108,17 @@ describe('a client of the SDK over stdio', () => {
     expect(await served.next()).toMatchObject({ id: 'p' });
   });
 
+  it('is answered with an error where what it says of itself is nested too deep', async () => {
+    const served = serve();
+    const depth = 20_000;
+    const deep = `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+    const said = `{"${prefix}protocolVersion":"2026-07-28","${prefix}clientCapabilities":${deep}}`;
+    served.say(`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":${said}}}`);
+    expect(await served.next()).toMatchObject({ id: 1, error: { data: { code: 'SALLY_INTERNAL' } } });
+    served.say({ jsonrpc: '2.0', id: 'p', method: 'ping' });
+    expect(await served.next()).toMatchObject({ id: 'p' });
+  });
+
   it('of the first generation: lists, calls, hears of progress, is asked', async () => {
     const served = serve();
     const client = new First({ name: 'first', version: '1.0.0' }, { capabilities: { sampling: {} } });
