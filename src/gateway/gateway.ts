@@ -27,6 +27,7 @@ import { createDoor, createReadmission, introduce, openAuthenticator } from './a
 import type { Identity } from './client.js';
 import { createLegs, serveStdio } from './downstream/index.js';
 import { guarded } from './guard.js';
+import { atNextStart } from './next-start.js';
 import { createHealthPages, createPages } from './pages.js';
 import { createPluginSets } from './plugin-sets.js';
 import { clashesAmong, createRouter } from './router/index.js';
@@ -303,22 +304,4 @@ function clientsOf(tls: ServerTlsSettings | undefined): PeerRule {
 
 async function closeAll(upstreams: readonly Upstream[]): Promise<void> {
   await Promise.allSettled(upstreams.map((upstream) => upstream.close()));
-}
-
-/** The keys of the `gateway` block that differ and are bound to the listening server. */
-function atNextStart(
-  { gateway: before }: GatewayConfig,
-  { gateway: after }: GatewayConfig,
-): readonly string[] {
-  const keys = {
-    host: 'host',
-    port: 'port',
-    tls: 'tls',
-    limits: 'limits',
-    allowedHosts: 'allowed_hosts',
-    allowedOrigins: 'allowed_origins',
-  } as const;
-  return (Object.keys(keys) as (keyof typeof keys)[])
-    .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
-    .map((key) => keys[key]);
 }

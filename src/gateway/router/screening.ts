@@ -3,8 +3,10 @@ import type { HookName, Violation } from '../../hooks/index.js';
 import type { PluginManager, PluginRequest, PluginRun } from '../../manager/index.js';
 import type { Ending } from '../../plugin/scope.js';
 import type { ClientRequest, Identity, Trace } from '../client.js';
-import type { Answer } from '../rpc.js';
+import type { Answer, JsonObject } from '../rpc.js';
 import { pluginErrorAnswer, violationAnswer } from './answers.js';
+import { isObject } from './graft.js';
+import type { Operation } from './operations.js';
 
 type Plugins = Pick<PluginManager, 'plugins'>;
 
@@ -77,6 +79,24 @@ export class Screening {
       return { stop: pluginErrorAnswer(error, last?.plugin) };
     }
   }
+}
+
+/** The post-hook on a result, part by part. A result that it stops reaches nobody. */
+export async function runPost(
+  op: Operation,
+  name: string,
+  result: JsonObject,
+  screening: Screening,
+  { trace, signal }: ClientRequest,
+): Promise<Answer> {
+  if (!screening.applies(op.post)) return { result };
+  let current = result;
+  for (const part of op.parts(result, name)) {
+    const screened = await screening.run(op.post, part.payload, trace, signal);
+    if ('stop' in screened) return screened.stop;
+    if (isObject(screened.modified)) current = part.put(screened.modified, current);
+  }
+  return { result: current };
 }
 
 function identified(plugins: PluginRequest, upstream: string, identity: Identity): PluginRequest {

@@ -6,9 +6,8 @@ import type { ClientState } from './client-state.js';
 import type { Context } from './context.js';
 import { operations } from './operations.js';
 import { pass } from './pass.js';
-import { mayApply, mayHoldBack, Screening } from './screening.js';
+import { mayApply, mayHoldBack, runPost, Screening } from './screening.js';
 import { taskFactsOf } from './task-facts.js';
-import { runPost } from './visit.js';
 
 const call = operations['tools/call'];
 

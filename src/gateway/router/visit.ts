@@ -18,7 +18,7 @@ import { noticeFor, urisIn, wantedLevel } from './notices.js';
 import type { Operation } from './operations.js';
 import { askable, canAnswer, cannotAnswer } from './questions.js';
 import { askInRounds } from './rounds.js';
-import { mayHoldBack, Screening } from './screening.js';
+import { mayHoldBack, runPost, Screening } from './screening.js';
 import { SuspendedCall } from './suspended.js';
 import type { Target } from './targets.js';
 import { taskFacts } from './task-facts.js';
@@ -280,24 +280,6 @@ function questionsOnly({ resultType, inputRequests, requestState, _meta }: JsonO
       ([, value]) => value !== undefined,
     ),
   );
-}
-
-/** The post-hook on a result, part by part. A result that it stops reaches nobody. */
-export async function runPost(
-  op: Operation,
-  name: string,
-  result: JsonObject,
-  screening: Screening,
-  { trace, signal }: ClientRequest,
-): Promise<Answer> {
-  if (!screening.applies(op.post)) return { result };
-  let current = result;
-  for (const part of op.parts(result, name)) {
-    const screened = await screening.run(op.post, part.payload, trace, signal);
-    if ('stop' in screened) return screened.stop;
-    if (isObject(screened.modified)) current = part.put(screened.modified, current);
-  }
-  return { result: current };
 }
 
 /** The task that an upstream made of a call, where that is all of the result (2025-11-25, tasks). */
