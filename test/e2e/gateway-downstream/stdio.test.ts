@@ -99,22 +99,22 @@ describe('a client of the SDK over stdio', () => {
     const served = serve();
     served.say(initialize());
     await served.next();
-    const depth = 20_000;
-    const deep = JSON.parse('['.repeat(depth) + ']'.repeat(depth));
-    served.router.handle = async () => ({ result: { deep } });
+    // As what is nested too deep, for some versions of Node, it cannot be written.
+    served.router.handle = async () => ({ result: { unwritable: 1n } });
     served.say(callTool('echo'));
     expect(await served.next()).toMatchObject({ error: { data: { code: 'SALLY_INTERNAL' } } });
     served.say({ jsonrpc: '2.0', id: 'p', method: 'ping' });
     expect(await served.next()).toMatchObject({ id: 'p' });
   });
 
-  it('is answered with an error where what it says of itself is nested too deep', async () => {
+  it('is answered, and served on, where what it says of itself is nested too deep', async () => {
     const served = serve();
     const depth = 20_000;
     const deep = `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`;
     const said = `{"${prefix}protocolVersion":"2026-07-28","${prefix}clientCapabilities":${deep}}`;
     served.say(`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":${said}}}`);
-    expect(await served.next()).toMatchObject({ id: 1, error: { data: { code: 'SALLY_INTERNAL' } } });
+    // Some versions of Node can write it as well as read it.
+    expect(await served.next()).toMatchObject({ id: 1 });
     served.say({ jsonrpc: '2.0', id: 'p', method: 'ping' });
     expect(await served.next()).toMatchObject({ id: 'p' });
   });
