@@ -31,6 +31,8 @@ const maxInterim = 4;
 const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const headerLine = new RegExp(`^${token}:[\\t\\x20-\\x7e\\x80-\\xff]*$`);
+/** A tab that ends what says where the body ends: servers and proxies part ways on whether it is a blank. */
+const doubtfulEnd = /^(?:content-length|transfer-encoding):.*\t *$/i;
 /** As many digits as a number holds exactly; extensions as RFC 9112 section 7.1.1 has them, without the spaces that nobody should send. */
 const sizeLine = new RegExp(
   `^([0-9a-fA-F]{1,13})(?:;${token}(?:=(?:${token}|"[\\t\\x20!#-\\x5b\\x5d-\\x7e]*"))?)*$`,
@@ -101,7 +103,7 @@ export class ReplyParser {
     const status = Number(started[2]);
     const fields = new Map<string, string>();
     for (const line of lines) {
-      if (!headerLine.test(line)) throw this.#bad('a header that is none');
+      if (!headerLine.test(line) || doubtfulEnd.test(line)) throw this.#bad('a header that is none');
       const colon = line.indexOf(':');
       const name = line.slice(0, colon).toLowerCase();
       const value = withoutBlanks(line, colon + 1);

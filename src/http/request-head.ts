@@ -5,7 +5,7 @@ export interface PlainHead {
   readonly contentLength: number;
 }
 
-const headerLine = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e]*$/;
+const headerLine = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\x20-\x7e]*$/;
 const length = /^\d{1,8}$/;
 const maxHeaders = 64;
 

@@ -126,6 +126,12 @@ describe('a door before Node’s HTTP server', () => {
     );
   });
 
+  it('[S9] a tab beside a length is Node’s to judge', async () => {
+    const { port } = await withDoor();
+    const replies = await exchange(port, Buffer.from(post('{}').replace('Length: 2', 'Length: 2\t')), []);
+    expect(replies).toEqual([['400', '']]);
+  });
+
   it('[S9] tells whoever answers that the client has gone', async () => {
     let gone = () => {};
     const aborted = new Promise<void>((resolve) => {

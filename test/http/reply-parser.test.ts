@@ -171,6 +171,8 @@ describe('a reply', () => {
     ['a folded header', head('200 OK', 'X: a', ' b', 'Content-Length: 0')],
     ['a space before the colon', head('200 OK', 'Content-Length : 0')],
     ['a length of text', head('200 OK', 'Content-Length: 0x5')],
+    ['a length and a tab', `${head('200 OK', 'Content-Length: 5 \t ')}hello`],
+    ['a coding and a tab', `${head('200 OK', 'Transfer-Encoding: chunked\t')}0\r\n\r\n`],
     ['a bare line feed', 'HTTP/1.1 200 OK\nContent-Length: 0\n\n'],
     ['an upgrade', head('101 Switching Protocols')],
     ['two codings', `${head('200 OK', ...Array(2).fill('Transfer-Encoding: chunked'))}0\r\n\r\n`],
