@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { loadConfig, openPluginManager, silentLogger } from 'sallyport';
 import { hookCall } from './ends.mjs';
+import { callsOf } from './measure.mjs';
 
 const [path, concurrency, seconds] = process.argv.slice(2);
 const config = await loadConfig({ path, cwd: process.cwd(), env: {}, side: 'gateway' });
@@ -9,20 +10,7 @@ const call = hookCall(await openPluginManager(config, { log: silentLogger }));
 for (let i = 0; i < 200; i += 1) await call();
 console.log('ready');
 await once(process.stdin, 'data');
-const times = [];
-const start = performance.now();
-const end = start + Number(seconds) * 1000;
-await Promise.all(
-  Array.from({ length: Number(concurrency) }, async () => {
-    for (let now = performance.now(); now < end; ) {
-      await call();
-      const after = performance.now();
-      times.push(after - now);
-      now = after;
-    }
-  }),
-);
-const took = (performance.now() - start) / 1000;
+const { times, took } = await callsOf(call)(Number(concurrency), Number(seconds));
 const some = times.filter((_, i) => i % 20 === 0).map((ms) => Math.round(ms * 1000) / 1000);
 console.log(JSON.stringify({ calls: times.length, took, times: some }));
 process.exit(0);

@@ -31,7 +31,7 @@ async function load({ call, drive = callsOf(call), pid }, concurrency, forSecond
 }
 
 /** A load from this process. */
-const callsOf = (call) => async (concurrency, forSeconds) => {
+export const callsOf = (call) => async (concurrency, forSeconds) => {
   const times = [];
   const cpuBefore = process.cpuUsage();
   const start = performance.now();

@@ -3,7 +3,7 @@ import { messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Reply, RequestHead } from './exchange.js';
 import { type HttpServer, sendJson } from './http.js';
-import { QuickReply } from './quick-reply.js';
+import { headEnds, QuickReply } from './quick-reply.js';
 import { type PlainHead, readPlainHead } from './request-head.js';
 
 /** A request that the quick door read to its end. */
@@ -67,6 +67,7 @@ interface Guest {
 export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
   const { server, path, maxBodyBytes, lastReplyMs, handle, log } = options;
   const guests = new Map<Socket, Guest>();
+  const headEnd = headEnds(limits.keepAlive);
   const requestLine = `POST ${path} HTTP/1.1`;
   let draining = false;
   let over = false;
@@ -145,7 +146,7 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
         if (last) end(guest);
         else next(guest, bytes, from + contentLength);
       },
-      keepAliveMs: limits.keepAlive,
+      headEnd,
     });
     guest.reply = reply;
     if (!guest.retired) guest.until = Number.POSITIVE_INFINITY;

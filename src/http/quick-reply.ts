@@ -13,8 +13,8 @@ interface QuickReplyOptions {
   /** Whether the connection ends with this reply. */
   readonly isLast: () => boolean;
   readonly onEnd: (last: boolean) => void;
-  /** How long the connection rests after it. */
-  readonly keepAliveMs: number;
+  /** What every head ends with, where the connection ends with it and where it does not. */
+  readonly headEnd: (last: boolean) => string;
 }
 
 /**
@@ -30,7 +30,7 @@ export class QuickReply extends EventEmitter implements Reply {
   readonly #socket: Socket;
   readonly #isLast: QuickReplyOptions['isLast'];
   readonly #onEnd: QuickReplyOptions['onEnd'];
-  readonly #kept: string;
+  readonly #headEnd: QuickReplyOptions['headEnd'];
   /** The head, as long as it may still go out with what comes after it. */
   #head = '';
   #chunked = false;
@@ -38,13 +38,12 @@ export class QuickReply extends EventEmitter implements Reply {
   /** Whether the socket is listened to for the time when it has room again. */
   #behind = false;
 
-  constructor({ socket, isLast, onEnd, keepAliveMs }: QuickReplyOptions) {
+  constructor({ socket, isLast, onEnd, headEnd }: QuickReplyOptions) {
     super();
     this.#socket = socket;
     this.#isLast = isLast;
     this.#onEnd = onEnd;
-    // As Node's server says it: a client closes a connection first that rests, and no request meets its end.
-    this.#kept = `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveMs / 1000}`;
+    this.#headEnd = headEnd;
   }
 
   get writableLength(): number {
@@ -66,7 +65,7 @@ export class QuickReply extends EventEmitter implements Reply {
     }
     this.#chunked = !length;
     if (this.#chunked) head += 'Transfer-Encoding: chunked\r\n';
-    this.#head = `${head}Date: ${httpDate()}\r\n${this.#last ? 'Connection: close' : this.#kept}\r\n\r\n`;
+    this.#head = head + this.#headEnd(this.#last);
     this.headersSent = true;
   }
 
@@ -157,16 +156,18 @@ function emitClose(reply: QuickReply): void {
   reply.emit('close');
 }
 
-/** RFC 9110 section 6.6.1, written once a second. */
-const httpDate = (() => {
+/** The end of heads: the date (RFC 9110 section 6.6.1), written once a second, and how long the connection may rest. */
+export function headEnds(keepAliveMs: number): QuickReplyOptions['headEnd'] {
+  // As Node's server says it: a client closes a connection first that rests, and no request meets its end.
+  const kept = `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveMs / 1000}\r\n\r\n`;
   let second = -1;
   let date = '';
-  return () => {
+  return (last) => {
     const now = Math.floor(Date.now() / 1000);
     if (now !== second) {
       second = now;
-      date = new Date(now * 1000).toUTCString();
+      date = `Date: ${new Date(now * 1000).toUTCString()}\r\n`;
     }
-    return date;
+    return date + (last ? 'Connection: close\r\n\r\n' : kept);
   };
-})();
+}

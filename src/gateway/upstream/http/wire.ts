@@ -9,7 +9,7 @@ import {
   UpstreamStatus,
 } from '../../../errors.js';
 import { headerLines, lifeOf, openSocketPool, type SocketPool, writeRequest } from '../../../http/index.js';
-import { CallScope } from '../../../plugin/scope.js';
+import { CallScope, type Ending } from '../../../plugin/scope.js';
 import { createConnector, ownName } from '../../../tls/connector.js';
 import { anyPeer, type Credentials } from '../../../tls/index.js';
 import { plainText, rpcErrorOf } from '../message.js';
@@ -71,7 +71,7 @@ export class Wire {
     method: 'GET' | 'POST' | 'DELETE',
     lines: string,
     body: string | undefined,
-    signal: AbortSignal | CallScope,
+    signal: Ending,
     repeatable = false,
   ): Promise<HttpReply> {
     const pool = this.#pool ?? (await this.#open());
