@@ -5,9 +5,8 @@ import { type InvokeReply, readReplyValue } from './invoke.js';
 import { toolNames } from './tools.js';
 
 /**
- * Several plugins of one server in one round trip: a tool that servers of ours have beside those of the contract. It is
- * not in their list of tools, which peers compare with the contract; a server says that it has it in `_meta` of the
- * replies by which a gateway learns of its plugins.
+ * Several plugins of one server in one round trip: a tool that servers of ours have beside those of the contract. They
+ * say so in `_meta` of the replies by which a gateway learns of their plugins, too: it need not ask for their tools.
  */
 export const chainMeta = { 'sallyport/chains': 1 } as const;
 

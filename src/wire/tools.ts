@@ -10,8 +10,8 @@ const object = { type: 'object' as const };
 const text = { type: 'string' as const };
 
 /**
- * The tools of the contract, as `tools/list` shows them. `invoke_hook` declares no `outputSchema`: its reply is read from the
- * text item by every peer, and a client would check a structured one that it does not use.
+ * The tools, as `tools/list` shows them: those of the contract first. `invoke_hook` declares no `outputSchema`: its reply is
+ * read from the text item by every peer, and a client would check a structured one that it does not use.
  */
 export const toolList = [
   {
@@ -31,6 +31,21 @@ export const toolList = [
       ...object,
       properties: { hook_type: text, plugin_name: text, payload: object, context: object },
       required: ['hook_type', 'plugin_name', 'payload', 'context'],
+    },
+  },
+  {
+    name: toolNames.invokeHooks,
+    description: 'Runs one hook of several plugins in a row, each on what the one before it left.',
+    inputSchema: {
+      ...object,
+      properties: {
+        hook_type: text,
+        payload: object,
+        global_context: object,
+        timeout_ms: { type: 'number' as const },
+        plugins: { type: 'array' as const, items: object },
+      },
+      required: ['hook_type', 'payload', 'global_context', 'timeout_ms', 'plugins'],
     },
   },
 ];

@@ -20,7 +20,7 @@ function asRead(message: Message | undefined): unknown {
   if ('content' in result) return { isError: result['isError'] ?? false, texts: texts(message) };
   if ('tools' in result) {
     const tools = result['tools'] as { name: string; inputSchema: { required?: string[] } }[];
-    return tools.map(({ name, inputSchema }) => ({ name, required: inputSchema.required }));
+    return Object.fromEntries(tools.map(({ name, inputSchema }) => [name, inputSchema.required]));
   }
   const { protocolVersion, capabilities } = result;
   return { protocolVersion, capabilities };

@@ -131,11 +131,12 @@ describe('the argument of get_plugin_config', () => {
 });
 
 describe('the tools', () => {
-  it('[S9] are the three of the contract', () => {
+  it('[S9] are the three of the contract, and the one for chains', () => {
     expect(toolList.map(({ name }) => name)).toEqual([
       'get_plugin_configs',
       'get_plugin_config',
       'invoke_hook',
+      'invoke_hooks',
     ]);
     expect(toolNames.invokeHook).toBe('invoke_hook');
   });

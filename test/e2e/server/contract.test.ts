@@ -16,7 +16,7 @@ const secretive = {
   config: { url: 'https://example.org', api_key: 'k-123', nested: [{ password: 'p-123', name: 'visible' }] },
 };
 
-describe('the three tools, as a client of the plain MCP SDK sees them', () => {
+describe('the tools, as a client of the plain MCP SDK sees them', () => {
   it('[S1,S9] tools/list names them, and invoke_hook has no output schema', async () => {
     const server = await startPluginServer();
     const { tools } = await (await plainClient(server.url)).listTools();
@@ -24,6 +24,7 @@ describe('the three tools, as a client of the plain MCP SDK sees them', () => {
       'get_plugin_configs',
       'get_plugin_config',
       'invoke_hook',
+      'invoke_hooks',
     ]);
     expect(tools[2]?.outputSchema).toBeUndefined();
     expect(tools[2]?.inputSchema.required).toEqual(['hook_type', 'plugin_name', 'payload', 'context']);
