@@ -30,11 +30,12 @@ export function changeOf(
   answer: unknown,
   decisions: readonly Decided[],
 ): unknown {
-  const changes = decisions.flatMap(({ plugin, decision }) =>
-    decision.kind === 'continue' && decision.modified !== undefined
-      ? [{ plugin: plugin.name, value: decision.modified }]
-      : [],
-  );
+  const changes = [];
+  for (const { plugin, decision } of decisions) {
+    if (decision.kind === 'continue' && decision.modified !== undefined) {
+      changes.push({ plugin: plugin.name, value: decision.modified });
+    }
+  }
   if (changes.length <= 1) return changes[0]?.value;
   const merged = mergeChanges(changeBase(hook, payload, answer), changes);
   if ('value' in merged) return merged.value;

@@ -97,8 +97,8 @@ export class PluginRequest {
     let current: unknown = payload;
     let answer: unknown = null;
     const metadata: Record<string, unknown> = {};
-    const end = (more: Pick<HookCallResult, 'continue_processing' | 'violation'>): HookCallResult<P> => {
-      return { ...more, payload: current as P, modified_payload: answer, metadata };
+    const end = (continue_processing: boolean, violation: Violation | null): HookCallResult<P> => {
+      return { continue_processing, payload: current as P, modified_payload: answer, violation, metadata };
     };
     const all = bands(selected, settings.parallelExecutionWithinBand);
     let ahead: Ahead | undefined;
@@ -131,8 +131,7 @@ export class PluginRequest {
       const blocked = decisions.find(({ decision }) => decision.kind === 'block');
       if (blocked?.decision.kind === 'block') {
         const { violation } = blocked.decision.result;
-        const named = violation ? { ...violation, plugin_name: blocked.plugin.name } : null;
-        return end({ continue_processing: false, violation: named });
+        return end(false, violation ? { ...violation, plugin_name: blocked.plugin.name } : null);
       }
       const changed = changeOf(hook, current, answer, decisions);
       if (changed !== undefined) {
@@ -140,7 +139,7 @@ export class PluginRequest {
         current = nextPayload(hook, current, changed);
       }
     }
-    return end({ continue_processing: true, violation: null });
+    return end(true, null);
   }
 
   /** Calls plugins that follow each other in one round trip, before it is known which of them the request will come to. */
@@ -217,8 +216,8 @@ export class PluginRequest {
     { value: payload, json: payloadJson }: GivenPayload,
     signal: Ending | undefined,
   ): Promise<Outcome> {
-    const own = this.#contexts.get(plugin) ?? { state: {}, metadata: {} };
-    const context: PluginContext = { ...own, global_context: { ...this.global } };
+    const { state, metadata } = this.#contexts.get(plugin) ?? { state: {}, metadata: {} };
+    const context: PluginContext = { state, metadata, global_context: { ...this.global } };
     const timeoutMs = this.#deps.settings.pluginTimeoutMs;
     const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs, signal, payloadJson });
     // Tried because its hooks were not known while its server was away; this is not one of them.
@@ -231,10 +230,10 @@ export class PluginRequest {
   /** What a plugin changed of the shared state since the band began; what it left alone may have been changed by another. */
   #remember(plugin: PluginHandle, before: SharedParts, after: PluginContext): void {
     this.#contexts.set(plugin, { state: after.state, metadata: after.metadata });
-    if (after.global_context.state === before.state && after.global_context.metadata === before.metadata)
-      return;
     for (const part of ['state', 'metadata'] as const) {
-      for (const [key, value] of Object.entries(after.global_context[part])) {
+      const now = after.global_context[part];
+      if (now === before[part] || now === this.global[part]) continue;
+      for (const [key, value] of Object.entries(now)) {
         const old = before[part][key];
         if (value !== old && !isDeepStrictEqual(value, old)) this.global[part][key] = value;
       }
