@@ -186,10 +186,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     lastReplyMs: defaultDrainMs,
     log,
     onLeaveRetired: (socket) => finish(socket, true),
-    handle: async (request, reply) => {
-      await legs.handle(request, reply);
-      return true;
-    },
+    handle: legs.handle,
   });
   const front = credentials
     ? createTlsFront({

@@ -12,8 +12,8 @@ export interface QuickRequest extends RequestHead {
   readonly json: unknown;
 }
 
-/** Answers a request; false, with nothing written, leaves it to Node's server. */
-export type QuickHandler = (request: QuickRequest, reply: Reply) => Promise<boolean>;
+/** Answers a request. */
+export type QuickHandler = (request: QuickRequest, reply: Reply) => Promise<void>;
 
 /** Stands before Node's HTTP server, on connections that may come in. */
 export interface QuickDoor {
@@ -151,8 +151,7 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
     guest.reply = reply;
     if (!guest.retired) guest.until = Number.POSITIVE_INFINITY;
     try {
-      const handled = await handle({ method: 'POST', url: path, headers, socket, json }, reply);
-      if (!handled && guests.has(socket)) handOver(guest);
+      await handle({ method: 'POST', url: path, headers, socket, json }, reply);
     } catch (error) {
       log.error({ error: messageOf(error) }, 'a request could not be answered');
       if (reply.headersSent) reply.destroy();

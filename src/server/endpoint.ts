@@ -1,5 +1,11 @@
-import type { ServerResponse } from 'node:http';
-import { type Handler, readJson, rebindingRefusal, sendJson } from '../http/index.js';
+import {
+  type Handler,
+  type Reply,
+  type RequestHead,
+  readJson,
+  rebindingRefusal,
+  sendJson,
+} from '../http/index.js';
 import type { ToolDeps } from './hook.js';
 import { tryLane } from './lane.js';
 import type { McpHandler } from './mcp.js';
@@ -20,15 +26,40 @@ export interface EndpointOptions extends ToolDeps {
   readonly metrics?: Handler;
 }
 
-/** `/mcp` and `/health`, and without TLS `/metrics`: all that the main port answers to. */
-export function createEndpoint(options: EndpointOptions): Handler {
+export interface Endpoint {
+  /** `/mcp` and `/health`, and without TLS `/metrics`: all that the main port answers to. */
+  readonly handle: Handler;
+  /** A POST to `/mcp` whose body was read already. */
+  readonly answer: (request: RequestHead & { readonly json: unknown }, reply: Reply) => Promise<void>;
+}
+
+export function createEndpoint(options: EndpointOptions): Endpoint {
   /** The SDK is loaded by the first request for it: that takes longer than everything else that a start does. */
   let sdk: Promise<McpHandler> | undefined;
   const mcp = () => {
     sdk ??= import('./mcp.js').then((room) => room.createMcpNodeHandler(options, maxBodyBytes));
     return sdk;
   };
-  return async (request, response) => {
+  /** Whether the request was refused before anything of its body counts. */
+  const refused = (request: RequestHead, reply: Reply): boolean => {
+    const refusal = options.trusted ? undefined : rebindingRefusal(request, options.host);
+    if (refusal) {
+      sendJson(reply, refusal[0], { error: refusal[1] });
+      return true;
+    }
+    const revision = String(request.headers['mcp-protocol-version'] ?? '');
+    if (request.headers['mcp-session-id'] === undefined || revision >= statelessRevision) return false;
+    // This server gives out no sessions: the id is of another one, and its client must initialise again.
+    const error = { code: -32001, message: 'Session not found' };
+    sendJson(reply, 404, { jsonrpc: '2.0', error, id: null });
+    return true;
+  };
+  const post = async (request: RequestHead, json: unknown, reply: Reply) => {
+    if (await tryLane(request, json, reply, options)) return;
+    const handle = await mcp();
+    await handle(request, reply, json);
+  };
+  const handle: Handler = async (request, response) => {
     const path = (request.url ?? '').split('?')[0];
     if (path === '/health') return health(options.stopping)(request, response);
     const { metrics } = options;
@@ -38,23 +69,21 @@ export function createEndpoint(options: EndpointOptions): Handler {
     }
     if (path !== '/mcp' && path !== '/mcp/')
       return sendJson(response, 404, { error: `no ${path} here: MCP is at /mcp` });
-    const refusal = options.trusted ? undefined : rebindingRefusal(request, options.host);
-    if (refusal) return sendJson(response, refusal[0], { error: refusal[1] });
-    const revision = String(request.headers['mcp-protocol-version'] ?? '');
-    if (request.headers['mcp-session-id'] !== undefined && revision < statelessRevision) {
-      // This server gives out no sessions: the id is of another one, and its client must initialise again.
-      const error = { code: -32001, message: 'Session not found' };
-      return sendJson(response, 404, { jsonrpc: '2.0', error, id: null });
-    }
-    const body = request.method === 'POST' ? await readJson(request, maxBodyBytes) : undefined;
-    if (body !== undefined && 'status' in body) return refuseBody(response, body.status);
-    if (body !== undefined && (await tryLane(request, body.json, response, options))) return;
-    const handle = await mcp();
-    await handle(request, response, body?.json);
+    if (refused(request, response)) return;
+    if (request.method !== 'POST') return (await mcp())(request, response, undefined);
+    const body = await readJson(request, maxBodyBytes);
+    if ('status' in body) return refuseBody(response, body.status);
+    await post(request, body.json, response);
+  };
+  return {
+    handle,
+    answer: async (request, reply) => {
+      if (!refused(request, reply)) await post(request, request.json, reply);
+    },
   };
 }
 
-function refuseBody(response: ServerResponse, status: 400 | 413): void {
+function refuseBody(response: Reply, status: 400 | 413): void {
   const error =
     status === 413
       ? { code: -32600, message: `Request body exceeds ${maxBodyBytes} bytes` }

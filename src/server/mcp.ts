@@ -1,12 +1,12 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler, ProtocolError, Server } from '@modelcontextprotocol/server';
 import { findSallyError } from '../errors.js';
+import type { Reply, RequestHead } from '../http/index.js';
 import { toolList } from '../wire/index.js';
 import type { ToolDeps } from './hook.js';
 import { tools } from './tools.js';
 
-/** An MCP server with the three tools, for one request or one stdio connection: all state is in `deps`. */
+/** An MCP server with our tools, for one request or one stdio connection: all state is in `deps`. */
 export function createMcpServer(version: string, deps: ToolDeps): Server {
   const server = new Server(
     { name: 'sallyport-plugin-server', version },
@@ -30,8 +30,8 @@ export function createMcpServer(version: string, deps: ToolDeps): Server {
   return server;
 }
 
-/** Answers an HTTP request whose body was parsed already, if it has one. */
-export type McpHandler = (request: IncomingMessage, response: ServerResponse, body: unknown) => Promise<void>;
+/** Answers an HTTP request: one whose body was parsed already, or an `IncomingMessage` without one. */
+export type McpHandler = (request: RequestHead, reply: Reply, body: unknown) => Promise<void>;
 
 /** Streamable HTTP, a server for each request: whatever does not take the lane. */
 export function createMcpNodeHandler(
@@ -46,5 +46,8 @@ export function createMcpNodeHandler(
     }),
     { maxRequestBodySize },
   );
-  return (request, response, body) => handle(request as Parameters<typeof handle>[0], response, body);
+  type Arguments = Parameters<typeof handle>;
+  // It reads no body where it is given one, and of the rest nothing that these have not.
+  return (request, reply, body) =>
+    handle(request as unknown as Arguments[0], reply as unknown as Arguments[1], body);
 }

@@ -10,7 +10,6 @@ import {
   listen,
   listenOnSocket,
   metricsPage,
-  rebindingRefusal,
   sendJson,
   stopListening,
 } from '../http/index.js';
@@ -24,7 +23,6 @@ import {
   type Reloaded,
 } from '../tls/index.js';
 import { createEndpoint, health, maxBodyBytes } from './endpoint.js';
-import { tryLane } from './lane.js';
 import { openOwnPlugins } from './own-plugins.js';
 
 /** Where a plugin server listens. */
@@ -92,18 +90,16 @@ export async function createPluginServer(
   // Neither can be reached by a page in a browser.
   const trusted = clientCertificate === 'required' || uds !== undefined;
   const { version } = deps;
-  const main = createHttpServer(
-    createEndpoint({
-      plugins,
-      log,
-      version,
-      host,
-      trusted,
-      stopping: () => stopping,
-      ...(!tls && { metrics: page }),
-    }),
+  const endpoint = createEndpoint({
+    plugins,
     log,
-  );
+    version,
+    host,
+    trusted,
+    stopping: () => stopping,
+    ...(!tls && { metrics: page }),
+  });
+  const main = createHttpServer(endpoint.handle, log);
   const withinMs = config.settings.pluginTimeoutMs;
   const finish = finishAfterReply(main.http, { withinMs });
   const quick = createQuickDoor({
@@ -113,9 +109,7 @@ export async function createPluginServer(
     lastReplyMs: withinMs,
     log,
     onLeaveRetired: (socket) => finish(socket, true),
-    handle: async (request, reply) =>
-      (trusted || rebindingRefusal(request, host) === undefined) &&
-      (await tryLane(request, request.json, reply, { plugins, log, version })),
+    handle: endpoint.answer,
   });
   const side = createHttpServer((request, response) => {
     const path = request.url?.split('?')[0];

@@ -26,7 +26,6 @@ describe('a reply of the quick door', () => {
         for (let i = 0; i < 100; i += 1) reply.write(': \n\n');
         counts.push(socket.listenerCount('drain'));
         reply.end();
-        return true;
       },
     });
     const socket = createConnection({ port, host: 'localhost' });
@@ -47,7 +46,6 @@ describe('a reply of the quick door', () => {
         if (first !== undefined) first.destroy();
         first ??= reply;
         say(reply, '"said"');
-        return true;
       },
     });
     const socket = createConnection({ port, host: 'localhost' });
@@ -59,7 +57,6 @@ describe('a reply of the quick door', () => {
     const { port } = await withDoor({
       handle: async (_request, reply) => {
         say(reply, large);
-        return true;
       },
     });
     const alone = await listening(createServer((_request, response) => void response.end(large)));

@@ -48,10 +48,8 @@ export async function withDoor(more: { handle?: QuickHandler } = {}) {
     onLeaveRetired: () => {},
     lastReplyMs: 1_000,
     handle: async ({ headers, json }, reply) => {
-      if ((json as { leave?: boolean } | null)?.leave) return false;
       quick += 1;
       say(reply, JSON.stringify(['POST', '/mcp', headers['x-id'] ?? null, JSON.stringify(json)]));
-      return true;
     },
     ...more,
   });
