@@ -13,7 +13,7 @@ export function fetchOver(pool: Pick<SocketPool, 'send'>, peer: string) {
   return async (input: string | URL, init: RequestInit = {}): Promise<Response> => {
     const url = new URL(input);
     // The client gives all requests of a session one signal: more than ten at once are no leak.
-    if (init.signal) setMaxListeners(0, init.signal);
+    if (init.signal) setMaxListeners(Number.POSITIVE_INFINITY, init.signal);
     const lines = headerLines(Object.fromEntries(new Headers(init.headers)), (name) =>
       InternalError({ detail: `a request to ${peer} would have an invalid header ${JSON.stringify(name)}` }),
     );

@@ -22,8 +22,8 @@ export class CallScope {
   get signal(): AbortSignal {
     if (this.#control === undefined) {
       this.#control = new AbortController();
-      // As many listen as there are plugins and upstreams.
-      setMaxListeners(0, this.#control.signal);
+      // As many listen as there are plugins and upstreams. Not 0, with which Node 20 takes it for no signal.
+      setMaxListeners(Number.POSITIVE_INFINITY, this.#control.signal);
       if (this.#aborted) this.#control.abort(this.#reason);
     }
     return this.#control.signal;

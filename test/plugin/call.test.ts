@@ -1,8 +1,11 @@
+import { createServer } from 'node:http';
+import { fetch } from 'undici';
 import { describe, expect, it } from 'vitest';
 import { globalContext } from '../../src/hooks/index.js';
 import { silentLogger } from '../../src/log.js';
 import { block, modify, proceed } from '../../src/plugin/index.js';
 import { CallScope } from '../../src/plugin/scope.js';
+import { listening } from '../support/quick-door.js';
 import { call, context, hook, withHooks } from './started.js';
 
 describe('an answer', () => {
@@ -146,5 +149,21 @@ describe('what a hook is given', () => {
     });
     await plugin.invoke(hook, { name: 't' }, context(), { scope });
     expect(seen).toEqual({ signal: scope.signal, log: silentLogger });
+  });
+
+  it('[S9] the signal can be given to a fetch', async () => {
+    const server = createServer((_request, response) => response.writeHead(204).end());
+    const url = `http://localhost:${await listening(server)}`;
+    const plugin = await withHooks({
+      tool_pre_invoke: async (_payload, _context, { signal }) => {
+        const statuses = [
+          (await fetch(url, { signal })).status,
+          (await globalThis.fetch(url, { signal })).status,
+        ];
+        return proceed({ statuses });
+      },
+    });
+    expect((await call(plugin)).result.metadata).toEqual({ statuses: [204, 204] });
+    server.closeAllConnections();
   });
 });
