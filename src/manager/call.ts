@@ -52,12 +52,12 @@ export function callPlugin(
 export async function callChain(
   chain: Chain,
   call: ChainCall,
-  { signal, ...limits }: Omit<CallLimits, 'timeoutMs'>,
+  { signal, payloadJson }: Pick<CallLimits, 'signal' | 'payloadJson'>,
 ): Promise<readonly Outcome[]> {
   const first = call.steps[0]?.plugin;
   if (first === undefined) return [];
   return withDeadline<readonly Outcome[], readonly Outcome[]>(
-    (scope) => chain.invoke(call, { ...limits, scope }),
+    (scope) => chain.invoke(call, { scope, payloadJson }),
     { timeoutMs: call.timeoutMs + chainBudgetMs, signal },
     (end) => endError(end, first, call.hook, call.timeoutMs),
     (outcomes) => outcomes,

@@ -44,7 +44,10 @@ export async function tryLane(
 }
 
 /** What replies of 2026-07-28 say more. */
-function modernResult({ content, structuredContent, _meta }: CallToolResult, version: string): CallToolResult {
+function modernResult(
+  { content, structuredContent, _meta }: CallToolResult,
+  version: string,
+): CallToolResult {
   const server = { 'io.modelcontextprotocol/serverInfo': { name: 'sallyport-plugin-server', version } };
   // Field by field: V8 takes its time for a spread with more behind it, and this is written for every call.
   const told = _meta === undefined ? server : { ..._meta, ...server };

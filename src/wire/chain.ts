@@ -58,8 +58,11 @@ export function readChainArguments(value: unknown): ChainArguments {
 /** Writes the arguments of a chain. A payload that was written before is not written again. */
 export function writeChainArguments(
   {
+    hook_type,
     payload,
-    ...rest
+    timeout_ms,
+    global_context,
+    plugins,
   }: {
     readonly hook_type: string;
     readonly payload: unknown;
@@ -76,7 +79,7 @@ export function writeChainArguments(
   },
   payloadJson = JSON.stringify(payload) ?? 'null',
 ): string {
-  return `{"payload":${payloadJson},${JSON.stringify(rest).slice(1)}`;
+  return `{"payload":${payloadJson},${JSON.stringify({ hook_type, timeout_ms, global_context, plugins }).slice(1)}`;
 }
 
 /**
