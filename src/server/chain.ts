@@ -6,9 +6,10 @@ import {
   type ContextUpdate,
   chainBudgetMs,
   type HookReply,
+  lateReply,
   readChainArguments,
   readReplyValue,
-  type WrittenReply,
+  untouchedReply,
   writeChainReply,
 } from '../wire/index.js';
 import { type HookRunOutcome, replyText, runHook, type ToolDeps } from './hook.js';
@@ -26,11 +27,11 @@ export async function invokeHooks(
   const chain = readChainArguments(args);
   const { hook_type: hook, payload, global_context, plugins, timeout_ms: timeoutMs } = chain;
   const began = performance.now();
-  const replies: WrittenReply[] = [];
+  const replies: string[] = [];
   let current: unknown = payload;
   let global: GlobalContext = global_context;
   /** The reply whose change counts: the changes before it are part of it, or were replaced. */
-  let changed: HookReply | undefined;
+  let changed: { readonly at: number; readonly reply: HookReply } | undefined;
   for (const step of plugins) {
     const late = performance.now() - began > chainBudgetMs;
     if (replies.length > 0 && (late || signal.aborted || !isRecord(current))) break;
@@ -44,17 +45,18 @@ export async function invokeHooks(
       PluginTimeout.is(outcome.error) &&
       timeoutMs <= deps.plugins.pluginTimeoutMs
     ) {
-      replies.push({ late: true });
+      replies.push(lateReply);
       if (step.on_error !== 'log') break;
       continue;
     }
     if (isNothing(outcome)) {
-      replies.push(null);
+      replies.push(untouchedReply);
       continue;
     }
     // What comes of it goes on as a gateway would have read it.
-    const written = JSON.parse(replyText(outcome)) as HookReply;
-    replies.push(written);
+    const text = replyText(outcome);
+    const written = JSON.parse(text) as HookReply;
+    const at = replies.push(text) - 1;
     if (ends(step, written)) break;
     const reply = readReplyValue(written);
     if (typeof reply === 'string' || reply.kind === 'error') continue;
@@ -63,10 +65,10 @@ export async function invokeHooks(
     if (modified === null || modified === undefined) continue;
     if (step.modifies !== false) {
       current = nextPayload(hook, current, modified);
-      if (changed) forgetChange(changed);
-      changed = written;
+      if (changed) replies[changed.at] = withoutChange(changed.reply);
+      changed = { at, reply: written };
     } else {
-      forgetChange(written);
+      replies[at] = withoutChange(written);
     }
   }
   return writeChainReply(replies);
@@ -103,6 +105,5 @@ function withUpdate(global: GlobalContext, update: ContextUpdate): GlobalContext
   return { ...global, state: { ...global.state, ...update.globalState } };
 }
 
-function forgetChange(reply: HookReply): void {
-  if (reply.result) reply.result.modified_payload = null;
-}
+const withoutChange = ({ result, ...reply }: HookReply): string =>
+  JSON.stringify({ ...reply, result: { ...result, modified_payload: null } });

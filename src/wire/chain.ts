@@ -88,12 +88,13 @@ export function writeChainArguments(
  */
 export type ChainReply = InvokeReply | { readonly kind: 'late' } | { readonly kind: 'untouched' };
 
-/** One reply of a chain as it is written: that of a single call, `late`, or null for one that left everything as it was. */
-export type WrittenReply = Readonly<Record<string, unknown>> | null;
+/** The JSON of a reply of a chain where it is not the text of a single call. */
+export const lateReply = '{"late":true}';
+export const untouchedReply = 'null';
 
-/** The text of a chain's reply. */
-export function writeChainReply(replies: readonly WrittenReply[]): string {
-  return JSON.stringify({ replies });
+/** The text of a chain's reply, of the JSON of its replies. */
+export function writeChainReply(replies: readonly string[]): string {
+  return `{"replies":[${replies.join(',')}]}`;
 }
 
 const untouched = { kind: 'untouched' } as const;

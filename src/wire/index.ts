@@ -3,10 +3,11 @@ export {
   type ChainStep,
   chainBudgetMs,
   chainMeta,
+  lateReply,
   readChainArguments,
   readChainReply,
   takesChains,
-  type WrittenReply,
+  untouchedReply,
   writeChainArguments,
   writeChainReply,
 } from './chain.js';
