@@ -1,7 +1,7 @@
 // `make bench`: each row beside its floor, in the same run. A scenario is a file of `scenarios/`: `ids`, the rows that it
 // makes, and `run(bench, {seconds, wanted, …})`, which answers them.
 //   --json           an array of {id, what, goal, ratio, perSecond, p50ms, p99ms, cpuUs, floor: {…}}
-//   --seconds N      how long each row is measured, per side (default 3)
+//   --seconds N      how long each row is measured, per side (default 2.5)
 //   --only ID,ID     these rows alone; a part of a name will do
 //   --cpex PYTHON    a Python with cpex, for peer.cpex (default: the one that `make interop` installed)
 import { parseArgs } from 'node:util';
@@ -12,7 +12,7 @@ import { table } from './lib/table.mjs';
 const { values: options } = parseArgs({
   options: {
     json: { type: 'boolean' },
-    seconds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '2.5' },
     only: { type: 'string', default: '' },
     cpex: { type: 'string' },
   },

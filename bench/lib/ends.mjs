@@ -13,6 +13,8 @@ import { check, payloadOf } from './work.mjs';
 
 export const pluginName = 'Replace';
 const pluginFile = fileURLToPath(new URL('plugin.mjs', import.meta.url));
+/** A plugin that takes a millisecond of CPU time. */
+export const busyPlugin = fileURLToPath(new URL('busy-plugin.mjs', import.meta.url));
 const command = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** What the scenarios share: a folder with certificates, and whatever was started, which ends with it. */
@@ -87,9 +89,12 @@ export async function writeConfig(bench, content) {
 }
 
 /** `sallyport serve` with plugins of these names, over mutual TLS. */
-export async function startServer(bench, { names = [pluginName], keyType, more = [] } = {}) {
+export async function startServer(
+  bench,
+  { names = [pluginName], kind = pluginFile, keyType, more = [] } = {},
+) {
   const { server } = await bench.certs(keyType);
-  const plugins = names.map((name) => ({ name, kind: pluginFile }));
+  const plugins = names.map((name) => ({ name, kind }));
   const tls = { certfile: server.cert, keyfile: server.key, ca_bundle: server.ca };
   const path = await writeConfig(bench, { plugins, server_settings: { host: 'localhost', tls } });
   const { child, line } = await bench.start(

@@ -12,11 +12,16 @@ export const meanings = {
   'gateway.tool': { what: 'tool calls, no plugin, one after another; floor: a byte proxy', goal: 0.7 },
   'gateway.tool.c32': { what: 'tool calls, no plugin, 32 at once; floor: a byte proxy', goal: 0.7 },
   'gateway.tool+hook': {
-    what: 'tool calls with one enforced plugin over mutual TLS; floor: a call without it, then one hook call',
+    what: 'tool calls with one enforced plugin over mutual TLS, one after another; floor: a call without it, then one hook call',
     goal: 0.93,
   },
+  'gateway.tool+hook.c32': { what: 'the same, 32 at once', goal: 0.93 },
   'gateway.clients.1000': { what: '1,000 open sessions that call in turn; floor: one', goal: 0.95 },
-  'workers.2': { what: 'hook calls from two processes, two workers; floor: one worker', goal: 1.7 },
+  'workers.2': {
+    what: 'hook calls that take a millisecond of CPU time, from two processes, two workers; floor: one worker',
+    goal: 1.7,
+  },
+  'workers.2.apart': { what: 'the same; floor: two servers with one worker each', goal: 0.85 },
   'handshake.rsa4096': { what: 'full handshakes of mutual TLS; floor: a bare node:tls server' },
   'handshake.p256': { what: 'full handshakes of mutual TLS; floor: a bare node:tls server' },
   'peer.sdk.seq': { what: 'the MCP SDK as it comes; floor: as for hook.mtls.seq' },

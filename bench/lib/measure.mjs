@@ -8,7 +8,7 @@ const warmCalls = 32;
  * side has `call`, or `drive` where another process makes the calls, and `pid` of the process that answers where its
  * CPU time is of interest.
  */
-export async function compare(id, ours, floor, { concurrency = 1, seconds, turns = 4, warmSeconds = 0.7 }) {
+export async function compare(id, ours, floor, { concurrency = 1, seconds, turns = 12, warmSeconds = 0.7 }) {
   const sides = [floor, ours];
   for (const side of sides)
     await load(side, Math.max(concurrency, warmCalls), Math.min(warmSeconds, seconds));

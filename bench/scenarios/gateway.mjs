@@ -1,12 +1,18 @@
 import { externalEntry, hookCall, openGateway, startServer } from '../lib/ends.mjs';
 import { openSessions, startGateway, startProxy, startUpstream, toolCalls } from '../lib/gateway.mjs';
-import { compare } from '../lib/measure.mjs';
+import { compare, round } from '../lib/measure.mjs';
 
 /** A gateway has more code than the others, which has to have been compiled. */
 const warmSeconds = 2;
 
 /** Tool calls through a whole gateway, in plain HTTP. */
-export const ids = ['gateway.tool', 'gateway.tool.c32', 'gateway.tool+hook', 'gateway.clients.1000'];
+export const ids = [
+  'gateway.tool',
+  'gateway.tool.c32',
+  'gateway.tool+hook',
+  'gateway.tool+hook.c32',
+  'gateway.clients.1000',
+];
 
 export async function run(bench, { seconds, wanted }) {
   const upstream = await startUpstream(bench);
@@ -27,18 +33,28 @@ export async function run(bench, { seconds, wanted }) {
     const entry = await externalEntry(bench, server.url);
     const hooked = await startGateway(bench, upstream, [{ ...entry, hooks: ['tool_pre_invoke'] }]);
     const hook = hookCall(await openGateway(bench, server.url));
-    const both = async () => {
-      await plain.call();
-      await hook();
-    };
     const ours = { call: toolCalls(bench, hooked.port), pid: hooked.pid };
-    const row = await compare(
-      'gateway.tool+hook',
-      ours,
-      { call: both, pid: gateway.pid },
-      { seconds, warmSeconds },
-    );
-    rows.push(row);
+    for (const [id, concurrency] of [
+      ['gateway.tool+hook', 1],
+      ['gateway.tool+hook.c32', 32],
+    ]) {
+      if (!wanted(id)) continue;
+      const parts = { plain: [], hook: [] };
+      const both = async () => {
+        const began = performance.now();
+        await plain.call();
+        const between = performance.now();
+        await hook();
+        parts.plain.push(between - began);
+        parts.hook.push(performance.now() - between);
+      };
+      const apart = { call: both, pid: gateway.pid };
+      const row = await compare(id, ours, apart, { concurrency, seconds, warmSeconds });
+      // The last ones: those before were to warm up.
+      const calls = Math.round(row.floor.perSecond * seconds);
+      const [plainMs, hookMs] = [parts.plain, parts.hook].map((times) => median(times.slice(-calls)));
+      rows.push({ ...row, addedHookCalls: round((row.p50ms - plainMs) / hookMs, 2) });
+    }
   }
   if (wanted('gateway.clients.1000')) {
     const many = await startGateway(bench, upstream);
@@ -52,3 +68,5 @@ export async function run(bench, { seconds, wanted }) {
   }
   return rows;
 }
+
+const median = (times) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
@@ -24,7 +25,11 @@ export async function run(bench, { seconds, wanted }) {
   const mcp = new Client({ name: 'stock', version: '1.0.0' });
   await mcp.connect(
     new StreamableHTTPClientTransport(new URL(`https://localhost:${line}/mcp`), {
-      fetch: (url, init) => fetch(url, { ...init, dispatcher }),
+      fetch: (url, init) => {
+        // One signal for all its requests, which undici would warn of.
+        if (init?.signal) setMaxListeners(Number.POSITIVE_INFINITY, init.signal);
+        return fetch(url, { ...init, dispatcher });
+      },
     }),
   );
   bench.onClose(() => mcp.close());
