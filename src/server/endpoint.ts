@@ -1,5 +1,6 @@
 import {
   type Handler,
+  type QuickRequest,
   type Reply,
   type RequestHead,
   readJson,
@@ -26,13 +27,14 @@ export interface EndpointOptions extends ToolDeps {
   readonly metrics?: Handler;
 }
 
+/** All that the main port answers to: `/mcp` and `/health`, and without TLS `/metrics`. */
 export interface Endpoint {
-  /** `/mcp` and `/health`, and without TLS `/metrics`: all that the main port answers to. */
   readonly handle: Handler;
   /** A POST to `/mcp` whose body was read already. */
-  readonly answer: (request: RequestHead & { readonly json: unknown }, reply: Reply) => Promise<void>;
+  readonly answer: (request: QuickRequest, reply: Reply) => Promise<void>;
 }
 
+/** Answers the same to a request whichever of the two reads it. */
 export function createEndpoint(options: EndpointOptions): Endpoint {
   /** The SDK is loaded by the first request for it: that takes longer than everything else that a start does. */
   let sdk: Promise<McpHandler> | undefined;
