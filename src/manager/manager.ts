@@ -16,7 +16,7 @@ import { disabledPlugin } from '../plugin/disabled.js';
 import type { OneOutcome, PluginHandle } from '../plugin/handle.js';
 import { startLocalPlugin } from '../plugin/local.js';
 import { importPlugin } from '../plugin/module.js';
-import type { CallScope } from '../plugin/scope.js';
+import type { Ending } from '../plugin/scope.js';
 import { bundledPlugins } from '../plugins/index.js';
 import { type CredentialStore, createCredentialStore, type TlsMetrics } from '../tls/index.js';
 import { describePlugin, pluginDefaults } from '../wire/index.js';
@@ -57,7 +57,7 @@ interface OneCall {
   readonly hook: string;
   readonly payload: unknown;
   readonly context: PluginContext;
-  readonly signal?: AbortSignal | CallScope;
+  readonly signal?: Ending;
   /** Payload and context are given away: nobody else holds them. */
   readonly owned?: boolean;
   /** The caller's own deadline, where it is before that of the settings. */

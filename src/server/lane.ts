@@ -1,9 +1,8 @@
-import type { CallToolResult } from '@modelcontextprotocol/server';
 import { ToolArgumentsInvalid } from '../errors.js';
 import type { Reply, RequestHead } from '../http/index.js';
 import { CallScope } from '../plugin/scope.js';
 import type { ToolDeps } from './hook.js';
-import { type Tool, tools } from './tools.js';
+import { type Tool, type ToolResult, tools } from './tools.js';
 
 type Headers = RequestHead['headers'];
 
@@ -28,7 +27,7 @@ export async function tryLane(
   reply.once('close', () => {
     if (!reply.writableFinished) scope.abort(undefined);
   });
-  let result: CallToolResult;
+  let result: ToolResult;
   try {
     result = await call.tool(call.args, deps, scope);
   } catch (error) {
@@ -44,10 +43,7 @@ export async function tryLane(
 }
 
 /** What replies of 2026-07-28 say more. */
-function modernResult(
-  { content, structuredContent, _meta }: CallToolResult,
-  version: string,
-): CallToolResult {
+function modernResult({ content, structuredContent, _meta }: ToolResult, version: string) {
   const server = { 'io.modelcontextprotocol/serverInfo': { name: 'sallyport-plugin-server', version } };
   // Field by field: V8 takes its time for a spread with more behind it, and this is written for every call.
   const told = _meta === undefined ? server : { ..._meta, ...server };

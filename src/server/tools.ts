@@ -1,15 +1,14 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
-import type { CallScope } from '../plugin/scope.js';
+import type { Ending } from '../plugin/scope.js';
 import { chainMeta, readNameArgument, toolNames } from '../wire/index.js';
 import { invokeHooks } from './chain.js';
 import { invokeHook, type ToolDeps } from './hook.js';
 
+/** What our tools answer: the lane writes these fields, and no others. */
+export type ToolResult = Pick<CallToolResult, 'content' | 'structuredContent' | '_meta'>;
+
 /** A tool. It may be given away its arguments. */
-export type Tool = (
-  args: unknown,
-  deps: ToolDeps,
-  signal: AbortSignal | CallScope,
-) => Promise<CallToolResult>;
+export type Tool = (args: unknown, deps: ToolDeps, signal: Ending) => Promise<ToolResult>;
 
 const text = (value: string) => ({ type: 'text' as const, text: value });
 

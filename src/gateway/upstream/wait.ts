@@ -1,8 +1,8 @@
 import type { SallyError } from '../../errors.js';
-import { type CallScope, whenAborted } from '../../plugin/scope.js';
+import { type Ending, whenAborted } from '../../plugin/scope.js';
 
 /** Waits so long, or until the signal; false where it was the signal. */
-export function pause(ms: number, signal: AbortSignal | CallScope): Promise<boolean> {
+export function pause(ms: number, signal: Ending): Promise<boolean> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve(false);
     const end = (waited: boolean) => {

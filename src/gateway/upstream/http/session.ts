@@ -1,5 +1,5 @@
 import { type SallyError, UpstreamLost, UpstreamStatus, UpstreamTimeout } from '../../../errors.js';
-import type { CallScope } from '../../../plugin/scope.js';
+import type { Ending } from '../../../plugin/scope.js';
 import type { Answer, JsonObject } from '../../rpc.js';
 import type { CallOptions } from '../../upstream.js';
 import type { Call } from '../call.js';
@@ -173,7 +173,7 @@ export class HttpSession implements Link {
     });
   }
 
-  #get(lastEventId: string | undefined, signal: AbortSignal | CallScope): Promise<HttpReply> {
+  #get(lastEventId: string | undefined, signal: Ending): Promise<HttpReply> {
     const { 'content-type': _, ...own } = this.#headers;
     const resume = lastEventId !== undefined && { 'last-event-id': lastEventId };
     const lines = this.#wire.lines({ ...own, accept: 'text/event-stream', ...resume });
