@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -195,11 +198,43 @@ describe('Streamable HTTP without TLS', () => {
     expect((await fetch(url, { method: 'POST', headers: json, body: notification })).status).toBe(202);
   });
 
+  it('[S9] what begins a session and the calls of it are answered on one connection', async () => {
+    const { port } = await startPluginServer({ tls: null });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => agent.destroy());
+    const headers = { ...json, 'mcp-protocol-version': '2025-11-25' };
+    const send = async (message: object) => {
+      const sent = request({ port, host: 'localhost', method: 'POST', path: '/mcp', agent, headers });
+      sent.end(JSON.stringify({ jsonrpc: '2.0', ...message }));
+      const [response] = (await once(sent, 'response')) as [IncomingMessage];
+      const body = await text(response);
+      return { status: response.statusCode, reused: sent.reusedSocket, body };
+    };
+    const clientInfo = { name: 'one', version: '1' };
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+    const said = [
+      await send({ id: 1, method: 'initialize', params }),
+      await send({ method: 'notifications/initialized' }),
+      await send({ id: 2, method: 'tools/call', params: { name: 'get_plugin_configs', arguments: {} } }),
+      await send({ id: 3, method: 'tools/list' }),
+      await send({ id: 4, method: 'no/such' }),
+      await send({ id: 5, method: 'tools/call', params: { name: 'get_plugin_configs', arguments: {} } }),
+    ];
+    expect(said.map(({ status, reused }) => [status, reused])).toEqual([
+      [200, false],
+      [202, true],
+      ...Array(4).fill([200, true]),
+    ]);
+    expect(said[3]?.body).toContain('invoke_hook');
+    expect(said[4]?.body).toContain('-32601');
+    expect(said[5]?.body).toContain('"id":5');
+  });
+
   it('[S9] a foreign Host or Origin is refused: DNS rebinding', async () => {
     const { url, port } = await startPluginServer({ tls: null });
-    const { request } = await import('undici');
+    const undici = await import('undici');
     const call = (headers: Record<string, string>) =>
-      request(url, { method: 'POST', headers: { ...json, ...headers }, body: body('tools/list') });
+      undici.request(url, { method: 'POST', headers: { ...json, ...headers }, body: body('tools/list') });
     expect((await call({ host: 'evil.example' })).statusCode).toBe(421);
     expect((await call({ origin: 'https://evil.example' })).statusCode).toBe(403);
     expect((await call({ host: `127.0.0.1:${port}` })).statusCode).toBe(200);
