@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CertWriteFailed, FileUnreadable, fileReason, type SallyError } from '../errors.js';
 
@@ -117,9 +117,30 @@ async function claim(staged: string, path: string): Promise<boolean> {
   }
 }
 
+/**
+ * Makes a folder with those above it; answers the first that was not there. Node's own way (`recursive`) never ends on a
+ * file system that takes no folders, such as /proc.
+ */
+export async function makeFolders(folder: string): Promise<string | undefined> {
+  try {
+    await mkdir(folder);
+    return folder;
+  } catch (error) {
+    const there = await stat(folder).catch(() => undefined);
+    if (there?.isDirectory()) return undefined;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(folder) === folder) throw error;
+  }
+  const first = await makeFolders(dirname(folder));
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    // Another run was quicker.
+    if (error.code !== 'EEXIST') throw error;
+  });
+  return first ?? folder;
+}
+
 /** A new name is on the disk only once its folder is, and a new folder once the one above is. */
 async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
+  const first = await makeFolders(folder);
   if (first === undefined) return;
   const top = dirname(resolve(first));
   for (let at = dirname(resolve(folder)); at.length >= top.length; at = dirname(at)) {

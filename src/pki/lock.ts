@@ -1,9 +1,9 @@
-import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { link, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CertsBusy, CertWriteFailed, fileReason } from '../errors.js';
-import { isAlive } from './files.js';
+import { isAlive, makeFolders } from './files.js';
 
 const patienceMs = 60_000;
 const pollMs = 50;
@@ -46,7 +46,7 @@ export async function unlocked(dir: string): Promise<void> {
 
 async function claim(path: string): Promise<boolean> {
   try {
-    await mkdir(join(path, '..'), { recursive: true });
+    await makeFolders(join(path, '..'));
     const file = await open(path, 'wx', 0o644);
     await file.writeFile(`${hostname()} process ${process.pid}`).finally(() => file.close());
     return true;

@@ -122,6 +122,12 @@ describe('certs all under adverse conditions', () => {
     expect(snapshot(cwd)).toEqual({});
   });
 
+  it('[C9] a file system that takes no folders: an error, not a run without end', async () => {
+    const { status, err } = await workplace().certs([...all, '--dir', '/proc/certs']);
+    expect(status).toBe(3);
+    expect(err).toContain('error SALLY_CERT_WRITE\n  cannot write /proc/certs');
+  });
+
   judgedBy('openssl')(
     '[C9] a disk that fills up on the way: nothing half-written, and the next run completes it',
     async () => {
