@@ -31,7 +31,8 @@ export function openStdioConnection(settings: StdioSettings, deps: ConnectionDep
   let pause = 0;
   let startedAt = 0;
   const transport = async (): Promise<Transport> => {
-    await sleep(startedAt + pause - Date.now());
+    const wait = startedAt + pause - Date.now();
+    if (wait > 0) await sleep(wait);
     pause = Math.min(pause === 0 ? backoff.first : pause * 2, backoff.most);
     startedAt = Date.now();
     const { getDefaultEnvironment, StdioClientTransport } = await import(

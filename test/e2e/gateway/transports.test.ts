@@ -189,6 +189,16 @@ describe('a child process', () => {
     while (alive(pid)) await new Promise((done) => setTimeout(done, 20));
   };
 
+  it('[G6] is started without a warning of Node', async () => {
+    const warnings: Error[] = [];
+    const heard = (warning: Error) => warnings.push(warning);
+    process.on('warning', heard);
+    onTestFinished(() => void process.off('warning', heard));
+    const manager = await open({ proto: 'STDIO', cmd: await serve(), env: { PLUGINS_TRANSPORT: 'stdio' } });
+    await callTool(manager, 'ok');
+    expect(warnings).toEqual([]);
+  });
+
   it('[G6] that dies is started again by the next call', async () => {
     const manager = await open({ proto: 'STDIO', cmd: await serve(), env: { PLUGINS_TRANSPORT: 'stdio' } });
     const first = await pids(manager);
