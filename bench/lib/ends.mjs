@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,12 +7,12 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { loadConfig, openPluginManager, silentLogger } from 'sallyport';
 import { ensureAll } from 'sallyport/pki';
-import { Pool } from 'undici';
+import { floorCalls } from './floor-client.mjs';
 import { check, payloadOf } from './work.mjs';
 
 export const pluginName = 'Replace';
 const pluginFile = fileURLToPath(new URL('plugin.mjs', import.meta.url));
-/** A plugin that takes a millisecond of CPU time. */
+/** A plugin that takes four milliseconds of CPU time. */
 export const busyPlugin = fileURLToPath(new URL('busy-plugin.mjs', import.meta.url));
 const command = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
@@ -123,9 +122,9 @@ export async function openGateway(bench, url, entries = [{ name: pluginName }], 
 }
 
 /** One hook call through the product, of a payload of so many bytes. */
-export function hookCall(manager, bytes = 940) {
+export function hookCall(manager, bytes = 940, tool = undefined) {
   return async () => {
-    const { payload } = await manager.request().invoke('tool_pre_invoke', payloadOf(bytes));
+    const { payload } = await manager.request().invoke('tool_pre_invoke', payloadOf(bytes, tool));
     check(payload);
   };
 }
@@ -134,40 +133,9 @@ export function hookCall(manager, bytes = 940) {
 export async function startFloor(bench, bytes = 940) {
   const { server, client } = await bench.certs();
   const script = fileURLToPath(new URL('floor-server.mjs', import.meta.url));
-  const { child, line } = await bench.start([script, server.cert, server.key, server.ca], 'stdout');
-  const pool = new Pool(`https://localhost:${line}`, {
-    connections: 64,
-    connect: {
-      cert: readFileSync(client.cert),
-      key: readFileSync(client.key),
-      ca: readFileSync(client.ca),
-    },
-  });
-  bench.onClose(() => pool.destroy());
-  let id = 0;
-  const call = async () => {
-    id += 1;
-    const args = {
-      hook_type: 'tool_pre_invoke',
-      plugin_name: pluginName,
-      payload: payloadOf(bytes),
-      context: { global_context: { request_id: `${id}` } },
-    };
-    const { statusCode, body } = await pool.request({
-      path: '/mcp',
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
-      body: JSON.stringify({
-        jsonrpc: '2.0',
-        id,
-        method: 'tools/call',
-        params: { name: 'invoke_hook', arguments: args },
-      }),
-    });
-    const reply = JSON.parse(await body.text());
-    const { result } = JSON.parse(reply.result.content[0].text);
-    if (statusCode !== 200 || typeof result.continue_processing !== 'boolean') throw new Error('no reply');
-    check(result.modified_payload);
-  };
-  return { call, pid: child.pid };
+  const { child, line: port } = await bench.start([script, server.cert, server.key, server.ca], 'stdout');
+  const floor = floorCalls(port, client, pluginName);
+  bench.onClose(floor.close);
+  const call = async () => check(await floor.call(payloadOf(bytes)));
+  return { call, port, pid: child.pid };
 }

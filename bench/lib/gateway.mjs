@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
-import { writeConfig } from './ends.mjs';
+import { pluginName, writeConfig } from './ends.mjs';
 import { payloadOf } from './work.mjs';
 
 const script = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -17,6 +17,14 @@ export async function startUpstream(bench) {
 /** The bare byte proxy before an upstream. */
 export async function startProxy(bench, upstream) {
   const { child, line } = await bench.start([script('proxy.mjs'), String(upstream)], 'stdout');
+  return { port: Number(line), pid: child.pid };
+}
+
+/** The same, with a plain hook call before each request that it passes on. */
+export async function startHookProxy(bench, upstream, hookPort) {
+  const { client } = await bench.certs();
+  const args = [upstream, hookPort, client.cert, client.key, client.ca, pluginName].map(String);
+  const { child, line } = await bench.start([script('hook-proxy.mjs'), ...args], 'stdout');
   return { port: Number(line), pid: child.pid };
 }
 

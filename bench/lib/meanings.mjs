@@ -1,4 +1,4 @@
-/** What a row compares, and the ratio that it is to reach. */
+/** What a row compares, and the ratio that it is to reach; `addedGoal` is the most that `addedRatio` is to be. */
 export const meanings = {
   'hook.mtls.seq': {
     what: 'hook calls of 1 KB, one after another; floor: node:https and undici',
@@ -12,13 +12,13 @@ export const meanings = {
   'gateway.tool': { what: 'tool calls, no plugin, one after another; floor: a byte proxy', goal: 0.7 },
   'gateway.tool.c32': { what: 'tool calls, no plugin, 32 at once; floor: a byte proxy', goal: 0.7 },
   'gateway.tool+hook': {
-    what: 'tool calls with one enforced plugin over mutual TLS, one after another; floor: a call without it, then one hook call',
-    goal: 0.93,
+    what: 'tool calls with one enforced plugin over mutual TLS, one after another; floor: a proxy that makes one plain hook call before each',
+    addedGoal: 1.15,
   },
-  'gateway.tool+hook.c32': { what: 'the same, 32 at once', goal: 0.93 },
+  'gateway.tool+hook.c32': { what: 'the same, 32 at once', addedGoal: 1.15 },
   'gateway.clients.1000': { what: '1,000 open sessions that call in turn; floor: one', goal: 0.95 },
   'workers.2': {
-    what: 'hook calls that take a millisecond of CPU time, from two processes, two workers; floor: one worker',
+    what: 'hook calls that take four milliseconds of CPU time, from two processes, two workers; floor: one worker',
     goal: 1.7,
   },
   'workers.2.apart': { what: 'the same; floor: two servers with one worker each', goal: 0.85 },

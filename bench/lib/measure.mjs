@@ -2,24 +2,32 @@ import { readFileSync } from 'node:fs';
 
 /** So many at once before it counts: code is as fast as it gets after some thousand calls, in all processes. */
 const warmCalls = 32;
+const warm = new WeakSet();
+
+/** Two things beside each other: the row of the first, with the second as its floor. */
+export async function compare(id, ours, floor, options) {
+  const [a, b] = await measure([ours, floor], options);
+  return { id, ratio: round(a.perSecond / b.perSecond, 3), ...a, floor: b };
+}
 
 /**
- * Two things beside each other: turns of each in the same run, so that whatever else the machine does meets both. A
- * side has `call`, or `drive` where another process makes the calls, and `pid` of the process that answers where its
- * CPU time is of interest.
+ * Things beside each other: turns of each in the same run, so that whatever else the machine does meets all. A side has
+ * `call`, or `drive` where another process makes the calls, and `pid` of the process that answers where its CPU time is
+ * of interest.
  */
-export async function compare(id, ours, floor, { concurrency = 1, seconds, turns = 12, warmSeconds = 0.7 }) {
-  const sides = [floor, ours];
-  for (const side of sides)
+export async function measure(sides, { concurrency = 1, seconds, turns = 12, warmSeconds = 0.7 }) {
+  const runs = sides.map((side) => ({ side, loads: [] }));
+  const backwards = [...runs].reverse();
+  for (const { side } of backwards) {
+    if (warm.has(side)) continue;
+    warm.add(side);
     await load(side, Math.max(concurrency, warmCalls), Math.min(warmSeconds, seconds));
-  const runs = sides.map(() => []);
-  for (let turn = 0; turn < turns; turn += 1) {
-    for (const i of turn % 2 === 0 ? [0, 1] : [1, 0]) {
-      runs[i].push(await load(sides[i], concurrency, seconds / turns));
-    }
   }
-  const [b, a] = runs.map(summary);
-  return { id, ratio: round(a.perSecond / b.perSecond, 3), ...a, floor: b };
+  for (let turn = 0; turn < turns; turn += 1) {
+    for (const { side, loads } of turn % 2 === 0 ? backwards : runs)
+      loads.push(await load(side, concurrency, seconds / turns));
+  }
+  return runs.map(({ loads }) => summary(loads));
 }
 
 /** Calls for so many seconds, so many at once; the time of each in milliseconds, the CPU of both processes. */

@@ -13,19 +13,22 @@ export function replaceWords(payload) {
   return changed ? { ...payload, args } : undefined;
 }
 
-const denied = Array.from({ length: 2_000 }, (_, i) => `word ${i.toString(36)} of the list`);
+const denied = Array.from({ length: 12_000 }, (_, i) => `word ${i.toString(36)} of the list`);
 
-/** Whether the arguments hold a word of a long list: about a millisecond's work for a kilobyte. */
+/** Whether the arguments hold a word of a long list: some four milliseconds' work for a kilobyte. */
 export function holdsDenied(payload) {
   const text = JSON.stringify(payload.args ?? {});
   return denied.some((word) => text.includes(word));
 }
 
+/** The tool of calls that are there to warm up. */
+export const warmUp = 'warm-up';
+
 const sentence = 'what a crap day. ';
 
 /** The payload of a call, of about so many bytes. */
-export function payloadOf(bytes) {
-  return { name: 'search', args: { q: sentence.repeat(Math.ceil(bytes / sentence.length)) } };
+export function payloadOf(bytes, name = 'search') {
+  return { name, args: { q: sentence.repeat(Math.ceil(bytes / sentence.length)) } };
 }
 
 /** Fails where an answer is not what it should be: nothing is measured that does not work. */

@@ -1,6 +1,13 @@
-import { externalEntry, hookCall, openGateway, startServer } from '../lib/ends.mjs';
-import { openSessions, startGateway, startProxy, startUpstream, toolCalls } from '../lib/gateway.mjs';
-import { compare, round } from '../lib/measure.mjs';
+import { externalEntry, hookCall, openGateway, startFloor, startServer } from '../lib/ends.mjs';
+import {
+  openSessions,
+  startGateway,
+  startHookProxy,
+  startProxy,
+  startUpstream,
+  toolCalls,
+} from '../lib/gateway.mjs';
+import { compare, measure, round } from '../lib/measure.mjs';
 
 /** A gateway has more code than the others, which has to have been compiled. */
 const warmSeconds = 2;
@@ -21,39 +28,22 @@ export async function run(bench, { seconds, wanted }) {
   const proxy = await startProxy(bench, upstream);
   const floor = { call: toolCalls(bench, proxy.port), pid: proxy.pid };
   const rows = [];
-  for (const [id, concurrency] of [
-    ['gateway.tool', 1],
-    ['gateway.tool.c32', 32],
-  ]) {
-    if (!wanted(id)) continue;
+  const both = (id) =>
+    [
+      [id, 1],
+      [`${id}.c32`, 32],
+    ].filter(([one]) => wanted(one));
+  for (const [id, concurrency] of both('gateway.tool'))
     rows.push(await compare(id, plain, floor, { concurrency, seconds, warmSeconds }));
-  }
-  if (wanted('gateway.tool+hook')) {
-    const server = await startServer(bench);
-    const entry = await externalEntry(bench, server.url);
-    const hooked = await startGateway(bench, upstream, [{ ...entry, hooks: ['tool_pre_invoke'] }]);
-    const hook = hookCall(await openGateway(bench, server.url));
-    const ours = { call: toolCalls(bench, hooked.port), pid: hooked.pid };
-    for (const [id, concurrency] of [
-      ['gateway.tool+hook', 1],
-      ['gateway.tool+hook.c32', 32],
-    ]) {
-      if (!wanted(id)) continue;
-      const parts = { plain: [], hook: [] };
-      const both = async () => {
-        const began = performance.now();
-        await plain.call();
-        const between = performance.now();
-        await hook();
-        parts.plain.push(between - began);
-        parts.hook.push(performance.now() - between);
-      };
-      const apart = { call: both, pid: gateway.pid };
-      const row = await compare(id, ours, apart, { concurrency, seconds, warmSeconds });
-      // The last ones: those before were to warm up.
-      const calls = Math.round(row.floor.perSecond * seconds);
-      const [plainMs, hookMs] = [parts.plain, parts.hook].map((times) => median(times.slice(-calls)));
-      rows.push({ ...row, addedHookCalls: round((row.p50ms - plainMs) / hookMs, 2) });
+  const hooked = both('gateway.tool+hook');
+  if (hooked.length > 0) {
+    const ours = await hookedGateway(bench, upstream);
+    const theirs = await hookedProxy(bench, upstream);
+    const sides = [ours.tool, plain, ours.hook, theirs.tool, floor, theirs.hook];
+    for (const [id, concurrency] of hooked) {
+      // Six sides in the place of two.
+      const made = await measure(sides, { concurrency, seconds: seconds * 0.8, warmSeconds });
+      rows.push(hookRow(id, made, concurrency));
     }
   }
   if (wanted('gateway.clients.1000')) {
@@ -69,4 +59,32 @@ export async function run(bench, { seconds, wanted }) {
   return rows;
 }
 
-const median = (times) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
+/** A gateway with one enforced plugin, and calls of its plugin server alone. */
+async function hookedGateway(bench, upstream) {
+  const server = await startServer(bench);
+  const entry = await externalEntry(bench, server.url);
+  const gateway = await startGateway(bench, upstream, [{ ...entry, hooks: ['tool_pre_invoke'] }]);
+  return {
+    tool: { call: toolCalls(bench, gateway.port), pid: gateway.pid },
+    hook: { call: hookCall(await openGateway(bench, server.url)) },
+  };
+}
+
+/** The same of the floor. */
+async function hookedProxy(bench, upstream) {
+  const hook = await startFloor(bench);
+  const proxy = await startHookProxy(bench, upstream, hook.port);
+  return { tool: { call: toolCalls(bench, proxy.port), pid: proxy.pid }, hook };
+}
+
+function hookRow(id, made, concurrency) {
+  const [ours, floor] = [made.slice(0, 3), made.slice(3)].map((of) => withAdded(of, concurrency));
+  const ratio = round(ours.perSecond / floor.perSecond, 3);
+  return { id, ratio, ...ours, addedRatio: round(ours.addedMs / floor.addedMs, 2), floor };
+}
+
+/** What a call takes longer for its plugin, in milliseconds and in hook calls that nothing else goes on beside. */
+function withAdded([tool, plain, hook], concurrency) {
+  const [ms, plainMs, hookMs] = [tool, plain, hook].map(({ perSecond }) => (1_000 * concurrency) / perSecond);
+  return { ...tool, addedMs: round(ms - plainMs, 3), addedHookCalls: round((ms - plainMs) / hookMs, 2) };
+}
