@@ -1,7 +1,6 @@
 // `make bench`: each row beside its floor, in the same run. A scenario is a file of `scenarios/`: `ids`, the rows that it
 // makes, and `run(bench, {seconds, wanted, …})`, which answers them.
-//   --json           an array of {id, what, goal, ratio, perSecond, p50ms, p99ms, cpuUs, floor: {…}}; rows of a gateway
-//                    with a plugin have addedMs, addedHookCalls and addedRatio, and their floor the first two
+//   --json           an array of {id, what, goal, ratio, perSecond, p50ms, p99ms, cpuUs, floor: {…}}
 //   --seconds N      how long each row is measured, per side (default 2.5)
 //   --only ID,ID     these rows alone; a part of a name will do
 //   --cpex PYTHON    a Python with cpex, for peer.cpex (default: the one that `make interop` installed)

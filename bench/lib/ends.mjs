@@ -12,7 +12,7 @@ import { check, payloadOf } from './work.mjs';
 
 export const pluginName = 'Replace';
 const pluginFile = fileURLToPath(new URL('plugin.mjs', import.meta.url));
-/** A plugin that takes four milliseconds of CPU time. */
+/** A plugin that takes eight milliseconds of CPU time. */
 export const busyPlugin = fileURLToPath(new URL('busy-plugin.mjs', import.meta.url));
 const command = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 

@@ -15,26 +15,11 @@ const columns = [
   ['floor', (row) => dash(row.floor?.cpuUs?.server, 0)],
 ];
 
-const addedColumns = [
-  ['a plugin adds', (row) => row.id],
-  ['ratio', (row) => dash(row.addedRatio, 2)],
-  ['ms', (row) => dash(row.addedMs, 2)],
-  ['floor', (row) => dash(row.floor.addedMs, 2)],
-  ['hook calls', (row) => dash(row.addedHookCalls, 2)],
-  ['floor', (row) => dash(row.floor.addedHookCalls, 2)],
-];
-
-/** The rows as one table, and what a plugin adds where that was measured. */
+/** The rows as one table. */
 export function table(rows) {
-  const added = rows.filter((row) => row.addedMs !== undefined);
-  const tables = [lines(columns, rows), ...(added.length > 0 ? [lines(addedColumns, added)] : [])];
-  return tables.join('\n\n');
-}
-
-function lines(columns, rows) {
-  const cells = [columns.map(([head]) => head), ...rows.map((row) => columns.map(([, cell]) => cell(row)))];
-  const widths = columns.map((_, i) => Math.max(...cells.map((line) => line[i].length)));
-  return cells
+  const lines = [columns.map(([head]) => head), ...rows.map((row) => columns.map(([, cell]) => cell(row)))];
+  const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i].length)));
+  return lines
     .map((line) =>
       line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '),
     )

@@ -11,13 +11,20 @@ import { compare, measure, round } from '../lib/measure.mjs';
 
 /** A gateway has more code than the others, which has to have been compiled. */
 const warmSeconds = 2;
+/** One after another, and so many at once. */
+const loads = [
+  ['', 1],
+  ['.c32', 32],
+];
 
 /** Tool calls through a whole gateway, in plain HTTP. */
 export const ids = [
   'gateway.tool',
   'gateway.tool.c32',
   'gateway.tool+hook',
+  'gateway.hook',
   'gateway.tool+hook.c32',
+  'gateway.hook.c32',
   'gateway.clients.1000',
 ];
 
@@ -28,22 +35,24 @@ export async function run(bench, { seconds, wanted }) {
   const proxy = await startProxy(bench, upstream);
   const floor = { call: toolCalls(bench, proxy.port), pid: proxy.pid };
   const rows = [];
-  const both = (id) =>
-    [
-      [id, 1],
-      [`${id}.c32`, 32],
-    ].filter(([one]) => wanted(one));
-  for (const [id, concurrency] of both('gateway.tool'))
-    rows.push(await compare(id, plain, floor, { concurrency, seconds, warmSeconds }));
-  const hooked = both('gateway.tool+hook');
-  if (hooked.length > 0) {
+  for (const [suffix, concurrency] of loads) {
+    const id = `gateway.tool${suffix}`;
+    if (wanted(id)) rows.push(await compare(id, plain, floor, { concurrency, seconds, warmSeconds }));
+  }
+  const withPlugin = loads.filter(
+    ([suffix]) => wanted(`gateway.tool+hook${suffix}`) || wanted(`gateway.hook${suffix}`),
+  );
+  if (withPlugin.length > 0) {
     const ours = await hookedGateway(bench, upstream);
     const theirs = await hookedProxy(bench, upstream);
     const sides = [ours.tool, plain, ours.hook, theirs.tool, floor, theirs.hook];
-    for (const [id, concurrency] of hooked) {
+    for (const [suffix, concurrency] of withPlugin) {
       // Six sides in the place of two.
       const made = await measure(sides, { concurrency, seconds: seconds * 0.8, warmSeconds });
-      rows.push(hookRow(id, made, concurrency));
+      const [tool, , , floorTool] = made;
+      rows.push(row(`gateway.tool+hook${suffix}`, tool, floorTool));
+      const [added, floorAdded] = [made.slice(0, 3), made.slice(3)].map((of) => addedBy(of, concurrency));
+      rows.push(row(`gateway.hook${suffix}`, added, floorAdded));
     }
   }
   if (wanted('gateway.clients.1000')) {
@@ -77,14 +86,14 @@ async function hookedProxy(bench, upstream) {
   return { tool: { call: toolCalls(bench, proxy.port), pid: proxy.pid }, hook };
 }
 
-function hookRow(id, made, concurrency) {
-  const [ours, floor] = [made.slice(0, 3), made.slice(3)].map((of) => withAdded(of, concurrency));
-  const ratio = round(ours.perSecond / floor.perSecond, 3);
-  return { id, ratio, ...ours, addedRatio: round(ours.addedMs / floor.addedMs, 2), floor };
-}
+const row = (id, ours, floor) => ({ id, ratio: round(ours.perSecond / floor.perSecond, 3), ...ours, floor });
 
-/** What a call takes longer for its plugin, in milliseconds and in hook calls that nothing else goes on beside. */
-function withAdded([tool, plain, hook], concurrency) {
-  const [ms, plainMs, hookMs] = [tool, plain, hook].map(({ perSecond }) => (1_000 * concurrency) / perSecond);
-  return { ...tool, addedMs: round(ms - plainMs, 3), addedHookCalls: round((ms - plainMs) / hookMs, 2) };
+/** What a tool call takes longer for its plugin, by the means; `hookCalls` is the same in hook calls by themselves. */
+function addedBy([tool, plain, hook], concurrency) {
+  const seconds = concurrency / tool.perSecond - concurrency / plain.perSecond;
+  return {
+    perSecond: Math.round(concurrency / seconds),
+    meanMs: round(seconds * 1000, 3),
+    hookCalls: round((seconds * hook.perSecond) / concurrency, 2),
+  };
 }

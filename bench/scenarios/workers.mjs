@@ -7,7 +7,7 @@ import { cpuOf, round } from '../lib/measure.mjs';
 /**
  * A plugin server with two workers, beside one with one worker, and beside two servers with one each: what a machine has
  * for two processes at once is not always twice what it has for one. The load comes from two processes outside; as they
- * need cores too, a call takes four milliseconds, of which they have a twentieth. `perCpuSecond` says what a second of the
+ * need cores too, a call takes eight milliseconds, of which they have a twentieth. `perCpuSecond` says what a second of the
  * servers' own CPU time was good for.
  */
 export const ids = ['workers.2', 'workers.2.apart'];
@@ -43,7 +43,7 @@ async function openSide(bench, workers) {
   const generators = [];
   for (const { url } of [servers[0], servers.at(-1)]) {
     const config = await writeConfig(bench, { plugins: [await externalEntry(bench, url)] });
-    generators.push(bench.pipe([script, config, '16']));
+    generators.push(bench.pipe([script, config, '4']));
   }
   return { pids: servers.map(({ pid }) => pid), generators };
 }

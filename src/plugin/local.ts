@@ -195,23 +195,32 @@ function detached(context: PluginContext): PluginContext {
 /** Whether a context is as it was given, and nothing is in it that could differ further down. */
 function isBlank(context: PluginContext, given: PluginContext): boolean {
   const { state, metadata, global_context: global } = context;
-  if (!isEmpty(state) || !isEmpty(metadata) || !isEmpty(given.state) || !isEmpty(given.metadata))
+  if (!isEmpty(state) || !isEmpty(metadata) || keysOf(given.state) > 0 || keysOf(given.metadata) > 0)
     return false;
   for (const key in context) if (!Object.hasOwn(given, key) || !contextParts.has(key)) return false;
-  return sameScalars(global, given.global_context) && sameScalars(given.global_context, global);
+  return sameScalars(global, given.global_context);
 }
 
 const contextParts: ReadonlySet<string> = new Set(['state', 'metadata', 'global_context']);
 
+/** Whether `a` holds what `b` does, and nothing else: scalars, and objects without keys. */
 function sameScalars(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
   if (!isPlain(a)) return false;
+  let keys = 0;
   for (const key in a) {
-    const value = a[key];
-    const same =
-      typeof value === 'object' && value !== null ? isEmpty(value) && isEmpty(b[key]) : value === b[key];
-    if (!same) return false;
+    const [value, other] = [a[key], b[key]];
+    const isObject = typeof value === 'object' && value !== null;
+    if (isObject ? !isEmpty(value) || !isEmpty(other) : value !== other) return false;
+    if (value === undefined && !Object.hasOwn(b, key)) return false;
+    keys += 1;
   }
-  return true;
+  return keys === keysOf(b);
+}
+
+function keysOf(value: object): number {
+  let keys = 0;
+  for (const _ in value) keys += 1;
+  return keys;
 }
 
 const isPlain = (value: unknown): value is object =>

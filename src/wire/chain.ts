@@ -55,6 +55,16 @@ export function readChainArguments(value: unknown): ChainArguments {
   throw ToolArgumentsInvalid({ tool: toolNames.invokeHooks, problems: read.problems });
 }
 
+/** A plugin of a chain as it is written. */
+interface WrittenStep {
+  readonly plugin_name: string;
+  readonly state: object | undefined;
+  readonly metadata: object | undefined;
+  readonly on_violation: string | undefined;
+  readonly on_error: string | undefined;
+  readonly modifies: boolean | undefined;
+}
+
 /** Writes the arguments of a chain. A payload that was written before is not written again. */
 export function writeChainArguments(
   {
@@ -68,18 +78,25 @@ export function writeChainArguments(
     readonly payload: unknown;
     readonly timeout_ms: number;
     readonly global_context: GlobalContext;
-    readonly plugins: readonly {
-      readonly plugin_name: string;
-      readonly state: object | undefined;
-      readonly metadata: object | undefined;
-      readonly on_violation: string | undefined;
-      readonly on_error: string | undefined;
-      readonly modifies: boolean | undefined;
-    }[];
+    readonly plugins: readonly WrittenStep[];
   },
   payloadJson = JSON.stringify(payload) ?? 'null',
 ): string {
-  return `{"payload":${payloadJson},${JSON.stringify({ hook_type, timeout_ms, global_context, plugins }).slice(1)}`;
+  const rest = JSON.stringify({ hook_type, timeout_ms, global_context }).slice(1, -1);
+  return `{"payload":${payloadJson},${rest},"plugins":[${plugins.map(writeStep).join(',')}]}`;
+}
+
+/** Field by field: most have a name and nothing else, and JSON.stringify looks at each field of each. */
+function writeStep({ plugin_name, state, metadata, on_violation, on_error, modifies }: WrittenStep): string {
+  const field = (name: string, value: unknown) =>
+    value === undefined ? '' : `,"${name}":${JSON.stringify(value)}`;
+  const more =
+    field('state', state) +
+    field('metadata', metadata) +
+    field('on_violation', on_violation) +
+    field('on_error', on_error) +
+    field('modifies', modifies);
+  return `{"plugin_name":${JSON.stringify(plugin_name)}${more}}`;
 }
 
 /**
