@@ -42,15 +42,17 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     sdk ??= import('./mcp.js').then((room) => room.createMcpNodeHandler(options, maxBodyBytes));
     return sdk;
   };
+  const rebound = (request: RequestHead) =>
+    options.trusted ? undefined : rebindingRefusal(request, options.host);
   /** Whether the request was refused before anything of its body counts. */
   const refused = (request: RequestHead, reply: Reply): boolean => {
-    const refusal = options.trusted ? undefined : rebindingRefusal(request, options.host);
+    const refusal = rebound(request);
     if (refusal) {
       sendJson(reply, refusal[0], { error: refusal[1] });
       return true;
     }
-    const revision = String(request.headers['mcp-protocol-version'] ?? '');
-    if (request.headers['mcp-session-id'] === undefined || revision >= statelessRevision) return false;
+    if (request.headers['mcp-session-id'] === undefined) return false;
+    if (String(request.headers['mcp-protocol-version'] ?? '') >= statelessRevision) return false;
     // This server gives out no sessions: the id is of another one, and its client must initialise again.
     const error = { code: -32001, message: 'Session not found' };
     sendJson(reply, 404, { jsonrpc: '2.0', error, id: null });
@@ -66,8 +68,8 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     if (path === '/health') return health(options.stopping)(request, response);
     const { metrics } = options;
     if (path === '/metrics' && metrics) {
-      const refused = options.trusted ? undefined : rebindingRefusal(request, options.host);
-      return refused ? sendJson(response, refused[0], { error: refused[1] }) : metrics(request, response);
+      const refusal = rebound(request);
+      return refusal ? sendJson(response, refusal[0], { error: refusal[1] }) : metrics(request, response);
     }
     if (path !== '/mcp' && path !== '/mcp/')
       return sendJson(response, 404, { error: `no ${path} here: MCP is at /mcp` });

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { JsonObject, RpcError } from '../rpc.js';
 import { decodeHeaderValue } from './header-value.js';
-import { isObject, type Message } from './message.js';
+import { areFacts, isObject, type Message } from './message.js';
 import { isModern, modernRevisions } from './revisions.js';
 
 /** What a request of the modern era says of its sender, in its `_meta`. */
@@ -71,13 +71,15 @@ function enveloped(
   const problem =
     typeof revision !== 'string'
       ? versionKey
-      : !isObject(capabilities) && (isRequest || capabilities !== undefined)
+      : !areFacts(capabilities) && (isRequest || capabilities !== undefined)
         ? capabilitiesKey
-        : info !== undefined && !isObject(info)
+        : info !== undefined && !areFacts(info)
           ? infoKey
           : undefined;
   if (problem !== undefined || typeof revision !== 'string') {
-    return refused(-32602, `Invalid params: ${problem} is missing or not of its type`, { missing: problem });
+    return refused(-32602, `Invalid params: ${problem} is missing, not of its type or nested too deep`, {
+      missing: problem,
+    });
   }
   if (header !== undefined && header !== revision) {
     return mismatch(`MCP-Protocol-Version '${header}' does not match '${revision}' of the body`);

@@ -2,7 +2,7 @@ import { findSallyError, InternalError, messageOf } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { Client, ClientRequest, Router } from '../client.js';
 import type { Answer, JsonObject, RpcError } from '../rpc.js';
-import { isObject } from './message.js';
+import { areFacts } from './message.js';
 import { modernRevisions, negotiate } from './revisions.js';
 
 /** What a client of a revision with sessions opens with; undefined where its `initialize` is not one. */
@@ -10,7 +10,7 @@ export function readInitialize(
   params: JsonObject,
 ): { revision: string; capabilities: JsonObject; info: JsonObject } | undefined {
   const { protocolVersion, capabilities, clientInfo } = params;
-  if (typeof protocolVersion !== 'string' || !isObject(capabilities) || !isObject(clientInfo))
+  if (typeof protocolVersion !== 'string' || !areFacts(capabilities) || !areFacts(clientInfo))
     return undefined;
   return { revision: negotiate(protocolVersion), capabilities, info: clientInfo };
 }

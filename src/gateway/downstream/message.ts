@@ -19,6 +19,17 @@ export type Message =
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** What a client says of itself (capabilities, name and version) is kept and written again: no deeper than so many levels. */
+const maxFactLevels = 32;
+
+export const areFacts = (value: unknown): value is JsonObject =>
+  isObject(value) && !isDeeper(value, maxFactLevels);
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((one) => isDeeper(one, levels - 1));
+}
+
 /** MCP narrows JSON-RPC 2.0 section 4: an id is a string or an integer, never null. */
 const isId = (value: unknown): value is RequestId => typeof value === 'string' || Number.isInteger(value);
 

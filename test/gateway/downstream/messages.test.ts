@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClientGone } from '../../../src/errors.js';
 import { classify } from '../../../src/gateway/downstream/classify.js';
+import { readInitialize } from '../../../src/gateway/downstream/lifecycle.js';
 import { readMessage } from '../../../src/gateway/downstream/message.js';
 import { createParamHeaderCheck } from '../../../src/gateway/downstream/param-headers.js';
 import { createQuestions } from '../../../src/gateway/downstream/questions.js';
@@ -13,6 +14,9 @@ const envelope = {
   [`${prefix}clientCapabilities`]: { elicitation: {} },
   [`${prefix}clientInfo`]: { name: 'c', version: '1' },
 };
+
+/** Objects within objects, so deep. */
+const nested = (levels: number) => JSON.parse(`${'{"a":'.repeat(levels)}{}${'}'.repeat(levels)}`) as object;
 
 describe('messages', () => {
   it('whatever JSON comes, it is one of four things', () => {
@@ -59,6 +63,17 @@ describe('the era of a message', () => {
     expect(classify(request(undefined, 'initialize'))).toEqual({ kind: 'legacy' });
   });
 
+  it('what a client says of itself may be nested as deep as anyone would, and no deeper', () => {
+    const open = (capabilities: object) =>
+      readInitialize({ protocolVersion: '2025-11-25', capabilities, clientInfo: {} }) !== undefined;
+    const wanted = [nested(31), { a: [[nested(28)]] }];
+    const tooDeep = [nested(32), nested(50_000), { a: [[nested(29)]] }];
+    expect([wanted.map(open), tooDeep.map(open)]).toEqual([
+      [true, true],
+      [false, false, false],
+    ]);
+  });
+
   it('initialize is of the era with sessions, unless its envelope says otherwise', () => {
     expect(classify(request(envelope, 'initialize')).kind).toBe('modern');
     const old = { ...envelope, [`${prefix}protocolVersion`]: '2025-11-25' };
@@ -70,6 +85,8 @@ describe('the era of a message', () => {
     [{ [`${prefix}protocolVersion`]: '2026-07-28' }],
     [{ ...envelope, [`${prefix}clientCapabilities`]: [] }],
     [{ ...envelope, [`${prefix}clientInfo`]: 'me' }],
+    [{ ...envelope, [`${prefix}clientCapabilities`]: nested(33) }],
+    [{ ...envelope, [`${prefix}clientInfo`]: nested(33) }],
   ])('an envelope that is broken is refused, not taken for none: %j', (meta) => {
     expect(classify(request(meta))).toMatchObject({
       kind: 'refused',
