@@ -88,8 +88,8 @@ const healthPortOffset = 1_000;
 /** More connections at a time are refused at the door. */
 const maxConnections = 16_384;
 const defaultDrainMs = 30_000;
-/** What is read before it is known who sent it: as much as a head may have. */
-const quickBodyBytes = 16_384;
+/** What is read before it is known who sent it: as much as a head may have, and more where others of a connection were let in. */
+const unknownBodyBytes = { first: 16_384, later: 262_144 };
 /** For a reply that is written and not read yet, at the end. */
 const lastRepliesMs = 2_000;
 
@@ -182,7 +182,10 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const quick = createQuickDoor({
     server: main,
     path: '/mcp',
-    maxBodyBytes: Math.min(limits.bodyBytes, quickBodyBytes),
+    maxBodyBytes: {
+      first: Math.min(limits.bodyBytes, unknownBodyBytes.first),
+      later: Math.min(limits.bodyBytes, unknownBodyBytes.later),
+    },
     lastReplyMs: defaultDrainMs,
     log,
     onLeaveRetired: (socket) => finish(socket, true),

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { Pieces } from './pieces.js';
 
 /** What became of a request's body: its JSON, or the status that refuses it. */
 export type ReadBody = { readonly json: unknown } | { readonly status: 400 | 413 };
@@ -18,17 +19,15 @@ export async function readJson(request: IncomingMessage, limit: number): Promise
 /** Listeners, not an iterator, whose set-up costs more than reading a body of one piece. */
 function readBytes(request: IncomingMessage, limit: number): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
+    const pieces = new Pieces();
     request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= limit) chunks.push(chunk);
+      if (pieces.length + chunk.length <= limit) pieces.add(chunk);
       else {
         request.pause();
         resolve(undefined);
       }
     });
-    request.once('end', () => resolve(Buffer.concat(chunks)));
+    request.once('end', () => resolve(pieces.whole()));
     request.once('error', reject);
   });
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { ConnectionLost, ConnectionTimeout } from '../errors.js';
+import { Pieces } from './pieces.js';
 import { type ReplyHead, ReplyParser } from './reply-parser.js';
 import { ReplyStream } from './reply-stream.js';
 
@@ -64,9 +65,6 @@ interface ConnectionOptions {
 /** How long the end of a stream that nobody reads any more is waited for, in milliseconds. */
 const streamEndMs = 1_000;
 
-/** So many pieces of a reply become one: each takes up a hundred bytes, also where it is a single one. */
-const maxLoose = 256;
-
 /** A connection with one request at a time. */
 export class PooledConnection {
   readonly socket: Socket;
@@ -76,9 +74,7 @@ export class PooledConnection {
   #exchange: Exchange | undefined;
   #parser: ReplyParser | undefined;
   #stream: ReplyStream | undefined;
-  #chunks: Buffer[] = [];
-  /** How many of the last ones are as they came. */
-  #loose = 0;
+  #body = new Pieces();
   #retired = false;
   /** Whether its time is that of one that is retired. */
   #late = false;
@@ -168,11 +164,7 @@ export class PooledConnection {
       this.#stream.push(bytes);
       return;
     }
-    this.#chunks.push(bytes);
-    this.#loose += 1;
-    if (this.#loose < maxLoose) return;
-    this.#chunks.push(Buffer.concat(this.#chunks.splice(-maxLoose)));
-    this.#loose = 0;
+    this.#body.add(bytes);
   };
 
   /** The connection is free again when the stream has ended, as one does right after its answer. */
@@ -201,17 +193,16 @@ export class PooledConnection {
   }
 
   #finish(parser: ReplyParser): void {
-    const [exchange, stream, chunks] = [this.#exchange, this.#stream, this.#chunks];
+    const [exchange, stream, body] = [this.#exchange, this.#stream, this.#body];
     const head = parser.head as ReplyHead;
     this.#exchange = undefined;
     this.#parser = undefined;
     this.#stream = undefined;
-    if (chunks.length > 0) this.#chunks = [];
-    this.#loose = 0;
+    if (body.length > 0) this.#body = new Pieces();
     const restMs = head.keepAliveMs ?? this.#options.restMs;
     exchange?.over();
     if (stream) stream.end({});
-    else exchange?.resolve({ kind: 'whole', head, text: textOf(chunks) });
+    else exchange?.resolve({ kind: 'whole', head, text: body.whole().toString('utf8') });
     if (this.#gone) return;
     // A server that replies before it has read the request may never do so, and what waits for it would grow.
     const unread = this.socket.writableLength > 0;
@@ -228,10 +219,4 @@ export class PooledConnection {
   #lost(detail: string) {
     return ConnectionLost({ peer: this.#options.peer, detail });
   }
-}
-
-function textOf(chunks: readonly Buffer[]): string {
-  const [first, second] = chunks;
-  const body = second === undefined ? first : Buffer.concat(chunks);
-  return body?.toString('utf8') ?? '';
 }

@@ -3,6 +3,7 @@ import { messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Reply, RequestHead } from './exchange.js';
 import { type HttpServer, sendJson } from './http.js';
+import { Pieces } from './pieces.js';
 import { headEnds, QuickReply } from './quick-reply.js';
 import { type PlainHead, readPlainHead } from './request-head.js';
 
@@ -28,8 +29,8 @@ interface QuickDoorOptions {
   /** Where everything goes that is not of the one shape. */
   readonly server: HttpServer;
   readonly path: string;
-  /** What has more is Node's server's to read. */
-  readonly maxBodyBytes: number;
+  /** What has more is Node's server's to read: by the first success on a connection, and after it. */
+  readonly maxBodyBytes: { readonly first: number; readonly later: number };
   /** What is under way on a connection that is retired may take this long. */
   readonly lastReplyMs: number;
   /** Told of a connection that goes to `server` with a request, which has to be the last. */
@@ -48,12 +49,13 @@ interface Guest {
   readonly onData: (chunk: Buffer) => void;
   readonly onGone: () => void;
   readonly onEnd: () => void;
-  /** What has come of the request that is being read, or of the next ones while one is being answered. */
-  chunks: Buffer[];
-  bytes: number;
+  /** What has come of the request that is being read, and of the next ones while one is being answered. */
+  readonly pieces: Pieces;
   head: (PlainHead & { readonly end: number }) | undefined;
   /** The reply that is under way. */
   reply: QuickReply | undefined;
+  /** Whether a request of it was answered with success: so nobody of the street. */
+  known: boolean;
   /** When what it is at has to be over. */
   until: number;
   retired: boolean;
@@ -95,44 +97,38 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
   };
 
   const handOver = (guest: Guest) => {
-    const { socket, chunks } = guest;
+    const { socket, pieces } = guest;
     leave(guest);
     if (guest.retired) options.onLeaveRetired(socket);
     socket.pause();
-    socket.unshift(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
+    socket.unshift(pieces.whole());
     server.http.emit('connection', socket);
     socket.resume();
   };
 
-  /** What has come, as one piece. */
-  const whole = (guest: Guest): Buffer => {
-    if (guest.chunks.length > 1) guest.chunks = [Buffer.concat(guest.chunks)];
-    return guest.chunks[0] ?? Buffer.alloc(0);
-  };
-
   const read = (guest: Guest): void => {
     if (guest.head === undefined) {
-      const bytes = whole(guest);
+      const bytes = guest.pieces.whole();
       const at = bytes.indexOf('\r\n\r\n');
       if (at === -1 || at > maxHeadBytes) {
         handOver(guest);
         return;
       }
       const head = readPlainHead(bytes.toString('latin1', 0, at), requestLine);
-      if (head === undefined || head.contentLength > maxBodyBytes) {
+      const most = guest.known ? maxBodyBytes.later : maxBodyBytes.first;
+      if (head === undefined || head.contentLength > most) {
         handOver(guest);
         return;
       }
       guest.head = { ...head, end: at + 4 };
       guest.until = performance.now() + limits.body;
     }
-    if (guest.bytes < guest.head.end + guest.head.contentLength) return;
+    if (guest.pieces.length < guest.head.end + guest.head.contentLength) return;
     void answer(guest, guest.head);
   };
 
   const answer = async (guest: Guest, { headers, end: from, contentLength }: Guest['head'] & object) => {
-    const bytes = whole(guest);
-    const json = parse(bytes.toString('utf8', from, from + contentLength));
+    const json = parse(guest.pieces.whole().toString('utf8', from, from + contentLength));
     if (json === undefined) {
       handOver(guest);
       return;
@@ -143,8 +139,9 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
       isLast: () => draining || guest.retired,
       onEnd: (last) => {
         if (!guests.has(socket)) return;
+        guest.known ||= reply.status < 300;
         if (last) end(guest);
-        else next(guest, bytes, from + contentLength);
+        else next(guest, from + contentLength);
       },
       headEnd,
     });
@@ -159,16 +156,14 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
     }
   };
 
-  const next = (guest: Guest, bytes: Buffer, used: number) => {
-    const late = guest.chunks.slice(1);
-    guest.chunks = bytes.length > used ? [bytes.subarray(used), ...late] : late;
-    guest.bytes = guest.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  const next = (guest: Guest, used: number) => {
+    guest.pieces.drop(used);
     guest.head = undefined;
     guest.reply = undefined;
     guest.until = performance.now() + limits.keepAlive;
     if (guest.socket.isPaused()) guest.socket.resume();
     // Not within the reply before: as deep as there are requests at once.
-    if (guest.bytes > 0) process.nextTick(readOn, guest);
+    if (guest.pieces.length > 0) process.nextTick(readOn, guest);
     else if (guest.retired || draining) end(guest);
   };
 
@@ -182,7 +177,7 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
       if (guest.until >= now) continue;
       if (guest.reply) guest.onGone();
       else {
-        if (guest.bytes > 0) guest.socket.write(refusal('408 Request Timeout'));
+        if (guest.pieces.length > 0) guest.socket.write(refusal('408 Request Timeout'));
         end(guest);
       }
     }
@@ -200,8 +195,7 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
       const guest: Guest = {
         socket,
         onData(chunk) {
-          guest.chunks.push(chunk);
-          guest.bytes += chunk.length;
+          guest.pieces.add(chunk);
           // A request that comes before the reply to the one before waits: it is read after that.
           if (guest.reply) socket.pause();
           else read(guest);
@@ -217,10 +211,10 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
           if (guest.reply?.ended) guest.retired = true;
           else guest.onGone();
         },
-        chunks: [],
-        bytes: 0,
+        pieces: new Pieces(),
         head: undefined,
         reply: undefined,
+        known: false,
         until: performance.now() + (draining ? limits.end : limits.head),
         retired: false,
       };
@@ -235,13 +229,13 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
       if (guest === undefined) return false;
       guest.retired = true;
       guest.until = Math.min(guest.until, performance.now() + lastReplyMs);
-      if (guest.bytes === 0) end(guest);
+      if (guest.pieces.length === 0) end(guest);
       return true;
     },
     async drain(withinMs) {
       draining = true;
       const until = performance.now() + withinMs;
-      for (const guest of guests.values()) if (guest.bytes === 0) end(guest);
+      for (const guest of guests.values()) if (guest.pieces.length === 0) end(guest);
       const drained = server.drain(withinMs);
       if (guests.size > 0) {
         await new Promise<void>((resolve) => {

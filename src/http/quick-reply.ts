@@ -22,6 +22,8 @@ interface QuickReplyOptions {
  * 9112 section 7.1) where it is not.
  */
 export class QuickReply extends EventEmitter implements Reply {
+  /** 0 until there is one. */
+  status = 0;
   headersSent = false;
   destroyed = false;
   writableFinished = false;
@@ -53,6 +55,7 @@ export class QuickReply extends EventEmitter implements Reply {
   writeHead(status: number, headers: Headers): void {
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
     let length = false;
+    this.status = status;
     this.#last = this.#isLast();
     for (const name in headers) {
       const value = String(headers[name]);

@@ -105,7 +105,7 @@ export async function createPluginServer(
   const quick = createQuickDoor({
     server: main,
     path: '/mcp',
-    maxBodyBytes,
+    maxBodyBytes: { first: maxBodyBytes, later: maxBodyBytes },
     lastReplyMs: withinMs,
     log,
     onLeaveRetired: (socket) => finish(socket, true),

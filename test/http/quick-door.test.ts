@@ -3,6 +3,7 @@ import { Agent, type IncomingMessage, request } from 'node:http';
 import { createConnection, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { sendJson } from '../../src/http/index.js';
 import { listening, nodeServer, post, say, withDoor } from '../support/quick-door.js';
 
 /** Sends bytes in pieces and reads all replies: status and body of each, and whether the connection was ended. */
@@ -123,6 +124,28 @@ describe('a door before Node’s HTTP server', () => {
       ),
       { numRuns: 200 },
     );
+  });
+
+  it('takes a larger body where one before it on the connection was answered with success', async () => {
+    const large = post(`"${'x'.repeat(1_500)}"`);
+    const small = post('{}');
+    const taken = async (...all: string[]) => {
+      const { port, count } = await withDoor();
+      const replies = await exchange(port, Buffer.from(all.join('') + last), []);
+      return [count(), replies.map(([status]) => status)];
+    };
+    expect(await taken(small, large, small)).toEqual([3, ['200', '200', '200', '200']]);
+    expect(await taken(large, small)).toEqual([0, ['200', '200', '200']]);
+    expect(await taken(small, post(`"${'x'.repeat(1_950)}"`), small)).toEqual([1, Array(4).fill('200')]);
+  });
+
+  it('knows nobody better for a refusal', async () => {
+    const { port, count } = await withDoor({
+      handle: async (_request, reply) => sendJson(reply, 401, { error: 'who are you?' }),
+    });
+    const bytes = Buffer.from(post('{}') + post(`"${'x'.repeat(1_500)}"`) + last);
+    expect((await exchange(port, bytes, [])).map(([status]) => status)).toEqual(['401', '200', '200']);
+    expect(count()).toBe(0);
   });
 
   it('[S9] a tab beside a length is Node’s to judge', async () => {

@@ -43,7 +43,7 @@ export async function withDoor(more: { handle?: QuickHandler } = {}) {
   const door = createQuickDoor({
     server,
     path: '/mcp',
-    maxBodyBytes: 1_000,
+    maxBodyBytes: { first: 1_000, later: 1_900 },
     log: silentLogger,
     onLeaveRetired: () => {},
     lastReplyMs: 1_000,
