@@ -12,18 +12,30 @@ export interface CommandIo {
   exitWith(status: number): void;
 }
 
-/** Writes what comes within one turn of the event loop in one piece, at its end or when it is flushed. */
+/** While there is much to write, it is written every so many milliseconds. */
+const gatherMs = 10;
+
+/**
+ * Writes what comes within one turn of the event loop in one piece, at its end or when it is flushed; right after another
+ * piece, what comes within ten milliseconds of it.
+ */
 export function gathered(write: (text: string) => void): { write(text: string): void; flush(): void } {
   let pending = '';
+  let written = Number.NEGATIVE_INFINITY;
   const flush = () => {
     if (pending === '') return;
     const text = pending;
     pending = '';
+    written = performance.now();
     write(text);
   };
   return {
     write(text) {
-      if (pending === '') setImmediate(flush);
+      if (pending === '') {
+        const early = written + gatherMs - performance.now();
+        if (early > 0) setTimeout(flush, early);
+        else setImmediate(flush);
+      }
       pending += text;
     },
     flush,
