@@ -1,4 +1,4 @@
-/** So many pieces as they came become one: each takes up two hundred bytes, also where it is a single byte. */
+/** So many pieces as they came become one: each takes up some hundred bytes, also where it is a single byte. */
 const maxLoose = 256;
 
 /** Bytes that come in pieces, however small, and are wanted as one. */
