@@ -122,7 +122,7 @@ export async function openGateway(bench, url, entries = [{ name: pluginName }], 
 }
 
 /** One hook call through the product, of a payload of so many bytes. */
-export function hookCall(manager, bytes = 940, tool = undefined) {
+export function hookCall(manager, bytes = 940, tool) {
   return async () => {
     const { payload } = await manager.request().invoke('tool_pre_invoke', payloadOf(bytes, tool));
     check(payload);

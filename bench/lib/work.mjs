@@ -13,14 +13,6 @@ export function replaceWords(payload) {
   return changed ? { ...payload, args } : undefined;
 }
 
-const denied = Array.from({ length: 24_000 }, (_, i) => `word ${i.toString(36)} of the list`);
-
-/** Whether the arguments hold a word of a long list: some eight milliseconds' work for a kilobyte. */
-export function holdsDenied(payload) {
-  const text = JSON.stringify(payload.args ?? {});
-  return denied.some((word) => text.includes(word));
-}
-
 /** The tool of calls that are there to warm up. */
 export const warmUp = 'warm-up';
 
