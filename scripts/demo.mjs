@@ -201,13 +201,16 @@ async function mustFail(label, { url, tls = {} }, code) {
 
 /** A handshake that the server has to refuse, with this code in its log. */
 async function mustBeRefused(label, server, port, options, code) {
-  const from = server.lines.length;
   const socket = connect({
     port,
     host: 'localhost',
     servername: 'localhost',
     rejectUnauthorized: false,
     ...options,
+  });
+  let ownPort = 0;
+  socket.on('connect', () => {
+    ownPort = socket.localPort;
   });
   socket.on('error', () => {});
   socket.on('secureConnect', () => socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n'));
@@ -216,7 +219,10 @@ async function mustBeRefused(label, server, port, options, code) {
     answered = true;
   });
   await new Promise((resolve) => socket.once('close', resolve));
-  const line = await server.logged((one, index) => index >= from && one.code?.startsWith('SALLY_TLS'));
+  // By its port: the line of a connection before it may come after this one has begun.
+  const line = await server.logged(
+    ({ code: logged, msg }) => logged?.startsWith('SALLY_TLS') && msg.includes(`:${ownPort} `),
+  );
   check(
     !answered && line.code === code,
     label,

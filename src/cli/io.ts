@@ -12,30 +12,18 @@ export interface CommandIo {
   exitWith(status: number): void;
 }
 
-/** While there is much to write, it is written every so many milliseconds. */
-const gatherMs = 10;
-
-/**
- * Writes what comes within one turn of the event loop in one piece, at its end or when it is flushed; right after another
- * piece, what comes within ten milliseconds of it.
- */
+/** Writes what comes within one turn of the event loop in one piece, at its end or when it is flushed. */
 export function gathered(write: (text: string) => void): { write(text: string): void; flush(): void } {
   let pending = '';
-  let written = Number.NEGATIVE_INFINITY;
   const flush = () => {
     if (pending === '') return;
     const text = pending;
     pending = '';
-    written = performance.now();
     write(text);
   };
   return {
     write(text) {
-      if (pending === '') {
-        const early = written + gatherMs - performance.now();
-        if (early > 0) setTimeout(flush, early);
-        else setImmediate(flush);
-      }
+      if (pending === '') setImmediate(flush);
       pending += text;
     },
     flush,

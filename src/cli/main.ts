@@ -87,7 +87,7 @@ function usageError(error: CommanderError, path: string): SallyError | undefined
   return UsageError({ message, usage: `${path} --help` });
 }
 
-// What is said together is written together: a line a call cost a tenth of the call.
+// What is said in one turn of the event loop is written at its end: a line a call cost a tenth of the call.
 const stderr = gathered((text) => void process.stderr.write(text));
 process.once('exit', stderr.flush);
 const terminal = (stream: NodeJS.WriteStream) => stream.isTTY === true && process.env['TERM'] !== 'dumb';
