@@ -97,7 +97,7 @@ export async function startServer(
   const tls = { certfile: server.cert, keyfile: server.key, ca_bundle: server.ca };
   const path = await writeConfig(bench, { plugins, server_settings: { host: 'localhost', tls } });
   const { child, line } = await bench.start(
-    [command, 'serve', '--config', path, '--port', '0', ...more],
+    [bench.command, 'serve', '--config', path, '--port', '0', ...more],
     'stderr',
   );
   const { url, port } = JSON.parse(line);
