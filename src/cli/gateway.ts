@@ -4,6 +4,7 @@ import { ConfigNoUpstreams, findSallyError, InternalError, messageOf, WorkersNee
 import type { Gateway, PartStatus } from '../gateway/index.js';
 import { signalWithin } from '../http/index.js';
 import { type Logger, silentLogger } from '../log.js';
+import { packageVersion } from '../version.js';
 import {
   isSpokesman,
   isWorker,
@@ -15,7 +16,6 @@ import {
 import { type CommandIo, columns, paint } from './io.js';
 import { keepAliveAfterStrayErrors, onStopSignal, portNumber, workerCount } from './program.js';
 import { loggerOf, logWarnings } from './runtime.js';
-import { packageVersion } from './version.js';
 
 interface GatewayOptions {
   readonly config?: string;

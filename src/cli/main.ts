@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { findSallyError, InternalError, messageOf, type SallyError, UsageError } from '../errors.js';
+import { packageVersion } from '../version.js';
 import { type CommandIo, gathered, paint } from './io.js';
-import { packageVersion } from './version.js';
 
 /** The commands: name, what `--help` says of it, and the module, loaded only when it is used. */
 const commands: Record<string, { summary: string; load: () => Promise<(io: CommandIo) => Command> }> = {

@@ -2,11 +2,11 @@ import { Command } from 'commander';
 import { ConfigPathMissing, WorkersNeedPort } from '../errors.js';
 import { type Logger, silentLogger } from '../log.js';
 import type { PluginServer } from '../server/index.js';
+import { packageVersion } from '../version.js';
 import { isSpokesman, isWorker, reportServing, runWorkers, sharedMetrics } from '../workers/index.js';
 import type { CommandIo } from './io.js';
 import { keepAliveAfterStrayErrors, onStopSignal, portNumber, workerCount } from './program.js';
 import { loadAndWarn, loggerOf } from './runtime.js';
-import { packageVersion } from './version.js';
 
 interface ServeOptions {
   readonly config?: string;

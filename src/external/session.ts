@@ -1,6 +1,7 @@
 import type { Client, Transport } from '@modelcontextprotocol/client';
 import { findSallyError, ReplyInvalid } from '../errors.js';
 import { type CallScope, whenAborted } from '../plugin/scope.js';
+import { packageVersion } from '../version.js';
 import { toolNames } from '../wire/index.js';
 import type { ToolReply } from './connection.js';
 import type { SessionFacts, ToolResult } from './lane.js';
@@ -69,7 +70,7 @@ export function openSession(options: SessionOptions): Session {
 }
 
 /** How this side introduces itself. */
-const self = { name: 'sallyport', version: '0.1.0' };
+const self = { name: 'sallyport', version: packageVersion() };
 
 /** The SDK is loaded by the first call: it takes longer than everything else that a start does. */
 function begin(options: SessionOptions, onClosed: (begun: Begun) => void): Begun {

@@ -32,7 +32,7 @@ export default definePlugin({
             setTimeout(() => {
               throw new Error('thrown by a timer');
             }, 1);
-            Promise.reject(new Error('nobody waits for this'));
+            void Promise.reject(new Error('nobody waits for this'));
             return proceed();
           case 'block':
             return block({
