@@ -1,6 +1,6 @@
 // The floors of the house (CONTRIBUTING.md): a room imports only from floors below its own.
 const floors = [
-  ['errors', 'log', 'version'],
+  ['errors', 'log', 'nearest', 'version'],
   ['config', 'pki', 'hooks', 'workers'],
   ['wire', 'plugin', 'tls', 'http'],
   ['external', 'plugins'],

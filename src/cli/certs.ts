@@ -14,6 +14,7 @@ import {
 } from './certs-options.js';
 import { printChecked, printEnsured } from './certs-print.js';
 import type { CommandIo } from './io.js';
+import { commandWithSubcommands } from './subcommands.js';
 
 /** The rooms are loaded by the actions: `--help` has no use for a certificate library. */
 const pki = () => import('../pki/index.js');
@@ -190,16 +191,9 @@ const subcommands: readonly Subcommand[] = [
 
 /** The `certs` command: what the make targets `certs-mcp-*` call. */
 export function certsCommand(io: CommandIo): Command {
-  const command = new Command('certs')
+  const command = commandWithSubcommands('certs', names)
     .description('make and check the certificates')
-    .usage('<command> [options]')
-    .argument('[command]')
-    .action((word: string | undefined) => {
-      const message = word === undefined ? 'certs needs a command' : `certs has no command '${word}'`;
-      throw UsageError({ message, usage: `sallyport certs ${names.join(' | ')}` });
-    })
-    .addHelpText('after', '\nExample:\n  sallyport certs all && sallyport certs check')
-    .helpCommand(false);
+    .addHelpText('after', '\nExample:\n  sallyport certs all && sallyport certs check');
   for (const sub of subcommands) command.addCommand(subcommand(io, sub));
   return command;
 }

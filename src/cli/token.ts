@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { TokenNotFound, UsageError } from '../errors.js';
 import type { TokenRecord } from '../gateway/auth/index.js';
 import { type CommandIo, columns, paint } from './io.js';
+import { commandWithSubcommands } from './subcommands.js';
 
 /** The room is loaded by the actions: `--help` has no use for it. */
 const auth = () => import('../gateway/auth/index.js');
@@ -17,16 +18,9 @@ interface Flags {
 
 /** `sallyport token`: the file that `gateway.auth.tokens_file` names. */
 export function tokenCommand(io: CommandIo): Command {
-  const command = new Command('token')
+  const command = commandWithSubcommands('token', ['create', 'list', 'revoke'])
     .description('make, list and revoke the tokens of clients of the gateway')
-    .usage('<command> [options]')
-    .argument('[command]')
-    .action((word: string | undefined) => {
-      const message = word === undefined ? 'token needs a command' : `token has no command '${word}'`;
-      throw UsageError({ message, usage: 'sallyport token create | list | revoke' });
-    })
-    .addHelpText('after', `\n${help}`)
-    .helpCommand(false);
+    .addHelpText('after', `\n${help}`);
   const sub = (name: string, summary: string, example: string) => {
     const made = new Command(name)
       .description(summary)

@@ -6,8 +6,8 @@ import {
   ConfigUnsupported,
   ConfigWrongType,
 } from '../errors.js';
+import { nearest } from '../nearest.js';
 import type { ConfigNode, ListNode, MapEntry, MapNode } from './document.js';
-import { nearest } from './nearest.js';
 import type { Problems } from './problems.js';
 import {
   type Field,

@@ -1,8 +1,8 @@
 import { ConfigUnknownVariable, ConfigWrongType } from '../errors.js';
 import { logLevels } from '../log.js';
+import { nearest } from '../nearest.js';
 import { badValue } from './check.js';
 import { clientTlsKeys, serverKeys, serverTlsKeys } from './keys.js';
-import { nearest } from './nearest.js';
 import type { Problems } from './problems.js';
 import { type Field, type Key, type ScalarType, typeText, type ValueOf } from './schema.js';
 import { hiddenText, looksSecret, shown } from './secrets.js';

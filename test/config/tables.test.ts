@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { keyTable, parseConfig, variableTable } from '../../src/config/index.js';
-import { nearest } from '../../src/config/nearest.js';
 import { looksSecret } from '../../src/config/secrets.js';
+import { nearest } from '../../src/nearest.js';
 import { problems } from './helpers.js';
 
 describe('the tables', () => {
