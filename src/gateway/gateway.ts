@@ -4,6 +4,7 @@ import { type GatewayConfig, isLoopback, modeEffect, type ServerTlsSettings } fr
 import { ConfigGatewayOpen, ConfigHealthPort, GatewayStopping, type SallyError } from '../errors.js';
 import {
   authority,
+  createHostGuard,
   createHttpServer,
   createQuickDoor,
   createQuickFront,
@@ -142,16 +143,15 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const door = createDoor({ authenticator: () => authenticator, sets, log });
   const clientCertificate: ClientCertificate = tls ? clientCertificates[tls.sslCertReqs] : 'none';
   const routed = guarded(router, sets);
+  const reachable = { host, allowedHosts, allowedOrigins };
+  const guard = createHostGuard({ ...reachable, trusted: clientCertificate === 'required' });
   const legs = createLegs({
     router: routed,
     entrance: door,
+    guard,
     limits,
     log,
     version,
-    host,
-    allowedHosts,
-    allowedOrigins,
-    trusted: clientCertificate === 'required',
     others: peers && { peers, readmit: createReadmission({ sets }) },
   });
   let current = config;
@@ -170,14 +170,16 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   };
   const pages = {
     mcp: legs.handle,
+    guard,
     authenticator: () => authenticator,
     stopping: () => stopping,
     readiness: () => readinessOf(status(), blocks),
     metrics: metricsPage((await deps.shared?.(registry)) ?? registry),
   };
+  const plainGuard = createHostGuard({ ...reachable, trusted: false });
   // With TLS the metrics are on the health port alone, where clients have no business.
   const main = createHttpServer(createPages(tls ? { ...pages, metrics: undefined } : pages), log);
-  const side = createHttpServer(createHealthPages(pages), log);
+  const side = createHttpServer(createHealthPages({ ...pages, guard: plainGuard }), log);
   const finish = finishAfterReply(main.http, { withinMs: defaultDrainMs });
   const quick = createQuickDoor({
     server: main,

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Handler, sendJson } from '../http/index.js';
+import { type Handler, type HostGuard, refusedBy, sendJson } from '../http/index.js';
 import { type Authenticator, arrivalOf, metadataPath } from './auth/index.js';
 import type { Readiness } from './status.js';
 
 interface PagesDeps {
   readonly mcp: Handler;
+  /** Asked on every page but `/health`; `/mcp` asks it by itself. */
+  readonly guard: HostGuard;
   readonly authenticator: () => Authenticator;
   readonly stopping: () => boolean;
   readonly readiness: () => Readiness;
@@ -19,6 +21,7 @@ export function createPages(deps: PagesDeps): Handler {
     const path = pathOf(request);
     if (path === '/mcp' || path === '/mcp/') return deps.mcp(request, response);
     if (path === metadataPath || path === `${metadataPath}/mcp`) {
+      if (refusedBy(deps.guard, request, response)) return undefined;
       const document = deps.authenticator().metadata?.(arrivalOf(request));
       // It is public, and browsers' clients have to read it before they have anything to show.
       const headers = { 'Access-Control-Allow-Origin': '*' };
@@ -31,10 +34,11 @@ export function createPages(deps: PagesDeps): Handler {
 
 /** What the plain health port answers to, where the main one has TLS. */
 export function createHealthPages({
+  guard,
   stopping,
   readiness,
   metrics,
-}: Pick<PagesDeps, 'stopping' | 'readiness' | 'metrics'>): Handler {
+}: Pick<PagesDeps, 'guard' | 'stopping' | 'readiness' | 'metrics'>): Handler {
   return (request, response) => {
     const path = pathOf(request);
     if (path === '/health') {
@@ -44,6 +48,7 @@ export function createHealthPages({
           : sendJson(response, 200, { status: 'healthy' }),
       );
     }
+    if (refusedBy(guard, request, response)) return undefined;
     if (path === '/ready') {
       return onlyGet(request, response, () => {
         const state = readiness();

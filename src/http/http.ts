@@ -3,6 +3,7 @@ import { isIPv6, type Socket } from 'node:net';
 import { TlsToPlainHttp } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Reply } from './exchange.js';
+import { headFault } from './head-fault.js';
 
 /** Answers one request. A rejection becomes a 500 without details. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
@@ -31,13 +32,23 @@ export function createHttpServer(handle: Handler, log: Logger): HttpServer {
   let draining = false;
   const active = new Set<ServerResponse>();
   let idle = () => {};
+  /** Connections whose end is said: what comes after that on them is not served. */
+  const ending = new WeakSet<Socket>();
   const http = createServer(limits, (request, response) => {
+    if (ending.has(request.socket)) return;
     active.add(response);
     if (draining) response.setHeader('Connection', 'close');
     response.once('close', () => {
       active.delete(response);
       if (draining && active.size === 0) idle();
     });
+    const fault = headFault(request);
+    if (fault) {
+      log.debug({ remote: request.socket.remoteAddress, error: fault.error }, 'a request was refused');
+      if (fault.headers['Connection']) ending.add(request.socket);
+      sendJson(response, fault.status, { error: fault.error }, fault.headers);
+      return;
+    }
     Promise.resolve(handle(request, response)).catch((error: unknown) => {
       // A client that went away in the middle of its request has nobody to be answered.
       if (request.destroyed && !request.complete) return response.destroy();
@@ -47,7 +58,10 @@ export function createHttpServer(handle: Handler, log: Logger): HttpServer {
       return undefined;
     });
   });
-  http.on('clientError', (error: ClientError, socket) => refuseBadRequest(error, socket as Socket, log));
+  http.on('clientError', (error: ClientError, socket) => {
+    // Node's parser finds fault with what follows a head that was refused: that is one refusal, not two.
+    if (!ending.has(socket as Socket)) refuseBadRequest(error, socket as Socket, log);
+  });
   return {
     http,
     async drain(withinMs) {
@@ -102,7 +116,7 @@ export function sendJson(
   response: Pick<Reply, 'writeHead' | 'end'>,
   status: number,
   value: unknown,
-  headers: Record<string, string> = {},
+  headers: Readonly<Record<string, string>> = {},
 ): void {
   const body = `${JSON.stringify(value)}\n`;
   response.writeHead(status, {

@@ -1,3 +1,5 @@
+import { hostName } from './host.js';
+
 /** The head of a request that nothing is in doubt of, and its length. */
 export interface PlainHead {
   /** By lower-case name, each once. */
@@ -38,7 +40,8 @@ export function readPlainHead(text: string, requestLine: string): PlainHead | un
     headers[name] = line.slice(colon + 1).trim();
   }
   const { host, connection, 'content-length': bytes } = headers;
-  if (!host || bytes === undefined || !length.test(bytes)) return undefined;
+  if (host === undefined || hostName(host) === undefined) return undefined;
+  if (bytes === undefined || !length.test(bytes)) return undefined;
   if (connection !== undefined && connection.toLowerCase() !== 'keep-alive') return undefined;
   return { headers, contentLength: Number(bytes) };
 }

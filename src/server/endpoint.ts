@@ -1,10 +1,11 @@
 import {
   type Handler,
+  type HostGuard,
   type QuickRequest,
   type Reply,
   type RequestHead,
   readJson,
-  rebindingRefusal,
+  refusedBy,
   sendJson,
 } from '../http/index.js';
 import type { ToolDeps } from './hook.js';
@@ -18,9 +19,7 @@ const statelessRevision = '2026-07-28';
 
 export interface EndpointOptions extends ToolDeps {
   readonly version: string;
-  readonly host: string;
-  /** Whether nobody gets here who could have been sent by a web page: see `rebindingRefusal`. */
-  readonly trusted: boolean;
+  readonly guard: HostGuard;
   /** Whether the server is about to stop. */
   readonly stopping: () => boolean;
   /** `/metrics`, where it is on this port. */
@@ -42,15 +41,9 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     sdk ??= import('./mcp.js').then((room) => room.createMcpNodeHandler(options, maxBodyBytes));
     return sdk;
   };
-  const rebound = (request: RequestHead) =>
-    options.trusted ? undefined : rebindingRefusal(request, options.host);
   /** Whether the request was refused before anything of its body counts. */
   const refused = (request: RequestHead, reply: Reply): boolean => {
-    const refusal = rebound(request);
-    if (refusal) {
-      sendJson(reply, refusal[0], { error: refusal[1] });
-      return true;
-    }
+    if (refusedBy(options.guard, request, reply)) return true;
     if (request.headers['mcp-session-id'] === undefined) return false;
     if (String(request.headers['mcp-protocol-version'] ?? '') >= statelessRevision) return false;
     // This server gives out no sessions: the id is of another one, and its client must initialise again.
@@ -63,16 +56,10 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     const handle = await mcp();
     await handle(request, reply, json);
   };
+  const pages = createPages({ ...options, elsewhere: ': MCP is at /mcp' });
   const handle: Handler = async (request, response) => {
     const path = (request.url ?? '').split('?')[0];
-    if (path === '/health') return health(options.stopping)(request, response);
-    const { metrics } = options;
-    if (path === '/metrics' && metrics) {
-      const refusal = rebound(request);
-      return refusal ? sendJson(response, refusal[0], { error: refusal[1] }) : metrics(request, response);
-    }
-    if (path !== '/mcp' && path !== '/mcp/')
-      return sendJson(response, 404, { error: `no ${path} here: MCP is at /mcp` });
+    if (path !== '/mcp' && path !== '/mcp/') return pages(request, response);
     if (refused(request, response)) return;
     if (request.method !== 'POST') return (await mcp())(request, response, undefined);
     const body = await readJson(request, maxBodyBytes);
@@ -101,8 +88,27 @@ function refuseBody(response: Reply, status: 400 | 413): void {
   );
 }
 
+interface PagesOptions {
+  readonly guard: HostGuard;
+  readonly stopping: () => boolean;
+  readonly metrics?: Handler;
+  /** What is said of a page that is not there, after that. */
+  readonly elsewhere: string;
+}
+
+/** What is asked without MCP. `/health` answers whoever asks, by whatever name: it is for probes, and tells nothing else. */
+export function createPages({ guard, stopping, metrics, elsewhere }: PagesOptions): Handler {
+  return (request, response) => {
+    const path = (request.url ?? '').split('?')[0];
+    if (path === '/health') return health(stopping)(request, response);
+    if (refusedBy(guard, request, response)) return undefined;
+    if (path === '/metrics' && metrics) return metrics(request, response);
+    return sendJson(response, 404, { error: `no ${path} here${elsewhere}` });
+  };
+}
+
 /** `GET /health`: whether the server takes calls. Nothing else is told: it is asked without credentials. */
-export function health(stopping: () => boolean): Handler {
+function health(stopping: () => boolean): Handler {
   return (request, response) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return sendJson(response, 405, { error: 'GET only' }, { Allow: 'GET, HEAD' });

@@ -4,13 +4,13 @@ import { isLoopback, type PluginsConfig, type SslCertReqs } from '../config/inde
 import { ConfigHealthPort } from '../errors.js';
 import {
   authority,
+  createHostGuard,
   createHttpServer,
   createQuickDoor,
   createQuickFront,
   listen,
   listenOnSocket,
   metricsPage,
-  sendJson,
   stopListening,
 } from '../http/index.js';
 import type { Logger } from '../log.js';
@@ -22,7 +22,7 @@ import {
   openTlsMetrics,
   type Reloaded,
 } from '../tls/index.js';
-import { createEndpoint, health, maxBodyBytes } from './endpoint.js';
+import { createEndpoint, createPages, maxBodyBytes } from './endpoint.js';
 import { openOwnPlugins } from './own-plugins.js';
 
 /** Where a plugin server listens. */
@@ -94,8 +94,7 @@ export async function createPluginServer(
     plugins,
     log,
     version,
-    host,
-    trusted,
+    guard: createHostGuard({ host, trusted }),
     stopping: () => stopping,
     ...(!tls && { metrics: page }),
   });
@@ -111,12 +110,13 @@ export async function createPluginServer(
     onLeaveRetired: (socket) => finish(socket, true),
     handle: endpoint.answer,
   });
-  const side = createHttpServer((request, response) => {
-    const path = request.url?.split('?')[0];
-    if (path === '/health') return health(() => stopping)(request, response);
-    if (path === '/metrics') return page(request, response);
-    return sendJson(response, 404, { error: 'only /health and /metrics are here' });
-  }, log);
+  const sidePages = createPages({
+    guard: createHostGuard({ host, trusted: false }),
+    stopping: () => stopping,
+    metrics: page,
+    elsewhere: ': only /health and /metrics',
+  });
+  const side = createHttpServer(sidePages, log);
   const door: Server = credentials
     ? createTlsFront({
         credentials,

@@ -5,7 +5,7 @@ import type { GatewayLimits } from '../../src/config/index.js';
 import type { Admitted, Refused } from '../../src/gateway/auth/index.js';
 import type { Identity } from '../../src/gateway/client.js';
 import { createLegs, type Legs } from '../../src/gateway/downstream/index.js';
-import { createHttpServer, type Reply } from '../../src/http/index.js';
+import { createHostGuard, createHttpServer, type Reply } from '../../src/http/index.js';
 import type { Logger } from '../../src/log.js';
 import type { PluginRequest } from '../../src/manager/index.js';
 import { type FixtureRouter, fixtureRouter } from './fixture-router.js';
@@ -94,10 +94,12 @@ export async function startLegs(options: Options = {}): Promise<RunningLegs> {
     limits: { ...roomyLimits, ...options.limits },
     log: logger,
     version: '9.9.9',
-    host: '127.0.0.1',
-    allowedHosts: options.allowedHosts ?? [],
-    allowedOrigins: options.allowedOrigins ?? [],
-    trusted: false,
+    guard: createHostGuard({
+      host: '127.0.0.1',
+      allowedHosts: options.allowedHosts ?? [],
+      allowedOrigins: options.allowedOrigins ?? [],
+      trusted: false,
+    }),
     ...(options.now && { now: options.now }),
     ...(options.pulseMs !== undefined && { pulseMs: options.pulseMs }),
   });

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { looksSecret } from '../../config/index.js';
-import type { RequestHead } from '../../http/index.js';
+import { authority, type RequestHead } from '../../http/index.js';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -29,9 +29,14 @@ export function arrivalOf(request: RequestHead): Arrival {
     headers: plainHeaders(request.headers),
     host: socket.remoteAddress ?? null,
     port: socket.remotePort ?? null,
-    origin: `${secure ? 'https' : 'http'}://${request.headers.host ?? ''}`,
+    origin: `${secure ? 'https' : 'http'}://${request.headers.host ?? ownAddress(socket)}`,
     socket: secure ? (socket as TLSSocket) : undefined,
   };
+}
+
+/** HTTP/1.0 may come without a Host. */
+function ownAddress({ localAddress = 'localhost', localPort = 80 }: RequestHead['socket']): string {
+  return authority(localAddress.replace(/%.*$/, ''), localPort);
 }
 
 function pathOf({ url = '/' }: RequestHead): string {

@@ -9,7 +9,7 @@ export type Verdict =
   | {
       readonly kind: 'unknown';
       readonly status: 401 | 403;
-      /** The error code of RFC 6750 section 3.1; absent where no credentials came. */
+      /** The error code of RFC 6750 section 3.1; absent where no credentials of a scheme that is taken came. */
       readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope';
       /** Why, without the credentials. */
       readonly description: string;
@@ -38,7 +38,8 @@ export function bearerToken({
   headers,
 }: Arrival): { readonly token: string } | Extract<Verdict, { kind: 'unknown' }> {
   const header = headers['authorization'];
-  if (header === undefined)
+  // Another scheme is no credential for this one: RFC 6750 section 3.1 has no error code for it.
+  if (header === undefined || !/^bearer +\S/i.test(header.trim()))
     return { kind: 'unknown', status: 401, description: 'a token is needed: Authorization: Bearer …' };
   const [, token] = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(header.trim()) ?? [];
   if (token !== undefined && token.length <= 16_384) return { token };

@@ -44,7 +44,7 @@ export async function openJwt(
       const presented = bearerToken(arrival);
       if ('kind' in presented) return presented;
       try {
-        const { payload } = await jose.jwtVerify(presented.token, keys, {
+        const { payload, protectedHeader } = await jose.jwtVerify(presented.token, keys, {
           issuer,
           audience,
           algorithms,
@@ -52,6 +52,7 @@ export async function openJwt(
           requiredClaims: ['exp', userClaim],
           currentDate: deps.now(),
         });
+        if (!isAccessToken(protectedHeader.typ)) return invalid('the typ of the token is not at+jwt or JWT');
         return verdictOf(payload, settings);
       } catch (error) {
         return refusal(error, settings, jose);
@@ -97,6 +98,16 @@ async function keysOf({ jwks }: JwtSettings, jose: Jose): Promise<JWTVerifyGetKe
   } catch (error) {
     throw JwksInvalid({ path, reason: messageOf(error) }, error);
   }
+}
+
+/**
+ * RFC 9068 section 4: what a token was made for is in its type, so that one of another kind (an ID token, a logout token)
+ * is not taken for an access token. Servers from before it have `JWT`, or no type. RFC 7515 section 4.1.9: a media type,
+ * without regard to case, and usually without `application/`.
+ */
+function isAccessToken(typ: unknown): boolean {
+  if (typ === undefined) return true;
+  return typeof typ === 'string' && /^(?:application\/)?(?:at\+)?jwt$/i.test(typ);
 }
 
 function verdictOf(payload: JWTPayload, { userClaim, tenantClaim, scopes }: JwtSettings): Verdict {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayStopping } from '../../errors.js';
-import { type QuickRequest, type Reply, readJson, rebindingRefusal } from '../../http/index.js';
+import { type HostGuard, type QuickRequest, type Reply, readJson } from '../../http/index.js';
 import { CallScope } from '../../plugin/scope.js';
 import type { Door } from '../auth/door.js';
 import { type Exchange, type LegDeps, refuse, refuseWith } from './exchange.js';
@@ -11,15 +11,6 @@ import { isModern } from './revisions.js';
 import { serveMessage } from './serve.js';
 import { serveDelete, serveGet } from './streams.js';
 
-/** Who may name this server, and how. */
-export interface Reachable {
-  readonly host: string;
-  readonly allowedHosts: readonly string[];
-  readonly allowedOrigins: readonly string[];
-  /** Whether nobody gets here who could have been sent by a web page: a client certificate is required. */
-  readonly trusted: boolean;
-}
-
 const methodNotAllowed = (allow: string) => ({
   status: 405,
   error: { code: -32600, message: `Method not allowed: ${allow} only` },
@@ -29,14 +20,11 @@ const methodNotAllowed = (allow: string) => ({
 export type McpHandler = (request: IncomingMessage | QuickRequest, response: Reply) => Promise<void>;
 
 /** The MCP endpoint, for clients of both eras. */
-export function createEndpoint(entrance: Door, reachable: Reachable, deps: LegDeps): McpHandler {
+export function createEndpoint(entrance: Door, guard: HostGuard, deps: LegDeps): McpHandler {
   return async (request, response) => {
     const started = deps.now();
     const method = request.method ?? '';
-    const { allowedHosts: hosts, allowedOrigins: origins } = reachable;
-    const rebound = reachable.trusted
-      ? undefined
-      : rebindingRefusal(request, reachable.host, { hosts, origins });
+    const rebound = guard(request);
     if (rebound) {
       const early = { reply: new HttpReply(response, deps, undefined), started };
       return refuse(

@@ -1,12 +1,12 @@
 import type { GatewayLimits } from '../../config/index.js';
-import type { Handler } from '../../http/index.js';
+import type { Handler, HostGuard } from '../../http/index.js';
 import type { Logger } from '../../log.js';
 import type { Door, Readmit } from '../auth/door.js';
 import type { Router } from '../client.js';
 import type { Peers } from '../peers/index.js';
 import { createAccessLog } from './access.js';
 import { type Call, isSubscription } from './call.js';
-import { createEndpoint, type McpHandler, type Reachable } from './endpoint.js';
+import { createEndpoint, type McpHandler } from './endpoint.js';
 import type { Exchange, LegDeps } from './exchange.js';
 import { createHandedEndpoint } from './handed.js';
 import { createParamHeaderCheck } from './param-headers.js';
@@ -15,9 +15,10 @@ import { createRunning } from './running.js';
 import { createSessions } from './sessions.js';
 import { createSlots } from './slots.js';
 
-interface LegsOptions extends Reachable {
+interface LegsOptions {
   readonly router: Router;
   readonly entrance: Door;
+  readonly guard: HostGuard;
   readonly limits: GatewayLimits;
   readonly log: Logger;
   readonly version: string;
@@ -84,7 +85,7 @@ export function createLegs(options: LegsOptions): Legs {
   pulse.unref();
 
   return {
-    handle: createEndpoint(options.entrance, options, deps),
+    handle: createEndpoint(options.entrance, options.guard, deps),
     handed: others && createHandedEndpoint(others.readmit, deps),
     async drain(withinMs) {
       stopping = true;

@@ -8,6 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { commandPath } from '../../support/command.js';
 import { callJson, hookCall, plainClient } from '../../support/mcp.js';
 import { replaceBadWords, startPluginServer, writeConfig } from '../../support/plugin-server.js';
+import { rawExchange, statuses } from '../../support/raw-http.js';
 
 const misbehaving = resolve(import.meta.dirname, '../../support/plugins/misbehaving.mjs');
 
@@ -238,6 +239,43 @@ describe('Streamable HTTP without TLS', () => {
     expect((await call({ host: 'evil.example' })).statusCode).toBe(421);
     expect((await call({ origin: 'https://evil.example' })).statusCode).toBe(403);
     expect((await call({ host: `127.0.0.1:${port}` })).statusCode).toBe(200);
+  });
+
+  it('[S9] nor on any other page, of the plain health port too; /health answers everybody', async () => {
+    const undici = await import('undici');
+    const plain = await startPluginServer({ tls: null });
+    const secure = await startPluginServer();
+    const ask = async (url: string, headers: Record<string, string>) => {
+      const { statusCode, body } = await undici.request(url, { headers });
+      await body.dump();
+      return statusCode;
+    };
+    for (const base of [plain.url.replace('/mcp', ''), (secure.healthUrl ?? '').replace('/health', '')]) {
+      for (const page of ['/metrics', '/elsewhere']) {
+        expect(await ask(base + page, { host: 'evil.example' })).toBe(421);
+        expect(await ask(base + page, { origin: 'https://evil.example' })).toBe(403);
+        expect(await ask(base + page, {})).toBe(page === '/metrics' ? 200 : 404);
+      }
+      expect(await ask(`${base}/health`, { host: 'evil.example', origin: 'https://evil.example' })).toBe(200);
+      for (const headers of [{ host: 'a b' }, { authorization: ['a', 'b'] as unknown as string }])
+        expect(await ask(`${base}/metrics`, headers)).toBe(400);
+    }
+  });
+
+  it('[S9] a whole URL as the target is taken, and its host judged in place of Host', async () => {
+    const { port } = await startPluginServer({ tls: null });
+    const text = body('tools/list');
+    const call = async (target: string, host: string, version = '1.1') => {
+      const headers = Object.entries({ ...json, Host: host, 'Content-Length': text.length });
+      const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+      const head = `POST ${target} HTTP/${version}\r\n${lines}\r\n`;
+      const last = 'GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
+      // After the one request of HTTP/1.0 nothing may come.
+      return statuses(await rawExchange(port, head + text + (version === '1.0' ? '' : last)));
+    };
+    expect(await call(`http://localhost:${port}/mcp`, 'evil.example')).toEqual([200, 200]);
+    expect(await call('http://evil.example/mcp', 'localhost')).toEqual([421, 200]);
+    expect(await call('/mcp', 'localhost', '1.0')).toEqual([200]);
   });
 
   it('[S9] a body that is too large is 413, and the server goes on', async () => {

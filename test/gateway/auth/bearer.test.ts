@@ -119,7 +119,9 @@ describe('a gateway with tokens', () => {
 
   it.each([
     ['no token', {}, 401, 'Bearer realm="sallyport"'],
-    ['another scheme', { authorization: 'Basic YTpi' }, 401, /error="invalid_request"/],
+    ['another scheme', { authorization: 'Basic YTpi' }, 401, 'Bearer realm="sallyport"'],
+    ['the scheme alone', { authorization: 'Bearer ' }, 401, 'Bearer realm="sallyport"'],
+    ['a token without a scheme', { authorization: made().token }, 401, 'Bearer realm="sallyport"'],
     ['an unknown token', authorization(made().token), 401, /error="invalid_token"/],
     ['a token of another kind', authorization('abc'), 401, /error="invalid_token"/],
     ['two tokens', { authorization: 'Bearer a, Bearer b' }, 401, /error="invalid_request"/],

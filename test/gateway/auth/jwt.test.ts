@@ -23,10 +23,10 @@ interface Claims {
   readonly [claim: string]: unknown;
 }
 
-async function token(claims: Claims = {}, key: typeof keys.privateKey = keys.privateKey, kid = 'one') {
+async function token(claims: Claims = {}, key = keys.privateKey, kid = 'one', header: object = {}) {
   const now = Math.floor(Date.now() / 1000);
   return new SignJWT({ iss: issuer, aud: audience, sub: 'ada', exp: now + 60, iat: now, ...claims })
-    .setProtectedHeader({ alg: 'ES256', kid })
+    .setProtectedHeader({ alg: 'ES256', kid, ...header })
     .sign(key);
 }
 
@@ -95,6 +95,43 @@ describe('a gateway with JWTs', () => {
     ];
     for (const one of forged) expect((await call(authorization(one))).status).toBe(401);
     expect((await call(authorization(good))).status).toBe(200);
+  });
+
+  it.each([['at+jwt'], ['AT+JWT'], ['application/at+jwt'], ['JWT'], ['jwt'], [undefined]])(
+    'takes a token of the type %s',
+    async (typ) => {
+      const call = await entrance(await settings());
+      const one = await token({}, keys.privateKey, 'one', { typ });
+      expect((await call(authorization(one))).status).toBe(200);
+    },
+  );
+
+  it.each([
+    ['logout+jwt'],
+    ['dpop+jwt'],
+    ['application/secevent+jwt'],
+    ['ID'],
+    ['at+jwt2'],
+    [''],
+    [7],
+    [null],
+  ])('refuses a token that was made for something else: its type is %s', async (typ) => {
+    const call = await entrance(await settings());
+    const reply = await call(authorization(await token({}, keys.privateKey, 'one', { typ })));
+    expect([reply.status, reply.body['error'], reply.body['error_description']]).toEqual([
+      401,
+      'invalid_token',
+      'the typ of the token is not at+jwt or JWT',
+    ]);
+  });
+
+  it('a request with credentials of another scheme gets a challenge without an error', async () => {
+    const call = await entrance(await settings());
+    const reply = await call({ authorization: 'Basic YTpi' });
+    expect([reply.status, reply.headers['www-authenticate']]).toEqual([
+      401,
+      expect.not.stringContaining('error'),
+    ]);
   });
 
   it('takes a clock that is a little off', async () => {
