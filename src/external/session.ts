@@ -111,8 +111,10 @@ function begin(options: SessionOptions, onClosed: (begun: Begun) => void): Begun
 }
 
 function textItems(result: ToolResult, peer: string, tool: string): string[] {
-  const items = (result.content ?? []).filter(
-    (one): one is { type: 'text'; text: string } => one.type === 'text',
+  const { content = [] } = result;
+  if (!Array.isArray(content)) throw ReplyInvalid({ peer, tool, reason: 'content: expected array' });
+  const items = content.filter(
+    (one): one is { type: 'text'; text: string } => one?.type === 'text' && typeof one.text === 'string',
   );
   // A server without plugins has nothing to list.
   if (items.length === 0 && tool !== toolNames.pluginConfigs) {

@@ -37,9 +37,12 @@ export function presented(socket: TLSSocket): DetailedPeerCertificate | undefine
   return certificate?.raw === undefined ? undefined : (certificate as DetailedPeerCertificate);
 }
 
-/** `CN=a, O=b` from the several lines in which Node gives a distinguished name. */
-export function oneLineName(name: string): string {
-  return name.trim().split('\n').join(', ');
+/**
+ * `CN=a, O=b` from the several lines in which Node gives a distinguished name. It gives undefined for an empty one, which
+ * its types do not say: names may be in the extension alone (RFC 5280 section 4.2.1.6).
+ */
+export function oneLineName(name: string | undefined): string {
+  return name?.trim().split('\n').join(', ') || 'without a subject';
 }
 
 function dnOf(name: object | undefined): string {

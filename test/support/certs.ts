@@ -48,6 +48,12 @@ export async function makeFixtureCerts(folder: string): Promise<void> {
     }),
     'client-expired': await leaf({ purposes: ['clientAuth'], ...days(-20, -1) }),
     'client-not-yet': await leaf({ purposes: ['clientAuth'], ...days(5, 20) }),
+    'client-no-subject': await leaf({
+      purposes: ['clientAuth'],
+      // None of the kinds that are issued here.
+      subject: {} as { CN: string },
+      sans: [{ type: 'uri', value: 'spiffe://test/gateway' }],
+    }),
     'client-no-eku': await leaf({ purposes: [] }),
     'client-other-ca': await leaf({ purposes: ['clientAuth'], ca: otherCa }),
   };

@@ -52,6 +52,14 @@ describe('ssl_cert_reqs', () => {
     }
   });
 
+  judgedBy('curl')(
+    '[S3] 2 serves a client whose names are all in the extension: its subject is empty',
+    async () => {
+      const server = await startPluginServer();
+      expect(await curl(server, 'client-no-subject')).toMatchObject(healthy);
+    },
+  );
+
   judgedBy('curl')('[S3,O1] 2 refuses a client without a certificate, and the alert says so', async () => {
     const server = await startPluginServer();
     const refused = await curl(server);

@@ -1,0 +1,71 @@
+import {
+  describePlugin,
+  readChainArguments,
+  readChainReply,
+  readInvokeArguments,
+  readNameArgument,
+  readPluginReport,
+  readReply,
+  writeChainArguments,
+  writeInvokeArguments,
+} from '../../dist/wire/index.js';
+import { agree, refusable } from '../lib/judge.mjs';
+
+/** The wire between gateway and plugin server, a hook call and a chain of them, in both directions. */
+export default {
+  format: 'json',
+  words: [
+    '"result":',
+    '"error":',
+    '"continue_processing":true',
+    '"modified_payload":',
+    '"violation":',
+    '"context":',
+    '"replies":[',
+    'null',
+    '"late":true',
+    '"__proto__":',
+    '"global_context":',
+    '"request_id":',
+  ],
+  async open() {
+    return (input) => {
+      const text = input.toString('utf8');
+      readReply(text);
+      readChainReply(text);
+      const report = readPluginReport(text);
+      if (report !== null && typeof report === 'object')
+        describePlugin({ kind: 'a', ...report }, report.hooks ?? []);
+      let json;
+      try {
+        json = JSON.parse(text);
+      } catch {
+        return;
+      }
+      refusable(() => readNameArgument(json));
+      const call = refusable(() => readInvokeArguments(json));
+      if (call) {
+        const { hook_type: hook, plugin_name: plugin, payload, context } = call;
+        const again = readInvokeArguments(
+          JSON.parse(writeInvokeArguments({ hook, plugin, payload, context })),
+        );
+        agree('a call is not the same once it was written', plain(again), plain(call));
+      }
+      const chain = refusable(() => readChainArguments(json));
+      if (chain) {
+        const again = readChainArguments(JSON.parse(writeChainArguments(chain)));
+        agree('a chain is not the same once it was written', plain(known(again)), plain(known(chain)));
+      }
+    };
+  },
+};
+
+const plain = (value) => JSON.parse(JSON.stringify(value));
+
+/** What is not of the contract is let go. */
+function known({ hook_type, payload, timeout_ms, global_context, plugins }) {
+  const steps = plugins.map(({ plugin_name, state, metadata, on_violation, on_error, modifies }) => {
+    return { plugin_name, state, metadata, on_violation, on_error, modifies };
+  });
+  return { hook_type, payload, timeout_ms, global_context, plugins: steps };
+}

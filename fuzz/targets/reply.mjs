@@ -1,0 +1,80 @@
+import { request } from 'node:http';
+import { ReplyParser } from '../../dist/http/reply-parser.js';
+import { memoryConnection, pieces, settled } from '../lib/duplex.mjs';
+import { agree, refusable } from '../lib/judge.mjs';
+
+/** Replies of plugin servers and upstreams: the same however they are cut, and as Node's parser reads them where both do. */
+export default {
+  words: [
+    '\r\n',
+    '\n',
+    '\0',
+    ' ',
+    ';',
+    ',',
+    '0\r\n\r\n',
+    'HTTP/1.1 200 OK\r\n',
+    'HTTP/1.0',
+    '100 Continue',
+    '204',
+    '304',
+    'Content-Length: 5\r\n',
+    'Transfer-Encoding: chunked\r\n',
+    'gzip',
+    'Connection: close\r\n',
+    'Keep-Alive: timeout=',
+    'fffffffffffff',
+    '5;a="b"\r\nhello\r\n',
+  ],
+  async open({ random }) {
+    return async (input) => {
+      const whole = refusable(() => read([input]));
+      const cut = refusable(() => read(pieces(input, random)));
+      agree('cut in another way it is another reply', whole, cut);
+      if (!whole?.done || whole.excess) return;
+      const judged = await readByNode(input);
+      if (judged) agree('Node reads another reply', [whole.status, whole.body], judged);
+    };
+  },
+};
+
+function read(parts) {
+  const bodies = [];
+  const parser = new ReplyParser({
+    peer: 'a peer',
+    onHead: () => 100_000,
+    onBody: (bytes) => bodies.push(Buffer.from(bytes)),
+  });
+  for (const part of parts) parser.feed(part);
+  const done = parser.end();
+  const { head, excess } = parser;
+  const fields = head && [...head.headers];
+  return { done, excess, status: head?.status, fields, body: Buffer.concat(bodies).toString('latin1') };
+}
+
+/** Status and body as Node has them; undefined where it refuses. */
+async function readByNode(input) {
+  const connection = memoryConnection();
+  let answer;
+  const outgoing = request({ createConnection: () => connection, method: 'POST' });
+  outgoing.on('error', () => {});
+  outgoing.on('upgrade', () => {});
+  outgoing.on('response', (incoming) => {
+    let body = '';
+    incoming.setEncoding('latin1');
+    incoming.on('error', () => {});
+    incoming.on('data', (text) => {
+      body += text;
+    });
+    incoming.on('end', () => {
+      answer = [incoming.statusCode, body];
+    });
+  });
+  outgoing.end();
+  await settled(1);
+  connection.push(input);
+  connection.push(null);
+  await settled();
+  connection.destroy();
+  return answer;
+}

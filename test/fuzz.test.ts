@@ -1,0 +1,13 @@
+import { resolve } from 'node:path';
+import { expect, it } from 'vitest';
+import { run } from './support/command.js';
+
+/** As many as a target takes to begin, and some tenths of a second for inputs. */
+const seconds = 8;
+
+it('what once went wrong stays right, and so does what a hostile peer makes up in some seconds', async () => {
+  const script = resolve(import.meta.dirname, '../fuzz/run.mjs');
+  const { status, stdout, stderr } = await run(process.execPath, [script, '--seconds', String(seconds)]);
+  // The seed is in what is printed: `make fuzz SEED=…` makes the same inputs again.
+  expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
+}, 240_000);
