@@ -109,21 +109,23 @@ export function errorDefinitions(): readonly ErrorDefinition<object>[] {
 
 /** The error of the registry within `error` or its chain of causes, if there is one. */
 export function findSallyError(error: unknown): SallyError | undefined {
-  let current = error;
-  for (let depth = 0; depth < 8 && current instanceof Error; depth += 1) {
-    if (current instanceof SallyError) return current;
-    current = current.cause;
+  try {
+    let current = error;
+    for (let depth = 0; depth < 8 && current instanceof Error; depth += 1) {
+      if (current instanceof SallyError) return current;
+      current = current.cause;
+    }
+  } catch {
+    // What a plugin throws may have a getter that throws in its place.
   }
   return undefined;
 }
 
 /** The text of anything that was thrown: `message` of an Error, otherwise the value itself. */
 export function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message;
-  const { message } = Object(error) as { message?: unknown };
-  if (typeof message === 'string') return message;
   try {
-    return String(error);
+    const { message } = Object(error) as { message?: unknown };
+    return typeof message === 'string' ? message : String(error);
   } catch {
     return 'something without a text';
   }

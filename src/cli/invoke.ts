@@ -4,7 +4,6 @@ import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { FileUnreadable, fileReason, messageOf, PluginNotFound, UsageError } from '../errors.js';
 import { globalContext, PluginContext, problemsOf } from '../hooks/index.js';
-import { wholeResult } from '../wire/index.js';
 import type { CommandIo } from './io.js';
 import { loadAndWarn, loggerOf } from './runtime.js';
 
@@ -62,7 +61,7 @@ async function invoke(io: CommandIo, hook: string, options: InvokeOptions): Prom
     const outcome = await manager.invokeOne({ plugin: options.plugin, hook, payload, context });
     if (outcome.kind === 'failed') throw outcome.error;
     const { result } = outcome.outcome;
-    io.out(`${JSON.stringify(wholeResult(result), null, options.json ? 0 : 2)}\n`);
+    io.out(`${JSON.stringify(result, null, options.json ? 0 : 2)}\n`);
     io.exitWith(result.continue_processing ? 0 : 1);
   } finally {
     await manager.close();

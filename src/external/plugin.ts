@@ -8,7 +8,7 @@ import {
   PluginFailed,
   ReplyInvalid,
 } from '../errors.js';
-import type { PluginContext } from '../hooks/index.js';
+import { type PluginContext, wholeResult } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { Chain, HandleCall, HookOutcome, PluginHandle } from '../plugin/handle.js';
 import { CallScope } from '../plugin/scope.js';
@@ -229,7 +229,8 @@ class ExternalPlugin implements PluginHandle, ChainMember {
         mcpErrorCode: mcp_error_code ?? undefined,
       });
     }
-    const { result, context: update } = reply;
+    const { context: update } = reply;
+    const result = wholeResult(reply.result);
     if (update === undefined) return { result, context };
     const global_context = { ...context.global_context, state: update.globalState };
     return {

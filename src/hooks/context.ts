@@ -35,8 +35,15 @@ export const SettledContext = PluginContext.extend({ ...settled, global_context:
 
 /** Reads what all plugins of one request share. */
 export const readGlobalContext = reader(GlobalContext, SettledGlobal);
-/** Reads a context, filling in what may be left out. */
-export const readContext = reader(PluginContext, SettledContext);
+/** Reads the parts of a context that count as a plugin leaves them, filling in what may be left out. */
+export const readContextParts = reader(
+  z.looseObject({
+    state: objectOrEmpty,
+    metadata: objectOrEmpty,
+    global_context: z.looseObject({ state: objectOrEmpty, metadata: objectOrEmpty }),
+  }),
+  z.looseObject({ ...settled, global_context: z.looseObject(settled) }),
+);
 
 /** A context for a request that nothing is known of but its id. */
 export function globalContext(request_id: string, fields: Partial<GlobalContext> = {}): GlobalContext {

@@ -3,15 +3,15 @@ export {
   GlobalContext,
   globalContext,
   PluginContext,
-  readContext,
+  readContextParts,
   readGlobalContext,
   SettledContext,
   SettledGlobal,
 } from './context.js';
-export { deepCopy, jsonProblem } from './plain.js';
+export { jsonCopy } from './plain.js';
 export { problemsOf, problemText } from './problems.js';
 export { type Reading, reader } from './read.js';
-export { HookResult, PluginErrorModel, readHookResult, Violation } from './result.js';
+export { HookResult, PluginErrorModel, readHookResult, Violation, wholeResult } from './result.js';
 export {
   type HookName,
   hookNames,

@@ -1,71 +1,88 @@
 import { messageOf } from '../errors.js';
+import type { Reading } from './read.js';
 
-/** Deeper values are left to what takes any depth, and any circle. */
+/** How deep a message may nest: readers at the other end refuse what is deeper. */
 const maxDepth = 64;
 
-const isPlainObject = (value: object): value is Record<string, unknown> => {
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-};
-
 /**
- * A copy of a value that shares nothing with it. Rejects what `structuredClone` rejects.
- *
- * @throws DataCloneError for functions, symbols and the like.
+ * A value as it arrives at the other end of a connection: what `JSON.parse(JSON.stringify(value))` makes, which shares
+ * nothing with it. Undefined where JSON has nothing for it (a function, a symbol). A problem where it cannot be written:
+ * a circle, a BigInt, a getter or `toJSON` that throws, more than 64 levels. `outer` are the levels of the message
+ * around it. What is plain is copied without a text.
  */
-export function deepCopy<T>(value: T): T {
+export function jsonCopy(value: unknown, outer = 0): Reading<unknown> {
   try {
-    return copyPlain(value, 0) as T;
+    const copy = copyPlain(value, outer);
+    return { ok: true, data: copy === notPlain ? copyByText(value, outer) : copy };
   } catch (error) {
-    if (error !== notPlain) throw error;
-    return structuredClone(value);
+    // The first line: V8 draws a circle over several.
+    const [reason = ''] = error === tooDeep ? [] : messageOf(error).split('\n', 1);
+    // Some thousand levels end in the writer's stack, before they can be counted.
+    const deep = error === tooDeep || /^Maximum call stack size exceeded/.test(reason);
+    return { ok: false, problems: [deep ? `it is nested more than ${maxDepth} levels deep` : reason] };
   }
 }
 
-/** Thrown, and caught here: a value that is more than objects, lists and scalars. */
+/** In place of a copy: the value is more than objects, lists and scalars. */
 const notPlain = Symbol('not plain');
+const tooDeep = Symbol('too deep');
 
+/** The copy of what `JSON.stringify` would write as it stands; all that it treats in its own way is not plain. */
 function copyPlain(value: unknown, depth: number): unknown {
-  if (typeof value === 'function' || typeof value === 'symbol' || depth > maxDepth) throw notPlain;
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) {
-    const copy: unknown[] = new Array(value.length);
-    for (let i = 0; i < value.length; i += 1) copy[i] = copyPlain(value[i], depth + 1);
-    return copy;
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return value;
+    case 'number':
+      // There is no NaN, no infinity and no negative zero in what is written.
+      return Number.isFinite(value) ? value + 0 : null;
+    case 'object':
+      break;
+    default:
+      return notPlain;
   }
-  if (!isPlainObject(value)) throw notPlain;
-  const copy: Record<string, unknown> = {};
-  for (const key of Object.keys(value)) {
-    // Assigned, it would be the prototype of the copy.
-    if (key === '__proto__') throw notPlain;
-    copy[key] = copyPlain(value[key], depth + 1);
+  if (value === null) return null;
+  if (depth >= maxDepth || 'toJSON' in value) return notPlain;
+  return Array.isArray(value) ? copyList(value, depth) : copyObject(value, depth);
+}
+
+function copyList(list: readonly unknown[], depth: number): unknown {
+  const copy: unknown[] = new Array(list.length);
+  for (let i = 0; i < list.length; i += 1) {
+    const item = list[i];
+    const one = item === undefined ? null : copyPlain(item, depth + 1);
+    if (one === notPlain) return notPlain;
+    copy[i] = one;
   }
   return copy;
 }
 
-/**
- * Why a value cannot cross the wire as JSON (a circle, a BigInt); undefined where it can. Nothing is written where
- * looking at it is enough.
- */
-export function jsonProblem(value: unknown): string | undefined {
-  try {
-    if (!surelyJson(value, 0)) JSON.stringify(value);
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
+function copyObject(object: object, depth: number): unknown {
+  // Of those without a prototype, `JSON.rawJSON` makes some that are written in their own way.
+  if (Object.getPrototypeOf(object) !== Object.prototype) return notPlain;
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(object)) {
+    // Assigned, it would be the prototype of the copy.
+    if (key === '__proto__') return notPlain;
+    const field = (object as Record<string, unknown>)[key];
+    if (field === undefined) continue;
+    const one = copyPlain(field, depth + 1);
+    if (one === notPlain) return notPlain;
+    copy[key] = one;
   }
+  return copy;
 }
 
-function surelyJson(value: unknown, depth: number): boolean {
-  if (typeof value === 'bigint' || depth > maxDepth) return false;
-  if (typeof value !== 'object' || value === null) return true;
-  // What has a `toJSON` of its own may throw in it.
-  if ('toJSON' in value) return false;
-  if (Array.isArray(value)) {
-    for (const item of value) if (!surelyJson(item, depth + 1)) return false;
-    return true;
-  }
-  if (!isPlainObject(value)) return false;
-  for (const key in value) if (!surelyJson(value[key], depth + 1)) return false;
-  return true;
+function copyByText(value: unknown, outer: number): unknown {
+  const text = JSON.stringify(value) as string | undefined;
+  if (text === undefined) return undefined;
+  const copy: unknown = JSON.parse(text);
+  checkDepth(copy, outer);
+  return copy;
+}
+
+function checkDepth(value: unknown, depth: number): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (depth >= maxDepth) throw tooDeep;
+  for (const key of Object.keys(value)) checkDepth((value as Record<string, unknown>)[key], depth + 1);
 }

@@ -27,6 +27,19 @@ export type HookResult = z.output<typeof HookResult>;
 /** Reads what a hook answers. */
 export const readHookResult = reader(HookResult);
 
+/** A result with all four of its fields, as the peers write it: what every caller gets, however it was called. */
+export function wholeResult(result: HookResult): HookResult {
+  const { continue_processing, modified_payload = null, violation, metadata, ...more } = result;
+  return {
+    continue_processing,
+    modified_payload,
+    // Python peers require `details` to be an object.
+    violation: violation ? { ...violation, details: violation.details ?? {} } : null,
+    metadata: metadata ?? {},
+    ...more,
+  };
+}
+
 /** A plugin's failure as the wire carries it. */
 export const PluginErrorModel = z.looseObject({
   message: z.string(),

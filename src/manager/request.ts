@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { PluginSettings } from '../config/index.js';
 import { CallCancelled, HookNotImplemented, InternalError, type SallyError } from '../errors.js';
 import {
-  deepCopy,
   type GlobalContext,
+  jsonCopy,
   nextPayload,
   type PluginContext,
   readGlobalContext,
@@ -74,7 +74,8 @@ export class PluginRequest {
   readonly #contexts = new Map<PluginHandle, Pick<PluginContext, 'state' | 'metadata'>>();
 
   constructor(global: GlobalContext, deps: RequestDeps) {
-    const read = readGlobalContext(deepCopy(global));
+    const copy = jsonCopy(global);
+    const read = copy.ok ? readGlobalContext(copy.data) : copy;
     if (!read.ok) throw InternalError({ detail: `no context of a request: ${read.problems.join('; ')}` });
     this.global = read.data;
     this.#deps = deps;

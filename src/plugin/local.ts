@@ -3,6 +3,7 @@ import {
   findSallyError,
   HookNotImplemented,
   HookResultInvalid,
+  InternalError,
   messageOf,
   PayloadInvalid,
   PluginConfigInvalid,
@@ -10,15 +11,17 @@ import {
   PluginModuleUnusable,
 } from '../errors.js';
 import {
-  deepCopy,
+  type GlobalContext,
   type HookResult,
-  jsonProblem,
+  jsonCopy,
   type PluginContext,
   problemText,
-  readContext,
+  type Reading,
+  readContextParts,
   readHookResult,
   readModified,
   readPayload,
+  wholeResult,
 } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { ConfigSchema, Hook, HookCall, PluginDefinition, PluginInstance } from './define.js';
@@ -122,16 +125,26 @@ function callHook(
   { scope, owned = false }: HandleCall,
   log: Logger,
 ): HookOutcome | Promise<HookOutcome> {
-  // The plugin gets copies: what it changes counts only as it says so.
-  const given = readPayload(hook, owned ? payload : copyOf(hook, payload));
+  // The plugin gets what a server of its own would have read: what it changes counts only as it says so.
+  const copy = owned ? undefined : jsonCopy(payload);
+  const given = copy?.ok === false ? copy : readPayload(hook, copy === undefined ? payload : copy.data);
   if (!given.ok) throw PayloadInvalid({ hook, problems: given.problems });
-  const own = owned ? context : deepCopy(context);
+  const own = owned ? context : copyOf(context);
+  // Of a context that was given away nobody knows what the plugin has made of the rest.
+  const { global_context: shared } = context;
+  const rest = owned ? { request_id: shared.request_id } : shared;
   const failure = (error: unknown) =>
     findSallyError(error) ?? PluginFailed({ plugin, hook, message: messageOf(error) }, error);
-  const conclude = (answer: unknown): HookOutcome => ({
-    result: checkAnswer(plugin, hook, answer),
-    context: !owned && isBlank(own, context) ? context : checkContext(plugin, hook, own),
-  });
+  const conclude = (answer: unknown): HookOutcome => {
+    const result = checkAnswer(plugin, hook, answer);
+    const after = contextAfter(own, context, rest);
+    if (after.ok) return { result, context: after.data };
+    throw HookResultInvalid({
+      plugin,
+      hook,
+      problems: after.problems.map((problem) => `context: ${problem}`),
+    });
+  };
   let answer: unknown;
   let later: boolean;
   try {
@@ -147,80 +160,66 @@ function callHook(
   });
 }
 
+function copyOf(context: PluginContext): PluginContext {
+  const copy = jsonCopy(context);
+  if (copy.ok) return copy.data as PluginContext;
+  throw InternalError({ detail: `no context of a call: ${copy.problems.join('; ')}` });
+}
+
+/** How many levels are above each of these in the reply that carries them between processes. */
+const levelsAbove = { result: 1, context: 1 } as const;
+
+/** The answer as the other end of a connection would have read it. */
 function checkAnswer(plugin: string, hook: string, answer: unknown): HookResult {
-  if (answer === undefined) return { continue_processing: true, modified_payload: null, metadata: {} };
-  const read = readHookResult(answer);
+  if (answer === undefined) return wholeResult({ continue_processing: true });
+  const copy = jsonCopy(answer, levelsAbove.result);
+  if (!copy.ok) throw HookResultInvalid({ plugin, hook, problems: copy.problems });
+  const read = readHookResult(copy.data);
   if (!read.ok) throw HookResultInvalid({ plugin, hook, problems: read.problems });
   const problems: string[] = [];
-  if (!('continue_processing' in (answer as object))) problems.push('continue_processing is missing');
+  if (!Object.hasOwn(copy.data as object, 'continue_processing')) {
+    problems.push('continue_processing is missing');
+  }
   const { modified_payload: modified } = read.data;
   if (modified !== null && modified !== undefined) {
     const shape = readModified(hook, modified);
     if (!shape.ok) problems.push(...shape.problems.map((problem) => `modified_payload.${problem}`));
   }
-  const unwritable = jsonProblem(answer);
-  if (unwritable !== undefined) problems.push(unwritable);
   if (problems.length > 0) throw HookResultInvalid({ plugin, hook, problems });
-  return { ...read.data };
+  return wholeResult(read.data);
 }
 
-function copyOf(hook: string, payload: unknown): unknown {
+/** The context after a call: what counts of it as the plugin left it, and the rest as it was given. */
+function contextAfter(own: PluginContext, given: PluginContext, rest: Rest): Reading<PluginContext> {
   try {
-    return deepCopy(payload);
+    if (rest === given.global_context && isBlank(own) && isBlank(given)) return { ok: true, data: given };
+    const { state, metadata, global_context: global } = own;
+    const shared = global && { state: global.state, metadata: global.metadata };
+    const copy = jsonCopy({ state, metadata, global_context: shared }, levelsAbove.context);
+    const read = copy.ok ? readContextParts(copy.data) : copy;
+    if (!read.ok) return read;
+    return {
+      ok: true,
+      data: { ...read.data, global_context: { ...rest, ...read.data.global_context } },
+    };
   } catch (error) {
-    throw PayloadInvalid({ hook, problems: [messageOf(error)] }, error);
+    // A getter that the plugin has put there.
+    return { ok: false, problems: [messageOf(error)] };
   }
 }
 
-/** The context as the plugin left it; one that nobody else could read any more is its failure. */
-function checkContext(plugin: string, hook: string, context: PluginContext): PluginContext {
-  const read = readContext(context);
-  const unwritable = read.ok ? jsonProblem(read.data) : undefined;
-  if (read.ok && unwritable === undefined) return detached(read.data);
-  const problems = read.ok ? [unwritable] : read.problems;
-  throw HookResultInvalid({ plugin, hook, problems: problems.map((problem) => `context: ${problem}`) });
-}
+/** The part of the shared context that no plugin changes. */
+type Rest = Pick<GlobalContext, 'request_id'>;
 
-/** A plugin may keep its context and go on writing into it after its answer. */
-function detached(context: PluginContext): PluginContext {
-  const { state, metadata, global_context: global } = context;
-  return {
-    ...context,
-    state: { ...state },
-    metadata: { ...metadata },
-    global_context: { ...global, state: { ...global.state }, metadata: { ...global.metadata } },
-  };
-}
-
-/** Whether a context is as it was given, and nothing is in it that could differ further down. */
-function isBlank(context: PluginContext, given: PluginContext): boolean {
-  const { state, metadata, global_context: global } = context;
-  if (!isEmpty(state) || !isEmpty(metadata) || keysOf(given.state) > 0 || keysOf(given.metadata) > 0)
-    return false;
-  for (const key in context) if (!Object.hasOwn(given, key) || !contextParts.has(key)) return false;
-  return sameScalars(global, given.global_context);
-}
-
-const contextParts: ReadonlySet<string> = new Set(['state', 'metadata', 'global_context']);
-
-/** Whether `a` holds what `b` does, and nothing else: scalars, and objects without keys. */
-function sameScalars(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
-  if (!isPlain(a)) return false;
-  let keys = 0;
-  for (const key in a) {
-    const [value, other] = [a[key], b[key]];
-    const isObject = typeof value === 'object' && value !== null;
-    if (isObject ? !isEmpty(value) || !isEmpty(other) : value !== other) return false;
-    if (value === undefined && !Object.hasOwn(b, key)) return false;
-    keys += 1;
-  }
-  return keys === keysOf(b);
-}
-
-function keysOf(value: object): number {
-  let keys = 0;
-  for (const _ in value) keys += 1;
-  return keys;
+/** Whether nothing is in the parts that count. */
+function isBlank({ state, metadata, global_context: global }: PluginContext): boolean {
+  return (
+    isEmpty(state) &&
+    isEmpty(metadata) &&
+    isPlain(global) &&
+    isEmpty(global.state) &&
+    isEmpty(global.metadata)
+  );
 }
 
 const isPlain = (value: unknown): value is object =>

@@ -6,6 +6,7 @@ import {
   type ContextUpdate,
   chainBudgetMs,
   type HookReply,
+  holdsParts,
   lateReply,
   readChainArguments,
   readReplyValue,
@@ -74,12 +75,12 @@ export async function invokeHooks(args: unknown, deps: ToolDeps, signal: Ending)
 function isNothing(run: HookRunOutcome): boolean {
   if (run.kind === 'error') return false;
   const { result, context } = run.outcome;
-  if (!result.continue_processing) return false;
+  if (!result.continue_processing || run.heldBefore) return false;
   for (const key in result) {
     if (key === 'continue_processing' || (result[key] ?? undefined) === undefined) continue;
     if (key !== 'metadata' || !isEmpty(result.metadata)) return false;
   }
-  return isEmpty(context.state) && isEmpty(context.metadata) && isEmpty(context.global_context.state);
+  return !holdsParts(context);
 }
 
 function isEmpty(record: object | null | undefined): boolean {

@@ -4,7 +4,7 @@ import type { Logger } from '../log.js';
 import type { PluginManager } from '../manager/index.js';
 import type { HookOutcome, OneOutcome } from '../plugin/handle.js';
 import type { Ending } from '../plugin/scope.js';
-import { readInvokeArguments, writeError, writeResult } from '../wire/index.js';
+import { holdsParts, readInvokeArguments, writeError, writeResult } from '../wire/index.js';
 
 /** What the tools need. */
 export interface ToolDeps {
@@ -36,7 +36,13 @@ export async function invokeHook(args: unknown, deps: ToolDeps, signal: Ending):
 
 /** What a hook run led to: the result with the context after it, or the failure as the wire has it. */
 export type HookRunOutcome =
-  | { readonly kind: 'result'; readonly plugin: string; readonly outcome: HookOutcome }
+  | {
+      readonly kind: 'result';
+      readonly plugin: string;
+      readonly outcome: HookOutcome;
+      /** Whether the context held something that the reply replaces, as it was given. */
+      readonly heldBefore: boolean;
+    }
   | {
       readonly kind: 'error';
       readonly plugin: string;
@@ -53,18 +59,21 @@ export function runHook(
   const { hook, context, payload, owned, timeoutMs } = run;
   const plugin = plugins.find(run.plugin)?.name ?? run.plugin;
   const started = performance.now();
+  // Where it is given away the plugin may do anything with it.
+  const { request_id: request } = context.global_context;
+  const heldBefore = holdsParts(context);
   const conclude = (outcome: OneOutcome): HookRunOutcome => {
     const took = () => ({
       plugin,
       hook,
-      request: context.global_context.request_id,
+      request,
       ms: Math.round((performance.now() - started) * 10) / 10,
     });
     if (outcome.kind === 'answered') {
       if (log.isLevelEnabled?.('debug') !== false) {
         log.debug({ ...took(), blocked: !outcome.outcome.result.continue_processing }, 'hook call');
       }
-      return { kind: 'result', plugin, outcome: outcome.outcome };
+      return { kind: 'result', plugin, outcome: outcome.outcome, heldBefore };
     }
     const { error } = outcome;
     if (!CallCancelled.is(error)) {
@@ -81,7 +90,7 @@ export function runHook(
 /** The text of the reply of a single call. */
 export function replyText(run: HookRunOutcome): string {
   if (run.kind === 'error') return writeError(run.plugin, run.model);
-  return writeResult(run.plugin, run.outcome.result, run.outcome.context);
+  return writeResult(run.plugin, run.outcome.result, run.outcome.context, run.heldBefore);
 }
 
 /** A failure as the wire carries it. What a plugin threw keeps its own words; ours come with their code. */

@@ -21,12 +21,12 @@ export {
 export {
   type ContextUpdate,
   type HookReply,
+  holdsParts,
   type InvokeReply,
   readInvokeArguments,
   readNameArgument,
   readReply,
   readReplyValue,
-  wholeResult,
   writeError,
   writeInvokeArguments,
   writeResult,

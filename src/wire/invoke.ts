@@ -9,6 +9,7 @@ import {
   quickAccept,
   reader,
   SettledContext,
+  wholeResult,
 } from '../hooks/index.js';
 import { toolNames } from './tools.js';
 
@@ -75,28 +76,31 @@ export interface ContextUpdate {
   readonly globalState: Record<string, unknown>;
 }
 
-const filled = (record: Record<string, unknown>): boolean => Object.keys(record).length > 0;
-
-/** A result with all four of its fields, as the peers write it. */
-export function wholeResult(result: HookResult): HookResult {
-  const { continue_processing, modified_payload = null, violation, metadata, ...more } = result;
-  return {
-    continue_processing,
-    modified_payload,
-    // Python peers require `details` to be an object.
-    violation: violation ? { ...violation, details: violation.details ?? {} } : null,
-    metadata: metadata ?? {},
-    ...more,
-  };
+function filled(record: Readonly<Record<string, unknown>>): boolean {
+  for (const _ in record) return true;
+  return false;
 }
 
-/** The text of a successful reply. `context` is left out where it holds nothing, as the peers do. */
-export function writeResult(plugin: string, result: HookResult, context: PluginContext): string {
+/** Whether there is anything in the parts of a context that a reply replaces. */
+export function holdsParts({ state, metadata, global_context: global }: PluginContext): boolean {
+  return filled(state) || filled(metadata) || filled(global.state);
+}
+
+/**
+ * The text of a successful reply. `context` is left out where it holds nothing, as the peers do; but not where it held
+ * something before, which the plugin has taken out.
+ */
+export function writeResult(
+  plugin: string,
+  result: HookResult,
+  context: PluginContext,
+  heldBefore = false,
+): string {
   const { state, metadata, global_context: global } = context;
   return JSON.stringify({
     plugin_name: plugin,
     result: wholeResult(result),
-    ...((filled(state) || filled(metadata) || filled(global.state)) && {
+    ...((heldBefore || holdsParts(context)) && {
       context: { state, metadata, global_context: { request_id: global.request_id, state: global.state } },
     }),
   });

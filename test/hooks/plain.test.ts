@@ -1,61 +1,65 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { deepCopy, jsonProblem } from '../../src/hooks/index.js';
+import { jsonCopy } from '../../src/hooks/index.js';
+import { anything, refused } from '../support/anything.js';
 
-const anything = fc.anything({
-  maxDepth: 4,
-  withBigInt: true,
-  withDate: true,
-  withMap: true,
-  withSet: true,
-  withNullPrototype: true,
-  withSparseArray: true,
-  withTypedArray: true,
-});
+/** What JSON itself makes of a value; undefined where it cannot be written. */
+function throughText(value: unknown): { data: unknown } | undefined {
+  try {
+    const text = JSON.stringify(value) as string | undefined;
+    return { data: text === undefined ? undefined : JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}
 
-describe('a deep copy', () => {
-  it('[S9] is what structuredClone makes, and shares nothing', () => {
+const objectsIn = (value: unknown): object[] =>
+  typeof value === 'object' && value !== null ? [value, ...Object.values(value).flatMap(objectsIn)] : [];
+
+const nested = (levels: number): unknown => {
+  let value: unknown = 'leaf';
+  for (let i = 0; i < levels; i += 1) value = i % 2 === 0 ? [value] : { value };
+  return value;
+};
+
+describe('a copy by way of JSON', () => {
+  it('[S9] is what JSON makes of a value, of any value', () => {
     fc.assert(
       fc.property(anything, (value) => {
-        const copy = deepCopy(value);
-        expect(copy).toEqual(structuredClone(value));
-        if (typeof value === 'object' && value !== null) expect(copy).not.toBe(value);
-      }),
-      { numRuns: 500 },
-    );
-  });
-
-  it('[S9] takes circles, and an own __proto__ as the field that it is', () => {
-    const circle: Record<string, unknown> = { name: 'c' };
-    circle['self'] = circle;
-    const copy = deepCopy(circle);
-    expect(copy['self']).toBe(copy);
-    const odd = JSON.parse('{"__proto__":{"polluted":true}}') as Record<string, unknown>;
-    expect((deepCopy(odd) as { polluted?: unknown }).polluted).toBeUndefined();
-    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
-  });
-
-  it('[S9] refuses a function', () => {
-    expect(() => deepCopy({ run: () => {} })).toThrow(/could not be cloned/);
-  });
-});
-
-describe('what is JSON', () => {
-  it('[S9] is what can be written', () => {
-    const circle: unknown[] = [];
-    circle.push(circle);
-    const odd = fc.constantFrom(circle, { toJSON: () => 1n }, { toJSON: () => 'text' });
-    fc.assert(
-      fc.property(fc.oneof(anything, odd), (value) => {
-        let written = true;
-        try {
-          JSON.stringify(value);
-        } catch {
-          written = false;
+        const copy = jsonCopy(value);
+        const text = throughText(value);
+        expect(copy.ok).toBe(text !== undefined);
+        // Also an own __proto__ and the order of keys: what is written of both is the same.
+        if (copy.ok) {
+          expect(copy.data).toStrictEqual(text?.data);
+          expect(JSON.stringify(copy.data)).toBe(JSON.stringify(text?.data));
         }
-        expect(jsonProblem(value) === undefined).toBe(written);
       }),
-      { numRuns: 500 },
+      { numRuns: 2_000 },
     );
+  });
+
+  it('[S9] shares nothing with it', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
+        const copy = jsonCopy(value);
+        const given = new Set(objectsIn(value));
+        expect(copy.ok && objectsIn(copy.data).filter((one) => given.has(one))).toEqual([]);
+      }),
+    );
+  });
+
+  it.each<[string, () => unknown, RegExp]>(refused)('[S9] is refused for %s', (_what, make, reason) => {
+    const copy = jsonCopy({ name: 't', args: { value: make() } });
+    expect(copy).toEqual({ ok: false, problems: [expect.stringMatching(reason)] });
+  });
+
+  it('[S9] is refused below 64 levels, the message around it counted, whatever makes them', () => {
+    for (const make of [nested, (levels: number) => ({ toJSON: () => nested(levels) })]) {
+      expect(jsonCopy(make(64))).toMatchObject({ ok: true });
+      expect(jsonCopy(make(65))).toEqual({ ok: false, problems: ['it is nested more than 64 levels deep'] });
+      expect(jsonCopy(make(62), 2)).toMatchObject({ ok: true });
+      expect(jsonCopy(make(63), 2)).toMatchObject({ ok: false });
+    }
   });
 });

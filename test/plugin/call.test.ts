@@ -9,18 +9,11 @@ import { listening } from '../support/quick-door.js';
 import { call, context, hook, withHooks } from './started.js';
 
 describe('an answer', () => {
+  const whole = { continue_processing: true, modified_payload: null, violation: null, metadata: {} };
   it.each([
-    ['nothing', undefined, { continue_processing: true, modified_payload: null, metadata: {} }],
-    [
-      'proceed()',
-      proceed({ a: 1 }),
-      { continue_processing: true, modified_payload: null, metadata: { a: 1 } },
-    ],
-    [
-      'modify()',
-      modify({ name: 'n' }),
-      { continue_processing: true, modified_payload: { name: 'n' }, metadata: {} },
-    ],
+    ['nothing', undefined, whole],
+    ['proceed()', proceed({ a: 1 }), { ...whole, metadata: { a: 1 } }],
+    ['modify()', modify({ name: 'n' }), { ...whole, modified_payload: { name: 'n' } }],
     [
       'block()',
       block({ reason: 'r', code: 'C' }),

@@ -22,9 +22,9 @@ it.each<[string, (context: Ruined) => unknown]>([
   await expect(call(plugin)).rejects.toMatchObject({ code: 'SALLY_PLUGIN_RESULT' });
 });
 
-it('[S9] a payload that cannot be copied is not valid', async () => {
+it('[S9] a payload that cannot be written is not valid', async () => {
   const plugin = await withHooks({ tool_pre_invoke: () => undefined });
-  const payload = { name: 't', args: { run: () => {} } };
+  const payload = { name: 't', args: { big: 1n } };
   await expect(call(plugin, payload)).rejects.toMatchObject({ code: 'SALLY_HOOK_PAYLOAD' });
 });
 
