@@ -763,6 +763,13 @@ export const ConfigMtlsVariablesUnused = defineError('SALLY_CONFIG_MTLS_VARIABLE
   example: { at: inFile(7, 12), plugin: '"MyPlugin"', variables: ['PLUGINS_CLIENT_MTLS_CERTFILE'] },
 });
 
+export const ConfigUriPattern = defineError('SALLY_CONFIG_URI_PATTERN', {
+  message: (c: { at: ConfigPlace; pattern: string }) =>
+    `the pattern '${c.pattern}' says no kind of name: it is for URIs alone`,
+  remedy: (c) => `write URI:${c.pattern}`,
+  example: { at: inFile(12, 9), pattern: 'spiffe://example.org/team/*' },
+});
+
 export const ConfigUnknownVariable = defineError('SALLY_CONFIG_UNKNOWN_VARIABLE', {
   message: (c: { at: ConfigPlace; nearest: string }) =>
     `${placeText(c.at)} is set, but no variable has that name`,
@@ -863,6 +870,44 @@ export const CredentialsRefused = defineError('SALLY_TLS_CREDENTIALS', {
   remedy: () =>
     'weak keys and old signatures are refused: issue it again with RSA 2048 or more, or EC, and SHA-256',
   example: { path: 'certs/mcp/gateway/client.crt', reason: 'ee key too small' },
+});
+
+export const CertWeak = defineError('SALLY_TLS_WEAK', {
+  message: (c: { path: string; detail: string; ca: boolean }) =>
+    `${c.path} is too weak to be relied on: ${c.detail}`,
+  remedy: (c) =>
+    c.ca
+      ? renewal(c.path)
+      : `${renewal(c.path)}${certsPlaceOf(c.path).name === undefined ? '' : ' --force'}; it needs RSA of 2048 bits or more, or EC, SHA-256, and CA:FALSE`,
+  example: {
+    path: 'certs/mcp/gateway/client.crt',
+    detail: 'CN=mcp-gateway-client has an RSA key of 1024 bits, fewer than 2048',
+    ca: false,
+  },
+});
+
+export const CaWeak = defineError('SALLY_TLS_WEAK_CA', {
+  message: (c: { path: string; detail: string }) =>
+    `${c.path} holds a CA that is too weak: ${c.detail}; nobody whose certificate leads to it is let in`,
+  remedy: (c) => `replace that CA, or take it out of ${c.path}: ${renewal(c.path)}`,
+  example: {
+    path: 'certs/mcp/gateway/ca.crt',
+    detail: 'CN=Old CA has an RSA key of 1024 bits, fewer than 2048',
+  },
+});
+
+export const SelfSignedOwn = defineError('SALLY_TLS_SELF_SIGNED', {
+  message: (c: { path: string; subject: string }) =>
+    `${c.path} (${c.subject}) is self-signed: only those whose bundle names it take it, and its key cannot be replaced without them`,
+  remedy: () => 'give the server a certificate of a CA: sallyport certs plugin NAME',
+  example: { path: 'server.crt', subject: 'CN=localhost' },
+});
+
+export const ChainTooLong = defineError('SALLY_TLS_CHAIN_LENGTH', {
+  message: (c: { certfile: string; caBundle: string; most: number }) =>
+    `${c.certfile} leads to a CA of ${c.caBundle} over more than ${c.most} certificates`,
+  remedy: () => 'use a certificate that fewer CAs stand above; a leaf, one intermediate and a root are usual',
+  example: { certfile: 'certs/mcp/gateway/client.crt', caBundle: 'certs/mcp/gateway/ca.crt', most: 10 },
 });
 
 export const CertWithoutPurpose = defineError('SALLY_TLS_NO_PURPOSE', {
@@ -1000,6 +1045,35 @@ export const PeerCertRejected = defineError('SALLY_TLS_PEER_REJECTED', {
     `${c.peer} presented a certificate that does not verify${shown(c)}: ${c.detail}`,
   remedy: () => 'look at it with: openssl x509 -noout -text -in <certificate>',
   example: { ...aClient, detail: 'CERT_CHAIN_TOO_LONG' },
+});
+
+export const PeerWeak = defineError('SALLY_TLS_PEER_WEAK', {
+  message: (c: HandshakeContext & { detail: string }) =>
+    `${c.peer} presented a certificate that is too weak to be relied on${shown(c)}: ${c.detail}`,
+  remedy: () =>
+    'give the other side a certificate with RSA of 2048 bits or more, or EC, signed with SHA-256, that is no CA: sallyport certs renew NAME --force; a CA is replaced with: sallyport certs ca-rotate prepare',
+  example: { ...aClient, detail: 'CN=mcp-gateway-client has an RSA key of 1024 bits, fewer than 2048' },
+});
+
+export const PeerChainTooLong = defineError('SALLY_TLS_PEER_CHAIN_LENGTH', {
+  message: (c: HandshakeContext & { most: number }) =>
+    `${c.peer} presented a chain that is too long${shown(c)}: more than ${c.most} certificates from its own to a CA of the bundle`,
+  remedy: () => 'give the other side a certificate that fewer CAs stand above',
+  example: { ...aClient, most: 10 },
+});
+
+export const SelfSignedServer = defineError('SALLY_TLS_PEER_SELF_SIGNED', {
+  message: (c: HandshakeContext) =>
+    `${c.peer} has a self-signed certificate${shown(c)}, which is taken because ca_bundle names it: its key cannot be replaced without this side`,
+  remedy: () => 'give it a certificate of a CA, and put that CA into ca_bundle',
+  example: { ...aServer, subject: 'CN=localhost' },
+});
+
+export const NamedByCommonName = defineError('SALLY_TLS_COMMON_NAME', {
+  message: (c: { peer: string; name: string }) =>
+    `${c.peer} passes by the common name of its certificate, ${c.name}, which counts as a name only because there is no subjectAltName (RFC 6125 section 6.4.4)`,
+  remedy: () => 'issue its certificate again with a subjectAltName, or name it as CN: in the pattern',
+  example: { peer: 'the plugin server https://localhost:8000', name: 'localhost' },
 });
 
 export const PeerRevoked = defineError('SALLY_TLS_REVOKED', {

@@ -1,5 +1,6 @@
 import { ConfigAuth, type ConfigPlace } from '../errors.js';
 import type { AuthKeys } from './gateway-keys.js';
+import { warnOfUriPatterns } from './name-patterns.js';
 import { resolvePath } from './paths.js';
 import { given, pathOf, type Reading } from './reading.js';
 import type { Field, Fields } from './schema.js';
@@ -47,6 +48,8 @@ export function authSettings(
         'client certificates are not required',
         'give gateway.tls with certfile, keyfile, ca_bundle and ssl_cert_reqs: 2',
       );
+    for (const { value } of fields.users?.value ?? [])
+      warnOfUriPatterns([value?.match?.value ?? ''], value?.match?.place, reading.problems);
     return { kind, users: usersOf(fields) };
   }
   if (kind === 'bearer') {

@@ -14,7 +14,7 @@ const userKeys = {
     type: filled,
     required: true,
     meaning:
-      'a name in the certificate: URI:, DNS:, EMAIL: or CN: and the name, or a name of any kind; * stands for a part of it',
+      'a name in the certificate: URI:, DNS:, EMAIL: or CN: and the name, or a name of any kind (with :// a URI, and a CN only where there is no subjectAltName); * stands for a part of it',
   },
   user: { type: filled, ifNull: 'absent', meaning: 'who that is; absent: the name that matched' },
   tenant: { type: filled, ifNull: 'absent', meaning: 'whose user that is' },
@@ -50,7 +50,7 @@ const authKeys = {
     type: { kind: 'maps', keys: userKeys },
     ifNull: 'absent',
     meaning:
-      'for mtls: who the certificates belong to, the first match counts and no match is refused; absent: the URI, DNS name, address or CN of the certificate is the user',
+      'for mtls: who the certificates belong to, the first match counts and no match is refused; absent: the URI, DNS name or address of the certificate is the user, or its CN where there is no subjectAltName',
   },
 } as const satisfies Keys;
 

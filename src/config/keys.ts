@@ -61,7 +61,7 @@ export const clientTlsKeys = {
     type: filled,
     ifNull: 'absent',
     meaning:
-      "whose certificate it must be. Absent: this plugin's, where it names a role. plugin: this plugin's, by role, DNS name or CN. host: any plugin's on that host. Else the name of the plugin whose certificate the server shows",
+      "whose certificate it must be. Absent: this plugin's, where it names a role. plugin: this plugin's, by role, DNS name, or CN where there is no subjectAltName. host: any plugin's on that host. Else the name of the plugin whose certificate the server shows",
   },
 } as const satisfies Keys;
 
@@ -76,7 +76,7 @@ export const serverTlsKeys = {
     type: { kind: 'texts', of: filled, filled: true },
     ifNull: 'absent',
     meaning:
-      'clients that may connect: URI:, DNS: or CN: and a name, or a name of any kind; * stands for a part of one. Absent: the gateway, where certificates name a role, else any client of the CA',
+      'clients that may connect: URI:, DNS: or CN: and a name, or a name of any kind (with :// a URI, and a CN only where there is no subjectAltName); * stands for a part of one. Absent: the gateway, where certificates name a role, else any client of the CA',
   },
 } as const satisfies Keys;
 

@@ -8,6 +8,7 @@ import {
   ConfigTransport,
 } from '../errors.js';
 import type { serverKeys, serverTlsKeys } from './keys.js';
+import { warnOfUriPatterns } from './name-patterns.js';
 import { type ConfigSide, given, overlay, passwordOf, pathOf, type Reading } from './reading.js';
 import type { Field, Fields } from './schema.js';
 import type { ServerSettings, ServerTlsSettings, SslCertReqs } from './types.js';
@@ -117,6 +118,7 @@ export function serverTls(
     );
   }
   refuseUnchecked(fields, sslCertReqs, problems);
+  warnOfUriPatterns(fields.allowed_clients?.value, fields.allowed_clients?.place, problems);
   const certfile = pathOf(fields.certfile, paths);
   const keyfile = pathOf(fields.keyfile, paths);
   if (missing.length > 0 || certfile === undefined || keyfile === undefined) return undefined;

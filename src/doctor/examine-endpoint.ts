@@ -9,16 +9,18 @@ import {
   HostnameMismatch,
   InternalError,
   messageOf,
+  PeerChainTooLong,
   PeerExpired,
   PeerNotYetValid,
+  PeerWeak,
   PeerWrongPurpose,
-  type SallyError,
+  SallyError,
+  SelfSignedServer,
 } from '../errors.js';
 import { learnPlugin, listPlugins, openConnection } from '../external/index.js';
 import { silentLogger } from '../log.js';
 import { CallScope } from '../plugin/scope.js';
-import { hostnameMismatch } from '../tls/connector.js';
-import { oneLineName } from '../tls/index.js';
+import { judgeHostname, longestChain, oneLineName, weakShown } from '../tls/index.js';
 import type { DoctorContext } from './context.js';
 import type { CredentialFacts, EndpointFacts, RawReply, TlsLook } from './facts.js';
 import { askPlain, isLoopbackAddress, isOwnAddress, ownAddresses, resolveHost, tryPort } from './network.js';
@@ -135,25 +137,31 @@ function shownBy(
   look: TlsLook,
   host: string,
   peer: string,
-  { tls }: Endpoint,
+  { tls, own }: Endpoint,
   now: Date,
 ): readonly SallyError[] {
-  const leaf = look.kind === 'spoken' ? look.chain[0] : undefined;
+  const chain = look.kind === 'spoken' ? look.chain : [];
+  const [leaf] = chain;
   if (leaf === undefined) return [];
   const at = { peer, side: 'client', subject: oneLineName(leaf.subject) } as const;
   const usages = leaf.keyUsage as string[] | undefined;
+  const weak = weakShown(chain, 'server');
+  const inBundle = own?.set?.authorities.some((authority) => authority.raw.equals(leaf.raw));
   return [
+    weak && PeerWeak({ ...at, detail: weak.detail }),
+    chain.length > longestChain && PeerChainTooLong({ ...at, most: longestChain }),
+    inBundle && SelfSignedServer(at),
     now > new Date(leaf.validTo) && PeerExpired({ ...at, until: leaf.validTo }),
     now < new Date(leaf.validFrom) && PeerNotYetValid({ ...at, from: leaf.validFrom }),
     usages === undefined && CertWithoutPurpose({ path: `the certificate of ${peer}` }),
     usages !== undefined && !usages.includes('1.3.6.1.5.5.7.3.1') && PeerWrongPurpose(at),
     (tls?.checkHostname ?? true) && nameProblem(leaf, tls?.serverName ?? host, peer),
-  ].filter((problem) => problem !== false && problem !== undefined);
+  ].filter((problem) => problem instanceof SallyError);
 }
 
 function nameProblem(leaf: X509Certificate, name: string, peer: string): SallyError | undefined {
-  const problem = hostnameMismatch(name, leaf.toLegacyObject(), peer);
-  return HostnameMismatch.is(problem) ? problem : undefined;
+  const verdict = judgeHostname(name, leaf, peer);
+  return verdict.kind === 'refused' ? verdict.error : verdict.remark;
 }
 
 /** What a gateway asks first; once more without the check of the name, where that is all that is wrong. */

@@ -1,8 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { ClientTlsSettings, ServerTlsSettings } from '../config/index.js';
-import { ClientCertNotDemanded, ClientWithoutRole, NoClientCert, type SallyError } from '../errors.js';
-import { hostnameMismatch } from '../tls/connector.js';
-import { judgePeer, namesOf, oneLineName, pluginRule, showNames } from '../tls/index.js';
+import { ClientCertNotDemanded, NoClientCert, type SallyError } from '../errors.js';
+import { judgeHostname, judgePeer, oneLineName, pluginRule } from '../tls/index.js';
 import type { CredentialFacts, PairFacts } from './facts.js';
 
 interface Ends {
@@ -57,7 +56,7 @@ function judgeClient(
   const rule = { identity, pins: tls.pins };
   const verdict = judgePeer(ours.chain, { set: theirs, rule, peer, side: 'server', now });
   if (verdict.kind === 'refused') return verdict.error;
-  return verdict.named ? undefined : ClientWithoutRole({ peer, seen: showNames(namesOf(ours.certificate)) });
+  return verdict.remarks[0];
 }
 
 function judgeServer({ plugin, url, client, server, now }: Ends): SallyError | undefined {
@@ -68,7 +67,8 @@ function judgeServer({ plugin, url, client, server, now }: Ends): SallyError | u
   const rule = { identity: pluginRule(plugin, tls.identity), pins: tls.pins };
   const verdict = judgePeer(theirs.chain, { set: ours, rule, peer, side: 'client', now });
   if (verdict.kind === 'refused') return verdict.error;
-  if (!tls.checkHostname) return undefined;
+  if (!tls.checkHostname) return verdict.remarks[0];
   const name = tls.serverName ?? url.hostname.replace(/^\[|\]$/g, '');
-  return hostnameMismatch(name, theirs.certificate.toLegacyObject(), peer);
+  const named = judgeHostname(name, theirs.certificate, peer);
+  return named.kind === 'refused' ? named.error : (named.remark ?? verdict.remarks[0]);
 }

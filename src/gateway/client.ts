@@ -1,5 +1,6 @@
 import type { PluginRequest } from '../manager/index.js';
 import type { Ending } from '../plugin/scope.js';
+import type { CertificateName } from '../tls/index.js';
 import type { Answer, Era, JsonObject, RequestId } from './rpc.js';
 
 /** Who a client is, as authentication found out. */
@@ -8,13 +9,19 @@ export interface Identity {
   readonly user: string | null;
   readonly tenant: string | null;
   readonly method: 'none' | 'bearer' | 'jwt' | 'mtls' | 'plugin';
+  /** The kind of name of a certificate that `user` is; absent where the configuration says who it is. */
+  readonly nameKind?: CertificateName['kind'];
   /** What a plugin's `http_auth_resolve_user` answered: plugins see it as `user`. */
   readonly record?: JsonObject;
 }
 
-/** Identities that are alike share what is kept for them upstream; others never do. */
+/**
+ * Identities that are alike share what is kept for them upstream; others never do. The kind of a name belongs to it: a CN
+ * may have any text, that of another's URI too.
+ */
 export function principalOf(identity: Identity): string {
-  return JSON.stringify([identity.method, identity.tenant, identity.user]);
+  const { method, tenant, user, nameKind } = identity;
+  return JSON.stringify([method, tenant, user, nameKind]);
 }
 
 /** The other end downstream: a session, the one client of stdio, or what a stateless request says of its sender. */

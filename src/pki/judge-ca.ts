@@ -6,6 +6,7 @@ import { type Finding, findingIn, type JudgeContext, judgeKey, judgeTime } from 
 import { signingDefect } from './keys.js';
 import { type FolderState, parseCertificate, validityIn } from './state.js';
 import { dayMs, opensslDate } from './validity.js';
+import { weaknessOf } from './weakness.js';
 
 /** What is wrong with the CA's folder. A CA whose key is kept elsewhere is fine. */
 export function judgeCa(state: FolderState, context: JudgeContext, hasLeaves = false): readonly Finding[] {
@@ -28,6 +29,7 @@ export function judgeCa(state: FolderState, context: JudgeContext, hasLeaves = f
   if (active === undefined || !certificate)
     return [finding('unreadable', 'is not a certificate in PEM form')];
   const defect =
+    weaknessOf(certificate, { leaf: false, root: true }) ??
     caExtensionsDefect(active) ??
     signingDefect(certificate.publicKey) ??
     (isIssuedBy(certificate, certificate)

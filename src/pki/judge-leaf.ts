@@ -21,6 +21,7 @@ import {
 import { isRequestFor } from './request.js';
 import { type FolderState, parseCertificate, parseKey, validityIn } from './state.js';
 import { dayMs, opensslDate } from './validity.js';
+import { keyWeakness, weaknessOf } from './weakness.js';
 
 /** What leaves are judged by: the CA's bundle, and its list of the revoked where there is one. */
 export interface Trust {
@@ -48,6 +49,7 @@ export function judgeLeaf(
   if (cert && certificate) {
     findings.push(...judgeIssue(cert.text, certificate, state, trust, context));
     findings.push(...judgePurpose(state, certificate, finding));
+    findings.push(...judgeStrength(state, certificate, context));
     const again = certsCommandLine(dir, 'renew', targetName(target));
     const at = { path: layout.key, remedy: again };
     // With a request beside it the key is where the request was made.
@@ -145,6 +147,22 @@ function judgePurpose(
   if (!purposes || purposes.includes(purposeOids[state.target.role])) return [];
   const needed = state.target.role === 'gateway' ? 'TLS client' : 'TLS server';
   return [finding('wrong purpose', `may not be used as a ${needed} (extendedKeyUsage)`)];
+}
+
+/** Renewing makes a new key, where the key is here and can be replaced; else it is the key that has to come anew. */
+function judgeStrength(
+  { key, layout, request, target }: FolderState<LeafTarget>,
+  certificate: X509Certificate,
+  { dir }: JudgeContext,
+): readonly Finding[] {
+  const detail = weaknessOf(certificate, { leaf: true, root: false });
+  if (detail === undefined) return [];
+  const keeps = (!key && request) || (key && parseKey(key.text).kind === 'encrypted');
+  const remedy =
+    keeps && keyWeakness(certificate.publicKey)
+      ? remakeCommand(dir, target)
+      : certsCommandLine(dir, 'renew', targetName(target), '--force');
+  return [findingIn(layout.cert, remedy)('weak', detail)];
 }
 
 function isPairOf(pem: string, certificate: X509Certificate | undefined): boolean {

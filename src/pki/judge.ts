@@ -19,6 +19,7 @@ export const verdicts = {
   'key mismatch': { exit: 3, blocks: true },
   'key missing': { exit: 3, blocks: true },
   'wrong purpose': { exit: 3, blocks: true },
+  weak: { exit: 3, blocks: false },
   'ca.crt differs': { exit: 3, blocks: true },
   'client.pem differs': { exit: 3, blocks: true },
   revoked: { exit: 3, blocks: false },

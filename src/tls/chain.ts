@@ -1,9 +1,14 @@
 import type { X509Certificate } from 'node:crypto';
+import { isVersion1 } from '../pki/der.js';
 
 /** How a certificate's chain ends: at a CA of the bundle, or where something is wrong. */
 export type ChainVerdict =
   | { readonly kind: 'trusted'; readonly path: readonly X509Certificate[] }
-  | { readonly kind: 'not-a-ca' | 'no-issuer'; readonly at: X509Certificate };
+  | { readonly kind: 'not-a-ca' | 'no-issuer'; readonly at: X509Certificate }
+  | { readonly kind: 'too-long' };
+
+/** Longer chains than this do not occur, leaf and root counted; the bound also ends a circle of cross-signed certificates. */
+export const longestChain = 10;
 
 /**
  * Follows `leaf` through `intermediates` to a self-signed certificate of `anchors` (RFC 5280 section 6, the
@@ -17,8 +22,7 @@ export function followChain(
 ): ChainVerdict {
   const path = [leaf];
   let current = leaf;
-  // Longer chains than this do not occur; the bound also ends a circle of cross-signed certificates.
-  while (path.length < 10) {
+  while (path.length <= longestChain) {
     if (isSelfSigned(current) && anchors.some((anchor) => anchor.raw.equals(current.raw))) {
       return { kind: 'trusted', path };
     }
@@ -31,7 +35,7 @@ export function followChain(
     path.push(issuer);
     current = issuer;
   }
-  return { kind: 'no-issuer', at: current };
+  return { kind: 'too-long' };
 }
 
 /** Whether a certificate may sign others. X.509 v1 has no way to say so: a self-signed one may. */
@@ -39,22 +43,20 @@ export function canSign(certificate: X509Certificate): boolean {
   return certificate.ca || (isVersion1(certificate) && isSelfSigned(certificate));
 }
 
-function isSelfSigned(certificate: X509Certificate): boolean {
-  return issued(certificate, certificate);
+/** Also where its keyUsage does not let it sign certificates, as that of a server need not. */
+export function isSelfSigned(certificate: X509Certificate): boolean {
+  return certificate.subject === certificate.issuer && verifies(certificate, certificate);
 }
 
 function issued(issuer: X509Certificate, certificate: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+  return certificate.checkIssued(issuer) && verifies(issuer, certificate);
 }
 
-/** `version` is an explicit [0] at the start of tbsCertificate; v1 leaves it out (RFC 5280 section 4.1). */
-export function isVersion1(certificate: X509Certificate): boolean {
-  const inner = contentOffset(certificate.raw, 0);
-  return certificate.raw[contentOffset(certificate.raw, inner)] !== 0xa0;
-}
-
-/** Where the content of the DER value at `offset` begins (X.690 section 8.1.3). */
-function contentOffset(der: Buffer, offset: number): number {
-  const length = der[offset + 1] ?? 0;
-  return offset + 2 + (length < 0x80 ? 0 : length & 0x7f);
+/** Node throws for a key of a kind that OpenSSL does not know: anybody may send one among the certificates of a chain. */
+function verifies(issuer: X509Certificate, certificate: X509Certificate): boolean {
+  try {
+    return certificate.verify(issuer.publicKey);
+  } catch {
+    return false;
+  }
 }

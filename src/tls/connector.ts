@@ -1,16 +1,19 @@
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { checkServerIdentity, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import { buildConnector } from 'undici';
-import { HostnameMismatch, type SallyError } from '../errors.js';
+import { PeerWeak, type SallyError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Credentials } from './credentials.js';
+import { judgeHostname } from './hostname.js';
 import { createLiveConnections, type LiveConnections } from './live.js';
 import type { CredentialSet } from './load.js';
 import { noMetrics, type TlsMetrics } from './metrics.js';
-import { oneLineName, peerFacts, presented } from './peer.js';
+import { oneLineName, peerFacts } from './peer.js';
 import { handshakeTimeoutMs, tlsPolicy } from './policy.js';
 import { connectFailure, verifyFailure } from './reasons.js';
+import { remarkOnce } from './remarks.js';
+import { weakShown } from './strength.js';
 import { anyPeer, chainOf, judgePeer, type PeerRule, type Verdict } from './trust.js';
 
 interface ConnectorOptions {
@@ -46,6 +49,7 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
   const { tls, peer, log, metrics = noMetrics } = options;
   const live = tls && openLive(options, tls);
   const role = 'client';
+  const remark = remarkOnce(log);
   return (target, callback) => {
     const version = tls?.credentials.current().version ?? 0;
     const connect = buildConnector(
@@ -76,11 +80,28 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
           callback(verdict.error, null);
           return;
         }
+        for (const said of verdict?.remarks ?? []) remark(said);
         live.add({ socket: secure, chain, until: verdict?.until, version });
       }
-      callback(null, socket);
+      const weak = !tls && socket instanceof TLSSocket ? publicFailure(socket, options) : undefined;
+      if (weak) {
+        socket.destroy();
+        callback(weak, null);
+      } else callback(null, socket);
     });
   };
+}
+
+/** A server that the roots of the system vouch for, and Node has taken: what Node does not look at. */
+function publicFailure(socket: TLSSocket, { url, peer }: ConnectorOptions): SallyError | undefined {
+  const chain = chainOf(socket);
+  const [leaf] = chain;
+  if (leaf === undefined) return undefined;
+  const weak = weakShown(chain, 'server');
+  if (weak)
+    return PeerWeak({ peer, side: 'client', subject: oneLineName(leaf.subject), detail: weak.detail });
+  const named = judgeHostname(bareHost(url), leaf, peer);
+  return named.kind === 'refused' ? named.error : undefined;
 }
 
 function openLive({ peer, log, onRetire }: ConnectorOptions, tls: TlsTarget): LiveConnections {
@@ -122,17 +143,17 @@ function judgeServer(
   { url, peer }: ConnectorOptions,
 ): Verdict | undefined {
   if (!tls.verify) return undefined;
-  const certificate = presented(socket);
+  const [certificate] = chain;
   if (socket.authorized !== true || certificate === undefined) {
     const reason = String(socket.authorizationError ?? 'NO_CERTIFICATE');
-    return {
-      kind: 'refused',
-      error: verifyFailure(reason, { peer, side: 'client', facts: peerFacts(socket) }),
-    };
+    const failure = { peer, side: 'client', facts: peerFacts(socket), chain } as const;
+    return { kind: 'refused', error: verifyFailure(reason, failure) };
   }
-  const mismatch = tls.checkHostname && hostnameMismatch(expectedName(url, tls), certificate, peer);
-  if (mismatch) return { kind: 'refused', error: mismatch };
-  return judgeAs(tls, peer, chain, tls.credentials.current());
+  const named = tls.checkHostname ? judgeHostname(expectedName(url, tls), certificate, peer) : undefined;
+  if (named?.kind === 'refused') return named;
+  const verdict = judgeAs(tls, peer, chain, tls.credentials.current());
+  if (verdict?.kind !== 'trusted' || named?.remark === undefined) return verdict;
+  return { ...verdict, remarks: [named.remark, ...verdict.remarks] };
 }
 
 function judgeAs(
@@ -144,18 +165,6 @@ function judgeAs(
   if (!tls.verify) return undefined;
   const rule = tls.server ?? anyPeer;
   return judgePeer(chain, { set, rule, peer, side: 'client', now: new Date() });
-}
-
-/** The error where `certificate` is not for `name` (RFC 6125, RFC 9525), undefined where it is. */
-export function hostnameMismatch(
-  name: string,
-  certificate: PeerCertificate,
-  peer: string,
-): SallyError | undefined {
-  if (checkServerIdentity(name, certificate) === undefined) return undefined;
-  const names = certificate.subjectaltname?.split(', ').filter((san) => !san.startsWith('URI:')) ?? [];
-  const valid = names.join(', ') || 'no host name and no IP address';
-  return HostnameMismatch({ peer, host: name, ip: isIP(name) !== 0, valid });
 }
 
 /** The name that the certificate has to hold. */

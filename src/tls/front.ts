@@ -2,7 +2,6 @@ import type { X509Certificate } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import {
-  ClientWithoutRole,
   HandshakeFailed,
   HandshakeTimeout,
   NoClientCert,
@@ -14,10 +13,10 @@ import type { Logger } from '../log.js';
 import type { Credentials } from './credentials.js';
 import { createLiveConnections, type LiveConnections } from './live.js';
 import { noMetrics, type TlsMetrics } from './metrics.js';
-import { namesOf, showNames } from './names.js';
 import { type PeerFacts, peerFacts } from './peer.js';
 import { handshakeTimeoutMs } from './policy.js';
 import { handshakeFailure, verifyFailure } from './reasons.js';
+import { remarkOnce } from './remarks.js';
 import { anyPeer, chainOf, judgePeer, type PeerRule, type Verdict } from './trust.js';
 
 /** What is asked of clients: nothing, a certificate that verifies if one is presented, or a certificate. */
@@ -45,8 +44,7 @@ interface Front extends FrontOptions {
   readonly live: LiveConnections;
   /** How the log names the client of each connection that has passed. */
   readonly peers: WeakMap<TLSSocket, string>;
-  /** Says once that clients without a role are let in. */
-  readonly sawClientWithoutRole: (peer: string, chain: readonly X509Certificate[]) => void;
+  readonly remark: (remark: SallyError) => void;
 }
 
 /** First byte of a TLS record that carries a handshake (RFC 8446 section 5.1). */
@@ -83,7 +81,6 @@ export function createTlsFront(options: FrontOptions): Server {
 function openFront(options: FrontOptions): Front {
   const { credentials, log, finish, clients: rule = anyPeer } = options;
   const peers = new WeakMap<TLSSocket, string>();
-  let told = rule.pins !== undefined;
   const live = createLiveConnections({
     credentials,
     judge: ({ socket, chain }, set) =>
@@ -101,12 +98,7 @@ function openFront(options: FrontOptions): Front {
     rule,
     live,
     peers,
-    sawClientWithoutRole(peer, [leaf]) {
-      if (told || rule.identity.kind === 'any' || leaf === undefined) return;
-      told = true;
-      const warning = ClientWithoutRole({ peer, seen: showNames(namesOf(leaf)) });
-      log.warn({ code: warning.code, remedy: warning.remedy }, warning.message);
-    },
+    remark: remarkOnce(log),
   };
 }
 
@@ -157,7 +149,7 @@ function handshake(raw: Socket, peer: string, front: Front): void {
     if (log.isLevelEnabled?.('debug') !== false)
       log.debug({ ...peerFacts(socket), remote: peer }, 'TLS handshake done');
     if (verdict) {
-      if (!verdict.named) front.sawClientWithoutRole(peer, chain);
+      for (const said of verdict.remarks) front.remark(said);
       front.peers.set(socket, peer);
       front.live.add({ socket, chain, until: verdict.until, version });
     }
@@ -180,7 +172,7 @@ function admit(
   }
   const reason = verifyVerdict(socket);
   if (reason !== undefined)
-    return { kind: 'refused', error: verifyFailure(reason, { ...asked, facts: peerFacts(socket) }) };
+    return { kind: 'refused', error: verifyFailure(reason, { ...asked, facts: peerFacts(socket), chain }) };
   // By the set that is current now, which may be a later one than that of the handshake.
   return judgePeer(chain, { ...asked, set: credentials.current(), rule, now: new Date() });
 }

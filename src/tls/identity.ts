@@ -1,5 +1,5 @@
 import { matchingName } from './matching.js';
-import { type CertificateName, type PeerNames, rolesOf } from './names.js';
+import { type CertificateName, type PeerNames, rolesOf, soleCommonNames } from './names.js';
 
 /** Who has to be at the other end, beside having a certificate that verifies. */
 export type IdentityRule =
@@ -9,12 +9,13 @@ export type IdentityRule =
   | { readonly kind: 'client'; readonly allowed?: readonly string[] | undefined }
   /**
    * The server of a plugin. `name` undefined: of any plugin. `required`: also where certificates name no role; then
-   * a DNS name or the CN has to be the plugin's.
+   * a DNS name has to be the plugin's, or the CN where there is no SAN.
    */
   | { readonly kind: 'plugin'; readonly name: string | undefined; readonly required: boolean };
 
 export type IdentityVerdict =
-  | { readonly kind: 'passes' }
+  /** `commonName`: it passes by that CN, which counts because the certificate has no SAN. */
+  | { readonly kind: 'passes'; readonly commonName?: string }
   /** Passes, because nothing says who may and nothing who this is. */
   | { readonly kind: 'passes-without-role' }
   | { readonly kind: 'refused'; readonly expected: string };
@@ -44,9 +45,16 @@ export function judgeIdentity(names: PeerNames, rule: IdentityRule): IdentityVer
 }
 
 function judgeAllowed(names: PeerNames, allowed: readonly string[]): IdentityVerdict {
-  return allowed.some((pattern) => matches(names, pattern))
-    ? passes
-    : { kind: 'refused', expected: allowed.join(', ') };
+  let commonName: string | undefined;
+  for (const pattern of allowed) {
+    const name = nameThatFits(names, pattern);
+    if (name === undefined) continue;
+    if (name.kind !== 'CN' || pattern.startsWith('CN:')) return passes;
+    commonName ??= name.value;
+  }
+  return commonName === undefined
+    ? { kind: 'refused', expected: allowed.join(', ') }
+    : { kind: 'passes', commonName };
 }
 
 function judgeClient(names: PeerNames): IdentityVerdict {
@@ -70,17 +78,26 @@ function judgePlugin(
   }
   if (name === undefined || !required) return passes;
   const known = [name, `mcp-plugin-${name}`];
-  return [...names.dns, ...names.cns].some((one) => known.some((other) => sameName(one, other)))
-    ? passes
-    : { kind: 'refused', expected: `DNS or CN ${known.join(' or ')}` };
+  const isKnown = (one: string) => known.some((other) => sameName(one, other));
+  if (names.dns.some(isKnown)) return passes;
+  const commonName = soleCommonNames(names).find(isKnown);
+  return commonName === undefined
+    ? { kind: 'refused', expected: `DNS ${known.join(' or ')}` }
+    : { kind: 'passes', commonName };
 }
 
 /** Plugin names are matched without regard to case, as the contract has it; DNS names too (RFC 4343). */
 const sameName = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
-/** Whether one of `names` fits `pattern`, as `matchingName` has it. */
-export function matches({ uris, dns, cns }: PeerNames, pattern: string): boolean {
+/** The first of `names` that fits `pattern`, as `matchingName` has it. */
+export function nameThatFits(
+  { uris, dns, cns, hasSan }: PeerNames,
+  pattern: string,
+): CertificateName | undefined {
   const of = (kind: CertificateName['kind'], values: readonly string[]) =>
     values.map((value): CertificateName => ({ kind, value }));
-  return matchingName([...of('URI', uris), ...of('DNS', dns), ...of('CN', cns)], pattern) !== undefined;
+  const commonNames = of('CN', cns).map(
+    (name): CertificateName => (hasSan ? { ...name, besideSan: true } : name),
+  );
+  return matchingName([...of('URI', uris), ...of('DNS', dns), ...commonNames], pattern);
 }

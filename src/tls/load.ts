@@ -1,11 +1,14 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import {
+  CaWeak,
   CertExpired,
   CertNotYetValid,
   CertRevoked,
+  CertWeak,
   CertWithoutPurpose,
   ChainBroken,
+  ChainTooLong,
   CredentialsRefused,
   KeyMismatch,
   KeyReadableByOthers,
@@ -13,14 +16,16 @@ import {
   NotACa,
   NotPem,
   type SallyError,
+  SelfSignedOwn,
   WrongPurpose,
 } from '../errors.js';
-import { canSign, followChain } from './chain.js';
+import { canSign, isSelfSigned, longestChain } from './chain.js';
 import { type Crl, isRevoked, loadCrls } from './crl.js';
 import { type CredentialFiles, type FileSnapshot, readFiles } from './files.js';
 import { oneLineName } from './peer.js';
 import { parseCertificates, parseKey } from './pem.js';
 import { tlsPolicy } from './policy.js';
+import { followStrongChain, weakAuthorities, weakShown } from './strength.js';
 
 /** Which side of a connection the credentials are for. */
 export type TlsRole = 'client' | 'server';
@@ -73,11 +78,16 @@ export async function loadCredentials(
   const read = options.snapshot ?? (await readFiles(files));
   const warnings: SallyError[] = [];
   const { caBundle, certfile, crlFile } = files;
-  const ca = caBundle === undefined ? undefined : loadBundle(read, caBundle, now);
+  const ca = caBundle === undefined ? undefined : loadBundle(read, caBundle, role, now);
   const own = loadIdentity(files, read, role, now, warnings);
   const chain = own?.chain ?? [];
   const authorities = ca?.certificates ?? [];
-  if (ca && own && certfile) checkChain(chain, authorities, certfile, caBundle ?? '', now);
+  if (ca && own && certfile)
+    checkChain(chain, authorities, { certfile, caBundle: caBundle ?? '', role, now });
+  const weak = ca ? undefined : weakShown(chain, role);
+  if (weak) throw CertWeak({ path: certfile ?? '', detail: weak.detail, ca: false });
+  for (const { detail } of weakAuthorities(authorities.filter((authority) => inDate(authority, now))))
+    warnings.push(CaWeak({ path: caBundle ?? '', detail }));
   const crls =
     crlFile === undefined
       ? []
@@ -89,6 +99,8 @@ export async function loadCredentials(
           now,
         });
   const [certificate] = chain;
+  if (certificate && isSelfSigned(certificate))
+    warnings.push(SelfSignedOwn({ path: certfile ?? '', subject: oneLineName(certificate.subject) }));
   if (certificate && isRevoked(certificate, crls)) {
     warnings.push(CertRevoked({ path: certfile ?? '', subject: oneLineName(certificate.subject) }));
   }
@@ -127,11 +139,13 @@ function loadIdentity(
   return { pem, key, chain };
 }
 
-function loadBundle(read: FileSnapshot, path: string, now: Date) {
+function loadBundle(read: FileSnapshot, path: string, role: TlsRole, now: Date) {
   const pem = read.text(path, 'the CA bundle');
   const certificates = parseCertificates(pem, path);
   for (const certificate of certificates) {
-    if (!canSign(certificate)) throw NotACa({ path, subject: oneLineName(certificate.subject) });
+    // A server without a CA is trusted by its own certificate, which need not be able to sign.
+    const ofServer = role === 'client' && isSelfSigned(certificate);
+    if (!canSign(certificate) && !ofServer) throw NotACa({ path, subject: oneLineName(certificate.subject) });
   }
   // A bundle may still hold a CA that has ended, beside the one that follows it. One must be in date.
   const first = certificates[0];
@@ -168,28 +182,37 @@ function checkPurpose(leaf: X509Certificate, path: string, role: TlsRole, warnin
 function checkChain(
   chain: readonly X509Certificate[],
   anchors: readonly X509Certificate[],
-  certfile: string,
-  caBundle: string,
-  now: Date,
+  where: { readonly certfile: string; readonly caBundle: string; readonly role: TlsRole; readonly now: Date },
 ): void {
+  const { certfile, caBundle, role, now } = where;
   const [leaf, ...intermediates] = chain;
   if (leaf === undefined) return;
   // A CA that was renewed under its name stands beside the one that has ended.
   const inOrder = [...anchors].sort((a, b) => Number(inDate(b, now)) - Number(inDate(a, now)));
-  const verdict = followChain(leaf, intermediates, inOrder);
-  if (verdict.kind === 'trusted') {
-    for (const [i, link] of verdict.path.entries())
-      checkDates(link, i <= intermediates.length ? certfile : caBundle, now);
-    return;
+  const verdict = followStrongChain(leaf, intermediates, inOrder, role);
+  switch (verdict.kind) {
+    case 'trusted':
+      for (const [i, link] of verdict.path.entries())
+        checkDates(link, i <= intermediates.length ? certfile : caBundle, now);
+      return;
+    case 'weak': {
+      const { certificate, detail } = verdict.weak;
+      const ca = !chain.includes(certificate);
+      throw CertWeak({ path: ca ? caBundle : certfile, detail, ca });
+    }
+    case 'too-long':
+      throw ChainTooLong({ certfile, caBundle, most: longestChain });
+    case 'not-a-ca':
+      throw NotACa({ path: caBundle, subject: oneLineName(verdict.at.subject) });
+    case 'no-issuer':
+      throw ChainBroken({
+        certfile,
+        caBundle,
+        subject: oneLineName(leaf.subject),
+        issuer: oneLineName(verdict.at.issuer),
+        namesake: anchors.some((anchor) => anchor.subject === verdict.at.issuer),
+      });
   }
-  if (verdict.kind === 'not-a-ca') throw NotACa({ path: caBundle, subject: oneLineName(verdict.at.subject) });
-  throw ChainBroken({
-    certfile,
-    caBundle,
-    subject: oneLineName(leaf.subject),
-    issuer: oneLineName(verdict.at.issuer),
-    namesake: anchors.some((anchor) => anchor.subject === verdict.at.issuer),
-  });
 }
 
 function buildContext(

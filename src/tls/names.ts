@@ -1,9 +1,15 @@
 import type { X509Certificate } from 'node:crypto';
+import { hasSan } from '../pki/der.js';
 
 /** A name of a certificate's holder, of the kinds that say who it is. */
 export interface CertificateName {
   readonly kind: 'URI' | 'DNS' | 'EMAIL' | 'CN';
   readonly value: string;
+  /**
+   * Of a CN in a certificate that has a SAN of any kind: it counts only where it is asked for as `CN:` (RFC 6125
+   * section 6.4.4).
+   */
+  readonly besideSan?: true;
 }
 
 /** The names in a certificate that tell one machine from another. */
@@ -11,6 +17,8 @@ export interface PeerNames {
   readonly uris: readonly string[];
   readonly dns: readonly string[];
   readonly cns: readonly string[];
+  /** Whether it has a SAN of any kind, also one that says nothing here, as an address. */
+  readonly hasSan: boolean;
 }
 
 /** What a certificate of `sallyport certs` says of its holder's part. */
@@ -32,7 +40,8 @@ export function certificateNames(certificate: X509Certificate): readonly Certifi
     return kind === undefined ? [] : [{ kind, value: value.startsWith('"') ? unquoted(value) : value }];
   });
   const subject = certificate.toLegacyObject().subject as { CN?: string | string[] } | undefined;
-  const cns = [subject?.CN ?? []].flat().map((value) => ({ kind: 'CN', value }) as const);
+  const besideSan = hasSan(certificate) ? ({ besideSan: true } as const) : {};
+  const cns = [subject?.CN ?? []].flat().map((value) => ({ kind: 'CN', value, ...besideSan }) as const);
   const order = [...kinds.values()];
   return [...sans.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind)), ...cns];
 }
@@ -41,7 +50,12 @@ export function namesOf(certificate: X509Certificate): PeerNames {
   const names = certificateNames(certificate);
   const of = (wanted: CertificateName['kind']) =>
     names.filter(({ kind }) => kind === wanted).map(({ value }) => value);
-  return { uris: of('URI'), dns: of('DNS'), cns: of('CN') };
+  return { uris: of('URI'), dns: of('DNS'), cns: of('CN'), hasSan: hasSan(certificate) };
+}
+
+/** The common names that count as names of the holder though nobody asked for a CN: where there is no SAN at all. */
+export function soleCommonNames({ cns, hasSan }: PeerNames): readonly string[] {
+  return hasSan ? [] : cns;
 }
 
 function unquoted(text: string): string {

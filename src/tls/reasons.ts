@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import {
   ConnectionRefused,
   ConnectionTimeout,
@@ -10,17 +11,21 @@ import {
   NotTls,
   OurCertRefused,
   PeerCertRejected,
+  PeerChainTooLong,
   PeerExpired,
   PeerNotCheckable,
   PeerNotYetValid,
   PeerRevoked,
   PeerUnknownCa,
+  PeerWeak,
   PeerWrongPurpose,
   ProtocolTooOld,
   type SallyError,
 } from '../errors.js';
+import { longestChain } from './chain.js';
 import type { PeerFacts } from './peer.js';
 import { handshakeTimeoutMs } from './policy.js';
+import { unreadableIn, weakShown } from './strength.js';
 
 /** What is known of a handshake that failed. */
 interface Failure {
@@ -28,6 +33,8 @@ interface Failure {
   readonly peer: string;
   readonly side: 'client' | 'server';
   readonly facts?: PeerFacts;
+  /** What the peer has shown, where it came so far: it tells more than the code that OpenSSL gives. */
+  readonly chain?: readonly X509Certificate[];
 }
 
 type Reason = (failure: Failure, detail: string) => SallyError;
@@ -37,6 +44,8 @@ const context = ({ peer, side, facts }: Failure) => ({ peer, side, subject: fact
 const rejected: Reason = (f, detail) => PeerCertRejected({ ...context(f), detail });
 const notCheckable: Reason = (f, detail) => PeerNotCheckable({ ...context(f), detail });
 const unknownCa: Reason = (f, detail) => PeerUnknownCa({ ...context(f), detail });
+const tooLong: Reason = (f) => PeerChainTooLong({ ...context(f), most: longestChain });
+const wrongPurpose: Reason = (f) => PeerWrongPurpose(context(f));
 
 /** Why OpenSSL refused the peer's certificate: X509_V_ERR_… as Node names them. */
 const verifyReasons: Record<string, Reason> = {
@@ -49,7 +58,7 @@ const verifyReasons: Record<string, Reason> = {
   CERT_UNTRUSTED: unknownCa,
   CERT_HAS_EXPIRED: (f) => PeerExpired({ ...context(f), until: f.facts?.validTo }),
   CERT_NOT_YET_VALID: (f) => PeerNotYetValid({ ...context(f), from: f.facts?.validFrom }),
-  INVALID_PURPOSE: (f) => PeerWrongPurpose(context(f)),
+  INVALID_PURPOSE: wrongPurpose,
   CERT_REVOKED: (f) => PeerRevoked(context(f)),
   UNABLE_TO_GET_CRL: notCheckable,
   UNABLE_TO_DECRYPT_CRL_SIGNATURE: notCheckable,
@@ -59,7 +68,7 @@ const verifyReasons: Record<string, Reason> = {
   ERROR_IN_CRL_LAST_UPDATE_FIELD: notCheckable,
   ERROR_IN_CRL_NEXT_UPDATE_FIELD: notCheckable,
   CERT_REJECTED: rejected,
-  CERT_CHAIN_TOO_LONG: rejected,
+  CERT_CHAIN_TOO_LONG: tooLong,
   PATH_LENGTH_EXCEEDED: rejected,
   INVALID_CA: rejected,
   UNABLE_TO_DECRYPT_CERT_SIGNATURE: rejected,
@@ -99,6 +108,8 @@ const handshakeReasons: Record<string, Reason> = {
   ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE: ourCertRefused,
   ERR_SSL_TLSV1_ALERT_ACCESS_DENIED: ourCertRefused,
   ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR: ourCertRefused,
+  // OpenSSL reads no more than 100 KiB of certificates.
+  ERR_SSL_EXCESSIVE_MESSAGE_SIZE: tooLong,
   ERR_TLS_HANDSHAKE_TIMEOUT: (f) => HandshakeTimeout({ ...context(f), seconds: handshakeTimeoutMs / 1000 }),
   ECONNRESET: (f) =>
     HandshakeFailed({ ...context(f), detail: 'the connection was closed in the middle of it' }),
@@ -125,8 +136,16 @@ const hostOf = (error: NodeJS.ErrnoException): string =>
 
 /** Why the peer's certificate did not verify, from the code that OpenSSL gave. */
 export function verifyFailure(code: string, failure: Failure): SallyError {
-  const reason = Object.hasOwn(verifyReasons, code) ? verifyReasons[code] : rejected;
-  return (reason ?? rejected)(failure, code);
+  const reason = (Object.hasOwn(verifyReasons, code) ? verifyReasons[code] : undefined) ?? rejected;
+  const weak = weaknessBehind(reason, failure);
+  return weak ? PeerWeak({ ...context(failure), detail: weak.detail }) : reason(failure, code);
+}
+
+/** Node has one code, UNSPECIFIED, for weak keys and signatures; and what OpenSSL cannot read looks foreign to it. */
+function weaknessBehind(reason: Reason, { chain = [], side }: Failure) {
+  if (reason === unknownCa) return unreadableIn(chain);
+  if (reason !== rejected && reason !== wrongPurpose) return undefined;
+  return weakShown(chain, side === 'server' ? 'client' : 'server');
 }
 
 /** Why a handshake did not come to its end, from the error that the socket gave. */

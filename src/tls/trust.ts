@@ -2,21 +2,27 @@ import { createHash, X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import {
   ClientNotAllowed,
+  ClientWithoutRole,
+  NamedByCommonName,
+  PeerChainTooLong,
   PeerExpired,
   PeerNotCheckable,
   PeerNotYetValid,
   PeerRevoked,
   PeerUnknownCa,
+  PeerWeak,
   PinMismatch,
   type SallyError,
+  SelfSignedServer,
   WrongPlugin,
 } from '../errors.js';
-import { followChain } from './chain.js';
+import { longestChain } from './chain.js';
 import { isRevoked } from './crl.js';
 import { type IdentityRule, judgeIdentity } from './identity.js';
 import { type CredentialSet, inDate } from './load.js';
 import { namesOf, showNames } from './names.js';
 import { oneLineName } from './peer.js';
+import { followStrongChain } from './strength.js';
 
 /** Who may be at the other end, beside what OpenSSL makes sure of. */
 export interface PeerRule {
@@ -30,10 +36,10 @@ export const anyPeer: PeerRule = { identity: { kind: 'any' } };
 
 export type Verdict =
   /**
-   * `until`: when something that this rests on ends, so that it has to be judged again. `named`: whether a name of the
-   * certificate says that it may pass.
+   * `until`: when something that this rests on ends, so that it has to be judged again. `remarks`: what it passes with
+   * and deserves to be seen.
    */
-  | { readonly kind: 'trusted'; readonly until: Date; readonly named: boolean }
+  | { readonly kind: 'trusted'; readonly until: Date; readonly remarks: readonly SallyError[] }
   | { readonly kind: 'refused'; readonly error: SallyError };
 
 interface Asked {
@@ -55,12 +61,16 @@ export function judgePeer(chain: readonly X509Certificate[], asked: Asked): Verd
   const refused = (error: SallyError): Verdict => ({ kind: 'refused', error });
   if (leaf === undefined) return refused(PeerUnknownCa({ peer, side, detail: 'it has shown none' }));
   const context = { peer, side, subject: oneLineName(leaf.subject) };
-  const path = trustedPath(leaf, others, set, now);
-  if (path === undefined) {
-    if (now > new Date(leaf.validTo)) return refused(PeerExpired({ ...context, until: leaf.validTo }));
-    if (now < new Date(leaf.validFrom)) return refused(PeerNotYetValid({ ...context, from: leaf.validFrom }));
+  if (now > new Date(leaf.validTo)) return refused(PeerExpired({ ...context, until: leaf.validTo }));
+  if (now < new Date(leaf.validFrom)) return refused(PeerNotYetValid({ ...context, from: leaf.validFrom }));
+  const current = (certificate: X509Certificate) => inDate(certificate, now);
+  const shownBy = side === 'server' ? 'client' : 'server';
+  const found = followStrongChain(leaf, others.filter(current), set.authorities.filter(current), shownBy);
+  if (found.kind === 'weak') return refused(PeerWeak({ ...context, detail: found.weak.detail }));
+  if (found.kind === 'too-long') return refused(PeerChainTooLong({ ...context, most: longestChain }));
+  if (found.kind !== 'trusted')
     return refused(PeerUnknownCa({ ...context, detail: 'its chain leads to no CA of the bundle' }));
-  }
+  const { path } = found;
   const ends = path.map((link) => new Date(link.validTo));
   if (set.crls.length > 0) {
     for (const [i, link] of path.entries()) {
@@ -86,20 +96,14 @@ export function judgePeer(chain: readonly X509Certificate[], asked: Asked): Verd
     return refused(make({ peer, seen: showNames(names), expected: identity.expected }));
   }
   const until = new Date(Math.min(...ends.map(Number)));
-  return { kind: 'trusted', until, named: identity.kind === 'passes' };
-}
-
-/** The chain from the leaf to a CA of the bundle, all of it in date. */
-function trustedPath(
-  leaf: X509Certificate,
-  others: readonly X509Certificate[],
-  { authorities }: Pick<CredentialSet, 'authorities'>,
-  now: Date,
-): readonly X509Certificate[] | undefined {
-  const current = (certificate: X509Certificate) => inDate(certificate, now);
-  if (!current(leaf)) return undefined;
-  const verdict = followChain(leaf, others.filter(current), authorities.filter(current));
-  return verdict.kind === 'trusted' ? verdict.path : undefined;
+  const remarks: SallyError[] = [];
+  if (side === 'client' && path.length === 1) remarks.push(SelfSignedServer(context));
+  // A pin says who it is where no name does.
+  if (identity.kind === 'passes-without-role' && !rule.pins)
+    remarks.push(ClientWithoutRole({ peer, seen: showNames(names) }));
+  if (identity.kind === 'passes' && identity.commonName !== undefined)
+    remarks.push(NamedByCommonName({ peer, name: identity.commonName }));
+  return { kind: 'trusted', until, remarks };
 }
 
 /** RFC 7469 section 2.4: over the SubjectPublicKeyInfo, so that a renewal with the same key keeps it. */
@@ -116,8 +120,12 @@ export function chainOf(socket: TLSSocket): readonly X509Certificate[] {
   const chain: X509Certificate[] = [];
   const seen = new Set<DetailedPeerCertificate>();
   let next: Partial<DetailedPeerCertificate> | undefined = socket.getPeerCertificate(true);
-  // The last one may name itself as its issuer; longer chains than this do not occur.
-  while (next?.raw !== undefined && !seen.has(next as DetailedPeerCertificate) && chain.length < 10) {
+  // The last one may name itself as its issuer. One more than may be tells a chain that is too long.
+  while (
+    next?.raw !== undefined &&
+    !seen.has(next as DetailedPeerCertificate) &&
+    chain.length <= longestChain
+  ) {
     seen.add(next as DetailedPeerCertificate);
     chain.push(new X509Certificate(next.raw));
     next = next.issuerCertificate;

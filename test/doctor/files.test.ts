@@ -4,7 +4,7 @@ import { createServer as createHttp } from 'node:http';
 import { createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { gatewayLeaf, newCa, newCrl, pluginLeaf } from '../support/trust.js';
-import { version1 } from '../tls/made.js';
+import { ca, resigned, rsaKey, version1 } from '../tls/made.js';
 import { diagnosis, newPlace, type Place, pluginName, serve, writeFiles } from './place.js';
 
 const day = 86_400_000;
@@ -292,6 +292,34 @@ const faults: readonly Fault[] = [
       place.server = { ...place.server, crl_file: place.at('ca.crl') };
     },
   },
+  {
+    fault: 'the own certificate has a short key',
+    check: 'cert-strength',
+    code: 'SALLY_TLS_WEAK',
+    plant: async (place) => place.issue('client', await gatewayLeaf(place.ca, { keyPem: rsaKey(1024) })),
+  },
+  {
+    fault: 'the own certificate is signed over SHA-1',
+    check: 'cert-strength',
+    code: 'SALLY_TLS_WEAK',
+    side: 'server',
+    plant: async (place) =>
+      place.issue('server', resigned(await pluginLeaf(place.ca, pluginName), place.ca, { hash: 'sha1' })),
+  },
+  {
+    fault: 'the server has its name as CN beside another SAN',
+    check: 'pair-server-name',
+    code: 'SALLY_TLS_HOSTNAME',
+    side: 'both',
+    plant: async (place) =>
+      place.issue(
+        'server',
+        await pluginLeaf(place.ca, pluginName, {
+          subject: { CN: 'localhost' },
+          sans: [{ type: 'ip', value: '192.0.2.1' }],
+        }),
+      ),
+  },
 ];
 
 function listen(server: { listen: (...a: never[]) => unknown; close: () => unknown }, port: number) {
@@ -305,6 +333,42 @@ async function look(place: Place, side: Side = 'gateway') {
     targets: side === 'both' ? [gateway, server] : [side === 'server' ? server : gateway],
   });
 }
+
+/** What works, and deserves a word. */
+const oddities: readonly Fault[] = [
+  {
+    fault: 'a CA of the bundle has a short key',
+    check: 'ca-strength',
+    code: 'SALLY_TLS_WEAK_CA',
+    side: 'server',
+    plant: async (place) =>
+      place.put('server-ca.crt', place.ca.certPem + (await ca('Old CA', { keyPem: rsaKey(1024) })).certPem),
+  },
+  {
+    fault: 'the server has its name as CN alone',
+    check: 'pair-named',
+    code: 'SALLY_TLS_COMMON_NAME',
+    side: 'both',
+    plant: async (place) => {
+      place.client = { ...place.client, identity: 'host' };
+      await place.issue(
+        'server',
+        await pluginLeaf(place.ca, pluginName, { subject: { CN: 'localhost' }, sans: [] }),
+      );
+    },
+  },
+];
+
+describe('[O2] the doctor warns of what passes in files', () => {
+  it.for(oddities)('$fault', async ({ check, code, side, plant }) => {
+    const place = await newPlace();
+    await plant(place);
+    if (side === 'both') await serve(place);
+    const { results } = await look(place, side);
+    const warned = results.filter(({ id, status }) => id === check && status === 'warn');
+    expect(warned).toMatchObject([{ code }]);
+  });
+});
 
 describe('[O2] the doctor names a fault in files', () => {
   it.for(faults)('$fault', async ({ check, code, side, plant }) => {

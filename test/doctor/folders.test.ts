@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { diagnose, examine } from '../../src/doctor/index.js';
@@ -7,6 +7,7 @@ import { ensureAll, refreshCrl, revokeCertificate, rotateCa } from '../../src/pk
 import { createCredentialStore } from '../../src/tls/index.js';
 import { temporaryFolder } from '../support/folder.js';
 import { newCa, pluginLeaf } from '../support/trust.js';
+import { rsaKey } from '../tls/made.js';
 
 const options = (dir: string) => ({ dir, keyType: 'ec-p256', days: 90 }) as const;
 
@@ -87,6 +88,21 @@ const faults: readonly {
     plant: async (dir) => {
       for (const end of ['crt', 'key'])
         await copyFile(join(dir, `gateway/client.${end}`), join(dir, `plugins/A/server.${end}`));
+    },
+  },
+  {
+    fault: 'has a certificate with a short key',
+    check: 'folder-strength',
+    code: 'SALLY_TLS_WEAK',
+    plant: async (dir) => {
+      const [certPem, keyPem] = await Promise.all(
+        ['ca.crt', 'ca.key'].map((name) => readFile(join(dir, 'ca', name), 'utf8')),
+      );
+      const issued = await pluginLeaf({ certPem: certPem ?? '', keyPem: keyPem ?? '' }, 'A', {
+        keyPem: rsaKey(1024),
+      });
+      await writeFile(join(dir, 'plugins/A/server.crt'), issued.certPem);
+      await writeFile(join(dir, 'plugins/A/server.key'), issued.keyPem);
     },
   },
   {

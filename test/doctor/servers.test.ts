@@ -5,6 +5,7 @@ import type { TlsOptions } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Issued, LeafRequest } from '../../src/pki/index.js';
 import { gatewayLeaf, newCa, newCrl, pluginLeaf } from '../support/trust.js';
+import { resigned, rsaKey } from '../tls/made.js';
 import { diagnosis, newPlace, type Place, pluginName, serve, writeFiles } from './place.js';
 
 const day = 86_400_000;
@@ -42,6 +43,7 @@ function otherServer(place: Place, { certPem, keyPem }: Issued, more: TlsOptions
 const withLeaf = async (place: Place, more: Partial<LeafRequest>) =>
   otherServer(place, await pluginLeaf(place.ca, pluginName, more));
 
+const lax = { ciphers: 'DEFAULT@SECLEVEL=0' } as const;
 const old = { minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
 
 /** Faults that only the servers show: the gateway's file alone is looked at. */
@@ -70,6 +72,24 @@ const faults: readonly Fault[] = [
     plant: (place) => {
       place.url = `https://nowhere.invalid:${place.port}/mcp`;
     },
+  },
+  {
+    fault: 'the server shows a certificate with a short key',
+    check: 'server-strength',
+    code: 'SALLY_TLS_PEER_WEAK',
+    remedy: /2048/,
+    plant: async (place) =>
+      otherServer(place, await pluginLeaf(place.ca, pluginName, { keyPem: rsaKey(1024) }), lax),
+  },
+  {
+    fault: 'the server shows a certificate with a serial number of zero',
+    check: 'server-strength',
+    code: 'SALLY_TLS_PEER_WEAK',
+    plant: async (place) =>
+      otherServer(
+        place,
+        resigned(await pluginLeaf(place.ca, pluginName), place.ca, { serial: Buffer.from([0]) }),
+      ),
   },
   {
     fault: 'the URL has an IP address that is not in the certificate',

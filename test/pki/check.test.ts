@@ -17,9 +17,13 @@ import {
   checkCertificates,
   ensureAll,
   ensurePlugin,
+  type Issued,
   issueLeaf,
   refreshCrl,
+  renewCertificates,
 } from '../../src/pki/index.js';
+import { pluginLeaf } from '../support/trust.js';
+import { resigned, rsaKey } from '../tls/made.js';
 import { temporaryFolder } from './folders.js';
 
 const keyType = 'ec-p256';
@@ -71,6 +75,26 @@ describe('checking certificates', () => {
     const dir = temporaryFolder();
     await ensurePlugin('One', { dir, keyType });
     expect(verdicts(await checkCertificates({ dir }))).toEqual({ ca: 'ok', One: 'ok' });
+  });
+
+  it('a weak certificate is named with the command that mends it', async () => {
+    const dir = await certificates();
+    const read = (name: string) => readFileSync(join(dir, 'ca', name), 'utf8');
+    const root = { certPem: read('ca.crt'), keyPem: read('ca.key') };
+    const place = (name: string, { certPem, keyPem }: Issued) => {
+      writeFileSync(join(dir, 'plugins', name, 'server.crt'), certPem);
+      writeFileSync(join(dir, 'plugins', name, 'server.key'), keyPem);
+    };
+    place('One', await pluginLeaf(root, 'One', { keyPem: rsaKey(1024) }));
+    place('Two', resigned(await pluginLeaf(root, 'Two'), root, { hash: 'sha1', ca: true }));
+    const { entries, status } = await checkCertificates({ dir });
+    expect(status).toBe(3);
+    expect(entries.slice(2)).toMatchObject([
+      { name: 'One', verdict: 'weak', remedy: `sallyport certs renew One --force --dir ${dir}` },
+      { name: 'Two', verdict: 'weak', findings: [{ detail: expect.stringContaining('SHA-1') }] },
+    ]);
+    await renewCertificates({ dir, names: ['One', 'Two'], force: true });
+    expect((await checkCertificates({ dir })).status).toBe(0);
   });
 
   it('a CA whose key is kept elsewhere is fine', async () => {

@@ -1,13 +1,15 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type IdentityRule, judgeIdentity, matches, pluginRule } from '../../src/tls/identity.js';
+import { type IdentityRule, judgeIdentity, nameThatFits, pluginRule } from '../../src/tls/identity.js';
 import { namesOf, rolesOf } from '../../src/tls/names.js';
 import { gatewayLeaf, newCa, pluginLeaf } from '../support/trust.js';
 import { parsed } from './made.js';
 
-const names = (given: { uris?: string[]; dns?: string[]; cns?: string[] }) => ({
+const names = (given: { uris?: string[]; dns?: string[]; cns?: string[]; hasSan?: boolean }) => ({
   uris: [],
   dns: [],
   cns: [],
+  hasSan: given.uris !== undefined || given.dns !== undefined,
   ...given,
 });
 const role = (path: string) => names({ uris: [`spiffe://sallyport.local/${path}`] });
@@ -27,6 +29,7 @@ describe('the names in a certificate', () => {
       uris: ['https://x/a, URI:spiffe://x/gateway', 'https://x/"quoted"'],
       dns: ['host'],
       cns: ['a, DNS:b'],
+      hasSan: true,
     });
     expect(rolesOf(namesOf(parsed(odd)))).toEqual([]);
   });
@@ -85,8 +88,55 @@ describe('who may connect', () => {
     ['gw', names({ cns: ['gw'] }), true],
     ['*', names({ dns: ['gw'] }), true],
     ['*', names({}), false],
+    // A pattern that reads like a URI is for URIs alone.
+    ['spiffe://t/alice', names({ uris: ['spiffe://t/alice'] }), true],
+    ['spiffe://t/alice', names({ cns: ['spiffe://t/alice'] }), false],
+    ['spiffe://t/alice', names({ dns: ['spiffe://t/alice'] }), false],
+    ['spiffe://t/*', names({ cns: ['spiffe://t/alice'] }), false],
+    ['CN:spiffe://t/alice', names({ cns: ['spiffe://t/alice'] }), true],
+    // In the host, what SPIFFE allows in a trust domain.
+    ['URI:spiffe://*/gateway', names({ uris: ['spiffe://a.b-c_d9/gateway'] }), true],
+    ['URI:spiffe://*.example.org/x', names({ uris: ['spiffe://a.b.example.org/x'] }), true],
+    ['URI:spiffe://*/gateway', names({ uris: ['spiffe:///gateway'] }), false],
+    ['URI:spiffe://*/gateway', names({ uris: ['spiffe://user@host/gateway'] }), false],
+    ['URI:spiffe://*/gateway', names({ uris: ['spiffe://host:8443/gateway'] }), false],
+    ['URI:spiffe://*/gateway', names({ uris: ['spiffe://t?x=/gateway'] }), false],
+    ['URI:spiffe://*/gateway', names({ uris: ['spiffe://t%2fx/gateway'] }), false],
+    ['URI:spiffe://*/gateway', names({ uris: ['spiffe://UPPER/gateway'] }), false],
+    ['URI:spiffe://*/gateway', names({ uris: ['spiffe://a b/gateway'] }), false],
+    // In the path, one segment that is there.
+    ['URI:spiffe://t/team/*', names({ uris: ['spiffe://t/team/a'] }), true],
+    ['URI:spiffe://t/team/*', names({ uris: ['spiffe://t/team/a/b'] }), false],
+    ['URI:spiffe://t/team/*', names({ uris: ['spiffe://t/team/'] }), false],
+    ['URI:spiffe://t/team/*', names({ uris: ['spiffe://t/team/..'] }), false],
+    ['URI:spiffe://t/*/x', names({ uris: ['spiffe://t/./x'] }), false],
+    ['URI:spiffe://t/team/*', names({ uris: ['spiffe://t/team/a?admin'] }), false],
+    ['URI:spiffe://t/team/*', names({ uris: ['spiffe://t/team/a#b'] }), false],
+    ['URI:spiffe://t/team/a*', names({ uris: ['spiffe://t/team/a'] }), true],
+    // A CN counts where there is no SAN of any kind, or where it is asked for.
+    ['gw', names({ cns: ['gw'], hasSan: true }), false],
+    ['*', names({ cns: ['gw'], hasSan: true }), false],
+    ['CN:gw', names({ cns: ['gw'], hasSan: true }), true],
   ])('[O3] the pattern %s', (pattern, peer, expected) => {
-    expect(matches(peer, pattern)).toBe(expected);
+    expect(nameThatFits(peer, pattern) !== undefined).toBe(expected);
+  });
+
+  it('[O3] a CN that lets a client in though nobody asked for a CN is told, and an explicit one is not', () => {
+    const peer = names({ cns: ['gw'] });
+    expect(judgeIdentity(peer, rule('gw'))).toEqual({ kind: 'passes', commonName: 'gw' });
+    expect(judgeIdentity(peer, rule('gw', 'CN:gw'))).toEqual({ kind: 'passes' });
+  });
+
+  it('[O3] a star in a URI never reaches beyond its segment, whatever stands there', () => {
+    const odd = fc.string({ unit: 'binary-ascii' });
+    fc.assert(
+      fc.property(odd, odd, (host, segment) => {
+        const uri = `spiffe://${host}/team/${segment}`;
+        const fits = nameThatFits(names({ uris: [uri] }), 'URI:spiffe://*/team/*') !== undefined;
+        const plain = /^[a-z0-9._-]+$/.test(host) && /^[^/?#]+$/.test(segment) && !/^\.{1,2}$/.test(segment);
+        expect(fits).toBe(plain);
+      }),
+    );
   });
 });
 
@@ -100,6 +150,8 @@ describe('which plugin is there', () => {
     ['the role of the gateway', undefined, role('gateway'), false],
     ['no role', undefined, names({ cns: ['x'] }), true],
     ['no role, but its name', 'plugin', other, true],
+    ['its name as CN beside a SAN', 'plugin', names({ dns: ['host'], cns: ['A'] }), false],
+    ['its name as CN, and no SAN', 'plugin', names({ cns: ['mcp-plugin-A'] }), true],
     ['no role and no name', 'plugin', names({ dns: ['localhost'] }), false],
     ['the role of another', 'plugin', role('plugin/B'), false],
     ['the role of any plugin', 'host', role('plugin/B'), true],

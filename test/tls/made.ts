@@ -1,7 +1,8 @@
-import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { type Der, derValues } from '../../src/pki/der.js';
 import { createCa, type Issued, issueLeaf, type LeafRequest, parseSans } from '../../src/pki/index.js';
 import { run } from '../support/command.js';
 
@@ -63,6 +64,71 @@ export function version1(CN: string, issuer?: Issued): Issued {
     keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   };
 }
+
+const algorithms = {
+  sha1: { ec: '2a8648ce3d0401', rsa: '2a864886f70d010105' },
+  md5: { ec: '', rsa: '2a864886f70d010104' },
+  sha256: { ec: '2a8648ce3d040302', rsa: '2a864886f70d01010b' },
+} as const;
+
+/** What tools do that nobody should: a certificate as `issued` is, signed by `ca` over that change of it. */
+export function resigned(
+  issued: Issued,
+  ca: Issued,
+  change: {
+    readonly hash?: keyof typeof algorithms;
+    /** The content of the INTEGER. */
+    readonly serial?: Buffer;
+    /** An extension that stands twice, by the last octet of its identifier (2.5.29.x). */
+    readonly twice?: number;
+    /** Says CA:TRUE in basicConstraints. */
+    readonly ca?: true;
+  } = {},
+): Issued {
+  const { hash = 'sha256', serial, twice } = change;
+  const [outer] = derValues(parsed(issued).raw) ?? [];
+  const [tbs] = derValues(outer?.content ?? Buffer.alloc(0)) ?? [];
+  const fields = [...(derValues(tbs?.content ?? Buffer.alloc(0)) ?? [])];
+  const [caOuter] = derValues(parsed(ca).raw) ?? [];
+  const [caTbs] = derValues(caOuter?.content ?? Buffer.alloc(0)) ?? [];
+  const issuer = derValues(caTbs?.content ?? Buffer.alloc(0))?.[5]?.whole ?? Buffer.alloc(0);
+  const signer = createPrivateKey(ca.keyPem);
+  const kind = signer.asymmetricKeyType === 'rsa' ? 'rsa' : 'ec';
+  const algorithm = der(
+    0x30,
+    der(0x06, Buffer.from(algorithms[hash][kind], 'hex')),
+    kind === 'rsa' ? Buffer.from([5, 0]) : Buffer.alloc(0),
+  );
+  const changed = fields.map(({ tag, whole, content }, i) => {
+    if (i === 1 && serial) return der(0x02, serial);
+    if (i === 2) return algorithm;
+    if (i === 3) return issuer;
+    if (tag !== 0xa3) return whole;
+    const [sequence] = derValues(content) ?? [];
+    const list = derValues(sequence?.content ?? Buffer.alloc(0)) ?? [];
+    const idOf = (extension: Der) => derValues(extension.content)?.[0]?.content.at(-1);
+    const extensions = list.flatMap((extension) => {
+      const id = idOf(extension);
+      const again = id === twice ? [extension.whole] : [];
+      if (id !== 19 || !change.ca) return [extension.whole, ...again];
+      const isCa = der(0x30, der(0x01, Buffer.from([0xff])));
+      return [der(0x30, der(0x06, Buffer.from('551d13', 'hex')), der(0x04, isCa)), ...again];
+    });
+    return der(0xa3, der(0x30, ...extensions));
+  });
+  const body = der(0x30, ...changed);
+  const signature = der(0x03, Buffer.from([0]), sign(hash, body, signer));
+  return {
+    certPem: new X509Certificate(der(0x30, body, algorithm, signature)).toString(),
+    keyPem: issued.keyPem,
+  };
+}
+
+/** An RSA key of so many bits. */
+export const rsaKey = (modulusLength: number): string =>
+  generateKeyPairSync('rsa', { modulusLength })
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString();
 
 /** Writes a certificate and its key, as `<name>.crt` and `<name>.key`. */
 export async function write(folder: string, name: string, { certPem, keyPem }: Issued) {

@@ -10,7 +10,7 @@ import { ca, leaf, write } from './made.js';
 const server = { peer: 'the plugin server https://h:1', side: 'client' } as const;
 const coded = (code: string) => Object.assign(new Error(code), { code });
 
-it.each(['PATH_LENGTH_EXCEEDED', 'INVALID_CA', 'CERT_REJECTED', 'CERT_CHAIN_TOO_LONG'])(
+it.each(['PATH_LENGTH_EXCEEDED', 'INVALID_CA', 'CERT_REJECTED'])(
   '[G5] %s is a certificate that was refused',
   (code) => {
     expect(connectFailure(coded(code), server)?.code).toBe('SALLY_TLS_PEER_REJECTED');

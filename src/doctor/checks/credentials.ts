@@ -1,5 +1,6 @@
 import { CertVersion1 } from '../../errors.js';
-import { isVersion1, oneLineName } from '../../tls/index.js';
+import { isVersion1 } from '../../pki/der.js';
+import { oneLineName } from '../../tls/index.js';
 import { among, type Check, check, type Finding, fail, type Group, ok, skipped } from '../check.js';
 import type { CredentialFacts } from '../facts.js';
 
@@ -111,8 +112,8 @@ export const credentialChecks = [
   row({
     id: 'cert-strength',
     group: 'certificates',
-    title: 'OpenSSL takes its key and signature',
-    codes: ['SALLY_TLS_CREDENTIALS'],
+    title: 'its key, its signature and those of its CAs are strong',
+    codes: ['SALLY_TLS_CREDENTIALS', 'SALLY_TLS_WEAK'],
     explains: 'all',
     fine: whenLoaded((set) => set.certificate?.publicKey.asymmetricKeyType),
   }),
@@ -148,10 +149,26 @@ export const credentialChecks = [
     ),
   }),
   row({
+    id: 'cert-of-a-ca',
+    group: 'certificates',
+    title: 'a CA has signed it',
+    codes: ['SALLY_TLS_SELF_SIGNED'],
+    mild: ['SALLY_TLS_SELF_SIGNED'],
+    fine: whenLoaded((set) => set.certificate && oneLineName(set.certificate.issuer)),
+  }),
+  row({
+    id: 'ca-strength',
+    group: 'CA and bundles',
+    title: 'no CA of the bundle is weak',
+    codes: ['SALLY_TLS_WEAK_CA'],
+    mild: ['SALLY_TLS_WEAK_CA'],
+    fine: whenLoaded(({ authorities }) => (authorities.length > 0 ? 'none is' : undefined)),
+  }),
+  row({
     id: 'cert-chain',
     group: 'CA and bundles',
     title: 'the certificate leads to a CA of the bundle',
-    codes: ['SALLY_TLS_CHAIN'],
+    codes: ['SALLY_TLS_CHAIN', 'SALLY_TLS_CHAIN_LENGTH'],
     guide: ['CA bundle matches on both sides', 'dedicated CA', 'certificate verification tested'],
     explains: 'all',
     fine: whenLoaded((set) => (set.certificate ? `${set.chain.length} in the chain` : undefined)),

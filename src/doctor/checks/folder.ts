@@ -15,6 +15,7 @@ const codes: Readonly<Record<Bad, string>> = {
   'key mismatch': 'SALLY_TLS_KEY_MISMATCH',
   'key missing': 'SALLY_FILE_UNREADABLE',
   'wrong purpose': 'SALLY_TLS_PURPOSE',
+  weak: 'SALLY_TLS_WEAK',
   'ca.crt differs': 'SALLY_TLS_UNKNOWN_CA',
   'client.pem differs': 'SALLY_CERT_UNUSABLE',
   revoked: 'SALLY_CERT_REVOKED',
@@ -130,6 +131,12 @@ export const folderChecks = [
     group: 'certificates',
     title: 'each is made for its side',
     verdicts: ['wrong purpose'],
+  }),
+  row({
+    id: 'folder-strength',
+    group: 'certificates',
+    title: 'none of them is weak',
+    verdicts: ['weak'],
   }),
   row({
     id: 'folder-ca',

@@ -18,15 +18,18 @@ export const handshakeChecks = [
     group: 'names and addresses',
     title: "the host of the URL is in the server's certificate",
     about: 'endpoint',
-    codes: ['SALLY_TLS_HOSTNAME'],
+    codes: ['SALLY_TLS_HOSTNAME', 'SALLY_TLS_COMMON_NAME'],
     guide: ['host name verification failed', 'host name verification tested'],
     stage: 'handshake',
     look(facts) {
       const { look, url } = facts;
       if (!shownAny(facts) || look?.kind !== 'spoken') return [unseen];
       const names = look.chain[0]?.subjectAltName ?? 'no names';
-      return among(problems(facts), ['SALLY_TLS_HOSTNAME'], ok(`${url.hostname} (${names})`)).map(
-        (finding) => (finding.problem ? fail(named(finding.problem, facts.plugin), names) : finding),
+      const fine = ok(`${url.hostname} (${names})`);
+      return among(problems(facts), this.codes, fine, ['SALLY_TLS_COMMON_NAME']).map((finding) =>
+        finding.problem && finding.status === 'fail'
+          ? fail(named(finding.problem, facts.plugin), names)
+          : finding,
       );
     },
   }),
@@ -70,6 +73,30 @@ export const handshakeChecks = [
           ? ok(`issuer ${leaf.issuer.replaceAll('\n', ', ')}`)
           : noBundle;
       return among(problems(facts), this.codes, fine).map((finding) => incomplete(finding, facts));
+    },
+  }),
+  check({
+    id: 'server-strength',
+    group: 'handshake',
+    title: "the server's chain is neither weak nor too long",
+    about: 'endpoint',
+    codes: ['SALLY_TLS_PEER_WEAK', 'SALLY_TLS_PEER_CHAIN_LENGTH'],
+    stage: 'handshake',
+    look(facts) {
+      return among(problems(facts), this.codes, shownAny(facts) ? ok('it is strong') : unseen);
+    },
+  }),
+  check({
+    id: 'server-of-a-ca',
+    group: 'handshake',
+    title: "a CA has signed the server's certificate",
+    about: 'endpoint',
+    codes: ['SALLY_TLS_PEER_SELF_SIGNED'],
+    stage: 'handshake',
+    look(facts) {
+      const issuer = facts.look?.kind === 'spoken' ? facts.look.chain[0]?.issuer : undefined;
+      const fine = issuer === undefined ? unseen : ok(issuer.replaceAll('\n', ', '));
+      return among(problems(facts), this.codes, fine, this.codes);
     },
   }),
   check({

@@ -1,6 +1,6 @@
 import { isLoopback } from '../../config/index.js';
 import { PortDiffers } from '../../errors.js';
-import { check, fail, ok, type Problem, skipped, warn } from '../check.js';
+import { among, check, fail, ok, type Problem, skipped, warn } from '../check.js';
 import type { PairFacts } from '../facts.js';
 
 const unknownCa = [
@@ -9,6 +9,10 @@ const unknownCa = [
   'SALLY_TLS_PEER_NOT_YET_VALID',
   'SALLY_TLS_CRL',
 ];
+const tooWeak = ['SALLY_TLS_PEER_WEAK', 'SALLY_TLS_PEER_CHAIN_LENGTH'];
+const makeshift = ['SALLY_TLS_COMMON_NAME', 'SALLY_TLS_PEER_SELF_SIGNED'];
+const saidBy = ({ saidHere, saidThere }: PairFacts): readonly Problem[] =>
+  [saidHere, saidThere].filter((said) => said !== undefined);
 const both = ({ bundles }: PairFacts) =>
   `gateway: ${bundles.client.join('; ') || 'none'}; server: ${bundles.server.join('; ') || 'none'}`;
 
@@ -63,6 +67,25 @@ export const pairChecks = [
   trusts('gateway', "the gateway's bundle has the CA of the server's certificate", 'saidHere'),
   trusts('server', "the server's bundle has the CA of the gateway's certificate", 'saidThere'),
   check({
+    id: 'pair-strength',
+    group: 'handshake',
+    title: 'neither end has a chain that is weak or too long',
+    about: 'pair',
+    codes: tooWeak,
+    stage: 'both sides',
+    explains: 'all',
+    look: (facts) => among(saidBy(facts), tooWeak, ok('neither has')),
+  }),
+  check({
+    id: 'pair-named',
+    group: 'handshake',
+    title: 'both ends have a certificate of a CA, with their names in it',
+    about: 'pair',
+    codes: makeshift,
+    stage: 'both sides',
+    look: (facts) => among(saidBy(facts), makeshift, ok('they have'), makeshift),
+  }),
+  check({
     id: 'pair-not-revoked',
     group: 'handshake',
     title: 'neither end is revoked by the list of the other',
@@ -70,12 +93,7 @@ export const pairChecks = [
     codes: ['SALLY_TLS_REVOKED'],
     stage: 'both sides',
     explains: 'all',
-    look: ({ saidHere, saidThere }) => {
-      const revoked = [saidHere, saidThere].flatMap((said) =>
-        said?.code === 'SALLY_TLS_REVOKED' ? [said] : [],
-      );
-      return revoked.length > 0 ? revoked.map((said) => fail(said)) : [ok('neither is')];
-    },
+    look: (facts) => among(saidBy(facts), ['SALLY_TLS_REVOKED'], ok('neither is')),
   }),
   check({
     id: 'pair-mutual',

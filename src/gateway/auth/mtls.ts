@@ -1,5 +1,8 @@
+import type { X509Certificate } from 'node:crypto';
 import type { AuthSettings } from '../../config/index.js';
-import { type CertificateName, certificateNames, matchingName } from '../../tls/index.js';
+import { NamedByCommonName } from '../../errors.js';
+import type { Logger } from '../../log.js';
+import { type CertificateName, certificateNames, matchingName, remarkOnce } from '../../tls/index.js';
 import type { Authenticator, Verdict } from './authenticator.js';
 
 type Users = Extract<AuthSettings, { kind: 'mtls' }>['users'];
@@ -8,35 +11,63 @@ type Users = Extract<AuthSettings, { kind: 'mtls' }>['users'];
  * Client certificates. The TLS front lets nobody in without one that verifies; here it is only asked whose it is, once
  * for each connection.
  */
-export function openMtls(users: Users): Authenticator {
+export function openMtls(users: Users, { log }: { readonly log: Logger }): Authenticator {
   const verdicts = new WeakMap<object, Verdict>();
+  const remark = remarkOnce(log);
+  const judge = (certificate: X509Certificate, remote: string): Verdict => {
+    const { verdict, commonName } = userOf(certificateNames(certificate), users);
+    if (commonName !== undefined)
+      remark(NamedByCommonName({ peer: `the client ${remote}`, name: commonName }));
+    return verdict;
+  };
   return {
     async authenticate({ socket }) {
       const certificate = socket?.getPeerX509Certificate();
       if (socket === undefined || certificate === undefined) {
         return { kind: 'unknown', status: 401, description: 'a client certificate is needed' };
       }
-      const known = verdicts.get(socket) ?? userOf(certificateNames(certificate), users);
+      const known = verdicts.get(socket) ?? judge(certificate, socket.remoteAddress ?? 'unknown');
       verdicts.set(socket, known);
       return known;
     },
   };
 }
 
+interface Found {
+  readonly verdict: Verdict;
+  /** The CN that it went by though nobody asked for a CN. */
+  readonly commonName?: string;
+}
+
 /** Who has these names: the first entry that matches counts; without entries the most telling name is the user. */
-export function userOf(names: readonly CertificateName[], users: Users): Verdict {
-  const known = (user: string, tenant: string | undefined): Verdict => {
-    return { kind: 'known', identity: { user, tenant: tenant ?? null, method: 'mtls' } };
+export function userOf(names: readonly CertificateName[], users: Users): Found {
+  const known = (
+    name: CertificateName,
+    as: { user?: string | undefined; tenant?: string | undefined },
+  ): Verdict => {
+    const who = as.user === undefined ? { user: userText(name), nameKind: name.kind } : { user: as.user };
+    return { kind: 'known', identity: { ...who, tenant: as.tenant ?? null, method: 'mtls' } };
   };
-  const [first] = names;
-  if (users.length === 0 && first !== undefined) return known(first.value, undefined);
-  for (const { match, user, tenant } of users) {
+  const byCommonName = ({ kind, value }: CertificateName) => (kind === 'CN' ? { commonName: value } : {});
+  const [first] = names.filter(({ besideSan }) => !besideSan);
+  if (users.length === 0 && first !== undefined) return { verdict: known(first, {}), ...byCommonName(first) };
+  for (const { match, ...as } of users) {
     const name = matchingName(names, match);
-    if (name !== undefined) return known(user ?? name.value, tenant);
+    if (name === undefined) continue;
+    return { verdict: known(name, as), ...(match.startsWith('CN:') ? {} : byCommonName(name)) };
   }
-  const description =
-    first === undefined
-      ? 'the client certificate holds no name'
-      : `nobody of the configuration has the certificate of ${first.kind}:${first.value}`;
-  return { kind: 'unknown', status: 403, description };
+  return { verdict: { kind: 'unknown', status: 403, description: unknownText(names, first) } };
+}
+
+/** Plugins and the log see the text alone: one that reads like a URI and is none says so. */
+function userText({ kind, value }: CertificateName): string {
+  return kind !== 'URI' && value.includes('://') ? `${kind}:${value}` : value;
+}
+
+function unknownText(names: readonly CertificateName[], first: CertificateName | undefined): string {
+  if (first !== undefined)
+    return `nobody of the configuration has the certificate of ${first.kind}:${first.value}`;
+  return names.length === 0
+    ? 'the client certificate holds no name'
+    : 'the client certificate holds no name but a CN beside a subjectAltName, which counts only as CN: in gateway.auth.users';
 }

@@ -31,7 +31,7 @@ export async function openAuthenticator(
     case 'jwt':
       return (await import('./jwt.js')).openJwt(settings, deps);
     case 'mtls':
-      return (await import('./mtls.js')).openMtls(settings.users);
+      return (await import('./mtls.js')).openMtls(settings.users, deps);
   }
 }
 

@@ -149,3 +149,47 @@ describe('the listener of a gateway', () => {
     expect(after.stdout).not.toContain('Reused,');
   });
 });
+
+describe('the principal of a certificate', () => {
+  const uri = 'spiffe://t/alice';
+
+  it('[S3] is that of its kind of name: a CN with the text of a URI does not reach the session of its holder', async () => {
+    const { ca, gateway } = await entrance();
+    const alice = await gatewayLeaf(ca, { sans: [{ type: 'uri', value: uri }] });
+    const others = {
+      CN: await gatewayLeaf(ca, { subject: { CN: uri }, sans: [] }),
+      DNS: await gatewayLeaf(ca, { sans: [{ type: 'dns', value: uri }] }),
+    };
+    const ask = async (leaf: Issued, method: string, session?: string) => {
+      const dispatcher = new Agent({
+        connect: { ca: ca.certPem, cert: leaf.certPem, key: leaf.keyPem },
+      });
+      onTestFinished(() => dispatcher.destroy());
+      const params = {
+        protocolVersion: '2025-11-25',
+        capabilities: {},
+        clientInfo: { name: 'raw', version: '1' },
+      };
+      const reply = await undiciFetch(gateway.url, {
+        dispatcher,
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          ...(session !== undefined && { 'mcp-session-id': session }),
+        },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, ...(method === 'initialize' && { params }) }),
+      });
+      await reply.text();
+      return reply;
+    };
+    const opened = await ask(alice, 'initialize');
+    const session = opened.headers.get('mcp-session-id') ?? '';
+    expect((await ask(alice, 'tools/list', session)).status).toBe(200);
+    for (const [kind, leaf] of Object.entries(others)) {
+      expect((await ask(leaf, 'initialize')).status, kind).toBe(200);
+      expect((await ask(leaf, 'tools/list', session)).status, kind).toBe(404);
+    }
+    await gateway.waitForLog(({ code }) => code === 'SALLY_TLS_COMMON_NAME');
+  });
+});

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../../../src/log.js';
 import type { Issued, LeafRequest } from '../../../src/pki/index.js';
 import { pinOf } from '../../../src/tls/trust.js';
 import { run } from '../../support/command.js';
@@ -121,9 +122,33 @@ describe('a plugin server', () => {
     ['one without a role, with identity plugin', noRole, { identity: 'plugin' }, 'SALLY_TLS_WRONG_PLUGIN'],
     [
       'one without a role but with its name, with identity plugin',
-      { ...noRole, subject: { CN: `mcp-plugin-${plugin}` } },
+      { ...noRole, sans: [...(noRole.sans ?? []), { type: 'dns', value: `mcp-plugin-${plugin}` }] },
       { identity: 'plugin' },
       'what a crud day',
+    ],
+    [
+      'one with its name as CN beside a SAN, with identity plugin',
+      { ...noRole, subject: { CN: `mcp-plugin-${plugin}` } },
+      { identity: 'plugin' },
+      'SALLY_TLS_WRONG_PLUGIN',
+    ],
+    [
+      'one with the host as CN, and no SAN',
+      { subject: { CN: 'localhost' }, sans: [] },
+      {},
+      'what a crud day',
+    ],
+    [
+      'one with the host as CN beside an address',
+      { subject: { CN: 'localhost' }, sans: [{ type: 'ip', value: '192.0.2.1' }] },
+      {},
+      'SALLY_TLS_HOSTNAME',
+    ],
+    [
+      'one with the host as CN beside a URI',
+      { subject: { CN: 'localhost' }, sans: [{ type: 'uri', value: 'urn:x' }] },
+      {},
+      'SALLY_TLS_HOSTNAME',
     ],
     [
       'that of the gateway',
@@ -139,6 +164,23 @@ describe('a plugin server', () => {
         : await pluginLeaf(ca, plugin, certificate);
     const { text } = await outcome({ ca, server, client: await gatewayLeaf(ca), clientTls });
     expect(text).toBe(expected);
+  });
+
+  it('[O3] that has its name as CN alone is taken with one warning, and so is a client that a pattern lets in by it', async () => {
+    const ca = await newCa();
+    const [serverFolder, clientFolder] = [await temporaryFolder(), await temporaryFolder()];
+    const server = await pluginLeaf(ca, plugin, { subject: { CN: 'localhost' }, sans: [] });
+    const client = await gatewayLeaf(ca, { subject: { CN: 'gw' }, sans: [] });
+    await put(serverFolder, filesOf(server, ca));
+    await put(clientFolder, filesOf(client, ca));
+    const running = await startPluginServer({ tls: tlsBlock(serverFolder, { allowed_clients: ['gw'] }) });
+    const warned: unknown[] = [];
+    const warn = (fields: object) => void warned.push((fields as { code: string }).code);
+    const log = { ...silentLogger, warn };
+    const manager = await openGateway({ url: running.url, tls: tlsBlock(clientFolder), log });
+    for (let i = 0; i < 3; i += 1) expect(await callTool(manager)).toBe('what a crud day');
+    await running.waitForLog(({ code }) => code === 'SALLY_TLS_COMMON_NAME');
+    expect(warned.filter((code) => code === 'SALLY_TLS_COMMON_NAME')).toHaveLength(1);
   });
 
   it('[O3] that stands in for another is named, with what was expected', async () => {

@@ -2,7 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { userOf } from '../../../src/gateway/auth/mtls.js';
-import { certificateNames, matchingName } from '../../../src/tls/index.js';
+import { principalOf } from '../../../src/gateway/client.js';
+import { type CertificateName, certificateNames, matchingName } from '../../../src/tls/index.js';
 import { cert } from '../../support/certs.js';
 
 const names = [
@@ -19,7 +20,7 @@ describe('the names of a certificate', () => {
       { kind: 'DNS', value: 'P' },
       { kind: 'DNS', value: 'mcp-plugin-P' },
       { kind: 'DNS', value: 'localhost' },
-      { kind: 'CN', value: 'mcp-plugin-P' },
+      { kind: 'CN', value: 'mcp-plugin-P', besideSan: true },
     ]);
   });
 
@@ -53,13 +54,46 @@ describe('the names of a certificate', () => {
       { match: 'EMAIL:*@example.org', tenant: 'research' },
       { match: '*', user: 'anyone' },
     ];
-    const known = (user: string, tenant: string | null) => ({
-      kind: 'known',
-      identity: { user, tenant, method: 'mtls' },
+    const who = (given: object, tenant: string | null) => ({
+      verdict: { kind: 'known', identity: { ...given, tenant, method: 'mtls' } },
     });
-    expect(userOf(names, users)).toEqual(known('ada@example.org', 'research'));
-    expect(userOf(names, [])).toEqual(known('spiffe://example.org/team/a', null));
-    expect(userOf(names, users.slice(0, 1))).toMatchObject({ kind: 'unknown', status: 403 });
-    expect(userOf([], [])).toMatchObject({ kind: 'unknown', status: 403 });
+    expect(userOf(names, users)).toEqual(who({ user: 'ada@example.org', nameKind: 'EMAIL' }, 'research'));
+    expect(userOf(names, [])).toEqual(who({ user: 'spiffe://example.org/team/a', nameKind: 'URI' }, null));
+    expect(userOf(names.slice(3), users)).toEqual({
+      ...who({ user: 'anyone' }, null),
+      commonName: 'Ada Lovelace',
+    });
+    expect(userOf(names, users.slice(0, 1)).verdict).toMatchObject({ kind: 'unknown', status: 403 });
+    expect(userOf([], []).verdict).toMatchObject({ kind: 'unknown', status: 403 });
+  });
+
+  const principal = (...names: CertificateName[]) => {
+    const { verdict } = userOf(names, []);
+    return verdict.kind === 'known' ? principalOf(verdict.identity) : undefined;
+  };
+
+  it.each(['spiffe://t/alice', 'alice', 'alice@example.org'])(
+    'the text %s is another principal for each kind of name that has it',
+    (value) => {
+      const kinds = ['URI', 'DNS', 'EMAIL', 'CN'] as const;
+      const principals = kinds.map((kind) => principal({ kind, value }));
+      expect(new Set(principals).size).toBe(4);
+      const named = userOf([{ kind: 'CN', value: 'x' }], [{ match: 'CN:x', user: value }]).verdict;
+      expect(principals).not.toContain(named.kind === 'known' && principalOf(named.identity));
+    },
+  );
+
+  it('plugins, which see the text alone, see no URI in what is none', () => {
+    const seen = userOf([{ kind: 'CN', value: 'spiffe://t/alice' }], []).verdict;
+    expect(seen).toMatchObject({ identity: { user: 'CN:spiffe://t/alice' } });
+  });
+
+  it('a CN beside a SAN is nobody, unless an entry asks for it as CN:', () => {
+    const beside = [{ kind: 'CN', value: 'ada', besideSan: true }] as const;
+    expect(userOf(beside, []).verdict).toMatchObject({ kind: 'unknown', status: 403 });
+    expect(userOf(beside, [{ match: '*' }]).verdict).toMatchObject({ kind: 'unknown', status: 403 });
+    expect(userOf(beside, [{ match: 'CN:ada' }])).toEqual({
+      verdict: { kind: 'known', identity: { user: 'ada', nameKind: 'CN', tenant: null, method: 'mtls' } },
+    });
   });
 });
