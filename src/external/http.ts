@@ -97,7 +97,6 @@ function openLink(
     }),
     maxConnections,
     maxReplyBytes,
-    restMs: 30_000,
     timeoutMs: longestMs,
     retiredMs: longestMs,
   });

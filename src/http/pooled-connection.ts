@@ -5,9 +5,14 @@ import { type ReplyHead, ReplyParser } from './reply-parser.js';
 import { ReplyStream } from './reply-stream.js';
 
 /** A reply: read to its end, or a stream of events that is under way. */
-export type PooledReply =
-  | { readonly kind: 'whole'; readonly head: ReplyHead; readonly text: string }
-  | { readonly kind: 'stream'; readonly head: ReplyHead; readonly stream: ReplyStream };
+export type PooledReply = {
+  readonly head: ReplyHead;
+  /** That it came over: out of step, where the reply is not to its request. */
+  readonly connection: { retire(): void };
+} & (
+  | { readonly kind: 'whole'; readonly text: string }
+  | { readonly kind: 'stream'; readonly stream: ReplyStream }
+);
 
 /** The life of a request, which may be given up before its reply. */
 export interface RequestLife {
@@ -43,6 +48,8 @@ export interface Exchange {
   /** Nothing more comes of it. */
   readonly over: () => void;
   connection?: PooledConnection;
+  /** It was sent in part, and not whole, over a connection before. */
+  cut?: boolean;
 }
 
 interface ConnectionOptions {
@@ -50,8 +57,8 @@ interface ConnectionOptions {
   readonly peer: string;
   /** The bytes of a reply that is read to its end. Streams are bounded by who reads them. */
   readonly maxReplyBytes: number;
-  /** How long a connection rests where the server does not say, in milliseconds. */
-  readonly restMs: number;
+  /** How long a connection rests after a reply that said `keepAliveMs`, in milliseconds. */
+  readonly restMs: (keepAliveMs: number | undefined) => number;
   /** A reply that takes longer is given up, in milliseconds. */
   readonly timeoutMs: number;
   /** The same for what is under way over a connection that is retired. */
@@ -60,7 +67,16 @@ interface ConnectionOptions {
   readonly onFree: (connection: PooledConnection) => void;
   /** It has ended. */
   readonly onGone: (connection: PooledConnection) => void;
+  /** The server ended it after it had rested so long, in milliseconds. */
+  readonly onIdleEnd: (restedMs: number) => void;
+  /** The server ended it without a reply: those that rest may be at their end, too. */
+  readonly onBroken: () => void;
+  /** The server cannot have the whole of a request that it took: it goes out over another. */
+  readonly onUnsent: (exchange: Exchange) => void;
 }
+
+/** A connection that rested longer is given the time to say that it has ended before anything is sent, in milliseconds. */
+const lookAfterMs = 20;
 
 /** How long the end of a stream that nobody reads any more is waited for, in milliseconds. */
 const streamEndMs = 1_000;
@@ -79,6 +95,12 @@ export class PooledConnection {
   /** Whether its time is that of one that is retired. */
   #late = false;
   #gone = false;
+  /** Since when it rests, where nothing is under way. */
+  #restingSince = Number.POSITIVE_INFINITY;
+  /** How much of the request is with the system: it may have reached the server from then on. */
+  #sent: 'nothing' | 'part' | 'whole' = 'nothing';
+  /** Whether any of the reply has come. */
+  #heard = false;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.socket = socket;
@@ -98,18 +120,44 @@ export class PooledConnection {
   }
 
   begin(exchange: Exchange): void {
-    const { peer, timeoutMs } = this.#options;
+    const { timeoutMs } = this.#options;
     exchange.connection = this;
     this.#exchange = exchange;
-    this.#parser = new ReplyParser({ peer, onHead: this.#onHead, onBody: this.#onBody });
-    this.until = performance.now() + timeoutMs;
+    this.#sent = 'nothing';
+    this.#heard = false;
+    const now = performance.now();
+    this.until = now + timeoutMs;
     this.socket.ref();
-    this.socket.write(exchange.message);
+    const rested = now - this.#restingSince;
+    this.#restingSince = Number.POSITIVE_INFINITY;
+    if (rested > lookAfterMs) this.#look(exchange);
+    else this.#write(exchange);
   }
+
+  /** On a busy machine the server's end may be here and not read yet. A whole turn of the event loop reads it; the one that is under way may have looked before. */
+  #look(exchange: Exchange): void {
+    setImmediate(() =>
+      setImmediate(() => {
+        if (!this.#gone && this.carries(exchange)) this.#write(exchange);
+      }),
+    );
+  }
+
+  #write(exchange: Exchange): void {
+    this.#parser = new ReplyParser({ peer: this.#options.peer, onHead: this.#onHead, onBody: this.#onBody });
+    this.#sent = 'part';
+    this.socket.write(exchange.message, this.#onSent);
+  }
+
+  readonly #onSent = (error: Error | null | undefined): void => {
+    // Node calls back without an error for what a socket had still to write when it was destroyed.
+    if (!error && !this.socket.destroyed) this.#sent = 'whole';
+  };
 
   /** Waits for a request, so long. */
   rest(ms: number): void {
-    this.until = performance.now() + ms;
+    this.#restingSince = performance.now();
+    this.until = this.#restingSince + ms;
     // A connection that nobody uses keeps no process alive.
     this.socket.unref();
     this.#options.onFree(this);
@@ -119,7 +167,7 @@ export class PooledConnection {
   retire(): void {
     this.#retired = true;
     const latest = performance.now() + this.#options.retiredMs;
-    if (this.#parser === undefined) this.drop(undefined);
+    if (this.#parser === undefined) this.#lose(undefined);
     if (latest >= this.until) return;
     this.until = latest;
     this.#late = true;
@@ -155,7 +203,7 @@ export class PooledConnection {
       close: () => this.#stream === stream && this.drop(undefined),
     });
     this.#stream = stream;
-    this.#exchange?.resolve({ kind: 'stream', head, stream });
+    this.#exchange?.resolve({ kind: 'stream', head, stream, connection: this });
     return Number.POSITIVE_INFINITY;
   };
 
@@ -182,8 +230,13 @@ export class PooledConnection {
 
   #onData(chunk: Buffer): void {
     const parser = this.#parser;
+    if (parser === undefined) {
+      // It says something that nobody has asked for.
+      this.#lose(undefined);
+      return;
+    }
+    this.#heard = true;
     try {
-      if (parser === undefined) throw this.#lost('it said something that nobody had asked for');
       parser.feed(chunk);
       if (parser.done) this.#finish(parser);
       else if (this.#stream?.behind) this.socket.pause();
@@ -199,10 +252,13 @@ export class PooledConnection {
     this.#parser = undefined;
     this.#stream = undefined;
     if (body.length > 0) this.#body = new Pieces();
-    const restMs = head.keepAliveMs ?? this.#options.restMs;
+    const restMs = this.#options.restMs(head.keepAliveMs);
     exchange?.over();
     if (stream) stream.end({});
-    else exchange?.resolve({ kind: 'whole', head, text: body.whole().toString('utf8') });
+    else {
+      const text = body.whole().toString('utf8');
+      exchange?.resolve({ kind: 'whole', head, text, connection: this });
+    }
     if (this.#gone) return;
     // A server that replies before it has read the request may never do so, and what waits for it would grow.
     const unread = this.socket.writableLength > 0;
@@ -212,8 +268,33 @@ export class PooledConnection {
 
   #onEnd(error: Error | undefined): void {
     if (this.#gone) return;
-    if (error === undefined && this.#parser?.end()) this.#finish(this.#parser);
-    else this.drop(error ?? this.#lost('it closed the connection before the end of its reply'));
+    if (error === undefined && this.#parser?.end()) {
+      this.#finish(this.#parser);
+      return;
+    }
+    if (this.#restingSince < Number.POSITIVE_INFINITY) {
+      this.#options.onIdleEnd(performance.now() - this.#restingSince);
+    }
+    const lost = error ?? this.#lost('it closed the connection before the end of its reply');
+    // TLS says a turn later that all is sent.
+    if (error === undefined && this.#sent === 'part') setImmediate(() => this.#lose(lost));
+    else this.#lose(lost);
+  }
+
+  /** The server is done with it. A request that it cannot have whole goes out again; once only, where it has a part. */
+  #lose(error: unknown): void {
+    if (this.#gone) return;
+    const exchange = this.#heard ? undefined : this.#exchange;
+    if (exchange) this.#options.onBroken();
+    const again = exchange && (this.#sent === 'nothing' || (this.#sent === 'part' && !exchange.cut));
+    if (!again) {
+      this.drop(error);
+      return;
+    }
+    exchange.cut = this.#sent === 'part';
+    this.#exchange = undefined;
+    this.drop(undefined);
+    this.#options.onUnsent(exchange);
   }
 
   #lost(detail: string) {

@@ -241,10 +241,19 @@ const isBlank = (code: number) => code === 0x20 || code === 0x09;
 const keepAliveMostMs = 30_000;
 const keepAliveMarginMs = 1_000;
 
+/** RFC 9112 section 9.3, and the `Keep-Alive` that no RFC has settled: what of it cannot be read says nothing. */
 function keepAlive(fields: ReadonlyMap<string, string>): number | undefined {
-  const options = (fields.get('connection') ?? '').toLowerCase();
+  const options = (fields.get('connection') ?? '').toLowerCase().split(/[,\s]+/);
   if (options.includes('close') || options.includes('upgrade')) return 0;
-  const said = /(?:^|[,\s])timeout=(\d{1,6})/.exec(fields.get('keep-alive') ?? '');
-  if (said === null) return undefined;
-  return Math.max(0, Math.min(keepAliveMostMs, Number(said[1]) * 1_000 - keepAliveMarginMs));
+  let ms: number | undefined;
+  for (const said of (fields.get('keep-alive') ?? '').split(/[,;]/)) {
+    const [, name, count] = parameter.exec(said) ?? [];
+    if (count === undefined) continue;
+    // `max` is how many more requests it takes.
+    if (name?.toLowerCase() === 'max') ms = count === '0' ? 0 : ms;
+    else ms = Math.min(ms ?? keepAliveMostMs, Math.max(0, Number(count) * 1_000 - keepAliveMarginMs));
+  }
+  return ms;
 }
+
+const parameter = /^[\t ]*(timeout|max)[\t ]*=[\t ]*"?(\d{1,12})"?[\t ]*$/i;

@@ -66,7 +66,8 @@ export class ReplyStream {
 
   #stop(how: { readonly error?: unknown }, release: () => void): void {
     const over = this.#end !== undefined;
-    this.#end ??= how;
+    // What its reader cannot take is an error, also where all of it is here.
+    if (!over || 'error' in how) this.#end = how;
     this.#queue.length = 0;
     if (!over) release();
     this.#flow();

@@ -27,13 +27,21 @@ interface PoolOptions {
   readonly maxConnections: number;
   /** The bytes of a reply that is read to its end. Streams are bounded by who reads them. */
   readonly maxReplyBytes: number;
-  /** How long a connection rests where the server does not say, in milliseconds. */
-  readonly restMs: number;
+  /** How long a connection rests where the server does not say, in milliseconds. Default: shorter than any known server keeps one. */
+  readonly restMs?: number | undefined;
   /** A reply that takes longer is given up, in milliseconds, whatever the deadline of its call. */
   readonly timeoutMs: number;
   /** The same for what is under way over a connection that is retired. */
   readonly retiredMs: number;
 }
+
+/** gunicorn closes what rests for 2 s, uvicorn and Apache after 5 s; without a word, the first two. */
+const silentRestMs = 1_500;
+/**
+ * Half of how long a server was seen to keep one is short enough, for so long. One that was restarted ends them early,
+ * too: hence the least.
+ */
+const seenRest = { leastMs: 250, forMs: 600_000 } as const;
 
 /** How often idle and hung connections are looked for, in milliseconds. */
 const sweepMs = 1_000;
@@ -44,6 +52,9 @@ export function openSocketPool(options: PoolOptions): SocketPool {
   const all = new Set<PooledConnection>();
   const free: PooledConnection[] = [];
   const waiting: Exchange[] = [];
+  /** How long the server keeps a connection that rests, as was seen lately. */
+  let seenMs = Number.POSITIVE_INFINITY;
+  let seenUntil = 0;
   let opening = 0;
   let serving = false;
   let closed = false;
@@ -59,6 +70,21 @@ export function openSocketPool(options: PoolOptions): SocketPool {
 
   const connectionOptions = {
     ...options,
+    restMs: (keepAliveMs = options.restMs ?? silentRestMs) =>
+      seenUntil > 0 && seenUntil > performance.now() ? Math.min(keepAliveMs, seenMs) : keepAliveMs,
+    onIdleEnd: (restedMs: number) => {
+      const now = performance.now();
+      const before = seenUntil > now ? seenMs : Number.POSITIVE_INFINITY;
+      seenMs = Math.min(before, Math.max(seenRest.leastMs, restedMs / 2));
+      seenUntil = now + seenRest.forMs;
+    },
+    onBroken: () => {
+      for (const connection of free.splice(0)) connection.drop(undefined);
+    },
+    onUnsent: (exchange: Exchange) => {
+      waiting.unshift(exchange);
+      next();
+    },
     onFree: (connection: PooledConnection) => {
       free.push(connection);
       next();

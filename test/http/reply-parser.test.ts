@@ -162,6 +162,34 @@ describe('a reply', () => {
   });
 
   it.each([
+    [['Keep-Alive: timeout=5'], 4_000],
+    [['Keep-Alive: timeout=5, max=100'], 4_000],
+    [['keep-alive: max=99, TIMEOUT = "5"'], 4_000],
+    [['Keep-Alive: timeout=20', 'Keep-Alive: timeout=3'], 2_000],
+    [['Keep-Alive: timeout=999999999999'], 30_000],
+    [['Keep-Alive: timeout=1'], 0],
+    [['Keep-Alive: timeout=0'], 0],
+    [['Keep-Alive: timeout=5, max=0'], 0],
+    [['Keep-Alive: timeout=-5'], undefined],
+    [['Keep-Alive: timeout=soon'], undefined],
+    [['Keep-Alive: 5'], undefined],
+    [['Keep-Alive: xtimeout=5'], undefined],
+    [['Connection: keep-alive'], undefined],
+    [['Connection: Close', 'Keep-Alive: timeout=5'], 0],
+    [['Connection: keep-alive, CLOSE'], 0],
+    [['Connection: x-close-not'], undefined],
+  ])('%j lets a connection rest for %s ms', (lines, ms) => {
+    let said: number | undefined | null = null;
+    const onHead = ({ keepAliveMs }: ReplyHead) => {
+      said = keepAliveMs;
+      return 0;
+    };
+    const parser = new ReplyParser({ peer: 'the server', onHead, onBody: () => {} });
+    parser.feed(Buffer.from(head('200 OK', ...lines, 'Content-Length: 0')));
+    expect(said).toBe(ms);
+  });
+
+  it.each([
     ['two lengths', `${head('200 OK', 'Content-Length: 5', 'Content-Length: 5')}hello`],
     [
       'a length and a coding',

@@ -19,7 +19,10 @@ const limits = {
 };
 
 /** A server that answers as `answer` says, and a pool to it. */
-async function open(answer: (socket: Socket, nth: number) => void, more: Partial<typeof limits> = {}) {
+async function open(
+  answer: (socket: Socket, nth: number) => void,
+  more: Partial<Omit<typeof limits, 'restMs'>> & { restMs?: number | undefined } = {},
+) {
   let requests = 0;
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
@@ -39,8 +42,12 @@ async function open(answer: (socket: Socket, nth: number) => void, more: Partial
     ...more,
     connector: ({ hostname }, callback) => {
       const socket = createConnection({ port, host: hostname });
-      socket.once('connect', () => callback(null, socket));
-      socket.once('error', (error) => callback(error, null));
+      const failed = (error: Error) => callback(error, null);
+      socket.once('error', failed);
+      socket.once('connect', () => {
+        socket.off('error', failed);
+        callback(null, socket);
+      });
     },
   });
   onTestFinished(() => {
@@ -199,6 +206,93 @@ describe('a pool of connections', () => {
     pool.close();
     await expect(waiting).rejects.toMatchObject({ code: 'SALLY_CONNECT_LOST' });
     await expect(post()).rejects.toMatchObject({ code: 'SALLY_CONNECT_LOST' });
+  });
+});
+
+describe('a server that ends connections that rest', () => {
+  /** As long as one has to rest before it is looked at. */
+  const rest = () => new Promise((resolve) => setTimeout(resolve, 25));
+  const big = (bytes: number) => `POST /mcp HTTP/1.1\r\nContent-Length: ${bytes}\r\n\r\n${'x'.repeat(bytes)}`;
+
+  it.each(['reset', 'closed', 'spoken over'])(
+    'gets a call on another where this one was %s and nobody has read it',
+    async (how) => {
+      const { post, sockets } = await open((socket) => socket.write(ok('x')));
+      await post();
+      await rest();
+      const [socket] = sockets as [Socket];
+      // In the same turn: what the server did is in the system, and not seen yet.
+      if (how === 'reset') socket.resetAndDestroy();
+      else if (how === 'closed') socket.destroy();
+      else socket.write(ok('smuggled'));
+      expect((await post()).text).toBe('x');
+      expect(sockets).toHaveLength(2);
+    },
+  );
+
+  it('gets a request again that it cannot have whole, and no other', async () => {
+    let whole = 0;
+    const took: Socket[] = [];
+    const { pool } = await open((socket) => {
+      if (took.length === 0) socket.resetAndDestroy();
+      if (took.at(-1) !== socket) took.push(socket);
+      else if (took.length === 2)
+        socket
+          .removeAllListeners('data')
+          .on('data', () => {})
+          .write(ok(`${++whole}`));
+    });
+    const reply = await pool.send(big(20_000_000), new CallScope());
+    expect([reply.kind === 'whole' && reply.text, took.length]).toEqual(['1', 2]);
+  });
+
+  it('and cuts every request gets one twice', async () => {
+    const { pool, sockets } = await open((socket) => socket.resetAndDestroy());
+    await expect(pool.send(big(20_000_000), new CallScope())).rejects.toThrow();
+    expect(sockets).toHaveLength(2);
+  });
+
+  it('gets no request again that it may have whole', async () => {
+    let requests = 0;
+    const { post } = await open((socket, nth) => {
+      requests = nth;
+      socket.resetAndDestroy();
+    });
+    await expect(post()).rejects.toThrow();
+    expect(requests).toBe(1);
+  });
+
+  it('gets the call after a loss on a new connection, whatever else rests', async () => {
+    const pair: Socket[] = [];
+    const { post, sockets } = await open((socket, nth) => {
+      if (nth === 3) socket.end();
+      else if (nth > 3) socket.write(ok('x'));
+      else if (pair.push(socket) === 2) for (const one of pair) one.write(ok('x'));
+    });
+    await Promise.all([post(), post()]);
+    await expect(post()).rejects.toMatchObject({ code: 'SALLY_CONNECT_LOST' });
+    await post();
+    expect(sockets).toHaveLength(3);
+  });
+
+  it('is taken at what it did, not at what it said', async () => {
+    const { post, sockets } = await open((socket) => socket.write(ok('x', 'Keep-Alive: timeout=30')));
+    await post();
+    const closed = once(sockets[0] as Socket, 'close');
+    sockets[0]?.end();
+    await closed;
+    await post();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await post();
+    expect(sockets).toHaveLength(3);
+  });
+
+  it('and says nothing of it has them rest shorter than any keeps them', async () => {
+    const { post, sockets } = await open((socket) => socket.write(ok('x')), { restMs: undefined });
+    await post();
+    await new Promise((resolve) => setTimeout(resolve, 1_600));
+    await post();
+    expect(sockets).toHaveLength(2);
   });
 });
 

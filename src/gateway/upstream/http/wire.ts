@@ -28,8 +28,6 @@ export interface HttpReply {
 
 /** Redirects that are followed, one after the other: Python servers give one from `/mcp` to `/mcp/` or back. */
 const maxRedirects = 3;
-/** A server without a hint of its own may close a connection that rests 5 s (uvicorn): ours rest shorter than that. */
-const restMs = 4_000;
 
 /** The connections to one upstream. A reply that streams keeps one of its own; how many there are is bounded by the callers. */
 export class Wire {
@@ -139,7 +137,6 @@ export class Wire {
       peer,
       maxConnections: Number.POSITIVE_INFINITY,
       maxReplyBytes: limits.messageBytes,
-      restMs,
       // Every wait has a deadline of its own, which progress starts anew.
       timeoutMs: Number.POSITIVE_INFINITY,
       retiredMs: timeoutMs,
