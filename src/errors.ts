@@ -1439,6 +1439,19 @@ export const ReplyInvalid = defineError('SALLY_WIRE_REPLY', {
   example: { peer: 'the plugin server https://localhost:8000', tool: 'invoke_hook', reason: 'no text item' },
 });
 
+export const ReplyIdUnexpected = defineError('SALLY_WIRE_REPLY_ID', {
+  message: (c: { peer: string; tool: string; seen: string; id: string | number }) =>
+    `${c.peer} answered ${c.tool} with what is not the reply to it: ${c.seen} in place of the id ${JSON.stringify(c.id)}`,
+  remedy: () =>
+    'a reply has the id of its request, and of the same type; where the plugin server does so, a proxy in between mixes up connections',
+  example: {
+    peer: 'the plugin server https://localhost:8000',
+    tool: 'invoke_hook',
+    seen: 'the id "call-7-x1y2z3"',
+    id: 'call-8-a4b5c6',
+  },
+});
+
 export const ReplyTooLarge = defineError('SALLY_WIRE_REPLY_SIZE', {
   message: (c: { peer: string; limit: number }) => `${c.peer} answered with more than ${c.limit} bytes`,
   remedy: () => 'a plugin answers with a payload of the size that it was given',
@@ -1773,6 +1786,15 @@ export const UpstreamProtocol = defineError('SALLY_UPSTREAM_PROTOCOL', {
   remedy: () => 'is this the address or command of an MCP server, of revision 2025-03-26 or later?',
   http: 502,
   example: { upstream: 'search', detail: 'the answer to initialize is not JSON' },
+});
+
+export const UpstreamReplyId = defineError('SALLY_UPSTREAM_REPLY_ID', {
+  message: (c: { upstream: string; method: string; seen: string; id: number }) =>
+    `the upstream '${c.upstream}' answered ${c.method} with what is not the reply to it: ${c.seen} in place of the id ${c.id}`,
+  remedy: () =>
+    'a reply has the id of its request, and of the same type; where the upstream does so, a proxy in between mixes up connections; the request may have been carried out: look before you repeat it',
+  http: 502,
+  example: { upstream: 'search', method: 'tools/call', seen: 'the id "1804289383"', id: 1804289383 },
 });
 
 export const UpstreamReplyTooLarge = defineError('SALLY_UPSTREAM_REPLY_SIZE', {

@@ -53,7 +53,8 @@ export class ConnectionChain implements Chain {
     let replies: readonly ChainReply[] | string;
     try {
       const { texts } = await this.#connection.call(tool, writeChainArguments(args, payloadJson), scope);
-      replies = readChainReply(texts[0] ?? '');
+      const names = steps.map(({ plugin }) => plugin.name);
+      replies = readChainReply(texts[0] ?? '', names);
       if (typeof replies === 'string') throw ReplyInvalid({ peer, tool, reason: replies });
     } catch (error) {
       if (!scope.aborted) for (const { plugin } of steps) this.#members.get(plugin.name)?.forget();
@@ -63,7 +64,7 @@ export class ConnectionChain implements Chain {
     }
     const outcomes: Outcome[] = [];
     let given = global;
-    for (const [i, reply] of replies.slice(0, steps.length).entries()) {
+    for (const [i, reply] of replies.entries()) {
       const outcome = reply.kind === 'untouched' ? reply : this.#outcome(reply, call, i, given);
       outcomes.push(outcome);
       if (outcome.kind === 'answered') given = afterwards(given, outcome.outcome.context.global_context);

@@ -44,6 +44,7 @@ export async function openHttpConnection(settings: HttpSettings, deps: Connectio
     transport,
     era: 'auto',
     timeoutMs: deps.timeoutMs,
+    onStray: () => link.pool.retire(),
     lane: (facts) => openLane({ url: settings.url, peer, pool: link.pool }, facts),
   });
   return {

@@ -1,7 +1,20 @@
 import { createParser } from 'eventsource-parser';
-import { HttpStatusUnexpected, messageOf, ReplyInvalid, ReplyTooLarge } from '../errors.js';
-import { headerLines, type ReplyStream, type SocketPool, writeRequest } from '../http/index.js';
+import {
+  HttpStatusUnexpected,
+  messageOf,
+  ReplyIdUnexpected,
+  ReplyInvalid,
+  ReplyTooLarge,
+} from '../errors.js';
+import {
+  headerLines,
+  type PooledReply,
+  type ReplyStream,
+  type SocketPool,
+  writeRequest,
+} from '../http/index.js';
 import type { CallScope } from '../plugin/scope.js';
+import { randomRequestId, replyKind, strayText } from '../reply-id.js';
 import { maxReplyBytes } from './fetch.js';
 
 /** What the handshake of a session settled: every request after it says the same of itself. */
@@ -29,7 +42,6 @@ export interface ToolResult {
 }
 
 interface Reply {
-  readonly id?: unknown;
   readonly result?: ToolResult;
   readonly error?: { readonly message?: unknown };
 }
@@ -46,8 +58,7 @@ export function openLane({ url, peer, pool }: LaneOptions, facts: SessionFacts) 
   let last = 0;
   return async (tool: string, args: string, scope: CallScope): Promise<ToolResult> => {
     last += 1;
-    // The SDK counts from 0 in numbers on the same session: texts never meet them.
-    const id = `call-${last}`;
+    const id = callId(last);
     let write = writers.get(tool);
     if (write === undefined) {
       write = requestWriter(url, peer, facts, tool);
@@ -58,8 +69,7 @@ export function openLane({ url, peer, pool }: LaneOptions, facts: SessionFacts) 
     if (got.kind === 'whole' && status !== 200) {
       throw HttpStatusUnexpected({ peer, path: url.pathname, status, text: pageText(got.text) });
     }
-    const reply = got.kind === 'whole' ? parse(got.text, peer, tool) : await replyIn(got.stream, id, peer);
-    const { result, error } = reply;
+    const { result, error } = await readReply(got, id, peer, tool);
     if (result) return result;
     throw ReplyInvalid({
       peer,
@@ -98,22 +108,47 @@ function requestWriter(url: URL, peer: string, facts: SessionFacts, tool: string
   };
 }
 
-function parse(text: string, peer: string, tool: string): Reply {
+/** The ids of one session: the number keeps them apart, and the rest keeps them from being guessed. */
+export function callId(count: number): string {
+  return `call-${count}-${randomRequestId().toString(36)}`;
+}
+
+function parse(text: string, peer: string, tool: string): unknown {
   try {
-    return (JSON.parse(text) ?? {}) as Reply;
+    return JSON.parse(text);
   } catch (error) {
     throw ReplyInvalid({ peer, tool, reason: messageOf(error) }, error);
   }
 }
 
+/** The message where it is the reply to request `id`, undefined where it is none of any request. Throws for a stray one. */
+function replyOf(message: unknown, id: string, peer: string, tool: string): Reply | undefined {
+  const kind = replyKind(message, id);
+  if (kind === 'stray') throw ReplyIdUnexpected({ peer, tool, seen: strayText(message), id });
+  return kind === 'message' ? undefined : (message as Reply);
+}
+
+/** The reply to request `id`. Empty where there is none. */
+async function readReply(got: PooledReply, id: string, peer: string, tool: string): Promise<Reply> {
+  try {
+    if (got.kind === 'stream') return await replyIn(got.stream, id, peer, tool);
+    return replyOf(parse(got.text, peer, tool), id, peer, tool) ?? {};
+  } catch (error) {
+    if (ReplyIdUnexpected.is(error)) got.connection.retire();
+    throw error;
+  }
+}
+
 /** The reply to request `id` in a stream of events; notifications before it are let pass. Empty where it is not there. */
-async function replyIn(stream: ReplyStream, id: string, peer: string): Promise<Reply> {
+async function replyIn(stream: ReplyStream, id: string, peer: string, tool: string): Promise<Reply> {
   let reply: Reply | undefined;
   let length = 0;
   const parser = createParser({
     onEvent: ({ data }) => {
-      const message = data === '' ? undefined : parse(data, peer, 'tools/call');
-      if (message?.id === id) reply = message;
+      if (data === '') return;
+      const found = replyOf(parse(data, peer, tool), id, peer, tool);
+      if (found && reply) throw ReplyIdUnexpected({ peer, tool, seen: 'two replies', id });
+      reply ??= found;
     },
   });
   await stream.read((text) => {

@@ -5,6 +5,7 @@ import { packageVersion } from '../version.js';
 import { toolNames } from '../wire/index.js';
 import type { ToolReply } from './connection.js';
 import type { SessionFacts, ToolResult } from './lane.js';
+import { strayErrorOf, withOwnIds } from './own-ids.js';
 
 interface SessionOptions {
   readonly peer: string;
@@ -14,6 +15,8 @@ interface SessionOptions {
   readonly era: 'auto' | 'legacy';
   /** A call without a reply is given up after this. */
   readonly timeoutMs: number;
+  /** Called for a reply to no request of ours: whatever carries the session is out of step. */
+  readonly onStray?: () => void;
   /** How tools are called once the session stands, where that is not left to the SDK. */
   readonly lane?: (facts: SessionFacts) => CallTool;
 }
@@ -57,7 +60,8 @@ export function openSession(options: SessionOptions): Session {
         const callTool = begun.callTool ?? (await withScope(begun.standing, scope));
         const result = await callTool(tool, args, scope);
         return { texts: textItems(result, peer, tool), meta: result._meta ?? {} };
-      } catch (thrown) {
+      } catch (error) {
+        const thrown = strayErrorOf(error) ?? error;
         const answered = findSallyError(thrown)?.code.startsWith('SALLY_WIRE_REPLY');
         if (!scope.aborted && !answered) void drop(begun);
         throw thrown;
@@ -80,7 +84,7 @@ function begin(options: SessionOptions, onClosed: (begun: Begun) => void): Begun
     const own = new Client(self, { versionNegotiation: { mode: options.era } });
     client = own;
     own.onclose = () => onClosed(begun);
-    const transport = await options.transport();
+    const transport = withOwnIds(await options.transport(), options.peer, options.onStray);
     // In time for the caller's own limit, so that it hears what was missing.
     await own.connect(transport, { timeout: Math.min(handshakeMs, options.timeoutMs * 0.8) });
     // A pool takes a connection for free only a turn after its reply: the first call would open a second one.

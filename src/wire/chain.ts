@@ -116,8 +116,11 @@ export function writeChainReply(replies: readonly string[]): string {
 
 const untouched = { kind: 'untouched' } as const;
 
-/** Reads the text of a chain's reply; a string in place of the replies says what is wrong with it. */
-export function readChainReply(text: string): readonly ChainReply[] | string {
+/**
+ * Reads the text of a chain's reply, to steps with these plugins: as many replies as there are steps or fewer, in their
+ * order. A string in place of the replies says what is wrong with it.
+ */
+export function readChainReply(text: string, plugins: readonly string[]): readonly ChainReply[] | string {
   let value: { readonly replies?: unknown } | null;
   try {
     value = JSON.parse(text) as typeof value;
@@ -125,8 +128,10 @@ export function readChainReply(text: string): readonly ChainReply[] | string {
     return `no JSON: ${text.slice(0, 200)}`;
   }
   if (!Array.isArray(value?.replies)) return 'replies: expected array';
+  const given = value.replies as unknown[];
+  if (given.length > plugins.length) return `replies: expected at most ${plugins.length}`;
   const replies: ChainReply[] = [];
-  for (const one of value.replies as unknown[]) {
+  for (const [i, one] of given.entries()) {
     if (one === null) {
       replies.push(untouched);
       continue;
@@ -134,6 +139,10 @@ export function readChainReply(text: string): readonly ChainReply[] | string {
     if ((one as { late?: unknown } | null)?.late === true) {
       replies.push({ kind: 'late' });
       continue;
+    }
+    const { plugin_name: name } = Object(one) as { plugin_name?: unknown };
+    if (name !== undefined && name !== plugins[i]) {
+      return `replies.${i}: expected that of the plugin ${plugins[i]}, received one of ${String(name).slice(0, 100)}`;
     }
     const reply = readReplyValue(one);
     if (typeof reply === 'string') return reply;

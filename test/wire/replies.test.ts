@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { globalContext, type HookResult, type PluginContext } from '../../src/hooks/index.js';
 import { block, modify, proceed } from '../../src/plugin/index.js';
-import { type InvokeReply, readReply, writeError, writeResult } from '../../src/wire/index.js';
+import {
+  type InvokeReply,
+  readChainReply,
+  readReply,
+  writeError,
+  writeResult,
+} from '../../src/wire/index.js';
 
 const empty: PluginContext = { state: {}, metadata: {}, global_context: globalContext('1') };
 const written = (result: HookResult, context = empty) => JSON.parse(writeResult('P', result, context));
@@ -212,3 +218,26 @@ it.each(['{"result":{"continue_processing":true},"error":null}', '{"result":null
     expect(readReply(text)).toBeTypeOf('object');
   },
 );
+
+describe('the replies of a chain', () => {
+  const reply = (plugin: string) => writeResult(plugin, proceed(), empty);
+  const chain = (...replies: string[]) => `{"replies":[${replies.join(',')}]}`;
+  const kinds = (text: string) => {
+    const replies = readChainReply(text, ['A', 'B']);
+    return typeof replies === 'string' ? replies : replies.map(({ kind }) => kind);
+  };
+
+  it('are those of its steps, in their order, or of the first of them', () => {
+    expect(kinds(chain(reply('A'), reply('B')))).toEqual(['result', 'result']);
+    expect(kinds(chain('null', '{"late":true}'))).toEqual(['untouched', 'late']);
+    expect(kinds(chain(reply('A')))).toEqual(['result']);
+  });
+
+  it('are none where one is of another plugin, or there are more than there are steps', () => {
+    expect(kinds(chain(reply('B'), reply('A')))).toMatch(
+      /^replies.0: expected that of the plugin A, received one of B/,
+    );
+    expect(kinds(chain('null', writeError('A', { message: 'no', plugin_name: 'A' })))).toMatch(/^replies.1/);
+    expect(kinds(chain('null', 'null', 'null'))).toBe('replies: expected at most 2');
+  });
+});

@@ -3,8 +3,10 @@ import {
   messageOf,
   type SallyError,
   UpstreamProtocol,
+  UpstreamReplyId,
   UpstreamTimeout,
 } from '../../errors.js';
+import { randomRequestId, replyKind, strayText } from '../../reply-id.js';
 import { InFlight } from '../in-flight.js';
 import type { Answer, JsonObject, RequestId } from '../rpc.js';
 import type { CallOptions } from '../upstream.js';
@@ -20,6 +22,9 @@ type Answerer = NonNullable<CallOptions['onRequest']>;
 /** Requests of one upstream that are being answered at a time. */
 const maxAsked = 64;
 
+/** Requests that are over whose late replies are known for that. */
+const mostOver = 256;
+
 /** Notifications about the state of the whole upstream, also where they come with the reply to a request. */
 const ofSession = /^notifications\/(.*list_changed|resources\/updated|tasks\/.*|elicitation\/complete)$/;
 
@@ -33,7 +38,9 @@ export class Dialogue {
   readonly #send: (message: object) => void;
   readonly #calls = new InFlight<Call>();
   readonly #asked = new Map<RequestId, AbortController>();
-  #last = 0;
+  /** Ids of requests that were answered or given up, the last ones, and where the next goes. */
+  readonly #over: number[] = [];
+  #overAt = 0;
 
   /** `send` takes answers and notifications on their way; it must not throw. */
   constructor(context: UpstreamContext, send: (message: object) => void) {
@@ -48,20 +55,16 @@ export class Dialogue {
     options: CallOptions,
     onEnd?: (call: Call, givenUp: boolean) => void,
   ): Call {
-    this.#last += 1;
+    let id = randomRequestId();
+    while (this.#callOf(id)) id = randomRequestId();
     let begun = false;
     let over: (() => void) | undefined;
-    const call = new Call(
-      this.#last,
-      method,
-      progressTokenOf(params),
-      options,
-      this.#context,
-      (ended, givenUp) => {
-        over?.();
-        if (begun) onEnd?.(ended, givenUp);
-      },
-    );
+    const call = new Call(id, method, progressTokenOf(params), options, this.#context, (ended, givenUp) => {
+      over?.();
+      this.#over[this.#overAt] = id;
+      this.#overAt = (this.#overAt + 1) % mostOver;
+      if (begun) onEnd?.(ended, givenUp);
+    });
     begun = true;
     if (!call.ended) over = this.#calls.add(call);
     return call;
@@ -70,9 +73,21 @@ export class Dialogue {
   /** A message of the upstream; `within` is the call on whose HTTP exchange it came. */
   receive(message: Message, within?: Call): void {
     const { id, method } = message;
-    if (typeof method !== 'string') this.#answered(message);
+    if (typeof method !== 'string') this.#answered(message, within);
     else if (id === undefined || id === null) this.#hear(method, message.params, within);
     else void this.#ask(id, method, message.params, within);
+  }
+
+  /** A reply that came in a batch, where there are none. */
+  receiveOfBatch(message: Message): void {
+    const call = this.#callOf(message.id) ?? this.#onlyCall(message);
+    if (call) this.stray(call, 'a batch');
+  }
+
+  /** The call ends: what came in place of its reply is none. */
+  stray(call: Call, seen: string): void {
+    const { upstream } = this.#context;
+    call.fail(UpstreamReplyId({ upstream, method: call.method, seen, id: call.id }));
   }
 
   /** All calls end, each with its error. */
@@ -81,15 +96,25 @@ export class Dialogue {
     for (const asked of this.#asked.values()) asked.abort();
   }
 
-  #answered({ id, result, error }: Message): void {
-    const call = this.#callOf(id);
-    if (!call) return;
-    if (isObject(error)) call.answer({ error });
+  /** What comes on a call's own exchange is for that call alone, whatever id it has. */
+  #answered(message: Message, within: Call | undefined): void {
+    const call = within ?? this.#callOf(message.id) ?? this.#onlyCall(message);
+    if (!call || call.ended) return;
+    const { result, error } = message;
+    if (replyKind(message, call.id) === 'stray') this.stray(call, strayText(message));
+    else if (isObject(error)) call.answer({ error });
     else if (isObject(result)) call.answer({ result });
     else {
       const detail = `the answer to ${call.method} has neither a result nor an error`;
       call.fail(UpstreamProtocol({ upstream: this.#context.upstream, detail }));
     }
+  }
+
+  /** On a pipe, whose a reply with no id of ours is can be known only where one alone is waited for. */
+  #onlyCall({ id }: Message): Call | undefined {
+    if (this.#over.includes(id as number)) return undefined;
+    const [call, another] = this.#calls;
+    return another === undefined ? call : undefined;
   }
 
   #hear(method: string, params: JsonObject | undefined, within: Call | undefined): void {
@@ -108,6 +133,7 @@ export class Dialogue {
     }
     if (method === 'notifications/progress') {
       const call = this.#callOf(params?.['progressToken']);
+      if (within && call !== within) return;
       call?.alive();
       if (call?.token !== undefined) {
         tell(call.options.onNotification, method, { ...params, progressToken: call.token });

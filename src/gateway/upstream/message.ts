@@ -1,3 +1,4 @@
+import { replyKind } from '../../reply-id.js';
 import type { JsonObject, RequestId, RpcError } from '../rpc.js';
 
 /** A JSON-RPC message as it came: what it is shows in the fields that it has. */
@@ -9,7 +10,10 @@ export interface Message {
   readonly error?: RpcError;
 }
 
-/** The messages of one body, event or line; undefined where it is not JSON-RPC. */
+/** The only revision that has batches. */
+export const batchRevision = '2025-03-26';
+
+/** The messages of one body, event or line: several where it is a batch; undefined where it is not JSON-RPC. */
 export function messagesOf(text: string): readonly Message[] | undefined {
   let value: unknown;
   try {
@@ -17,7 +21,6 @@ export function messagesOf(text: string): readonly Message[] | undefined {
   } catch {
     return undefined;
   }
-  // Revision 2025-03-26 alone has batches.
   const messages = Array.isArray(value) ? value : [value];
   return messages.every(isObject) ? (messages as Message[]) : undefined;
 }
@@ -26,9 +29,11 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The error of a body that is a JSON-RPC error response. */
-export function rpcErrorOf(text: string): RpcError | undefined {
-  const error = messagesOf(text)?.[0]?.error;
+/** The error of a body that is a JSON-RPC error response; with an id, where it is to that request or to none that could be read. */
+export function rpcErrorOf(text: string, id?: number): RpcError | undefined {
+  const message = messagesOf(text)?.[0];
+  if (id !== undefined && replyKind(message, id) === 'stray') return undefined;
+  const error = message?.error;
   return isObject(error) && typeof error.code === 'number' ? error : undefined;
 }
 

@@ -1,5 +1,5 @@
 import { type SallyError, UpstreamReplyTooLarge } from '../../../errors.js';
-import type { PooledReply, ReplyStream } from '../../../http/index.js';
+import type { PooledReply } from '../../../http/index.js';
 import type { UpstreamContext } from '../options.js';
 
 /** The body of a reply: there as a whole, or under way. */
@@ -10,20 +10,21 @@ export interface ReplyBody {
   read(take: (text: string) => void): Promise<void>;
   /** Nobody wants the rest of it: the connection is kept where it ends soon. */
   dump(): void;
-  /** Ends it, and the connection where it was under way. `error` is what its reader is told. */
+  /** Ends it, and the connection with it. `error` is what its reader is told. */
   destroy(error?: SallyError): void;
 }
 
 export function bodyOf(reply: PooledReply, context: Pick<UpstreamContext, 'upstream' | 'limits'>): ReplyBody {
-  return reply.kind === 'whole' ? wholeBody(reply.text) : streamBody(reply.stream, context);
+  return reply.kind === 'whole' ? wholeBody(reply) : streamBody(reply, context);
 }
 
-function wholeBody(text: string): ReplyBody {
-  return { text: async () => text, read: async (take) => take(text), dump() {}, destroy() {} };
+function wholeBody({ text, connection }: PooledReply & { kind: 'whole' }): ReplyBody {
+  const destroy = () => connection.retire();
+  return { text: async () => text, read: async (take) => take(text), dump() {}, destroy };
 }
 
 function streamBody(
-  stream: ReplyStream,
+  { stream, connection }: PooledReply & { kind: 'stream' },
   { upstream, limits }: Pick<UpstreamContext, 'upstream' | 'limits'>,
 ): ReplyBody {
   return {
@@ -40,6 +41,10 @@ function streamBody(
     },
     read: (take) => stream.read(take),
     dump: () => stream.leave(),
-    destroy: (error) => stream.destroy(error),
+    destroy(error) {
+      stream.destroy(error);
+      // It may have ended, and carry the next call.
+      connection.retire();
+    },
   };
 }

@@ -22,6 +22,8 @@ export async function readEvents(
   position: Position,
   context: Pick<UpstreamContext, 'upstream' | 'limits'>,
   onData: (data: string) => void,
+  /** Called after the events of each piece that came. */
+  onPiece = () => {},
 ): Promise<Error | SallyError | undefined> {
   const limit = context.limits.messageBytes;
   const parser = createParser({
@@ -39,7 +41,10 @@ export async function readEvents(
     },
   });
   try {
-    await body.read((text) => parser.feed(text));
+    await body.read((text) => {
+      parser.feed(text);
+      onPiece();
+    });
     return undefined;
   } catch (error) {
     return error as Error;

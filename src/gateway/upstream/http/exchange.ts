@@ -1,8 +1,9 @@
-import { UpstreamProtocol } from '../../../errors.js';
+import { UpstreamProtocol, UpstreamReplyId } from '../../../errors.js';
+import { randomRequestId, replyKind, strayText } from '../../../reply-id.js';
 import type { JsonObject } from '../../rpc.js';
 import type { Call } from '../call.js';
 import type { Dialogue } from '../dialogue.js';
-import { type Message, messagesOf } from '../message.js';
+import { batchRevision, type Message, messagesOf } from '../message.js';
 import type { UpstreamContext } from '../options.js';
 import { type Position, readEvents } from './events.js';
 import type { HttpReply, Wire } from './wire.js';
@@ -32,24 +33,34 @@ export async function exchangeOnce(
   params: JsonObject,
   signal: AbortSignal,
 ): Promise<{ reply: HttpReply; text: string; message: Message | undefined }> {
-  const id = 0;
+  const id = randomRequestId();
   const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
   const reply = await wire.send('POST', lines, body, signal, true);
   let text = '';
   let message: Message | undefined;
+  let stray: Message | undefined;
   const look = (data: string) => {
-    const isAnswer = (one: Message) => one.method === undefined && (one.id === id || one.error !== undefined);
-    message ??= messagesOf(data)?.find(isAnswer);
+    for (const one of messagesOf(data) ?? []) {
+      const kind = replyKind(one, id);
+      // Python servers refuse what they do not know as `server-error`: the status says whose that is.
+      const refusal = kind === 'stray' && reply.status >= 400 && one.error !== undefined;
+      if (kind === 'reply' || kind === 'unread' || refusal) message ??= one;
+      else if (kind === 'stray') stray ??= one;
+    }
   };
   if (isStream(reply)) {
     const broken = await readEvents(reply.body, {}, context, (data) => {
       look(data);
-      if (message) reply.body.dump();
+      if (message || stray) reply.body.dump();
     });
-    if (broken && !message) throw broken;
+    if (broken && !message && !stray) throw broken;
   } else {
     text = await reply.body.text();
     look(text);
+  }
+  if (stray && !message) {
+    reply.body.destroy();
+    throw UpstreamReplyId({ upstream: context.upstream, method, seen: strayText(stray), id });
   }
   return { reply, text, message };
 }
@@ -59,25 +70,51 @@ export async function readReply(
   reply: HttpReply,
   call: Call,
   position: Position,
-  { dialogue, context }: { dialogue: Dialogue; context: UpstreamContext },
+  { dialogue, context, revision }: { dialogue: Dialogue; context: UpstreamContext; revision: string },
 ): Promise<void> {
+  /** What came at once, and is no request and no notification: there may be only one. */
+  let answers: Message[] = [];
+  let batched = false;
   const take = (data: string) => {
-    const messages = messagesOf(data);
-    for (const message of messages ?? []) dialogue.receive(message, call);
-    return messages !== undefined;
+    const messages = messagesOf(data) ?? [];
+    for (const message of messages) {
+      if (typeof message.method === 'string') {
+        dialogue.receive(message, call);
+        continue;
+      }
+      answers.push(message);
+      batched ||= messages.length > 1 && revision !== batchRevision;
+    }
+    return messages.length > 0;
+  };
+  const settle = () => {
+    const [answer, another] = answers;
+    answers = [];
+    if (!answer) return;
+    if (batched) dialogue.stray(call, 'a batch');
+    else if (another) dialogue.stray(call, 'two replies');
+    else dialogue.receive(answer, call);
+    // What comes next over this connection may be out of step, too.
+    if (batched || another || replyKind(answer, call.id) === 'stray') reply.body.destroy();
   };
   if (isStream(reply)) {
     let closing: NodeJS.Timeout | undefined;
-    const broken = await readEvents(reply.body, position, context, (data) => {
-      if (!take(data)) context.log.debug({ upstream: context.upstream }, 'an event that is not JSON-RPC');
+    const onText = () => {
+      settle();
       if (call.ended) closing ??= setTimeout(() => reply.body.destroy(), afterAnswerMs).unref();
-    });
+    };
+    const onData = (data: string) => {
+      if (!take(data)) context.log.debug({ upstream: context.upstream }, 'an event that is not JSON-RPC');
+    };
+    const broken = await readEvents(reply.body, position, context, onData, onText);
     clearTimeout(closing);
     if (broken && !call.ended && position.lastEventId === undefined) throw broken;
     return;
   }
   const text = await reply.body.text();
-  if (take(text) && call.ended) return;
+  const taken = take(text);
+  settle();
+  if (taken && call.ended) return;
   const what = text === '' ? 'empty' : 'not the JSON of an answer to it';
   const detail = `its reply to ${call.method} (HTTP ${reply.status}, ${reply.type || 'no content type'}) is ${what}`;
   throw UpstreamProtocol({ upstream: context.upstream, detail });

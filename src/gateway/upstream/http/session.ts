@@ -111,7 +111,13 @@ export class HttpSession implements Link {
     this.#dialogue.end((method) => lost(upstream, method, 'the session was closed'));
     if (this.#id === undefined) return;
     try {
-      const reply = await this.#wire.send('DELETE', this.#lines, undefined, AbortSignal.timeout(deleteMs));
+      const reply = await this.#wire.send(
+        'DELETE',
+        this.#lines,
+        undefined,
+        AbortSignal.timeout(deleteMs),
+        true,
+      );
       reply.body.dump();
     } catch {
       // A server that is not there any more has no session either.
@@ -164,7 +170,8 @@ export class HttpSession implements Link {
     const generation = this.#generation;
     void holdStream(this.#context, stream.signal, {
       open: (lastEventId) => this.#get(lastEventId, stream.signal),
-      receive: (message) => this.#dialogue.receive(message),
+      // Replies come on the exchanges of their requests.
+      receive: (message) => message.method !== undefined && this.#dialogue.receive(message),
       refused: async (reply) => {
         const text = await reply.body.text();
         if (this.#isGone(reply, text)) await this.#renew(generation);
@@ -199,7 +206,7 @@ export class HttpSession implements Link {
   }
 
   #refused(reply: HttpReply, text: string, call: Call): void {
-    const error = rpcErrorOf(text);
+    const error = rpcErrorOf(text, call.id);
     // An error of the protocol is an answer, whatever its status; one of the gate before it is not.
     if (error && ![401, 403].includes(reply.status)) call.answer({ error });
     else call.fail(this.#wire.failure(call.method, reply, text));
@@ -207,7 +214,8 @@ export class HttpSession implements Link {
 
   async #read(first: HttpReply, call: Call): Promise<void> {
     const { upstream, pace, random } = this.#context;
-    const parts = { dialogue: this.#dialogue, context: this.#context };
+    const { revision } = this.facts;
+    const parts = { dialogue: this.#dialogue, context: this.#context, revision };
     const position: Position = {};
     let reply: HttpReply | undefined = first;
     let failures = 0;
@@ -242,12 +250,12 @@ export class HttpSession implements Link {
     void this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
   };
 
-  /** Sends what has no answer, and hears how it was received. */
+  /** Sends what has no answer, and hears how it was received. Twice is the same as once. */
   #say(message: object, what: string): Promise<{ reply: HttpReply; text: string }> {
     const { upstream, timeoutMs } = this.#context;
     const late = () => UpstreamTimeout({ upstream, method: what, seconds: timeoutMs / 1000 });
     return withDeadline(timeoutMs, late, this.#closing.signal, async (signal) => {
-      const reply = await this.#wire.send('POST', this.#lines, JSON.stringify(message), signal);
+      const reply = await this.#wire.send('POST', this.#lines, JSON.stringify(message), signal, true);
       return { reply, text: await reply.body.text() };
     });
   }

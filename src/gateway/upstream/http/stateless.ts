@@ -93,14 +93,15 @@ export class HttpStateless implements Link {
     const reply = await this.#wire.send('POST', lines, body, call.given, isRepeatable(method));
     if (reply.status >= 300) {
       const text = await reply.body.text();
-      const error = rpcErrorOf(text);
+      const error = rpcErrorOf(text, id);
       // -32601 comes with 404, header mismatches with 400: answers all the same.
       if (error && ![401, 403].includes(reply.status)) call.answer({ error });
       else call.fail(this.#wire.failure(method, reply, text));
-      if (strange(reply.status, error)) this.#doubt(this.#wire.failure(method, reply, text));
+      if (strange(reply.status, rpcErrorOf(text))) this.#doubt(this.#wire.failure(method, reply, text));
       return;
     }
-    const parts = { dialogue: this.#dialogue, context: this.#context };
+    const { revision } = this.facts;
+    const parts = { dialogue: this.#dialogue, context: this.#context, revision };
     if (method === 'tools/list') void call.answered.then(this.#learn, () => {});
     await readReply(reply, call, {}, parts);
     if (!call.ended) throw UpstreamLost({ upstream, method, detail: 'its stream ended' });

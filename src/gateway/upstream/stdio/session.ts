@@ -5,7 +5,7 @@ import type { Call } from '../call.js';
 import { Dialogue } from '../dialogue.js';
 import { envelopeOf, hopParams } from '../hop.js';
 import type { Facts, Link, Listeners } from '../link.js';
-import { messagesOf, plainText } from '../message.js';
+import { batchRevision, messagesOf, plainText } from '../message.js';
 import type { UpstreamContext } from '../options.js';
 import { holdSubscription } from '../subscription.js';
 import type { Child } from './child.js';
@@ -28,7 +28,12 @@ export class StdioSession implements Link {
     child.onLine = (line) => {
       const messages = messagesOf(line);
       if (!messages) log.debug({ upstream, line: plainText(line) }, 'a line that is not JSON-RPC');
-      for (const message of messages ?? []) this.#dialogue.receive(message);
+      if (!messages) return;
+      const batch = messages.length > 1 && this.facts.revision !== batchRevision;
+      for (const message of messages) {
+        if (batch && message.method === undefined) this.#dialogue.receiveOfBatch(message);
+        else this.#dialogue.receive(message);
+      }
     };
     child.onLong = (error) => {
       // Which request it was for, nobody knows.

@@ -1,0 +1,45 @@
+import { randomInt } from 'node:crypto';
+
+/**
+ * An id for a JSON-RPC request, or a progress token, that nobody guesses who has not seen the request. An integer of 31
+ * bits: the one kind that every peer takes. There are servers that take no text, and servers that take no number above that.
+ */
+export function randomRequestId(): number {
+  return randomInt(1, 2 ** 31);
+}
+
+/** What came where the reply to a request is waited for. */
+export type ReplyKind =
+  /** The reply to it. */
+  | 'reply'
+  /** An error of a peer that could not read whose reply it is: its id is null, or there is none. */
+  | 'unread'
+  /** A request or a notification of the peer: ids of those are its own. */
+  | 'message'
+  /** Anything else: the reply to another request, a batch, or no message at all. */
+  | 'stray';
+
+/**
+ * What `message`, as it was parsed, is to the request with this id. A reply has the same id, and of the same type
+ * (JSON-RPC 2.0 section 5): what has another may be late, forged, or somebody else's.
+ */
+export function replyKind(message: unknown, id: string | number): ReplyKind {
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) return 'stray';
+  const seen = message as { id?: unknown; method?: unknown; error?: unknown };
+  if (typeof seen.method === 'string') return 'message';
+  if (seen.id === id) return 'reply';
+  const unread = (seen.id ?? null) === null && typeof seen.error === 'object' && seen.error !== null;
+  return unread ? 'unread' : 'stray';
+}
+
+const shown = 60;
+
+/** What came in place of a reply, as an error says it: cut short, for it may be anything. */
+export function strayText(message: unknown): string {
+  if (Array.isArray(message)) return 'a batch';
+  if (typeof message !== 'object' || message === null) return 'no message';
+  const { id } = message as { id?: unknown };
+  if (id === undefined) return 'no id';
+  const text = typeof id === 'object' && id !== null ? 'that is an object' : JSON.stringify(id);
+  return `the id ${text.length > shown ? `${text.slice(0, shown)}…` : text}`;
+}
