@@ -9,7 +9,7 @@ INSTALLED := node_modules/.package-lock.json
 BUILT     := dist/.built
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lts interop conformance build bench fuzz clean \
+.PHONY: help demo test test-lts interop conformance build bench soak fuzz clean \
         certs-mcp-all certs-mcp-ca certs-mcp-gateway certs-mcp-plugin certs-mcp-check \
         certs-mcp-renew certs-mcp-revoke certs-mcp-crl certs-mcp-ca-rotate-status \
         certs-mcp-ca-rotate-prepare certs-mcp-ca-rotate-activate certs-mcp-ca-rotate-retire certs-mcp-ca-rotate-undo
@@ -37,6 +37,9 @@ build: $(BUILT) ## Install and compile
 
 bench: $(BUILT) ## Measure a hook call over mutual TLS beside its floor
 	@node bench/run.mjs
+
+soak: $(BUILT) ## Rotation, broken networks, floods and restarts under load for five minutes: SECONDS=3600 for longer, ONLY=chaos, SEED=1
+	@ulimit -n $$(ulimit -Hn); node soak/run.mjs --seconds $(or $(SECONDS),300) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
 
 fuzz: $(BUILT) ## What a hostile peer could send, made up for a minute: SECONDS=600 for longer, ONLY=yaml,reply, SEED=1
 	@node fuzz/run.mjs --seconds $(or $(SECONDS),60) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
