@@ -1648,6 +1648,15 @@ export const GatewayStopping = defineError('SALLY_GATEWAY_STOPPING', {
   example: {},
 });
 
+export const CredentialOver = defineError('SALLY_GATEWAY_CREDENTIAL_OVER', {
+  message: (_: object) => 'the credential by which this stream was opened is not valid any more',
+  remedy: () => 'come again with a new one: a token that has not expired and is not revoked',
+  http: 401,
+  exit: 1,
+  jsonRpc: -32003,
+  example: {},
+});
+
 export const ClientTooSlow = defineError('SALLY_GATEWAY_CLIENT_SLOW', {
   message: (c: { bytes: number }) => `a client was cut off: ${c.bytes} bytes were waiting for it to read`,
   remedy: () => 'the client has to read its event streams as they come',

@@ -24,7 +24,7 @@ import {
   type PeerRule,
 } from '../tls/index.js';
 import type { Commons } from '../workers/index.js';
-import { createDoor, createReadmission, introduce, openAuthenticator } from './auth/index.js';
+import { createDoor, createReadmission, createStanding, introduce, openAuthenticator } from './auth/index.js';
 import type { Identity } from './client.js';
 import { createLegs, serveStdio } from './downstream/index.js';
 import { guarded } from './guard.js';
@@ -152,6 +152,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     limits,
     log,
     version,
+    standing: createStanding({ authenticator: () => authenticator, log, now }),
     others: peers && { peers, readmit: createReadmission({ sets }) },
   });
   let current = config;

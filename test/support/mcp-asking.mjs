@@ -26,6 +26,15 @@ const tools = {
     }
     return text('done');
   },
+  /** Tells of its progress until it is given up. */
+  async drip(_args, { sendNotification, _meta, signal }) {
+    for (let progress = 1; !signal.aborted; progress += 1) {
+      const params = { progressToken: _meta?.progressToken ?? 0, progress };
+      await sendNotification({ method: 'notifications/progress', params });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return text('done');
+  },
   async ask() {
     const { content } = await server.createMessage(question);
     return text(content.text);

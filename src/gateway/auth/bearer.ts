@@ -1,6 +1,12 @@
 import { messageOf, TokensReadableByOthers } from '../../errors.js';
 import type { Logger } from '../../log.js';
-import { type Authenticator, bearerChallenge, bearerToken, type Verdict } from './authenticator.js';
+import {
+  type Authenticator,
+  bearerChallenge,
+  bearerToken,
+  shownHeader,
+  type Verdict,
+} from './authenticator.js';
 import { findToken, type TokenRecord } from './tokens.js';
 import { fileVersion, readableByOthers, readTokens } from './tokens-file.js';
 
@@ -41,14 +47,20 @@ export async function openBearer(
       );
     }
   };
+  const begin = () => {
+    looked = now().getTime();
+    // One after the other: an older look must not put back what a newer one has read.
+    looking = (looking ?? Promise.resolve()).then(look);
+    return looking;
+  };
   return {
-    async authenticate(arrival) {
-      const presented = bearerToken(arrival);
+    basis: () => records,
+    look: begin,
+    shown: shownHeader,
+    async judge(shown) {
+      const presented = bearerToken(shown);
       if ('kind' in presented) return presented;
-      if (now().getTime() - looked >= lookEveryMs) {
-        looked = now().getTime();
-        looking = look();
-      }
+      if (now().getTime() - looked >= lookEveryMs) begin();
       await looking;
       return verdictOf(findToken(presented.token, records, now()));
     },
@@ -59,7 +71,9 @@ export async function openBearer(
 
 function verdictOf(found: ReturnType<typeof findToken>): Verdict {
   if (typeof found === 'object') {
-    return { kind: 'known', identity: { user: found.user, tenant: found.tenant ?? null, method: 'bearer' } };
+    const { user, tenant, expires } = found;
+    const until = expires === null ? undefined : Date.parse(expires);
+    return { kind: 'known', identity: { user, tenant: tenant ?? null, method: 'bearer' }, until };
   }
   const description = found === 'expired' ? 'the token has expired' : 'the token is not known';
   return { kind: 'unknown', status: 401, error: 'invalid_token', description };

@@ -4,11 +4,14 @@ import type { PluginRequest } from '../../manager/index.js';
 import type { Ending } from '../../plugin/scope.js';
 import type { Identity } from '../client.js';
 import type { JsonObject } from '../rpc.js';
+import type { Credential } from './credential.js';
 
 /** An HTTP request that may go on. */
 export interface Admitted {
   readonly kind: 'admitted';
   readonly identity: Identity;
+  /** What let it in; absent where a plugin knows the client: when that ends, nobody here can say. */
+  readonly credential?: Credential | undefined;
   /** The headers as plugins left them, in lower case, without credentials and those of the connection. */
   readonly headers: Readonly<Record<string, string>>;
   /** The plugins' view of this request, which `http_*` hooks may have used already. */
@@ -37,8 +40,12 @@ export interface Door {
   admit(request: RequestHead, response: Reply, signal: Ending): Promise<Admitted | Refused>;
 }
 
-/** Who was let in by another worker of the same gateway, without the credentials by which. */
+/**
+ * Who was let in by another worker of the same gateway, and by what: it is judged again where what it opens is kept.
+ * Plugins never see it.
+ */
 export interface HandedOn extends Pick<Admitted, 'identity' | 'headers'> {
+  readonly credential?: Pick<Credential, 'shown' | 'until'> | undefined;
   /** What plugins share of the request so far. */
   readonly global: GlobalContext;
 }

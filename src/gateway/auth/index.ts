@@ -1,5 +1,6 @@
 export { arrivalOf, plainHeaders, withoutCredentials } from './arrival.js';
 export type { Authenticator } from './authenticator.js';
+export { Credential, createStanding, type Standing } from './credential.js';
 export type { Admitted, Door, HandedOn, Readmit, Refused } from './door.js';
 export { metadataPath } from './metadata-path.js';
 export { createDoor, createReadmission, introduce, openAuthenticator } from './open-door.js';

@@ -3,7 +3,13 @@ import type { JWTPayload, JWTVerifyGetKey } from 'jose';
 import type { AuthSettings } from '../../config/index.js';
 import { FileUnreadable, fileReason, JwksInvalid, JwksUnavailable, messageOf } from '../../errors.js';
 import type { Arrival } from './arrival.js';
-import { type Authenticator, bearerChallenge, bearerToken, type Verdict } from './authenticator.js';
+import {
+  type Authenticator,
+  bearerChallenge,
+  bearerToken,
+  shownHeader,
+  type Verdict,
+} from './authenticator.js';
 import { metadataPath } from './metadata-path.js';
 
 type JwtSettings = Extract<AuthSettings, { kind: 'jwt' }>;
@@ -23,8 +29,10 @@ const algorithms = [
   'EdDSA',
   'Ed25519',
 ];
-/** Clocks of two machines differ. */
+/** Clocks of two machines differ: a token that is not valid yet may be so there. */
 const clockToleranceSeconds = 30;
+/** One that has ended is over for requests and for what it opened alike: a client that is told so fetches the next. */
+const lateSeconds = 2;
 
 /**
  * Access tokens of an OAuth 2.0 authorization server (RFC 9068), as MCP has them: issuer, audience, times and
@@ -40,8 +48,9 @@ export async function openJwt(
   const keys = await keysOf(settings, jose);
   const { issuer, audience, userClaim, scopes } = settings;
   return {
-    async authenticate(arrival) {
-      const presented = bearerToken(arrival);
+    shown: shownHeader,
+    async judge(shown) {
+      const presented = bearerToken(shown);
       if ('kind' in presented) return presented;
       try {
         const { payload, protectedHeader } = await jose.jwtVerify(presented.token, keys, {
@@ -53,7 +62,9 @@ export async function openJwt(
           currentDate: deps.now(),
         });
         if (!isAccessToken(protectedHeader.typ)) return invalid('the typ of the token is not at+jwt or JWT');
-        return verdictOf(payload, settings);
+        const until = ((payload.exp ?? 0) + lateSeconds) * 1_000;
+        if (until <= deps.now().getTime()) return invalid(expired);
+        return verdictOf(payload, settings, until);
       } catch (error) {
         return refusal(error, settings, jose);
       }
@@ -110,7 +121,13 @@ function isAccessToken(typ: unknown): boolean {
   return typeof typ === 'string' && /^(?:application\/)?(?:at\+)?jwt$/i.test(typ);
 }
 
-function verdictOf(payload: JWTPayload, { userClaim, tenantClaim, scopes }: JwtSettings): Verdict {
+const expired = 'the token has expired';
+
+function verdictOf(
+  payload: JWTPayload,
+  { userClaim, tenantClaim, scopes }: JwtSettings,
+  until: number,
+): Verdict {
   const user = textOf(payload[userClaim]);
   if (user === undefined) return invalid(`the claim ${userClaim} names no user`);
   const has = scopesOf(payload);
@@ -120,7 +137,7 @@ function verdictOf(payload: JWTPayload, { userClaim, tenantClaim, scopes }: JwtS
     return { kind: 'unknown', status: 403, error: 'insufficient_scope', description };
   }
   const tenant = tenantClaim === undefined ? undefined : textOf(payload[tenantClaim]);
-  return { kind: 'known', identity: { user, tenant: tenant ?? null, method: 'jwt' } };
+  return { kind: 'known', identity: { user, tenant: tenant ?? null, method: 'jwt' }, until };
 }
 
 function textOf(claim: unknown): string | undefined {
@@ -141,7 +158,7 @@ function invalid(description: string): Verdict {
 
 /** What jose has against a token, without what is in it. */
 function refusal(error: unknown, { jwks }: JwtSettings, { errors }: Jose): Verdict {
-  if (error instanceof errors.JWTExpired) return invalid('the token has expired');
+  if (error instanceof errors.JWTExpired) return invalid(expired);
   if (error instanceof errors.JWTClaimValidationFailed) {
     return invalid(
       `the claim ${error.claim} of the token is ${error.reason === 'missing' ? 'missing' : 'not valid here'}`,

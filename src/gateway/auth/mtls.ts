@@ -1,9 +1,8 @@
-import type { X509Certificate } from 'node:crypto';
 import type { AuthSettings } from '../../config/index.js';
 import { NamedByCommonName } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import { type CertificateName, certificateNames, matchingName, remarkOnce } from '../../tls/index.js';
-import type { Authenticator, Verdict } from './authenticator.js';
+import type { Authenticator, Shown, Verdict } from './authenticator.js';
 
 type Users = Extract<AuthSettings, { kind: 'mtls' }>['users'];
 
@@ -12,22 +11,30 @@ type Users = Extract<AuthSettings, { kind: 'mtls' }>['users'];
  * for each connection.
  */
 export function openMtls(users: Users, { log }: { readonly log: Logger }): Authenticator {
-  const verdicts = new WeakMap<object, Verdict>();
+  const bySocket = new WeakMap<object, Shown>();
+  const verdicts = new WeakMap<Shown, Verdict>();
   const remark = remarkOnce(log);
-  const judge = (certificate: X509Certificate, remote: string): Verdict => {
-    const { verdict, commonName } = userOf(certificateNames(certificate), users);
+  const judge = ({ names = [], remote = 'unknown' }: Shown): Verdict => {
+    const { verdict, commonName } = userOf(names, users);
     if (commonName !== undefined)
       remark(NamedByCommonName({ peer: `the client ${remote}`, name: commonName }));
     return verdict;
   };
   return {
-    async authenticate({ socket }) {
-      const certificate = socket?.getPeerX509Certificate();
-      if (socket === undefined || certificate === undefined) {
+    shown({ socket }) {
+      const seen = socket && bySocket.get(socket);
+      const certificate = seen === undefined ? socket?.getPeerX509Certificate() : undefined;
+      if (socket === undefined || certificate === undefined) return seen ?? {};
+      const shown = { names: certificateNames(certificate), remote: socket.remoteAddress };
+      bySocket.set(socket, shown);
+      return shown;
+    },
+    async judge(shown) {
+      if (shown.names === undefined) {
         return { kind: 'unknown', status: 401, description: 'a client certificate is needed' };
       }
-      const known = verdicts.get(socket) ?? judge(certificate, socket.remoteAddress ?? 'unknown');
-      verdicts.set(socket, known);
+      const known = verdicts.get(shown) ?? judge(shown);
+      verdicts.set(shown, known);
       return known;
     },
   };

@@ -8,6 +8,7 @@ import type { Identity } from '../client.js';
 import type { PluginSets } from '../plugin-sets.js';
 import { type Arrival, arrivalOf, secretInQuery, withoutCredentials } from './arrival.js';
 import { type Authenticator, everyone, type Verdict } from './authenticator.js';
+import { basisOf, Credential } from './credential.js';
 import type { Admitted, Door, Readmit, Refused } from './door.js';
 import { listens, postRequest, preRequest, resolveUser, sendable } from './http-hooks.js';
 
@@ -56,7 +57,8 @@ export function createDoor(deps: DoorDeps): Door {
 
 /** The way in for those who came in through the door of another worker. */
 export function createReadmission({ sets }: Pick<DoorDeps, 'sets'>): Readmit {
-  return ({ identity, headers, global }, response) => {
+  return ({ identity, credential: handed, headers, global }, response) => {
+    const credential = handed && new Credential(identity, handed.shown, handed.until);
     const set = sets.current();
     response.once('close', set.hold());
     let request: PluginRequest | undefined;
@@ -68,7 +70,7 @@ export function createReadmission({ sets }: Pick<DoorDeps, 'sets'>): Readmit {
       }
       return request;
     };
-    return { kind: 'admitted', identity, headers, plugins };
+    return { kind: 'admitted', identity, credential, headers, plugins };
   };
 }
 
@@ -99,11 +101,11 @@ class Visit {
     const arrival = { ...this.#arrival, headers: asked.value };
     const found = await this.#identify(arrival);
     if ('kind' in found) return found;
-    return this.#admitted(found.identity, withoutCredentials(arrival.headers));
+    return this.#admitted(found, withoutCredentials(arrival.headers));
   }
 
   /** A plugin that knows the client has the first word; where none says anything, authentication is as configured. */
-  async #identify(arrival: Arrival): Promise<{ readonly identity: Identity } | Refused> {
+  async #identify(arrival: Arrival): Promise<Pick<Admitted, 'identity' | 'credential'> | Refused> {
     if (listens(this.#plugins, 'http_auth_resolve_user')) {
       const asked = await resolveUser(this.#plugin(), arrival, arrival.headers, this.#signal);
       if ('violation' in asked) return violated(asked.violation, 401);
@@ -111,8 +113,14 @@ class Visit {
       if (asked.value !== undefined) return { identity: asked.value };
     }
     const authenticator = this.#deps.authenticator();
-    const verdict = await authenticator.authenticate(arrival, this.#signal);
-    if (verdict.kind === 'known') return { identity: verdict.identity };
+    const shown = authenticator.shown(arrival);
+    // Read before: what changes meanwhile has the credential judged again.
+    const basis = basisOf(authenticator);
+    const verdict = await authenticator.judge(shown);
+    if (verdict.kind === 'known') {
+      const { identity, until } = verdict;
+      return { identity, credential: new Credential(identity, shown, until, basis) };
+    }
     if (verdict.kind === 'unavailable') {
       const { code, remedy, message } = verdict.error;
       this.#deps.log.error({ code, remedy }, message);
@@ -121,14 +129,18 @@ class Visit {
     return challenged(verdict, authenticator.challenge?.(arrival, verdict));
   }
 
-  #admitted(identity: Identity, headers: Readonly<Record<string, string>>): Admitted {
+  #admitted(
+    { identity, credential }: Pick<Admitted, 'identity' | 'credential'>,
+    headers: Readonly<Record<string, string>>,
+  ): Admitted {
     const plugins = () => this.#plugin(identity);
     if (this.#request !== undefined) introduce(this.#request, identity);
-    if (!listens(this.#plugins, 'http_post_request')) return { kind: 'admitted', identity, headers, plugins };
+    const admitted = { kind: 'admitted', identity, credential, headers, plugins } as const;
+    if (!listens(this.#plugins, 'http_post_request')) return admitted;
     const { log } = this.#deps;
     const leaving = (status: number, own: Readonly<Record<string, string>>) =>
       postRequest(plugins(), this.#arrival, headers, { status, headers: own }, { log, signal: this.#signal });
-    return { kind: 'admitted', identity, headers, plugins, leaving };
+    return { ...admitted, leaving };
   }
 
   #plugin(identity?: Identity): PluginRequest {

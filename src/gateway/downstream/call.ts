@@ -1,6 +1,7 @@
 import { InternalError, messageOf } from '../../errors.js';
 import type { PluginRequest } from '../../manager/index.js';
 import { CallScope } from '../../plugin/scope.js';
+import type { Credential } from '../auth/index.js';
 import type { Client, ClientRequest, Trace } from '../client.js';
 import { type Answer, type JsonObject, noRoom, type RequestId } from '../rpc.js';
 import { errorAnswer } from './lifecycle.js';
@@ -11,6 +12,8 @@ export interface CallSource {
   readonly headers: Readonly<Record<string, string>>;
   /** The address of an HTTP client. */
   readonly remote?: string | undefined;
+  /** What let the client in with this request. */
+  readonly credential?: Credential | undefined;
   plugins(): PluginRequest;
 }
 
@@ -39,6 +42,10 @@ export abstract class Call implements ClientRequest {
     this.params = message.params;
   }
 
+  get credential(): Credential | undefined {
+    return this.#source.credential;
+  }
+
   /** The id by which plugins know the request; undefined where none was asked. */
   get requestId(): string | undefined {
     return this.#plugins?.global.request_id;
@@ -60,6 +67,9 @@ export abstract class Call implements ClientRequest {
   stop(): void {
     this.signal.abort(undefined);
   }
+
+  /** What let the client in is over: what is still being told on the strength of it ends. */
+  credentialOver(): void {}
 
   abstract notify(method: string, params?: JsonObject): void;
   abstract ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer>;

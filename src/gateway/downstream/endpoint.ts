@@ -26,7 +26,7 @@ export function createEndpoint(entrance: Door, guard: HostGuard, deps: LegDeps):
     const method = request.method ?? '';
     const rebound = guard(request);
     if (rebound) {
-      const early = { reply: new HttpReply(response, deps, undefined), started };
+      const early = { reply: new HttpReply(response, deps), started };
       return refuse(
         early,
         method,
@@ -37,12 +37,12 @@ export function createEndpoint(entrance: Door, guard: HostGuard, deps: LegDeps):
     const admitted = await entrance.admit(request, response, lifeOf(response));
     if (admitted.kind === 'refused') {
       const { status, headers, body } = admitted;
-      new HttpReply(response, deps, undefined).json(status, `${JSON.stringify(body)}\n`, headers);
+      new HttpReply(response, deps).json(status, `${JSON.stringify(body)}\n`, headers);
       return deps.access.other({ method, status }, started);
     }
     // Nothing says so any more: what were begun now would never end.
     if (response.destroyed) return deps.access.other({ method, identity: admitted.identity }, started);
-    const reply = new HttpReply(response, deps, admitted.leaving);
+    const reply = new HttpReply(response, deps, admitted);
     const { headers } = request;
     const remote = request.socket.remoteAddress;
     const exchange: Exchange = { headers, remote, response, admitted, reply, started };

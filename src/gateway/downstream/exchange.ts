@@ -81,7 +81,8 @@ export function refuseWith(
 }
 
 export function sourceOf(client: Client, { admitted, remote }: Exchange): CallSource {
-  return { client, headers: admitted.headers, remote, plugins: () => admitted.plugins() };
+  const { headers, credential } = admitted;
+  return { client, headers, remote, credential, plugins: () => admitted.plugins() };
 }
 
 /** Runs a call where there is room for it, to its answer and its line in the log. */

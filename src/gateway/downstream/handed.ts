@@ -14,13 +14,14 @@ export function createHandedEndpoint(readmit: Readmit, deps: LegDeps): Handler {
     const body = await readJson(request, deps.limits.bodyBytes * 8 + 1_000_000);
     if ('status' in body)
       return sendJson(response, body.status, { error: 'not handed over as it has to be' });
-    const { wanted, headers, remote, admitted } = body.json as Handover;
-    const reply = new HttpReply(response, deps, undefined);
+    const { wanted, headers, remote, admitted: handed } = body.json as Handover;
+    const admitted = readmit(handed, response);
+    const reply = new HttpReply(response, deps, admitted);
     const exchange: Exchange = {
       headers,
       remote,
       response,
-      admitted: readmit(admitted, response),
+      admitted,
       reply,
       started,
     };

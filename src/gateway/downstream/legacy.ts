@@ -125,6 +125,7 @@ async function initialize(message: RequestMessage, exchange: Exchange, deps: Leg
   }
   const session = deps.sessions.open({ ...asked, identity: exchange.admitted.identity });
   if (!(session instanceof Session)) return refuseWith(exchange, 'initialize', session, deps, message.id);
+  noteShown(session, exchange);
   const call = new InitializeCall(sourceOf(session, exchange), message, session, exchange.reply);
   exchange.response.once('close', () => {
     if (!exchange.response.writableFinished) call.abandon('gone');
@@ -166,6 +167,10 @@ class InitializeCall extends Call {
   }
 }
 
+function noteShown(session: Session, { admitted }: Exchange): void {
+  if (admitted.credential !== undefined) session.shown.add(admitted.credential);
+}
+
 /** The session that a request names, of a revision that is served; otherwise the request is refused. */
 export function sessionOf(
   exchange: Exchange,
@@ -190,6 +195,7 @@ export function sessionOf(
     const message = `Bad Request: Unsupported protocol version: ${revision} (supported versions: ${legacyRevisions.join(', ')})`;
     refuse(exchange, method, { status: 400, error: { code: -32600, message } }, deps, { id });
   } else {
+    noteShown(session, exchange);
     return session;
   }
   return undefined;

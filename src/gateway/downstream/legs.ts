@@ -1,7 +1,8 @@
 import type { GatewayLimits } from '../../config/index.js';
+import { messageOf } from '../../errors.js';
 import type { Handler, HostGuard } from '../../http/index.js';
 import type { Logger } from '../../log.js';
-import type { Door, Readmit } from '../auth/door.js';
+import type { Credential, Door, Readmit, Standing } from '../auth/index.js';
 import type { Router } from '../client.js';
 import type { Peers } from '../peers/index.js';
 import { createAccessLog } from './access.js';
@@ -26,6 +27,8 @@ interface LegsOptions {
   readonly others?: { readonly peers: Peers; readonly readmit: Readmit } | undefined;
   /** Milliseconds of any clock that does not go back. */
   readonly now?: () => number;
+  /** Who judges credentials again, of which something is open. Absent: they do not end. */
+  readonly standing?: Standing | undefined;
   /** How often sessions are looked through and streams kept alive, in milliseconds. */
   readonly pulseMs?: number;
 }
@@ -47,6 +50,8 @@ export interface Legs {
 
 /** Nothing on the way takes a stream for dead that says something this often. */
 const defaultPulseMs = 15_000;
+/** How long what is open outlasts what opened it, at most twice. */
+const lookEveryMs = 500;
 /** What ends in order does so at once; whoever does not is not waited for. */
 const lastWordsMs = 2_000;
 
@@ -83,6 +88,28 @@ export function createLegs(options: LegsOptions): Legs {
     for (const stream of streams) stream.write(sseComment);
   }, options.pulseMs ?? defaultPulseMs);
   pulse.unref();
+  const shown = function* (): Generator<Credential> {
+    for (const { credential } of running) if (credential) yield credential;
+    for (const { credential } of streams) if (credential) yield credential;
+    for (const session of sessions) yield* session.shown;
+  };
+  const { standing } = options;
+  let looking = false;
+  const look = async () => {
+    if (looking || standing === undefined) return;
+    looking = true;
+    await standing.look(shown).finally(() => {
+      looking = false;
+    });
+    // What is being told first: a call has a last word on its stream.
+    for (const call of running) if (call.credential?.over) call.credentialOver();
+    for (const stream of streams) if (stream.credential?.over) stream.end();
+    sessions.sweepOver();
+  };
+  const watch = setInterval(() => {
+    look().catch((error: unknown) => log.error({ error: messageOf(error) }, 'what is over was not ended'));
+  }, lookEveryMs);
+  watch.unref();
 
   return {
     handle: createEndpoint(options.entrance, options.guard, deps),
@@ -92,6 +119,7 @@ export function createLegs(options: LegsOptions): Legs {
       const until = now() + withinMs;
       await running.over((call) => !isSubscription(call), withinMs);
       clearInterval(pulse);
+      clearInterval(watch);
       for (const call of running) call.stop();
       await running.over(() => true, lastWordsMs);
       await sessions.endAll(lastWordsMs);

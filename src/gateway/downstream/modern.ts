@@ -1,9 +1,9 @@
-import { ClientNotAskable } from '../../errors.js';
+import { ClientNotAskable, CredentialOver } from '../../errors.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import { answerJson, Call, type CallSource, fullReply, isSubscription, notificationJson } from './call.js';
 import type { Envelope } from './classify.js';
 import { type Exchange, type LegDeps, refuse, run, sourceOf } from './exchange.js';
-import { discovered } from './lifecycle.js';
+import { discovered, errorAnswer } from './lifecycle.js';
 import type { Message } from './message.js';
 import { type HttpReply, sseEvent } from './reply.js';
 import { modernAnswer, removedMethod, statelessClient, statusOf, subscribed } from './stateless.js';
@@ -30,6 +30,13 @@ class StatelessCall extends Call {
 
   ask(method: string): Promise<Answer> {
     return Promise.reject(ClientNotAskable({ method, revision: this.client.revision }));
+  }
+
+  /** A stream has no end of its own to wait for; one document that is still to come was asked for in time. */
+  override credentialOver(): void {
+    if (!this.#reply.streaming || this.abandoned !== undefined) return;
+    this.finish(errorAnswer(CredentialOver({})));
+    this.abandon('gone');
   }
 
   finish(answer: Answer): void {

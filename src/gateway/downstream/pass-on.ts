@@ -13,7 +13,7 @@ export type Wanted =
 /** An HTTP request that another worker has let in, and that this one holds the session or the waiting call of. */
 export interface Handover {
   readonly wanted: Wanted;
-  /** As they came, without credentials: they have been looked at, and go no further. What names the session does. */
+  /** As they came, without credentials. What names the session is among them. */
   readonly headers: IncomingHttpHeaders;
   readonly remote?: string | undefined;
   readonly admitted: HandedOn;
@@ -42,12 +42,13 @@ export async function passOn(
   { peers, passing }: LegDeps,
 ): Promise<boolean> {
   const { remote, response, reply, admitted } = exchange;
-  const { identity, headers } = admitted;
+  const { identity, headers, credential } = admitted;
+  const shown = credential && { credential: { shown: credential.shown, until: credential.until } };
   const handover: Handover = {
     wanted,
     headers: { ...withoutCredentials(plainHeaders(exchange.headers)), ...sessionOf(exchange.headers) },
     remote,
-    admitted: { identity, headers, global: admitted.plugins().global },
+    admitted: { identity, ...shown, headers, global: admitted.plugins().global },
   };
   const gone = new AbortController();
   const abort = () => gone.abort();

@@ -3,6 +3,7 @@ import { ClientTooSlow, messageOf } from '../../errors.js';
 import { type Reply, sendJson } from '../../http/index.js';
 import type { Logger } from '../../log.js';
 import type { Admitted } from '../auth/door.js';
+import type { Credential } from '../auth/index.js';
 import type { PeerReply } from '../peers/index.js';
 
 /** What waits to be read by a client; a client that lets more pile up is cut off. */
@@ -36,6 +37,8 @@ export interface ReplyDeps {
  * sent first. Nothing that is written after its end, or after the client has gone, goes anywhere.
  */
 export class HttpReply {
+  /** What let in the client that it is for: a stream goes no further than that. */
+  readonly credential: Credential | undefined;
   readonly #response: Reply;
   readonly #deps: ReplyDeps;
   readonly #leaving: Admitted['leaving'];
@@ -45,10 +48,11 @@ export class HttpReply {
   #heldChars = 0;
   #endHeld = false;
 
-  constructor(response: Reply, deps: ReplyDeps, leaving: Admitted['leaving']) {
+  constructor(response: Reply, deps: ReplyDeps, admitted: Pick<Admitted, 'leaving' | 'credential'> = {}) {
     this.#response = response;
     this.#deps = deps;
-    this.#leaving = leaving;
+    this.#leaving = admitted.leaving;
+    this.credential = admitted.credential;
   }
 
   /** Whether the event stream has begun: from here on the reply is no single document. */

@@ -6,6 +6,7 @@ import { EventStream } from './event-stream.js';
 import { createQuestions } from './questions.js';
 import { createReplay, readEventId } from './replay.js';
 import type { HttpReply } from './reply.js';
+import { ShownCredentials } from './shown-credentials.js';
 
 /** GET streams of one session at a time. */
 const maxStreams = 4;
@@ -35,6 +36,7 @@ export class Session implements Client {
   readonly capabilities: JsonObject;
   readonly info: JsonObject;
   readonly questions = createQuestions();
+  readonly shown = new ShownCredentials();
   /** When the last request or stream ended. */
   lastUsed: number;
   ended = false;

@@ -10,7 +10,7 @@ import { Session } from './session.js';
 import { createSlots } from './slots.js';
 
 /** The sessions of all clients over HTTP. */
-export interface Sessions {
+export interface Sessions extends Iterable<Session> {
   open(facts: {
     readonly identity: Identity;
     readonly revision: string;
@@ -23,6 +23,8 @@ export interface Sessions {
   end(session: Session): Promise<void>;
   /** Ends those that nobody has used for too long. */
   sweep(): void;
+  /** Ends those whose client has shown nothing that is still valid. */
+  sweepOver(): void;
   /** Ends all, and waits for their end for at most so long. */
   endAll(withinMs: number): Promise<void>;
   readonly size: number;
@@ -35,6 +37,12 @@ interface SessionsDeps {
   readonly now: () => number;
   readonly makeId?: (() => string) | undefined;
 }
+
+/**
+ * Clients fetch a new token when the old one is refused, as one is whose stream has ended: so long a session without
+ * any waits for it.
+ */
+const refreshMs = 3_000;
 
 export function createSessions({ router, limits, log, now, makeId = randomId }: SessionsDeps): Sessions {
   const sessions = new Map<string, Session>();
@@ -77,6 +85,17 @@ export function createSessions({ router, limits, log, now, makeId = randomId }: 
         if (!session.busy && session.lastUsed <= oldest) void end(session);
       }
     },
+    sweepOver() {
+      const at = now();
+      for (const session of sessions.values()) {
+        const since = session.shown.overSince(at);
+        if (since === undefined || at - since < refreshMs) continue;
+        const { user, tenant } = session.identity;
+        log.info({ session: session.key, user, tenant }, 'a session ended: no credential of it is valid');
+        void end(session);
+      }
+    },
+    [Symbol.iterator]: () => sessions.values(),
     async endAll(withinMs) {
       for (const session of [...sessions.values()]) void end(session);
       await ending.over(() => true, withinMs);
