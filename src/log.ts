@@ -1,4 +1,5 @@
 import { type DestinationStream, pino } from 'pino';
+import { type LogOutput, standardError } from './log/output.js';
 
 /** What the rooms log with: a message, and before it the fields that belong to it. */
 export interface Logger {
@@ -8,6 +9,8 @@ export interface Logger {
   error(fields: object, message: string): void;
   /** Whether a level is written at all: for those who make fields for it in every call. Absent: it is. */
   isLevelEnabled?(level: string): boolean;
+  /** How many lines were dropped because whoever reads them did not keep up. Absent: none ever is. */
+  readonly dropped?: number;
 }
 
 /** A logger that says nothing: for a caller that embeds a room and wants its silence. */
@@ -68,16 +71,17 @@ const levelNames: Record<number, string> = {
 };
 
 /**
- * A logger that writes to standard error: one JSON object a line, or with `pretty` one line of text.
+ * A logger that writes to standard error: one JSON object a line, or with `pretty` one line of text. What a reader
+ * that hangs leaves waiting has a limit: `dropped` counts what came beyond it.
  * Fields named like a secret never reach the output, whoever passes them.
  */
 export function createLogger(options: {
   level: LogLevel;
   pretty: boolean;
-  stream?: DestinationStream;
+  stream?: DestinationStream & Partial<Pick<LogOutput, 'dropped' | 'onResumed'>>;
 }): Logger {
-  const out: DestinationStream = options.stream ?? { write: (line) => process.stderr.write(line) };
-  return pino(
+  const out = options.stream ?? standardError();
+  const logger = pino(
     {
       level: options.level,
       base: null,
@@ -87,6 +91,11 @@ export function createLogger(options: {
     },
     options.pretty ? { write: (line) => out.write(prettyLine(line)) } : out,
   );
+  if ('onResumed' in out) {
+    out.onResumed = (lines) =>
+      logger.warn({ lines }, 'lines of the log were dropped here: whoever reads it did not keep up');
+  }
+  return Object.defineProperty(logger, 'dropped', { get: () => out.dropped ?? 0 });
 }
 
 function prettyLine(json: string): string {

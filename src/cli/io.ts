@@ -12,24 +12,6 @@ export interface CommandIo {
   exitWith(status: number): void;
 }
 
-/** Writes what comes within one turn of the event loop in one piece, at its end or when it is flushed. */
-export function gathered(write: (text: string) => void): { write(text: string): void; flush(): void } {
-  let pending = '';
-  const flush = () => {
-    if (pending === '') return;
-    const text = pending;
-    pending = '';
-    write(text);
-  };
-  return {
-    write(text) {
-      if (pending === '') setImmediate(flush);
-      pending += text;
-    },
-    flush,
-  };
-}
-
 const sgr = { bold: '1', dim: '2', red: '31', green: '32', yellow: '33', cyan: '36' } as const;
 
 /** `text` in a colour where `io` shows colours, else as it is. */

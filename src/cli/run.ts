@@ -1,7 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { findSallyError, InternalError, messageOf, type SallyError, UsageError } from '../errors.js';
+import { standardError } from '../log/output.js';
 import { nearest } from '../nearest.js';
-import { type CommandIo, gathered, paint } from './io.js';
+import { type CommandIo, paint } from './io.js';
 
 /** The commands: name, what `--help` says of it, and the module, loaded only when it is used. */
 const commands: Record<string, { summary: string; load: () => Promise<(io: CommandIo) => Command> }> = {
@@ -114,8 +115,7 @@ function unknownWord(what: string, seen: string, known: readonly string[], path:
 }
 
 // What is said in one turn of the event loop is written at its end: a line a call cost a tenth of the call.
-const stderr = gathered((text) => void process.stderr.write(text));
-process.once('exit', stderr.flush);
+const stderr = standardError();
 const terminal = (stream: NodeJS.WriteStream) => stream.isTTY === true && process.env['TERM'] !== 'dumb';
 const io: CommandIo = {
   env: process.env,

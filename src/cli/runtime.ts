@@ -18,7 +18,7 @@ export function loggerOf(io: CommandIo, options: { verbose?: boolean; quiet?: bo
     throw UsageError({ message: `LOG_FORMAT is '${format}'`, usage: 'set LOG_FORMAT to text or json' });
   }
   const least = options.verbose ? 'debug' : logLevels[named as keyof typeof logLevels];
-  return createLogger({ level: least, pretty: format === 'text', stream: { write: io.err } });
+  return createLogger({ level: least, pretty: format === 'text' });
 }
 
 /** Loads a plugin file and logs what is allowed but deserves to be seen. */

@@ -12,6 +12,8 @@ import {
   metricsPage,
   stopListening,
 } from '../http/index.js';
+import { peerLog } from '../log/limit.js';
+import { countDroppedLines } from '../log/output.js';
 import type { Logger } from '../log.js';
 import { openPluginManager } from '../manager/index.js';
 import {
@@ -124,6 +126,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const { host, tls, limits, allowedHosts, allowedOrigins } = config.gateway;
   const registry = deps.registry ?? new (await import('prom-client')).Registry();
   const metrics = await openTlsMetrics(registry);
+  await countDroppedLines(registry, log);
   const store = createCredentialStore({ log, metrics });
   const credentials = tls && (await store.open(tls, 'server'));
   const held = { log, credentials: store, metrics };
@@ -229,6 +232,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     await sets.close();
     await Promise.all(retiring);
     credentials?.close();
+    peerLog(log).flush();
   };
 
   return {

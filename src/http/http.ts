@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIPv6, type Socket } from 'node:net';
 import { TlsToPlainHttp } from '../errors.js';
+import { peerLog } from '../log/limit.js';
 import type { Logger } from '../log.js';
 import type { Reply } from './exchange.js';
 import { headFault } from './head-fault.js';
@@ -98,7 +99,7 @@ function refuseBadRequest(error: ClientError, socket: Socket, log: Logger): void
   let body = '';
   if (error.rawPacket?.[0] === handshakeRecord) {
     const refusal = TlsToPlainHttp({ peer });
-    log.warn({ code: refusal.code, remedy: refusal.remedy }, refusal.message);
+    peerLog(log).warn(socket.remoteAddress, refusal);
     body = `${JSON.stringify({ code: refusal.code, error: 'this port speaks plain HTTP', remedy: refusal.remedy })}\n`;
   } else {
     log.debug({ remote: peer, error: error.code }, 'a malformed request was refused');

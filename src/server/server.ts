@@ -13,6 +13,8 @@ import {
   metricsPage,
   stopListening,
 } from '../http/index.js';
+import { peerLog } from '../log/limit.js';
+import { countDroppedLines } from '../log/output.js';
 import type { Logger } from '../log.js';
 import {
   type ClientCertificate,
@@ -79,6 +81,7 @@ export async function createPluginServer(
   const { host, tls, uds } = config.server;
   const registry = deps.registry ?? new (await import('prom-client')).Registry();
   const metrics = await openTlsMetrics(registry);
+  await countDroppedLines(registry, log);
   const page = metricsPage((await deps.shared?.(registry)) ?? registry);
   const credentials = tls && (await openCredentials(tls, 'server', { log, metrics }));
   const plugins = await openOwnPlugins(config, log).catch((error: unknown) => {
@@ -141,6 +144,7 @@ export async function createPluginServer(
     main.http.close();
     credentials?.close();
     await plugins.close();
+    peerLog(log).flush();
   };
 
   return {

@@ -9,6 +9,7 @@ import {
   PlainHttpToTls,
   type SallyError,
 } from '../errors.js';
+import { peerLog } from '../log/limit.js';
 import type { Logger } from '../log.js';
 import type { Credentials } from './credentials.js';
 import { createLiveConnections, type LiveConnections } from './live.js';
@@ -87,8 +88,7 @@ function openFront(options: FrontOptions): Front {
       judgePeer(chain, { set, rule, peer: peers.get(socket) ?? '', side: 'server', now: new Date() }),
     keep: 'trusted',
     retire: (socket, reason) => {
-      if (reason)
-        log.warn({ code: reason.code, remedy: reason.remedy }, `connection ended: ${reason.message}`);
+      if (reason) peerLog(log).warn(socket.remoteAddress, reason, 'connection ended: ');
       if (finish) finish(socket);
       else socket.destroy();
     },
@@ -105,6 +105,7 @@ function openFront(options: FrontOptions): Front {
 function handshake(raw: Socket, peer: string, front: Front): void {
   const { credentials, clientCertificate, log, metrics = noMetrics } = front;
   const { context, version } = credentials.current();
+  const address = raw.remoteAddress;
   const socket = new TLSSocket(raw, {
     isServer: true,
     secureContext: context,
@@ -120,7 +121,7 @@ function handshake(raw: Socket, peer: string, front: Front): void {
     finished = true;
     clearTimeout(timer);
     metrics.refused('server', error.code);
-    log.warn({ code: error.code, remedy: error.remedy }, error.message);
+    peerLog(log).warn(address, error);
     log.debug({ ...facts, remote: peer }, 'TLS handshake refused');
     socket.destroy();
   };
@@ -200,7 +201,7 @@ function answerPlainHttp(raw: Socket, first: Buffer, peer: string, { log, metric
   const http = httpMethod.test(first.subarray(0, 16).toString('latin1'));
   const error = http ? PlainHttpToTls({ peer }) : NotTls({ peer, side: 'server' });
   metrics?.refused('server', error.code);
-  log.warn({ code: error.code, remedy: error.remedy }, error.message);
+  peerLog(log).warn(raw.remoteAddress, error);
   if (!http) {
     raw.destroy();
     return;

@@ -1,6 +1,7 @@
 import type { AuthSettings } from '../../config/index.js';
 import { findSallyError, InternalError, messageOf, type SallyError } from '../../errors.js';
 import type { Violation } from '../../hooks/index.js';
+import { peerLog } from '../../log/limit.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager, PluginRequest } from '../../manager/index.js';
 import type { Ending } from '../../plugin/scope.js';
@@ -122,8 +123,7 @@ class Visit {
       return { identity, credential: new Credential(identity, shown, until, basis) };
     }
     if (verdict.kind === 'unavailable') {
-      const { code, remedy, message } = verdict.error;
-      this.#deps.log.error({ code, remedy }, message);
+      peerLog(this.#deps.log).error(arrival.host ?? undefined, verdict.error);
       return failed(verdict.error);
     }
     return challenged(verdict, authenticator.challenge?.(arrival, verdict));

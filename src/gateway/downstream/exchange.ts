@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { GatewayLimits } from '../../config/index.js';
 import { GatewayStopping, type SallyError, TooManyCalls, TooManyCallsOfOne } from '../../errors.js';
 import type { Reply } from '../../http/index.js';
+import { peerLog } from '../../log/limit.js';
 import type { Logger } from '../../log.js';
 import type { Admitted } from '../auth/door.js';
 import { type Client, principalOf, type Router } from '../client.js';
@@ -75,7 +76,7 @@ export function refuseWith(
   deps: LegDeps,
   id: RequestId | null = null,
 ): void {
-  deps.log.warn({ code: error.code, remedy: error.remedy }, error.message);
+  peerLog(deps.log).warn(exchange.remote, error);
   const headers = { 'Retry-After': error.httpStatus === 429 ? '1' : '5' };
   refuse(exchange, method, { status: error.httpStatus, ...errorAnswer(error) }, deps, { id, headers });
 }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { ClientTooSlow, messageOf } from '../../errors.js';
 import { type Reply, sendJson } from '../../http/index.js';
+import { peerLog } from '../../log/limit.js';
 import type { Logger } from '../../log.js';
 import type { Admitted } from '../auth/door.js';
 import type { Credential } from '../auth/index.js';
@@ -177,7 +178,7 @@ export class HttpReply {
 
   #cutOff(): void {
     const error = ClientTooSlow({ bytes: this.#response.writableLength + this.#heldChars });
-    this.#deps.log.warn({ code: error.code, remedy: error.remedy }, error.message);
+    peerLog(this.#deps.log).warn(undefined, error);
     this.#response.destroy();
   }
 }
