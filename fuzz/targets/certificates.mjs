@@ -3,8 +3,11 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkCertificates } from 'sallyport/pki';
-import { certificateNames, isVersion1, loadCredentials, namesOf, oneLineName } from '../../dist/tls/index.js';
-import { rolesOf } from '../../dist/tls/names.js';
+import { partsOf } from '../../dist/pki/der.js';
+import { weaknessOf } from '../../dist/pki/weakness.js';
+import { loadCredentials } from '../../dist/tls/load.js';
+import { certificateNames, namesOf, rolesOf } from '../../dist/tls/names.js';
+import { oneLineName } from '../../dist/tls/peer.js';
 import { parseCertificates } from '../../dist/tls/pem.js';
 import { authority, credentialsWith, signedAnew } from '../lib/authority.mjs';
 import { assertNoDefect, disagree, refusable } from '../lib/judge.mjs';
@@ -56,7 +59,15 @@ function look(certificate) {
   const names = certificateNames(certificate);
   rolesOf(namesOf(certificate));
   oneLineName(certificate.subject);
-  isVersion1(certificate);
+  const parts = partsOf(certificate);
+  const serial = BigInt.asUintN(8_000, BigInt(`0x${parts?.serial.toString('hex') || '0'}`));
+  const seen = BigInt(`0x${certificate.serialNumber.replace('-', '') || '0'}`);
+  // A negative one is refused by itself.
+  if (parts && parts.serial[0] < 0x80 && serial !== seen)
+    disagree('another serial number', certificate.serialNumber);
+  if (certificate.ca && parts && !parts.claimsCa && !parts.version1)
+    disagree('a CA that does not say so', certificate.toString());
+  for (const leaf of [true, false]) weaknessOf(certificate, { leaf, root: false });
   // Node and ours have to agree on a DNS name: what is read out of another kind of name would be one that nobody signed.
   for (const { kind, value } of names) {
     if (kind !== 'DNS' || !/^[a-z0-9.-]+$/i.test(value)) continue;
