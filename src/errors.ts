@@ -121,7 +121,10 @@ export function findSallyError(error: unknown): SallyError | undefined {
   return undefined;
 }
 
-/** The text of anything that was thrown: `message` of an Error, otherwise the value itself. */
+/**
+ * The text of anything that was thrown, or that a peer sent: `message` of an Error, otherwise the value itself. `String()`
+ * throws where it has a `toString` that is no function, which JSON can say too.
+ */
 export function messageOf(error: unknown): string {
   try {
     const { message } = Object(error) as { message?: unknown };

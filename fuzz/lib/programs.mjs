@@ -99,8 +99,8 @@ const results = {
   'completion/complete': { completion: { values: ['a'] } },
 };
 
-/** An upstream of 2026-07-28 in this thread; `answer` gives `{type, body}` for a tool call, of its id. */
-export async function openUpstream(answer) {
+/** An upstream of 2026-07-28 in this thread; `answer` gives `{type, body}` for a request of one method, of its message. */
+export async function openUpstream(answer, answered = 'tools/call') {
   const server = createServer(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -117,9 +117,7 @@ export async function openUpstream(answer) {
       ? { result: { resultType: 'complete', ...result, _meta: meta } }
       : { error: { code: -32601, message: 'Method not found' } };
     const { type = 'application/json', body } =
-      method === 'tools/call'
-        ? answer(message)
-        : { body: JSON.stringify({ jsonrpc: '2.0', id, ...standard }) };
+      method === answered ? answer(message) : { body: JSON.stringify({ jsonrpc: '2.0', id, ...standard }) };
     response.writeHead(200, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
     return response.end(body);
   });

@@ -32,7 +32,7 @@ export default {
     return (input) => {
       const text = input.toString('utf8');
       readReply(text);
-      readChainReply(text);
+      readChainReply(text, ['P', 'Q', 'P']);
       const report = readPluginReport(text);
       if (report !== null && typeof report === 'object')
         describePlugin({ kind: 'a', ...report }, report.hooks ?? []);

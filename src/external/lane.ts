@@ -74,7 +74,7 @@ export function openLane({ url, peer, pool }: LaneOptions, facts: SessionFacts) 
     throw ReplyInvalid({
       peer,
       tool,
-      reason: error ? String(error.message) : 'neither a result nor an error',
+      reason: error ? messageOf(error) : 'neither a result nor an error',
     });
   };
 }

@@ -71,7 +71,8 @@ function toolCall(headers: Headers, body: unknown): ToolCall | undefined {
   if (!isDict(body) || body['jsonrpc'] !== '2.0' || body['method'] !== 'tools/call') return undefined;
   const { id, params } = body;
   if ((typeof id !== 'string' && typeof id !== 'number') || !isDict(params)) return undefined;
-  const name = String(params['name']);
+  const { name } = params;
+  if (typeof name !== 'string') return undefined;
   const tool = Object.hasOwn(tools, name) ? tools[name] : undefined;
   if (tool === undefined) return undefined;
   const accept = String(headers['accept'] ?? '');

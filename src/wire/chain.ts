@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ToolArgumentsInvalid } from '../errors.js';
+import { messageOf, ToolArgumentsInvalid } from '../errors.js';
 import { GlobalContext, reader, SettledGlobal } from '../hooks/index.js';
 import { type InvokeReply, readReplyValue } from './invoke.js';
 import { toolNames } from './tools.js';
@@ -142,7 +142,7 @@ export function readChainReply(text: string, plugins: readonly string[]): readon
     }
     const { plugin_name: name } = Object(one) as { plugin_name?: unknown };
     if (name !== undefined && name !== plugins[i]) {
-      return `replies.${i}: expected that of the plugin ${plugins[i]}, received one of ${String(name).slice(0, 100)}`;
+      return `replies.${i}: expected that of the plugin ${plugins[i]}, received one of ${messageOf(name).slice(0, 100)}`;
     }
     const reply = readReplyValue(one);
     if (typeof reply === 'string') return reply;

@@ -48,7 +48,8 @@ export function classify(message: Spoken, headers?: IncomingHttpHeaders): Classi
   const header = headers && textOf(headers['mcp-protocol-version']);
   const headerIsModern = header !== undefined && isModern(header);
   if (isObject(meta) && meta[versionKey] !== undefined) {
-    if (message.method === 'initialize' && !isModern(String(meta[versionKey]))) return legacy;
+    const named = meta[versionKey];
+    if (message.method === 'initialize' && typeof named === 'string' && !isModern(named)) return legacy;
     return enveloped(message, meta, header, headers);
   }
   if (!headerIsModern) return legacy;

@@ -1,4 +1,4 @@
-import { type SallyError, UpstreamProtocol, UpstreamStatus } from '../../errors.js';
+import { messageOf, type SallyError, UpstreamProtocol, UpstreamStatus } from '../../errors.js';
 import type { JsonObject, RpcError } from '../rpc.js';
 import { type Facts, legacyRevisions, modernRevision } from './link.js';
 import { isObject, type Message, plainText } from './message.js';
@@ -51,7 +51,7 @@ function judgeError(upstream: string, error: RpcError): Verdict {
     return judgeVersions(upstream, data['supported']);
   }
   if (error.code === modernErrors.headerMismatch || error.code === modernErrors.missingCapability) {
-    const detail = `it refused server/discover: ${plainText(String(error.message))} (${error.code})`;
+    const detail = `it refused server/discover: ${plainText(messageOf(error))} (${error.code})`;
     return { kind: 'failed', error: UpstreamProtocol({ upstream, detail }) };
   }
   return { kind: 'legacy' };
@@ -61,7 +61,7 @@ function judgeVersions(upstream: string, versions: readonly unknown[]): Verdict 
   if (versions.some((version) => (legacyRevisions as readonly unknown[]).includes(version))) {
     return { kind: 'legacy' };
   }
-  const detail = `it speaks ${plainText(versions.join(', ')) || 'no revision'}; spoken here are ${[modernRevision, ...legacyRevisions].join(', ')}`;
+  const detail = `it speaks ${plainText(versions.map(messageOf).join(', ')) || 'no revision'}; spoken here are ${[modernRevision, ...legacyRevisions].join(', ')}`;
   return { kind: 'failed', error: UpstreamProtocol({ upstream, detail }) };
 }
 
@@ -69,7 +69,7 @@ function judgeVersions(upstream: string, versions: readonly unknown[]): Verdict 
 export function judgeInitialize(upstream: string, message: Message): Facts | SallyError {
   const { result, error } = message;
   if (isObject(error)) {
-    const detail = `it refused initialize: ${plainText(String(error.message))} (${error.code})`;
+    const detail = `it refused initialize: ${plainText(messageOf(error))} (${plainText(messageOf(error.code))})`;
     return UpstreamProtocol({ upstream, detail });
   }
   const revision = result?.['protocolVersion'];

@@ -25,6 +25,16 @@ it('goes by the revisions that a server names', () => {
   expect(error(-32022, { supported: ['2030-01-01'] })).toBe('failed');
 });
 
+it('a peer’s value that has no text is told of all the same', () => {
+  const strange = { toString: 1, valueOf: 2 };
+  const failure = { id: 0, error: { code: -32020, message: strange as never } };
+  expect(judgeDiscovery('u', { kind: 'answer', message: failure }).kind).toBe('failed');
+  expect(error(-32022, { supported: [strange] })).toBe('failed');
+  const coded = { id: 0, error: { code: strange as never, message: 'no' } };
+  expect(judgeInitialize('u', coded)).toMatchObject({ code: 'SALLY_UPSTREAM_PROTOCOL' });
+  expect(judgeInitialize('u', failure)).toMatchObject({ code: 'SALLY_UPSTREAM_PROTOCOL' });
+});
+
 it('takes the errors of the new era for it, and all others for the old one', () => {
   expect([-32020, -32021].map((code) => error(code))).toEqual(['failed', 'failed']);
   expect([-32601, -32600, -32602, -32000, -32001, -32022].map((code) => error(code))).toEqual(
