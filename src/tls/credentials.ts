@@ -1,11 +1,10 @@
 import { findSallyError, InternalError, messageOf, type SallyError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { expiryWarnings } from './expiry.js';
-import { type CredentialFiles, pathsOf, readFiles, readSettled } from './files.js';
+import { type CredentialFiles, readFiles, readSettled } from './files.js';
 import { type CredentialSet, loadCredentials, type TlsRole } from './load.js';
 import { noMetrics, type TlsMetrics } from './metrics.js';
 import { oneLineName } from './peer.js';
-import { watchFolders } from './watch.js';
 
 /** What came of a look at the files. */
 export type Reloaded =
@@ -32,11 +31,21 @@ export interface CredentialDeps {
   readonly metrics?: TlsMetrics;
   /** What has been warned of, by the fingerprint of a certificate: shared by holders of the same ones. */
   readonly told?: Map<string, number>;
-  /** How often the files are looked at without an event, in milliseconds. Default 10,000. */
+  /** How often the files are looked at, in milliseconds. Default 250. */
   readonly pollMs?: number;
   /** How long files have to stay as they are before they are taken, in milliseconds. Default 100. */
   readonly settleMs?: number;
 }
+
+/**
+ * A revocation is to be in force within a second: a look, a pause for what is being written, and the load together. No
+ * events of folders beside it: a folder that is made anew often has the number of the one before, a link to a folder may
+ * lead elsewhere, a queue may overflow, a system may have no more watchers; in each case no event comes, and nothing says so.
+ */
+const defaultPollMs = 250;
+
+/** How often what stays refused is tried again, for the clock alone may make it good, and ends are warned of. */
+const slowMs = 10_000;
 
 /** More reads than these of files that change all the time are not waited for. */
 const settleTries = 20;
@@ -52,12 +61,13 @@ export async function openCredentials(
   role: TlsRole,
   deps: CredentialDeps,
 ): Promise<Credentials> {
-  const { log, metrics = noMetrics, told = new Map(), pollMs = 10_000, settleMs = 100 } = deps;
+  const { log, metrics = noMetrics, told = new Map(), pollMs = defaultPollMs, settleMs = 100 } = deps;
   const now = deps.now ?? (() => new Date());
   const listeners = new Set<(set: CredentialSet) => void>();
   const warn = (error: SallyError, text = error.message) =>
     log.warn({ code: error.code, remedy: error.remedy }, text);
-  let current = await loadCredentials(files, role, { version: 1, now: now() });
+  let seen = readFiles(files);
+  let current = await loadCredentials(files, role, { version: 1, now: now(), snapshot: seen });
   for (const warning of current.warnings) warn(warning);
   const warnOfExpiry = () => {
     for (const warning of expiryWarnings(current, now(), told)) warn(warning);
@@ -68,13 +78,20 @@ export async function openCredentials(
   /** Causes that have been warned of since the files were last good. */
   const causes = new Set<string>();
 
-  const look = async (): Promise<Reloaded> => {
-    const known = current.fingerprint;
+  let refused: { readonly fingerprint: string; readonly error: SallyError } | undefined;
+
+  /** `anew`: what was refused before is tried once more. */
+  const look = async (anew: boolean): Promise<Reloaded> => {
+    const known = [current.fingerprint, ...(anew || !refused ? [] : [refused.fingerprint])];
     const snapshot = await readSettled(files, { known, pauseMs: settleMs, tries: settleTries });
-    if (closed || snapshot.fingerprint === known) {
+    seen = snapshot;
+    if (closed || snapshot.fingerprint === current.fingerprint) {
       causes.clear();
+      refused = undefined;
       return { kind: 'unchanged' };
     }
+    if (!anew && refused?.fingerprint === snapshot.fingerprint)
+      return { kind: 'refused', error: refused.error };
     let next: CredentialSet;
     try {
       next = await loadCredentials(files, role, { version: current.version + 1, now: now(), snapshot });
@@ -83,10 +100,12 @@ export async function openCredentials(
       const cause = causeOf(error);
       if (!causes.has(cause)) warn(error, `the certificates in use are kept: ${error.message}`);
       causes.add(cause);
+      refused = { fingerprint: snapshot.fingerprint, error };
       metrics.reloaded(role, 'refused', now());
       return { kind: 'refused', error };
     }
     current = next;
+    refused = undefined;
     causes.clear();
     metrics.reloaded(role, 'changed', now());
     log.info(factsOf(current), 'new certificates are in use');
@@ -103,47 +122,28 @@ export async function openCredentials(
 
   // One after another, so that the files that were read last are the ones in use.
   let last: Promise<unknown> = Promise.resolve();
-  const reload = (): Promise<Reloaded> => {
-    const next = last.then(look);
+  const reload = (anew = true): Promise<Reloaded> => {
+    const next = last.then(() => look(anew));
     last = next;
     return next;
   };
 
-  let timer: NodeJS.Timeout | undefined;
-  let dueAt = 0;
-  const lookIn = (ms: number) => {
-    clearTimeout(timer);
-    if (closed) return;
-    dueAt = Date.now() + ms;
-    timer = setTimeout(() => void tick(), ms).unref();
-  };
-  let pause = pollMs;
-  let looking = false;
-  let missed = false;
+  let slowAt = performance.now();
   const tick = async () => {
-    looking = true;
-    missed = false;
-    const { kind } = await reload();
-    // What is not whole yet will be soon; what stays broken is looked at as often as anything.
-    pause = kind === 'refused' ? Math.min(pause === pollMs ? settleMs : pause * 2, pollMs) : pollMs;
-    warnOfExpiry();
-    await folders.arm();
-    looking = false;
-    lookIn(missed ? settleMs : pause);
+    const slow = performance.now() - slowAt >= slowMs;
+    if (slow) {
+      slowAt = performance.now();
+      warnOfExpiry();
+    }
+    if (!seen.isStill() || (slow && refused)) await reload(slow);
+    if (!closed) timer = setTimeout(tick, pollMs).unref();
   };
-  const folders = watchFolders(pathsOf(files), () => {
-    if (looking) missed = true;
-    else if (dueAt - Date.now() > settleMs) lookIn(settleMs);
-  });
-  await folders.arm();
-  // Between the first load and the watch something may have changed.
-  if ((await readFiles(files)).fingerprint !== current.fingerprint) lookIn(0);
-  else lookIn(pollMs);
+  let timer = setTimeout(tick, pollMs).unref();
 
   return {
     role,
     current: () => current,
-    reload,
+    reload: () => reload(),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -151,7 +151,6 @@ export async function openCredentials(
     close() {
       closed = true;
       clearTimeout(timer);
-      folders.close();
       listeners.clear();
       forget();
     },

@@ -1,7 +1,8 @@
-import { webcrypto, type X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { CrlExpired, CrlForeign, CrlMissing, CrlNotYetValid, messageOf, NotPem } from '../errors.js';
 import { oneLineName } from './peer.js';
 import { blocksOf } from './pem.js';
+import { hasSigned } from './signature.js';
 
 /** A certificate revocation list (RFC 5280 section 5) that is in date, and signed by a CA that is trusted. */
 export interface Crl {
@@ -54,7 +55,7 @@ async function loadOne(
 ): Promise<Crl> {
   // Loaded only where there is a list: its classes are decorated, and need the shim before them.
   await import('reflect-metadata');
-  const { PublicKey, X509Crl } = await import('@peculiar/x509');
+  const { X509Crl } = await import('@peculiar/x509');
   let crl: InstanceType<typeof X509Crl>;
   try {
     crl = new X509Crl(pem);
@@ -62,9 +63,7 @@ async function loadOne(
     throw NotPem({ path, what: 'a revocation list', reason: messageOf(error) }, error);
   }
   for (const issuer of [...authorities, ...intermediates]) {
-    const der = issuer.publicKey.export({ type: 'spki', format: 'der' });
-    const signed = await crl.verify({ publicKey: new PublicKey(der) }, webcrypto).catch(() => false);
-    if (!signed) continue;
+    if (!hasSigned(issuer.publicKey, Buffer.from(crl.rawData))) continue;
     const { thisUpdate } = crl;
     // OpenSSL takes one without for ever; RFC 5280 section 5.1.2.5 requires it, so such a one is as good as over.
     const nextUpdate = crl.nextUpdate ?? thisUpdate;

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { FileUnreadable, fileReason } from '../errors.js';
 
@@ -17,6 +16,8 @@ export interface CredentialFiles {
 export interface FileSnapshot {
   /** Equal for two snapshots exactly where all their files are. */
   readonly fingerprint: string;
+  /** Whether the files are still those that were read, as far as their times say. */
+  isStill(): boolean;
   /** @throws SALLY_FILE_UNREADABLE, naming the file as `what`. */
   text(path: string, what: string): string;
   /** Permission bits that let others in, of a file that could be read: see `openToOthers`. */
@@ -24,21 +25,25 @@ export interface FileSnapshot {
 }
 
 type Found =
-  | { readonly text: string; readonly mode: number; readonly own: boolean }
+  | { readonly text: string; readonly mode: number; readonly own: boolean; readonly stats: BigIntStats }
   | { readonly error: unknown };
 
 /** A bundle of every CA of the web has less than a tenth of it. */
 const maxBytes = 16_000_000;
 
 /** The paths among `files`. */
-export function pathsOf({ certfile, keyfile, caBundle, crlFile }: CredentialFiles): readonly string[] {
+function pathsOf({ certfile, keyfile, caBundle, crlFile }: CredentialFiles): readonly string[] {
   return [certfile, keyfile, caBundle, crlFile].filter((path) => path !== undefined);
 }
 
-/** Reads all files once. A file that cannot be read is an error only where its text is asked for. */
-export async function readFiles(files: CredentialFiles): Promise<FileSnapshot> {
+/**
+ * Reads all files once, in one go: on a busy machine each wait for libuv's four threads may take longer than all of the
+ * reading. A file that cannot be read is an error only where its text is asked for.
+ */
+export function readFiles(files: CredentialFiles): FileSnapshot {
+  const readAt = Date.now();
   const found = new Map<string, Found>();
-  for (const path of pathsOf(files)) found.set(path, await readOne(path));
+  for (const path of pathsOf(files)) found.set(path, readOne(path));
   const hash = createHash('sha256');
   for (const [path, file] of found) {
     const content = 'text' in file ? file.text : fileReason(file.error);
@@ -46,6 +51,7 @@ export async function readFiles(files: CredentialFiles): Promise<FileSnapshot> {
   }
   return {
     fingerprint: hash.digest('hex'),
+    isStill: () => [...found].every(([path, file]) => isStill(path, file, readAt)),
     text(path, what) {
       const file = found.get(path);
       if (file !== undefined && 'text' in file) return file.text;
@@ -73,30 +79,53 @@ export function openToOthers({ mode, own }: { readonly mode: number; readonly ow
  */
 export async function readSettled(
   files: CredentialFiles,
-  options: { readonly known: string; readonly pauseMs: number; readonly tries: number },
+  options: { readonly known: readonly string[]; readonly pauseMs: number; readonly tries: number },
 ): Promise<FileSnapshot> {
-  let last = await readFiles(files);
-  for (let i = 0; i < options.tries && last.fingerprint !== options.known; i += 1) {
+  let last = readFiles(files);
+  for (let i = 0; i < options.tries && !options.known.includes(last.fingerprint); i += 1) {
     await wait(options.pauseMs);
-    const next = await readFiles(files);
+    const next = readFiles(files);
     if (next.fingerprint === last.fingerprint) return next;
     last = next;
   }
   return last;
 }
 
-async function readOne(path: string): Promise<Found> {
+function readOne(path: string): Found {
   try {
     // Without O_NONBLOCK, opening a named pipe waits for a writer for ever.
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const { mode, size, uid } = await file.stat();
+      const stats = fstatSync(file, { bigint: true });
+      const { mode, size, uid } = stats;
       if (size > maxBytes) return { error: { message: `it has ${size} bytes` } };
-      return { text: await file.readFile('utf8'), mode: mode & 0o777, own: uid === process.geteuid?.() };
+      const own = Number(uid) === process.geteuid?.();
+      return { text: readFileSync(file, 'utf8'), mode: Number(mode) & 0o777, own, stats };
     } finally {
-      await file.close();
+      closeSync(file);
     }
   } catch (error) {
     return { error };
+  }
+}
+
+/**
+ * Times of files are as coarse as the clock tick of the kernel, or two seconds on some file systems: of one that had
+ * changed so shortly before it was read they say nothing, for it may have changed again since.
+ */
+const coarsestClockMs = 2_000;
+
+/** A link that leads elsewhere now, a renamed file and one that was written in place all show here. */
+function isStill(path: string, file: Found, readAt: number): boolean {
+  if (!('stats' in file)) return false;
+  const then = file.stats;
+  if (readAt - Number(then.mtimeMs) < coarsestClockMs || readAt - Number(then.ctimeMs) < coarsestClockMs)
+    return false;
+  try {
+    const now = statSync(path, { bigint: true });
+    const fields = ['dev', 'ino', 'size', 'mtimeNs', 'ctimeNs'] as const;
+    return fields.every((field) => now[field] === then[field]);
+  } catch {
+    return false;
   }
 }

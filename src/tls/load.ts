@@ -75,7 +75,7 @@ export async function loadCredentials(
   options: { version: number; now: Date; snapshot?: FileSnapshot },
 ): Promise<CredentialSet> {
   const { version, now } = options;
-  const read = options.snapshot ?? (await readFiles(files));
+  const read = options.snapshot ?? readFiles(files);
   const warnings: SallyError[] = [];
   const { caBundle, certfile, crlFile } = files;
   const ca = caBundle === undefined ? undefined : loadBundle(read, caBundle, role, now);
