@@ -2,10 +2,16 @@ import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const paces = ['as it comes', 'cut', 'byte by byte', 'together', 'late'];
-const endings = ['none', 'reset', 'reset', 'reset', 'half-closed', 'half-closed', 'stalled'];
+const endings = [
+  ...Array(5).fill('none'),
+  ...Array(4).fill('reset'),
+  'half-closed',
+  'half-closed',
+  'stalled',
+];
 /** A stalled connection ends after so long, in milliseconds: longer than every deadline that is set here. */
-const stallMs = 8_000;
-const biggestByteByByte = 1_500;
+const stallMs = 3_000;
+const bytesByThemselves = 100;
 
 /**
  * A proxy of bytes before a port that does to each connection what networks do: how its bytes come, and where and how it
@@ -25,7 +31,7 @@ export async function startChaos(target, random) {
       ending: calm ? 'none' : random.pick(endings),
       up: random.chance(0.5),
       // As often in the first bytes as after some calls.
-      after: Math.floor(Math.exp(random.below(1_000) / 95)),
+      after: Math.floor(Math.exp(random.below(1_000) / 80)),
     };
     open.add(client);
     client.once('close', () => open.delete(client));
@@ -78,11 +84,11 @@ export async function startChaos(target, random) {
   async function paced(pace, bytes, write) {
     if (pace === 'late') await sleep(random.below(30));
     if (pace === 'together') await sleep(3);
-    if (pace === 'byte by byte' && bytes.length <= biggestByteByByte) {
-      for (let at = 0; at < bytes.length; at += 1) {
-        write(bytes.subarray(at, at + 1));
-        if (at % 8 === 0) await new Promise(setImmediate);
-      }
+    if (pace === 'byte by byte') {
+      // Not all of it: each byte costs a system call on either side.
+      const most = Math.min(bytes.length, bytesByThemselves);
+      for (let at = 0; at < most; at += 1) write(bytes.subarray(at, at + 1));
+      write(bytes.subarray(most));
     } else if (pace === 'cut' && bytes.length > 1) {
       // At each boundary in turn.
       cut += 1;

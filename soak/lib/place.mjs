@@ -64,15 +64,15 @@ export async function openPlace() {
     },
     /** `sallyport gateway` before the upstreams: at `plugins` is the plugin server, at `upstream` that over HTTP. */
     async startGateway({ port, workers, door = 'plain', plugins, upstream, more = {} } = {}) {
-      const child = { command: process.execPath, args: [script('upstream-stdio.mjs'), marks], timeout: 5 };
+      const child = { command: process.execPath, args: [script('upstream-stdio.mjs'), marks], timeout: 2 };
       const mcp = plugins && { url: `https://localhost:${plugins}/mcp`, tls: tls('gateway', 'client') };
       const path = write({
         plugins: mcp
           ? [{ name: 'Guard', kind: 'external', hooks: ['tool_pre_invoke', 'tool_post_invoke'], mcp }]
           : [],
-        plugin_settings: { plugin_timeout: 5 },
+        plugin_settings: { plugin_timeout: 2 },
         gateway: {
-          upstreams: { web: { url: `http://127.0.0.1:${upstream}/mcp`, timeout: 5 }, child },
+          upstreams: { web: { url: `http://127.0.0.1:${upstream}/mcp`, timeout: 2 }, child },
           ...doors[door](place),
           ...more,
         },

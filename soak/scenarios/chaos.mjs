@@ -24,13 +24,13 @@ export async function run(place, { seconds, seed }) {
   const client = openClient(`http://127.0.0.1:${toGateway.port}`);
   const wanted = Math.max(200, Math.round(callsPerSecond * seconds));
   // Bounded also where all of it is slow.
-  const until = Date.now() + Math.max(seconds, 10) * 4_000;
+  const until = Date.now() + Math.max(seconds, 10) * 10_000;
   let begun = 0;
   const caller = (name) => () => {
     begun += 1;
     return client.call((mark) => toolRequest(name, mark));
   };
-  const callers = Array.from({ length: 48 }, (_, i) => caller(i % 4 === 0 ? 'child__mark' : 'web__mark'));
+  const callers = Array.from({ length: 96 }, (_, i) => caller(i % 4 === 0 ? 'child__mark' : 'web__mark'));
   const over = () => begun >= wanted || Date.now() > until;
   const { counts, details, outcomes } = await load(callers, over);
   await client.close();
