@@ -17,6 +17,8 @@ interface ErrorSpec<C extends object> {
   readonly jsonRpc?: number;
   /** HTTP status where an HTTP client sees it. Default 500. */
   readonly http?: number;
+  /** That it is about what the client itself has sent or had: it is told all of it. Any other is told its code alone. */
+  readonly toClient?: true;
   /** One realistic context: the reference table and the registry's own test are rendered from it. */
   readonly example: NoInfer<C>;
 }
@@ -27,6 +29,7 @@ interface SallyErrorFields {
   readonly exitStatus: ExitStatus;
   readonly jsonRpcCode: number;
   readonly httpStatus: number;
+  readonly toClient: boolean;
   readonly context: object;
 }
 
@@ -50,6 +53,8 @@ export class SallyError extends Error implements SallyErrorFields {
   readonly exitStatus: ExitStatus;
   readonly jsonRpcCode: number;
   readonly httpStatus: number;
+  /** Whether it is about what an MCP client itself has sent or had, so that it may read all of it. */
+  readonly toClient: boolean;
   /** The values the message was made from, as the registry entry declares them. */
   readonly context: object;
 
@@ -60,6 +65,7 @@ export class SallyError extends Error implements SallyErrorFields {
     this.exitStatus = fields.exitStatus;
     this.jsonRpcCode = fields.jsonRpcCode;
     this.httpStatus = fields.httpStatus;
+    this.toClient = fields.toClient;
     this.context = fields.context;
   }
 }
@@ -84,6 +90,7 @@ function defineError<C extends object>(code: `SALLY_${string}`, spec: ErrorSpec<
         exitStatus: spec.exit ?? 3,
         jsonRpcCode: spec.jsonRpc ?? -32603,
         httpStatus: spec.http ?? 500,
+        toClient: spec.toClient ?? false,
         context,
       },
       cause,
@@ -1355,6 +1362,7 @@ export const PayloadInvalid = defineError('SALLY_HOOK_PAYLOAD', {
   remedy: (c) => `docs/reference.md lists the fields of ${c.hook}`,
   exit: 2,
   jsonRpc: -32602,
+  toClient: true,
   example: { hook: 'tool_pre_invoke', problems: ['name: expected string, received undefined'] },
 });
 
@@ -1364,6 +1372,7 @@ export const PayloadTooLarge = defineError('SALLY_HOOK_PAYLOAD_SIZE', {
   remedy: () => 'send less in one call; no plugin has seen this one',
   exit: 1,
   jsonRpc: -32602,
+  toClient: true,
   example: { hook: 'tool_pre_invoke', bytes: 1_400_000, limit: 1_000_000 },
 });
 
@@ -1614,6 +1623,7 @@ export const TooManyCalls = defineError('SALLY_GATEWAY_BUSY', {
   remedy: () => 'try again in a moment; or raise concurrent_calls of gateway.limits',
   http: 503,
   exit: 1,
+  toClient: true,
   example: { limit: 1_000 },
 });
 
@@ -1623,6 +1633,7 @@ export const TooManyCallsOfOne = defineError('SALLY_GATEWAY_USER_BUSY', {
   remedy: () => 'wait for some of them; or raise concurrent_calls_per_user of gateway.limits',
   http: 429,
   exit: 1,
+  toClient: true,
   example: { limit: 100 },
 });
 
@@ -1631,6 +1642,7 @@ export const SessionsFull = defineError('SALLY_GATEWAY_SESSIONS', {
   remedy: () => 'try again later; or raise sessions, or lower session_idle, of gateway.limits',
   http: 503,
   exit: 1,
+  toClient: true,
   example: { limit: 10_000 },
 });
 
@@ -1640,6 +1652,7 @@ export const UserSessionsFull = defineError('SALLY_GATEWAY_USER_SESSIONS', {
     'end sessions that are not needed (HTTP DELETE); or raise sessions_per_user of gateway.limits',
   http: 429,
   exit: 1,
+  toClient: true,
   example: { limit: 100 },
 });
 
@@ -1648,6 +1661,7 @@ export const GatewayStopping = defineError('SALLY_GATEWAY_STOPPING', {
   remedy: () => 'try again in a moment: another instance, or this one after its restart, will take it',
   http: 503,
   exit: 1,
+  toClient: true,
   example: {},
 });
 
@@ -1657,6 +1671,7 @@ export const CredentialOver = defineError('SALLY_GATEWAY_CREDENTIAL_OVER', {
   http: 401,
   exit: 1,
   jsonRpc: -32003,
+  toClient: true,
   example: {},
 });
 
@@ -1679,6 +1694,7 @@ export const ClientNotAskable = defineError('SALLY_GATEWAY_NOT_ASKABLE', {
     `${c.method} cannot be asked of a client of ${c.revision}: it has no way to be sent a request`,
   remedy: () => 'the upstream has to answer with input_required, as that revision has it',
   exit: 1,
+  toClient: true,
   example: { method: 'sampling/createMessage', revision: '2026-07-28' },
 });
 
@@ -1686,6 +1702,7 @@ export const AskCancelled = defineError('SALLY_GATEWAY_ASK_CANCELLED', {
   message: (c: { method: string }) => `${c.method} was asked of the client, and called off before its answer`,
   remedy: () => 'nothing to do: what it was asked for has ended',
   exit: 1,
+  toClient: true,
   example: { method: 'elicitation/create' },
 });
 
@@ -1694,6 +1711,7 @@ export const TooManyQuestions = defineError('SALLY_GATEWAY_QUESTIONS', {
     `${c.method} was not asked of the client: ${c.limit} questions are open already`,
   remedy: () => 'the upstream has to wait for answers before it asks on',
   exit: 1,
+  toClient: true,
   example: { method: 'sampling/createMessage', limit: 100 },
 });
 
@@ -1702,6 +1720,7 @@ export const LineTooLong = defineError('SALLY_GATEWAY_LINE', {
   remedy: () => 'send less in one message; or raise body_bytes of gateway.limits',
   jsonRpc: -32600,
   exit: 1,
+  toClient: true,
   example: { limit: 4_000_000 },
 });
 
@@ -1822,6 +1841,7 @@ export const UpstreamBusy = defineError('SALLY_UPSTREAM_BUSY', {
     `the upstream '${c.upstream}' is busy: ${c.limit} ${c.what}`,
   remedy: () => 'try again later; gateway.limits says how much may wait for one upstream',
   http: 503,
+  toClient: true,
   example: { upstream: 'search', what: 'requests wait already', limit: 256 },
 });
 
@@ -1843,6 +1863,7 @@ export const NotOffered = defineError('SALLY_ROUTE_UNKNOWN', {
       : `${c.what}s/list says which there are; the include and exclude patterns of the upstreams decide`,
   jsonRpc: -32602,
   http: 404,
+  toClient: true,
   example: { what: 'tool', name: 'files__read' },
 });
 
@@ -1851,6 +1872,7 @@ export const CursorInvalid = defineError('SALLY_ROUTE_CURSOR', {
   remedy: () => 'begin the list anew, without a cursor',
   jsonRpc: -32602,
   http: 400,
+  toClient: true,
   example: { method: 'tools/list' },
 });
 
@@ -1860,6 +1882,7 @@ export const ParamsInvalid = defineError('SALLY_ROUTE_PARAMS', {
   remedy: () => 'the specification of MCP has the params of every method',
   jsonRpc: -32602,
   http: 400,
+  toClient: true,
   example: { method: 'tools/call', problem: 'name must be a text' },
 });
 
@@ -1869,6 +1892,7 @@ export const MethodUnknown = defineError('SALLY_ROUTE_METHOD', {
     'methods that the gateway does not know are passed on where there is one upstream; the capabilities say what is served',
   jsonRpc: -32601,
   http: 404,
+  toClient: true,
   example: { method: 'tasks/list' },
 });
 
@@ -1878,6 +1902,7 @@ export const RequestStateInvalid = defineError('SALLY_ROUTE_STATE', {
   remedy: () => 'make the request anew, without requestState',
   jsonRpc: -32602,
   http: 400,
+  toClient: true,
   example: { method: 'tools/call' },
 });
 
@@ -1885,6 +1910,7 @@ export const TooManySuspended = defineError('SALLY_ROUTE_SUSPENDED', {
   message: (c: { limit: number }) => `${c.limit} requests already wait for input of their callers`,
   remedy: () => 'answer one of them, or wait: they expire',
   http: 503,
+  toClient: true,
   example: { limit: 100 },
 });
 
@@ -1892,6 +1918,7 @@ export const TooManyRounds = defineError('SALLY_ROUTE_ROUNDS', {
   message: (c: { upstream: string; method: string; rounds: number }) =>
     `upstream '${c.upstream}' still asks for input of ${c.method} after ${c.rounds} rounds`,
   remedy: (c) => `look at what upstream '${c.upstream}' asks again and again`,
+  toClient: true,
   example: { upstream: 'files', method: 'tools/call', rounds: 10 },
 });
 
@@ -1915,6 +1942,7 @@ export const CallAbandoned = defineError('SALLY_ROUTE_ABANDONED', {
   message: (c: { upstream: string; method: string }) =>
     `${c.method} at upstream '${c.upstream}' was given up: its caller did not come back with the input that was asked for`,
   remedy: () => 'answer what is asked within ten minutes, and retry with the requestState that came with it',
+  toClient: true,
   example: { upstream: 'files', method: 'tools/call' },
 });
 
@@ -1923,6 +1951,7 @@ export const TooManySubscriptions = defineError('SALLY_ROUTE_SUBSCRIPTIONS', {
   remedy: () => 'unsubscribe from what is not needed any more',
   jsonRpc: -32602,
   http: 429,
+  toClient: true,
   example: { limit: 1_000 },
 });
 

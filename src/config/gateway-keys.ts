@@ -137,6 +137,12 @@ export const gatewayKeys = {
     ifNull: 'absent',
     meaning: 'origins of web pages that may call, such as https://app.example',
   },
+  failures: {
+    type: { kind: 'choice', values: ['brief', 'full'] },
+    default: 'brief',
+    meaning:
+      'what a client is told of a plugin or an upstream that fails: its name, a code and the id of the request, or in full, with texts in which URLs, paths and secrets may stand; the log has them in any case',
+  },
   limits: {
     type: { kind: 'map', keys: limitKeys },
     ifNull: 'absent',

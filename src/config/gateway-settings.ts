@@ -43,6 +43,7 @@ export function gatewaySettings(
     allowedHosts: fields.allowed_hosts?.value ?? [],
     allowedOrigins: originsOf(fields.allowed_origins, reading),
     upstreams: upstreamSettings(Object.entries(fields.upstreams?.value ?? {}), 'gateway.upstreams', reading),
+    failures: fields.failures?.value ?? gatewayKeys.failures.default,
     limits: limitsOf(fields.limits?.value ?? {}),
   };
 }
@@ -55,6 +56,7 @@ export const gatewayDefaults: Omit<GatewaySettings, 'upstreams'> = {
   allowUnauthenticated: false,
   allowedHosts: [],
   allowedOrigins: [],
+  failures: gatewayKeys.failures.default,
   limits: limitsOf({}),
 };
 

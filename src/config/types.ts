@@ -207,6 +207,8 @@ export interface GatewaySettings {
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly upstreams: readonly UpstreamSettings[];
+  /** How much of a failure clients are told. */
+  readonly failures: 'brief' | 'full';
   readonly limits: GatewayLimits;
 }
 

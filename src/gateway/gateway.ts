@@ -148,6 +148,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const routed = guarded(router, sets);
   const reachable = { host, allowedHosts, allowedOrigins };
   const guard = createHostGuard({ ...reachable, trusted: clientCertificate === 'required' });
+  const failures = () => current.gateway.failures;
   const legs = createLegs({
     router: routed,
     entrance: door,
@@ -155,6 +156,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     limits,
     log,
     version,
+    failures,
     standing: createStanding({ authenticator: () => authenticator, log, now }),
     others: peers && { peers, readmit: createReadmission({ sets }) },
   });
@@ -268,7 +270,18 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
         introduce(request, identity);
         return request;
       };
-      return serveStdio({ router: routed, identity, plugins, limits, log, version, input, output, signal });
+      return serveStdio({
+        router: routed,
+        identity,
+        plugins,
+        limits,
+        failures,
+        log,
+        version,
+        input,
+        output,
+        signal,
+      });
     },
     async reload(next) {
       if (stopping) throw GatewayStopping({});

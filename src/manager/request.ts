@@ -1,6 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PluginSettings } from '../config/index.js';
-import { CallCancelled, HookNotImplemented, InternalError, type SallyError } from '../errors.js';
+import {
+  CallCancelled,
+  HookNotImplemented,
+  InternalError,
+  PluginFailed,
+  type SallyError,
+} from '../errors.js';
 import {
   type GlobalContext,
   jsonCopy,
@@ -245,7 +251,15 @@ export class PluginRequest {
     const { log, outOfService } = this.#deps;
     if (decision.kind === 'continue' && decision.note === undefined) return;
     const fields = { plugin: plugin.name, hook, request: this.global.request_id };
-    const failure = (error: SallyError) => ({ ...fields, code: error.code, remedy: error.remedy });
+    const failure = (error: SallyError) => ({
+      ...fields,
+      code: error.code,
+      ...(PluginFailed.is(error) && {
+        plugin_code: error.context.pluginCode,
+        details: error.context.details,
+      }),
+      remedy: error.remedy,
+    });
     if (decision.kind === 'block') {
       log.info({ ...fields, violation: decision.result.violation?.code }, 'blocked by a plugin');
     } else if (decision.kind === 'fail') {

@@ -17,6 +17,7 @@ describe('the gateway block', () => {
       allowUnauthenticated: false,
       allowedHosts: [],
       allowedOrigins: [],
+      failures: 'brief',
       limits: {
         bodyBytes: 8_000_000,
         concurrentCalls: 1000,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { AuthSettings } from '../../config/index.js';
 import { findSallyError, InternalError, messageOf, type SallyError } from '../../errors.js';
 import type { Violation } from '../../hooks/index.js';
@@ -48,9 +49,7 @@ export function createDoor(deps: DoorDeps): Door {
         return await visit.admit(secretInQuery(request));
       } catch (thrown) {
         const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
-        if (InternalError.is(error))
-          deps.log.error({ code: error.code, remedy: error.remedy }, error.message);
-        return failed(error);
+        return visit.failed(error);
       }
     },
   };
@@ -123,10 +122,37 @@ class Visit {
       return { identity, credential: new Credential(identity, shown, until, basis) };
     }
     if (verdict.kind === 'unavailable') {
-      peerLog(this.#deps.log).error(arrival.host ?? undefined, verdict.error);
-      return failed(verdict.error);
+      return this.failed(verdict.error);
     }
     return challenged(verdict, authenticator.challenge?.(arrival, verdict));
+  }
+
+  /**
+   * Nobody could decide: a plugin has failed whose failure ends a request, or the keys of an issuer cannot be had. Whoever is
+   * out there is told where to look, and no more.
+   */
+  failed(error: SallyError): Refused {
+    const { code, remedy, message, context } = error;
+    const { plugin } = context as { readonly plugin?: string };
+    const request = this.#request?.global.request_id ?? randomUUID();
+    // A plugin's own failure stands in the log already, under the same id.
+    if (plugin === undefined) {
+      const said = `a request could not be authenticated: ${message} (request ${request})`;
+      // Strangers can have as many of these as they like.
+      peerLog(this.#deps.log).error(this.#arrival.host ?? undefined, { code, remedy, message: said });
+    }
+    return {
+      kind: 'refused',
+      status: InternalError.is(error) ? 500 : 503,
+      headers: { 'Retry-After': '5' },
+      body: {
+        error: 'server_error',
+        error_description: 'the request could not be authenticated',
+        code,
+        ...(plugin !== undefined && { plugin_name: plugin }),
+        request_id: request,
+      },
+    };
   }
 
   #admitted(
@@ -183,20 +209,6 @@ function violated(violation: Violation | null, otherwise: number): Refused {
       error_description: `Plugin Violation: ${description}`,
       plugin_error_code: violation?.code ?? '',
       plugin_name: violation?.plugin_name ?? '',
-    },
-  };
-}
-
-/** Nobody could decide: a plugin has failed whose failure ends a request, or the keys of an issuer cannot be had. */
-function failed(error: SallyError): Refused {
-  return {
-    kind: 'refused',
-    status: InternalError.is(error) ? 500 : 503,
-    headers: { 'Retry-After': '5' },
-    body: {
-      error: 'server_error',
-      error_description: 'the request could not be authenticated',
-      code: error.code,
     },
   };
 }

@@ -33,7 +33,7 @@ export function createAccessLog(log: Logger, now: () => number): AccessLog {
       const { user, tenant } = call.client.identity;
       const { upstream, target, plugins } = call.trace;
       const line = {
-        request: call.requestId ?? randomUUID(),
+        request: call.requestId,
         user,
         tenant,
         client: clientName(call.client.info),

@@ -1,10 +1,11 @@
-import { InternalError, messageOf } from '../../errors.js';
+import { randomUUID } from 'node:crypto';
+import { InternalError } from '../../errors.js';
 import type { PluginRequest } from '../../manager/index.js';
 import { CallScope } from '../../plugin/scope.js';
 import type { Credential } from '../auth/index.js';
 import type { Client, ClientRequest, Trace } from '../client.js';
+import { errorAnswer } from '../router/index.js';
 import { type Answer, type JsonObject, noRoom, type RequestId } from '../rpc.js';
-import { errorAnswer } from './lifecycle.js';
 
 /** Where a call comes from, beside its message. */
 export interface CallSource {
@@ -31,6 +32,7 @@ export abstract class Call implements ClientRequest {
   abandoned: 'cancelled' | 'gone' | undefined;
   readonly #source: CallSource;
   #plugins: PluginRequest | undefined;
+  #ownId: string | undefined;
 
   constructor(source: CallSource, message: { id: RequestId; method: string; params: JsonObject }) {
     this.#source = source;
@@ -46,9 +48,10 @@ export abstract class Call implements ClientRequest {
     return this.#source.credential;
   }
 
-  /** The id by which plugins know the request; undefined where none was asked. */
-  get requestId(): string | undefined {
-    return this.#plugins?.global.request_id;
+  /** The id by which the log knows the request, and plugins where one was asked. */
+  get requestId(): string {
+    this.#ownId ??= this.#plugins?.global.request_id ?? randomUUID();
+    return this.#ownId;
   }
 
   plugins(): PluginRequest {
@@ -102,7 +105,7 @@ export function answerJson(id: RequestId | null, answer: Answer): string {
       : JSON.stringify({ jsonrpc: '2.0', id, result: answer.result });
   } catch (error) {
     // What is nested too deep can be read, and not be written.
-    const detail = `the answer cannot be written: ${messageOf(error)}`;
+    const detail = 'the answer cannot be written';
     return JSON.stringify({ jsonrpc: '2.0', id, ...errorAnswer(InternalError({ detail }, error)) });
   }
 }

@@ -7,10 +7,12 @@ import type { Logger } from '../../log.js';
 import type { Admitted } from '../auth/door.js';
 import { type Client, principalOf, type Router } from '../client.js';
 import type { Peers } from '../peers/index.js';
+import { errorAnswer } from '../router/index.js';
 import type { Answer, JsonObject, RequestId, RpcError } from '../rpc.js';
 import type { AccessLog } from './access.js';
 import { answerJson, type Call, type CallSource } from './call.js';
-import { answerOf, errorAnswer } from './lifecycle.js';
+import type { Telling } from './failures.js';
+import { answerOf } from './lifecycle.js';
 import type { ParamHeaderCheck } from './param-headers.js';
 import type { HttpReply, ReplyDeps } from './reply.js';
 import type { Running } from './running.js';
@@ -33,6 +35,8 @@ export interface LegDeps extends ReplyDeps {
   readonly peers?: Peers | undefined;
   /** What other workers answer. */
   readonly passing: Running<Exchange>;
+  /** How much of a failure clients are told. */
+  readonly failures: Telling['failures'];
   readonly checkParamHeaders: ParamHeaderCheck;
   readonly serverInfo: JsonObject;
   readonly now: () => number;
@@ -100,7 +104,7 @@ export async function run(
   if (room !== 'taken')
     return refuseWith(exchange, call.method, noRoom(room, slots, deps.limits), deps, call.id);
   const over = deps.running.add(call);
-  const answer = await answerOf(call, deps.log, serve);
+  const answer = await answerOf(call, deps, serve);
   over();
   slots.give(who);
   call.finish(answer);

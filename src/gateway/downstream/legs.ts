@@ -9,6 +9,7 @@ import { createAccessLog } from './access.js';
 import { type Call, isSubscription } from './call.js';
 import { createEndpoint, type McpHandler } from './endpoint.js';
 import type { Exchange, LegDeps } from './exchange.js';
+import type { Telling } from './failures.js';
 import { createHandedEndpoint } from './handed.js';
 import { createParamHeaderCheck } from './param-headers.js';
 import { type OpenStreams, sseComment } from './reply.js';
@@ -25,6 +26,8 @@ interface LegsOptions {
   readonly version: string;
   /** The workers beside this one, and how the clients that they let in get in here. */
   readonly others?: { readonly peers: Peers; readonly readmit: Readmit } | undefined;
+  /** How much of a failure clients are told; asked for each. Absent: in brief. */
+  readonly failures?: Telling['failures'];
   /** Milliseconds of any clock that does not go back. */
   readonly now?: () => number;
   /** Who judges credentials again, of which something is open. Absent: they do not end. */
@@ -77,6 +80,7 @@ export function createLegs(options: LegsOptions): Legs {
     peers: others?.peers,
     passing,
     streams,
+    failures: options.failures ?? (() => 'brief'),
     checkParamHeaders: createParamHeaderCheck(),
     serverInfo: { name: 'sallyport', version: options.version },
     now,

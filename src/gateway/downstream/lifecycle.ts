@@ -1,7 +1,8 @@
-import { findSallyError, InternalError, messageOf } from '../../errors.js';
-import type { Logger } from '../../log.js';
-import type { Client, ClientRequest, Router } from '../client.js';
+import type { Client, Router } from '../client.js';
+import { errorAnswer } from '../router/index.js';
 import type { Answer, JsonObject, RpcError } from '../rpc.js';
+import type { Call } from './call.js';
+import { type Telling, tell } from './failures.js';
 import { areFacts } from './message.js';
 import { modernRevisions, negotiate } from './revisions.js';
 
@@ -43,28 +44,14 @@ export async function discovered(router: Router, client: Client, signal: AbortSi
   return { result };
 }
 
-/** The answer of the router, or what its failure is to the client: a router never rejects, unless it is broken. */
-export async function answerOf(
-  request: Pick<ClientRequest, 'method'>,
-  log: Logger,
-  serve: () => Promise<Answer>,
-): Promise<Answer> {
+/** What the client is told of the answer of the router: one never rejects, unless it is broken. */
+export async function answerOf(call: Call, telling: Telling, serve: () => Promise<Answer>): Promise<Answer> {
+  let answer: Answer;
   try {
-    return await serve();
+    answer = await serve();
   } catch (thrown) {
-    const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
-    log.error({ method: request.method, code: error.code, remedy: error.remedy }, error.message);
-    return errorAnswer(error);
+    answer = errorAnswer(thrown);
   }
-}
-
-/** An error of ours as a client sees it. */
-export function errorAnswer(error: {
-  readonly jsonRpcCode: number;
-  readonly message: string;
-  readonly code: string;
-  readonly remedy: string;
-}): { readonly error: RpcError } {
-  const { code, remedy } = error;
-  return { error: { code: error.jsonRpcCode, message: error.message, data: { code, remedy } } };
+  // Nobody waits for it: what failed was ended, and may say so in any words.
+  return call.signal.aborted ? answer : tell(answer, call.requestId, telling);
 }

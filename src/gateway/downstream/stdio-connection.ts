@@ -1,29 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import type { GatewayLimits } from '../../config/index.js';
-import {
-  ClientGone,
-  ClientTooSlow,
-  InternalError,
-  LineTooLong,
-  messageOf,
-  TooManyCalls,
-} from '../../errors.js';
+import { ClientGone, ClientTooSlow, LineTooLong, TooManyCalls } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { PluginRequest } from '../../manager/index.js';
 import type { Client, Identity, Router } from '../client.js';
+import { errorAnswer } from '../router/index.js';
 import type { Answer, JsonObject, RequestId, RpcError } from '../rpc.js';
 import { type AccessLog, createAccessLog } from './access.js';
 import { answerJson, isSubscription, notificationJson } from './call.js';
 import { classify, type Envelope } from './classify.js';
-import {
-  answerOf,
-  badInitialize,
-  discovered,
-  errorAnswer,
-  initialized,
-  readInitialize,
-} from './lifecycle.js';
+import { type Telling, tellThrown } from './failures.js';
+import { answerOf, badInitialize, discovered, initialized, readInitialize } from './lifecycle.js';
 import { type Message, readMessage } from './message.js';
 import { createQuestions } from './questions.js';
 import { createRunning } from './running.js';
@@ -38,6 +26,7 @@ export interface StdioDeps {
   readonly plugins: () => PluginRequest;
   readonly limits: GatewayLimits;
   readonly log: Logger;
+  readonly failures: Telling['failures'];
   readonly version: string;
   readonly output: Writable;
 }
@@ -96,7 +85,7 @@ export class StdioConnection {
       else {
         const envelope = classified.kind === 'modern' ? classified.envelope : undefined;
         this.#serve(message, envelope).catch((error: unknown) => {
-          this.#refuse(message.id, errorAnswer(InternalError({ detail: messageOf(error) }, error)).error);
+          this.#refuse(message.id, tellThrown(error, this.#options).error);
         });
       }
     }
@@ -126,7 +115,7 @@ export class StdioConnection {
   }
 
   async #serve(message: RequestMessage, envelope: Envelope | undefined): Promise<void> {
-    const { identity, limits, log, plugins } = this.#options;
+    const { identity, limits, plugins } = this.#options;
     const started = performance.now();
     const opened = message.method === 'initialize' && !envelope ? this.#open(message.params) : undefined;
     const client = envelope ? statelessClient(identity, envelope) : (opened ?? this.#client);
@@ -137,7 +126,7 @@ export class StdioConnection {
     const call = new StdioCall({ client, headers: {}, plugins }, message, this.#out);
     this.#calls.set(call.id, call);
     const over = this.#running.add(call);
-    const answer = await answerOf(call, log, () => this.#answer(call, opened));
+    const answer = await answerOf(call, this.#options, () => this.#answer(call, opened));
     if (this.#calls.get(call.id) === call) this.#calls.delete(call.id);
     call.finish(answer);
     this.#access.served(call, answer, started);

@@ -11,21 +11,30 @@ import {
   UpstreamBusy,
 } from '../../errors.js';
 import type { Violation } from '../../hooks/index.js';
-import { type Answer, type Era, noRoom, type RpcError } from '../rpc.js';
+import { type Answer, type Era, failure, noRoom, type RpcError } from '../rpc.js';
 import { notFoundCode } from './codes.js';
 
 /** An error of the gateway's own, as its client gets it. */
-export function errorAnswer(thrown: unknown): Answer {
+export function errorAnswer(thrown: unknown): { readonly error: RpcError } {
   const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
   const { jsonRpcCode: code, message, remedy } = error;
   const full = UpstreamBusy.is(error) || TooManySuspended.is(error);
-  return { error: { code, message, data: { code: error.code, remedy }, ...(full && { [noRoom]: true }) } };
+  const data = { code: error.code, remedy };
+  return {
+    error: {
+      code,
+      message,
+      data,
+      ...(full && { [noRoom]: true }),
+      ...(!error.toClient && { [failure]: { error } }),
+    },
+  };
 }
 
 /** The same in the words of the client's era: a resource that is not offered is one that is not there. */
 export function refusal(thrown: unknown, era: Era): Answer {
   const answer = errorAnswer(thrown);
-  if (!NotOffered.is(thrown) || !('error' in answer)) return answer;
+  if (!NotOffered.is(thrown)) return answer;
   const { what, name: uri } = thrown.context;
   if (what !== 'resource') return answer;
   return { error: { ...answer.error, code: notFoundCode(era), data: { ...Object(answer.error.data), uri } } };
@@ -52,22 +61,22 @@ export function pluginErrorAnswer(thrown: unknown, plugin: string | undefined): 
   const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
   // The caller's own doing, and no plugin's.
   if (PayloadInvalid.is(error) || PayloadTooLarge.is(error)) return errorAnswer(error);
-  const failure = failureOf(error);
+  const { code = -32603, details, pluginCode, plugin: name = plugin ?? '' } = failureOf(error);
   return {
     error: {
-      code: failure.code ?? -32603,
+      code,
       message: `Plugin Error: ${error.message}`,
-      data: {
-        details: failure.details,
-        plugin_error_code: failure.pluginCode,
-        plugin_name: failure.plugin ?? plugin ?? '',
-      },
+      data: { details, plugin_error_code: pluginCode, plugin_name: name },
+      [failure]: { error, plugin: name },
     },
   };
 }
 
 function failureOf(error: SallyError) {
-  if (!PluginFailed.is(error)) return { details: {}, pluginCode: error.code };
+  if (!PluginFailed.is(error)) {
+    const { plugin } = error.context as { readonly plugin?: string };
+    return { details: {}, pluginCode: error.code, plugin };
+  }
   const { plugin, details = {}, pluginCode, mcpErrorCode: code } = error.context;
   return { plugin, details, pluginCode: pluginCode || error.code, code };
 }

@@ -1,4 +1,4 @@
-export { pluginErrorAnswer, violationAnswer } from './answers.js';
+export { errorAnswer, pluginErrorAnswer, violationAnswer } from './answers.js';
 export { clashesAmong } from './clashes.js';
 export { wordOf } from './held.js';
 export { createRouter, type ReplaceableRouter } from './router.js';

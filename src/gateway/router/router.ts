@@ -1,4 +1,4 @@
-import { findSallyError, InternalError, messageOf, type SallyError } from '../../errors.js';
+import { messageOf, type SallyError } from '../../errors.js';
 import { signalWithin } from '../../http/index.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager } from '../../manager/index.js';
@@ -99,10 +99,6 @@ class GatewayRouter implements ReplaceableRouter {
       const state = this.#clients.of(request.client);
       return await handlerFor(request)(request, state, this.#context);
     } catch (error) {
-      if (findSallyError(error) === undefined && !request.signal.aborted) {
-        const internal = InternalError({ detail: messageOf(error) }, error);
-        this.#log.error({ code: internal.code, remedy: internal.remedy, error }, internal.message);
-      }
       return refusal(error, request.client.era);
     }
   }

@@ -34,6 +34,7 @@ function serve(limits: { bodyBytes?: number } = {}): Served {
     identity: { user: null, tenant: null, method: 'none' },
     plugins: () => ({ global: { request_id: 'r' } }) as PluginRequest,
     limits: { ...roomyLimits, ...limits },
+    failures: () => 'brief',
     log: silentLogger,
     version: '9.9.9',
     input,

@@ -37,7 +37,7 @@ describe('what an MCP client is told', () => {
       pluginCode: 'X1',
       details: { b: 2 },
     });
-    expect(pluginErrorAnswer(failed, undefined)).toEqual({
+    expect(pluginErrorAnswer(failed, undefined)).toMatchObject({
       error: {
         code: -32603,
         message: "Plugin Error: plugin 'P' failed in tool_pre_invoke: boom",
