@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Agent, buildConnector } from 'undici';
 
@@ -35,8 +35,7 @@ export function hookRequest(mark) {
 /** Connections to an origin, with the client certificate where one is given; its files are read at each new connection. */
 export function openClient(origin, tls, options = {}) {
   const connect = (where, done) => {
-    const [cert, key, ca] = [tls.certfile, tls.keyfile, tls.ca_bundle].map((path) => readFileSync(path));
-    buildConnector({ cert, key, ca, timeout: 20_000, maxCachedSessions: 0 })(where, done);
+    buildConnector({ ...readPair(tls), timeout: 20_000, maxCachedSessions: 0 })(where, done);
   };
   const agent = new Agent({
     connections: 32,
@@ -63,6 +62,14 @@ export function openClient(origin, tls, options = {}) {
     },
     close: () => agent.destroy(),
   };
+}
+
+/** Key and certificate are two files: between the two renames of a renewal they are not of each other. */
+function readPair({ certfile, keyfile, ca_bundle }) {
+  for (;;) {
+    const [cert, key, ca] = [certfile, keyfile, ca_bundle].map((path) => readFileSync(path));
+    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return { cert, key, ca };
+  }
 }
 
 /** Whether a reply is that of its call, an error as it should be, or neither. */
