@@ -200,6 +200,40 @@ export const InternalError = defineError('SALLY_INTERNAL', {
   example: { detail: 'Cannot read properties of undefined' },
 });
 
+// ─── JSON from elsewhere (json/) ─────────────────────────────────────────────────────────────────
+
+export const JsonTooDeep = defineError('SALLY_JSON_DEPTH', {
+  message: (c: { what: string; limit: number }) => `${c.what} is nested deeper than ${c.limit} levels`,
+  remedy: () => 'nest it less: lists and objects within each other count a level each',
+  exit: 2,
+  jsonRpc: -32600,
+  http: 400,
+  toClient: true,
+  example: { what: 'the message', limit: 64 },
+});
+
+export const JsonTooManyKeys = defineError('SALLY_JSON_KEYS', {
+  message: (c: { what: string; limit: number }) => `an object in ${c.what} has more than ${c.limit} keys`,
+  remedy: () => 'send a list where there are so many of a kind',
+  exit: 2,
+  jsonRpc: -32600,
+  http: 400,
+  toClient: true,
+  example: { what: 'the message', limit: 10_000 },
+});
+
+export const JsonDuplicateKey = defineError('SALLY_JSON_DUPLICATE_KEY', {
+  message: (c: { what: string; key: string | undefined }) =>
+    `${c.key === undefined ? 'a key' : `the key ${JSON.stringify(c.key.slice(0, 100))}`} stands twice in an object of ${c.what}`,
+  remedy: () =>
+    'send each key once, however it is escaped: one reader would take the first value, another the last',
+  exit: 2,
+  jsonRpc: -32600,
+  http: 400,
+  toClient: true,
+  example: { what: 'the message', key: 'arguments' },
+});
+
 // ─── Certificates on disk (pki/) ─────────────────────────────────────────────────────────────────
 
 export const PluginNameInvalid = defineError('SALLY_CERT_PLUGIN_NAME', {
@@ -1826,6 +1860,15 @@ export const UpstreamReplyId = defineError('SALLY_UPSTREAM_REPLY_ID', {
     'a reply has the id of its request, and of the same type; where the upstream does so, a proxy in between mixes up connections; the request may have been carried out: look before you repeat it',
   http: 502,
   example: { upstream: 'search', method: 'tools/call', seen: 'the id "1804289383"', id: 1804289383 },
+});
+
+export const UpstreamJson = defineError('SALLY_UPSTREAM_JSON', {
+  message: (c: { upstream: string; reason: string }) =>
+    `the upstream '${c.upstream}' sent JSON that is not taken: ${c.reason}`,
+  remedy: () =>
+    'ask for less at once; what it sends has to be nested less, with fewer keys in one object, each of them once',
+  http: 502,
+  example: { upstream: 'files', reason: 'the message is nested deeper than 64 levels' },
 });
 
 export const UpstreamReplyTooLarge = defineError('SALLY_UPSTREAM_REPLY_SIZE', {

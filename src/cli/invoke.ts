@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { FileUnreadable, fileReason, messageOf, PluginNotFound, UsageError } from '../errors.js';
 import { globalContext, PluginContext, problemsOf } from '../hooks/index.js';
+import { parseJson } from '../json/index.js';
 import type { CommandIo } from './io.js';
 import { loadAndWarn, loggerOf } from './runtime.js';
 
@@ -91,7 +92,7 @@ function parseObject(option: string, json: string, example: string): Record<stri
   if (json.trim() === '') throw UsageError({ message: `${option} is empty`, usage });
   let value: unknown;
   try {
-    value = JSON.parse(json);
+    value = parseJson(json, { what: option });
   } catch (error) {
     throw UsageError({ message: `${option} is not JSON: ${messageOf(error)}`, usage });
   }

@@ -1,7 +1,5 @@
 import { Lexer } from 'yaml';
-
-/** Deeper than any configuration, and far from where a recursive parser runs out of stack. */
-export const maxDepth = 64;
+import { maxDepth } from '../json/index.js';
 
 /**
  * The offset at which YAML text nests deeper than `maxDepth`, if it does. Asked before parsing, because

@@ -18,7 +18,8 @@ import {
   ConfigSyntax,
   ConfigUnquotedTemplate,
 } from '../errors.js';
-import { maxDepth, tooDeepAt } from './depth.js';
+import { maxDepth, maxKeys } from '../json/index.js';
+import { tooDeepAt } from './depth.js';
 import type { Problems } from './problems.js';
 import { shown } from './secrets.js';
 
@@ -181,6 +182,7 @@ class Converter {
       this.#problems.add(ConfigUnquotedTemplate({ at: place, quoted: quote(this.#text.slice(start, end)) }));
       return { kind: 'broken', place };
     }
+    if (map.items.length > maxKeys) return this.#broken(place, `a map has more than ${maxKeys} keys`);
     const own = new Map<string, MapEntry>();
     const merged = new Map<string, MapEntry>();
     for (const pair of map.items) {

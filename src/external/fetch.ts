@@ -1,6 +1,8 @@
 import { setMaxListeners } from 'node:events';
-import { InternalError, ReplyTooLarge } from '../errors.js';
+import { createParser } from 'eventsource-parser';
+import { findSallyError, InternalError, ReplyTooLarge } from '../errors.js';
 import { headerLines, lifeOf, type ReplyStream, type SocketPool, writeRequest } from '../http/index.js';
+import { parseJson } from '../json/index.js';
 
 /** Replies above this are cut off: a payload of the contract has at most a million bytes. */
 export const maxReplyBytes = 8_000_000;
@@ -27,21 +29,36 @@ export function fetchOver(pool: Pick<SocketPool, 'send'>, peer: string) {
     const reply = await pool.send(message, lifeOf(init.signal ?? undefined));
     const { status, headers } = reply.head;
     const empty = status === 202 || status === 204 || status === 304;
+    const what = `a reply of ${peer}`;
+    if (reply.kind === 'whole' && reply.head.contentType.startsWith('application/json'))
+      check(reply.text, what);
     const body = empty ? null : reply.kind === 'whole' ? reply.text : chunksOf(reply.stream, peer);
     return new Response(body, { status, headers: [...headers] });
   };
+}
+
+/** Throws for JSON that is not taken here: the client parses whatever it is given. */
+function check(text: string, what: string): void {
+  try {
+    parseJson(text, { what });
+  } catch (error) {
+    const refusal = findSallyError(error);
+    if (refusal) throw refusal;
+  }
 }
 
 /** The chunks of a stream, up to the limit of a reply, at the pace of their reader. */
 function chunksOf(stream: ReplyStream, peer: string): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let length = 0;
+  const events = createParser({ onEvent: ({ data }) => check(data, `an event of ${peer}`) });
   let wanted = () => {};
   return new ReadableStream({
     start(controller) {
       const take = (text: string) => {
         length += text.length;
         if (length > maxReplyBytes) throw ReplyTooLarge({ peer, limit: maxReplyBytes });
+        events.feed(text);
         controller.enqueue(encoder.encode(text));
         if ((controller.desiredSize ?? 0) > 0) return undefined;
         return new Promise<void>((resolve) => {

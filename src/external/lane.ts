@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import {
+  findSallyError,
   HttpStatusUnexpected,
   messageOf,
   ReplyIdUnexpected,
@@ -13,6 +14,7 @@ import {
   type SocketPool,
   writeRequest,
 } from '../http/index.js';
+import { parseJson } from '../json/index.js';
 import type { CallScope } from '../plugin/scope.js';
 import { randomRequestId, replyKind, strayText } from '../reply-id.js';
 import { maxReplyBytes } from './fetch.js';
@@ -41,7 +43,7 @@ export interface ToolResult {
   readonly _meta?: Readonly<Record<string, unknown>> | undefined;
 }
 
-interface Reply {
+export interface Reply {
   readonly result?: ToolResult;
   readonly error?: { readonly message?: unknown };
 }
@@ -69,14 +71,15 @@ export function openLane({ url, peer, pool }: LaneOptions, facts: SessionFacts) 
     if (got.kind === 'whole' && status !== 200) {
       throw HttpStatusUnexpected({ peer, path: url.pathname, status, text: pageText(got.text) });
     }
-    const { result, error } = await readReply(got, id, peer, tool);
-    if (result) return result;
-    throw ReplyInvalid({
-      peer,
-      tool,
-      reason: error ? messageOf(error) : 'neither a result nor an error',
-    });
+    return resultOf(await readReply(got, id, peer, tool), peer, tool);
   };
+}
+
+/** The result of a reply. Throws a SallyError where it has none. */
+export function resultOf({ result, error }: Reply, peer: string, tool: string): ToolResult {
+  if (result) return result;
+  const reason = error ? messageOf(error) : 'neither a result nor an error';
+  throw ReplyInvalid({ peer, tool, reason });
 }
 
 type RequestWriter = (id: string, args: string) => string | Buffer;
@@ -115,9 +118,9 @@ export function callId(count: number): string {
 
 function parse(text: string, peer: string, tool: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text, { what: `a reply of ${peer}` });
   } catch (error) {
-    throw ReplyInvalid({ peer, tool, reason: messageOf(error) }, error);
+    throw findSallyError(error) ?? ReplyInvalid({ peer, tool, reason: messageOf(error) }, error);
   }
 }
 
@@ -163,7 +166,7 @@ async function replyIn(stream: ReplyStream, id: string, peer: string, tool: stri
 /** What an error page says: its `error` field where it is JSON, else the text itself. */
 export function pageText(text: string): string {
   try {
-    const page = JSON.parse(text) as { error?: unknown };
+    const page = parseJson(text) as { error?: unknown };
     if (typeof page.error === 'string') return page.error;
   } catch {
     // Not JSON: shown as it is.

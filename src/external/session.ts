@@ -17,8 +17,8 @@ interface SessionOptions {
   readonly timeoutMs: number;
   /** Called for a reply to no request of ours: whatever carries the session is out of step. */
   readonly onStray?: () => void;
-  /** How tools are called once the session stands, where that is not left to the SDK. */
-  readonly lane?: (facts: SessionFacts) => CallTool;
+  /** How tools are called once the session stands. */
+  readonly lane: (facts: SessionFacts) => CallTool;
 }
 
 type CallTool = (tool: string, args: string, scope: CallScope) => Promise<ToolResult>;
@@ -62,7 +62,7 @@ export function openSession(options: SessionOptions): Session {
         return { texts: textItems(result, peer, tool), meta: result._meta ?? {} };
       } catch (error) {
         const thrown = strayErrorOf(error) ?? error;
-        const answered = findSallyError(thrown)?.code.startsWith('SALLY_WIRE_REPLY');
+        const answered = /^SALLY_(WIRE_REPLY|JSON)/.test(findSallyError(thrown)?.code ?? '');
         if (!scope.aborted && !answered) void drop(begun);
         throw thrown;
       }
@@ -89,14 +89,9 @@ function begin(options: SessionOptions, onClosed: (begun: Begun) => void): Begun
     await own.connect(transport, { timeout: Math.min(handshakeMs, options.timeoutMs * 0.8) });
     // A pool takes a connection for free only a turn after its reply: the first call would open a second one.
     await new Promise((resolve) => setImmediate(resolve));
-    const revision = own.getNegotiatedProtocolVersion();
+    const revision = own.getNegotiatedProtocolVersion() ?? '';
     const modern = own.getProtocolEra() === 'modern';
-    if (options.lane && revision !== undefined) {
-      return options.lane({ revision, modern, sessionId: transport.sessionId, client: self });
-    }
-    const timeout = options.timeoutMs + 1_000;
-    return (name, args, { signal }) =>
-      own.callTool({ name, arguments: JSON.parse(args) as Record<string, unknown> }, { signal, timeout });
+    return options.lane({ revision, modern, sessionId: transport.sessionId, client: self });
   };
   const standing = connect();
   // Whoever waits for it hears of a failure; nobody may be waiting.

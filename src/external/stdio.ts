@@ -1,6 +1,5 @@
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Transport } from '@modelcontextprotocol/client';
 import type { McpSettings } from '../config/index.js';
@@ -13,6 +12,7 @@ import {
   type SallyError,
 } from '../errors.js';
 import type { CallScope } from '../plugin/scope.js';
+import { ChildTransport } from './child.js';
 import type { Connection, ConnectionDeps } from './connection.js';
 import { openSession } from './session.js';
 
@@ -30,31 +30,37 @@ export function openStdioConnection(settings: StdioSettings, deps: ConnectionDep
   const peer = `the plugin server ${[settings.command, ...settings.args].map((word) => basename(word)).join(' ')}`;
   let pause = 0;
   let startedAt = 0;
+  let child: ChildTransport | undefined;
   const transport = async (): Promise<Transport> => {
     const wait = startedAt + pause - Date.now();
     if (wait > 0) await sleep(wait);
     pause = Math.min(pause === 0 ? backoff.first : pause * 2, backoff.most);
     startedAt = Date.now();
-    const { getDefaultEnvironment, StdioClientTransport } = await import(
-      '@modelcontextprotocol/client/stdio'
-    );
+    const { getDefaultEnvironment } = await import('@modelcontextprotocol/client/stdio');
     const { command, args, env, cwd } = settings;
-    const child = new StdioClientTransport({
+    child = new ChildTransport({
+      peer,
       command,
-      args: [...args],
+      args,
       // A child gets what it needs to run, and what its entry gives it: no secret of this process.
       env: { ...getDefaultEnvironment(), ...env },
-      ...(cwd !== undefined && { cwd }),
-      stderr: 'pipe',
-      maxBufferSize: 8_000_000,
+      cwd,
+      onErrors(stderr) {
+        createInterface({ input: stderr }).on('line', (line) =>
+          deps.log.debug({ peer, line: line.slice(0, 1_000) }, 'the plugin server says'),
+        );
+      },
     });
-    const lines = createInterface({ input: child.stderr as Readable });
-    lines.on('line', (line) =>
-      deps.log.debug({ peer, line: line.slice(0, 1_000) }, 'the plugin server says'),
-    );
     return child;
   };
-  const session = openSession({ peer, transport, era: 'legacy', timeoutMs: deps.timeoutMs });
+  const lane = () => {
+    const own = child;
+    return (tool: string, args: string, scope: CallScope) =>
+      own === undefined
+        ? Promise.reject(ChildGone({ peer, detail: 'it was not started' }))
+        : own.callTool(tool, args, scope);
+  };
+  const session = openSession({ peer, transport, era: 'legacy', timeoutMs: deps.timeoutMs, lane });
   return {
     peer,
     async call(tool, args, scope) {

@@ -1,13 +1,11 @@
 import { messageOf } from '../errors.js';
+import { carriedDepth, parseJson } from '../json/index.js';
 import type { Reading } from './read.js';
-
-/** How deep a message may nest: readers at the other end refuse what is deeper. */
-const maxDepth = 64;
 
 /**
  * A value as it arrives at the other end of a connection: what `JSON.parse(JSON.stringify(value))` makes, which shares
  * nothing with it. Undefined where JSON has nothing for it (a function, a symbol). A problem where it cannot be written:
- * a circle, a BigInt, a getter or `toJSON` that throws, more than 64 levels. `outer` are the levels of the message
+ * a circle, a BigInt, a getter or `toJSON` that throws, more levels than a message that carries it may have. `outer` are the levels of the message
  * around it. What is plain is copied without a text.
  */
 export function jsonCopy(value: unknown, outer = 0): Reading<unknown> {
@@ -16,16 +14,15 @@ export function jsonCopy(value: unknown, outer = 0): Reading<unknown> {
     return { ok: true, data: copy === notPlain ? copyByText(value, outer) : copy };
   } catch (error) {
     // The first line: V8 draws a circle over several.
-    const [reason = ''] = error === tooDeep ? [] : messageOf(error).split('\n', 1);
+    const [reason = ''] = messageOf(error).split('\n', 1);
     // Some thousand levels end in the writer's stack, before they can be counted.
-    const deep = error === tooDeep || /^Maximum call stack size exceeded/.test(reason);
-    return { ok: false, problems: [deep ? `it is nested more than ${maxDepth} levels deep` : reason] };
+    const deep = /^Maximum call stack size exceeded/.test(reason);
+    return { ok: false, problems: [deep ? `it is nested deeper than ${carriedDepth} levels` : reason] };
   }
 }
 
 /** In place of a copy: the value is more than objects, lists and scalars. */
 const notPlain = Symbol('not plain');
-const tooDeep = Symbol('too deep');
 
 /** The copy of what `JSON.stringify` would write as it stands; all that it treats in its own way is not plain. */
 function copyPlain(value: unknown, depth: number): unknown {
@@ -42,7 +39,7 @@ function copyPlain(value: unknown, depth: number): unknown {
       return notPlain;
   }
   if (value === null) return null;
-  if (depth >= maxDepth || 'toJSON' in value) return notPlain;
+  if (depth >= carriedDepth || 'toJSON' in value) return notPlain;
   return Array.isArray(value) ? copyList(value, depth) : copyObject(value, depth);
 }
 
@@ -76,13 +73,5 @@ function copyObject(object: object, depth: number): unknown {
 function copyByText(value: unknown, outer: number): unknown {
   const text = JSON.stringify(value) as string | undefined;
   if (text === undefined) return undefined;
-  const copy: unknown = JSON.parse(text);
-  checkDepth(copy, outer);
-  return copy;
-}
-
-function checkDepth(value: unknown, depth: number): void {
-  if (typeof value !== 'object' || value === null) return;
-  if (depth >= maxDepth) throw tooDeep;
-  for (const key of Object.keys(value)) checkDepth((value as Record<string, unknown>)[key], depth + 1);
+  return parseJson(text, { what: 'it', depth: carriedDepth - outer });
 }

@@ -1,18 +1,30 @@
 import type { IncomingMessage } from 'node:http';
+import { findSallyError, type SallyError } from '../errors.js';
+import { maxDepth, parseJson } from '../json/index.js';
 import { Pieces } from './pieces.js';
 
-/** What became of a request's body: its JSON, or the status that refuses it. */
-export type ReadBody = { readonly json: unknown } | { readonly status: 400 | 413 };
+/** What became of a request's body: its JSON, or the status that refuses it, with the reason where it is JSON that is not taken. */
+export type ReadBody = { readonly json: unknown } | RefusedBody;
+export type RefusedBody = { readonly status: 400 | 413; readonly error?: SallyError | undefined };
 
-/** Reads a body of at most `limit` bytes as JSON. A larger one is not read to its end. */
-export async function readJson(request: IncomingMessage, limit: number): Promise<ReadBody> {
+/** Reads a body of at most `limit` bytes, nested at most `depth` levels, as JSON. A larger one is not read to its end. */
+export async function readJson(
+  request: IncomingMessage,
+  limit: number,
+  depth: number = maxDepth,
+): Promise<ReadBody> {
   if (Number(request.headers['content-length'] ?? 0) > limit) return { status: 413 };
   const bytes = await readBytes(request, limit);
   if (bytes === undefined) return { status: 413 };
+  return bodyOf(bytes.toString('utf8'), depth);
+}
+
+/** What a body that is there as a whole says. */
+export function bodyOf(text: string, depth: number = maxDepth): ReadBody {
   try {
-    return { json: JSON.parse(bytes.toString('utf8')) };
-  } catch {
-    return { status: 400 };
+    return { json: parseJson(text, { what: 'the body', depth }) };
+  } catch (error) {
+    return { status: 400, error: findSallyError(error) };
   }
 }
 

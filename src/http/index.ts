@@ -1,4 +1,4 @@
-export { readJson } from './body.js';
+export { type ReadBody, type RefusedBody, readJson } from './body.js';
 export type { Reply, RequestHead } from './exchange.js';
 export { createHostGuard, type HostGuard, refusedBy } from './guard.js';
 export { authority, createHttpServer, type Handler, sendJson } from './http.js';

@@ -1,6 +1,7 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
+import { bodyOf, type ReadBody } from './body.js';
 import type { Reply, RequestHead } from './exchange.js';
 import { type HttpServer, sendJson } from './http.js';
 import { Pieces } from './pieces.js';
@@ -10,7 +11,7 @@ import { type PlainHead, readPlainHead } from './request-head.js';
 /** A request that the quick door read to its end. */
 export interface QuickRequest extends RequestHead {
   readonly headers: PlainHead['headers'];
-  readonly json: unknown;
+  readonly body: ReadBody;
 }
 
 /** Answers a request. */
@@ -31,6 +32,8 @@ interface QuickDoorOptions {
   readonly path: string;
   /** What has more is Node's server's to read: by the first success on a connection, and after it. */
   readonly maxBodyBytes: { readonly first: number; readonly later: number };
+  /** How deep the JSON of a body may be nested, where that is more than usual. */
+  readonly maxBodyDepth?: number;
   /** What is under way on a connection that is retired may take this long. */
   readonly lastReplyMs: number;
   /** Told of a connection that goes to `server` with a request, which has to be the last. */
@@ -128,8 +131,11 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
   };
 
   const answer = async (guest: Guest, { headers, end: from, contentLength }: Guest['head'] & object) => {
-    const json = parse(guest.pieces.whole().toString('utf8', from, from + contentLength));
-    if (json === undefined) {
+    const body = bodyOf(
+      guest.pieces.whole().toString('utf8', from, from + contentLength),
+      options.maxBodyDepth,
+    );
+    if ('status' in body && body.error === undefined) {
       handOver(guest);
       return;
     }
@@ -148,7 +154,7 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
     guest.reply = reply;
     if (!guest.retired) guest.until = Number.POSITIVE_INFINITY;
     try {
-      await handle({ method: 'POST', url: path, headers, socket, json }, reply);
+      await handle({ method: 'POST', url: path, headers, socket, body }, reply);
     } catch (error) {
       log.error({ error: messageOf(error) }, 'a request could not be answered');
       if (reply.headersSent) reply.destroy();
@@ -260,14 +266,6 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
 export function createQuickFront(door: QuickDoor): NetServer {
   // As Node's HTTP server makes its own connections, which these may become.
   return createServer({ allowHalfOpen: true, noDelay: true }, (socket) => door.accept(socket));
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 const refusal = (status: string) => `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;

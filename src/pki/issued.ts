@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CertWriteFailed, fileReason } from '../errors.js';
+import { parseJson } from '../json/index.js';
 import { readIfExists } from './files.js';
 
 /** One line of the list of issued certificates. */
@@ -66,7 +67,7 @@ export async function readIssued(dir: string): Promise<readonly IssuedRecord[]> 
 
 function parse(line: string): IssuedRecord[] {
   try {
-    const record = JSON.parse(line) as Partial<IssuedRecord>;
+    const record = parseJson(line) as Partial<IssuedRecord>;
     const { serial, name, issuer, notAfter } = record;
     return typeof serial === 'string' && typeof name === 'string' && typeof issuer === 'string'
       ? [{ serial, name, issuer, notAfter: String(notAfter) }]

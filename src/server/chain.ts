@@ -1,5 +1,6 @@
 import { PluginTimeout } from '../errors.js';
 import { type GlobalContext, nextPayload } from '../hooks/index.js';
+import { carriedDepth, parseJson } from '../json/index.js';
 import type { Ending } from '../plugin/scope.js';
 import {
   type ChainStep,
@@ -52,7 +53,7 @@ export async function invokeHooks(args: unknown, deps: ToolDeps, signal: Ending)
     }
     // What comes of it goes on as a gateway would have read it.
     const text = replyText(outcome);
-    const written = JSON.parse(text) as HookReply;
+    const written = parseJson(text, { depth: carriedDepth }) as HookReply;
     const at = replies.push(text) - 1;
     if (ends(step, written)) break;
     const reply = readReplyValue(written);

@@ -2,12 +2,15 @@ import {
   type Handler,
   type HostGuard,
   type QuickRequest,
+  type ReadBody,
+  type RefusedBody,
   type Reply,
   type RequestHead,
   readJson,
   refusedBy,
   sendJson,
 } from '../http/index.js';
+import { carriedDepth } from '../json/index.js';
 import type { ToolDeps } from './hook.js';
 import { tryLane } from './lane.js';
 import type { McpHandler } from './mcp.js';
@@ -51,7 +54,9 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     sendJson(reply, 404, { jsonrpc: '2.0', error, id: null });
     return true;
   };
-  const post = async (request: RequestHead, json: unknown, reply: Reply) => {
+  const post = async (request: RequestHead, body: ReadBody, reply: Reply) => {
+    if ('status' in body) return refuseBody(reply, body);
+    const { json } = body;
     if (await tryLane(request, json, reply, options)) return;
     const handle = await mcp();
     await handle(request, reply, json);
@@ -62,21 +67,24 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     if (path !== '/mcp' && path !== '/mcp/') return pages(request, response);
     if (refused(request, response)) return;
     if (request.method !== 'POST') return (await mcp())(request, response, undefined);
-    const body = await readJson(request, maxBodyBytes);
-    if ('status' in body) return refuseBody(response, body.status);
-    await post(request, body.json, response);
+    await post(request, await readJson(request, maxBodyBytes, carriedDepth), response);
   };
   return {
     handle,
     answer: async (request, reply) => {
-      if (!refused(request, reply)) await post(request, request.json, reply);
+      if (!refused(request, reply)) await post(request, request.body, reply);
     },
   };
 }
 
-function refuseBody(response: Reply, status: 400 | 413): void {
-  const error =
-    status === 413
+function refuseBody(response: Reply, { status, error: reason }: RefusedBody): void {
+  const error = reason
+    ? {
+        code: reason.jsonRpcCode,
+        message: reason.message,
+        data: { code: reason.code, remedy: reason.remedy },
+      }
+    : status === 413
       ? { code: -32600, message: `Request body exceeds ${maxBodyBytes} bytes` }
       : { code: -32700, message: 'Parse error: the body is not JSON' };
   // What is left of a body that is too large is not read: the connection ends with the reply.

@@ -13,6 +13,7 @@ import {
   metricsPage,
   stopListening,
 } from '../http/index.js';
+import { carriedDepth } from '../json/index.js';
 import { peerLog } from '../log/limit.js';
 import { countDroppedLines } from '../log/output.js';
 import type { Logger } from '../log.js';
@@ -108,6 +109,7 @@ export async function createPluginServer(
     server: main,
     path: '/mcp',
     maxBodyBytes: { first: maxBodyBytes, later: maxBodyBytes },
+    maxBodyDepth: carriedDepth,
     lastReplyMs: withinMs,
     log,
     onLeaveRetired: (socket) => finish(socket, true),

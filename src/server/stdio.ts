@@ -1,7 +1,11 @@
 import type { PluginsConfig } from '../config/index.js';
 import type { Logger } from '../log.js';
 import type { PluginManager } from '../manager/index.js';
+import { LinesTransport } from './lines.js';
 import { openOwnPlugins } from './own-plugins.js';
+
+/** As a body over HTTP. */
+const maxLineBytes = 4_000_000;
 
 /**
  * Serves the plugins of `config` over standard input and output. Resolves when the client has closed its end, or when
@@ -23,9 +27,10 @@ export async function servePluginsOverStdio(
       return outcome;
     },
   };
-  const { serveStdio, StdioServerTransport } = await import('@modelcontextprotocol/server/stdio');
+  const { parseJSONRPCMessage } = await import('@modelcontextprotocol/server');
+  const { serveStdio } = await import('@modelcontextprotocol/server/stdio');
   const { createMcpServer } = await import('./mcp.js');
-  const transport = new StdioServerTransport(process.stdin, process.stdout, { maxBufferSize: 4_000_000 });
+  const transport = new LinesTransport(process.stdin, process.stdout, maxLineBytes, parseJSONRPCMessage);
   const ended = new Promise<void>((resolve) => {
     process.stdin.once('end', resolve);
     process.stdin.once('close', resolve);

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { parseJson } from '../json/index.js';
 import { hasSan } from '../pki/der.js';
 
 /** A name of a certificate's holder, of the kinds that say who it is. */
@@ -60,7 +61,7 @@ export function soleCommonNames({ cns, hasSan }: PeerNames): readonly string[] {
 
 function unquoted(text: string): string {
   try {
-    return String(JSON.parse(text));
+    return String(parseJson(text));
   } catch {
     return text;
   }

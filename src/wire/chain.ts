@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { messageOf, ToolArgumentsInvalid } from '../errors.js';
+import { findSallyError, messageOf, ToolArgumentsInvalid } from '../errors.js';
 import { GlobalContext, reader, SettledGlobal } from '../hooks/index.js';
+import { carriedDepth, parseJson } from '../json/index.js';
 import { type InvokeReply, readReplyValue } from './invoke.js';
 import { toolNames } from './tools.js';
 
@@ -123,8 +124,10 @@ const untouched = { kind: 'untouched' } as const;
 export function readChainReply(text: string, plugins: readonly string[]): readonly ChainReply[] | string {
   let value: { readonly replies?: unknown } | null;
   try {
-    value = JSON.parse(text) as typeof value;
-  } catch {
+    value = parseJson(text, { what: 'the reply', depth: carriedDepth }) as typeof value;
+  } catch (error) {
+    const refusal = findSallyError(error);
+    if (refusal) throw refusal;
     return `no JSON: ${text.slice(0, 200)}`;
   }
   if (!Array.isArray(value?.replies)) return 'replies: expected array';

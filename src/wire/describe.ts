@@ -7,6 +7,8 @@ import {
   type PluginEntry,
   pluginModes,
 } from '../config/index.js';
+import { findSallyError } from '../errors.js';
+import { parseJson } from '../json/index.js';
 
 const hidden = '********';
 
@@ -79,8 +81,10 @@ export type PluginReport = z.output<typeof PluginReport>;
 export function readPluginReport(text: string): PluginReport | null | string {
   let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
+    value = parseJson(text, { what: 'the reply' });
+  } catch (error) {
+    const refusal = findSallyError(error);
+    if (refusal) throw refusal;
     return `no JSON: ${text.slice(0, 200)}`;
   }
   if (value === null || (typeof value === 'object' && Object.keys(value).length === 0)) return null;

@@ -31,4 +31,5 @@ export {
   writeInvokeArguments,
   writeResult,
 } from './invoke.js';
+export { cutLines } from './lines.js';
 export { toolList, toolNames } from './tools.js';

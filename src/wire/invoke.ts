@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ToolArgumentsInvalid } from '../errors.js';
+import { findSallyError, ToolArgumentsInvalid } from '../errors.js';
 import {
   type HookResult,
   HookResult as HookResultSchema,
@@ -11,6 +11,7 @@ import {
   SettledContext,
   wholeResult,
 } from '../hooks/index.js';
+import { carriedDepth, parseJson } from '../json/index.js';
 import { toolNames } from './tools.js';
 
 const shape = {
@@ -138,8 +139,10 @@ const readReplyShape = reader(Reply);
 export function readReply(text: string): InvokeReply | string {
   let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
+    value = parseJson(text, { what: 'the reply', depth: carriedDepth });
+  } catch (error) {
+    const refusal = findSallyError(error);
+    if (refusal) throw refusal;
     return `no JSON: ${text.slice(0, 200)}`;
   }
   return readReplyValue(value);

@@ -219,8 +219,8 @@ describe('a door before Node’s HTTP server', () => {
   it('a reply that is not read holds the next request back until it is', async () => {
     const large = JSON.stringify('x'.repeat(20_000_000));
     const { port } = await withDoor({
-      handle: async ({ json }, reply) => {
-        say(reply, (json as { a?: number }).a === 1 ? large : '"small"');
+      handle: async ({ body }, reply) => {
+        say(reply, (body as { json: { a?: number } }).json.a === 1 ? large : '"small"');
       },
     });
     const socket = createConnection({ port, host: 'localhost' });
@@ -320,8 +320,8 @@ describe('a door before Node’s HTTP server', () => {
   it('[S1] a connection that comes while it is drained is served once, and one that comes later is closed', async () => {
     let answer = () => {};
     const { port, door } = await withDoor({
-      handle: async ({ json }, reply) => {
-        if ((json as { a?: number }).a === 1) {
+      handle: async ({ body }, reply) => {
+        if ((body as { json: { a?: number } }).json.a === 1) {
           await new Promise<void>((resolve) => {
             answer = resolve;
             asked();

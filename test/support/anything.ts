@@ -117,6 +117,6 @@ export const refused: [string, () => unknown, RegExp][] = [
       for (let i = 0; i < 10_000; i += 1) value = { value };
       return value;
     },
-    /nested more than 64 levels deep/,
+    /nested deeper than 72 levels/,
   ],
 ];

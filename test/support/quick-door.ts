@@ -47,9 +47,17 @@ export async function withDoor(more: { handle?: QuickHandler } = {}) {
     log: silentLogger,
     onLeaveRetired: () => {},
     lastReplyMs: 1_000,
-    handle: async ({ headers, json }, reply) => {
+    handle: async ({ headers, body }, reply) => {
       quick += 1;
-      say(reply, JSON.stringify(['POST', '/mcp', headers['x-id'] ?? null, JSON.stringify(json)]));
+      say(
+        reply,
+        JSON.stringify([
+          'POST',
+          '/mcp',
+          headers['x-id'] ?? null,
+          JSON.stringify((body as { json: unknown }).json),
+        ]),
+      );
     },
     ...more,
   });

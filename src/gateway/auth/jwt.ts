@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { JWTPayload, JWTVerifyGetKey } from 'jose';
 import type { AuthSettings } from '../../config/index.js';
 import { FileUnreadable, fileReason, JwksInvalid, JwksUnavailable, messageOf } from '../../errors.js';
+import { parseJson } from '../../json/index.js';
 import type { Arrival } from './arrival.js';
 import {
   type Authenticator,
@@ -95,6 +96,7 @@ async function keysOf({ jwks }: JwtSettings, jose: Jose): Promise<JWTVerifyGetKe
   if ('url' in jwks) {
     // A token with an unknown key has the keys fetched again, but not more often than every half minute.
     return jose.createRemoteJWKSet(jwks.url, {
+      [jose.customFetch]: fetchChecked,
       cacheMaxAge: 600_000,
       cooldownDuration: 30_000,
       timeoutDuration: 5_000,
@@ -105,7 +107,9 @@ async function keysOf({ jwks }: JwtSettings, jose: Jose): Promise<JWTVerifyGetKe
     throw FileUnreadable({ path, what: 'the keys of the issuer', reason: fileReason(error) }, error);
   });
   try {
-    return jose.createLocalJWKSet(JSON.parse(text) as Parameters<Jose['createLocalJWKSet']>[0]);
+    return jose.createLocalJWKSet(
+      parseJson(text, { what: 'it' }) as Parameters<Jose['createLocalJWKSet']>[0],
+    );
   } catch (error) {
     throw JwksInvalid({ path, reason: messageOf(error) }, error);
   }
@@ -119,6 +123,15 @@ async function keysOf({ jwks }: JwtSettings, jose: Jose): Promise<JWTVerifyGetKe
 function isAccessToken(typ: unknown): boolean {
   if (typ === undefined) return true;
   return typeof typ === 'string' && /^(?:application\/)?(?:at\+)?jwt$/i.test(typ);
+}
+
+/** `fetch`, whose JSON is looked at before anybody else reads it. */
+async function fetchChecked(url: string, options: RequestInit): Promise<Response> {
+  const reply = await fetch(url, options);
+  if (reply.status !== 200) return reply;
+  const text = await reply.text();
+  parseJson(text, { what: 'the set of keys' });
+  return new Response(text);
 }
 
 const expired = 'the token has expired';

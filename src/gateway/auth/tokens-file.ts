@@ -3,11 +3,13 @@ import { dirname } from 'node:path';
 import {
   FileUnreadable,
   fileReason,
+  findSallyError,
   TokensFileInvalid,
   TokensFileLocked,
   TokensFileWrite,
   TokensFolderMissing,
 } from '../../errors.js';
+import { parseJson } from '../../json/index.js';
 import { type TokenRecord, TokensFile } from './tokens.js';
 
 /** The records of a tokens file. A file that is not there has none where `missing` says so, and is an error else. */
@@ -24,9 +26,9 @@ export async function readTokens(
   }
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text, { what: 'it' });
   } catch (error) {
-    throw TokensFileInvalid({ path, reason: 'it is not JSON' }, error);
+    throw TokensFileInvalid({ path, reason: findSallyError(error)?.message ?? 'it is not JSON' }, error);
   }
   const read = TokensFile.safeParse(json);
   if (!read.success) {

@@ -1,8 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayStopping } from '../../errors.js';
-import { type HostGuard, type QuickRequest, type Reply, readJson } from '../../http/index.js';
+import {
+  type HostGuard,
+  type QuickRequest,
+  type RefusedBody,
+  type Reply,
+  readJson,
+} from '../../http/index.js';
 import { CallScope } from '../../plugin/scope.js';
 import type { Door } from '../auth/door.js';
+import { errorAnswer } from '../router/index.js';
 import { type Exchange, type LegDeps, refuse, refuseWith } from './exchange.js';
 import { readMessage } from './message.js';
 import { passOn, sessionHolder } from './pass-on.js';
@@ -83,8 +90,8 @@ async function servePost(
   if (!accepts(accept, 'application/json') || !accepts(accept, 'text/event-stream')) {
     return refuse(exchange, 'POST', notAcceptable('application/json and text/event-stream'), deps);
   }
-  const body = 'json' in request ? request : await readJson(request, deps.limits.bodyBytes);
-  if ('status' in body) return refuseBody(exchange, body.status, deps);
+  const body = 'body' in request ? request.body : await readJson(request, deps.limits.bodyBytes);
+  if ('status' in body) return refuseBody(exchange, body, deps);
   const message = readMessage(body.json);
   if (message.kind === 'invalid') {
     const error = { code: -32600, message: `Invalid Request: ${message.reason}` };
@@ -93,10 +100,11 @@ async function servePost(
   return serveMessage(message, exchange, deps);
 }
 
-function refuseBody(exchange: Exchange, status: 400 | 413, deps: LegDeps): void {
+function refuseBody(exchange: Exchange, { status, error: reason }: RefusedBody, deps: LegDeps): void {
   const tooLarge = { code: -32600, message: `Request body exceeds ${deps.limits.bodyBytes} bytes` };
   const noJson = { code: -32700, message: 'Parse error: the body is not JSON' };
-  const error = status === 413 ? tooLarge : noJson;
+  const known = status === 413 ? tooLarge : noJson;
+  const error = reason ? errorAnswer(reason).error : known;
   // What is left of a body that is too large is not read: the connection ends with the reply.
   const headers = status === 413 ? { headers: { Connection: 'close' } } : {};
   refuse(exchange, 'POST', { status, error }, deps, headers);

@@ -1,4 +1,5 @@
 import { type Handler, readJson, sendJson } from '../../http/index.js';
+import { carriedDepth } from '../../json/index.js';
 import type { Readmit } from '../auth/index.js';
 import type { Exchange, LegDeps } from './exchange.js';
 import type { Handover } from './pass-on.js';
@@ -10,8 +11,8 @@ import { serveDelete, serveGet } from './streams.js';
 export function createHandedEndpoint(readmit: Readmit, deps: LegDeps): Handler {
   return async (request, response) => {
     const started = deps.now();
-    // JSON grows where numbers are written out, at most this much; headers and what is known of the client come on top.
-    const body = await readJson(request, deps.limits.bodyBytes * 8 + 1_000_000);
+    // The message stands within the words of the worker. JSON grows where numbers are written out, at most this much; headers and what is known of the client come on top.
+    const body = await readJson(request, deps.limits.bodyBytes * 8 + 1_000_000, carriedDepth);
     if ('status' in body)
       return sendJson(response, body.status, { error: 'not handed over as it has to be' });
     const { wanted, headers, remote, admitted: handed } = body.json as Handover;

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import type { GatewayLimits } from '../../config/index.js';
-import { ClientGone, ClientTooSlow, LineTooLong, TooManyCalls } from '../../errors.js';
+import { ClientGone, ClientTooSlow, findSallyError, LineTooLong, TooManyCalls } from '../../errors.js';
+import { parseJson } from '../../json/index.js';
 import type { Logger } from '../../log.js';
 import type { PluginRequest } from '../../manager/index.js';
 import type { Client, Identity, Router } from '../client.js';
@@ -67,9 +68,11 @@ export class StdioConnection {
     }
     let json: unknown;
     try {
-      json = JSON.parse(line);
-    } catch {
-      this.#refuse(null, { code: -32700, message: 'Parse error: the line is not JSON' });
+      json = parseJson(line, { what: 'the line' });
+    } catch (error) {
+      const reason = findSallyError(error);
+      const notJson = { code: -32700, message: 'Parse error: the line is not JSON' };
+      this.#refuse(null, reason ? errorAnswer(reason).error : notJson);
       return;
     }
     const message = readMessage(json);

@@ -1,3 +1,5 @@
+import { parseJson } from '../../json/index.js';
+
 /** Where a list goes on: at which upstreams, each with its own cursor; none where its list has not begun. */
 export type Place = readonly { readonly upstream: string; readonly cursor?: string }[];
 
@@ -15,7 +17,7 @@ export function readCursor(cursor: unknown): Place | undefined {
   if (typeof cursor !== 'string' || cursor.length > maxLength) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    value = parseJson(Buffer.from(cursor, 'base64url').toString());
   } catch {
     return undefined;
   }

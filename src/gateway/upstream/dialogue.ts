@@ -96,6 +96,13 @@ export class Dialogue {
     for (const asked of this.#asked.values()) asked.abort();
   }
 
+  /** The answer to one of our requests, or what may be one, is not taken: whoever waits for it hears why. */
+  refuse(id: unknown, error: SallyError): void {
+    const call = this.#callOf(id);
+    if (call) call.fail(error);
+    else if (id === undefined) this.end(() => error);
+  }
+
   /** What comes on a call's own exchange is for that call alone, whatever id it has. */
   #answered(message: Message, within: Call | undefined): void {
     const call = within ?? this.#callOf(message.id) ?? this.#onlyCall(message);

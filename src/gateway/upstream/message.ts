@@ -1,3 +1,5 @@
+import { findSallyError, UpstreamJson } from '../../errors.js';
+import { parseJson } from '../../json/index.js';
 import { replyKind } from '../../reply-id.js';
 import type { JsonObject, RequestId, RpcError } from '../rpc.js';
 
@@ -13,12 +15,17 @@ export interface Message {
 /** The only revision that has batches. */
 export const batchRevision = '2025-03-26';
 
-/** The messages of one body, event or line: several where it is a batch; undefined where it is not JSON-RPC. */
-export function messagesOf(text: string): readonly Message[] | undefined {
+/**
+ * The messages of one body, event or line: several where it is a batch; undefined where it is not JSON-RPC. Throws a
+ * SallyError for JSON that is not taken.
+ */
+export function messagesOf(text: string, upstream: string): readonly Message[] | undefined {
   let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
+    value = parseJson(text, { what: 'the message' });
+  } catch (error) {
+    const refusal = findSallyError(error);
+    if (refusal) throw UpstreamJson({ upstream, reason: refusal.message }, refusal);
     return undefined;
   }
   const messages = Array.isArray(value) ? value : [value];
@@ -31,9 +38,15 @@ export function isObject(value: unknown): value is JsonObject {
 
 /** The error of a body that is a JSON-RPC error response; with an id, where it is to that request or to none that could be read. */
 export function rpcErrorOf(text: string, id?: number): RpcError | undefined {
-  const message = messagesOf(text)?.[0];
-  if (id !== undefined && replyKind(message, id) === 'stray') return undefined;
-  const error = message?.error;
+  let value: unknown;
+  try {
+    value = parseJson(text);
+  } catch {
+    return undefined;
+  }
+  const message: unknown = Array.isArray(value) ? value[0] : value;
+  if (!isObject(message) || (id !== undefined && replyKind(message, id) === 'stray')) return undefined;
+  const { error } = message as Message;
   return isObject(error) && typeof error.code === 'number' ? error : undefined;
 }
 

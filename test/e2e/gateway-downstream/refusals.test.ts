@@ -57,6 +57,28 @@ describe('what is no message', () => {
     expect(await seen(await legs.post(body))).toMatchObject({ status, code, id });
   });
 
+  it.each([
+    [
+      'nested too deep',
+      `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${'['.repeat(300_000)}`,
+      'SALLY_JSON_DEPTH',
+    ],
+    [
+      'with too many keys',
+      `{"jsonrpc":"2.0","id":1,"method":"ping","params":{${Array.from({ length: 10_001 }, (_, i) => `"k${i}":1`).join(',')}}}`,
+      'SALLY_JSON_KEYS',
+    ],
+    [
+      'that says its method twice',
+      '{"jsonrpc":"2.0","id":1,"method":"ping","params":{},"m\\u0065thod":"tools/call"}',
+      'SALLY_JSON_DUPLICATE_KEY',
+    ],
+  ])('a message %s', async (_, body, code) => {
+    const legs = await startLegs();
+    const reply = await seen(await legs.post(body));
+    expect(reply).toMatchObject({ status: 400, code: -32600, id: null, data: { code } });
+  });
+
   it('a body that is too large ends its connection', async () => {
     const legs = await startLegs({ limits: { bodyBytes: 1_000 } });
     const reply = await legs.post(callTool('echo', { text: 'x'.repeat(1_000) }));

@@ -3,6 +3,8 @@ import { statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
 import { parseConfig } from '../../../src/config/index.js';
@@ -94,6 +96,20 @@ describe.each(Object.keys(transports))('over %s', (name) => {
       ),
     );
     expect(answers.map(({ payload }) => payload.args.i)).toEqual(Array.from({ length: 50 }, (_, i) => i));
+  });
+
+  it('[S9] takes what a message may hold, as deep as it may be nested, and says what a plugin nests deeper', async () => {
+    const manager = await gateway();
+    // A message of 64 levels holds arguments of 62.
+    const deep = JSON.parse(`${'['.repeat(61)}${']'.repeat(61)}`) as unknown;
+    const { payload } = await manager.request().invoke('tool_pre_invoke', { name: 't', args: { deep } });
+    expect(payload.args).toEqual({ deep, trail: ['Odd'] });
+    const error = await errorOf(manager.request().invoke('tool_pre_invoke', { name: 'deep', args: {} }));
+    expect(error).toMatchObject({
+      code: 'SALLY_PLUGIN_ERROR',
+      context: { pluginCode: 'SALLY_PLUGIN_RESULT' },
+      message: expect.stringContaining('nested deeper than 72 levels'),
+    });
   });
 
   it('[G6] a hook that the plugin does not have lets the request go on', async () => {
@@ -349,4 +365,36 @@ it('[S1] SIGTERM to a server on stdio: the call in flight is answered, then it e
   expect(await exit).toEqual([0, null]);
   expect(out).toContain('"id":2');
   expect(out).toContain('done');
+});
+
+it('[S1] a line that is nested too deep, or says a key twice, is answered under its id; the next one is served', async () => {
+  const config = await writeConfig({ plugins: [odd] });
+  const child = start(['serve', '--config', config], { env: { PLUGINS_TRANSPORT: 'stdio' } });
+  child.stderr?.resume();
+  const lines = createInterface({ input: child.stdout as Readable })[Symbol.asyncIterator]();
+  const say = async (line: string) => {
+    child.stdin?.write(`${line}\n`);
+    return JSON.parse(String((await lines.next()).value)) as Record<string, unknown>;
+  };
+  const params = {
+    protocolVersion: '2025-06-18',
+    capabilities: {},
+    clientInfo: { name: 'by-hand', version: '1' },
+  };
+  await say(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }));
+  expect(
+    await say(`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":${'['.repeat(100_000)}`),
+  ).toMatchObject({
+    id: 2,
+    error: { code: -32600, data: { code: 'SALLY_JSON_DEPTH' } },
+  });
+  expect(await say('{"jsonrpc":"2.0","id":3,"method":"ping","params":{},"params":{"a":1}}')).toMatchObject({
+    id: 3,
+    error: { code: -32600, data: { code: 'SALLY_JSON_DUPLICATE_KEY' } },
+  });
+  expect(await say('{"jsonrpc":"2.0","id":4,"method":"ping"}')).toEqual({
+    jsonrpc: '2.0',
+    id: 4,
+    result: {},
+  });
 });

@@ -28,6 +28,11 @@ export default definePlugin({
             args.args = args;
             return modify({ name: 'circle', args });
           }
+          case 'deep': {
+            const args = {};
+            for (let i = 0, at = args; i < 20_000; i += 1) at = at.a = {};
+            return modify({ name: 'deep', args });
+          }
           case 'stray':
             setTimeout(() => {
               throw new Error('thrown by a timer');

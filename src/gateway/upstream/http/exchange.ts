@@ -6,6 +6,7 @@ import type { Dialogue } from '../dialogue.js';
 import { batchRevision, type Message, messagesOf } from '../message.js';
 import type { UpstreamContext } from '../options.js';
 import { type Position, readEvents } from './events.js';
+import { explain } from './explain.js';
 import type { HttpReply, Wire } from './wire.js';
 
 export const postHeaders = {
@@ -40,7 +41,7 @@ export async function exchangeOnce(
   let message: Message | undefined;
   let stray: Message | undefined;
   const look = (data: string) => {
-    for (const one of messagesOf(data) ?? []) {
+    for (const one of messagesOf(data, context.upstream) ?? []) {
       const kind = replyKind(one, id);
       // Python servers refuse what they do not know as `server-error`: the status says whose that is.
       const refusal = kind === 'stray' && reply.status >= 400 && one.error !== undefined;
@@ -76,7 +77,14 @@ export async function readReply(
   let answers: Message[] = [];
   let batched = false;
   const take = (data: string) => {
-    const messages = messagesOf(data) ?? [];
+    let messages: readonly Message[];
+    try {
+      messages = messagesOf(data, context.upstream) ?? [];
+    } catch (error) {
+      // What it was is not known: most likely the answer, for which nobody has to wait any more.
+      call.fail(explain(error, context.upstream, call.method));
+      return true;
+    }
     for (const message of messages) {
       if (typeof message.method === 'string') {
         dialogue.receive(message, call);

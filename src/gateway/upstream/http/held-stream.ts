@@ -1,3 +1,4 @@
+import { findSallyError } from '../../../errors.js';
 import { type Message, messagesOf } from '../message.js';
 import { backoff, type UpstreamContext } from '../options.js';
 import { pause } from '../wait.js';
@@ -42,7 +43,7 @@ export async function holdStream(
         // Proxies cut streams that rest: only one that cannot be opened again says something of the server.
         await readEvents(reply.body, position, context, (data) => {
           attempts = 0;
-          for (const message of messagesOf(data) ?? []) stream.receive(message);
+          for (const message of messagesIn(data, context)) stream.receive(message);
         });
       }
     } catch (error) {
@@ -51,5 +52,16 @@ export async function holdStream(
     if (context.now() - begun > settledMs) attempts = 0;
     attempts += 1;
     await pause(position.retry ?? backoff(attempts, context.pace, context.random), signal);
+  }
+}
+
+/** One that is not taken is left out: it belongs to nobody's request. */
+function messagesIn(data: string, { upstream, log }: UpstreamContext): readonly Message[] {
+  try {
+    return messagesOf(data, upstream) ?? [];
+  } catch (error) {
+    const { code, remedy, message } = findSallyError(error) ?? {};
+    log.warn({ upstream, code, remedy }, message ?? 'an event could not be read');
+    return [];
   }
 }

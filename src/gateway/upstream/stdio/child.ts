@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { UpstreamSettings } from '../../../config/index.js';
 import { messageOf, type SallyError, UpstreamNotStarted, UpstreamReplyTooLarge } from '../../../errors.js';
+import { cutLines } from '../../../wire/index.js';
 import { plainText } from '../message.js';
 import type { UpstreamContext } from '../options.js';
-import { cutLines } from './lines.js';
 
 export type StdioSettings = Extract<UpstreamSettings, { transport: 'stdio' }>;
 

@@ -1,11 +1,12 @@
 import { type SallyError, UpstreamBusy, UpstreamDown, UpstreamLost } from '../../../errors.js';
+import { findId } from '../../../json/index.js';
 import type { Answer, JsonObject } from '../../rpc.js';
 import type { CallOptions } from '../../upstream.js';
 import type { Call } from '../call.js';
 import { Dialogue } from '../dialogue.js';
 import { envelopeOf, hopParams } from '../hop.js';
 import type { Facts, Link, Listeners } from '../link.js';
-import { batchRevision, messagesOf, plainText } from '../message.js';
+import { batchRevision, type Message, messagesOf, plainText } from '../message.js';
 import type { UpstreamContext } from '../options.js';
 import { holdSubscription } from '../subscription.js';
 import type { Child } from './child.js';
@@ -26,7 +27,13 @@ export class StdioSession implements Link {
     const { upstream, log } = context;
     this.#dialogue = new Dialogue(context, (message) => this.#write(message));
     child.onLine = (line) => {
-      const messages = messagesOf(line);
+      let messages: readonly Message[] | undefined;
+      try {
+        messages = messagesOf(line, upstream);
+      } catch (error) {
+        this.#refused(line, error as SallyError);
+        return;
+      }
       if (!messages) log.debug({ upstream, line: plainText(line) }, 'a line that is not JSON-RPC');
       if (!messages) return;
       const batch = messages.length > 1 && this.facts.revision !== batchRevision;
@@ -100,6 +107,13 @@ export class StdioSession implements Link {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.child.stop();
+  }
+
+  /** A line that is not taken: whose answer it was says its id, where that can be found. */
+  #refused(line: string, error: SallyError): void {
+    const { upstream, log } = this.#context;
+    log.warn({ upstream, code: error.code, remedy: error.remedy }, error.message);
+    this.#dialogue.refuse(findId(line), error);
   }
 
   #write(message: object): void {
