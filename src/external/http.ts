@@ -55,6 +55,7 @@ export async function openHttpConnection(settings: HttpSettings, deps: Connectio
       } catch (first) {
         // A server that was restarted knows neither the kept-alive connection nor the session: once more, anew.
         if (scope.aborted || !link.isStale(first)) throw link.explain(first, tool, scope);
+        link.doubt();
       }
       try {
         return await session.call(tool, args, scope);
@@ -82,6 +83,8 @@ function openLink(
   /** Whether this server has ever replied to these credentials, and since when it has closed connections instead. */
   let replied = false;
   let closingSince: number | undefined;
+  /** Requests that are to have a connection of their own; what follows them takes the one that was used last. */
+  let doubts = 0;
   const longestMs = deps.timeoutMs + 2_000;
   const server = tls && { identity: pluginRule(deps.plugin, tls.identity), pins: tls.pins };
   const sockets: SocketPool = openSocketPool({
@@ -109,8 +112,10 @@ function openLink(
   };
   const pool: SocketPool = {
     ...sockets,
-    async send(...request) {
-      const reply = await sockets.send(...request);
+    async send(message, life) {
+      const fresh = doubts > 0;
+      if (fresh) doubts -= 1;
+      const reply = await sockets.send(message, life, fresh);
       hasReplied();
       return reply;
     },
@@ -118,6 +123,9 @@ function openLink(
   return {
     pool,
     fetch: fetchOver(pool, peer),
+    doubt: () => {
+      doubts += 1;
+    },
     isStale: (error: unknown) => (closed(error) && replied) || isSessionLost(error),
     close: () => sockets.close(),
     explain(error: unknown, tool: string, scope: CallScope): SallyError {

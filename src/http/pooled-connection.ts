@@ -48,6 +48,8 @@ export interface Exchange {
   /** Nothing more comes of it. */
   readonly over: () => void;
   connection?: PooledConnection;
+  /** It wants a connection that has carried nothing. */
+  fresh: boolean;
   /** It was sent in part, and not whole, over a connection before. */
   cut?: boolean;
 }
@@ -69,14 +71,14 @@ interface ConnectionOptions {
   readonly onGone: (connection: PooledConnection) => void;
   /** The server ended it after it had rested so long, in milliseconds. */
   readonly onIdleEnd: (restedMs: number) => void;
-  /** The server ended it without a reply: those that rest may be at their end, too. */
-  readonly onBroken: () => void;
+  /** The server ended it without a reply. `idle`: it had rested before. */
+  readonly onBroken: (idle: boolean) => void;
   /** The server cannot have the whole of a request that it took: it goes out over another. */
   readonly onUnsent: (exchange: Exchange) => void;
 }
 
 /** A connection that rested longer is given the time to say that it has ended before anything is sent, in milliseconds. */
-const lookAfterMs = 20;
+export const lookAfterMs = 20;
 
 /** How long the end of a stream that nobody reads any more is waited for, in milliseconds. */
 const streamEndMs = 1_000;
@@ -97,6 +99,8 @@ export class PooledConnection {
   #gone = false;
   /** Since when it rests, where nothing is under way. */
   #restingSince = Number.POSITIVE_INFINITY;
+  /** Whether it had rested before what is under way. */
+  #idle = false;
   /** How much of the request is with the system: it may have reached the server from then on. */
   #sent: 'nothing' | 'part' | 'whole' = 'nothing';
   /** Whether any of the reply has come. */
@@ -119,7 +123,8 @@ export class PooledConnection {
     return this.#exchange === exchange;
   }
 
-  begin(exchange: Exchange): void {
+  /** Sends the request and waits for its reply. `look`: also where it has not rested long. */
+  begin(exchange: Exchange, look: boolean): void {
     const { timeoutMs } = this.#options;
     exchange.connection = this;
     this.#exchange = exchange;
@@ -128,9 +133,9 @@ export class PooledConnection {
     const now = performance.now();
     this.until = now + timeoutMs;
     this.socket.ref();
-    const rested = now - this.#restingSince;
+    this.#idle = now - this.#restingSince > lookAfterMs;
     this.#restingSince = Number.POSITIVE_INFINITY;
-    if (rested > lookAfterMs) this.#look(exchange);
+    if (look || this.#idle) this.#look(exchange);
     else this.#write(exchange);
   }
 
@@ -285,13 +290,16 @@ export class PooledConnection {
   #lose(error: unknown): void {
     if (this.#gone) return;
     const exchange = this.#heard ? undefined : this.#exchange;
-    if (exchange) this.#options.onBroken();
+    if (exchange) this.#options.onBroken(this.#idle);
     const again = exchange && (this.#sent === 'nothing' || (this.#sent === 'part' && !exchange.cut));
     if (!again) {
       this.drop(error);
       return;
     }
-    exchange.cut = this.#sent === 'part';
+    if (this.#sent === 'part') {
+      exchange.cut = true;
+      exchange.fresh = true;
+    }
     this.#exchange = undefined;
     this.drop(undefined);
     this.#options.onUnsent(exchange);

@@ -1,7 +1,13 @@
 import type { Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 import { ConnectionLost } from '../errors.js';
-import { type Exchange, PooledConnection, type PooledReply, type RequestLife } from './pooled-connection.js';
+import {
+  type Exchange,
+  lookAfterMs,
+  PooledConnection,
+  type PooledReply,
+  type RequestLife,
+} from './pooled-connection.js';
 
 /**
  * Kept-alive connections to one server, each with one request at a time: several times the requests per second of a
@@ -10,9 +16,10 @@ import { type Exchange, PooledConnection, type PooledReply, type RequestLife } f
 export interface SocketPool {
   /**
    * Sends a request that was written whole, and reads the reply. Rejects with the reason of `life`, with what the
-   * connection failed with, or with ConnectionLost, ConnectionTimeout, ReplyMalformed or ReplyTooLarge.
+   * connection failed with, or with ConnectionLost, ConnectionTimeout, ReplyMalformed or ReplyTooLarge. `fresh` asks for a
+   * connection of its own where the last loss was that of one that had rested: the others may be at their end, too.
    */
-  send(message: string | Buffer, life: RequestLife): Promise<PooledReply>;
+  send(message: string | Buffer, life: RequestLife, fresh?: boolean): Promise<PooledReply>;
   /** Uses no connection of now any more: idle ones are closed, others after the reply that is under way. */
   retire(which?: (socket: Socket) => boolean): void;
   close(): void;
@@ -55,6 +62,10 @@ export function openSocketPool(options: PoolOptions): SocketPool {
   /** How long the server keeps a connection that rests, as was seen lately. */
   let seenMs = Number.POSITIVE_INFINITY;
   let seenUntil = 0;
+  /** When the server last ended one without a reply. */
+  let brokeAt = Number.NEGATIVE_INFINITY;
+  /** And whether that was one that had rested. */
+  let brokeIdle = false;
   let opening = 0;
   let serving = false;
   let closed = false;
@@ -70,16 +81,20 @@ export function openSocketPool(options: PoolOptions): SocketPool {
 
   const connectionOptions = {
     ...options,
-    restMs: (keepAliveMs = options.restMs ?? silentRestMs) =>
-      seenUntil > 0 && seenUntil > performance.now() ? Math.min(keepAliveMs, seenMs) : keepAliveMs,
+    restMs(keepAliveMs: number | undefined) {
+      const ms = keepAliveMs ?? options.restMs ?? silentRestMs;
+      const seen = keepAliveMs === undefined && seenUntil > 0 && seenUntil > performance.now();
+      return seen ? Math.min(ms, seenMs) : ms;
+    },
     onIdleEnd: (restedMs: number) => {
       const now = performance.now();
       const before = seenUntil > now ? seenMs : Number.POSITIVE_INFINITY;
       seenMs = Math.min(before, Math.max(seenRest.leastMs, restedMs / 2));
       seenUntil = now + seenRest.forMs;
     },
-    onBroken: () => {
-      for (const connection of free.splice(0)) connection.drop(undefined);
+    onBroken: (idle: boolean) => {
+      brokeAt = performance.now();
+      brokeIdle = idle;
     },
     onUnsent: (exchange: Exchange) => {
       waiting.unshift(exchange);
@@ -111,7 +126,7 @@ export function openSocketPool(options: PoolOptions): SocketPool {
       all.add(connection);
       sweeper ??= setInterval(sweep, sweepMs).unref();
       if (exchange.life.aborted) connection.rest(sweepMs);
-      else connection.begin(exchange);
+      else connection.begin(exchange, false);
       return undefined;
     });
   };
@@ -122,10 +137,11 @@ export function openSocketPool(options: PoolOptions): SocketPool {
     serving = true;
     try {
       while (waiting.length > 0) {
-        const connection = takeFree();
+        const fresh = (waiting[0] as Exchange).fresh && all.size + opening < maxConnections;
+        const connection = fresh ? undefined : takeFree();
         if (connection === undefined && all.size + opening >= maxConnections) return;
         const exchange = waiting.shift() as Exchange;
-        if (connection) connection.begin(exchange);
+        if (connection) connection.begin(exchange, performance.now() - brokeAt < lookAfterMs);
         else open(exchange);
       }
     } finally {
@@ -160,12 +176,19 @@ export function openSocketPool(options: PoolOptions): SocketPool {
   };
 
   return {
-    send(message, life) {
+    send(message, life, fresh = false) {
       return new Promise((resolve, reject) => {
         if (closed) return reject(closedError());
         if (life.aborted) return reject(life.reason);
         const over = life.onAbort((reason) => giveUp(exchange, reason));
-        const exchange: Exchange = { message, life, resolve, reject, over };
+        const exchange: Exchange = {
+          message,
+          life,
+          fresh: fresh && brokeIdle,
+          resolve,
+          reject,
+          over,
+        };
         waiting.push(exchange);
         return next();
       });

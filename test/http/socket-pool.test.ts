@@ -264,19 +264,23 @@ describe('a server that ends connections that rest', () => {
 
   it('gets the call after a loss on a new connection, whatever else rests', async () => {
     const pair: Socket[] = [];
-    const { post, sockets } = await open((socket, nth) => {
+    const { pool, post, sockets } = await open((socket, nth) => {
       if (nth === 3) socket.end();
       else if (nth > 3) socket.write(ok('x'));
       else if (pair.push(socket) === 2) for (const one of pair) one.write(ok('x'));
     });
     await Promise.all([post(), post()]);
+    await rest();
     await expect(post()).rejects.toMatchObject({ code: 'SALLY_CONNECT_LOST' });
-    await post();
+    await pool.send(message, new CallScope(), true);
     expect(sockets).toHaveLength(3);
   });
 
-  it('is taken at what it did, not at what it said', async () => {
-    const { post, sockets } = await open((socket) => socket.write(ok('x', 'Keep-Alive: timeout=30')));
+  it.each([
+    ['nothing of it has the next rest shorter than the last did', [], 3],
+    ['how long it keeps them is believed', ['Keep-Alive: timeout=30'], 2],
+  ])('and says %s', async (_what, said, count) => {
+    const { post, sockets } = await open((socket) => socket.write(ok('x', ...said)), { restMs: 30_000 });
     await post();
     const closed = once(sockets[0] as Socket, 'close');
     sockets[0]?.end();
@@ -284,7 +288,7 @@ describe('a server that ends connections that rest', () => {
     await post();
     await new Promise((resolve) => setTimeout(resolve, 300));
     await post();
-    expect(sockets).toHaveLength(3);
+    expect(sockets).toHaveLength(count);
   });
 
   it('and says nothing of it has them rest shorter than any keeps them', async () => {

@@ -80,7 +80,7 @@ export class Wire {
       const reply = await pool.send(message, life).catch((error) => {
         const refusal = this.#refusal(error);
         if (refusal || !repeatable || !isClosed(error)) throw refusal ?? error;
-        return pool.send(message, life);
+        return pool.send(message, life, true);
       });
       this.#replied = true;
       const { status, contentType, headers } = reply.head;
