@@ -1435,6 +1435,15 @@ export const PluginTimeout = defineError('SALLY_PLUGIN_TIMEOUT', {
   example: { plugin: 'MyFilter', hook: 'tool_pre_invoke', seconds: 30 },
 });
 
+export const PluginAway = defineError('SALLY_PLUGIN_AWAY', {
+  message: (c: { plugin: string; peer: string; seconds: number }) =>
+    `plugin '${c.plugin}' is away: ${c.peer} answers nothing, not even a probe${c.seconds > 0 ? `, for ${c.seconds} s now` : ''}`,
+  remedy: () =>
+    'the process of the plugin server hangs or is stopped: its host and log say why; restart it. It is asked again by itself, and the plugin is back as soon as it answers',
+  exit: 3,
+  example: { plugin: 'MyFilter', peer: 'the plugin server https://localhost:8000', seconds: 12 },
+});
+
 export const PluginFailed = defineError('SALLY_PLUGIN_ERROR', {
   message: (c: PluginFailure) =>
     // What a server of ours says of its plugin names the plugin, the hook and the reason already.

@@ -169,6 +169,6 @@ function detail(part: PartStatus): string {
 }
 
 function painted(io: CommandIo, part: PartStatus | undefined, line: string): string {
-  const bad = part?.state === 'down' || part?.state === 'unreachable';
+  const bad = ['down', 'unreachable', 'away'].includes(part?.state ?? '');
   return paint(io, bad ? 'red' : part?.state === 'connecting' ? 'yellow' : 'green', line);
 }

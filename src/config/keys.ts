@@ -203,6 +203,17 @@ export const settingsKeys = {
     default: '60',
     meaning: 'seconds between looks at the servers of external plugins',
   },
+  plugin_away_after: {
+    type: { kind: 'integer', min: 0 },
+    default: '3',
+    meaning:
+      'timeouts in a row after which a plugin server is probed; where it does not answer that within 2 s either, its plugins are away: modes that ignore failures skip them at once, the others fail at once. 0 turns this off',
+  },
+  plugin_probe_interval: {
+    type: seconds,
+    default: '10',
+    meaning: 'longest pause in seconds between probes of a plugin server that is away; the first are sooner',
+  },
 } as const satisfies Keys;
 
 export const serverKeys = {

@@ -126,6 +126,8 @@ function pluginSettings(fields: Fields<typeof settingsKeys>): PluginSettings {
     failOnPluginError: fields.fail_on_plugin_error?.value ?? false,
     parallelExecutionWithinBand: fields.parallel_execution_within_band?.value ?? false,
     pluginHealthCheckIntervalMs: milliseconds(fields.plugin_health_check_interval?.value ?? 60),
+    awayAfterTimeouts: fields.plugin_away_after?.value ?? 3,
+    probeIntervalMs: milliseconds(fields.plugin_probe_interval?.value ?? 10),
   };
 }
 

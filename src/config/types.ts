@@ -106,6 +106,10 @@ export interface PluginSettings {
   readonly failOnPluginError: boolean;
   readonly parallelExecutionWithinBand: boolean;
   readonly pluginHealthCheckIntervalMs: number;
+  /** Timeouts in a row after which a plugin server is probed; 0: never. */
+  readonly awayAfterTimeouts: number;
+  /** The longest pause between probes of one that is away. */
+  readonly probeIntervalMs: number;
 }
 
 /** Where and how the plugin server serves. */

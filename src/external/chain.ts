@@ -8,6 +8,7 @@ import {
   toolNames,
   writeChainArguments,
 } from '../wire/index.js';
+import type { Breaker, Probe } from './breaker.js';
 import type { Connection } from './connection.js';
 
 /** A plugin as the chain of its connection sees it. */
@@ -23,8 +24,13 @@ export class ConnectionChain implements Chain {
   readonly #connection: Pick<Connection, 'call' | 'peer'>;
   readonly #members = new Map<string, ChainMember>();
 
-  constructor(connection: Pick<Connection, 'call' | 'peer'>) {
+  readonly #breaker: Breaker;
+  readonly #probe: Probe;
+
+  constructor(connection: Pick<Connection, 'call' | 'peer'>, breaker: Breaker, probe: Probe) {
     this.#connection = connection;
+    this.#breaker = breaker;
+    this.#probe = probe;
   }
 
   /** Adds a plugin, by the name that its server knows it by. */
@@ -48,15 +54,19 @@ export class ConnectionChain implements Chain {
         modifies: effect.modifies ? undefined : false,
       })),
     };
+    const breaker = this.#breaker;
+    if (breaker.busy) await breaker.admit(steps[0]?.plugin.name ?? '', scope);
     const { peer } = this.#connection;
     const tool = toolNames.invokeHooks;
     let replies: readonly ChainReply[] | string;
     try {
       const { texts } = await this.#connection.call(tool, writeChainArguments(args, payloadJson), scope);
+      breaker.answered();
       const names = steps.map(({ plugin }) => plugin.name);
       replies = readChainReply(texts[0] ?? '', names);
       if (typeof replies === 'string') throw ReplyInvalid({ peer, tool, reason: replies });
     } catch (error) {
+      breaker.failed(error, scope, this.#probe);
       if (!scope.aborted) for (const { plugin } of steps) this.#members.get(plugin.name)?.forget();
       // A server that was replaced by an older one: what it said before is forgotten, and nothing has run.
       if (ReplyInvalid.is(error) && error.context.reason.includes('Unknown tool')) return [];

@@ -1,12 +1,24 @@
 import type { McpSettings } from '../config/index.js';
+import type { CallScope } from '../plugin/scope.js';
 import { pluginRule } from '../tls/index.js';
+import { toolNames } from '../wire/index.js';
+import { Breaker, type Probe } from './breaker.js';
 import { ConnectionChain } from './chain.js';
 import type { Connection, ConnectionDeps } from './connection.js';
 import { openConnection } from './open.js';
 
-/** A connection, and the chain of the plugins that use it. */
+/** A connection, and what the plugins that use it share. */
 export interface SharedConnection extends Connection {
   readonly chain: ConnectionChain;
+  /** Shared by all connections to the same server. */
+  readonly breaker: Breaker;
+  readonly probe: Probe;
+}
+
+/** When a server is taken as away, and how often it is asked then. */
+export interface BreakerSettings {
+  readonly awayAfterTimeouts: number;
+  readonly probeIntervalMs: number;
 }
 
 /** The connections of one manager: plugins that ask the same of the same server share one. */
@@ -15,17 +27,36 @@ export interface Connections {
   open(settings: McpSettings, plugin: string): Promise<SharedConnection>;
 }
 
+/** For who makes a connection for a probe, in milliseconds: far above what the probe itself has. */
+const probeTimeoutMs = 20_000;
+
 interface Shared {
-  readonly connection: Promise<Connection & { readonly chain: ConnectionChain }>;
+  readonly connection: Promise<SharedConnection>;
   users: number;
 }
 
 /** No connections yet. */
-export function createConnections(deps: Omit<ConnectionDeps, 'plugin'>): Connections {
+export function createConnections(
+  deps: Omit<ConnectionDeps, 'plugin'>,
+  { awayAfterTimeouts, probeIntervalMs }: BreakerSettings,
+): Connections {
   const shared = new Map<string, Shared>();
-  const open = async (settings: McpSettings, plugin: string) => {
+  const breakers = new Map<string, Breaker>();
+  const breakerOf = (settings: McpSettings, peer: string): Breaker => {
+    const options = { peer, log: deps.log, after: awayAfterTimeouts, probeEveryMs: probeIntervalMs };
+    const key = serverKey(settings);
+    if (key === undefined) return new Breaker(options);
+    const breaker = breakers.get(key) ?? new Breaker(options);
+    breakers.set(key, breaker);
+    return breaker;
+  };
+  const open = async (settings: McpSettings, plugin: string): Promise<SharedConnection> => {
     const connection = await openConnection(settings, { ...deps, plugin });
-    return { ...connection, chain: new ConnectionChain(connection) };
+    const ask: Probe = (scope) =>
+      probe(settings, connection, { ...deps, plugin, timeoutMs: probeTimeoutMs }, scope);
+    const breaker = breakerOf(settings, connection.peer);
+    const chain = new ConnectionChain(connection, breaker, ask);
+    return { ...connection, chain, breaker, probe: ask };
   };
   return {
     async open(settings, plugin) {
@@ -51,6 +82,39 @@ export function createConnections(deps: Omit<ConnectionDeps, 'plugin'>): Connect
       return { ...connection, close: async () => void (release() && (await connection.close())) };
     },
   };
+}
+
+/**
+ * Asks a server what it knows of a plugin, which every server of the contract answers without a hook. On a connection of
+ * its own, so that none that broke unnoticed counts against the server; a child process has but one.
+ */
+async function probe(
+  settings: McpSettings,
+  used: Connection,
+  deps: ConnectionDeps,
+  scope: CallScope,
+): Promise<void> {
+  const ask = (connection: Connection) =>
+    connection.call(toolNames.pluginConfig, JSON.stringify({ name: deps.plugin }), scope);
+  if (settings.transport === 'stdio') {
+    await ask(used);
+    return;
+  }
+  const fresh = await openConnection(settings, deps);
+  try {
+    await ask(fresh);
+  } finally {
+    void fresh.close();
+  }
+}
+
+/** What leads to one server, whoever has to be there. */
+function serverKey(settings: McpSettings): string | undefined {
+  if (settings.transport === 'stdio') return undefined;
+  const { url } = settings;
+  return settings.transport === 'uds'
+    ? JSON.stringify([settings.socketPath])
+    : JSON.stringify([url.href, settings.tls?.serverName]);
 }
 
 /** Everything that a connection is made of: two entries share one only where all of it is the same, and so is who has to be there. */

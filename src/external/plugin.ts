@@ -26,6 +26,7 @@ import type { ChainMember } from './chain.js';
 import type { ToolReply } from './connection.js';
 import type { Connections, SharedConnection } from './connections.js';
 import { learnPlugin } from './learn.js';
+import type { PluginMetrics } from './metrics.js';
 
 /** What an external plugin needs of its surroundings. */
 export interface ExternalDeps {
@@ -35,15 +36,19 @@ export interface ExternalDeps {
   readonly connect: 'now' | 'on-first-call';
   /** How often the server is looked at between calls, in milliseconds; only where it was looked for at the start. */
   readonly checkEveryMs: number;
+  readonly metrics?: PluginMetrics | undefined;
 }
 
 /** How long a start waits for a plugin server before it goes on without, in milliseconds: a child has to start first. */
 const firstContactMs = { http: 5_000, uds: 5_000, stdio: 20_000 } as const;
 
+/** How long a server that is back has to say what it knows of a plugin, in milliseconds: calls do not wait for it. */
+const relearnMs = 5_000;
+
 /** A plugin that lives behind a connection. Rejects where its credentials are not valid, and for nothing else. */
 export async function startExternalPlugin(entry: PluginEntry, deps: ExternalDeps): Promise<PluginHandle> {
   if (entry.mcp === undefined) throw InternalError({ detail: `plugin '${entry.name}' has no mcp settings` });
-  const plugin = new ExternalPlugin(entry, await deps.connections.open(entry.mcp, entry.name));
+  const plugin = new ExternalPlugin(entry, await deps.connections.open(entry.mcp, entry.name), deps.metrics);
   if (deps.connect === 'now') await watch(plugin, firstContactMs[entry.mcp.transport], deps);
   return plugin;
 }
@@ -56,6 +61,8 @@ async function watch(
 ): Promise<void> {
   let there: boolean | undefined;
   const look = async () => {
+    // It is asked already, and whoever asks says when it is back.
+    if (plugin.away) return;
     try {
       await plugin.learnWithin(contactMs);
       const fields = { plugin: plugin.name, hooks: plugin.hooks, mode: plugin.mode };
@@ -96,12 +103,20 @@ class ExternalPlugin implements PluginHandle, ChainMember {
   #settled: PluginEntry;
   #lastHooks: readonly string[] | undefined;
 
-  constructor(entry: PluginEntry, connection: SharedConnection) {
+  constructor(entry: PluginEntry, connection: SharedConnection, metrics: PluginMetrics | undefined) {
     this.name = entry.name;
     this.#entry = entry;
     this.#settled = entry;
     this.#connection = connection;
     connection.chain.add(entry.name, this);
+    const leave = connection.breaker.add({
+      name: entry.name,
+      gone: () => metrics?.wentAway(entry.name),
+      // It may have come back with another plugin of this name.
+      back: () => void this.learnWithin(relearnMs).catch(() => this.forget()),
+    });
+    this.onClose(leave);
+    if (metrics) this.onClose(metrics.holds(entry.name, () => this.away));
   }
 
   get peer(): string {
@@ -110,6 +125,10 @@ class ExternalPlugin implements PluginHandle, ChainMember {
 
   get lastHooks(): readonly string[] | undefined {
     return this.hooks ?? this.#lastHooks;
+  }
+
+  get away(): boolean {
+    return this.#connection.breaker.away;
   }
 
   get reachable(): boolean {
@@ -169,14 +188,23 @@ class ExternalPlugin implements PluginHandle, ChainMember {
     context: PluginContext,
     { scope, payloadJson }: HandleCall,
   ): Promise<HookOutcome> {
-    if (!this.#known) await this.learn(scope);
+    const { breaker, probe } = this.#connection;
+    if (breaker.busy) await breaker.admit(this.name, scope);
+    if (!this.#known) {
+      await this.learn(scope).catch((error: unknown) => {
+        breaker.failed(error, scope, probe);
+        throw error;
+      });
+    }
     const hooks = this.hooks ?? [];
     if (!hooks.includes(hook)) throw HookNotImplemented({ plugin: this.name, hook, has: hooks });
     const args = writeInvokeArguments({ hook, plugin: this.name, payload, payloadJson, context });
     let reply: ToolReply;
     try {
       reply = await this.#connection.call(toolNames.invokeHook, args, scope);
+      breaker.answered();
     } catch (error) {
+      breaker.failed(error, scope, probe);
       if (!scope.aborted) this.forget();
       throw error;
     }
@@ -188,7 +216,7 @@ class ExternalPlugin implements PluginHandle, ChainMember {
   }
 
   chainFor(hook: string): Chain | undefined {
-    const mayChain = this.#known && this.#chains && this.hooks?.includes(hook);
+    const mayChain = this.#known && this.#chains && !this.away && this.hooks?.includes(hook);
     return mayChain ? this.#connection.chain : undefined;
   }
 

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Registry } from 'prom-client';
 import { type GatewayConfig, isLoopback, modeEffect, type ServerTlsSettings } from '../config/index.js';
 import { ConfigGatewayOpen, ConfigHealthPort, GatewayStopping, type SallyError } from '../errors.js';
+import { openPluginMetrics } from '../external/metrics.js';
 import {
   authority,
   createHostGuard,
@@ -129,7 +130,8 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   await countDroppedLines(registry, log);
   const store = createCredentialStore({ log, metrics });
   const credentials = tls && (await store.open(tls, 'server'));
-  const held = { log, credentials: store, metrics };
+  const pluginMetrics = await openPluginMetrics(registry);
+  const held = { log, credentials: store, metrics, pluginMetrics };
   let authenticator = await openAuthenticator(config.gateway.auth, { log, now });
   const sets = createPluginSets(await openPluginManager(config, held));
   const upstreams = createUpstreamSet(config.gateway.upstreams, (settings) =>

@@ -6,7 +6,7 @@ export type PartStatus =
   | {
       readonly part: 'plugin';
       readonly name: string;
-      readonly state: 'ready' | 'unreachable' | 'disabled';
+      readonly state: 'ready' | 'unreachable' | 'away' | 'disabled';
       readonly mode: string;
       /** Empty while they are not known. */
       readonly hooks: readonly string[];
@@ -21,8 +21,9 @@ export type PartStatus =
       readonly reason?: string;
     };
 
-export function pluginStatus({ name, mode, hooks = [], reachable }: PluginHandle): PartStatus {
-  const state = mode === 'disabled' ? 'disabled' : reachable === false ? 'unreachable' : 'ready';
+export function pluginStatus({ name, mode, hooks = [], reachable, away }: PluginHandle): PartStatus {
+  const there = away ? 'away' : reachable === false ? 'unreachable' : 'ready';
+  const state = mode === 'disabled' ? 'disabled' : there;
   return { part: 'plugin', name, state, mode, hooks };
 }
 
@@ -48,7 +49,8 @@ export function readinessOf(parts: readonly PartStatus[], blocks: (plugin: strin
   const of = (part: PartStatus['part']) => parts.filter((one) => one.part === part);
   const states = (part: PartStatus['part']) =>
     Object.fromEntries(of(part).map(({ name, state }) => [name, state]));
-  const missing = of('plugin').some(({ name, state }) => state === 'unreachable' && blocks(name));
+  const gone = (state: string) => state === 'unreachable' || state === 'away';
+  const missing = of('plugin').some(({ name, state }) => gone(state) && blocks(name));
   const ready = !missing && of('upstream').some(({ state }) => state === 'up');
   return { status: ready ? 'ready' : 'not ready', plugins: states('plugin'), upstreams: states('upstream') };
 }

@@ -98,16 +98,22 @@ function withDeadline<A, T>(
   const work = begun instanceof Promise ? begun : Promise.resolve(begun);
   return new Promise((resolve) => {
     let unheard: (() => void) | undefined;
+    let ended = false;
     const settle = (outcome: T) => {
+      if (ended) return;
       clearTimeout(timer);
       unheard?.();
       resolve(outcome);
     };
-    // The plugin may ignore its signal: whoever waits is let go all the same.
+    // The plugin may ignore its signal: whoever waits is let go all the same, but not before the connection that the
+    // call was on has heard of its end: the next call on it begins with that.
     const stop = (end: End) => {
       const error = errorOf(end);
-      settle(failed(error));
+      clearTimeout(timer);
+      unheard?.();
+      ended = true;
       scope.abort(error);
+      setImmediate(() => resolve(failed(error)));
     };
     const timer = setTimeout(() => stop('late'), timeoutMs);
     unheard = signal && whenAborted(signal, () => stop('cancelled'));

@@ -9,7 +9,7 @@ import {
   PluginsUnusable,
   type SallyError,
 } from '../errors.js';
-import type { Connections } from '../external/index.js';
+import type { Connections, PluginMetrics } from '../external/index.js';
 import { type GlobalContext, globalContext, type PluginContext } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import { disabledPlugin } from '../plugin/disabled.js';
@@ -48,6 +48,7 @@ interface ManagerDeps {
   /** Where the certificates of external plugins are held. Default: a store of its own. */
   readonly credentials?: CredentialStore;
   readonly metrics?: TlsMetrics;
+  readonly pluginMetrics?: PluginMetrics;
   /** Whether plugins of one server are called in one round trip, where it takes that. Default true. */
   readonly chains?: boolean;
 }
@@ -87,7 +88,7 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
     const { metrics } = deps;
     const timeoutMs = config.settings.pluginTimeoutMs;
     shared ??= import('../external/index.js').then((room) =>
-      room.createConnections({ log, timeoutMs, credentials, metrics }),
+      room.createConnections({ log, timeoutMs, credentials, metrics }, config.settings),
     );
     return shared;
   };
@@ -152,7 +153,14 @@ async function startPlugin(
     const { pluginHealthCheckIntervalMs: checkEveryMs } = config.settings;
     // Loaded where it is used: a plugin server has no plugins behind connections, and starts without their client.
     const { startExternalPlugin } = await import('../external/index.js');
-    return startExternalPlugin(entry, { log, connect, connections: await connections(), checkEveryMs });
+    const { pluginMetrics: metrics } = deps;
+    return startExternalPlugin(entry, {
+      log,
+      connect,
+      connections: await connections(),
+      checkEveryMs,
+      metrics,
+    });
   }
   const definition = bundledPlugins.get(entry.kind) ?? (await importPlugin(entry, config));
   return startLocalPlugin(entry, definition, local);

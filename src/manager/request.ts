@@ -4,6 +4,7 @@ import {
   CallCancelled,
   HookNotImplemented,
   InternalError,
+  PluginAway,
   PluginFailed,
   type SallyError,
 } from '../errors.js';
@@ -270,7 +271,9 @@ export class PluginRequest {
         'a plugin would have blocked under enforce',
       );
     } else if (decision.note?.kind === 'error') {
-      log.warn(failure(decision.note.error), `the request goes on: ${decision.note.error.message}`);
+      // One that is away was logged as it went: a line a call would say nothing more.
+      const level = PluginAway.is(decision.note.error) ? 'debug' : 'warn';
+      log[level](failure(decision.note.error), `the request goes on: ${decision.note.error.message}`);
       if (plugin.onError === 'disable') {
         outOfService.add(plugin);
         log.error(fields, 'on_error is disable: the plugin is out of service until the next start');

@@ -66,6 +66,8 @@ export interface PluginHandle {
   readonly lastHooks?: readonly string[] | undefined;
   /** Whether the server of an external plugin answered when it was last asked; undefined for one of this process. */
   readonly reachable?: boolean;
+  /** Whether its server answers nothing, not even a probe: calls of it fail at once. */
+  readonly away?: boolean;
   /** Has `listener` called when one of the fields has changed. Absent where none ever does. */
   onChange?(listener: () => void): void;
   /** The plugin as `get_plugin_config` reports it. */

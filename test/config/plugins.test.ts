@@ -53,6 +53,8 @@ describe('plugins', () => {
       failOnPluginError: false,
       parallelExecutionWithinBand: false,
       pluginHealthCheckIntervalMs: 60_000,
+      awayAfterTimeouts: 3,
+      probeIntervalMs: 10_000,
     });
     const given = parse(
       'plugins: []\nplugin_settings: {plugin_timeout: 0.57, fail_on_plugin_error: true}',

@@ -41,6 +41,8 @@ const settings: PluginSettings = {
   failOnPluginError: false,
   parallelExecutionWithinBand: false,
   pluginHealthCheckIntervalMs: 60_000,
+  awayAfterTimeouts: 3,
+  probeIntervalMs: 10_000,
 };
 
 export interface RequestOptions {

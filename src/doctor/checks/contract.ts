@@ -1,5 +1,12 @@
-import { HealthExposed, HttpStatusUnexpected, PluginNotFound } from '../../errors.js';
-import { among, check, fail, ok, skipped } from '../check.js';
+import {
+  ConnectionTimeout,
+  HandshakeTimeout,
+  HealthExposed,
+  HttpStatusUnexpected,
+  PluginAway,
+  PluginNotFound,
+} from '../../errors.js';
+import { among, check, fail, ok, skipped, warn } from '../check.js';
 
 /** What a server answers once one is in. */
 export const contractChecks = [
@@ -36,6 +43,23 @@ export const contractChecks = [
     stage: 'contract',
     look({ calls, plugins }) {
       return among(calls, this.codes, plugins ? ok('get_plugin_configs') : skipped('not reached'));
+    },
+  }),
+  check({
+    id: 'plugin-away',
+    group: 'MCP contract',
+    title: 'its process answers at all',
+    about: 'endpoint',
+    codes: ['SALLY_PLUGIN_AWAY'],
+    stage: 'contract',
+    look({ calls, ports, plugins, plugin, peer }) {
+      if (plugin === undefined || !ports.some(({ state }) => state.kind === 'open')) {
+        return [skipped('not reached')];
+      }
+      const silent = calls.some((error) => ConnectionTimeout.is(error) || HandshakeTimeout.is(error));
+      if (plugins || !silent) return [ok('it does')];
+      // Why it is silent is said elsewhere; this is what a gateway makes of it.
+      return [warn(PluginAway({ plugin, peer, seconds: 0 }), 'it takes connections and answers nothing')];
     },
   }),
   check({
