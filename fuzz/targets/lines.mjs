@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { readLines } from '../../dist/gateway/downstream/lines.js';
 import { messagesOf, rpcErrorOf } from '../../dist/gateway/upstream/message.js';
-import { cutLines } from '../../dist/gateway/upstream/stdio/lines.js';
+import { cutLines } from '../../dist/wire/lines.js';
 import { pieces } from '../lib/duplex.mjs';
 import { agree } from '../lib/judge.mjs';
 
