@@ -31,10 +31,10 @@ export default {
   async open() {
     return (input) => {
       const text = input.toString('utf8');
-      readReply(text);
-      readChainReply(text, ['P', 'Q', 'P']);
-      const report = readPluginReport(text);
-      if (report !== null && typeof report === 'object')
+      refusable(() => readReply(text));
+      refusable(() => readChainReply(text, ['P', 'Q', 'P']));
+      const report = refusable(() => readPluginReport(text));
+      if (typeof report === 'object' && report !== null)
         describePlugin({ kind: 'a', ...report }, report.hooks ?? []);
       let json;
       try {

@@ -3,7 +3,7 @@ import { readLines } from '../../dist/gateway/downstream/lines.js';
 import { messagesOf, rpcErrorOf } from '../../dist/gateway/upstream/message.js';
 import { cutLines } from '../../dist/wire/lines.js';
 import { pieces } from '../lib/duplex.mjs';
-import { agree } from '../lib/judge.mjs';
+import { agree, refusable } from '../lib/judge.mjs';
 
 const limit = 1_000;
 
@@ -54,8 +54,8 @@ export default {
         tooLong,
       );
       for (const line of short) {
-        messagesOf(line);
-        rpcErrorOf(line);
+        refusable(() => messagesOf(line, 'one'));
+        refusable(() => rpcErrorOf(line));
       }
     };
   },
