@@ -1,5 +1,5 @@
 import { messageOf } from '../errors.js';
-import { carriedDepth, parseJson } from '../json/index.js';
+import { carriedDepth, maxKeys, parseJson } from '../json/index.js';
 import type { Reading } from './read.js';
 
 /**
@@ -58,7 +58,10 @@ function copyObject(object: object, depth: number): unknown {
   // Of those without a prototype, `JSON.rawJSON` makes some that are written in their own way.
   if (Object.getPrototypeOf(object) !== Object.prototype) return notPlain;
   const copy: Record<string, unknown> = {};
-  for (const key of Object.keys(object)) {
+  const keys = Object.keys(object);
+  // Refused there, where undefined fields are not what makes it so many.
+  if (keys.length > maxKeys) return notPlain;
+  for (const key of keys) {
     // Assigned, it would be the prototype of the copy.
     if (key === '__proto__') return notPlain;
     const field = (object as Record<string, unknown>)[key];

@@ -119,4 +119,9 @@ export const refused: [string, () => unknown, RegExp][] = [
     },
     /nested deeper than 72 levels/,
   ],
+  [
+    'more keys than an object may have',
+    () => Object.fromEntries(Array.from({ length: 10_001 }, (_, i) => [`k${i}`, i])),
+    /10,?000 keys/,
+  ],
 ];
