@@ -3,7 +3,7 @@ const floors = [
   ['errors', 'log', 'json', 'nearest', 'reply-id', 'version'],
   ['config', 'pki', 'hooks', 'workers'],
   ['wire', 'plugin', 'tls', 'http'],
-  ['external', 'plugins'],
+  ['external', 'plugins', 'listener'],
   ['manager'],
   ['gateway', 'server', 'doctor'],
   ['cli'],

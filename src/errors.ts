@@ -1718,6 +1718,23 @@ export const CredentialOver = defineError('SALLY_GATEWAY_CREDENTIAL_OVER', {
   example: {},
 });
 
+export const ServerStopping = defineError('SALLY_SERVER_STOPPING', {
+  message: (_: object) => 'the plugin server is about to stop, and takes no more calls',
+  remedy: () => 'try again in a moment: another instance, or this one after its restart, will take it',
+  http: 503,
+  exit: 1,
+  example: {},
+});
+
+export const TooManyStrangers = defineError('SALLY_CONNECTIONS_STRANGERS', {
+  message: (c: { limit: number }) =>
+    `more than ${c.limit} connections are open on which nobody was let in: the oldest of them are ended`,
+  remedy: () =>
+    'a flood, or clients that connect and send nothing: a firewall or a proxy before this port can say who they are',
+  exit: 1,
+  example: { limit: 1_024 },
+});
+
 export const ClientTooSlow = defineError('SALLY_GATEWAY_CLIENT_SLOW', {
   message: (c: { bytes: number }) => `a client was cut off: ${c.bytes} bytes were waiting for it to read`,
   remedy: () => 'the client has to read its event streams as they come',

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+// First, before anything that takes time.
+import './no-inspector.js';
 import { packageVersion } from '../version.js';
 
 const argv = process.argv.slice(2);

@@ -126,7 +126,7 @@ function openLink(
     doubt: () => {
       doubts += 1;
     },
-    isStale: (error: unknown) => (closed(error) && replied) || isSessionLost(error),
+    isStale: (error: unknown) => (closed(error) && replied) || isSessionLost(error) || isStopping(error),
     close: () => sockets.close(),
     explain(error: unknown, tool: string, scope: CallScope): SallyError {
       const known = findSallyError(error) ?? findSallyError(scope.reason);
@@ -192,6 +192,12 @@ function httpStatus(error: unknown): number | undefined {
 function bodyText(error: unknown): string {
   const data = [...causes(error)].map((one) => (one as { data?: { text?: unknown } }).data?.text);
   return pageText(String(data.find((one) => typeof one === 'string') ?? ''));
+}
+
+/** 503 is what a server says that is about to stop: it has not looked at the call, and the next one may take it. */
+function isStopping(error: unknown): boolean {
+  const known = findSallyError(error);
+  return (HttpStatusUnexpected.is(known) ? known.context.status : httpStatus(error)) === 503;
 }
 
 /** 404 for a session that is gone; servers of the older generation answer 400 in plain text. */

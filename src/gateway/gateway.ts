@@ -3,16 +3,8 @@ import type { Registry } from 'prom-client';
 import { type GatewayConfig, isLoopback, modeEffect, type ServerTlsSettings } from '../config/index.js';
 import { ConfigGatewayOpen, ConfigHealthPort, GatewayStopping, type SallyError } from '../errors.js';
 import { openPluginMetrics } from '../external/metrics.js';
-import {
-  authority,
-  createHostGuard,
-  createHttpServer,
-  createQuickDoor,
-  createQuickFront,
-  listen,
-  metricsPage,
-  stopListening,
-} from '../http/index.js';
+import { authority, createHostGuard, listen, metricsPage } from '../http/index.js';
+import { createListener } from '../listener/index.js';
 import { peerLog } from '../log/limit.js';
 import { countDroppedLines } from '../log/output.js';
 import type { Logger } from '../log.js';
@@ -21,8 +13,6 @@ import {
   anyPeer,
   type ClientCertificate,
   createCredentialStore,
-  createTlsFront,
-  finishAfterReply,
   openTlsMetrics,
   type PeerRule,
 } from '../tls/index.js';
@@ -160,6 +150,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     version,
     failures,
     standing: createStanding({ authenticator: () => authenticator, log, now }),
+    onKnown: (socket) => listener.know(socket),
     others: peers && { peers, readmit: createReadmission({ sets }) },
   });
   let current = config;
@@ -185,36 +176,22 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     metrics: metricsPage((await deps.shared?.(registry)) ?? registry),
   };
   const plainGuard = createHostGuard({ ...reachable, trusted: false });
-  // With TLS the metrics are on the health port alone, where clients have no business.
-  const main = createHttpServer(createPages(tls ? { ...pages, metrics: undefined } : pages), log);
-  const side = createHttpServer(createHealthPages({ ...pages, guard: plainGuard }), log);
-  const finish = finishAfterReply(main.http, { withinMs: defaultDrainMs });
-  const quick = createQuickDoor({
-    server: main,
-    path: '/mcp',
-    maxBodyBytes: {
-      first: Math.min(limits.bodyBytes, unknownBodyBytes.first),
-      later: Math.min(limits.bodyBytes, unknownBodyBytes.later),
+  const listener = createListener({
+    tls: credentials && { credentials, clientCertificate, clients: clientsOf(tls), metrics },
+    // With TLS the metrics are on the health port alone, where clients have no business.
+    handle: createPages(tls ? { ...pages, metrics: undefined } : pages),
+    quick: {
+      handle: legs.handle,
+      maxBodyBytes: {
+        first: Math.min(limits.bodyBytes, unknownBodyBytes.first),
+        later: Math.min(limits.bodyBytes, unknownBodyBytes.later),
+      },
     },
+    health: createHealthPages({ ...pages, guard: plainGuard }),
+    maxConnections,
     lastReplyMs: defaultDrainMs,
     log,
-    onLeaveRetired: (socket) => finish(socket, true),
-    handle: legs.handle,
   });
-  const front = credentials
-    ? createTlsFront({
-        credentials,
-        clientCertificate,
-        clients: clientsOf(tls),
-        log,
-        metrics,
-        onSecure: quick.accept,
-        finish: (socket) => quick.retire(socket) || finish(socket),
-      })
-    : createQuickFront(quick);
-  front.maxConnections = maxConnections;
-  // An HTTP server checks its time limits from the moment it listens; behind a front it never does by itself.
-  main.http.emit('listening');
 
   let stopped: Promise<void> | undefined;
   const stop = (withinMs: number) => {
@@ -223,14 +200,12 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   };
   const end = async (withinMs: number) => {
     stopping = true;
-    stopListening(front);
-    await legs.drain(withinMs);
+    const drained = legs.drain(withinMs);
+    if (withinMs > 0) await listener.stop();
+    await drained;
     await peers?.close(Math.min(withinMs, lastRepliesMs));
     // What is answered may still be on its way out.
-    await quick.drain(Math.min(withinMs, lastRepliesMs));
-    stopListening(side.http);
-    await side.drain(0);
-    main.http.close();
+    await listener.drain(Math.min(withinMs, lastRepliesMs));
     await router.close();
     await upstreams.close();
     await sets.close();
@@ -251,14 +226,14 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       const wanted = options.port ?? current.gateway.port;
       try {
         if (legs.handed) await peers?.listen(legs.handed);
-        const port = await listen(front, host, wanted, 'the gateway');
+        const port = await listen(listener.main, host, wanted, 'the gateway');
         const url = `${tls ? 'https' : 'http'}://${authority(host, port)}/mcp`;
         if (!tls) return { url, port };
         if (!isLoopback(host))
           log.warn({ host }, 'the plain health endpoint (port + 1000) can be reached from other hosts');
         const healthWanted = wanted === 0 ? 0 : port + healthPortOffset;
         if (healthWanted > 65_535) throw ConfigHealthPort({ at: { variable: '--port' }, port });
-        const healthPort = await listen(side.http, host, healthWanted, 'the health server (port + 1000)');
+        const healthPort = await listen(listener.side, host, healthWanted, 'the health server (port + 1000)');
         return { url, port, healthPort, healthUrl: `http://${authority(host, healthPort)}/health` };
       } catch (error) {
         await stop(0);

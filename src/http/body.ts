@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { findSallyError, type SallyError } from '../errors.js';
 import { maxDepth, parseJson } from '../json/index.js';
+import type { Reply } from './exchange.js';
 import { Pieces } from './pieces.js';
 
 /** What became of a request's body: its JSON, or the status that refuses it, with the reason where it is JSON that is not taken. */
@@ -10,10 +11,13 @@ export type RefusedBody = { readonly status: 400 | 413; readonly error?: SallyEr
 /** Reads a body of at most `limit` bytes, nested at most `depth` levels, as JSON. A larger one is not read to its end. */
 export async function readJson(
   request: IncomingMessage,
+  response: Pick<Reply, 'writeContinue'>,
   limit: number,
   depth: number = maxDepth,
 ): Promise<ReadBody> {
   if (Number(request.headers['content-length'] ?? 0) > limit) return { status: 413 };
+  // RFC 9110 section 10.1.1; what else may be expected Node has refused, and HTTP/1.0 has no such thing.
+  if (request.headers.expect !== undefined && request.httpVersion === '1.1') response.writeContinue?.();
   const bytes = await readBytes(request, limit);
   if (bytes === undefined) return { status: 413 };
   return bodyOf(bytes.toString('utf8'), depth);
@@ -32,13 +36,16 @@ export function bodyOf(text: string, depth: number = maxDepth): ReadBody {
 function readBytes(request: IncomingMessage, limit: number): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     const pieces = new Pieces();
-    request.on('data', (chunk: Buffer) => {
+    const onData = (chunk: Buffer) => {
       if (pieces.length + chunk.length <= limit) pieces.add(chunk);
       else {
-        request.pause();
+        // The rest goes through nobody's hands until the reply ends the connection.
+        request.off('data', onData);
+        request.resume();
         resolve(undefined);
       }
-    });
+    };
+    request.on('data', onData);
     request.once('end', () => resolve(pieces.whole()));
     request.once('error', reject);
   });

@@ -22,12 +22,13 @@ export interface Reply {
   /** Throws for what is no header. */
   writeHead(status: number, headers: Readonly<Record<string, string | number>>): unknown;
   flushHeaders(): void;
+  /** Says 100 to a client that waits with its body; absent where the body is read already. */
+  writeContinue?(): void;
   /** False where the client is behind: `drain` says when it is not. */
   write(piece: string | Buffer): boolean;
   end(piece?: string): unknown;
   /** Ends the connection. */
   destroy(): unknown;
-  setTimeout(ms: number, listener: () => void): unknown;
   /** `close` comes once: after the last byte, or when the connection was lost. */
   once(event: 'close' | 'drain', listener: () => void): unknown;
   off(event: 'close' | 'drain', listener: () => void): unknown;

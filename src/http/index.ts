@@ -1,12 +1,15 @@
 export { type ReadBody, type RefusedBody, readJson } from './body.js';
+export { endConnection, endMs } from './end.js';
 export type { Reply, RequestHead } from './exchange.js';
 export { createHostGuard, type HostGuard, refusedBy } from './guard.js';
-export { authority, createHttpServer, type Handler, sendJson } from './http.js';
+export { authority, createHttpServer, graceMs, type Handler, sendJson } from './http.js';
 export { listen, listenOnSocket, stopListening } from './listen.js';
 export { metricsPage } from './metrics.js';
 export { lifeOf, type PooledReply } from './pooled-connection.js';
-export { createQuickDoor, createQuickFront, type QuickRequest } from './quick-door.js';
+export { createQuickDoor, type QuickHandler, type QuickRequest } from './quick-door.js';
+export { retryAfter } from './refusal.js';
 export type { ReplyStream } from './reply-stream.js';
 export { headerLines, writeRequest } from './request.js';
 export { openSocketPool, type SocketPool } from './socket-pool.js';
+export { createWaiting } from './waiting.js';
 export { signalWithin } from './within.js';

@@ -1,12 +1,15 @@
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
 import { bodyOf, type ReadBody } from './body.js';
+import { endConnection, endResting } from './end.js';
 import type { Reply, RequestHead } from './exchange.js';
-import { type HttpServer, sendJson } from './http.js';
+import { graceMs, type HttpServer, sendJson, unavailable } from './http.js';
 import { Pieces } from './pieces.js';
 import { headEnds, QuickReply } from './quick-reply.js';
+import { refuseUnread } from './refusal.js';
 import { type PlainHead, readPlainHead } from './request-head.js';
+import { createWaiting } from './waiting.js';
 
 /** A request that the quick door read to its end. */
 export interface QuickRequest extends RequestHead {
@@ -20,9 +23,11 @@ export type QuickHandler = (request: QuickRequest, reply: Reply) => Promise<void
 /** Stands before Node's HTTP server, on connections that may come in. */
 export interface QuickDoor {
   accept(socket: Socket): void;
-  /** Ends a connection: an idle one at once, another after the reply that is under way. False where it is not here. */
-  retire(socket: Socket): boolean;
-  /** Takes no more requests, nor does the server behind; resolves when the last reply is out, or after `withinMs`. */
+  /** Whether a request of this connection is being answered, here or by the server behind. */
+  isAnswering(socket: Socket): boolean;
+  /** Ends a connection, here or at the server behind: an idle one at once, another after the reply that is under way. */
+  retire(socket: Socket): void;
+  /** As the server behind does, together with it. */
   drain(withinMs: number): Promise<void>;
 }
 
@@ -36,14 +41,14 @@ interface QuickDoorOptions {
   readonly maxBodyDepth?: number;
   /** What is under way on a connection that is retired may take this long. */
   readonly lastReplyMs: number;
-  /** Told of a connection that goes to `server` with a request, which has to be the last. */
-  readonly onLeaveRetired: (socket: Socket) => void;
+  /** Told of a connection when the first of its requests succeeds. */
+  readonly onKnown?: (socket: Socket) => void;
   readonly handle: QuickHandler;
   readonly log: Logger;
 }
 
 /** As the limits of the server behind it, in milliseconds. */
-const limits = { head: 10_000, body: 30_000, keepAlive: 75_000, end: 2_000 } as const;
+const limits = { head: 8_000, body: 30_000, keepAlive: 75_000 } as const;
 const sweepMs = 1_000;
 const maxHeadBytes = 16_384;
 
@@ -74,9 +79,9 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
   const guests = new Map<Socket, Guest>();
   const headEnd = headEnds(limits.keepAlive);
   const requestLine = `POST ${path} HTTP/1.1`;
+  const waiting = createWaiting();
   let draining = false;
   let over = false;
-  let idle = () => {};
   let sweeper: NodeJS.Timeout | undefined;
 
   const leave = (guest: Guest) => {
@@ -86,23 +91,25 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
     socket.off('error', guest.onGone);
     socket.off('end', guest.onEnd);
     socket.off('close', guest.onGone);
-    if (draining && guests.size === 0) idle();
+    waiting.look();
   };
 
   const end = (guest: Guest) => {
     leave(guest);
-    const { socket } = guest;
-    socket.on('error', () => socket.destroy());
-    // Not the timeout of the socket, which begins anew with all that its client still sends.
-    const late = setTimeout(() => socket.destroy(), limits.end).unref();
-    socket.once('close', () => clearTimeout(late));
-    socket.end(() => socket.destroy());
+    endConnection(guest.socket);
+  };
+
+  /** Ends a connection that is not being answered; what has come of a request gets a reply. */
+  const endUnread = (guest: Guest, status: string) => {
+    leave(guest);
+    if (guest.pieces.length > 0) refuseUnread(guest.socket, status);
+    else endResting(guest.socket);
   };
 
   const handOver = (guest: Guest) => {
     const { socket, pieces } = guest;
     leave(guest);
-    if (guest.retired) options.onLeaveRetired(socket);
+    if (guest.retired) server.retire(socket, lastReplyMs);
     socket.pause();
     socket.unshift(pieces.whole());
     server.http.emit('connection', socket);
@@ -142,10 +149,15 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
     const { socket } = guest;
     const reply = new QuickReply({
       socket,
-      isLast: () => draining || guest.retired,
+      onHead: (status) => {
+        if (!guest.known && status < 300) {
+          guest.known = true;
+          options.onKnown?.(socket);
+        }
+        return draining || guest.retired;
+      },
       onEnd: (last) => {
         if (!guests.has(socket)) return;
-        guest.known ||= reply.status < 300;
         if (last) end(guest);
         else next(guest, from + contentLength);
       },
@@ -182,10 +194,7 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
     for (const guest of guests.values()) {
       if (guest.until >= now) continue;
       if (guest.reply) guest.onGone();
-      else {
-        if (guest.pieces.length > 0) guest.socket.write(refusal('408 Request Timeout'));
-        end(guest);
-      }
+      else endUnread(guest, '408 Request Timeout');
     }
     if (guests.size > 0) return;
     clearInterval(sweeper);
@@ -221,7 +230,7 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
         head: undefined,
         reply: undefined,
         known: false,
-        until: performance.now() + (draining ? limits.end : limits.head),
+        until: performance.now() + limits.head,
         retired: false,
       };
       guests.set(socket, guest);
@@ -230,42 +239,36 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
       socket.on('end', guest.onEnd);
       for (const event of ['error', 'close']) socket.on(event, guest.onGone);
     },
+    isAnswering: (socket) => guests.get(socket)?.reply !== undefined || server.isAnswering(socket),
     retire(socket) {
       const guest = guests.get(socket);
-      if (guest === undefined) return false;
+      if (guest === undefined) {
+        server.retire(socket, lastReplyMs);
+        return;
+      }
       guest.retired = true;
       guest.until = Math.min(guest.until, performance.now() + lastReplyMs);
       if (guest.pieces.length === 0) end(guest);
-      return true;
     },
     async drain(withinMs) {
       draining = true;
       const until = performance.now() + withinMs;
-      for (const guest of guests.values()) if (guest.pieces.length === 0) end(guest);
+      const left = () => Math.max(until - performance.now(), 0);
+      const none = () => guests.size === 0;
       const drained = server.drain(withinMs);
-      if (guests.size > 0) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, withinMs);
-          idle = () => {
-            clearTimeout(timer);
-            setImmediate(resolve);
-          };
-        });
-      }
+      await waiting.until(none, Math.min(graceMs, withinMs));
+      const refuseRest = () => {
+        for (const guest of guests.values()) if (guest.reply === undefined) endUnread(guest, unavailable);
+      };
+      if (withinMs > 0) refuseRest();
+      await waiting.until(none, left());
       over = true;
+      if (withinMs > 0) refuseRest();
       for (const guest of guests.values()) guest.onGone();
       clearInterval(sweeper);
       await drained;
       // What was handed over meanwhile.
-      await server.drain(Math.max(until - performance.now(), 0));
+      await server.drain(left());
     },
   };
 }
-
-/** A listener that lets everybody to the door: where there is no TLS. */
-export function createQuickFront(door: QuickDoor): NetServer {
-  // As Node's HTTP server makes its own connections, which these may become.
-  return createServer({ allowHalfOpen: true, noDelay: true }, (socket) => door.accept(socket));
-}
-
-const refusal = (status: string) => `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;

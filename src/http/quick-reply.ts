@@ -2,16 +2,14 @@ import { EventEmitter } from 'node:events';
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Reply } from './exchange.js';
-
-/** A client that reads nothing of its reply for so long gets no more of it, in milliseconds. */
-const stalledMs = 60_000;
+import { stalledMs } from './http.js';
 
 type Headers = Readonly<Record<string, string | number>>;
 
 interface QuickReplyOptions {
   readonly socket: Socket;
-  /** Whether the connection ends with this reply. */
-  readonly isLast: () => boolean;
+  /** Told of the status before anything is sent; answers whether the connection ends with this reply. */
+  readonly onHead: (status: number) => boolean;
   readonly onEnd: (last: boolean) => void;
   /** What every head ends with, where the connection ends with it and where it does not. */
   readonly headEnd: (last: boolean) => string;
@@ -30,7 +28,7 @@ export class QuickReply extends EventEmitter implements Reply {
   /** Whether all of it is written, to the socket at least. */
   ended = false;
   readonly #socket: Socket;
-  readonly #isLast: QuickReplyOptions['isLast'];
+  readonly #onHead: QuickReplyOptions['onHead'];
   readonly #onEnd: QuickReplyOptions['onEnd'];
   readonly #headEnd: QuickReplyOptions['headEnd'];
   /** The head, as long as it may still go out with what comes after it. */
@@ -40,10 +38,10 @@ export class QuickReply extends EventEmitter implements Reply {
   /** Whether the socket is listened to for the time when it has room again. */
   #behind = false;
 
-  constructor({ socket, isLast, onEnd, headEnd }: QuickReplyOptions) {
+  constructor({ socket, onHead, onEnd, headEnd }: QuickReplyOptions) {
     super();
     this.#socket = socket;
-    this.#isLast = isLast;
+    this.#onHead = onHead;
     this.#onEnd = onEnd;
     this.#headEnd = headEnd;
   }
@@ -56,7 +54,7 @@ export class QuickReply extends EventEmitter implements Reply {
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
     let length = false;
     this.status = status;
-    this.#last = this.#isLast();
+    this.#last = false;
     for (const name in headers) {
       const value = String(headers[name]);
       validateHeaderName(name);
@@ -66,6 +64,7 @@ export class QuickReply extends EventEmitter implements Reply {
       else if (lower !== 'transfer-encoding' && lower !== 'date') head += `${name}: ${value}\r\n`;
       length ||= lower === 'content-length';
     }
+    this.#last = this.#onHead(status) || this.#last;
     this.#chunked = !length;
     if (this.#chunked) head += 'Transfer-Encoding: chunked\r\n';
     this.#head = head + this.#headEnd(this.#last);
@@ -110,9 +109,6 @@ export class QuickReply extends EventEmitter implements Reply {
     // One that is out has no connection any more: another request may be on it.
     if (!this.writableFinished) this.#socket.destroy();
   }
-
-  /** What a client does not read is watched here in any case. */
-  setTimeout(): void {}
 
   /** The connection was lost. */
   gone(): void {

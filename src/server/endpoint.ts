@@ -1,3 +1,4 @@
+import { ServerStopping } from '../errors.js';
 import {
   type Handler,
   type HostGuard,
@@ -8,6 +9,7 @@ import {
   type RequestHead,
   readJson,
   refusedBy,
+  retryAfter,
   sendJson,
 } from '../http/index.js';
 import { carriedDepth } from '../json/index.js';
@@ -49,12 +51,18 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     if (refusedBy(options.guard, request, reply)) return true;
     if (request.headers['mcp-session-id'] === undefined) return false;
     if (String(request.headers['mcp-protocol-version'] ?? '') >= statelessRevision) return false;
+    // Not 404, which sends its client to initialise here.
+    if (options.stopping()) {
+      refuseStopping(reply);
+      return true;
+    }
     // This server gives out no sessions: the id is of another one, and its client must initialise again.
     const error = { code: -32001, message: 'Session not found' };
     sendJson(reply, 404, { jsonrpc: '2.0', error, id: null });
     return true;
   };
   const post = async (request: RequestHead, body: ReadBody, reply: Reply) => {
+    if (options.stopping()) return refuseStopping(reply);
     if ('status' in body) return refuseBody(reply, body);
     const { json } = body;
     if (await tryLane(request, json, reply, options)) return;
@@ -67,7 +75,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     if (path !== '/mcp' && path !== '/mcp/') return pages(request, response);
     if (refused(request, response)) return;
     if (request.method !== 'POST') return (await mcp())(request, response, undefined);
-    await post(request, await readJson(request, maxBodyBytes, carriedDepth), response);
+    await post(request, await readJson(request, response, maxBodyBytes, carriedDepth), response);
   };
   return {
     handle,
@@ -75,6 +83,13 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       if (!refused(request, reply)) await post(request, request.body, reply);
     },
   };
+}
+
+function refuseStopping(reply: Reply): void {
+  const { code, message } = ServerStopping({});
+  const error = { code: -32_000, message, data: { code } };
+  const headers = { 'Retry-After': retryAfter, Connection: 'close' };
+  sendJson(reply, 503, { jsonrpc: '2.0', error, id: null }, headers);
 }
 
 function refuseBody(response: Reply, { status, error: reason }: RefusedBody): void {

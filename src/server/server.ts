@@ -1,30 +1,13 @@
-import type { Server } from 'node:net';
 import type { Registry } from 'prom-client';
 import { isLoopback, type PluginsConfig, type SslCertReqs } from '../config/index.js';
 import { ConfigHealthPort } from '../errors.js';
-import {
-  authority,
-  createHostGuard,
-  createHttpServer,
-  createQuickDoor,
-  createQuickFront,
-  listen,
-  listenOnSocket,
-  metricsPage,
-  stopListening,
-} from '../http/index.js';
+import { authority, createHostGuard, listen, listenOnSocket, metricsPage } from '../http/index.js';
 import { carriedDepth } from '../json/index.js';
+import { createListener } from '../listener/index.js';
 import { peerLog } from '../log/limit.js';
 import { countDroppedLines } from '../log/output.js';
 import type { Logger } from '../log.js';
-import {
-  type ClientCertificate,
-  createTlsFront,
-  finishAfterReply,
-  openCredentials,
-  openTlsMetrics,
-  type Reloaded,
-} from '../tls/index.js';
+import { type ClientCertificate, openCredentials, openTlsMetrics, type Reloaded } from '../tls/index.js';
 import { createEndpoint, createPages, maxBodyBytes } from './endpoint.js';
 import { openOwnPlugins } from './own-plugins.js';
 
@@ -102,48 +85,34 @@ export async function createPluginServer(
     stopping: () => stopping,
     ...(!tls && { metrics: page }),
   });
-  const main = createHttpServer(endpoint.handle, log);
-  const withinMs = config.settings.pluginTimeoutMs;
-  const finish = finishAfterReply(main.http, { withinMs });
-  const quick = createQuickDoor({
-    server: main,
-    path: '/mcp',
-    maxBodyBytes: { first: maxBodyBytes, later: maxBodyBytes },
-    maxBodyDepth: carriedDepth,
-    lastReplyMs: withinMs,
+  const listener = createListener({
+    tls: credentials && {
+      credentials,
+      clientCertificate,
+      clients: { identity: { kind: 'client', allowed: tls?.allowedClients }, pins: tls?.pins },
+      metrics,
+    },
+    handle: endpoint.handle,
+    quick: {
+      handle: endpoint.answer,
+      maxBodyBytes: { first: maxBodyBytes, later: maxBodyBytes },
+      maxBodyDepth: carriedDepth,
+    },
+    health: createPages({
+      guard: createHostGuard({ host, trusted: false }),
+      stopping: () => stopping,
+      metrics: page,
+      elsewhere: ': only /health and /metrics',
+    }),
+    maxConnections,
+    lastReplyMs: config.settings.pluginTimeoutMs,
     log,
-    onLeaveRetired: (socket) => finish(socket, true),
-    handle: endpoint.answer,
   });
-  const sidePages = createPages({
-    guard: createHostGuard({ host, trusted: false }),
-    stopping: () => stopping,
-    metrics: page,
-    elsewhere: ': only /health and /metrics',
-  });
-  const side = createHttpServer(sidePages, log);
-  const door: Server = credentials
-    ? createTlsFront({
-        credentials,
-        clientCertificate,
-        clients: { identity: { kind: 'client', allowed: tls?.allowedClients }, pins: tls?.pins },
-        log,
-        metrics,
-        onSecure: quick.accept,
-        finish: (socket) => quick.retire(socket) || finish(socket),
-      })
-    : createQuickFront(quick);
-  door.maxConnections = maxConnections;
-  // An HTTP server checks its time limits from the moment it listens; behind a front it never does by itself.
-  main.http.emit('listening');
 
   const stop = async (withinMs: number) => {
     stopping = true;
-    stopListening(door);
-    await quick.drain(withinMs);
-    stopListening(side.http);
-    await side.drain(0);
-    main.http.close();
+    if (withinMs > 0) await listener.stop();
+    await listener.drain(withinMs);
     credentials?.close();
     await plugins.close();
     peerLog(log).flush();
@@ -152,18 +121,18 @@ export async function createPluginServer(
   return {
     async listen(options = {}) {
       if (uds !== undefined) {
-        await listenOnSocket(door, uds, 'the plugin server');
+        await listenOnSocket(listener.main, uds, 'the plugin server');
         return { url: `unix:${uds}` };
       }
       const wanted = options.port ?? config.server.port;
       warnIfOpen(config, clientCertificate, log);
-      const port = await listen(door, host, wanted, 'the plugin server');
+      const port = await listen(listener.main, host, wanted, 'the plugin server');
       const url = `${tls ? 'https' : 'http'}://${authority(host, port)}/mcp`;
       if (!tls) return { url, port };
       try {
         const healthWanted = wanted === 0 ? 0 : port + healthPortOffset;
         if (healthWanted > 65_535) throw ConfigHealthPort({ at: { variable: '--port' }, port });
-        const healthPort = await listen(side.http, host, healthWanted, 'the health server (port + 1000)');
+        const healthPort = await listen(listener.side, host, healthWanted, 'the health server (port + 1000)');
         return { url, port, healthPort, healthUrl: `http://${authority(host, healthPort)}/health` };
       } catch (error) {
         await stop(0);

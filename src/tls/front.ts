@@ -30,10 +30,14 @@ interface FrontOptions {
   readonly clients?: PeerRule;
   readonly log: Logger;
   readonly metrics?: TlsMetrics;
-  /** Called with a connection whose peer has passed. */
-  readonly onSecure: (socket: TLSSocket) => void;
+  /** Called with a connection whose peer has passed, what it goes over, and whether it has shown a certificate. */
+  readonly onSecure: (socket: TLSSocket, raw: Socket, verified: boolean) => void;
+  /** Ends a connection after these last words, however its peer takes it. */
+  readonly end: (raw: Socket, last: string) => void;
+  /** Whether a connection was ended on this side, and not by its client. */
+  readonly wasRefused?: (raw: Socket) => boolean;
   /**
-   * Ends the connection of a peer that is not trusted any more, once what is in flight is over: see `finishAfterReply`.
+   * Ends the connection of a peer that is not trusted any more, once what is in flight is over: see `QuickDoor.retire`.
    * Default: at once.
    */
   readonly finish?: (socket: TLSSocket) => void;
@@ -137,6 +141,7 @@ function handshake(raw: Socket, peer: string, front: Front): void {
   socket.on('_tlsError', onError);
   socket.on('error', onError);
   socket.once('close', () => {
+    if (front.wasRefused?.(raw)) finished = true;
     const detail =
       'the client closed it without a word, as many do that refuse a certificate: its log says why';
     fail(HandshakeFailed({ peer, side: 'server', detail }));
@@ -154,7 +159,7 @@ function handshake(raw: Socket, peer: string, front: Front): void {
       front.peers.set(socket, peer);
       front.live.add({ socket, chain, until: verdict.until, version });
     }
-    front.onSecure(socket);
+    front.onSecure(socket, raw, verdict !== undefined);
   });
 }
 
@@ -197,7 +202,7 @@ function safeFacts(socket: TLSSocket): PeerFacts {
 
 const httpMethod = /^(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) /;
 
-function answerPlainHttp(raw: Socket, first: Buffer, peer: string, { log, metrics }: Front): void {
+function answerPlainHttp(raw: Socket, first: Buffer, peer: string, { log, metrics, end }: Front): void {
   const http = httpMethod.test(first.subarray(0, 16).toString('latin1'));
   const error = http ? PlainHttpToTls({ peer }) : NotTls({ peer, side: 'server' });
   metrics?.refused('server', error.code);
@@ -207,9 +212,8 @@ function answerPlainHttp(raw: Socket, first: Buffer, peer: string, { log, metric
     return;
   }
   const body = `${JSON.stringify({ code: error.code, error: 'this port speaks TLS', remedy: error.remedy })}\n`;
-  raw.setTimeout(2_000, () => raw.destroy());
-  raw.end(
+  end(
+    raw,
     `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
-  raw.resume();
 }

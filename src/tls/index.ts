@@ -2,7 +2,6 @@ export { longestChain } from './chain.js';
 export { type CredentialDeps, type Credentials, openCredentials, type Reloaded } from './credentials.js';
 export { expiryWarnings } from './expiry.js';
 export type { CredentialFiles } from './files.js';
-export { finishAfterReply } from './finish.js';
 export { type ClientCertificate, createTlsFront } from './front.js';
 export { judgeHostname } from './hostname.js';
 export { pluginRule } from './identity.js';

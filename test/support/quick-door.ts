@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import type { AddressInfo, Server } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { createHttpServer, type Reply } from '../../src/http/index.js';
-import { createQuickDoor, createQuickFront, type QuickHandler } from '../../src/http/quick-door.js';
+import { createQuickDoor, type QuickHandler } from '../../src/http/quick-door.js';
 import { silentLogger } from '../../src/log.js';
 
 /** Node's server: says which request it has read. */
@@ -45,7 +45,6 @@ export async function withDoor(more: { handle?: QuickHandler } = {}) {
     path: '/mcp',
     maxBodyBytes: { first: 1_000, later: 1_900 },
     log: silentLogger,
-    onLeaveRetired: () => {},
     lastReplyMs: 1_000,
     handle: async ({ headers, body }, reply) => {
       quick += 1;
@@ -61,7 +60,7 @@ export async function withDoor(more: { handle?: QuickHandler } = {}) {
     },
     ...more,
   });
-  const port = await listening(createQuickFront(door));
+  const port = await listening(createServer({ allowHalfOpen: true, noDelay: true }, door.accept));
   onTestFinished(() => server.http.closeAllConnections());
   return { port, door, count: () => quick };
 }

@@ -355,6 +355,7 @@ it('[O3] the chain of a peer is read without taking it out of its session', asyn
     credentials,
     clientCertificate: 'none',
     log: silentLogger,
+    end: (raw) => raw.destroy(),
     onSecure: (socket) => socket.end(),
   });
   onTestFinished(() => void front.close());

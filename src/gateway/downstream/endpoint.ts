@@ -47,6 +47,8 @@ export function createEndpoint(entrance: Door, guard: HostGuard, deps: LegDeps):
       new HttpReply(response, deps).json(status, `${JSON.stringify(body)}\n`, headers);
       return deps.access.other({ method, status }, started);
     }
+    // Of one that the quick door has read its success says as much.
+    if (!('body' in request) && admitted.identity.method !== 'none') deps.onKnown(request.socket);
     // Nothing says so any more: what were begun now would never end.
     if (response.destroyed) return deps.access.other({ method, identity: admitted.identity }, started);
     const reply = new HttpReply(response, deps, admitted);
@@ -90,7 +92,8 @@ async function servePost(
   if (!accepts(accept, 'application/json') || !accepts(accept, 'text/event-stream')) {
     return refuse(exchange, 'POST', notAcceptable('application/json and text/event-stream'), deps);
   }
-  const body = 'body' in request ? request.body : await readJson(request, deps.limits.bodyBytes);
+  const body =
+    'body' in request ? request.body : await readJson(request, exchange.response, deps.limits.bodyBytes);
   if ('status' in body) return refuseBody(exchange, body, deps);
   const message = readMessage(body.json);
   if (message.kind === 'invalid') {

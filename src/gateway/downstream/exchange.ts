@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
 import type { GatewayLimits } from '../../config/index.js';
-import { GatewayStopping, type SallyError, TooManyCalls, TooManyCallsOfOne } from '../../errors.js';
-import type { Reply } from '../../http/index.js';
+import { type SallyError, TooManyCalls, TooManyCallsOfOne } from '../../errors.js';
+import { type Reply, retryAfter } from '../../http/index.js';
 import { peerLog } from '../../log/limit.js';
 import type { Logger } from '../../log.js';
 import type { Admitted } from '../auth/door.js';
@@ -39,6 +40,7 @@ export interface LegDeps extends ReplyDeps {
   readonly failures: Telling['failures'];
   readonly checkParamHeaders: ParamHeaderCheck;
   readonly serverInfo: JsonObject;
+  readonly onKnown: (socket: Socket) => void;
   readonly now: () => number;
   readonly stopping: () => boolean;
 }
@@ -81,7 +83,7 @@ export function refuseWith(
   id: RequestId | null = null,
 ): void {
   peerLog(deps.log).warn(exchange.remote, error);
-  const headers = { 'Retry-After': error.httpStatus === 429 ? '1' : '5' };
+  const headers = { 'Retry-After': error.httpStatus === 429 ? '1' : retryAfter };
   refuse(exchange, method, { status: error.httpStatus, ...errorAnswer(error) }, deps, { id, headers });
 }
 
@@ -100,7 +102,7 @@ export async function run(
 ): Promise<void> {
   const { identity } = call.client;
   const who = holder({ identity, principal: identity.method === 'none' ? '' : principalOf(identity) });
-  const room = deps.stopping() ? 'stopping' : slots.take(who);
+  const room = slots.take(who);
   if (room !== 'taken')
     return refuseWith(exchange, call.method, noRoom(room, slots, deps.limits), deps, call.id);
   const over = deps.running.add(call);
@@ -111,12 +113,7 @@ export async function run(
   deps.access.served(call, answer, exchange.started);
 }
 
-function noRoom(
-  room: 'stopping' | 'full' | 'full-for-one',
-  { taken }: Slots,
-  limits: GatewayLimits,
-): SallyError {
-  if (room === 'stopping') return GatewayStopping({});
+function noRoom(room: 'full' | 'full-for-one', { taken }: Slots, limits: GatewayLimits): SallyError {
   if (room === 'full') return TooManyCalls({ limit: taken });
   return TooManyCallsOfOne({ limit: limits.concurrentCallsPerUser });
 }

@@ -12,7 +12,8 @@ export function createHandedEndpoint(readmit: Readmit, deps: LegDeps): Handler {
   return async (request, response) => {
     const started = deps.now();
     // The message stands within the words of the worker. JSON grows where numbers are written out, at most this much; headers and what is known of the client come on top.
-    const body = await readJson(request, deps.limits.bodyBytes * 8 + 1_000_000, carriedDepth);
+    const most = deps.limits.bodyBytes * 8 + 1_000_000;
+    const body = await readJson(request, response, most, carriedDepth);
     if ('status' in body)
       return sendJson(response, body.status, { error: 'not handed over as it has to be' });
     const { wanted, headers, remote, admitted: handed } = body.json as Handover;

@@ -1,3 +1,4 @@
+import { GatewayStopping } from '../../errors.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import { answerJson, Call, type CallSource, fullReply, notificationJson } from './call.js';
 import type { EventStream } from './event-stream.js';
@@ -186,6 +187,9 @@ export function sessionOf(
   if (sessionId === undefined) {
     const error = { code: -32600, message: 'Invalid Request: Mcp-Session-Id is missing' };
     refuse(exchange, method, { status: 400, error }, deps, { id });
+  } else if (session === undefined && deps.stopping()) {
+    // It may have ended with this gateway, or with a worker of it: at the next one its client learns what became of it.
+    refuseWith(exchange, method, GatewayStopping({}), deps, id);
   } else if (session === undefined) {
     // The code by which the SDKs know that they have to initialize again.
     refuse(exchange, method, { status: 404, error: { code: -32001, message: 'Session not found' } }, deps, {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { GatewayLimits } from '../../config/index.js';
 import { messageOf } from '../../errors.js';
 import type { Handler, HostGuard } from '../../http/index.js';
@@ -24,6 +25,8 @@ interface LegsOptions {
   readonly limits: GatewayLimits;
   readonly log: Logger;
   readonly version: string;
+  /** Told of the connection of a client that has shown who it is, before its request is read. */
+  readonly onKnown?: (socket: Socket) => void;
   /** The workers beside this one, and how the clients that they let in get in here. */
   readonly others?: { readonly peers: Peers; readonly readmit: Readmit } | undefined;
   /** How much of a failure clients are told; asked for each. Absent: in brief. */
@@ -79,6 +82,7 @@ export function createLegs(options: LegsOptions): Legs {
     running,
     peers: others?.peers,
     passing,
+    onKnown: options.onKnown ?? (() => {}),
     streams,
     failures: options.failures ?? (() => 'brief'),
     checkParamHeaders: createParamHeaderCheck(),

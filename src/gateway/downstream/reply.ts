@@ -9,10 +9,6 @@ import type { PeerReply } from '../peers/index.js';
 
 /** What waits to be read by a client; a client that lets more pile up is cut off. */
 const maxBacklogBytes = 4_000_000;
-/** What is less than this is in the hands of the system, or will be in a moment. */
-const watchedBytes = 64 * 1024;
-/** A reply that is not read on for so long is given up. */
-const stalledReplyMs = 60_000;
 
 const jsonHeaders = { 'Content-Type': 'application/json' };
 
@@ -111,7 +107,6 @@ export class HttpReply {
     if (this.#state !== 'streaming') return;
     this.#state = 'ended';
     this.#response.end();
-    this.#watch();
   }
 
   /** The reply of another process, as it comes; resolves when it is over. What is not read is not fetched either. */
@@ -167,13 +162,6 @@ export class HttpReply {
     if (this.#response.destroyed) return;
     this.#response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) });
     this.#response.end(body);
-    this.#watch();
-  }
-
-  /** The timeout of the socket starts anew with every byte that is read; Node lifts it where the reply is out. */
-  #watch(): void {
-    if (this.#response.writableLength < watchedBytes) return;
-    this.#response.setTimeout(stalledReplyMs, () => this.#response.destroy());
   }
 
   #cutOff(): void {

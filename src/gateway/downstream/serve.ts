@@ -1,6 +1,7 @@
+import { GatewayStopping } from '../../errors.js';
 import { wordOf } from '../router/index.js';
 import { classify } from './classify.js';
-import { type Exchange, type LegDeps, refuse } from './exchange.js';
+import { type Exchange, type LegDeps, refuse, refuseWith } from './exchange.js';
 import { serveLegacy } from './legacy.js';
 import type { Message } from './message.js';
 import { serveModern } from './modern.js';
@@ -12,6 +13,9 @@ export async function serveMessage(
   exchange: Exchange,
   deps: LegDeps,
 ): Promise<void> {
+  // What belongs to calls that are under way goes on.
+  if (message.kind === 'request' && deps.stopping())
+    return refuseWith(exchange, message.method, GatewayStopping({}), deps, message.id);
   const classified = message.kind === 'reply' ? legacy : classify(message, exchange.headers);
   if (classified.kind === 'refused' && message.kind !== 'reply') {
     const id = message.kind === 'request' ? message.id : null;

@@ -1,0 +1,144 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import {
+  createHttpServer,
+  createQuickDoor,
+  createWaiting,
+  endConnection,
+  endMs,
+  graceMs,
+  type Handler,
+  type QuickHandler,
+  stopListening,
+} from '../http/index.js';
+import type { Logger } from '../log.js';
+import {
+  type ClientCertificate,
+  type Credentials,
+  createTlsFront,
+  type PeerRule,
+  type TlsMetrics,
+} from '../tls/index.js';
+import { createStrangers } from './strangers.js';
+
+/** The way in to a program: its port, and beside it the health port. */
+export interface Listener {
+  readonly main: Server;
+  readonly side: Server;
+  /** Somebody has shown on this connection who they are. */
+  know(socket: Socket): void;
+  /** Takes no more connections on the main port, once those are accepted that wait for it; ends nothing. */
+  stop(): Promise<void>;
+  /**
+   * What was begun is answered, and what is not read yet where it comes within a moment: see `HttpServer`. The health
+   * port answers until the end.
+   */
+  drain(withinMs: number): Promise<void>;
+}
+
+interface ListenerTls {
+  readonly credentials: Credentials;
+  readonly clientCertificate: ClientCertificate;
+  readonly clients: PeerRule;
+  readonly metrics: TlsMetrics;
+}
+
+interface ListenerOptions {
+  /** Absent: plain HTTP, and nothing answers on the health port. */
+  readonly tls: ListenerTls | undefined;
+  /** Answers every request that is not `quick`'s. */
+  readonly handle: Handler;
+  readonly quick: {
+    readonly handle: QuickHandler;
+    readonly maxBodyBytes: { readonly first: number; readonly later: number };
+    readonly maxBodyDepth?: number;
+  };
+  /** Answers on the health port. */
+  readonly health: Handler;
+  readonly maxConnections: number;
+  /** What is under way on a connection whose peer is not trusted any more may take this long. */
+  readonly lastReplyMs: number;
+  readonly log: Logger;
+}
+
+const mcpPath = '/mcp';
+const ofMcp = /^\/mcp\/?(\?|$)/;
+
+export function createListener(options: ListenerOptions): Listener {
+  const { tls, handle, health, maxConnections, lastReplyMs, log } = options;
+  const server = createHttpServer(async (request, response) => {
+    await handle(request, response);
+    // The other pages are for everybody: who has read one is as much of a stranger as before.
+    if (response.headersSent && response.statusCode < 300 && ofMcp.test(request.url ?? ''))
+      strangers.know(request.socket);
+  }, log);
+  const door = createQuickDoor({
+    ...options.quick,
+    server,
+    path: mcpPath,
+    lastReplyMs,
+    log,
+    onKnown: (socket) => strangers.know(socket),
+  });
+  const strangers = createStrangers({ log, isAnswering: door.isAnswering });
+  const main = tls
+    ? createTlsFront({
+        ...tls,
+        log,
+        end: endConnection,
+        wasRefused: strangers.wasEvicted,
+        onSecure(socket, raw, verified) {
+          strangers.wrap(raw, socket);
+          if (verified) strangers.know(socket);
+          door.accept(socket);
+        },
+        finish: door.retire,
+      })
+    : // As Node's HTTP server makes its own connections, which these may become.
+      createServer({ allowHalfOpen: true, noDelay: true }, door.accept);
+  main.maxConnections = maxConnections;
+  // An HTTP server checks its time limits from the moment it listens; behind another it never does by itself.
+  server.http.emit('listening');
+
+  const side = createHttpServer(health, log);
+  // Nobody has to show there who they are.
+  const passersBy = createStrangers({ log, isAnswering: side.isAnswering });
+  side.http.on('connection', passersBy.add);
+
+  const open = new Set<Socket>();
+  const waiting = createWaiting();
+  let accepted = 0;
+  main.prependListener('connection', (raw: Socket) => {
+    accepted += 1;
+    open.add(raw);
+    raw.once('close', () => {
+      open.delete(raw);
+      waiting.look();
+    });
+    strangers.add(raw);
+  });
+
+  return {
+    main,
+    side: side.http,
+    know: strangers.know,
+    async stop() {
+      // What waits for it at the system would be reset. One of them is accepted in each turn of the event loop (libuv).
+      const until = performance.now() + graceMs;
+      for (let quiet = 0, seen = accepted; quiet < 2 && performance.now() < until; seen = accepted) {
+        await new Promise(setImmediate);
+        quiet = accepted === seen ? quiet + 1 : 0;
+      }
+      stopListening(main);
+    },
+    async drain(withinMs) {
+      stopListening(main);
+      await door.drain(withinMs);
+      // Replies that are written, and handshakes that are still under way.
+      if (withinMs > 0) await waiting.until(() => open.size === 0, endMs);
+      for (const socket of open) socket.destroy();
+      stopListening(side.http);
+      await side.drain(0);
+      server.http.close();
+    },
+  };
+}
