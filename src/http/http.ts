@@ -18,7 +18,7 @@ export interface HttpServer {
   /**
    * Ends a connection without a call being lost: an idle one at once; another after the reply that is under way, which
    * says so (RFC 9112 section 9.6). A request that has begun to come is answered, also where this server has not been
-   * given the connection yet. A reply that takes longer than `withinMs` is cut off.
+   * given the connection yet. A reply that takes longer than `withinMs` is cut off; one that is a stream by then soon is.
    */
   retire(socket: Socket, withinMs: number): void;
   /**
@@ -71,7 +71,9 @@ export function createHttpServer(handle: Handler, log: Logger): HttpServer {
       return;
     }
     if (!response.headersSent) response.setHeader('Connection', 'close');
-    const timer = setTimeout(() => socket.destroy(), withinMs).unref();
+    // A stream has no end of its own to wait for.
+    const last = response.headersSent ? Math.min(withinMs, endMs) : withinMs;
+    const timer = setTimeout(() => socket.destroy(), last).unref();
     response.once('close', () => {
       clearTimeout(timer);
       endConnection(socket);

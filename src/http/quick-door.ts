@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
 import { bodyOf, type ReadBody } from './body.js';
-import { endConnection, endResting } from './end.js';
+import { endConnection, endMs, endResting } from './end.js';
 import type { Reply, RequestHead } from './exchange.js';
 import { graceMs, type HttpServer, sendJson, unavailable } from './http.js';
 import { Pieces } from './pieces.js';
@@ -247,7 +247,9 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
         return;
       }
       guest.retired = true;
-      guest.until = Math.min(guest.until, performance.now() + lastReplyMs);
+      // A stream has no end of its own to wait for.
+      const lastMs = guest.reply?.headersSent ? endMs : lastReplyMs;
+      guest.until = Math.min(guest.until, performance.now() + lastMs);
       if (guest.pieces.length === 0) end(guest);
     },
     async drain(withinMs) {

@@ -99,6 +99,38 @@ describe('the listener of a gateway', () => {
     expect(await young()).toBe('Echo: hi');
   });
 
+  it('[O3] tells a client that is revoked no more: what it listens to ends with its certificate', async () => {
+    const { ca, folder, gateway, known } = await entrance();
+    const leaked = await gatewayLeaf(ca);
+    const socket = await connection(gateway.port, ca, leaked);
+    let heard = '';
+    socket.on('data', (bytes: Buffer) => {
+      heard += bytes;
+    });
+    const send = (method: string, headers: Record<string, string>, body = '') => {
+      const all = { host: 'localhost', ...headers, ...(body && { 'content-length': body.length }) };
+      const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+      socket.write(`${method} /mcp HTTP/1.1\r\n${lines.join('')}\r\n${body}`);
+    };
+    const clientInfo = { name: 'a', version: '1' };
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+    const accept = 'application/json, text/event-stream';
+    const json = { 'content-type': 'application/json', accept };
+    send('POST', json, JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }));
+    await expect.poll(() => heard).toMatch(/mcp-session-id: \S+\r\n/i);
+    const session = /mcp-session-id: (\S+)/i.exec(heard)?.[1] ?? '';
+    heard = '';
+    send('GET', { accept: 'text/event-stream', 'mcp-session-id': session });
+    await expect.poll(() => heard).toContain('text/event-stream');
+    const over = once(socket, 'close');
+    await put(folder, { 'ca.crl': await newCrl(ca, [leaked]) });
+    await known('SALLY_TLS_REVOKED');
+    const at = performance.now();
+    await over;
+    // A reply that is under way could have 30 s.
+    expect(performance.now() - at).toBeLessThan(15_000);
+  });
+
   it('[O3] ends the connections of a client that is revoked, and of no other', async () => {
     const { ca, folder, gateway, known } = await entrance();
     const [leaked, good] = [await gatewayLeaf(ca), await gatewayLeaf(ca)];
