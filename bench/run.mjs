@@ -20,9 +20,19 @@ const { values: options } = parseArgs({
 const only = options.only.split(',').filter(Boolean);
 const wanted = (id) => only.length === 0 || only.some((part) => id.includes(part));
 const scenarios = await Promise.all(
-  ['hook', 'payload', 'chain', 'plugins', 'gateway', 'workers', 'handshake', 'peers', 'cpex', 'start'].map(
-    (name) => import(`./scenarios/${name}.mjs`),
-  ),
+  [
+    'hook',
+    'numbers',
+    'payload',
+    'chain',
+    'plugins',
+    'gateway',
+    'workers',
+    'handshake',
+    'peers',
+    'cpex',
+    'start',
+  ].map((name) => import(`./scenarios/${name}.mjs`)),
 );
 
 const rows = [];

@@ -112,11 +112,11 @@ export async function externalEntry(bench, url, entry = { name: pluginName }) {
 }
 
 /** The gateway side with these entries, each an external plugin on the server at `url`. */
-export async function openGateway(bench, url, entries = [{ name: pluginName }], connect = 'now') {
+export async function openGateway(bench, url, entries = [{ name: pluginName }], connect = 'now', more = {}) {
   const plugins = await Promise.all(entries.map((entry) => externalEntry(bench, url, entry)));
   const path = await writeConfig(bench, { plugins });
   const config = await loadConfig({ path, cwd: bench.folder, env: {}, side: 'gateway' });
-  const manager = await openPluginManager(config, { log: silentLogger, connect });
+  const manager = await openPluginManager(config, { log: silentLogger, connect, ...more });
   bench.onClose(() => manager.close());
   return manager;
 }

@@ -65,8 +65,8 @@ const modern = {
   'mcp-name': 'search',
 };
 
-/** Tool calls over kept connections to a port; with sessions, in turn on each of them. */
-export function toolCalls(bench, port, sessions = []) {
+/** Tool calls over kept connections to a port; with sessions, in turn on each of them; with a list of numbers as JSON. */
+export function toolCalls(bench, port, sessions = [], scores = undefined) {
   const pool = openPool(bench, port);
   let id = 0;
   return async () => {
@@ -74,7 +74,7 @@ export function toolCalls(bench, port, sessions = []) {
     const session = sessions[id % sessions.length];
     const params = {
       ...payloadOf(940),
-      arguments: payloadOf(940).args,
+      arguments: { ...payloadOf(940).args, ...(scores && { scores: 'SCORES' }) },
       args: undefined,
       ...(session === undefined && { _meta: envelope }),
     };
@@ -82,7 +82,7 @@ export function toolCalls(bench, port, sessions = []) {
       path: '/mcp',
       method: 'POST',
       headers: session === undefined ? modern : { ...accept, 'mcp-session-id': session },
-      body: JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }),
+      body: JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }).replace('"SCORES"', scores),
     });
     const { result } = JSON.parse(await body.text());
     if (statusCode !== 200 || !result.content[0].text.startsWith('the weather')) throw new Error('no reply');

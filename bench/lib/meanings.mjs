@@ -5,6 +5,14 @@ export const meanings = {
     goal: 0.85,
   },
   'hook.mtls.c32': { what: 'hook calls of 1 KB, 32 at once; floor: node:https and undici', goal: 0.85 },
+  'hook.numbers': {
+    what: 'hook calls of 1 KB with ten numbers as Python writes them (1.0, 1e-05); floor: with ten that JavaScript writes alike',
+    goal: 0.85,
+  },
+  'gateway.numbers': {
+    what: 'tool calls, no plugin, with ten such numbers in arguments and result; floor: with ten that JavaScript writes alike',
+    goal: 0.9,
+  },
   'hook.mtls.100kb': { what: 'hook calls of 100 KB, four at once; floor: the same in plain Node', goal: 0.8 },
   'hook.mtls.900kb': { what: 'hook calls of 900 KB, four at once; floor: the same in plain Node', goal: 0.8 },
   'chain.10': { what: 'ten plugins of one server; floor: one of them alone', goal: 0.77 },

@@ -21,9 +21,12 @@ const server = createServer((request, response) => {
   const chunks = [];
   request.on('data', (chunk) => chunks.push(chunk));
   request.on('end', () => {
-    const { id, method } = JSON.parse(Buffer.concat(chunks).toString());
-    const result = { resultType: 'complete', ...results[method], _meta: meta };
-    const body = JSON.stringify({ jsonrpc: '2.0', id, result });
+    const text = Buffer.concat(chunks).toString();
+    const { id, method } = JSON.parse(text);
+    const [, scores] = /"scores":(\[[^\]]*\])/.exec(text) ?? [];
+    const own = scores && { structuredContent: { scores: 'SCORES' } };
+    const result = { resultType: 'complete', ...results[method], ...own, _meta: meta };
+    const body = JSON.stringify({ jsonrpc: '2.0', id, result }).replace('"SCORES"', scores);
     response.writeHead(200, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),

@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { FileUnreadable, fileReason, messageOf, PluginNotFound, UsageError } from '../errors.js';
-import { globalContext, PluginContext, problemsOf } from '../hooks/index.js';
-import { parseJson } from '../json/index.js';
+import { globalContext, type PluginContext, readContext } from '../hooks/index.js';
+import { isJsonObject, parseExactJson, writeJson } from '../json/index.js';
 import type { CommandIo } from './io.js';
 import { loadAndWarn, loggerOf } from './runtime.js';
 
@@ -44,7 +44,7 @@ async function invoke(io: CommandIo, hook: string, options: InvokeOptions): Prom
     throw UsageError({ message: 'no plugin file was named', usage: 'sallyport invoke HOOK --config FILE …' });
   const example = '{"name": "search", "args": {}}';
   const payload = parseObject('--payload', await readValue(io, options.payload), example);
-  const context = readContext(options.context);
+  const context = contextOf(options.context);
   const log = loggerOf(io, { ...options, quiet: true });
   const config = await loadAndWarn(io, path, 'gateway', log);
   const wanted = options.plugin.toLowerCase();
@@ -57,12 +57,19 @@ async function invoke(io: CommandIo, hook: string, options: InvokeOptions): Prom
     });
   }
   const { openPluginManager } = await import('../manager/index.js');
-  const manager = await openPluginManager({ ...config, plugins }, { log, connect: 'on-first-call' });
+  const manager = await openPluginManager(
+    { ...config, plugins },
+    {
+      log,
+      connect: 'on-first-call',
+      exactNumbers: true,
+    },
+  );
   try {
     const outcome = await manager.invokeOne({ plugin: options.plugin, hook, payload, context });
     if (outcome.kind === 'failed') throw outcome.error;
     const { result } = outcome.outcome;
-    io.out(`${JSON.stringify(result, null, options.json ? 0 : 2)}\n`);
+    io.out(`${writeJson(result, options.json ? 0 : 2)}\n`);
     io.exitWith(result.continue_processing ? 0 : 1);
   } finally {
     await manager.close();
@@ -92,20 +99,19 @@ function parseObject(option: string, json: string, example: string): Record<stri
   if (json.trim() === '') throw UsageError({ message: `${option} is empty`, usage });
   let value: unknown;
   try {
-    value = parseJson(json, { what: option });
+    value = parseExactJson(json, { what: option });
   } catch (error) {
     throw UsageError({ message: `${option} is not JSON: ${messageOf(error)}`, usage });
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
+  if (isJsonObject(value)) return value;
   throw UsageError({ message: `${option} is not a JSON object`, usage });
 }
 
-function readContext(json: string | undefined): PluginContext {
+function contextOf(json: string | undefined): PluginContext {
   const example = '{"global_context": {"request_id": "1"}}';
   const given = json === undefined ? {} : parseObject('--context', json, example);
-  const read = PluginContext.safeParse({ global_context: globalContext('invoke'), ...given });
-  if (read.success) return read.data;
-  const message = `--context is not a context: ${problemsOf(read.error).join('; ')}`;
+  const read = readContext({ global_context: globalContext('invoke'), ...given });
+  if (read.ok) return read.data;
+  const message = `--context is not a context: ${read.problems.join('; ')}`;
   throw UsageError({ message, usage: `--context '${example}'` });
 }

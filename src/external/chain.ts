@@ -23,14 +23,21 @@ export interface ChainMember {
 export class ConnectionChain implements Chain {
   readonly #connection: Pick<Connection, 'call' | 'peer'>;
   readonly #members = new Map<string, ChainMember>();
+  readonly #exactNumbers: boolean;
 
   readonly #breaker: Breaker;
   readonly #probe: Probe;
 
-  constructor(connection: Pick<Connection, 'call' | 'peer'>, breaker: Breaker, probe: Probe) {
+  constructor(
+    connection: Pick<Connection, 'call' | 'peer'>,
+    breaker: Breaker,
+    probe: Probe,
+    exactNumbers: boolean,
+  ) {
     this.#connection = connection;
     this.#breaker = breaker;
     this.#probe = probe;
+    this.#exactNumbers = exactNumbers;
   }
 
   /** Adds a plugin, by the name that its server knows it by. */
@@ -63,7 +70,7 @@ export class ConnectionChain implements Chain {
       const { texts } = await this.#connection.call(tool, writeChainArguments(args, payloadJson), scope);
       breaker.answered();
       const names = steps.map(({ plugin }) => plugin.name);
-      replies = readChainReply(texts[0] ?? '', names);
+      replies = readChainReply(texts[0] ?? '', names, this.#exactNumbers);
       if (typeof replies === 'string') throw ReplyInvalid({ peer, tool, reason: replies });
     } catch (error) {
       breaker.failed(error, scope, this.#probe);

@@ -13,6 +13,8 @@ export interface SharedConnection extends Connection {
   /** Shared by all connections to the same server. */
   readonly breaker: Breaker;
   readonly probe: Probe;
+  /** Whether numbers in replies are kept as they are written. */
+  readonly exactNumbers: boolean;
 }
 
 /** When a server is taken as away, and how often it is asked then. */
@@ -37,9 +39,10 @@ interface Shared {
 
 /** No connections yet. */
 export function createConnections(
-  deps: Omit<ConnectionDeps, 'plugin'>,
+  deps: Omit<ConnectionDeps, 'plugin'> & { readonly exactNumbers: boolean },
   { awayAfterTimeouts, probeIntervalMs }: BreakerSettings,
 ): Connections {
+  const { exactNumbers } = deps;
   const shared = new Map<string, Shared>();
   const breakers = new Map<string, Breaker>();
   const breakerOf = (settings: McpSettings, peer: string): Breaker => {
@@ -55,8 +58,8 @@ export function createConnections(
     const ask: Probe = (scope) =>
       probe(settings, connection, { ...deps, plugin, timeoutMs: probeTimeoutMs }, scope);
     const breaker = breakerOf(settings, connection.peer);
-    const chain = new ConnectionChain(connection, breaker, ask);
-    return { ...connection, chain, breaker, probe: ask };
+    const chain = new ConnectionChain(connection, breaker, ask, exactNumbers);
+    return { ...connection, chain, breaker, probe: ask, exactNumbers };
   };
   return {
     async open(settings, plugin) {

@@ -208,7 +208,7 @@ class ExternalPlugin implements PluginHandle, ChainMember {
       if (!scope.aborted) this.forget();
       throw error;
     }
-    const read = readReply(reply.texts[0] ?? '');
+    const read = readReply(reply.texts[0] ?? '', this.#connection.exactNumbers);
     if (typeof read === 'string') {
       throw ReplyInvalid({ peer: this.peer, tool: toolNames.invokeHook, reason: read });
     }

@@ -121,7 +121,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const store = createCredentialStore({ log, metrics });
   const credentials = tls && (await store.open(tls, 'server'));
   const pluginMetrics = await openPluginMetrics(registry);
-  const held = { log, credentials: store, metrics, pluginMetrics };
+  const held = { log, credentials: store, metrics, pluginMetrics, exactNumbers: true };
   let authenticator = await openAuthenticator(config.gateway.auth, { log, now });
   const sets = createPluginSets(await openPluginManager(config, held));
   const upstreams = createUpstreamSet(config.gateway.upstreams, (settings) =>

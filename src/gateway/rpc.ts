@@ -1,9 +1,11 @@
 import type { SallyError } from '../errors.js';
+import type { JsonNumber } from '../json/index.js';
 
 /** JSON as it came off the wire: what nobody here knows goes through unharmed. */
 export type JsonObject = Record<string, unknown>;
 
-export type RequestId = string | number;
+/** A number that JavaScript would write in another way goes back as it came. */
+export type RequestId = string | number | JsonNumber;
 
 /** Marks an error that says that there is no room: a symbol, for nothing that comes off a wire can have it. */
 export const noRoom: unique symbol = Symbol('no room');

@@ -33,8 +33,25 @@ export const SettledGlobal = GlobalContext.extend(settled);
 /** A context in which nothing is left to be filled in. */
 export const SettledContext = PluginContext.extend({ ...settled, global_context: SettledGlobal });
 
+/** What may be left out of a context, filled in. */
+const filledParts = <T extends { state?: unknown; metadata?: unknown }>(parts: T) => ({
+  ...parts,
+  state: (parts.state ?? {}) as Record<string, unknown>,
+  metadata: (parts.metadata ?? {}) as Record<string, unknown>,
+});
+/** The same of what all plugins share. */
+export const filledGlobal = (global: z.input<typeof GlobalContext>): GlobalContext =>
+  filledParts(global) as GlobalContext;
+/** The same of the context of one plugin. */
+export const filledContext = (context: z.input<typeof PluginContext>): PluginContext => ({
+  ...filledParts(context),
+  global_context: filledGlobal(context.global_context),
+});
+
 /** Reads what all plugins of one request share. */
-export const readGlobalContext = reader(GlobalContext, SettledGlobal);
+export const readGlobalContext = reader(GlobalContext, SettledGlobal, filledGlobal);
+/** Reads the context of one plugin, filling in what may be left out. */
+export const readContext = reader(PluginContext, SettledContext, filledContext);
 /** Reads the parts of a context that count as a plugin leaves them, filling in what may be left out. */
 export const readContextParts = reader(
   z.looseObject({
@@ -43,6 +60,7 @@ export const readContextParts = reader(
     global_context: z.looseObject({ state: objectOrEmpty, metadata: objectOrEmpty }),
   }),
   z.looseObject({ ...settled, global_context: z.looseObject(settled) }),
+  (context) => ({ ...filledParts(context), global_context: filledParts(context.global_context) }),
 );
 
 /** A context for a request that nothing is known of but its id. */

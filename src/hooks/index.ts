@@ -1,8 +1,11 @@
 export { quickAccept } from './accepts.js';
 export {
+  filledContext,
+  filledGlobal,
   GlobalContext,
   globalContext,
   PluginContext,
+  readContext,
   readContextParts,
   readGlobalContext,
   SettledContext,
@@ -11,7 +14,14 @@ export {
 export { jsonCopy } from './plain.js';
 export { problemsOf, problemText } from './problems.js';
 export { type Reading, reader } from './read.js';
-export { HookResult, PluginErrorModel, readHookResult, Violation, wholeResult } from './result.js';
+export {
+  filledResult,
+  HookResult,
+  PluginErrorModel,
+  readHookResult,
+  Violation,
+  wholeResult,
+} from './result.js';
 export {
   type HookName,
   hookNames,

@@ -1,12 +1,12 @@
 import { messageOf } from '../errors.js';
-import { carriedDepth, maxKeys, parseJson } from '../json/index.js';
+import { carriedDepth, JsonNumber, jsonText, maxKeys, parseExactJson } from '../json/index.js';
 import type { Reading } from './read.js';
 
 /**
  * A value as it arrives at the other end of a connection: what `JSON.parse(JSON.stringify(value))` makes, which shares
  * nothing with it. Undefined where JSON has nothing for it (a function, a symbol). A problem where it cannot be written:
- * a circle, a BigInt, a getter or `toJSON` that throws, more levels than a message that carries it may have. `outer` are the levels of the message
- * around it. What is plain is copied without a text.
+ * a circle, a BigInt, a getter or `toJSON` that throws, more levels than a message that carries it may have. `outer` are
+ * the levels of the message around it. What is plain is copied without a text.
  */
 export function jsonCopy(value: unknown, outer = 0): Reading<unknown> {
   try {
@@ -38,7 +38,7 @@ function copyPlain(value: unknown, depth: number): unknown {
     default:
       return notPlain;
   }
-  if (value === null) return null;
+  if (value === null || value instanceof JsonNumber) return value;
   if (depth >= carriedDepth || 'toJSON' in value) return notPlain;
   return Array.isArray(value) ? copyList(value, depth) : copyObject(value, depth);
 }
@@ -74,7 +74,7 @@ function copyObject(object: object, depth: number): unknown {
 }
 
 function copyByText(value: unknown, outer: number): unknown {
-  const text = JSON.stringify(value) as string | undefined;
+  const text = jsonText(value);
   if (text === undefined) return undefined;
-  return parseJson(text, { what: 'it', depth: carriedDepth - outer });
+  return parseExactJson(text, { what: 'it', depth: carriedDepth - outer });
 }

@@ -25,7 +25,13 @@ export const HookResult = z.looseObject({
 });
 export type HookResult = z.output<typeof HookResult>;
 /** Reads what a hook answers. */
-export const readHookResult = reader(HookResult);
+export const readHookResult = reader(HookResult, HookResult, filledResult);
+
+/** A result that says whether the request goes on, also where that was left out. */
+export function filledResult(result: z.input<typeof HookResult>): HookResult {
+  const { continue_processing = true } = result;
+  return { ...result, continue_processing };
+}
 
 /** A result with all four of its fields, as the peers write it: what every caller gets, however it was called. */
 export function wholeResult(result: HookResult): HookResult {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { findSallyError, type SallyError } from '../errors.js';
-import { maxDepth, parseJson } from '../json/index.js';
+import { maxDepth, parseExactJson } from '../json/index.js';
 import type { Reply } from './exchange.js';
 import { Pieces } from './pieces.js';
 
@@ -26,7 +26,7 @@ export async function readJson(
 /** What a body that is there as a whole says. */
 export function bodyOf(text: string, depth: number = maxDepth): ReadBody {
   try {
-    return { json: parseJson(text, { what: 'the body', depth }) };
+    return { json: parseExactJson(text, { what: 'the body', depth }) };
   } catch (error) {
     return { status: 400, error: findSallyError(error) };
   }

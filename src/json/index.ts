@@ -1,5 +1,18 @@
 /**
- * JSON from elsewhere: `parseJson` is the one place where a text of another is parsed, within limits. Begin with `scan.ts`.
+ * JSON from elsewhere, and JSON that is passed on: `parseJson` and `parseExactJson` are the one place where a text of
+ * another is parsed, within limits; `writeJson` writes numbers as they came. Begin with `scan.ts`.
  */
 export { carriedDepth, maxDepth, maxKeys } from './limits.js';
-export { findId, parseJson } from './parse.js';
+export {
+  holdsNumbers,
+  idKey,
+  isJsonObject,
+  JsonNumber,
+  plainJson,
+  plainNumber,
+  sameNumber,
+  standIn,
+  withNumbers,
+} from './number.js';
+export { findId, parseExactJson, parseJson } from './parse.js';
+export { jsonText, writeJson } from './write.js';

@@ -1,5 +1,6 @@
 import { JsonDuplicateKey, JsonTooDeep, JsonTooManyKeys } from '../errors.js';
 import { maxDepth, maxKeys } from './limits.js';
+import { JsonNumber, numberOf, standIn } from './number.js';
 import { scan, stringEnd } from './scan.js';
 
 interface ReadOptions {
@@ -10,7 +11,8 @@ interface ReadOptions {
 }
 
 /**
- * The value of a JSON text that comes from elsewhere: the one place where such text is read.
+ * The value of a JSON text that comes from elsewhere: the one place where such text is read. Numbers are those that JavaScript
+ * has.
  *
  * @throws SallyError where it is nested too deep, an object has too many keys, or a key stands twice in one: whoever
  *   reads it next may see the other value. SyntaxError where it is no JSON.
@@ -21,6 +23,19 @@ export function parseJson(text: string, { what = 'the JSON', depth = maxDepth }:
   const value: unknown = JSON.parse(text);
   if (countMembers(value) !== members) throw JsonDuplicateKey({ what, key: repeatedKey(text) });
   return value;
+}
+
+/** The same for what is passed on: a number that JavaScript would write in another way is a `JsonNumber`. */
+export function parseExactJson(
+  text: string,
+  { what = 'the JSON', depth = maxDepth }: ReadOptions = {},
+): unknown {
+  const { refused, members, odd } = scan(text, depth);
+  if (refused !== undefined) throw refusal(refused, what, depth);
+  const value: unknown = odd === undefined ? JSON.parse(text) : parseMarked(text, odd);
+  const counted = odd === undefined ? countMembers(value) : takeMarks(value);
+  if (counted !== members) throw JsonDuplicateKey({ what, key: repeatedKey(text) });
+  return value instanceof JsonNumber || typeof value !== 'string' ? value : asNumber(value);
 }
 
 function refusal(refused: 'depth' | 'keys', what: string, depth: number) {
@@ -40,6 +55,47 @@ function countMembers(value: unknown): number {
   for (const key in value) {
     const field = (value as Record<string, unknown>)[key];
     members += typeof field === 'object' && field !== null ? 1 + countMembers(field) : 1;
+  }
+  return members;
+}
+
+function parseMarked(text: string, odd: readonly number[]): unknown {
+  let marked = '';
+  let at = 0;
+  for (let i = 0; i < odd.length; i += 2) {
+    const from = odd[i] ?? 0;
+    const end = odd[i + 1] ?? 0;
+    marked += `${text.slice(at, from)}"${standIn({ text: text.slice(from, end) })}"`;
+    at = end;
+  }
+  try {
+    return JSON.parse(marked + text.slice(at)) as unknown;
+  } catch {
+    // The text itself: an error quotes a part of what was parsed, and nobody may learn of the mark.
+    return JSON.parse(text) as unknown;
+  }
+}
+
+const asNumber = (text: string): unknown => numberOf(text) ?? text;
+
+/** Puts the numbers in the place of the texts that stand for them; counts members on the way. */
+function takeMarks(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let members = 0;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i += 1) {
+      const item: unknown = value[i];
+      if (typeof item === 'string') value[i] = asNumber(item);
+      else members += takeMarks(item);
+    }
+    return members;
+  }
+  const fields = value as Record<string, unknown>;
+  for (const key in fields) {
+    const field = fields[key];
+    // An own `__proto__` is there already: assigned, it stays one.
+    if (typeof field === 'string') fields[key] = asNumber(field);
+    members += 1 + takeMarks(field);
   }
   return members;
 }

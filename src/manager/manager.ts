@@ -51,6 +51,11 @@ interface ManagerDeps {
   readonly pluginMetrics?: PluginMetrics;
   /** Whether plugins of one server are called in one round trip, where it takes that. Default true. */
   readonly chains?: boolean;
+  /**
+   * For who reads and writes JSON by `parseExactJson` and `writeJson`: numbers of plugins come as they were written. By
+   * default they are those of JavaScript.
+   */
+  readonly exactNumbers?: boolean;
 }
 
 interface OneCall {
@@ -81,14 +86,14 @@ interface OneCall {
  * ```
  */
 export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps): Promise<PluginManager> {
-  const { log } = deps;
+  const { log, exactNumbers = false } = deps;
   const credentials = deps.credentials ?? createCredentialStore(deps);
   let shared: Promise<Connections> | undefined;
   const connections = () => {
     const { metrics } = deps;
     const timeoutMs = config.settings.pluginTimeoutMs;
     shared ??= import('../external/index.js').then((room) =>
-      room.createConnections({ log, timeoutMs, credentials, metrics }, config.settings),
+      room.createConnections({ log, timeoutMs, credentials, metrics, exactNumbers }, config.settings),
     );
     return shared;
   };

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isJsonObject } from '../json/index.js';
 
 /** What one plugin of a band made of the payload that all of the band were given. */
 export interface Change {
@@ -14,8 +15,7 @@ export interface Conflict {
 
 type Dict = Readonly<Record<string, unknown>>;
 
-const isDict = (value: unknown): value is Dict =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isDict: (value: unknown) => value is Dict = isJsonObject;
 
 /**
  * The changes that plugins made to `base` independently of each other, in one value. Objects are merged field by

@@ -1,5 +1,6 @@
 import { messageOf, PayloadInvalid, PayloadTooLarge } from '../errors.js';
 import { readPayload } from '../hooks/index.js';
+import { writeJson } from '../json/index.js';
 
 /** Payloads above this are refused before any plugin sees them (a rule of the contract), in bytes of JSON. */
 export const maxPayloadBytes = 1_000_000;
@@ -20,7 +21,7 @@ export function checkPayload(hook: string, payload: unknown): string | undefined
 
 function toJson(hook: string, payload: unknown): string {
   try {
-    return JSON.stringify(payload) ?? '';
+    return writeJson(payload);
   } catch (error) {
     throw PayloadInvalid({ hook, problems: [messageOf(error)] }, error);
   }

@@ -23,9 +23,11 @@ import {
   readPayload,
   wholeResult,
 } from '../hooks/index.js';
+import { holdsNumbers } from '../json/index.js';
 import type { Logger } from '../log.js';
 import type { ConfigSchema, Hook, HookCall, PluginDefinition, PluginInstance } from './define.js';
 import type { HandleCall, HookOutcome, PluginHandle } from './handle.js';
+import { WrittenNumbers } from './numbers.js';
 import type { CallScope } from './scope.js';
 
 /** How a plugin of this process is described to others: the wire room knows, this one does not. */
@@ -129,15 +131,28 @@ function callHook(
   const copy = owned ? undefined : jsonCopy(payload);
   const given = copy?.ok === false ? copy : readPayload(hook, copy === undefined ? payload : copy.data);
   if (!given.ok) throw PayloadInvalid({ hook, problems: given.problems });
-  const own = owned ? context : copyOf(context);
+  const before = owned ? context : copyOf(context);
+  // Few payloads have numbers that JavaScript would write in another way: for those it is given others.
+  const written = holdsNumbers(given.data) || holdsNumbers(before) ? new WrittenNumbers() : undefined;
+  const own = written ? written.plain(before) : before;
   // Of a context that was given away nobody knows what the plugin has made of the rest.
   const { global_context: shared } = context;
   const rest = owned ? { request_id: shared.request_id } : shared;
   const failure = (error: unknown) =>
     findSallyError(error) ?? PluginFailed({ plugin, hook, message: messageOf(error) }, error);
   const conclude = (answer: unknown): HookOutcome => {
-    const result = checkAnswer(plugin, hook, answer);
-    const after = contextAfter(own, context, rest);
+    const result = checkAnswer(
+      plugin,
+      hook,
+      written?.restore(answer, { modified_payload: given.data }) ?? answer,
+    );
+    const after = contextAfter(
+      own,
+      context,
+      rest,
+      written && ((left) => written.restore(left, before) as object),
+    );
+    if (written?.lost) throw HookResultInvalid({ plugin, hook, problems: [numberLost] });
     if (after.ok) return { result, context: after.data };
     throw HookResultInvalid({
       plugin,
@@ -148,7 +163,7 @@ function callHook(
   let answer: unknown;
   let later: boolean;
   try {
-    const payload = given.data as Record<string, unknown>;
+    const payload = (written ? written.plain(given.data) : given.data) as Record<string, unknown>;
     answer = (instance.hooks[hook] as Hook<string>)(payload, own, new LocalCall(scope, log));
     later = typeof (answer as PromiseLike<unknown> | undefined)?.then === 'function';
   } catch (error) {
@@ -159,6 +174,9 @@ function callHook(
     throw failure(error);
   });
 }
+
+/** Of two numbers that JavaScript takes for the same, as all above 1.8e308 are. */
+const numberLost = 'it has moved a number that JavaScript cannot hold, and there are two of the kind';
 
 function copyOf(context: PluginContext): PluginContext {
   const copy = jsonCopy(context);
@@ -190,12 +208,18 @@ function checkAnswer(plugin: string, hook: string, answer: unknown): HookResult 
 }
 
 /** The context after a call: what counts of it as the plugin left it, and the rest as it was given. */
-function contextAfter(own: PluginContext, given: PluginContext, rest: Rest): Reading<PluginContext> {
+function contextAfter(
+  own: PluginContext,
+  given: PluginContext,
+  rest: Rest,
+  restore: ((left: object) => object) | undefined,
+): Reading<PluginContext> {
   try {
     if (rest === given.global_context && isBlank(own) && isBlank(given)) return { ok: true, data: given };
     const { state, metadata, global_context: global } = own;
     const shared = global && { state: global.state, metadata: global.metadata };
-    const copy = jsonCopy({ state, metadata, global_context: shared }, levelsAbove.context);
+    const left = { state, metadata, global_context: shared };
+    const copy = jsonCopy(restore?.(left) ?? left, levelsAbove.context);
     const read = copy.ok ? readContextParts(copy.data) : copy;
     if (!read.ok) return read;
     return {

@@ -1,6 +1,6 @@
 import { PluginTimeout } from '../errors.js';
 import { type GlobalContext, nextPayload } from '../hooks/index.js';
-import { carriedDepth, parseJson } from '../json/index.js';
+import { carriedDepth, isJsonObject, parseExactJson, writeJson } from '../json/index.js';
 import type { Ending } from '../plugin/scope.js';
 import {
   type ChainStep,
@@ -32,7 +32,7 @@ export async function invokeHooks(args: unknown, deps: ToolDeps, signal: Ending)
   let changed: { readonly at: number; readonly reply: HookReply } | undefined;
   for (const step of plugins) {
     const late = performance.now() - began > chainBudgetMs;
-    if (replies.length > 0 && (late || signal.aborted || !isRecord(current))) break;
+    if (replies.length > 0 && (late || signal.aborted || !isJsonObject(current))) break;
     const { state, metadata } = step;
     const context = { state: state ?? {}, metadata: metadata ?? {}, global_context: global };
     const call = { hook, plugin: step.plugin_name, payload: current, context, owned: false, timeoutMs };
@@ -53,7 +53,7 @@ export async function invokeHooks(args: unknown, deps: ToolDeps, signal: Ending)
     }
     // What comes of it goes on as a gateway would have read it.
     const text = replyText(outcome);
-    const written = parseJson(text, { depth: carriedDepth }) as HookReply;
+    const written = parseExactJson(text, { depth: carriedDepth }) as HookReply;
     const at = replies.push(text) - 1;
     if (ends(step, written)) break;
     const reply = readReplyValue(written);
@@ -89,9 +89,6 @@ function isEmpty(record: object | null | undefined): boolean {
   return true;
 }
 
-const isRecord = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** Whether nothing runs after this reply. */
 function ends(step: ChainStep, { error, result }: HookReply): boolean {
   if (error) return step.on_error !== 'log';
@@ -104,4 +101,4 @@ function withUpdate(global: GlobalContext, update: ContextUpdate): GlobalContext
 }
 
 const withoutChange = ({ result, ...reply }: HookReply): string =>
-  JSON.stringify({ ...reply, result: { ...result, modified_payload: null } });
+  writeJson({ ...reply, result: { ...result, modified_payload: null } });

@@ -12,10 +12,11 @@ import {
   retryAfter,
   sendJson,
 } from '../http/index.js';
-import { carriedDepth } from '../json/index.js';
+import { carriedDepth, holdsNumbers } from '../json/index.js';
 import type { ToolDeps } from './hook.js';
 import { tryLane } from './lane.js';
 import type { McpHandler } from './mcp.js';
+import { sdkMessage, withIds } from './sdk-message.js';
 
 /** A payload has at most 1,000,000 bytes; its context and the envelope come on top. */
 export const maxBodyBytes = 4_000_000;
@@ -67,7 +68,8 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     const { json } = body;
     if (await tryLane(request, json, reply, options)) return;
     const handle = await mcp();
-    await handle(request, reply, json);
+    if (!holdsNumbers(json)) return handle(request, reply, json);
+    await handle(request, withIds(reply), sdkMessage(json));
   };
   const pages = createPages({ ...options, elsewhere: ': MCP is at /mcp' });
   const handle: Handler = async (request, response) => {

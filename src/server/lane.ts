@@ -1,5 +1,6 @@
 import { ToolArgumentsInvalid } from '../errors.js';
 import type { Reply, RequestHead } from '../http/index.js';
+import { isJsonObject, JsonNumber, writeJson } from '../json/index.js';
 import { CallScope } from '../plugin/scope.js';
 import type { ToolDeps } from './hook.js';
 import { type Tool, type ToolResult, tools } from './tools.js';
@@ -36,7 +37,7 @@ export async function tryLane(
   }
   if (reply.destroyed) return true;
   const told = call.modern ? modernResult(result, deps.version) : result;
-  const json = `{"jsonrpc":"2.0","id":${JSON.stringify(call.id)},"result":${JSON.stringify(told)}}`;
+  const json = `{"jsonrpc":"2.0","id":${writeJson(call.id)},"result":${writeJson(told)}}`;
   reply.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(json) });
   reply.end(json);
   return true;
@@ -51,7 +52,7 @@ function modernResult({ content, structuredContent, _meta }: ToolResult, version
 }
 
 interface ToolCall {
-  readonly id: string | number;
+  readonly id: string | number | JsonNumber;
   readonly tool: Tool;
   readonly args: unknown;
   /** Whether the caller speaks 2026-07-28: its replies say more. */
@@ -64,13 +65,15 @@ const legacyRevisions = ['2025-06-18', '2025-11-25'];
 
 type Dict = Readonly<Record<string, unknown>>;
 
-const isDict = (value: unknown): value is Dict =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isDict: (value: unknown) => value is Dict = isJsonObject;
+
+const isNumber = (value: unknown): value is number | JsonNumber =>
+  typeof value === 'number' || value instanceof JsonNumber;
 
 function toolCall(headers: Headers, body: unknown): ToolCall | undefined {
   if (!isDict(body) || body['jsonrpc'] !== '2.0' || body['method'] !== 'tools/call') return undefined;
   const { id, params } = body;
-  if ((typeof id !== 'string' && typeof id !== 'number') || !isDict(params)) return undefined;
+  if ((typeof id !== 'string' && !isNumber(id)) || !isDict(params)) return undefined;
   const { name } = params;
   if (typeof name !== 'string') return undefined;
   const tool = Object.hasOwn(tools, name) ? tools[name] : undefined;

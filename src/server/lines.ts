@@ -1,8 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
 import { findSallyError, LineTooLong, type SallyError } from '../errors.js';
-import { carriedDepth, findId, parseJson } from '../json/index.js';
+import { carriedDepth, findId, parseExactJson, withNumbers } from '../json/index.js';
 import { cutLines } from '../wire/index.js';
+import { sdkMessage } from './sdk-message.js';
 
 /**
  * Messages in lines, within the limits of everything that is read here: the SDK's own way parses whatever comes. A line
@@ -45,7 +46,7 @@ export class LinesTransport implements Transport {
   async send(message: JSONRPCMessage): Promise<void> {
     if (this.#closed || !this.#output.writable) return;
     await new Promise<void>((resolve) => {
-      if (this.#output.write(`${JSON.stringify(message)}\n`)) resolve();
+      if (this.#output.write(`${withNumbers(JSON.stringify(message))}\n`)) resolve();
       else this.#output.once('drain', resolve).once('close', resolve);
     });
   }
@@ -64,7 +65,7 @@ export class LinesTransport implements Transport {
   #take(line: string): void {
     let message: JSONRPCMessage;
     try {
-      message = this.#read(parseJson(line, { what: 'the line', depth: carriedDepth }));
+      message = this.#read(sdkMessage(parseExactJson(line, { what: 'the line', depth: carriedDepth })));
     } catch (error) {
       const known = findSallyError(error);
       if (known) this.#refuse(line, known);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { findSallyError, messageOf, ToolArgumentsInvalid } from '../errors.js';
-import { GlobalContext, reader, SettledGlobal } from '../hooks/index.js';
-import { carriedDepth, parseJson } from '../json/index.js';
+import { filledGlobal, GlobalContext, reader, SettledGlobal } from '../hooks/index.js';
+import { carriedDepth, parseExactJson, parseJson, writeJson } from '../json/index.js';
 import { type InvokeReply, readReplyValue } from './invoke.js';
 import { toolNames } from './tools.js';
 
@@ -47,7 +47,11 @@ const shape = {
 };
 const ChainArguments = z.looseObject({ ...shape, global_context: GlobalContext });
 export type ChainArguments = Readonly<z.output<typeof ChainArguments>>;
-const readShape = reader(ChainArguments, z.looseObject({ ...shape, global_context: SettledGlobal }));
+const readShape = reader(
+  ChainArguments,
+  z.looseObject({ ...shape, global_context: SettledGlobal }),
+  (given) => ({ ...given, global_context: filledGlobal(given.global_context) }) as ChainArguments,
+);
 
 /** Reads the arguments of a chain. Throws `SALLY_WIRE_ARGUMENTS`. */
 export function readChainArguments(value: unknown): ChainArguments {
@@ -81,16 +85,16 @@ export function writeChainArguments(
     readonly global_context: GlobalContext;
     readonly plugins: readonly WrittenStep[];
   },
-  payloadJson = JSON.stringify(payload) ?? 'null',
+  payloadJson = writeJson(payload),
 ): string {
-  const rest = JSON.stringify({ hook_type, timeout_ms, global_context }).slice(1, -1);
+  const rest = writeJson({ hook_type, timeout_ms, global_context }).slice(1, -1);
   return `{"payload":${payloadJson},${rest},"plugins":[${plugins.map(writeStep).join(',')}]}`;
 }
 
 /** Field by field: most have a name and nothing else, and JSON.stringify looks at each field of each. */
 function writeStep({ plugin_name, state, metadata, on_violation, on_error, modifies }: WrittenStep): string {
   const field = (name: string, value: unknown) =>
-    value === undefined ? '' : `,"${name}":${JSON.stringify(value)}`;
+    value === undefined ? '' : `,"${name}":${writeJson(value)}`;
   const more =
     field('state', state) +
     field('metadata', metadata) +
@@ -119,12 +123,17 @@ const untouched = { kind: 'untouched' } as const;
 
 /**
  * Reads the text of a chain's reply, to steps with these plugins: as many replies as there are steps or fewer, in their
- * order. A string in place of the replies says what is wrong with it.
+ * order. A string in place of the replies says what is wrong with it. `exact` keeps numbers as they are written.
  */
-export function readChainReply(text: string, plugins: readonly string[]): readonly ChainReply[] | string {
+export function readChainReply(
+  text: string,
+  plugins: readonly string[],
+  exact = false,
+): readonly ChainReply[] | string {
   let value: { readonly replies?: unknown } | null;
   try {
-    value = parseJson(text, { what: 'the reply', depth: carriedDepth }) as typeof value;
+    const read = exact ? parseExactJson : parseJson;
+    value = read(text, { what: 'the reply', depth: carriedDepth }) as typeof value;
   } catch (error) {
     const refusal = findSallyError(error);
     if (refusal) throw refusal;

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { findSallyError, ToolArgumentsInvalid } from '../errors.js';
 import {
+  filledContext,
+  filledResult,
   type HookResult,
   HookResult as HookResultSchema,
   PluginContext,
@@ -11,7 +13,14 @@ import {
   SettledContext,
   wholeResult,
 } from '../hooks/index.js';
-import { carriedDepth, parseJson } from '../json/index.js';
+import {
+  carriedDepth,
+  holdsNumbers,
+  parseExactJson,
+  parseJson,
+  plainJson,
+  writeJson,
+} from '../json/index.js';
 import { toolNames } from './tools.js';
 
 const shape = {
@@ -34,8 +43,11 @@ export function readInvokeArguments(value: unknown): InvokeArguments {
     const { hook_type, plugin_name, payload, context } = value as InvokeArguments;
     if (hook_type !== '' && plugin_name !== '') return { hook_type, plugin_name, payload, context };
   }
-  const read = InvokeArguments.safeParse(value ?? {});
-  if (read.success) return read.data;
+  const read = InvokeArguments.safeParse(holdsNumbers(value) ? plainJson(value) : (value ?? {}));
+  if (read.success) {
+    const { hook_type, plugin_name, payload, context } = value as InvokeArguments;
+    return { hook_type, plugin_name, payload, context: filledContext(context) };
+  }
   throw ToolArgumentsInvalid({ tool: toolNames.invokeHook, problems: problemsOf(read.error) });
 }
 
@@ -47,9 +59,9 @@ export function writeInvokeArguments(call: {
   readonly payloadJson?: string | undefined;
   readonly context: PluginContext;
 }): string {
-  const { hook, plugin, payload, payloadJson = JSON.stringify(payload) ?? 'null', context } = call;
+  const { hook, plugin, payload, payloadJson = writeJson(payload), context } = call;
   const names = `"hook_type":${JSON.stringify(hook)},"plugin_name":${JSON.stringify(plugin)}`;
-  return `{${names},"payload":${payloadJson},"context":${JSON.stringify(context)}}`;
+  return `{${names},"payload":${payloadJson},"context":${writeJson(context)}}`;
 }
 
 /** Reads the argument of `get_plugin_config`. Throws `SALLY_WIRE_ARGUMENTS`. */
@@ -98,7 +110,7 @@ export function writeResult(
   heldBefore = false,
 ): string {
   const { state, metadata, global_context: global } = context;
-  return JSON.stringify({
+  return writeJson({
     plugin_name: plugin,
     result: wholeResult(result),
     ...((heldBefore || holdsParts(context)) && {
@@ -109,7 +121,7 @@ export function writeResult(
 
 /** The text of a failed call. The MCP result itself stays a success: peers read the text only. */
 export function writeError(plugin: string, error: PluginErrorModel): string {
-  return JSON.stringify({
+  return writeJson({
     plugin_name: plugin,
     error: {
       message: error.message,
@@ -133,13 +145,19 @@ const Reply = z.looseObject({
     .nullish(),
 });
 
-const readReplyShape = reader(Reply);
+const readReplyShape = reader(Reply, Reply, ({ result, ...reply }) => ({
+  ...reply,
+  ...(result && { result: filledResult(result) }),
+}));
 
-/** Reads the text of a reply; a string in place of the reply says what is wrong with it. */
-export function readReply(text: string): InvokeReply | string {
+/**
+ * Reads the text of a reply; a string in place of the reply says what is wrong with it. `exact` keeps numbers as they are
+ * written.
+ */
+export function readReply(text: string, exact = false): InvokeReply | string {
   let value: unknown;
   try {
-    value = parseJson(text, { what: 'the reply', depth: carriedDepth });
+    value = (exact ? parseExactJson : parseJson)(text, { what: 'the reply', depth: carriedDepth });
   } catch (error) {
     const refusal = findSallyError(error);
     if (refusal) throw refusal;

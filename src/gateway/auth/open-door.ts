@@ -197,7 +197,7 @@ function challenged(verdict: Extract<Verdict, { kind: 'unknown' }>, challenge: s
 
 /** A plugin's no, with the status and headers that it wants (those of authentication, not of framing). */
 function violated(violation: Violation | null, otherwise: number): Refused {
-  const wanted = violation?.http_status_code ?? otherwise;
+  const wanted = Number(violation?.http_status_code ?? otherwise);
   const status = wanted >= 400 && wanted <= 599 ? wanted : otherwise;
   const description = violation?.description ?? 'a plugin refused the request';
   return {

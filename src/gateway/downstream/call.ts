@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { InternalError } from '../../errors.js';
+import { writeJson } from '../../json/index.js';
 import type { PluginRequest } from '../../manager/index.js';
 import { CallScope } from '../../plugin/scope.js';
 import type { Credential } from '../auth/index.js';
@@ -86,7 +87,7 @@ export function isSubscription({ method, client }: Pick<Call, 'method' | 'client
 }
 
 export function notificationJson(method: string, params: JsonObject | undefined): string {
-  return JSON.stringify({ jsonrpc: '2.0', method, ...(params && { params }) });
+  return writeJson({ jsonrpc: '2.0', method, ...(params && { params }) });
 }
 
 /** What has no room is told by HTTP too, in whichever queue that was: clients and proxies know when to come again. */
@@ -101,11 +102,11 @@ export function answerJson(id: RequestId | null, answer: Answer): string {
   try {
     // Nothing but the answer: one that came off the wire may still have the id of another hop.
     return 'error' in answer
-      ? JSON.stringify({ jsonrpc: '2.0', id, error: answer.error })
-      : JSON.stringify({ jsonrpc: '2.0', id, result: answer.result });
+      ? writeJson({ jsonrpc: '2.0', id, error: answer.error })
+      : writeJson({ jsonrpc: '2.0', id, result: answer.result });
   } catch (error) {
     // What is nested too deep can be read, and not be written.
     const detail = 'the answer cannot be written';
-    return JSON.stringify({ jsonrpc: '2.0', id, ...errorAnswer(InternalError({ detail }, error)) });
+    return writeJson({ jsonrpc: '2.0', id, ...errorAnswer(InternalError({ detail }, error)) });
   }
 }

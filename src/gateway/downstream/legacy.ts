@@ -1,5 +1,5 @@
 import { GatewayStopping } from '../../errors.js';
-import type { Answer, JsonObject } from '../rpc.js';
+import type { Answer, JsonObject, RequestId } from '../rpc.js';
 import { answerJson, Call, type CallSource, fullReply, notificationJson } from './call.js';
 import type { EventStream } from './event-stream.js';
 import { type Exchange, type LegDeps, refuse, refuseWith, run, sourceOf } from './exchange.js';
@@ -177,7 +177,7 @@ export function sessionOf(
   exchange: Exchange,
   method: string,
   deps: LegDeps,
-  id: string | number | null = null,
+  id: RequestId | null = null,
 ): Session | undefined {
   const { headers } = exchange;
   const sessionId = headers[sessionHeader];

@@ -1,3 +1,4 @@
+import { isJsonObject, plainNumber } from '../../json/index.js';
 import type { Answer, JsonObject, RequestId, RpcError } from '../rpc.js';
 
 /** One JSON-RPC message of a client, or why it is none. */
@@ -16,8 +17,7 @@ export type Message =
   | { readonly kind: 'reply'; readonly id: RequestId | null; readonly answer: Answer }
   | { readonly kind: 'invalid'; readonly id: RequestId | null; readonly reason: string };
 
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isObject: (value: unknown) => value is JsonObject = isJsonObject;
 
 /** What a client says of itself (capabilities, name and version) is kept and written again: no deeper than so many levels. */
 const maxFactLevels = 32;
@@ -31,7 +31,8 @@ function isDeeper(value: unknown, levels: number): boolean {
 }
 
 /** MCP narrows JSON-RPC 2.0 section 4: an id is a string or an integer, never null. */
-const isId = (value: unknown): value is RequestId => typeof value === 'string' || Number.isInteger(value);
+const isId = (value: unknown): value is RequestId =>
+  typeof value === 'string' || Number.isInteger(plainNumber(value));
 
 const invalid = (id: unknown, reason: string): Message => ({
   kind: 'invalid',
@@ -62,5 +63,7 @@ function readReply({ id, result, error }: JsonObject): Message {
 }
 
 function isError(value: unknown): value is RpcError & JsonObject {
-  return isObject(value) && Number.isInteger(value['code']) && typeof value['message'] === 'string';
+  return (
+    isObject(value) && Number.isInteger(plainNumber(value['code'])) && typeof value['message'] === 'string'
+  );
 }

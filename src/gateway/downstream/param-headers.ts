@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { plainNumber } from '../../json/index.js';
 import type { JsonObject } from '../rpc.js';
 import { decodeHeaderValue } from './header-value.js';
 import { isObject } from './message.js';
@@ -59,6 +60,7 @@ function problemOf(
 ): string | undefined {
   let value: unknown = args;
   for (const name of path) value = isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+  value = plainNumber(value);
   // Absent or null: no header is expected. Objects and lists are not mirrored.
   if (!['string', 'number', 'boolean'].includes(typeof value)) return undefined;
   const seen = headers[header];

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { writeJson } from '../../json/index.js';
 import { type HandedOn, plainHeaders, withoutCredentials } from '../auth/index.js';
 import type { Exchange, LegDeps } from './exchange.js';
 import { sessionHeader } from './legacy.js';
@@ -55,7 +56,7 @@ export async function passOn(
   response.once('close', abort);
   const over = passing.add(exchange);
   try {
-    const answer = await peers?.ask(holder, JSON.stringify(handover), gone.signal);
+    const answer = await peers?.ask(holder, writeJson(handover), gone.signal);
     if (answer === undefined) return gone.signal.aborted;
     await reply.pass(answer);
     return true;

@@ -1,4 +1,5 @@
 import { AskCancelled, type SallyError, TooManyQuestions } from '../../errors.js';
+import { plainNumber, writeJson } from '../../json/index.js';
 import type { Answer, JsonObject, RequestId } from '../rpc.js';
 
 /** What a client has been asked and has not answered yet. */
@@ -20,7 +21,7 @@ export interface Questions {
 const maxOpen = 100;
 
 export function createQuestions(): Questions {
-  const open = new Map<RequestId, { resolve(answer: Answer): void; reject(error: SallyError): void }>();
+  const open = new Map<unknown, { resolve(answer: Answer): void; reject(error: SallyError): void }>();
   let last = 0;
   let ended: SallyError | undefined;
   return {
@@ -38,7 +39,7 @@ export function createQuestions(): Questions {
         const cancel = () => {
           done();
           const given = { requestId: id, reason: 'the request that this was for has ended' };
-          send(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: given }));
+          send(writeJson({ jsonrpc: '2.0', method: 'notifications/cancelled', params: given }));
           reject(AskCancelled({ method }));
         };
         open.set(id, {
@@ -52,11 +53,11 @@ export function createQuestions(): Questions {
           },
         });
         signal.addEventListener('abort', cancel, { once: true });
-        send(JSON.stringify({ jsonrpc: '2.0', id, method, ...(params && { params }) }));
+        send(writeJson({ jsonrpc: '2.0', id, method, ...(params && { params }) }));
       });
     },
     answered(id, answer) {
-      if (id !== null) open.get(id)?.resolve(answer);
+      if (id !== null) open.get(plainNumber(id))?.resolve(answer);
     },
     end(reason) {
       ended = reason;

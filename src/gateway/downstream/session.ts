@@ -1,6 +1,7 @@
 import { ClientGone } from '../../errors.js';
+import { idKey } from '../../json/index.js';
 import type { Client, Identity } from '../client.js';
-import type { Answer, JsonObject, RequestId } from '../rpc.js';
+import type { Answer, JsonObject } from '../rpc.js';
 import { type Call, notificationJson } from './call.js';
 import { EventStream } from './event-stream.js';
 import { createQuestions } from './questions.js';
@@ -41,7 +42,7 @@ export class Session implements Client {
   lastUsed: number;
   ended = false;
   readonly #replay = createReplay();
-  readonly #calls = new Map<RequestId, Call>();
+  readonly #calls = new Map<unknown, Call>();
   /** Open GET streams, and the streams of POST requests that are not answered yet. */
   readonly #streams = new Map<string, EventStream>();
   readonly #waiting: string[] = [];
@@ -83,16 +84,16 @@ export class Session implements Client {
   }
 
   begin(call: Call): void {
-    this.#calls.set(call.id, call);
+    this.#calls.set(idKey(call.id), call);
   }
 
   finished(call: Call): void {
-    if (this.#calls.get(call.id) === call) this.#calls.delete(call.id);
+    if (this.#calls.get(idKey(call.id)) === call) this.#calls.delete(idKey(call.id));
   }
 
   /** `notifications/cancelled`: of a request that is not under way it means nothing. */
   cancel(id: unknown): void {
-    this.#calls.get(id as RequestId)?.abandon('cancelled');
+    this.#calls.get(idKey(id))?.abandon('cancelled');
   }
 
   /** The stream of a POST request's reply. */

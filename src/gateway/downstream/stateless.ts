@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ClientNotAskable } from '../../errors.js';
+import { writeJson } from '../../json/index.js';
 import { type Client, type Identity, principalOf } from '../client.js';
 import type { Answer, JsonObject, RequestId } from '../rpc.js';
 import { type Envelope, metaPrefix } from './classify.js';
@@ -22,7 +23,7 @@ export function statelessClient(identity: Identity, envelope: Envelope): Client 
 
 /** The same for one principal and one set of capabilities, and short however much a client says. */
 function keyOf(principal: string, capabilities: JsonObject): string {
-  const key = `${principal} ${JSON.stringify(capabilities)}`;
+  const key = `${principal} ${writeJson(capabilities)}`;
   return key.length <= 200 ? key : createHash('sha256').update(key).digest('base64url');
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import type { GatewayLimits } from '../../config/index.js';
 import { ClientGone, ClientTooSlow, findSallyError, LineTooLong, TooManyCalls } from '../../errors.js';
-import { parseJson } from '../../json/index.js';
+import { idKey, parseExactJson } from '../../json/index.js';
 import type { Logger } from '../../log.js';
 import type { PluginRequest } from '../../manager/index.js';
 import type { Client, Identity, Router } from '../client.js';
@@ -43,7 +43,7 @@ export class StdioConnection {
   readonly #options: StdioDeps;
   readonly #access: AccessLog;
   readonly #questions = createQuestions();
-  readonly #calls = new Map<RequestId, StdioCall>();
+  readonly #calls = new Map<unknown, StdioCall>();
   readonly #running = createRunning<StdioCall>();
   readonly #out: StdioOut;
   #client: Client | undefined;
@@ -68,7 +68,7 @@ export class StdioConnection {
     }
     let json: unknown;
     try {
-      json = parseJson(line, { what: 'the line' });
+      json = parseExactJson(line, { what: 'the line' });
     } catch (error) {
       const reason = findSallyError(error);
       const notJson = { code: -32700, message: 'Parse error: the line is not JSON' };
@@ -111,7 +111,7 @@ export class StdioConnection {
 
   #notified(method: string, params: JsonObject | undefined): void {
     if (method === 'notifications/cancelled') {
-      this.#calls.get(params?.['requestId'] as RequestId)?.abandon('cancelled');
+      this.#calls.get(idKey(params?.['requestId']))?.abandon('cancelled');
     } else if (method !== 'notifications/initialized' && this.#client) {
       this.#options.router.notified(this.#client, method, params);
     }
@@ -127,10 +127,10 @@ export class StdioConnection {
       return this.#refuse(message.id, errorAnswer(TooManyCalls({ limit: limits.concurrentCalls })).error);
     }
     const call = new StdioCall({ client, headers: {}, plugins }, message, this.#out);
-    this.#calls.set(call.id, call);
+    this.#calls.set(idKey(call.id), call);
     const over = this.#running.add(call);
     const answer = await answerOf(call, this.#options, () => this.#answer(call, opened));
-    if (this.#calls.get(call.id) === call) this.#calls.delete(call.id);
+    if (this.#calls.get(idKey(call.id)) === call) this.#calls.delete(idKey(call.id));
     call.finish(answer);
     this.#access.served(call, answer, started);
     over();

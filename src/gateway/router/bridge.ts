@@ -1,4 +1,5 @@
 import { EnvelopeRefused } from '../../errors.js';
+import { plainNumber } from '../../json/index.js';
 import type { Answer, Era, JsonObject, RpcError } from '../rpc.js';
 import { errorAnswer } from './answers.js';
 import { codes, notFoundCode } from './codes.js';
@@ -70,7 +71,7 @@ const withoutType = ({ resultType, ...rest }: JsonObject): JsonObject => rest;
 
 function cacheHints({ ttlMs, cacheScope }: JsonObject, { personal }: Ends): JsonObject {
   return {
-    ttlMs: Number.isInteger(ttlMs) && (ttlMs as number) >= 0 ? ttlMs : 0,
+    ttlMs: Number.isInteger(plainNumber(ttlMs)) && (ttlMs as number) >= 0 ? ttlMs : 0,
     cacheScope: cacheScope === 'public' && !personal ? 'public' : 'private',
   };
 }

@@ -1,8 +1,6 @@
-import type { JsonObject } from '../rpc.js';
+import { isJsonObject, JsonNumber, sameNumber } from '../../json/index.js';
 
-/** A JSON object: neither null nor a list. */
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+export { isJsonObject as isObject };
 
 /** Fields of MCP's types whose value is free: a null in them is a value like any other. */
 const free: ReadonlySet<string> = new Set(['structuredContent', '_meta']);
@@ -14,12 +12,13 @@ const free: ReadonlySet<string> = new Set(['structuredContent', '_meta']);
  * With `typed`, a null where the original has nothing is no change: peers write the absent fields of MCP's types so.
  */
 export function graft(original: unknown, changed: unknown, typed = false): unknown {
+  if (original instanceof JsonNumber) return sameNumber(original, changed) ? original : changed;
   if (Array.isArray(changed)) {
     const before: readonly unknown[] = Array.isArray(original) ? original : [];
     return changed.map((item, i) => graft(before[i], item, typed));
   }
-  if (!isObject(changed)) return changed;
-  const before = isObject(original) ? original : {};
+  if (!isJsonObject(changed)) return changed;
+  const before = isJsonObject(original) ? original : {};
   const fields: [string, unknown][] = [];
   const within = (key: string) => typed && !free.has(key);
   for (const key of Object.keys(before)) {

@@ -6,6 +6,7 @@ import {
   UpstreamReplyId,
   UpstreamTimeout,
 } from '../../errors.js';
+import { idKey, plainNumber } from '../../json/index.js';
 import { randomRequestId, replyKind, strayText } from '../../reply-id.js';
 import { InFlight } from '../in-flight.js';
 import type { Answer, JsonObject, RequestId } from '../rpc.js';
@@ -37,7 +38,7 @@ export class Dialogue {
   readonly #context: UpstreamContext;
   readonly #send: (message: object) => void;
   readonly #calls = new InFlight<Call>();
-  readonly #asked = new Map<RequestId, AbortController>();
+  readonly #asked = new Map<unknown, AbortController>();
   /** Ids of requests that were answered or given up, the last ones, and where the next goes. */
   readonly #over: number[] = [];
   #overAt = 0;
@@ -135,11 +136,11 @@ export class Dialogue {
 
   #notified(method: string, params: JsonObject | undefined, within: Call | undefined): void {
     if (method === 'notifications/cancelled') {
-      this.#asked.get(params?.['requestId'] as RequestId)?.abort();
+      this.#asked.get(idKey(params?.['requestId']))?.abort();
       return;
     }
     if (method === 'notifications/progress') {
-      const call = this.#callOf(params?.['progressToken']);
+      const call = this.#callOf(plainNumber(params?.['progressToken']));
       if (within && call !== within) return;
       call?.alive();
       if (call?.token !== undefined) {
@@ -160,7 +161,7 @@ export class Dialogue {
 
   #subscription(params: JsonObject | undefined): Call | undefined {
     const meta = params?.['_meta'];
-    return isObject(meta) ? this.#callOf(meta[metaKeys.subscription]) : undefined;
+    return isObject(meta) ? this.#callOf(plainNumber(meta[metaKeys.subscription])) : undefined;
   }
 
   /** A log message says not which request it is about: with only one in flight it is that one. */
@@ -197,14 +198,14 @@ export class Dialogue {
     if (method === 'ping') return { result: {} };
     const { call, answerer } = this.#answerer(within);
     if (!answerer) return { error: { code: -32601, message: `Method not found: ${method}` } };
-    if (this.#asked.size >= maxAsked || this.#asked.has(id)) {
+    if (this.#asked.size >= maxAsked || this.#asked.has(idKey(id))) {
       return { error: { code: -32603, message: 'Too many requests at once' } };
     }
     const asked = new AbortController();
     const { upstream, pace } = this.#context;
     const late = () => asked.abort(UpstreamTimeout({ upstream, method, seconds: pace.ask / 1000 }));
     const timer = setTimeout(late, pace.ask);
-    this.#asked.set(id, asked);
+    this.#asked.set(idKey(id), asked);
     call?.asking(asked);
     try {
       return await withSignal(answerer(method, params, asked.signal), asked.signal);
@@ -215,7 +216,7 @@ export class Dialogue {
       return { error: { code: error?.jsonRpcCode ?? -32603, message } };
     } finally {
       call?.told(asked);
-      this.#asked.delete(id);
+      this.#asked.delete(idKey(id));
       clearTimeout(timer);
     }
   }

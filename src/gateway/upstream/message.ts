@@ -1,5 +1,5 @@
 import { findSallyError, UpstreamJson } from '../../errors.js';
-import { parseJson } from '../../json/index.js';
+import { isJsonObject, parseExactJson, plainNumber } from '../../json/index.js';
 import { replyKind } from '../../reply-id.js';
 import type { JsonObject, RequestId, RpcError } from '../rpc.js';
 
@@ -22,31 +22,37 @@ export const batchRevision = '2025-03-26';
 export function messagesOf(text: string, upstream: string): readonly Message[] | undefined {
   let value: unknown;
   try {
-    value = parseJson(text, { what: 'the message' });
+    value = parseExactJson(text, { what: 'the message' });
   } catch (error) {
     const refusal = findSallyError(error);
     if (refusal) throw UpstreamJson({ upstream, reason: refusal.message }, refusal);
     return undefined;
   }
   const messages = Array.isArray(value) ? value : [value];
-  return messages.every(isObject) ? (messages as Message[]) : undefined;
+  return messages.every(isObject) ? messages.map(received) : undefined;
 }
 
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** A message with plain numbers where this side looks at them: the id of an answer, and the code of an error. */
+function received(message: JsonObject): Message {
+  if (message['method'] === undefined) message['id'] = plainNumber(message['id']);
+  const { error } = message;
+  if (isObject(error)) error['code'] = plainNumber(error['code']);
+  return message;
 }
+
+export const isObject: (value: unknown) => value is JsonObject = isJsonObject;
 
 /** The error of a body that is a JSON-RPC error response; with an id, where it is to that request or to none that could be read. */
 export function rpcErrorOf(text: string, id?: number): RpcError | undefined {
   let value: unknown;
   try {
-    value = parseJson(text);
+    value = parseExactJson(text);
   } catch {
     return undefined;
   }
   const message: unknown = Array.isArray(value) ? value[0] : value;
   if (!isObject(message) || (id !== undefined && replyKind(message, id) === 'stray')) return undefined;
-  const { error } = message as Message;
+  const { error } = received(message);
   return isObject(error) && typeof error.code === 'number' ? error : undefined;
 }
 

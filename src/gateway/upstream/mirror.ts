@@ -1,3 +1,4 @@
+import { plainNumber } from '../../json/index.js';
 import type { JsonObject } from '../rpc.js';
 import { isObject } from './message.js';
 
@@ -63,7 +64,8 @@ function valueAt(root: unknown, path: readonly string[]): unknown {
   return node;
 }
 
-function primitiveText(value: unknown): string | undefined {
+function primitiveText(given: unknown): string | undefined {
+  const value = plainNumber(given);
   if (typeof value === 'string') return value;
   if (typeof value === 'boolean') return String(value);
   if (typeof value !== 'number' || !Number.isFinite(value)) return undefined;

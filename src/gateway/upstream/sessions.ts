@@ -1,4 +1,5 @@
 import { findSallyError, messageOf, UpstreamBusy, UpstreamCancelled, UpstreamLost } from '../../errors.js';
+import { writeJson } from '../../json/index.js';
 import type { JsonObject } from '../rpc.js';
 import type { SessionWish, UpstreamSession } from '../upstream.js';
 import { HeldSession, type RunCall } from './held-session.js';
@@ -196,7 +197,7 @@ export class Sessions {
 const ownKey = (client: string) => `own ${client}`;
 
 function keyOf(wish: SessionWish): string {
-  return wish.own ? ownKey(wish.client) : `shared ${wish.principal} ${JSON.stringify(wish.capabilities)}`;
+  return wish.own ? ownKey(wish.client) : `shared ${wish.principal} ${writeJson(wish.capabilities)}`;
 }
 
 /** A client without a session of its own stands for all that are alike: only within a call is it known whom to ask. */

@@ -1,4 +1,5 @@
 import { messageOf } from '../../errors.js';
+import { writeJson } from '../../json/index.js';
 import type { JsonObject } from '../rpc.js';
 import type { SessionWish, UpstreamSession } from '../upstream.js';
 import type { RunCall } from './held-session.js';
@@ -35,7 +36,7 @@ export class StatelessSessions {
       this.#hearers.set(wish.client, wish.onNotification);
       this.#listen();
     }
-    const key = JSON.stringify(wish.capabilities);
+    const key = writeJson(wish.capabilities);
     const kept = this.#kept.get(key);
     if (kept) return kept;
     if (this.#kept.size >= maxKept) this.#kept.clear();

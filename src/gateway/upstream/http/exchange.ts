@@ -1,4 +1,5 @@
 import { UpstreamProtocol, UpstreamReplyId } from '../../../errors.js';
+import { writeJson } from '../../../json/index.js';
 import { randomRequestId, replyKind, strayText } from '../../../reply-id.js';
 import type { JsonObject } from '../../rpc.js';
 import type { Call } from '../call.js';
@@ -35,7 +36,7 @@ export async function exchangeOnce(
   signal: AbortSignal,
 ): Promise<{ reply: HttpReply; text: string; message: Message | undefined }> {
   const id = randomRequestId();
-  const body = JSON.stringify({ jsonrpc: '2.0', id, method, params });
+  const body = writeJson({ jsonrpc: '2.0', id, method, params });
   const reply = await wire.send('POST', lines, body, signal, true);
   let text = '';
   let message: Message | undefined;

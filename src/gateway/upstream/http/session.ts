@@ -1,4 +1,5 @@
 import { type SallyError, UpstreamLost, UpstreamStatus, UpstreamTimeout } from '../../../errors.js';
+import { writeJson } from '../../../json/index.js';
 import type { Ending } from '../../../plugin/scope.js';
 import type { Answer, JsonObject } from '../../rpc.js';
 import type { CallOptions } from '../../upstream.js';
@@ -191,7 +192,7 @@ export class HttpSession implements Link {
   async #carry(call: Call, params: JsonObject | undefined): Promise<void> {
     const { method, options } = call;
     const own = hopParams(params, call.id, undefined);
-    const body = JSON.stringify({ jsonrpc: '2.0', id: call.id, method, ...(own && { params: own }) });
+    const body = writeJson({ jsonrpc: '2.0', id: call.id, method, ...(own && { params: own }) });
     for (let again = false; ; again = true) {
       const generation = this.#generation;
       const lines = options.headers
@@ -255,7 +256,7 @@ export class HttpSession implements Link {
     const { upstream, timeoutMs } = this.#context;
     const late = () => UpstreamTimeout({ upstream, method: what, seconds: timeoutMs / 1000 });
     return withDeadline(timeoutMs, late, this.#closing.signal, async (signal) => {
-      const reply = await this.#wire.send('POST', this.#lines, JSON.stringify(message), signal, true);
+      const reply = await this.#wire.send('POST', this.#lines, writeJson(message), signal, true);
       return { reply, text: await reply.body.text() };
     });
   }

@@ -1,4 +1,5 @@
 import { type SallyError, UpstreamLost } from '../../../errors.js';
+import { writeJson } from '../../../json/index.js';
 import type { Answer, JsonObject, RpcError } from '../../rpc.js';
 import type { CallOptions } from '../../upstream.js';
 import type { Call } from '../call.js';
@@ -85,7 +86,7 @@ export class HttpStateless implements Link {
     const { method, options, id } = call;
     const { upstream, client } = this.#context;
     const envelope = envelopeOf(this.facts.revision, client, capabilities);
-    const body = JSON.stringify({ jsonrpc: '2.0', id, method, params: hopParams(params, id, envelope) });
+    const body = writeJson({ jsonrpc: '2.0', id, method, params: hopParams(params, id, envelope) });
     const mirrored = this.#mirror.headers(method, params);
     const lines = options.headers
       ? this.#wire.lines(addHeaders({ ...this.#headers, ...mirrored }, options.headers))

@@ -1,5 +1,5 @@
 import { type SallyError, UpstreamBusy, UpstreamDown, UpstreamLost } from '../../../errors.js';
-import { findId } from '../../../json/index.js';
+import { findId, writeJson } from '../../../json/index.js';
 import type { Answer, JsonObject } from '../../rpc.js';
 import type { CallOptions } from '../../upstream.js';
 import type { Call } from '../call.js';
@@ -117,7 +117,7 @@ export class StdioSession implements Link {
   }
 
   #write(message: object): void {
-    this.child.send(JSON.stringify(message));
+    this.child.send(writeJson(message));
   }
 
   readonly #callEnded = (call: Call, givenUp: boolean) => {
