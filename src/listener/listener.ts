@@ -80,6 +80,10 @@ export function createListener(options: ListenerOptions): Listener {
     onKnown: (socket) => strangers.know(socket),
   });
   const strangers = createStrangers({ log, isAnswering: door.isAnswering });
+  const open = new Set<Socket>();
+  /** Those of `open` that have not come to the door yet. */
+  const handshaking = new Set<Socket>();
+  const waiting = createWaiting();
   const main = tls
     ? createTlsFront({
         ...tls,
@@ -88,8 +92,10 @@ export function createListener(options: ListenerOptions): Listener {
         wasRefused: strangers.wasEvicted,
         onSecure(socket, raw, verified) {
           strangers.wrap(raw, socket);
+          handshaking.delete(raw);
           if (verified) strangers.know(socket);
           door.accept(socket);
+          waiting.look();
         },
         finish: door.retire,
       })
@@ -104,14 +110,14 @@ export function createListener(options: ListenerOptions): Listener {
   const passersBy = createStrangers({ log, isAnswering: side.isAnswering });
   side.http.on('connection', passersBy.add);
 
-  const open = new Set<Socket>();
-  const waiting = createWaiting();
   let accepted = 0;
   main.prependListener('connection', (raw: Socket) => {
     accepted += 1;
     open.add(raw);
+    if (tls) handshaking.add(raw);
     raw.once('close', () => {
       open.delete(raw);
+      handshaking.delete(raw);
       waiting.look();
     });
     strangers.add(raw);
@@ -132,6 +138,7 @@ export function createListener(options: ListenerOptions): Listener {
     },
     async drain(withinMs) {
       stopListening(main);
+      await waiting.until(() => handshaking.size === 0, Math.min(graceMs, withinMs));
       await door.drain(withinMs);
       // Replies that are written, and handshakes that are still under way.
       if (withinMs > 0) await waiting.until(() => open.size === 0, endMs);

@@ -32,14 +32,18 @@ const head = (...lines: string[]) =>
 const whole = head() + body;
 
 /** A connection, and all that is read of it. */
-async function open({ url, port }: { url: string; port: number }) {
+async function open({ url, port }: { url: string; port: number }, raw?: Socket) {
   const secure = url.startsWith('https:') && {
     cert: await readFile(cert('client.crt')),
     key: await readFile(cert('client.key')),
     ca: await readFile(cert('ca.crt')),
   };
   const socket: Socket = secure
-    ? connect({ port, host: 'localhost', ...secure })
+    ? connect({
+        ...(raw ? { socket: raw } : { port, host: 'localhost' }),
+        servername: 'localhost',
+        ...secure,
+      })
     : createConnection({ port, host: 'localhost' });
   await once(socket, secure ? 'secureConnect' : 'connect');
   let received = '';
@@ -105,6 +109,20 @@ describe.each(Object.entries(programs))('SIGTERM at %s', (_, start) => {
     used.socket.write(whole);
     expect(await used.last()).toEqual(unavailable);
     for (const one of [half, ...stuck]) expect(await one?.last()).toEqual(unavailable);
+    expect(await exit).toBe(0);
+  });
+});
+
+describe('SIGTERM at a port with TLS', () => {
+  it('a connection whose handshake is under way may end it, and gets 503 too', async () => {
+    const program = await startPluginServer();
+    const raw = createConnection({ port: program.port, host: 'localhost' });
+    await once(raw, 'connect');
+    const exit = program.stop();
+    await program.waitForLog(({ msg }) => msg.startsWith('stopping'));
+    const connection = await open(program, raw);
+    connection.socket.write(whole);
+    expect(await connection.last()).toEqual(unavailable);
     expect(await exit).toBe(0);
   });
 });

@@ -64,6 +64,8 @@ const initialize = JSON.stringify({
   params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'raw', version: '1' } },
 });
 
+const ping = JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'ping' });
+
 /** A client with one connection at most, which it keeps. */
 async function openClient({ url, headers }: Program) {
   const own = {
@@ -76,20 +78,25 @@ async function openClient({ url, headers }: Program) {
   const agent = secure ? new Agent({ ...kept, ...own }) : new PlainAgent(kept);
   onTestFinished(() => agent.destroy());
   const send = secure ? request : plainRequest;
+  let session: string | undefined;
   return async () => {
+    // One session for a client: how many it may have is limited.
+    const body = session === undefined ? initialize : ping;
     const sent = send(url, {
       method: 'POST',
       agent,
       headers: {
         'Content-Type': 'application/json',
         Accept: 'application/json, text/event-stream',
-        'Content-Length': initialize.length,
+        'Content-Length': body.length,
+        ...(session !== undefined && { 'Mcp-Session-Id': session }),
         ...headers,
       },
     });
-    sent.end(initialize);
+    sent.end(body);
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     await text(response);
+    session ??= response.headers['mcp-session-id'] as string | undefined;
     return { status: response.statusCode, reused: sent.reusedSocket };
   };
 }
