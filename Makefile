@@ -25,7 +25,7 @@ test: $(BUILT) ## Check format, types, floors, dead code and docs; run every tes
 	@npm test --silent
 
 test-lts: $(BUILT) ## What rests on Node's sockets, TLS and HTTP once more, on the newest Node LTS
-	@node scripts/on-lts.mjs node_modules/vitest/vitest.mjs run test/tls test/server test/e2e/tls test/e2e/server test/e2e/gateway/ test/e2e/gateway-upstream test/e2e/gateway-downstream
+	@node scripts/on-lts.mjs node_modules/vitest/vitest.mjs run test/tls test/server test/e2e/tls test/e2e/server test/e2e/gateway/ test/e2e/gateway-upstream test/e2e/gateway-downstream test/e2e/doors
 
 interop: $(BUILT) ## The matrix with the Python peers: needs Python 3 and its package index
 	@node interop/run.mjs

@@ -9,7 +9,8 @@ export const title = 'bodies of 8 to 30 MB: each gets its 413';
 const execute = promisify(execFile);
 const counts = { fetch: 70, python: 65, curl: 65 };
 const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
-const size = (i) => (8 + ((i * 7) % 23)) * 1_000_000;
+/** More than the limit of 8,000,000. */
+const size = (i) => (8 + ((i * 7) % 23)) * 1_000_000 + 1;
 const python = fileURLToPath(new URL('../lib/too_large.py', import.meta.url));
 
 export async function run(place) {
