@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import type { GatewayLimits } from '../../config/index.js';
 import { ClientGone, ClientTooSlow, findSallyError, LineTooLong, TooManyCalls } from '../../errors.js';
-import { idKey, parseExactJson } from '../../json/index.js';
+import { findId, idKey, parseExactJson } from '../../json/index.js';
 import type { Logger } from '../../log.js';
 import type { PluginRequest } from '../../manager/index.js';
 import type { Client, Identity, Router } from '../client.js';
@@ -72,7 +72,9 @@ export class StdioConnection {
     } catch (error) {
       const reason = findSallyError(error);
       const notJson = { code: -32700, message: 'Parse error: the line is not JSON' };
-      this.#refuse(null, reason ? errorAnswer(reason).error : notJson);
+      // Here only the id says whose reply it is.
+      if (reason) this.#refuse(findId(line) ?? null, errorAnswer(reason).error);
+      else this.#refuse(null, notJson);
       return;
     }
     const message = readMessage(json);
