@@ -56,8 +56,9 @@ export function scan(text: string, depthLimit: number = maxDepth): Scan {
       const plain = next !== dot && !isExponent(next) && i - from <= 15;
       if (!plain || (code === minus && text.charCodeAt(from + 1) === zero)) {
         i = numberEnd(text, i);
-        if (isOdd(text, from, i)) {
-          if (!number.test(text.slice(from, i)) || isKey(text, i)) return notJson;
+        const written = text.slice(from, i);
+        if (isOdd(written)) {
+          if (!number.test(written) || isKey(text, i)) return notJson;
           odd ??= [];
           odd.push(from, i);
         }
@@ -107,15 +108,16 @@ function numberEnd(text: string, at: number): number {
 }
 
 /**
- * Whether JavaScript would write the number in another way. A fraction of at most 15 digits that does not end in a zero
- * comes back as it is, where it is large enough to be written without an exponent.
+ * Whether JavaScript would write the number in another way. A fraction that ends in a zero it would; one of at most 15 digits
+ * that does not comes back as it is, where it is large enough to be written without an exponent.
  */
-function isOdd(text: string, from: number, end: number): boolean {
-  const written = text.slice(from, end);
-  if (end - from <= 16 && surelyPlain.test(written)) return false;
+function isOdd(written: string): boolean {
+  if (surelyOdd.test(written)) return true;
+  if (written.length <= 16 && surelyPlain.test(written)) return false;
   return String(Number(written)) !== written;
 }
 
+const surelyOdd = /\.\d*0$/;
 const surelyPlain = /^-?(?:[1-9]\d*\.\d*[1-9]|0\.\d{0,4}[1-9])$/;
 
 function isKey(text: string, end: number): boolean {

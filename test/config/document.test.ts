@@ -53,6 +53,11 @@ describe('YAML', () => {
     expect(invalid(open.repeat(30_000)).message).toContain('nested deeper than 64 levels');
   });
 
+  it('refuses a map with more keys than any object of JSON may have', () => {
+    const keys = Array.from({ length: 10_001 }, (_, i) => `k${i}: 1`);
+    expect(invalid(keys.join('\n')).message).toContain('more than 10000 keys');
+  });
+
   it('a key named __proto__ is a key like any other', () => {
     const [plugin] = parse('plugins: [{name: A, kind: x, config: {__proto__: {polluted: true}}}]').plugins;
     expect(Object.keys(plugin?.config ?? {})).toEqual(['__proto__']);

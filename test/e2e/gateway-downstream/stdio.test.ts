@@ -208,6 +208,21 @@ describe('the end', () => {
     await served.ended;
   });
 
+  it('of a request: cancelled by its id as it was written, and by no other that JavaScript takes for it', async () => {
+    const served = serve();
+    const wait = JSON.stringify(callTool('wait', { name: 'a' }, envelope, 'ID'));
+    served.say(wait.replace('"ID"', '9007199254740993'));
+    await served.router.until(() => served.router.events.begun.length === 1);
+    const cancel = (id: string) =>
+      served.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id}}}`);
+    cancel('9007199254740992');
+    served.say(callTool('echo', { text: 'next' }, envelope, 'e'));
+    expect(await served.next()).toMatchObject({ id: 'e' });
+    expect(served.router.events.cancelled).toEqual([]);
+    cancel('9007199254740993');
+    await served.router.until(() => served.router.events.cancelled.length === 1);
+  });
+
   it('of a request: cancelled, nothing more is said of it', async () => {
     const served = serve();
     served.say(callTool('wait', { name: 'a' }, envelope, 'w'));

@@ -89,14 +89,19 @@ describe('the tokens file', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it.each(['', '{}', '[]', '{"tokens": [{"id": "x"}]}', '{"tokens": [], "more": 1}'])(
-    'is not %j',
-    async (text) => {
-      const path = await tokensFile();
-      await writeFile(path, text);
-      await expect(readTokens(path)).rejects.toSatisfy(TokensFileInvalid.is);
-    },
-  );
+  it.each([
+    '',
+    '{}',
+    '[]',
+    '{"tokens": [{"id": "x"}]}',
+    '{"tokens": [], "more": 1}',
+    '{"tokens": [], "t\\u006fkens": []}',
+    '['.repeat(100_000),
+  ])('is not %j', async (text) => {
+    const path = await tokensFile();
+    await writeFile(path, text);
+    await expect(readTokens(path)).rejects.toSatisfy(TokensFileInvalid.is);
+  });
 });
 
 describe('a gateway with tokens', () => {
