@@ -5,20 +5,23 @@ import { carriedDepth, isJsonObject, JsonNumber } from '../json/index.js';
  * answers gets back the text of every number that it has left as it was, wherever it has put it.
  */
 export class WrittenNumbers {
-  /** What objects and lists that the plugin was given are copies of. */
+  /** What each object and list that the plugin was given is a copy of. */
   readonly #sources = new Map<unknown, object>();
   /** Those that only a text can hold, by what JavaScript makes of them; undefined where it makes the same of two. */
   readonly #large = new Map<number, JsonNumber | undefined>();
   /** Whether one that only a text can hold could not be told from another: there is no writing it. */
   lost = false;
 
-  /** With the numbers of JavaScript: what holds others is copied, all else is the source's own. */
+  /** A copy with the numbers of JavaScript, which the plugin may change as it likes. */
   plain<T>(source: T): T;
   plain(source: unknown): unknown {
     if (source instanceof JsonNumber || typeof source === 'number') return this.#number(source);
     if (typeof source !== 'object' || source === null) return source;
-    const copy = changed(source, (_key, item) => this.plain(item));
-    if (copy !== source) this.#sources.set(copy, source);
+    const copy = Array.isArray(source)
+      ? source.map((item: unknown) => this.plain(item))
+      : // Not an assignment: `__proto__` is a key like any other in JSON.
+        Object.fromEntries(Object.entries(source).map(([key, field]) => [key, this.plain(field as unknown)]));
+    this.#sources.set(copy, source);
     return copy;
   }
 
@@ -38,15 +41,17 @@ export class WrittenNumbers {
     const from = this.#sources.get(value) ?? source;
     if (Array.isArray(value)) {
       const before: readonly unknown[] = Array.isArray(from) ? from : [];
-      return changed(value, (i, item) => {
-        const there = before[i as number];
-        return this.#restore(item, isMoved(item, there) ? only(before, item) : there, levels - 1);
-      });
+      return value.map((item: unknown, i) =>
+        this.#restore(item, isMoved(item, before[i]) ? only(before, item) : before[i], levels - 1),
+      );
     }
     if (Object.getPrototypeOf(value) !== Object.prototype) return value;
     const before = isJsonObject(from) ? from : {};
-    return changed(value, (key, item) =>
-      this.#restore(item, Object.hasOwn(before, key) ? before[key] : undefined, levels - 1),
+    return Object.fromEntries(
+      Object.entries(value).map(([key, field]) => [
+        key,
+        this.#restore(field, Object.hasOwn(before, key) ? before[key] : undefined, levels - 1),
+      ]),
     );
   }
 
@@ -81,19 +86,4 @@ function only(list: readonly unknown[], item: unknown): unknown {
   return same.every((one) => String((one as JsonNumber).text) === String((first as JsonNumber).text))
     ? first
     : undefined;
-}
-
-/** A list or an object with each item as `change` has it; the same where that changes nothing. */
-function changed(value: object, change: (key: string | number, item: unknown) => unknown): object {
-  let copy: Record<string | number, unknown> | undefined;
-  const take = (key: string | number, item: unknown) => {
-    const made = change(key, item);
-    if (made === item) return;
-    // An own `__proto__` is there already: assigned, it stays one.
-    copy ??= (Array.isArray(value) ? [...value] : { ...value }) as Record<string | number, unknown>;
-    copy[key] = made;
-  };
-  if (Array.isArray(value)) for (let i = 0; i < value.length; i += 1) take(i, value[i]);
-  else for (const key of Object.keys(value)) take(key, (value as Record<string, unknown>)[key]);
-  return copy ?? value;
 }
