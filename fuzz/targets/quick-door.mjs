@@ -1,8 +1,9 @@
-import { createConnection } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
-import { silentLogger } from 'sallyport';
+import { SallyError, silentLogger } from 'sallyport';
 import { createHttpServer } from '../../dist/http/index.js';
-import { createQuickDoor, createQuickFront } from '../../dist/http/quick-door.js';
+import { createQuickDoor } from '../../dist/http/quick-door.js';
+import { parseExactJson } from '../../dist/json/index.js';
 import { pieces } from '../lib/duplex.mjs';
 import { disagree } from '../lib/judge.mjs';
 
@@ -31,12 +32,16 @@ export default {
       path: '/mcp',
       maxBodyBytes: { first: 1_000, later: 1_900 },
       log: silentLogger,
-      onLeaveRetired: () => {},
       lastReplyMs: 1_000,
-      handle: async ({ headers, json }, reply) =>
-        say(reply, ['POST', '/mcp', headers['x-id'] ?? null, JSON.stringify(json)]),
+      handle: async ({ headers, body }, reply) =>
+        say(reply, [
+          'POST',
+          '/mcp',
+          headers['x-id'] ?? null,
+          'error' in body ? refused : JSON.stringify(body.json),
+        ]),
     });
-    const quick = await listening(createQuickFront(door));
+    const quick = await listening(createServer({ allowHalfOpen: true, noDelay: true }, door.accept));
     const alone = await listening(echoServer().http);
     return async (input) => {
       const cuts = [...pieces(input, random)].slice(0, 20);
@@ -51,6 +56,9 @@ export default {
     };
   },
 };
+
+/** JSON that is read and not taken. */
+const refused = 'refused';
 
 /** A refusal may overtake the replies to what came before it in the same piece. */
 function same(ours, nodes) {
@@ -70,8 +78,10 @@ function echoServer() {
       let body = Buffer.concat(chunks).toString('utf8');
       if (request.method === 'POST' && request.url === '/mcp') {
         try {
-          body = JSON.stringify(JSON.parse(body));
-        } catch {}
+          body = JSON.stringify(parseExactJson(body));
+        } catch (error) {
+          if (error instanceof SallyError) body = refused;
+        }
       }
       say(response, [request.method, request.url, request.headers['x-id'] ?? null, body]);
     });
