@@ -81,13 +81,17 @@ function mutateJson(random, input) {
     return undefined;
   }
   const places = [];
-  const walk = (holder) => {
+  const walk = (holder, depth) => {
+    if (depth > 1_000) return false;
     for (const key of Object.keys(holder)) {
       places.push([holder, key]);
-      if (typeof holder[key] === 'object' && holder[key] !== null && places.length < 5_000) walk(holder[key]);
+      if (typeof holder[key] !== 'object' || holder[key] === null || places.length >= 5_000) continue;
+      if (!walk(holder[key], depth + 1)) return false;
     }
+    return true;
   };
-  walk(root);
+  // JSON.stringify would end in the stack, as this would: bytes are changed instead.
+  if (!walk(root, 0)) return undefined;
   const [holder, key] = random.pick(places);
   const [other, otherKey] = random.pick(places);
   const steps = [

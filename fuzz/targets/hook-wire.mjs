@@ -34,8 +34,11 @@ export default {
       refusable(() => readReply(text));
       refusable(() => readChainReply(text, ['P', 'Q', 'P']));
       const report = refusable(() => readPluginReport(text));
-      if (typeof report === 'object' && report !== null)
-        describePlugin({ kind: 'a', ...report }, report.hooks ?? []);
+      // As a gateway takes a report into an entry of its own: what is null is not there.
+      if (typeof report === 'object' && report !== null) {
+        const given = Object.entries(report).filter(([, value]) => value !== null);
+        describePlugin({ kind: 'a', ...Object.fromEntries(given) }, report.hooks ?? []);
+      }
       let json;
       try {
         json = JSON.parse(text);

@@ -139,7 +139,9 @@ export function findId(text: string): string | number | undefined {
     if (code !== 0x22) continue;
     const end = stringEnd(text, i + 1);
     if (depth === 1 && end - i === 3 && text.startsWith('"id"', i)) {
-      const value = /^\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)/.exec(text.slice(end + 1, end + 1_000))?.[1];
+      const value = /^\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+(?![\d.eE]))/.exec(
+        text.slice(end + 1, end + 1_000),
+      )?.[1];
       if (value !== undefined && found !== undefined) return undefined;
       if (value !== undefined) found = JSON.parse(value) as string | number;
     }

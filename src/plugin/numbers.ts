@@ -36,7 +36,10 @@ export class WrittenNumbers {
   }
 
   #restore(value: unknown, source: unknown, levels: number): unknown {
-    if (typeof value === 'number') return isOf(source, value) ? source : this.#find(value);
+    if (typeof value === 'number') {
+      // A number of JavaScript there proves nothing: what holds no other is not copied, and the plugin may have put it there.
+      return source instanceof JsonNumber && isOf(source, value) ? source : this.#find(value);
+    }
     if (typeof value !== 'object' || value === null || levels === 0) return value;
     const from = this.#sources.get(value) ?? source;
     if (Array.isArray(value)) {

@@ -126,6 +126,8 @@ it.each([
   ['{"jsonrpc":"2.0","id":7,"result":{"id":8}}', 7],
   ['{"result":{"id":8,"x":[[[[{"id":9}]]]]},"jsonrpc":"2.0","id":"a\\"b"}', 'a"b'],
   ['{"id":7,"id":8}', undefined],
+  ['{"id":1e-992}', undefined],
+  ['{"id":10.5}', undefined],
   ['{"result":{"id":8}}', undefined],
   [`{"id":5,"result":${'['.repeat(1_000)}`, 5],
 ])('the id of a message that is not taken: %s', (text, id) => {
