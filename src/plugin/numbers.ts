@@ -37,7 +37,7 @@ export class WrittenNumbers {
 
   #restore(value: unknown, source: unknown, levels: number): unknown {
     if (typeof value === 'number') {
-      // A number of JavaScript there proves nothing: what holds no other is not copied, and the plugin may have put it there.
+      // A number of JavaScript there proves nothing: one that was large may have been put where an equal one stood.
       return source instanceof JsonNumber && isOf(source, value) ? source : this.#find(value);
     }
     if (typeof value !== 'object' || value === null || levels === 0) return value;
