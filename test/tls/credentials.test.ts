@@ -23,7 +23,9 @@ async function opened(now?: () => Date) {
   const warn = (fields: object, message: string) =>
     void warned.push({ ...(fields as { code: string }), message });
   const log = { ...silentLogger, warn };
-  const credentials = await openCredentials(files, 'server', { log, ...(now && { now }) });
+  // Nothing looks by itself: a look between the writes of a test would have its own word on half of them.
+  const deps = { log, pollMs: 3_600_000, ...(now && { now }) };
+  const credentials = await openCredentials(files, 'server', deps);
   onTestFinished(() => credentials.close());
   return { folder, root, first, files, credentials, warned };
 }
