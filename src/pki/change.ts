@@ -1,9 +1,8 @@
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CaElsewhere, CertsMissing, CertUnknown } from '../errors.js';
-import { readIfExists, sweep } from './files.js';
+import { lockedFolder, readIfExists, sweep } from './files.js';
 import { type LeafTarget, layoutOf, leafTargets, makeCommand, targetName } from './folder.js';
-import { locked } from './lock.js';
 import { type BeforeChange, settle } from './replace.js';
 import type { EnsureOptions } from './settings.js';
 import { type FolderState, isEmpty, readState } from './state.js';
@@ -25,7 +24,7 @@ export async function changing<T>(
   work: (leaves: readonly FolderState<LeafTarget>[]) => Promise<T>,
 ): Promise<T> {
   await assertCa(dir);
-  return locked(dir, async () => {
+  return lockedFolder(dir, async () => {
     const ca = layoutOf(dir, { role: 'ca' }).folder;
     await sweep(ca);
     for (const slot of [join(ca, 'next'), join(ca, 'previous')]) {

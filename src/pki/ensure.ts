@@ -1,9 +1,9 @@
 import { CertUnusable } from '../errors.js';
+import { unlocked } from '../lock.js';
 import { assertCaUsable, authorityIn, ensureAuthority } from './authority.js';
-import { sweep } from './files.js';
+import { lockedFolder, lockOf, sweep } from './files.js';
 import { type LeafTarget, layoutOf, pluginFolders } from './folder.js';
 import { ensureLeaf, leafObstacles } from './leaf.js';
-import { locked, unlocked } from './lock.js';
 import { assertNoTwin, parsePluginName, parsePluginNames } from './names.js';
 import { isUnsettled, settle } from './replace.js';
 import type { EnsureResult } from './result.js';
@@ -112,11 +112,11 @@ function valueIn<T>(outcome: PromiseSettledResult<T>): T {
 
 /** Waits for a run that is replacing files, and finishes what a killed one has left half-replaced. */
 async function settled(leaves: readonly LeafTarget[], dir: string): Promise<void> {
-  await unlocked(dir);
+  await unlocked(lockOf(dir));
   const layouts = leaves.map((target) => layoutOf(dir, target));
   const unsettled = await Promise.all(layouts.map(isUnsettled));
   if (!unsettled.includes(true)) return;
-  await locked(dir, async () => {
+  await lockedFolder(dir, async () => {
     for (const layout of layouts) await settle(layout);
   });
 }

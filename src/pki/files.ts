@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { CertWriteFailed, FileUnreadable, fileReason, type SallyError } from '../errors.js';
+import { CertsBusy, CertWriteFailed, FileUnreadable, fileReason, type SallyError } from '../errors.js';
+import { isAlive, type LockFile, locked } from '../lock.js';
 
 /** A file that was there: its text and its permission bits, from the same open file. */
 export interface FoundFile {
@@ -71,13 +72,30 @@ export async function sweep(folder: string): Promise<void> {
   await Promise.all(left.map((name) => discard(join(folder, name))));
 }
 
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+/** The lock on a folder of certificates. */
+export function lockOf(dir: string): LockFile {
+  const path = join(dir, '.lock');
+  return {
+    path,
+    mode: 0o644,
+    patienceMs: 60_000,
+    busy: (holder) => CertsBusy({ path, holder }),
+    failed: (error) => CertWriteFailed({ path, reason: fileReason(error) }, error),
+  };
+}
+
+/**
+ * Runs `work` while no other run replaces files in `dir`. Making what is missing needs no lock, for nothing is
+ * overwritten there; renewing, rotating and revoking read, decide and overwrite.
+ *
+ * @throws SALLY_CERTS_BUSY after a minute; SALLY_CERT_WRITE.
+ */
+export async function lockedFolder<T>(dir: string, work: () => Promise<T>): Promise<T> {
+  const lock = lockOf(dir);
+  await makeFolders(dir).catch((error: unknown) => {
+    throw lock.failed(error);
+  });
+  return locked(lock, work);
 }
 
 export async function stage(file: NewFile): Promise<string> {
@@ -121,7 +139,7 @@ async function claim(staged: string, path: string): Promise<boolean> {
  * Makes a folder with those above it; answers the first that was not there. Node's own way (`recursive`) never ends on a
  * file system that takes no folders, such as /proc.
  */
-export async function makeFolders(folder: string): Promise<string | undefined> {
+async function makeFolders(folder: string): Promise<string | undefined> {
   try {
     await mkdir(folder);
     return folder;

@@ -10,6 +10,7 @@ import {
   TokensFolderMissing,
 } from '../../errors.js';
 import { parseJson } from '../../json/index.js';
+import { locked } from '../../lock.js';
 import { type TokenRecord, TokensFile } from './tokens.js';
 
 /** The records of a tokens file. A file that is not there has none where `missing` says so, and is an error else. */
@@ -49,40 +50,29 @@ export async function changeTokens(
   change: (records: readonly TokenRecord[]) => readonly TokenRecord[],
   missing: 'empty' | 'error' = 'empty',
 ): Promise<void> {
-  const next = `${path}.new`;
-  const handle = await lock(next, path);
-  try {
-    const tokens = change(await readTokens(path, missing));
-    await handle.writeFile(`${JSON.stringify({ tokens }, null, 2)}\n`);
-    await handle.sync();
-    await handle.close();
-    await rename(next, path);
-  } catch (error) {
-    await handle.close().catch(() => {});
-    await rm(next, { force: true });
-    throw (error as NodeJS.ErrnoException).syscall === undefined
-      ? error
+  const lock = `${path}.new`;
+  const failed = (error: unknown) =>
+    ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+      ? TokensFolderMissing({ path, folder: dirname(path) }, error)
       : TokensFileWrite({ path, reason: fileReason(error) }, error);
-  }
-}
-
-const lockWaitMs = 2_000;
-
-/** The file that will be the new one is the lock: it can be made only once. */
-async function lock(next: string, path: string): Promise<Awaited<ReturnType<typeof open>>> {
-  const deadline = Date.now() + lockWaitMs;
-  for (;;) {
+  const busy = () => TokensFileLocked({ path, lock });
+  await locked({ path: lock, mode: 0o600, patienceMs: 2_000, busy, failed }, async () => {
+    const tokens = change(await readTokens(path, missing));
+    // Beside it under a name that only the holder of the lock uses: one that was killed leaves no second file.
+    const next = `${path}.next`;
     try {
-      return await open(next, 'wx', 0o600);
+      await rm(next, { force: true });
+      const handle = await open(next, 'wx', 0o600);
+      await handle
+        .writeFile(`${JSON.stringify({ tokens }, null, 2)}\n`)
+        .then(() => handle.sync())
+        .finally(() => handle.close());
+      await rename(next, path);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT' || code === 'ENOTDIR')
-        throw TokensFolderMissing({ path, folder: dirname(path) }, error);
-      if (code !== 'EEXIST') throw TokensFileWrite({ path, reason: fileReason(error) }, error);
-      if (Date.now() > deadline) throw TokensFileLocked({ path, lock: next }, error);
+      await rm(next, { force: true }).catch(() => {});
+      throw TokensFileWrite({ path, reason: fileReason(error) }, error);
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  });
 }
 
 /** What changes whenever a file is replaced or written; undefined where there is none. */
