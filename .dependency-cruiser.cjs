@@ -1,6 +1,6 @@
 // The floors of the house (CONTRIBUTING.md): a room imports only from floors below its own.
 const floors = [
-  ['errors', 'lock', 'log', 'json', 'nearest', 'reply-id', 'version'],
+  ['errors', 'cancel', 'lock', 'log', 'json', 'nearest', 'reply-id', 'version'],
   ['config', 'pki', 'hooks', 'workers'],
   ['wire', 'plugin', 'tls', 'http'],
   ['external', 'plugins', 'listener'],

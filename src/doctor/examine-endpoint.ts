@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { CancelSource } from '../cancel.js';
 import type { ClientTlsSettings, McpSettings } from '../config/index.js';
 import {
   CertWithoutPurpose,
@@ -19,7 +20,6 @@ import {
 } from '../errors.js';
 import { learnPlugin, listPlugins, openConnection } from '../external/index.js';
 import { silentLogger } from '../log.js';
-import { CallScope } from '../plugin/scope.js';
 import { judgeHostname, longestChain, oneLineName, weakShown } from '../tls/index.js';
 import type { DoctorContext } from './context.js';
 import type { CredentialFacts, EndpointFacts, RawReply, TlsLook } from './facts.js';
@@ -194,7 +194,7 @@ async function call(
   plugin: string | undefined,
   { timeoutMs, credentials }: DoctorContext,
 ): Promise<{ readonly error?: SallyError; readonly plugins?: readonly string[] }> {
-  const scope = new CallScope();
+  const scope = new CancelSource();
   const peer = `the plugin server ${settings.url.origin}`;
   const timer = setTimeout(
     () => scope.abort(ConnectionTimeout({ peer, seconds: timeoutMs / 1000 })),

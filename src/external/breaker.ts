@@ -1,6 +1,6 @@
+import { type Cancellation, CancelSource } from '../cancel.js';
 import { ConnectionTimeout, HandshakeTimeout, PluginAway, PluginTimeout } from '../errors.js';
 import type { Logger } from '../log.js';
-import { CallScope } from '../plugin/scope.js';
 
 /** How long a server has for the answer to a probe, in milliseconds. */
 const probeMs = 2_000;
@@ -19,7 +19,7 @@ interface BreakerOptions {
 }
 
 /** Asks the server for something cheap, no hook. */
-export type Probe = (scope: CallScope) => Promise<unknown>;
+export type Probe = (scope: Cancellation) => Promise<unknown>;
 
 /** A plugin of the server. */
 interface Member {
@@ -69,7 +69,7 @@ export class Breaker {
   }
 
   /** Waits for the probe that decides, where there is one. Rejects where the server is away. */
-  async admit(plugin: string, scope: CallScope): Promise<void> {
+  async admit(plugin: string, scope: Cancellation): Promise<void> {
     await this.#suspecting;
     if (scope.aborted) throw scope.reason;
     if (this.#awaySince === undefined) return;
@@ -84,7 +84,7 @@ export class Breaker {
   }
 
   /** A call failed without an answer. `probe` asks the same server. */
-  failed(error: unknown, scope: CallScope, probe: Probe): void {
+  failed(error: unknown, scope: Cancellation, probe: Probe): void {
     const { after } = this.#options;
     const why = scope.aborted ? scope.reason : error;
     if (scope.aborted && !isSilence(why)) return;
@@ -111,7 +111,7 @@ export class Breaker {
   #probe(): Promise<boolean> {
     const ask = this.#ask;
     if (ask === undefined) return Promise.resolve(true);
-    const scope = new CallScope();
+    const scope = new CancelSource();
     return new Promise((resolve) => {
       let ticks = 0;
       const settle = (answers: boolean) => {

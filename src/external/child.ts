@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import type { Transport } from '@modelcontextprotocol/client';
+import { type Cancellation, onAbort } from '../cancel.js';
 import {
   ChildGone,
   findSallyError,
@@ -12,7 +13,6 @@ import {
   type SallyError,
 } from '../errors.js';
 import { findId, parseJson } from '../json/index.js';
-import { type CallScope, whenAborted } from '../plugin/scope.js';
 import { replyKind, strayText } from '../reply-id.js';
 import { cutLines } from '../wire/index.js';
 import { maxReplyBytes } from './fetch.js';
@@ -89,7 +89,7 @@ export class ChildTransport implements Transport {
   }
 
   /** Calls a tool; its arguments are an object written as JSON. Rejects with a SallyError. */
-  callTool(tool: string, args: string, scope: CallScope): Promise<ToolResult> {
+  callTool(tool: string, args: string, scope: Cancellation): Promise<ToolResult> {
     const { peer } = this.#options;
     if (this.#child === undefined) return Promise.reject(ChildGone({ peer, detail: 'it has ended' }));
     this.#last += 1;
@@ -97,7 +97,7 @@ export class ChildTransport implements Transport {
     const params = `{"name":${JSON.stringify(tool)},"arguments":${args}}`;
     void this.#write(`{"jsonrpc":"2.0","id":"${id}","method":"tools/call","params":${params}}`);
     return new Promise<ToolResult>((resolve, reject) => {
-      const unheard = whenAborted(scope, (reason) => {
+      const unheard = onAbort(scope, (reason) => {
         if (this.#take(id) === undefined) return;
         const cancelled = { requestId: id, reason: messageOf(reason) };
         void this.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: cancelled });

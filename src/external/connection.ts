@@ -1,5 +1,5 @@
+import type { Cancellation } from '../cancel.js';
 import type { Logger } from '../log.js';
-import type { CallScope } from '../plugin/scope.js';
 import type { CredentialStore, TlsMetrics } from '../tls/index.js';
 
 /** What a tool answered. */
@@ -15,7 +15,7 @@ export interface Connection {
   /** The other end, as a sentence names it. */
   readonly peer: string;
   /** Calls a tool; its arguments are an object written as JSON. Rejects with a SallyError. */
-  call(tool: string, args: string, scope: CallScope): Promise<ToolReply>;
+  call(tool: string, args: string, scope: Cancellation): Promise<ToolReply>;
   close(): Promise<void>;
 }
 

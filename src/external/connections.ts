@@ -1,5 +1,5 @@
+import type { Cancellation } from '../cancel.js';
 import type { McpSettings } from '../config/index.js';
-import type { CallScope } from '../plugin/scope.js';
 import { pluginRule } from '../tls/index.js';
 import { toolNames } from '../wire/index.js';
 import { Breaker, type Probe } from './breaker.js';
@@ -95,7 +95,7 @@ async function probe(
   settings: McpSettings,
   used: Connection,
   deps: ConnectionDeps,
-  scope: CallScope,
+  scope: Cancellation,
 ): Promise<void> {
   const ask = (connection: Connection) =>
     connection.call(toolNames.pluginConfig, JSON.stringify({ name: deps.plugin }), scope);

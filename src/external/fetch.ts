@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { createParser } from 'eventsource-parser';
+import { CancelSource } from '../cancel.js';
 import { findSallyError, InternalError, ReplyTooLarge } from '../errors.js';
-import { headerLines, lifeOf, type ReplyStream, type SocketPool, writeRequest } from '../http/index.js';
+import { headerLines, type ReplyStream, type SocketPool, writeRequest } from '../http/index.js';
 import { parseJson } from '../json/index.js';
 
 /** Replies above this are cut off: a payload of the contract has at most a million bytes. */
@@ -26,7 +27,7 @@ export function fetchOver(pool: Pick<SocketPool, 'send'>, peer: string) {
       lines,
       body: typeof init.body === 'string' ? init.body : undefined,
     });
-    const reply = await pool.send(message, lifeOf(init.signal ?? undefined));
+    const reply = await pool.send(message, init.signal ?? new CancelSource());
     const { status, headers } = reply.head;
     const empty = status === 202 || status === 204 || status === 304;
     const what = `a reply of ${peer}`;

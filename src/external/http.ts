@@ -1,4 +1,5 @@
 import type { Transport } from '@modelcontextprotocol/client';
+import type { Cancellation } from '../cancel.js';
 import type { McpSettings } from '../config/index.js';
 import {
   CallCancelled,
@@ -13,7 +14,6 @@ import {
   type SallyError,
 } from '../errors.js';
 import { openSocketPool, type SocketPool } from '../http/index.js';
-import type { CallScope } from '../plugin/scope.js';
 import { createConnector, ownName } from '../tls/connector.js';
 import { type Credentials, pluginRule } from '../tls/index.js';
 import type { Connection, ConnectionDeps } from './connection.js';
@@ -128,7 +128,7 @@ function openLink(
     },
     isStale: (error: unknown) => (closed(error) && replied) || isSessionLost(error) || isStopping(error),
     close: () => sockets.close(),
-    explain(error: unknown, tool: string, scope: CallScope): SallyError {
+    explain(error: unknown, tool: string, scope: Cancellation): SallyError {
       const known = findSallyError(error) ?? findSallyError(scope.reason);
       if (known && !ConnectionLost.is(known)) return known;
       const detail = ConnectionLost.is(known) ? known.context.detail : messageOf(deepest(error));

@@ -1,4 +1,5 @@
 import { createParser } from 'eventsource-parser';
+import type { Cancellation } from '../cancel.js';
 import {
   findSallyError,
   HttpStatusUnexpected,
@@ -15,7 +16,6 @@ import {
   writeRequest,
 } from '../http/index.js';
 import { parseJson } from '../json/index.js';
-import type { CallScope } from '../plugin/scope.js';
 import { randomRequestId, replyKind, strayText } from '../reply-id.js';
 import { maxReplyBytes } from './fetch.js';
 
@@ -58,7 +58,7 @@ const meta = 'io.modelcontextprotocol/';
 export function openLane({ url, peer, pool }: LaneOptions, facts: SessionFacts) {
   const writers = new Map<string, RequestWriter>();
   let last = 0;
-  return async (tool: string, args: string, scope: CallScope): Promise<ToolResult> => {
+  return async (tool: string, args: string, scope: Cancellation): Promise<ToolResult> => {
     last += 1;
     const id = callId(last);
     let write = writers.get(tool);

@@ -1,5 +1,5 @@
+import type { Cancellation } from '../cancel.js';
 import { PluginNotFound, ReplyInvalid } from '../errors.js';
-import type { CallScope } from '../plugin/scope.js';
 import { type PluginReport, readPluginReport, toolNames } from '../wire/index.js';
 import type { Connection } from './connection.js';
 
@@ -9,7 +9,7 @@ type Way = Pick<Connection, 'call' | 'peer'>;
 export async function learnPlugin(
   connection: Way,
   name: string,
-  scope: CallScope,
+  scope: Cancellation,
 ): Promise<{ readonly report: PluginReport; readonly meta: Readonly<Record<string, unknown>> }> {
   const tool = toolNames.pluginConfig;
   const { peer } = connection;
@@ -23,7 +23,7 @@ export async function learnPlugin(
 }
 
 /** The names of the plugins that a server has. */
-export async function listPlugins(connection: Way, scope: CallScope): Promise<readonly string[]> {
+export async function listPlugins(connection: Way, scope: Cancellation): Promise<readonly string[]> {
   const { texts } = await connection.call(toolNames.pluginConfigs, '{}', scope);
   return texts
     .map(readPluginReport)

@@ -1,3 +1,4 @@
+import { type Cancellation, CancelSource } from '../cancel.js';
 import type { PluginEntry } from '../config/index.js';
 import {
   ConnectionTimeout,
@@ -11,7 +12,6 @@ import {
 import { type PluginContext, wholeResult } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { Chain, HandleCall, HookOutcome, PluginHandle } from '../plugin/handle.js';
-import { CallScope } from '../plugin/scope.js';
 import {
   describePlugin,
   type InvokeReply,
@@ -161,7 +161,7 @@ class ExternalPlugin implements PluginHandle, ChainMember {
 
   /** The same as `learn`, for at most so long. */
   async learnWithin(ms: number): Promise<PluginReport> {
-    const scope = new CallScope();
+    const scope = new CancelSource();
     const timer = setTimeout(
       () => scope.abort(ConnectionTimeout({ peer: this.peer, seconds: ms / 1000 })),
       ms,
@@ -174,7 +174,7 @@ class ExternalPlugin implements PluginHandle, ChainMember {
   }
 
   /** Asks the server what it knows of this plugin. */
-  async learn(scope: CallScope): Promise<PluginReport> {
+  async learn(scope: Cancellation): Promise<PluginReport> {
     const { report, meta } = await learnPlugin(this.#connection, this.name, scope);
     this.#chains = takesChains(meta);
     this.#settle(settle(this.#entry, report), true);

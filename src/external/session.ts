@@ -1,6 +1,6 @@
 import type { Client, Transport } from '@modelcontextprotocol/client';
+import { type Cancellation, onAbort } from '../cancel.js';
 import { findSallyError, ReplyInvalid } from '../errors.js';
-import { type CallScope, whenAborted } from '../plugin/scope.js';
 import { packageVersion } from '../version.js';
 import { toolNames } from '../wire/index.js';
 import type { ToolReply } from './connection.js';
@@ -21,7 +21,7 @@ interface SessionOptions {
   readonly lane: (facts: SessionFacts) => CallTool;
 }
 
-type CallTool = (tool: string, args: string, scope: CallScope) => Promise<ToolResult>;
+type CallTool = (tool: string, args: string, scope: Cancellation) => Promise<ToolResult>;
 
 /** A session that was begun: it stands, or will, or never does. */
 interface Begun {
@@ -38,7 +38,7 @@ const handshakeMs = 20_000;
 /** An MCP session with a plugin server: opened by the first call, and again by the next one after it was lost. */
 export interface Session {
   /** Calls a tool. Rejects with whatever the transport gives. */
-  call(tool: string, args: string, scope: CallScope): Promise<ToolReply>;
+  call(tool: string, args: string, scope: Cancellation): Promise<ToolReply>;
   close(): Promise<void>;
 }
 
@@ -123,9 +123,9 @@ function textItems(result: ToolResult, peer: string, tool: string): string[] {
 }
 
 /** Waits for `promise` or for the end of the call, whichever is first. */
-function withScope<T>(promise: Promise<T>, scope: CallScope): Promise<T> {
+function withScope<T>(promise: Promise<T>, scope: Cancellation): Promise<T> {
   return new Promise((resolve, reject) => {
-    const unheard = whenAborted(scope, reject);
+    const unheard = onAbort(scope, reject);
     promise.then(resolve, reject).finally(unheard);
   });
 }

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Transport } from '@modelcontextprotocol/client';
+import type { Cancellation } from '../cancel.js';
 import type { McpSettings } from '../config/index.js';
 import {
   CallCancelled,
@@ -11,7 +12,6 @@ import {
   messageOf,
   type SallyError,
 } from '../errors.js';
-import type { CallScope } from '../plugin/scope.js';
 import { ChildTransport } from './child.js';
 import type { Connection, ConnectionDeps } from './connection.js';
 import { openSession } from './session.js';
@@ -55,7 +55,7 @@ export function openStdioConnection(settings: StdioSettings, deps: ConnectionDep
   };
   const lane = () => {
     const own = child;
-    return (tool: string, args: string, scope: CallScope) =>
+    return (tool: string, args: string, scope: Cancellation) =>
       own === undefined
         ? Promise.reject(ChildGone({ peer, detail: 'it was not started' }))
         : own.callTool(tool, args, scope);
@@ -81,7 +81,7 @@ function explain(
   { command }: StdioSettings,
   peer: string,
   tool: string,
-  scope: CallScope,
+  scope: Cancellation,
 ): SallyError {
   const known = findSallyError(error) ?? findSallyError(scope.reason);
   if (known) return known;

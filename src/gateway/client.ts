@@ -1,5 +1,5 @@
+import type { Cancellation } from '../cancel.js';
 import type { PluginRequest } from '../manager/index.js';
-import type { Ending } from '../plugin/scope.js';
 import type { CertificateName } from '../tls/index.js';
 import type { Answer, Era, JsonObject, RequestId } from './rpc.js';
 
@@ -69,7 +69,7 @@ export interface ClientRequest {
   /** The address that an HTTP request came from; absent on stdio. */
   readonly remote?: string;
   /** Aborted where the client gave the request up, its connection or session ended, or its time is over. */
-  readonly signal: Ending;
+  readonly signal: Cancellation;
   readonly trace: Trace;
   /** The plugins' view of this request, made when it is first asked for: the `http_*` hooks have used it before. */
   plugins(): PluginRequest;

@@ -1,11 +1,11 @@
+import type { Cancellation } from '../cancel.js';
 import type { UpstreamSettings } from '../config/index.js';
-import type { Ending } from '../plugin/scope.js';
 import type { Answer, Era, JsonObject } from './rpc.js';
 
 /** How one request is made of an upstream. */
 export interface CallOptions {
   /** Aborting it cancels the request at the upstream too. */
-  readonly signal: Ending;
+  readonly signal: Cancellation;
   /** HTTP headers beside the configured ones: what plugins added. */
   readonly headers?: Readonly<Record<string, string>>;
   /** A notification about this request: progress (with the caller's own token again), and logging where it is known to belong to it. */
@@ -72,7 +72,7 @@ export interface Upstream {
   /** Waits for the first contact, good or bad, for at most as long as the signal lets it. */
   settled(signal: AbortSignal): Promise<void>;
   /** The session for `wish`, opened where there is none yet; one client gets the same one each time. Rejects while down. */
-  session(wish: SessionWish, signal: Ending): Promise<UpstreamSession>;
+  session(wish: SessionWish, signal: Cancellation): Promise<UpstreamSession>;
   /** A client is gone: its own session ends, its listeners on a shared one are dropped. */
   release(client: string): Promise<void>;
   close(): Promise<void>;

@@ -5,7 +5,7 @@ export { createHostGuard, type HostGuard, refusedBy } from './guard.js';
 export { authority, createHttpServer, graceMs, type Handler, sendJson } from './http.js';
 export { listen, listenOnSocket, stopListening } from './listen.js';
 export { metricsPage } from './metrics.js';
-export { lifeOf, type PooledReply } from './pooled-connection.js';
+export type { PooledReply } from './pooled-connection.js';
 export { createQuickDoor, type QuickHandler, type QuickRequest } from './quick-door.js';
 export { retryAfter } from './refusal.js';
 export type { ReplyStream } from './reply-stream.js';

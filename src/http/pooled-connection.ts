@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Cancellation } from '../cancel.js';
 import { ConnectionLost, ConnectionTimeout } from '../errors.js';
 import { Pieces } from './pieces.js';
 import { type ReplyHead, ReplyParser } from './reply-parser.js';
@@ -14,35 +15,10 @@ export type PooledReply = {
   | { readonly kind: 'stream'; readonly stream: ReplyStream }
 );
 
-/** The life of a request, which may be given up before its reply. */
-export interface RequestLife {
-  readonly aborted: boolean;
-  readonly reason: unknown;
-  /** Calls `listener` where it is given up. The answer takes that back. */
-  onAbort(listener: (reason: unknown) => void): () => void;
-}
-
-/** The life of a request that a signal may end, or nothing. */
-export function lifeOf(signal: AbortSignal | undefined): RequestLife {
-  return {
-    get aborted() {
-      return signal?.aborted === true;
-    },
-    get reason() {
-      return signal?.reason;
-    },
-    onAbort(listener) {
-      const heard = () => listener(signal?.reason);
-      signal?.addEventListener('abort', heard, { once: true });
-      return () => signal?.removeEventListener('abort', heard);
-    },
-  };
-}
-
 /** A request, which waits for a connection or has one. */
 export interface Exchange {
   readonly message: string | Buffer;
-  readonly life: RequestLife;
+  readonly life: Cancellation;
   readonly resolve: (reply: PooledReply) => void;
   readonly reject: (error: unknown) => void;
   /** Nothing more comes of it. */

@@ -1,13 +1,8 @@
 import type { Socket } from 'node:net';
 import type { buildConnector } from 'undici';
+import { type Cancellation, onAbort } from '../cancel.js';
 import { ConnectionLost } from '../errors.js';
-import {
-  type Exchange,
-  lookAfterMs,
-  PooledConnection,
-  type PooledReply,
-  type RequestLife,
-} from './pooled-connection.js';
+import { type Exchange, lookAfterMs, PooledConnection, type PooledReply } from './pooled-connection.js';
 
 /**
  * Kept-alive connections to one server, each with one request at a time: several times the requests per second of a
@@ -19,7 +14,7 @@ export interface SocketPool {
    * connection failed with, or with ConnectionLost, ConnectionTimeout, ReplyMalformed or ReplyTooLarge. `fresh` asks for a
    * connection of its own where the last loss was that of one that had rested: the others may be at their end, too.
    */
-  send(message: string | Buffer, life: RequestLife, fresh?: boolean): Promise<PooledReply>;
+  send(message: string | Buffer, life: Cancellation, fresh?: boolean): Promise<PooledReply>;
   /** Uses no connection of now any more: idle ones are closed, others after the reply that is under way. */
   retire(which?: (socket: Socket) => boolean): void;
   close(): void;
@@ -180,7 +175,7 @@ export function openSocketPool(options: PoolOptions): SocketPool {
       return new Promise((resolve, reject) => {
         if (closed) return reject(closedError());
         if (life.aborted) return reject(life.reason);
-        const over = life.onAbort((reason) => giveUp(exchange, reason));
+        const over = onAbort(life, (reason) => giveUp(exchange, reason));
         const exchange: Exchange = {
           message,
           life,

@@ -1,3 +1,4 @@
+import { type Cancellation, CancelSource, onAbort } from '../cancel.js';
 import {
   CallCancelled,
   findSallyError,
@@ -16,13 +17,12 @@ import type {
   Outcome,
   PluginHandle,
 } from '../plugin/handle.js';
-import { CallScope, type Ending, whenAborted } from '../plugin/scope.js';
 import { chainBudgetMs } from '../wire/index.js';
 
 /** How long a call may take and who may end it before, and what else the plugin is told of it. */
 export interface CallLimits extends Omit<HandleCall, 'scope'> {
   readonly timeoutMs: number;
-  readonly signal: Ending | undefined;
+  readonly signal: Cancellation | undefined;
 }
 
 /**
@@ -75,17 +75,17 @@ function endError(end: End, { name: plugin }: PluginHandle, hook: string, timeou
 }
 
 /** Asked again after others have run. */
-const isAborted = (signal: Ending | undefined): boolean => signal?.aborted === true;
+const isAborted = (signal: Cancellation | undefined): boolean => signal?.aborted === true;
 
 function withDeadline<A, T>(
-  begin: (scope: CallScope) => A | Promise<A>,
+  begin: (scope: Cancellation) => A | Promise<A>,
   { timeoutMs, signal }: Pick<CallLimits, 'timeoutMs' | 'signal'>,
   errorOf: (end: End) => SallyError,
   answered: (answer: A) => T,
   failed: (error: SallyError) => T,
 ): T | Promise<T> {
   if (signal?.aborted) return failed(errorOf('cancelled'));
-  const scope = new CallScope();
+  const scope = new CancelSource();
   const thrown = (error: unknown) =>
     failed(findSallyError(error) ?? InternalError({ detail: messageOf(error) }, error));
   let begun: A | Promise<A>;
@@ -116,7 +116,7 @@ function withDeadline<A, T>(
       setImmediate(() => resolve(failed(error)));
     };
     const timer = setTimeout(() => stop('late'), timeoutMs);
-    unheard = signal && whenAborted(signal, () => stop('cancelled'));
+    unheard = signal && onAbort(signal, () => stop('cancelled'));
     work.then(
       (answer) => settle(answered(answer)),
       (error: unknown) => settle(thrown(error)),

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Cancellation } from '../cancel.js';
 import type { PluginEntry, PluginsConfig } from '../config/index.js';
 import {
   findSallyError,
@@ -16,7 +17,6 @@ import { disabledPlugin } from '../plugin/disabled.js';
 import type { OneOutcome, PluginHandle } from '../plugin/handle.js';
 import { startLocalPlugin } from '../plugin/local.js';
 import { importPlugin } from '../plugin/module.js';
-import type { Ending } from '../plugin/scope.js';
 import { bundledPlugins } from '../plugins/index.js';
 import { type CredentialStore, createCredentialStore, type TlsMetrics } from '../tls/index.js';
 import { describePlugin, pluginDefaults } from '../wire/index.js';
@@ -63,7 +63,7 @@ interface OneCall {
   readonly hook: string;
   readonly payload: unknown;
   readonly context: PluginContext;
-  readonly signal?: Ending;
+  readonly signal?: Cancellation;
   /** Payload and context are given away: nobody else holds them. */
   readonly owned?: boolean;
   /** The caller's own deadline, where it is before that of the settings. */

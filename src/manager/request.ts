@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Cancellation } from '../cancel.js';
 import type { PluginSettings } from '../config/index.js';
 import {
   CallCancelled,
@@ -18,7 +19,6 @@ import {
 } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { Outcome, PluginHandle } from '../plugin/handle.js';
-import type { Ending } from '../plugin/scope.js';
 import { type Ahead, chainFrom, type SharedParts, sharedParts, withGlobalOf } from './ahead.js';
 import { bands, changeOf, type Decided } from './bands.js';
 import { callChain, callPlugin } from './call.js';
@@ -55,7 +55,7 @@ export interface PluginRun {
 }
 
 interface InvokeOptions {
-  readonly signal?: Ending;
+  readonly signal?: Cancellation;
   /** Hears of every plugin that ran, as it is done. */
   readonly onPlugin?: (run: PluginRun) => void;
 }
@@ -155,7 +155,7 @@ export class PluginRequest {
     selected: readonly Selected[],
     hook: string,
     { value: payload, json: payloadJson }: GivenPayload,
-    signal: Ending | undefined,
+    signal: Cancellation | undefined,
   ): Promise<Ahead> {
     const chain = selected[0]?.plugin.chainFor?.(hook);
     const before = sharedParts(this.global);
@@ -222,7 +222,7 @@ export class PluginRequest {
     plugin: PluginHandle,
     hook: string,
     { value: payload, json: payloadJson }: GivenPayload,
-    signal: Ending | undefined,
+    signal: Cancellation | undefined,
   ): Promise<Outcome> {
     const { state, metadata } = this.#contexts.get(plugin) ?? { state: {}, metadata: {} };
     const context: PluginContext = { state, metadata, global_context: { ...this.global } };

@@ -1,7 +1,7 @@
+import type { Cancellation } from '../cancel.js';
 import type { Condition, ModeEffect, OnError, PluginMode } from '../config/index.js';
 import type { SallyError } from '../errors.js';
 import type { GlobalContext, HookResult, PluginContext } from '../hooks/index.js';
-import type { CallScope } from './scope.js';
 
 /** What a hook call led to: the result, and the context as the plugin left it. */
 export interface HookOutcome {
@@ -42,7 +42,7 @@ export interface ChainCall {
 
 /** What a call of a plugin comes with beside payload and context. */
 export interface HandleCall {
-  readonly scope: CallScope;
+  readonly scope: Cancellation;
   /** Nobody else holds payload and context: they may be given to the plugin without a copy. */
   readonly owned?: boolean;
   /** The payload as JSON, where somebody had to write it: it is what was checked. */

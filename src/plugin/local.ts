@@ -1,3 +1,4 @@
+import { type Cancellation, signalOf } from '../cancel.js';
 import type { PluginEntry } from '../config/index.js';
 import {
   findSallyError,
@@ -28,7 +29,6 @@ import type { Logger } from '../log.js';
 import type { ConfigSchema, Hook, HookCall, PluginDefinition, PluginInstance } from './define.js';
 import type { HandleCall, HookOutcome, PluginHandle } from './handle.js';
 import { WrittenNumbers } from './numbers.js';
-import type { CallScope } from './scope.js';
 
 /** How a plugin of this process is described to others: the wire room knows, this one does not. */
 type Describe = (entry: PluginEntry, hooks: readonly string[]) => Record<string, unknown>;
@@ -106,15 +106,15 @@ function implementedHooks(entry: PluginEntry, instance: PluginInstance): readonl
 /** What a hook is given beside payload and context. Few look at the signal: it is made for those. */
 class LocalCall implements HookCall {
   readonly log: Logger;
-  readonly #scope: CallScope;
+  readonly #scope: Cancellation;
 
-  constructor(scope: CallScope, log: Logger) {
+  constructor(scope: Cancellation, log: Logger) {
     this.#scope = scope;
     this.log = log;
   }
 
   get signal(): AbortSignal {
-    return this.#scope.signal;
+    return signalOf(this.#scope);
   }
 }
 

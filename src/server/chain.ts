@@ -1,7 +1,7 @@
+import type { Cancellation } from '../cancel.js';
 import { PluginTimeout } from '../errors.js';
 import { type GlobalContext, nextPayload } from '../hooks/index.js';
 import { carriedDepth, isJsonObject, parseExactJson, writeJson } from '../json/index.js';
-import type { Ending } from '../plugin/scope.js';
 import {
   type ChainStep,
   type ContextUpdate,
@@ -21,7 +21,7 @@ import { type HookRunOutcome, replyText, runHook, type ToolDeps } from './hook.j
  * the replies before it lead to: they are written and read again as on the wire. The gateway decides what the replies
  * mean; of that only as much is known here as says whether there is a next one. Answers the text of the reply.
  */
-export async function invokeHooks(args: unknown, deps: ToolDeps, signal: Ending): Promise<string> {
+export async function invokeHooks(args: unknown, deps: ToolDeps, signal: Cancellation): Promise<string> {
   const chain = readChainArguments(args);
   const { hook_type: hook, payload, global_context, plugins, timeout_ms: timeoutMs } = chain;
   const began = performance.now();

@@ -1,9 +1,9 @@
+import type { Cancellation } from '../cancel.js';
 import { CallCancelled, PluginFailed, PluginNotFound, type SallyError } from '../errors.js';
 import type { PluginContext, PluginErrorModel } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { PluginManager } from '../manager/index.js';
 import type { HookOutcome, OneOutcome } from '../plugin/handle.js';
-import type { Ending } from '../plugin/scope.js';
 import { holdsParts, readInvokeArguments, writeError, writeResult } from '../wire/index.js';
 
 /** What the tools need. */
@@ -28,7 +28,7 @@ interface HookRun {
  * Runs one hook of one plugin and answers the text of the reply: the result, or the plugin's failure. Rejects only
  * where the arguments are not of the contract (`SALLY_WIRE_ARGUMENTS`).
  */
-export async function invokeHook(args: unknown, deps: ToolDeps, signal: Ending): Promise<string> {
+export async function invokeHook(args: unknown, deps: ToolDeps, signal: Cancellation): Promise<string> {
   const { hook_type: hook, plugin_name: plugin, payload, context } = readInvokeArguments(args);
   // The arguments were read for this call alone.
   return replyText(await runHook({ hook, plugin, payload, context, owned: true }, deps, signal));
@@ -54,7 +54,7 @@ export type HookRunOutcome =
 export function runHook(
   run: HookRun,
   { plugins, log }: ToolDeps,
-  signal: Ending,
+  signal: Cancellation,
 ): HookRunOutcome | Promise<HookRunOutcome> {
   const { hook, context, payload, owned, timeoutMs } = run;
   const plugin = plugins.find(run.plugin)?.name ?? run.plugin;

@@ -1,7 +1,7 @@
+import { CancelSource } from '../cancel.js';
 import { ToolArgumentsInvalid } from '../errors.js';
 import type { Reply, RequestHead } from '../http/index.js';
 import { isJsonObject, JsonNumber, writeJson } from '../json/index.js';
-import { CallScope } from '../plugin/scope.js';
 import type { ToolDeps } from './hook.js';
 import { type Tool, type ToolResult, tools } from './tools.js';
 
@@ -24,7 +24,7 @@ export async function tryLane(
 ): Promise<boolean> {
   const call = toolCall(headers, body);
   if (call === undefined) return false;
-  const scope = new CallScope();
+  const scope = new CancelSource();
   reply.once('close', () => {
     if (!reply.writableFinished) scope.abort(undefined);
   });

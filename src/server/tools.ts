@@ -1,5 +1,5 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
-import type { Ending } from '../plugin/scope.js';
+import type { Cancellation } from '../cancel.js';
 import { chainMeta, readNameArgument, toolNames } from '../wire/index.js';
 import { invokeHooks } from './chain.js';
 import { invokeHook, type ToolDeps } from './hook.js';
@@ -8,7 +8,7 @@ import { invokeHook, type ToolDeps } from './hook.js';
 export type ToolResult = Pick<CallToolResult, 'content' | 'structuredContent' | '_meta'>;
 
 /** A tool. It may be given away its arguments. */
-export type Tool = (args: unknown, deps: ToolDeps, signal: Ending) => Promise<ToolResult>;
+export type Tool = (args: unknown, deps: ToolDeps, signal: Cancellation) => Promise<ToolResult>;
 
 const text = (value: string) => ({ type: 'text' as const, text: value });
 

@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CancelSource } from '../../src/cancel.js';
 import { CallCancelled, ConnectionLost, ConnectionRefused, PluginTimeout } from '../../src/errors.js';
 import { Breaker, type Probe } from '../../src/external/breaker.js';
-import { CallScope } from '../../src/plugin/scope.js';
 import { keptLog } from '../manager/handles.js';
 
 const peer = 'the plugin server https://localhost:8000';
 const never: Probe = () => new Promise(() => {});
 const refuses: Probe = () => Promise.reject(ConnectionRefused({ peer, detail: 'ECONNREFUSED' }));
 
-function ended(reason?: unknown): CallScope {
-  const scope = new CallScope();
+function ended(reason?: unknown): CancelSource {
+  const scope = new CancelSource();
   if (reason !== undefined) scope.abort(reason);
   return scope;
 }

@@ -1,9 +1,9 @@
 import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { CancelSource } from '../../src/cancel.js';
 import { ConnectionRefused } from '../../src/errors.js';
 import { openSocketPool } from '../../src/http/index.js';
-import { CallScope } from '../../src/plugin/scope.js';
 
 const ok = (body: string, ...lines: string[]) =>
   ['HTTP/1.1 200 OK', ...lines, `Content-Length: ${body.length}`, '', body].join('\r\n');
@@ -54,7 +54,7 @@ async function open(
     pool.close();
     server.close();
   });
-  const post = async (scope = new CallScope()) => {
+  const post = async (scope = new CancelSource()) => {
     const reply = await pool.send(message, scope);
     return reply.kind === 'whole' ? reply : expect.unreachable('a stream');
   };
@@ -123,7 +123,7 @@ describe('a pool of connections', () => {
     const { post, sockets } = await open((socket, nth) => nth > 1 && socket.write(ok('x')), {
       maxConnections: 1,
     });
-    const [first, second] = [new CallScope(), new CallScope()];
+    const [first, second] = [new CancelSource(), new CancelSource()];
     const calls = [post(first), post(second)].map((call) => call.catch((error: unknown) => error));
     while (sockets.length === 0) await new Promise(setImmediate);
     second.abort('second');
@@ -158,7 +158,7 @@ describe('a pool of connections', () => {
       connector: ({ hostname }, callback) =>
         callback(ConnectionRefused({ peer: hostname, detail: '' }), null),
     });
-    await expect(pool.send(message, new CallScope())).rejects.toMatchObject({ context: { peer: '::1' } });
+    await expect(pool.send(message, new CancelSource())).rejects.toMatchObject({ context: { peer: '::1' } });
   });
 
   it('refuses a reply above its limit', async () => {
@@ -194,7 +194,7 @@ describe('a pool of connections', () => {
     const long = message + 'x'.repeat(20_000_000);
     const texts = [];
     for (let i = 0; i < 2; i += 1) {
-      const reply = await pool.send(long, new CallScope());
+      const reply = await pool.send(long, new CancelSource());
       texts.push(reply.kind === 'whole' && reply.text);
     }
     expect([texts, sockets.length]).toEqual([['x', 'x'], 2]);
@@ -242,13 +242,13 @@ describe('a server that ends connections that rest', () => {
           .on('data', () => {})
           .write(ok(`${++whole}`));
     });
-    const reply = await pool.send(big(20_000_000), new CallScope());
+    const reply = await pool.send(big(20_000_000), new CancelSource());
     expect([reply.kind === 'whole' && reply.text, took.length]).toEqual(['1', 2]);
   });
 
   it('and cuts every request gets one twice', async () => {
     const { pool, sockets } = await open((socket) => socket.resetAndDestroy());
-    await expect(pool.send(big(20_000_000), new CallScope())).rejects.toThrow();
+    await expect(pool.send(big(20_000_000), new CancelSource())).rejects.toThrow();
     expect(sockets).toHaveLength(2);
   });
 
@@ -272,7 +272,7 @@ describe('a server that ends connections that rest', () => {
     await Promise.all([post(), post()]);
     await rest();
     await expect(post()).rejects.toMatchObject({ code: 'SALLY_CONNECT_LOST' });
-    await pool.send(message, new CallScope(), true);
+    await pool.send(message, new CancelSource(), true);
     expect(sockets).toHaveLength(3);
   });
 
@@ -303,7 +303,7 @@ describe('a server that ends connections that rest', () => {
 describe('a stream of events', () => {
   const begun = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n';
   const chunk = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
-  const streamOf = async ({ pool }: Awaited<ReturnType<typeof open>>, scope = new CallScope()) => {
+  const streamOf = async ({ pool }: Awaited<ReturnType<typeof open>>, scope = new CancelSource()) => {
     const reply = await pool.send(message, scope);
     return reply.kind === 'stream' ? reply.stream : expect.unreachable('no stream');
   };
@@ -424,7 +424,7 @@ describe('a stream of events', () => {
 
   it('[G6] ends with its call, or with its reader', async () => {
     const opened = await open((socket) => socket.write(begun + chunk('data: 1\n\n')));
-    const scope = new CallScope();
+    const scope = new CancelSource();
     const read = (await streamOf(opened, scope)).read(() => scope.abort('given up'));
     await expect(read).rejects.toBe('given up');
     const other = (await streamOf(opened)).read(() => Promise.reject('unreadable'));

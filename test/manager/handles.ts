@@ -1,3 +1,4 @@
+import { signalOf } from '../../src/cancel.js';
 import type { PluginSettings } from '../../src/config/index.js';
 import { globalContext, type HookResult, type PluginContext } from '../../src/hooks/index.js';
 import { type Logger, silentLogger } from '../../src/log.js';
@@ -30,7 +31,7 @@ export function handle(
     ...fields,
     async invoke(_hook, payload, context, { scope }) {
       const own = structuredClone(context);
-      const result = await behave(structuredClone(payload), own, scope.signal);
+      const result = await behave(structuredClone(payload), own, signalOf(scope));
       return { result: result ?? proceed(), context: own };
     },
   };

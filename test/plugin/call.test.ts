@@ -1,10 +1,10 @@
 import { createServer } from 'node:http';
 import { fetch } from 'undici';
 import { describe, expect, it } from 'vitest';
+import { CancelSource } from '../../src/cancel.js';
 import { globalContext } from '../../src/hooks/index.js';
 import { silentLogger } from '../../src/log.js';
 import { block, modify, proceed } from '../../src/plugin/index.js';
-import { CallScope } from '../../src/plugin/scope.js';
 import { listening } from '../support/quick-door.js';
 import { call, context, hook, withHooks } from './started.js';
 
@@ -132,7 +132,7 @@ describe('what a hook is given', () => {
   });
 
   it('[S9] the signal and the log are those of the call', async () => {
-    const scope = new CallScope();
+    const scope = new CancelSource();
     let seen: unknown;
     const plugin = await withHooks({
       tool_pre_invoke: (_payload, _context, { signal, log }) => {

@@ -1,10 +1,10 @@
+import { CancelSource } from '../../src/cancel.js';
 import type { PluginEntry } from '../../src/config/index.js';
 import { globalContext, type PluginContext } from '../../src/hooks/index.js';
 import { silentLogger } from '../../src/log.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { definePlugin, type Hooks, type PluginDefinition } from '../../src/plugin/index.js';
 import { startLocalPlugin } from '../../src/plugin/local.js';
-import { CallScope } from '../../src/plugin/scope.js';
 import { describePlugin, pluginDefaults } from '../../src/wire/index.js';
 
 export const hook = 'tool_pre_invoke';
@@ -31,5 +31,5 @@ export async function call(
   name = hook,
   given = context(),
 ) {
-  return plugin.invoke(name, payload, given, { scope: new CallScope() });
+  return plugin.invoke(name, payload, given, { scope: new CancelSource() });
 }

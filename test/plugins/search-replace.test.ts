@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { CancelSource } from '../../src/cancel.js';
 import { globalContext } from '../../src/hooks/index.js';
 import { silentLogger } from '../../src/log.js';
 import { startLocalPlugin } from '../../src/plugin/local.js';
-import { CallScope } from '../../src/plugin/scope.js';
 import { bundledPlugins } from '../../src/plugins/index.js';
 import { describePlugin, pluginDefaults } from '../../src/wire/index.js';
 
@@ -21,7 +21,7 @@ function start(config: Record<string, unknown>) {
 async function run(words: Words, hook: string, payload: unknown): Promise<unknown> {
   const plugin = await start({ words: words.map(([search, replace]) => ({ search, replace })) });
   const context = { state: {}, metadata: {}, global_context: globalContext('1') };
-  const { result } = await plugin.invoke(hook, payload, context, { scope: new CallScope() });
+  const { result } = await plugin.invoke(hook, payload, context, { scope: new CancelSource() });
   expect(result.continue_processing).toBe(true);
   return result.modified_payload ?? payload;
 }

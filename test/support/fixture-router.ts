@@ -1,8 +1,8 @@
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
+import { onAbort, signalOf } from '../../src/cancel.js';
 import type { Client, ClientRequest, Router } from '../../src/gateway/client.js';
 import type { Answer, JsonObject } from '../../src/gateway/rpc.js';
-import { signalOf, whenAborted } from '../../src/plugin/scope.js';
 import { type FixtureEvents, fixtureEvents, fixtureServer } from './fixture-server.js';
 
 /** A router with one upstream, the fixture server, in this process: one connection for each client. */
@@ -96,7 +96,7 @@ class Connection {
         this.#open.delete(id);
         resolve({ error: { code: -32603, message: 'cancelled' } });
       };
-      if (request) whenAborted(request.signal, cancel);
+      if (request) onAbort(request.signal, cancel);
       this.tell({ id, method, params });
     });
   }
@@ -216,7 +216,7 @@ function listen(request: ClientRequest, listens: Set<ClientRequest>, changed: ()
   if (toolsListChanged === true) listens.add(request);
   changed();
   return new Promise((resolve) => {
-    whenAborted(request.signal, () => {
+    onAbort(request.signal, () => {
       listens.delete(request);
       changed();
       resolve({ result: {} });

@@ -1,7 +1,7 @@
+import type { Cancellation } from '../../cancel.js';
 import type { GlobalContext } from '../../hooks/index.js';
 import type { Reply, RequestHead } from '../../http/index.js';
 import type { PluginRequest } from '../../manager/index.js';
-import type { Ending } from '../../plugin/scope.js';
 import type { Identity } from '../client.js';
 import type { JsonObject } from '../rpc.js';
 import type { Credential } from './credential.js';
@@ -37,7 +37,7 @@ export interface Refused {
 /** Who comes in. Asked of every request to `/mcp`, of any method, once Host and Origin have been looked at. */
 export interface Door {
   /** Decides from the head of a request, before its body is read. Never rejects: what went wrong is a refusal. */
-  admit(request: RequestHead, response: Reply, signal: Ending): Promise<Admitted | Refused>;
+  admit(request: RequestHead, response: Reply, signal: Cancellation): Promise<Admitted | Refused>;
 }
 
 /**

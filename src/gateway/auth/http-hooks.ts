@@ -1,8 +1,8 @@
+import type { Cancellation } from '../../cancel.js';
 import { messageOf } from '../../errors.js';
 import type { HookName, Violation } from '../../hooks/index.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager, PluginRequest } from '../../manager/index.js';
-import type { Ending } from '../../plugin/scope.js';
 import type { Identity } from '../client.js';
 import type { Arrival } from './arrival.js';
 
@@ -25,7 +25,7 @@ export type Asked<T> = { readonly value: T } | { readonly violation: Violation |
 export async function preRequest(
   request: PluginRequest,
   { path, method, host, port, headers }: Arrival,
-  signal: Ending,
+  signal: Cancellation,
 ): Promise<Asked<Headers>> {
   const payload = { path, method, client_host: host, client_port: port, headers };
   const result = await request.invoke('http_pre_request', payload, { signal });
@@ -53,7 +53,7 @@ export async function resolveUser(
   request: PluginRequest,
   { host, port }: Arrival,
   headers: Headers,
-  signal: Ending,
+  signal: Cancellation,
 ): Promise<Asked<Identity | undefined | 'nameless'>> {
   const payload = {
     credentials: credentialsOf(headers['authorization']),
@@ -91,7 +91,7 @@ export async function postRequest(
   { path, method, host, port }: Arrival,
   headers: Headers,
   reply: { readonly status: number; readonly headers: Headers },
-  deps: { readonly log: Logger; readonly signal: Ending },
+  deps: { readonly log: Logger; readonly signal: Cancellation },
 ): Promise<Headers> {
   const payload = {
     path,

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import type { Cancellation } from '../../cancel.js';
 import type { AuthSettings } from '../../config/index.js';
 import { findSallyError, InternalError, messageOf, type SallyError } from '../../errors.js';
 import type { Violation } from '../../hooks/index.js';
 import { peerLog } from '../../log/limit.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager, PluginRequest } from '../../manager/index.js';
-import type { Ending } from '../../plugin/scope.js';
 import type { Identity } from '../client.js';
 import type { PluginSets } from '../plugin-sets.js';
 import { type Arrival, arrivalOf, secretInQuery, withoutCredentials } from './arrival.js';
@@ -79,10 +79,10 @@ class Visit {
   readonly #arrival: Arrival;
   readonly #plugins: PluginManager;
   readonly #deps: DoorDeps;
-  readonly #signal: Ending;
+  readonly #signal: Cancellation;
   #request: PluginRequest | undefined;
 
-  constructor(arrival: Arrival, plugins: PluginManager, deps: DoorDeps, signal: Ending) {
+  constructor(arrival: Arrival, plugins: PluginManager, deps: DoorDeps, signal: Cancellation) {
     this.#arrival = arrival;
     this.#plugins = plugins;
     this.#deps = deps;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { CancelSource } from '../../cancel.js';
 import { InternalError } from '../../errors.js';
 import { writeJson } from '../../json/index.js';
 import type { PluginRequest } from '../../manager/index.js';
-import { CallScope } from '../../plugin/scope.js';
 import type { Credential } from '../auth/index.js';
 import type { Client, ClientRequest, Trace } from '../client.js';
 import { errorAnswer } from '../router/index.js';
@@ -28,7 +28,7 @@ export abstract class Call implements ClientRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly remote?: string;
   readonly trace: Trace = { plugins: [] };
-  readonly signal = new CallScope();
+  readonly signal = new CancelSource();
   /** How it ended where no answer is wanted any more. */
   abandoned: 'cancelled' | 'gone' | undefined;
   readonly #source: CallSource;

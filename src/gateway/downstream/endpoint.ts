@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { type Cancellation, CancelSource } from '../../cancel.js';
 import { GatewayStopping } from '../../errors.js';
 import {
   type HostGuard,
@@ -7,7 +8,6 @@ import {
   type Reply,
   readJson,
 } from '../../http/index.js';
-import { CallScope } from '../../plugin/scope.js';
 import type { Door } from '../auth/door.js';
 import { errorAnswer } from '../router/index.js';
 import { type Exchange, type LegDeps, refuse, refuseWith } from './exchange.js';
@@ -131,8 +131,8 @@ function accepts(accept: string | undefined, type: string): boolean {
 }
 
 /** Ends when the client goes before its reply is out. */
-function lifeOf(response: Reply): CallScope {
-  const scope = new CallScope();
+function lifeOf(response: Reply): Cancellation {
+  const scope = new CancelSource();
   response.once('close', () => {
     if (!response.writableFinished) scope.abort(undefined);
   });

@@ -1,6 +1,6 @@
+import { signalOf } from '../../cancel.js';
 import { MethodUnknown, ParamsInvalid } from '../../errors.js';
 import { signalWithin } from '../../http/index.js';
-import { signalOf } from '../../plugin/scope.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer } from '../rpc.js';
 import { errorAnswer } from './answers.js';

@@ -1,6 +1,6 @@
+import { signalOf } from '../../cancel.js';
 import { CursorInvalid, findSallyError, ListIncomplete, messageOf } from '../../errors.js';
 import { signalWithin } from '../../http/index.js';
-import { signalOf } from '../../plugin/scope.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import type { UpstreamSession } from '../upstream.js';

@@ -1,5 +1,5 @@
+import type { Cancellation } from '../../cancel.js';
 import type { Logger } from '../../log.js';
-import type { Ending } from '../../plugin/scope.js';
 import type { JsonObject } from '../rpc.js';
 import type { UpstreamSession } from '../upstream.js';
 import { isLevel } from './levels.js';
@@ -15,7 +15,7 @@ export async function tellLevel(
   share: Share,
   client: string,
   level: unknown,
-  { signal, log }: { readonly signal: Ending; readonly log: Logger },
+  { signal, log }: { readonly signal: Cancellation; readonly log: Logger },
 ): Promise<void> {
   if (session.era === 'modern' || session.capabilities['logging'] === undefined) return;
   const wanted = share.level(client, level);

@@ -1,5 +1,5 @@
+import { signalOf } from '../../cancel.js';
 import { ParamsInvalid, TooManyRounds } from '../../errors.js';
-import { signalOf } from '../../plugin/scope.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import { errorAnswer } from './answers.js';

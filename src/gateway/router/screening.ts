@@ -1,7 +1,7 @@
+import type { Cancellation } from '../../cancel.js';
 import { modeEffect } from '../../config/index.js';
 import type { HookName, Violation } from '../../hooks/index.js';
 import type { PluginManager, PluginRequest, PluginRun } from '../../manager/index.js';
-import type { Ending } from '../../plugin/scope.js';
 import type { ClientRequest, Identity, Trace } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import { pluginErrorAnswer, violationAnswer } from './answers.js';
@@ -62,7 +62,7 @@ export class Screening {
     return mayApply(this.#manager, hook, this.#upstream);
   }
 
-  async run(hook: HookName, payload: unknown, trace: Trace, signal: Ending): Promise<Screened> {
+  async run(hook: HookName, payload: unknown, trace: Trace, signal: Cancellation): Promise<Screened> {
     if (!this.applies(hook)) return { modified: null };
     this.#plugins ??= this.#open();
     let last: PluginRun | undefined;

@@ -1,5 +1,5 @@
+import type { Cancellation } from '../../cancel.js';
 import { UpstreamCancelled } from '../../errors.js';
-import type { Ending } from '../../plugin/scope.js';
 import type { JsonObject } from '../rpc.js';
 import type { SessionWish, Upstream, UpstreamSession } from '../upstream.js';
 import { errorAnswer } from './answers.js';
@@ -42,7 +42,7 @@ export class Sessions {
   }
 
   /** The session on which the client hears of the upstream, for lists and all else that no upstream asks anything about. */
-  async of(state: ClientState, upstream: Upstream, signal: Ending): Promise<UpstreamSession> {
+  async of(state: ClientState, upstream: Upstream, signal: Cancellation): Promise<UpstreamSession> {
     const session = await this.#open(state, upstream, this.#wishes(state, upstream).hearing, signal);
     const before = state.sessions.get(upstream);
     if (before !== session) {
@@ -53,7 +53,7 @@ export class Sessions {
   }
 
   /** The session for a call within which the client may be asked. */
-  async forCall(state: ClientState, upstream: Upstream, signal: Ending): Promise<UpstreamSession> {
+  async forCall(state: ClientState, upstream: Upstream, signal: Cancellation): Promise<UpstreamSession> {
     const { hearing, calling } = this.#wishes(state, upstream);
     return hearing === calling
       ? this.of(state, upstream, signal)
@@ -65,7 +65,7 @@ export class Sessions {
     state: ClientState,
     upstream: Upstream,
     wish: SessionWish,
-    signal: Ending,
+    signal: Cancellation,
   ): Promise<UpstreamSession> {
     const gone = () => UpstreamCancelled({ upstream: upstream.name, method: 'initialize' });
     if (state.gone) throw gone();

@@ -1,5 +1,5 @@
+import { onAbort } from '../../cancel.js';
 import { CallAbandoned } from '../../errors.js';
-import { whenAborted } from '../../plugin/scope.js';
 import type { ClientRequest } from '../client.js';
 import type { Answer, JsonObject } from '../rpc.js';
 import { isObject } from './graft.js';
@@ -75,7 +75,7 @@ export class SuspendedCall {
    */
   async wait(request: ClientRequest, done: Promise<Answer>, finish: Finish): Promise<Answer> {
     this.#now = request;
-    const unheard = whenAborted(request.signal, (reason) => this.#control.abort(reason));
+    const unheard = onAbort(request.signal, (reason) => this.#control.abort(reason));
     try {
       const asked = this.#nextQuestion();
       const first = await Promise.race([done, asked]);

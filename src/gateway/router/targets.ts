@@ -1,6 +1,6 @@
+import { type Cancellation, signalOf } from '../../cancel.js';
 import { NameClash, NotOffered } from '../../errors.js';
 import { signalWithin } from '../../http/index.js';
-import { type Ending, signalOf } from '../../plugin/scope.js';
 import type { UpstreamSession } from '../upstream.js';
 import { offered } from './catalog.js';
 import type { ClientState } from './client-state.js';
@@ -28,7 +28,7 @@ export async function findNamed(
   name: string,
   state: ClientState,
   context: Context,
-  signal: Ending,
+  signal: Cancellation,
 ): Promise<Target> {
   const candidates = context.routes().flatMap((route): Target[] => {
     const own = ownName(route.offer, name);
@@ -49,7 +49,7 @@ export async function findResource(
   uri: string,
   state: ClientState,
   context: Context,
-  signal: Ending,
+  signal: Cancellation,
 ): Promise<readonly Target[]> {
   const candidates = context
     .routes()
@@ -71,7 +71,7 @@ export async function findTemplate(
   template: string,
   state: ClientState,
   context: Context,
-  signal: Ending,
+  signal: Cancellation,
 ): Promise<Target | undefined> {
   const candidates = context
     .routes()
@@ -96,7 +96,7 @@ async function whoHas(
   candidates: readonly Target[],
   state: ClientState,
   context: Context,
-  signal: Ending,
+  signal: Cancellation,
 ): Promise<readonly Target[]> {
   const has = ({ target, names }: Asked) => names?.has(target.name) ?? false;
   let asked = await listsOf(kind, candidates, state, context, signal);
@@ -113,7 +113,7 @@ async function whoseTemplateFits(
   uri: string,
   state: ClientState,
   context: Context,
-  signal: Ending,
+  signal: Cancellation,
 ): Promise<readonly Target[]> {
   const asked = await listsOf('templates', candidates, state, context, signal);
   const fitting = asked.flatMap(({ target, names }) =>
@@ -144,7 +144,7 @@ function listsOf(
   candidates: readonly Target[],
   state: ClientState,
   { sessions, index }: Context,
-  signal: Ending,
+  signal: Cancellation,
   maxAgeMs?: number,
 ): Promise<readonly Asked[]> {
   const limit = signalWithin(listWaitMs, signalOf(signal));

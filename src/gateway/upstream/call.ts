@@ -1,5 +1,5 @@
+import { CancelSource, onAbort } from '../../cancel.js';
 import { findSallyError, type SallyError, UpstreamCancelled, UpstreamTimeout } from '../../errors.js';
-import { CallScope, whenAborted } from '../../plugin/scope.js';
 import type { Answer } from '../rpc.js';
 import type { CallOptions } from '../upstream.js';
 import type { UpstreamContext } from './options.js';
@@ -13,7 +13,7 @@ export class Call {
   readonly token: unknown;
   readonly answered: Promise<Answer>;
   /** Aborted where the call ends without an answer: closes the HTTP request that it is. */
-  readonly given = new CallScope();
+  readonly given = new CancelSource();
   readonly #context: UpstreamContext;
   readonly #onEnd: (call: Call, givenUp: boolean) => void;
   readonly #unheard: (() => void) | undefined;
@@ -46,7 +46,7 @@ export class Call {
     // Whoever made the call waits for it, perhaps a turn later.
     this.answered.catch(() => {});
     this.#timer = setTimeout(this.#late, context.timeoutMs);
-    this.#unheard = whenAborted(options.signal, this.#cancelled);
+    this.#unheard = onAbort(options.signal, this.#cancelled);
   }
 
   get ended(): boolean {

@@ -1,3 +1,4 @@
+import { type Cancellation, signalOf } from '../../cancel.js';
 import type { UpstreamSettings } from '../../config/index.js';
 import {
   findSallyError,
@@ -10,7 +11,6 @@ import {
   UpstreamStatus,
   UpstreamTimeout,
 } from '../../errors.js';
-import { type Ending, signalOf } from '../../plugin/scope.js';
 import { createCredentialStore } from '../../tls/index.js';
 import type { Answer, Era, JsonObject } from '../rpc.js';
 import type { CallOptions, SessionWish, Upstream, UpstreamSession, UpstreamState } from '../upstream.js';
@@ -96,7 +96,7 @@ class HeldUpstream implements Upstream {
     return this.#state.settled(signal);
   }
 
-  async session(wish: SessionWish, signal: Ending): Promise<UpstreamSession> {
+  async session(wish: SessionWish, signal: Cancellation): Promise<UpstreamSession> {
     if (this.state.kind === 'connecting') await this.settled(signalOf(signal));
     const upstream = this.name;
     if (signal.aborted) {

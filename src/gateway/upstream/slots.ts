@@ -1,5 +1,5 @@
+import { type Cancellation, onAbort } from '../../cancel.js';
 import { findSallyError, type SallyError, UpstreamBusy, UpstreamCancelled } from '../../errors.js';
-import { type Ending, whenAborted } from '../../plugin/scope.js';
 
 /** At most so many at once; the next wait in order, and at most so many of them. */
 export class Slots {
@@ -27,14 +27,14 @@ export class Slots {
   }
 
   /** Takes one, after a wait where there is none. Rejects with a SallyError where too many wait, or on the signal. */
-  async take(method: string, signal: Ending): Promise<void> {
+  async take(method: string, signal: Cancellation): Promise<void> {
     if (this.tryTake()) return;
     const upstream = this.#upstream;
     if (this.#waiting.size >= this.#queue) {
       throw UpstreamBusy({ upstream, what: 'requests wait already', limit: this.#queue });
     }
     await new Promise<void>((resolve, reject: (error: SallyError) => void) => {
-      const onAbort = () => {
+      const cancelled = () => {
         this.#waiting.delete(go);
         reject(findSallyError(signal.reason) ?? UpstreamCancelled({ upstream, method }));
       };
@@ -42,9 +42,9 @@ export class Slots {
         unheard();
         resolve();
       };
-      if (signal.aborted) return onAbort();
+      if (signal.aborted) return cancelled();
       this.#waiting.add(go);
-      const unheard = whenAborted(signal, onAbort);
+      const unheard = onAbort(signal, cancelled);
     });
   }
 

@@ -1,8 +1,8 @@
+import { type Cancellation, onAbort } from '../../cancel.js';
 import type { SallyError } from '../../errors.js';
-import { type Ending, whenAborted } from '../../plugin/scope.js';
 
 /** Waits so long, or until the signal; false where it was the signal. */
-export function pause(ms: number, signal: Ending): Promise<boolean> {
+export function pause(ms: number, signal: Cancellation): Promise<boolean> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve(false);
     const end = (waited: boolean) => {
@@ -11,7 +11,7 @@ export function pause(ms: number, signal: Ending): Promise<boolean> {
       resolve(waited);
     };
     const timer = setTimeout(() => end(true), ms).unref();
-    const unheard = whenAborted(signal, () => end(false));
+    const unheard = onAbort(signal, () => end(false));
   });
 }
 

@@ -1,6 +1,6 @@
+import type { Cancellation } from '../../../cancel.js';
 import { type SallyError, UpstreamLost, UpstreamStatus, UpstreamTimeout } from '../../../errors.js';
 import { writeJson } from '../../../json/index.js';
-import type { Ending } from '../../../plugin/scope.js';
 import type { Answer, JsonObject } from '../../rpc.js';
 import type { CallOptions } from '../../upstream.js';
 import type { Call } from '../call.js';
@@ -181,7 +181,7 @@ export class HttpSession implements Link {
     });
   }
 
-  #get(lastEventId: string | undefined, signal: Ending): Promise<HttpReply> {
+  #get(lastEventId: string | undefined, signal: Cancellation): Promise<HttpReply> {
     const { 'content-type': _, ...own } = this.#headers;
     const resume = lastEventId !== undefined && { 'last-event-id': lastEventId };
     const lines = this.#wire.lines({ ...own, accept: 'text/event-stream', ...resume });

@@ -1,3 +1,4 @@
+import type { Cancellation } from '../../../cancel.js';
 import type { UpstreamSettings } from '../../../config/index.js';
 import {
   ClientCertRefused,
@@ -8,8 +9,7 @@ import {
   UpstreamProtocol,
   UpstreamStatus,
 } from '../../../errors.js';
-import { headerLines, lifeOf, openSocketPool, type SocketPool, writeRequest } from '../../../http/index.js';
-import { CallScope, type Ending } from '../../../plugin/scope.js';
+import { headerLines, openSocketPool, type SocketPool, writeRequest } from '../../../http/index.js';
 import { createConnector, ownName } from '../../../tls/connector.js';
 import { anyPeer, type Credentials } from '../../../tls/index.js';
 import { plainText, rpcErrorOf } from '../message.js';
@@ -69,18 +69,17 @@ export class Wire {
     method: 'GET' | 'POST' | 'DELETE',
     lines: string,
     body: string | undefined,
-    signal: Ending,
+    signal: Cancellation,
     repeatable = false,
   ): Promise<HttpReply> {
     const pool = this.#pool ?? (await this.#open());
-    const life = signal instanceof CallScope ? signal : lifeOf(signal);
     const { host } = this.#settings.url;
     for (let redirects = 0; ; redirects += 1) {
       const message = writeRequest({ method, host, path: this.#path, lines, body });
-      const reply = await pool.send(message, life).catch((error) => {
+      const reply = await pool.send(message, signal).catch((error) => {
         const refusal = this.#refusal(error);
         if (refusal || !repeatable || !isClosed(error)) throw refusal ?? error;
-        return pool.send(message, life, true);
+        return pool.send(message, signal, true);
       });
       this.#replied = true;
       const { status, contentType, headers } = reply.head;

@@ -1,0 +1,76 @@
+import { setMaxListeners } from 'node:events';
+
+/** What ends a call before its reply. An AbortSignal is one, and so is a `CancelSource`, which costs less. */
+export interface Cancellation {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  addEventListener(type: 'abort', listener: () => void, options?: { readonly once?: boolean }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+/**
+ * An AbortController and its signal in one, which makes those of the platform only where somebody asks for them. Making
+ * and wiring one for every layer of every call cost more than the calls.
+ */
+export class CancelSource implements Cancellation {
+  #aborted = false;
+  #reason: unknown;
+  #listeners: Set<() => void> | undefined;
+  #control: AbortController | undefined;
+
+  get aborted(): boolean {
+    return this.#aborted;
+  }
+
+  get reason(): unknown {
+    return this.#reason;
+  }
+
+  /** The same as an AbortSignal. */
+  get signal(): AbortSignal {
+    if (this.#control === undefined) {
+      this.#control = new AbortController();
+      // As many listen as there are plugins and upstreams. Not 0, with which Node 20 takes it for no signal.
+      setMaxListeners(Number.POSITIVE_INFINITY, this.#control.signal);
+      if (this.#aborted) this.#control.abort(this.#reason);
+    }
+    return this.#control.signal;
+  }
+
+  /** Ends the call. The second time nothing happens. */
+  abort(reason: unknown): void {
+    if (this.#aborted) return;
+    this.#aborted = true;
+    this.#reason = reason;
+    const listeners = this.#listeners;
+    this.#listeners = undefined;
+    for (const listener of listeners ?? []) listener();
+    this.#control?.abort(reason);
+  }
+
+  /** Every listener is called at most once, as `abort` works once. */
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.#listeners ??= new Set();
+    this.#listeners.add(listener);
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.#listeners?.delete(listener);
+  }
+}
+
+/** `cancellation` for those who take nothing but a signal of the platform. */
+export function signalOf(cancellation: Cancellation): AbortSignal {
+  return cancellation instanceof CancelSource ? cancellation.signal : (cancellation as AbortSignal);
+}
+
+/** Calls `listener` when the call is ended, at once where it was. Returns a disposer. */
+export function onAbort(cancellation: Cancellation, listener: (reason: unknown) => void): () => void {
+  const heard = () => listener(cancellation.reason);
+  if (cancellation.aborted) {
+    heard();
+    return () => {};
+  }
+  cancellation.addEventListener('abort', heard, { once: true });
+  return () => cancellation.removeEventListener('abort', heard);
+}
