@@ -18,6 +18,7 @@ import {
   type PeerRule,
   type TlsMetrics,
 } from '../tls/index.js';
+import { acceptingTurn } from '../workers/index.js';
 import { createStrangers } from './strangers.js';
 
 /** The way in to a program: its port, and beside it the health port. */
@@ -60,6 +61,8 @@ interface ListenerOptions {
   readonly log: Logger;
 }
 
+/** A busy machine takes its time over connections that wait to be accepted; a flood of them has no end, in milliseconds. */
+const acceptMs = 5_000;
 const mcpPath = '/mcp';
 const ofMcp = /^\/mcp\/?(\?|$)/;
 
@@ -129,11 +132,12 @@ export function createListener(options: ListenerOptions): Listener {
     know: strangers.know,
     async stop() {
       // What waits for it at the system would be reset. One of them is accepted in each turn of the event loop (libuv).
-      const until = performance.now() + graceMs;
-      for (let quiet = 0, seen = accepted; quiet < 2 && performance.now() < until; seen = accepted) {
-        await new Promise(setImmediate);
+      const late = setTimeout(stopListening, acceptMs, main);
+      for (let quiet = 0, seen = accepted; quiet < 2 && main.listening; seen = accepted) {
+        await acceptingTurn();
         quiet = accepted === seen ? quiet + 1 : 0;
       }
+      clearTimeout(late);
       stopListening(main);
     },
     async drain(withinMs) {

@@ -1,4 +1,4 @@
 export type { Commons } from './commons.js';
 export { sharedMetrics } from './metrics.js';
 export { runWorkers } from './primary.js';
-export { isSpokesman, isWorker, joinCommons, reportServing } from './worker.js';
+export { acceptingTurn, isSpokesman, isWorker, joinCommons, reportServing } from './worker.js';

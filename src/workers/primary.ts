@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { WorkerLost } from '../errors.js';
 import type { Logger } from '../log.js';
 import { type Commons, makeCommons, removeCommons } from './commons.js';
-import { type CommonsAnswer, commonsMessage, readyMessage } from './messages.js';
+import { type CommonsAnswer, commonsMessage, readyMessage, turnMessage } from './messages.js';
 import { gatherMetrics } from './metrics.js';
 
 interface WorkersOptions {
@@ -47,6 +47,9 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
     const answer: CommonsAnswer = { sallyport: 'commons', commons };
     // A worker that has ended meanwhile needs none.
     worker.send(answer, () => {});
+  });
+  cluster.on('message', (worker, message) => {
+    if (message === turnMessage) setImmediate(() => worker.send(turnMessage, () => {}));
   });
   cluster.on('message', gatherMetrics(serves));
 

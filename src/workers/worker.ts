@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { type Commons, removeCommons } from './commons.js';
-import { commonsMessage, isCommonsAnswer, readyMessage } from './messages.js';
+import { commonsMessage, isCommonsAnswer, readyMessage, turnMessage } from './messages.js';
 
 /** Whether this process is one of several that a primary runs. */
 export const isWorker = (): boolean => cluster.isWorker;
@@ -18,6 +18,27 @@ export function reportServing(stop: () => void): void {
     stop();
   });
   process.send?.(readyMessage);
+}
+
+/**
+ * Resolves after a turn of the event loop that accepts connections: the primary's, in the case of a worker. What it has
+ * handed out before was handed on by then, because both go over one channel.
+ */
+export function acceptingTurn(): Promise<void> {
+  if (!cluster.isWorker || !process.connected) return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => {
+    const end = () => {
+      process.off('message', hear);
+      process.off('disconnect', end);
+      resolve();
+    };
+    const hear = (message: unknown) => {
+      if (message === turnMessage) end();
+    };
+    process.on('message', hear);
+    process.on('disconnect', end);
+    process.send?.(turnMessage, undefined, undefined, (error) => error && end());
+  });
 }
 
 /** What this worker shares with the others; undefined for a process that is no worker. */

@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
@@ -109,6 +110,43 @@ describe.each(Object.entries(programs))('SIGTERM at %s', (_, start) => {
     used.socket.write(whole);
     expect(await used.last()).toEqual(unavailable);
     for (const one of [half, ...stuck]) expect(await one?.last()).toEqual(unavailable);
+    expect(await exit).toBe(0);
+  });
+});
+
+/** A connection that writes a request as soon as it stands: the status of its reply, or how it failed. */
+async function ask(host: string, port: number): Promise<{ readonly outcome: Promise<string> }> {
+  const socket = createConnection({ port, host });
+  let received = '';
+  const outcome = new Promise<string>((resolve) => {
+    socket.on('data', (chunk) => {
+      received += chunk;
+      if (received.startsWith('HTTP/1.1 200')) socket.end();
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(String(error.code)));
+    socket.on('close', () => resolve(received.slice(9, 12) || 'closed'));
+  });
+  await once(socket, 'connect');
+  socket.write(whole);
+  return { outcome };
+}
+
+describe.each([
+  ['the plugin server', () => startPluginServer({ tls: null, args: ['--workers', '2'] })],
+  [
+    'the gateway',
+    () => startGateway({ gateway: { upstreams: { one: everything } } }, { args: ['--workers', '2'] }),
+  ],
+] as const)('SIGTERM at several workers of %s', (_, start) => {
+  it('no connection is reset that waits for them: each gets a reply', async () => {
+    const program = await start();
+    await program.waitForLog(({ msg }) => msg === '2 workers share the port');
+    const { address } = await lookup('localhost');
+    // The system has made all of them; the primary has accepted some, and passed on fewer.
+    const asked = await Promise.all(Array.from({ length: 150 }, () => ask(address, program.port)));
+    const exit = program.stop();
+    const outcomes = new Set(await Promise.all(asked.map(({ outcome }) => outcome)));
+    expect([...outcomes].filter((one) => one !== '200' && one !== '503')).toEqual([]);
     expect(await exit).toBe(0);
   });
 });
