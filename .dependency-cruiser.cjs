@@ -1,8 +1,9 @@
 // The floors of the house (CONTRIBUTING.md): a room imports only from floors below its own.
 const floors = [
-  ['errors', 'cancel', 'lock', 'log', 'json', 'nearest', 'reply-id', 'version'],
+  ['errors', 'cancel', 'lock', 'log', 'json', 'nearest', 'version'],
   ['config', 'pki', 'hooks', 'workers'],
   ['wire', 'plugin', 'tls', 'http'],
+  ['mcp'],
   ['external', 'plugins', 'listener'],
   ['manager'],
   ['gateway', 'server', 'doctor'],

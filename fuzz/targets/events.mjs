@@ -1,5 +1,6 @@
-import { readEvents } from '../../dist/gateway/upstream/http/events.js';
+import { UpstreamReplyTooLarge } from '../../dist/errors.js';
 import { ReplyStream } from '../../dist/http/reply-stream.js';
+import { readEvents } from '../../dist/mcp/events.js';
 import { pieces } from '../lib/duplex.mjs';
 import { agree } from '../lib/judge.mjs';
 
@@ -49,8 +50,8 @@ async function read(parts) {
     destroy: (error) => stream.destroy(error),
     dump: () => stream.leave(),
   };
-  const context = { upstream: 'a', limits: { messageBytes: limit } };
-  const reading = readEvents(body, position, context, (text) => data.push(text));
+  const size = { bytes: limit, tooLarge: () => UpstreamReplyTooLarge({ upstream: 'a', limit }) };
+  const reading = readEvents(body, position, size, (text) => data.push(text));
   for (const part of parts) stream.push(Buffer.from(part));
   stream.end({});
   const error = await reading;

@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
-import { readLines } from '../../dist/gateway/downstream/lines.js';
-import { messagesOf, rpcErrorOf } from '../../dist/gateway/upstream/message.js';
-import { cutLines } from '../../dist/wire/lines.js';
+import { cutLines, readLines } from '../../dist/mcp/lines.js';
+import { messagesOf, rpcErrorOf } from '../../dist/mcp/messages.js';
 import { pieces } from '../lib/duplex.mjs';
 import { agree, refusable } from '../lib/judge.mjs';
 
@@ -51,10 +50,10 @@ export default {
       agree(
         'so many of a client were too long',
         read.filter(({ kind }) => kind === 'too-long').length,
-        tooLong,
+        tooLong + unended,
       );
       for (const line of short) {
-        refusable(() => messagesOf(line, 'one'));
+        refusable(() => messagesOf(line));
         refusable(() => rpcErrorOf(line));
       }
     };

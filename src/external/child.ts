@@ -13,8 +13,8 @@ import {
   type SallyError,
 } from '../errors.js';
 import { findId, parseJson } from '../json/index.js';
-import { replyKind, strayText } from '../reply-id.js';
-import { cutLines } from '../wire/index.js';
+import { cutLines } from '../mcp/lines.js';
+import { replyKind, strayText } from '../mcp/requests.js';
 import { maxReplyBytes } from './fetch.js';
 import { callId, resultOf, type ToolResult } from './lane.js';
 

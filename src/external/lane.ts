@@ -16,7 +16,9 @@ import {
   writeRequest,
 } from '../http/index.js';
 import { parseJson } from '../json/index.js';
-import { randomRequestId, replyKind, strayText } from '../reply-id.js';
+import { headerNames, postHeaders } from '../mcp/headers.js';
+import { envelopeOf } from '../mcp/meta.js';
+import { randomRequestId, replyKind, strayText } from '../mcp/requests.js';
 import { maxReplyBytes } from './fetch.js';
 
 /** What the handshake of a session settled: every request after it says the same of itself. */
@@ -47,8 +49,6 @@ export interface Reply {
   readonly result?: ToolResult;
   readonly error?: { readonly message?: unknown };
 }
-
-const meta = 'io.modelcontextprotocol/';
 
 /**
  * The lane: once a session stands, `tools/call` makes up all the traffic, and goes from the arguments straight to the
@@ -86,17 +86,12 @@ type RequestWriter = (id: string, args: string) => string | Buffer;
 
 /** Writes the requests of one tool: all but the id and the arguments is the same each time. */
 function requestWriter(url: URL, peer: string, facts: SessionFacts, tool: string): RequestWriter {
-  const envelope = facts.modern && {
-    [`${meta}protocolVersion`]: facts.revision,
-    [`${meta}clientInfo`]: facts.client,
-    [`${meta}clientCapabilities`]: {},
-  };
+  const envelope = facts.modern && envelopeOf(facts.revision, facts.client, {});
   const headers = {
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-    'mcp-protocol-version': facts.revision,
-    ...(facts.sessionId !== undefined && { 'mcp-session-id': facts.sessionId }),
-    ...(facts.modern && { 'mcp-method': 'tools/call', 'mcp-name': tool }),
+    ...postHeaders,
+    [headerNames.protocolVersion]: facts.revision,
+    ...(facts.sessionId !== undefined && { [headerNames.sessionId]: facts.sessionId }),
+    ...(facts.modern && { [headerNames.method]: 'tools/call', [headerNames.name]: tool }),
   };
   const lines = headerLines(headers, (name) =>
     ReplyInvalid({ peer, tool, reason: `it gave the header ${name} a value that cannot be sent back` }),

@@ -1,6 +1,6 @@
 import type { Transport } from '@modelcontextprotocol/client';
 import { ReplyIdUnexpected, type SallyError } from '../errors.js';
-import { replyKind, strayText } from '../reply-id.js';
+import { replyKind, strayText } from '../mcp/requests.js';
 import { callId } from './lane.js';
 
 type Message = Parameters<Transport['send']>[0];

@@ -1,7 +1,8 @@
 import type { Cancellation } from '../cancel.js';
 import type { PluginRequest } from '../manager/index.js';
+import type { Answer, JsonObject, RequestId } from '../mcp/messages.js';
+import type { Era } from '../mcp/revisions.js';
 import type { CertificateName } from '../tls/index.js';
-import type { Answer, Era, JsonObject, RequestId } from './rpc.js';
 
 /** Who a client is, as authentication found out. */
 export interface Identity {

@@ -1,7 +1,7 @@
+import type { Answer } from '../mcp/messages.js';
 import { checkPermission } from './auth/index.js';
 import type { ClientRequest, Router } from './client.js';
 import type { PluginSets } from './plugin-sets.js';
-import type { Answer } from './rpc.js';
 
 /**
  * The router behind `http_auth_check_permission`: what plugins do not permit never gets to it. The plugins of a request

@@ -1,6 +1,7 @@
 import type { Cancellation } from '../cancel.js';
 import type { UpstreamSettings } from '../config/index.js';
-import type { Answer, Era, JsonObject } from './rpc.js';
+import type { Answer, JsonObject } from '../mcp/messages.js';
+import type { Era } from '../mcp/revisions.js';
 
 /** How one request is made of an upstream. */
 export interface CallOptions {

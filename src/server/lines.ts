@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
 import { findSallyError, LineTooLong, type SallyError } from '../errors.js';
 import { carriedDepth, findId, parseExactJson, withNumbers } from '../json/index.js';
-import { cutLines } from '../wire/index.js';
+import { cutLines } from '../mcp/lines.js';
 import { sdkMessage } from './sdk-message.js';
 
 /**

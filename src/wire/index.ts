@@ -31,5 +31,4 @@ export {
   writeInvokeArguments,
   writeResult,
 } from './invoke.js';
-export { cutLines } from './lines.js';
 export { toolList, toolNames } from './tools.js';

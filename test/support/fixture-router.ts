@@ -2,7 +2,7 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import { onAbort, signalOf } from '../../src/cancel.js';
 import type { Client, ClientRequest, Router } from '../../src/gateway/client.js';
-import type { Answer, JsonObject } from '../../src/gateway/rpc.js';
+import type { Answer, JsonObject } from '../../src/mcp/messages.js';
 import { type FixtureEvents, fixtureEvents, fixtureServer } from './fixture-server.js';
 
 /** A router with one upstream, the fixture server, in this process: one connection for each client. */

@@ -4,10 +4,10 @@ import { type AddressInfo, createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { UpstreamSettings } from '../../src/config/index.js';
-import type { JsonObject } from '../../src/gateway/rpc.js';
 import { openUpstream, type UpstreamDeps } from '../../src/gateway/upstream/index.js';
 import type { SessionWish, UpstreamState } from '../../src/gateway/upstream.js';
 import { silentLogger } from '../../src/log.js';
+import type { JsonObject } from '../../src/mcp/messages.js';
 
 const packages = resolve(import.meta.dirname, '../../node_modules/@modelcontextprotocol');
 const offer = { prefix: 'auto', include: [], exclude: [], timeoutMs: 10_000 } as const;

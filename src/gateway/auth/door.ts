@@ -2,8 +2,8 @@ import type { Cancellation } from '../../cancel.js';
 import type { GlobalContext } from '../../hooks/index.js';
 import type { Reply, RequestHead } from '../../http/index.js';
 import type { PluginRequest } from '../../manager/index.js';
+import type { JsonObject } from '../../mcp/messages.js';
 import type { Identity } from '../client.js';
-import type { JsonObject } from '../rpc.js';
 import type { Credential } from './credential.js';
 
 /** An HTTP request that may go on. */

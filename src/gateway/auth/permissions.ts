@@ -1,7 +1,7 @@
 import type { PluginManager, PluginRun } from '../../manager/index.js';
+import type { Answer } from '../../mcp/messages.js';
 import type { ClientRequest } from '../client.js';
 import { pluginErrorAnswer, violationAnswer } from '../router/index.js';
-import type { Answer } from '../rpc.js';
 import { listens } from './http-hooks.js';
 
 /** The permission that a method needs, as ContextForge names them. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../log.js';
+import type { Answer } from '../../mcp/messages.js';
 import type { Identity } from '../client.js';
-import type { Answer } from '../rpc.js';
 import type { Call } from './call.js';
 import { clientName } from './session.js';
 

@@ -3,10 +3,10 @@ import { CancelSource } from '../../cancel.js';
 import { InternalError } from '../../errors.js';
 import { writeJson } from '../../json/index.js';
 import type { PluginRequest } from '../../manager/index.js';
+import { type Answer, type JsonObject, noRoom, type RequestId } from '../../mcp/messages.js';
 import type { Credential } from '../auth/index.js';
 import type { Client, ClientRequest, Trace } from '../client.js';
 import { errorAnswer } from '../router/index.js';
-import { type Answer, type JsonObject, noRoom, type RequestId } from '../rpc.js';
 
 /** Where a call comes from, beside its message. */
 export interface CallSource {

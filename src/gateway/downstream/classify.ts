@@ -1,8 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { JsonObject, RpcError } from '../rpc.js';
-import { decodeHeaderValue } from './header-value.js';
-import { areFacts, isObject, type Message } from './message.js';
-import { isModern, modernRevisions } from './revisions.js';
+import { decodeHeaderValue, headerNames } from '../../mcp/headers.js';
+import {
+  areFacts,
+  codes,
+  isObject,
+  type JsonObject,
+  type Message,
+  type RpcError,
+} from '../../mcp/messages.js';
+import { metaKeys } from '../../mcp/meta.js';
+import { targetParameter } from '../../mcp/methods.js';
+import { isModern, modernRevisions } from '../../mcp/revisions.js';
 
 /** What a request of the modern era says of its sender, in its `_meta`. */
 export interface Envelope {
@@ -24,10 +32,7 @@ export type Classified =
 
 type Spoken = Extract<Message, { kind: 'request' | 'notification' }>;
 
-export const metaPrefix = 'io.modelcontextprotocol/';
-const versionKey = `${metaPrefix}protocolVersion`;
-const capabilitiesKey = `${metaPrefix}clientCapabilities`;
-const infoKey = `${metaPrefix}clientInfo`;
+const { protocolVersion: versionKey, clientCapabilities: capabilitiesKey, clientInfo: infoKey } = metaKeys;
 
 const nothing: JsonObject = {};
 const legacy: Classified = { kind: 'legacy' };
@@ -36,7 +41,7 @@ function refused(code: number, message: string, data?: JsonObject): Classified {
   return { kind: 'refused', refusal: { status: 400, error: { code, message, ...(data && { data }) } } };
 }
 
-const mismatch = (what: string) => refused(-32020, `Header mismatch: ${what}`);
+const mismatch = (what: string) => refused(codes.headerMismatch, `Header mismatch: ${what}`);
 
 /**
  * Which era a message is of, from its envelope first and its headers second (2026-07-28, Versioning: a dual-era server
@@ -45,7 +50,7 @@ const mismatch = (what: string) => refused(-32020, `Header mismatch: ${what}`);
  */
 export function classify(message: Spoken, headers?: IncomingHttpHeaders): Classified {
   const meta = message.params?.['_meta'];
-  const header = headers && textOf(headers['mcp-protocol-version']);
+  const header = headers && textOf(headers[headerNames.protocolVersion]);
   const headerIsModern = header !== undefined && isModern(header);
   if (isObject(meta) && meta[versionKey] !== undefined) {
     const named = meta[versionKey];
@@ -56,7 +61,9 @@ export function classify(message: Spoken, headers?: IncomingHttpHeaders): Classi
   if (message.method === 'initialize') return mismatch(`initialize is not a method of ${header}`);
   if (message.kind === 'notification') return notified(message, header, headers);
   const missing = isObject(meta) ? versionKey : '_meta';
-  return refused(-32602, `Invalid params: a request of ${header} has to have ${missing}`, { missing });
+  return refused(codes.invalidParams, `Invalid params: a request of ${header} has to have ${missing}`, {
+    missing,
+  });
 }
 
 function enveloped(
@@ -78,9 +85,13 @@ function enveloped(
           ? infoKey
           : undefined;
   if (problem !== undefined || typeof revision !== 'string') {
-    return refused(-32602, `Invalid params: ${problem} is missing, not of its type or nested too deep`, {
-      missing: problem,
-    });
+    return refused(
+      codes.invalidParams,
+      `Invalid params: ${problem} is missing, not of its type or nested too deep`,
+      {
+        missing: problem,
+      },
+    );
   }
   if (header !== undefined && header !== revision) {
     return mismatch(`MCP-Protocol-Version '${header}' does not match '${revision}' of the body`);
@@ -89,7 +100,7 @@ function enveloped(
   if (wrongMethod !== undefined) return mismatch(wrongMethod);
   if (!modernRevisions.includes(revision)) {
     const data = { supported: modernRevisions, requested: revision };
-    return refused(-32022, `Unsupported protocol version: ${revision}`, data);
+    return refused(codes.unsupportedVersion, `Unsupported protocol version: ${revision}`, data);
   }
   if (headers && isRequest) {
     const absent =
@@ -112,27 +123,17 @@ function notified(message: Spoken, revision: string, headers: IncomingHttpHeader
 }
 
 function methodProblem(message: Spoken, headers: IncomingHttpHeaders): string | undefined {
-  const method = textOf(headers['mcp-method']);
+  const method = textOf(headers[headerNames.method]);
   if (method === undefined || method === message.method) return undefined;
   return `Mcp-Method '${method}' does not match '${message.method}' of the body`;
 }
 
-/** Where `Mcp-Name` comes from (2026-07-28, Standard Request Headers; `tasks/*`: SEP-2663). */
-const nameSources: Readonly<Record<string, string>> = {
-  'tools/call': 'name',
-  'prompts/get': 'name',
-  'resources/read': 'uri',
-  'tasks/get': 'taskId',
-  'tasks/update': 'taskId',
-  'tasks/cancel': 'taskId',
-};
-
 function standardProblem(message: Spoken, headers: IncomingHttpHeaders): string | undefined {
-  if (headers['mcp-method'] === undefined) return 'Mcp-Method is missing';
-  const source = Object.hasOwn(nameSources, message.method) ? nameSources[message.method] : undefined;
+  if (headers[headerNames.method] === undefined) return 'Mcp-Method is missing';
+  const source = targetParameter(message.method);
   if (source === undefined) return undefined;
   const wanted = message.params?.[source];
-  const header = textOf(headers['mcp-name']);
+  const header = textOf(headers[headerNames.name]);
   if (header === undefined) return wanted === undefined ? undefined : 'Mcp-Name is missing';
   const name = decodeHeaderValue(header);
   if (name === undefined) return `Mcp-Name '${header}' is not encoded as a header value has to be`;

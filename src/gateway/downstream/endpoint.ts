@@ -8,13 +8,14 @@ import {
   type Reply,
   readJson,
 } from '../../http/index.js';
+import { headerNames } from '../../mcp/headers.js';
+import { readMessage } from '../../mcp/messages.js';
+import { isModern } from '../../mcp/revisions.js';
 import type { Door } from '../auth/door.js';
 import { errorAnswer } from '../router/index.js';
 import { type Exchange, type LegDeps, refuse, refuseWith } from './exchange.js';
-import { readMessage } from './message.js';
 import { passOn, sessionHolder } from './pass-on.js';
 import { HttpReply } from './reply.js';
-import { isModern } from './revisions.js';
 import { serveMessage } from './serve.js';
 import { serveDelete, serveGet } from './streams.js';
 
@@ -56,7 +57,7 @@ export function createEndpoint(entrance: Door, guard: HostGuard, deps: LegDeps):
     const remote = request.socket.remoteAddress;
     const exchange: Exchange = { headers, remote, response, admitted, reply, started };
     if (method === 'POST') return servePost(request, exchange, deps);
-    const ofModern = isModern(String(request.headers['mcp-protocol-version'] ?? ''));
+    const ofModern = isModern(String(request.headers[headerNames.protocolVersion] ?? ''));
     if (method !== 'GET' && method !== 'DELETE') {
       return refuse(exchange, method, methodNotAllowed('GET, POST, DELETE'), deps, {
         headers: { Allow: 'GET, POST, DELETE' },

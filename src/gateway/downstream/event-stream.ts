@@ -1,6 +1,7 @@
+import { sseEvent, ssePrime } from '../../mcp/events.js';
+import { primesStreams } from '../../mcp/revisions.js';
 import type { Replay } from './replay.js';
-import { type HttpReply, sseEvent, ssePrime } from './reply.js';
-import { primesStreams } from './revisions.js';
+import type { HttpReply } from './reply.js';
 
 /**
  * One stream of a session, over one connection after another: a client that loses its connection comes back to the

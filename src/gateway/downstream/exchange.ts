@@ -5,16 +5,16 @@ import { type SallyError, TooManyCalls, TooManyCallsOfOne } from '../../errors.j
 import { type Reply, retryAfter } from '../../http/index.js';
 import { peerLog } from '../../log/limit.js';
 import type { Logger } from '../../log.js';
+import type { ParamHeaderCheck } from '../../mcp/headers.js';
+import type { Answer, JsonObject, RequestId, RpcError } from '../../mcp/messages.js';
 import type { Admitted } from '../auth/door.js';
 import { type Client, principalOf, type Router } from '../client.js';
 import type { Peers } from '../peers/index.js';
 import { errorAnswer } from '../router/index.js';
-import type { Answer, JsonObject, RequestId, RpcError } from '../rpc.js';
 import type { AccessLog } from './access.js';
 import { answerJson, type Call, type CallSource } from './call.js';
 import type { Telling } from './failures.js';
 import { answerOf } from './lifecycle.js';
-import type { ParamHeaderCheck } from './param-headers.js';
 import type { HttpReply, ReplyDeps } from './reply.js';
 import type { Running } from './running.js';
 import { holder, type Sessions } from './sessions.js';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { InternalError } from '../../errors.js';
 import type { Logger } from '../../log.js';
+import { type Answer, type Failure, failure, type RpcError } from '../../mcp/messages.js';
 import { errorAnswer } from '../router/index.js';
-import { type Answer, type Failure, failure, type RpcError } from '../rpc.js';
 
 /**
  * How much of a failure a client is told (CWE-209): that there was one and where, or the text too, in which a URL, a path,

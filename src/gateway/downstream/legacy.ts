@@ -1,12 +1,12 @@
 import { GatewayStopping } from '../../errors.js';
-import type { Answer, JsonObject, RequestId } from '../rpc.js';
+import { headerNames } from '../../mcp/headers.js';
+import type { Answer, JsonObject, Message, RequestId } from '../../mcp/messages.js';
+import { isLegacy, legacyRevisions } from '../../mcp/revisions.js';
 import { answerJson, Call, type CallSource, fullReply, notificationJson } from './call.js';
 import type { EventStream } from './event-stream.js';
 import { type Exchange, type LegDeps, refuse, refuseWith, run, sourceOf } from './exchange.js';
 import { badInitialize, initialized, readInitialize } from './lifecycle.js';
-import type { Message } from './message.js';
 import type { HttpReply } from './reply.js';
-import { legacyRevisions } from './revisions.js';
 import { Session } from './session.js';
 
 type RequestMessage = Extract<Message, { kind: 'request' }>;
@@ -65,7 +65,7 @@ class SessionCall extends Call {
   }
 }
 
-export const sessionHeader = 'mcp-session-id';
+export const sessionHeader = headerNames.sessionId;
 
 /** A message of a client that has a session, or wants one. */
 export async function serveLegacy(
@@ -183,7 +183,7 @@ export function sessionOf(
   const sessionId = headers[sessionHeader];
   const session =
     typeof sessionId === 'string' ? deps.sessions.find(sessionId, exchange.admitted.identity) : undefined;
-  const revision = headers['mcp-protocol-version'];
+  const revision = headers[headerNames.protocolVersion];
   if (sessionId === undefined) {
     const error = { code: -32600, message: 'Invalid Request: Mcp-Session-Id is missing' };
     refuse(exchange, method, { status: 400, error }, deps, { id });
@@ -195,7 +195,7 @@ export function sessionOf(
     refuse(exchange, method, { status: 404, error: { code: -32001, message: 'Session not found' } }, deps, {
       id,
     });
-  } else if (revision !== undefined && !legacyRevisions.includes(String(revision))) {
+  } else if (revision !== undefined && !isLegacy(revision)) {
     const message = `Bad Request: Unsupported protocol version: ${revision} (supported versions: ${legacyRevisions.join(', ')})`;
     refuse(exchange, method, { status: 400, error: { code: -32600, message } }, deps, { id });
   } else {

@@ -1,10 +1,10 @@
+import { type Answer, areFacts, type JsonObject, type RpcError } from '../../mcp/messages.js';
+import { metaKeys } from '../../mcp/meta.js';
+import { modernRevisions, negotiate } from '../../mcp/revisions.js';
 import type { Client, Router } from '../client.js';
 import { errorAnswer } from '../router/index.js';
-import type { Answer, JsonObject, RpcError } from '../rpc.js';
 import type { Call } from './call.js';
 import { type Telling, tell } from './failures.js';
-import { areFacts } from './message.js';
-import { modernRevisions, negotiate } from './revisions.js';
 
 /** What a client of a revision with sessions opens with; undefined where its `initialize` is not one. */
 export function readInitialize(
@@ -39,7 +39,7 @@ export async function discovered(router: Router, client: Client, signal: AbortSi
     ...text,
     ttlMs: 0,
     cacheScope: 'private',
-    _meta: { 'io.modelcontextprotocol/serverInfo': serverInfo },
+    _meta: { [metaKeys.serverInfo]: serverInfo },
   };
   return { result };
 }

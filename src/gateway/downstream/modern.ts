@@ -1,12 +1,12 @@
 import { ClientNotAskable, CredentialOver } from '../../errors.js';
+import { sseEvent } from '../../mcp/events.js';
+import type { Answer, JsonObject, Message } from '../../mcp/messages.js';
 import { errorAnswer } from '../router/index.js';
-import type { Answer, JsonObject } from '../rpc.js';
 import { answerJson, Call, type CallSource, fullReply, isSubscription, notificationJson } from './call.js';
 import type { Envelope } from './classify.js';
 import { type Exchange, type LegDeps, refuse, run, sourceOf } from './exchange.js';
 import { discovered } from './lifecycle.js';
-import type { Message } from './message.js';
-import { type HttpReply, sseEvent } from './reply.js';
+import type { HttpReply } from './reply.js';
 import { modernAnswer, removedMethod, statelessClient, statusOf, subscribed } from './stateless.js';
 
 type RequestMessage = Extract<Message, { kind: 'request' }>;

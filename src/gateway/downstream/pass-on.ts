@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { writeJson } from '../../json/index.js';
+import type { Message } from '../../mcp/messages.js';
 import { type HandedOn, plainHeaders, withoutCredentials } from '../auth/index.js';
 import type { Exchange, LegDeps } from './exchange.js';
 import { sessionHeader } from './legacy.js';
-import type { Message } from './message.js';
 
 /** What a client asks for with one HTTP request. */
 export type Wanted =

@@ -1,6 +1,6 @@
 import { AskCancelled, type SallyError, TooManyQuestions } from '../../errors.js';
 import { plainNumber, writeJson } from '../../json/index.js';
-import type { Answer, JsonObject, RequestId } from '../rpc.js';
+import type { Answer, JsonObject, RequestId } from '../../mcp/messages.js';
 
 /** What a client has been asked and has not answered yet. */
 export interface Questions {

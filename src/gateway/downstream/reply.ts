@@ -201,17 +201,3 @@ function hop(headers: Headers): Headers {
   const own = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive']);
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name.toLowerCase())));
 }
-
-/** An event of a stream, as the HTML standard has it (Server-sent events); JSON has no line breaks. */
-export function sseEvent(json: string, id?: string): string {
-  return id === undefined
-    ? `event: message\ndata: ${json}\n\n`
-    : `event: message\nid: ${id}\ndata: ${json}\n\n`;
-}
-
-/** An event without data gives the client an id to come back with, and the time after which to. */
-export function ssePrime(id: string): string {
-  return `id: ${id}\nretry: 1000\ndata: \n\n`;
-}
-
-export const sseComment = ': \n\n';

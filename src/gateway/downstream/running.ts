@@ -1,4 +1,4 @@
-import { InFlight } from '../in-flight.js';
+import { InFlight } from '../../mcp/requests.js';
 
 /** What is under way, with a way to wait for its end. */
 export interface Running<T> extends Iterable<T> {

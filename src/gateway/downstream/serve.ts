@@ -1,9 +1,9 @@
 import { GatewayStopping } from '../../errors.js';
+import type { Message } from '../../mcp/messages.js';
 import { wordOf } from '../router/index.js';
 import { classify } from './classify.js';
 import { type Exchange, type LegDeps, refuse, refuseWith } from './exchange.js';
 import { serveLegacy } from './legacy.js';
-import type { Message } from './message.js';
 import { serveModern } from './modern.js';
 import { passOn, sessionHolder } from './pass-on.js';
 

@@ -1,7 +1,7 @@
 import { ClientGone } from '../../errors.js';
 import { idKey } from '../../json/index.js';
+import type { Answer, JsonObject } from '../../mcp/messages.js';
 import type { Client, Identity } from '../client.js';
-import type { Answer, JsonObject } from '../rpc.js';
 import { type Call, notificationJson } from './call.js';
 import { EventStream } from './event-stream.js';
 import { createQuestions } from './questions.js';

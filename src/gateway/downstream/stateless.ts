@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { ClientNotAskable } from '../../errors.js';
 import { writeJson } from '../../json/index.js';
+import { type Answer, isObject, type JsonObject, type RequestId } from '../../mcp/messages.js';
+import { metaKeys } from '../../mcp/meta.js';
 import { type Client, type Identity, principalOf } from '../client.js';
-import type { Answer, JsonObject, RequestId } from '../rpc.js';
-import { type Envelope, metaPrefix } from './classify.js';
-import { isObject } from './message.js';
+import type { Envelope } from './classify.js';
 
 /** What a request without a session says of its sender. Nothing can be sent to such a client by itself. */
 export function statelessClient(identity: Identity, envelope: Envelope): Client {
@@ -42,20 +42,17 @@ export function removedMethod(method: string): Answer | undefined {
     : undefined;
 }
 
-const serverInfoKey = `${metaPrefix}serverInfo`;
-const subscriptionKey = `${metaPrefix}subscriptionId`;
-
 /** A result as 2026-07-28 has it: it says of which type it is and who answers. */
 export function modernAnswer(answer: Answer, serverInfo: JsonObject, subscription?: RequestId): Answer {
   if ('error' in answer) return answer;
   const { result } = answer;
   const meta = isObject(result['_meta']) ? result['_meta'] : undefined;
-  const own = { ...(subscription !== undefined && { [subscriptionKey]: subscription }) };
+  const own = { ...(subscription !== undefined && { [metaKeys.subscriptionId]: subscription }) };
   return {
     result: {
       ...result,
       resultType: result['resultType'] ?? 'complete',
-      _meta: { [serverInfoKey]: serverInfo, ...meta, ...own },
+      _meta: { [metaKeys.serverInfo]: serverInfo, ...meta, ...own },
     },
   };
 }
@@ -63,7 +60,7 @@ export function modernAnswer(answer: Answer, serverInfo: JsonObject, subscriptio
 /** A notification of a subscription names the request that it belongs to. */
 export function subscribed(params: JsonObject | undefined, subscription: RequestId): JsonObject {
   const meta = params?.['_meta'];
-  return { ...params, _meta: { ...(isObject(meta) && meta), [subscriptionKey]: subscription } };
+  return { ...params, _meta: { ...(isObject(meta) && meta), [metaKeys.subscriptionId]: subscription } };
 }
 
 /** The HTTP status of an error: those that the specification names go with one; all else is the payload of a 200. */

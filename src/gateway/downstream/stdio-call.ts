@@ -1,7 +1,6 @@
 import { ClientNotAskable } from '../../errors.js';
-import type { Answer, JsonObject } from '../rpc.js';
+import type { Answer, JsonObject, Message } from '../../mcp/messages.js';
 import { answerJson, Call, type CallSource, isSubscription, notificationJson } from './call.js';
-import type { Message } from './message.js';
 import type { Questions } from './questions.js';
 import { modernAnswer, subscribed } from './stateless.js';
 

@@ -5,15 +5,21 @@ import { ClientGone, ClientTooSlow, findSallyError, LineTooLong, TooManyCalls } 
 import { findId, idKey, parseExactJson } from '../../json/index.js';
 import type { Logger } from '../../log.js';
 import type { PluginRequest } from '../../manager/index.js';
+import {
+  type Answer,
+  type JsonObject,
+  type Message,
+  type RequestId,
+  type RpcError,
+  readMessage,
+} from '../../mcp/messages.js';
 import type { Client, Identity, Router } from '../client.js';
 import { errorAnswer } from '../router/index.js';
-import type { Answer, JsonObject, RequestId, RpcError } from '../rpc.js';
 import { type AccessLog, createAccessLog } from './access.js';
 import { answerJson, isSubscription, notificationJson } from './call.js';
 import { classify, type Envelope } from './classify.js';
 import { type Telling, tellThrown } from './failures.js';
 import { answerOf, badInitialize, discovered, initialized, readInitialize } from './lifecycle.js';
-import { type Message, readMessage } from './message.js';
 import { createQuestions } from './questions.js';
 import { createRunning } from './running.js';
 import { clientName } from './session.js';

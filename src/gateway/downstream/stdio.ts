@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { messageOf } from '../../errors.js';
-import { readLines } from './lines.js';
+import { readLines } from '../../mcp/lines.js';
 import { StdioConnection, type StdioDeps } from './stdio-connection.js';
 
 interface StdioOptions extends StdioDeps {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { randomId } from '../random-id.js';
+import { randomId } from '../../mcp/requests.js';
 
 const tagBytes = 6;
 const tagged = /^([A-Za-z0-9_-]{8})[A-Za-z0-9_-]{32}$/;

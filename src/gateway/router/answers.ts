@@ -11,8 +11,8 @@ import {
   UpstreamBusy,
 } from '../../errors.js';
 import type { Violation } from '../../hooks/index.js';
-import { type Answer, type Era, failure, noRoom, type RpcError } from '../rpc.js';
-import { notFoundCode } from './codes.js';
+import { type Answer, codes, failure, noRoom, type RpcError } from '../../mcp/messages.js';
+import type { Era } from '../../mcp/revisions.js';
 
 /** An error of the gateway's own, as its client gets it. */
 export function errorAnswer(thrown: unknown): { readonly error: RpcError } {
@@ -79,4 +79,9 @@ function failureOf(error: SallyError) {
   }
   const { plugin, details = {}, pluginCode, mcpErrorCode: code } = error.context;
   return { plugin, details, pluginCode: pluginCode || error.code, code };
+}
+
+/** The code for a resource that is not there. */
+export function notFoundCode(era: Era): number {
+  return era === 'modern' ? codes.invalidParams : codes.resourceNotFound;
 }

@@ -1,10 +1,9 @@
 import { EnvelopeRefused } from '../../errors.js';
 import { plainNumber } from '../../json/index.js';
-import type { Answer, Era, JsonObject, RpcError } from '../rpc.js';
-import { errorAnswer } from './answers.js';
-import { codes, notFoundCode } from './codes.js';
-import { isObject } from './graft.js';
-import { metaKeys, withMeta, withoutMeta } from './meta.js';
+import { type Answer, codes, isObject, type JsonObject, type RpcError } from '../../mcp/messages.js';
+import { metaKeys, withMeta, withoutMeta } from '../../mcp/meta.js';
+import type { Era } from '../../mcp/revisions.js';
+import { errorAnswer, notFoundCode } from './answers.js';
 
 /** Both ends of one request. */
 export interface Ends {

@@ -1,6 +1,6 @@
 import { ParamsInvalid, RequestStateInvalid } from '../../errors.js';
+import type { Answer } from '../../mcp/messages.js';
 import type { ClientRequest } from '../client.js';
-import type { Answer } from '../rpc.js';
 import { errorAnswer, refusal } from './answers.js';
 import type { ClientState } from './client-state.js';
 import type { Context } from './context.js';

@@ -1,6 +1,5 @@
-import type { JsonObject } from '../rpc.js';
-import { isObject } from './graft.js';
-import { type Kind, kinds } from './kinds.js';
+import { isObject, type JsonObject } from '../../mcp/messages.js';
+import { type Kind, kinds } from '../../mcp/methods.js';
 import { mayCollide, nameOffered, type Offer, publicName, uriOffered } from './names.js';
 
 const isNamed = (kind: Kind) => kinds[kind].key === 'name';

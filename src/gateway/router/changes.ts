@@ -1,5 +1,5 @@
+import { type ChangingList, listChanged } from '../../mcp/methods.js';
 import type { ClientState } from './client-state.js';
-import { type ChangingList, listChanged } from './kinds.js';
 
 /** Changes within this time are told as one: an upstream that comes back changes three lists at once. */
 const gatherMs = 50;

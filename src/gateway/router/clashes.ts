@@ -1,10 +1,10 @@
 import { NameClash, type SallyError } from '../../errors.js';
 import { signalWithin } from '../../http/index.js';
+import { type Kind, kinds } from '../../mcp/methods.js';
 import type { Upstream } from '../upstream.js';
 import { canClash, findClashes, type Listing } from './catalog.js';
 import type { ClientState } from './client-state.js';
 import type { Context } from './context.js';
-import { type Kind, kinds } from './kinds.js';
 import { NameIndex } from './name-index.js';
 import { offerOf } from './names.js';
 import { listWaitMs } from './waiting.js';

@@ -1,11 +1,11 @@
 import { messageOf } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { PluginRequest } from '../../manager/index.js';
+import type { JsonObject } from '../../mcp/messages.js';
+import type { ChangingList } from '../../mcp/methods.js';
 import { type Client, principalOf } from '../client.js';
-import type { JsonObject } from '../rpc.js';
 import type { SessionWish, Upstream, UpstreamSession } from '../upstream.js';
 import { BoundedMap } from './bounded.js';
-import type { ChangingList } from './kinds.js';
 import type { Level } from './levels.js';
 
 /** An open `subscriptions/listen` request. */

@@ -1,11 +1,10 @@
 import { signalOf } from '../../cancel.js';
 import { NotOffered, ParamsInvalid } from '../../errors.js';
+import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
 import type { ClientRequest } from '../client.js';
-import type { Answer, JsonObject } from '../rpc.js';
 import { errorAnswer } from './answers.js';
 import type { ClientState } from './client-state.js';
 import type { Context } from './context.js';
-import { isObject } from './graft.js';
 import { pass } from './pass.js';
 import { findNamed, findResource, findTemplate, type Target } from './targets.js';
 

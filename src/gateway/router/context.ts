@@ -1,7 +1,8 @@
 import type { SallyError } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager } from '../../manager/index.js';
-import type { Era, JsonObject } from '../rpc.js';
+import type { JsonObject } from '../../mcp/messages.js';
+import type { Era } from '../../mcp/revisions.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
 import type { Changes } from './changes.js';
 import type { ClientState } from './client-state.js';

@@ -1,5 +1,6 @@
-import type { Era, JsonObject } from '../rpc.js';
-import { isObject } from './graft.js';
+import { isObject, type JsonObject } from '../../mcp/messages.js';
+import { tasksExtension } from '../../mcp/meta.js';
+import type { Era } from '../../mcp/revisions.js';
 
 /** What an upstream said of itself when it was last reached; undefined where it never was. */
 export interface Described {
@@ -12,9 +13,6 @@ export interface Described {
 }
 
 const lists = ['tools', 'prompts', 'resources'] as const;
-
-/** The tasks of either era are a way past the hooks where several methods give one result: only what is known is offered. */
-const tasksExtension = 'io.modelcontextprotocol/tasks';
 
 /**
  * The capabilities of all upstreams together, as far as the gateway can serve them to a client of this era. An upstream
@@ -38,6 +36,7 @@ export function capabilitiesOf(upstreams: readonly Described[], era: Era): JsonO
     if (experimental !== undefined) capabilities['experimental'] = experimental;
     if (tasks !== undefined && era === 'legacy' && only.said.era === 'legacy') capabilities['tasks'] = tasks;
   }
+  // Tasks of either era are a way past the hooks where several methods give one result: only what is known is offered.
   const { [tasksExtension]: _, ...extensions } = merged(all, 'extensions');
   if (Object.keys(extensions).length > 0) capabilities['extensions'] = extensions;
   return capabilities;

@@ -1,7 +1,5 @@
 import { isJsonObject, JsonNumber, sameNumber } from '../../json/index.js';
 
-export { isJsonObject as isObject };
-
 /** Fields of MCP's types whose value is free: a null in them is a value like any other. */
 const free: ReadonlySet<string> = new Set(['structuredContent', '_meta']);
 

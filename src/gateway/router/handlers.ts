@@ -1,14 +1,14 @@
 import { signalOf } from '../../cancel.js';
 import { MethodUnknown, ParamsInvalid } from '../../errors.js';
 import { signalWithin } from '../../http/index.js';
+import type { Answer } from '../../mcp/messages.js';
+import { kindNames, kinds } from '../../mcp/methods.js';
 import type { ClientRequest } from '../client.js';
-import type { Answer } from '../rpc.js';
 import { errorAnswer } from './answers.js';
 import { runOperation } from './calls.js';
 import type { ClientState } from './client-state.js';
 import { complete } from './completion.js';
 import type { Context } from './context.js';
-import { kindNames, kinds } from './kinds.js';
 import { isLevel } from './levels.js';
 import { listPage } from './lists.js';
 import { tellLevel } from './logging.js';

@@ -1,5 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
-import { isObject } from './graft.js';
+import { isObject } from '../../mcp/messages.js';
 
 /** Headers that belong to the hop or to MCP itself: no plugin sets them. */
 const hop =

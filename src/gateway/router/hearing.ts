@@ -1,8 +1,8 @@
-import type { JsonObject } from '../rpc.js';
+import type { JsonObject } from '../../mcp/messages.js';
+import { changedList } from '../../mcp/methods.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
 import type { ClientState } from './client-state.js';
 import type { Context } from './context.js';
-import { changedList } from './kinds.js';
 import { isWanted } from './levels.js';
 import { mayHoldBack } from './screening.js';
 import type { Share } from './share.js';

@@ -1,9 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { TooManySuspended } from '../../errors.js';
-import type { ClientRequest } from '../client.js';
-import { principalOf } from '../client.js';
-import { randomId } from '../random-id.js';
-import type { Answer, JsonObject } from '../rpc.js';
+import type { Answer, JsonObject } from '../../mcp/messages.js';
+import { randomId } from '../../mcp/requests.js';
+import { type ClientRequest, principalOf } from '../client.js';
 
 /** A request that waits for its caller's input: what the caller gets is a random word for it, as `requestState`. */
 export interface Held {

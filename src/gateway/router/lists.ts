@@ -1,8 +1,10 @@
 import { signalOf } from '../../cancel.js';
 import { CursorInvalid, findSallyError, ListIncomplete, messageOf } from '../../errors.js';
 import { signalWithin } from '../../http/index.js';
+import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
+import { metaKeys, withoutEnvelope } from '../../mcp/meta.js';
+import { type Kind, kinds } from '../../mcp/methods.js';
 import type { ClientRequest } from '../client.js';
-import type { Answer, JsonObject } from '../rpc.js';
 import type { UpstreamSession } from '../upstream.js';
 import { errorAnswer } from './answers.js';
 import { translateAnswer } from './bridge.js';
@@ -11,9 +13,6 @@ import { clashingNames } from './clashes.js';
 import type { ClientState } from './client-state.js';
 import type { Context, Route } from './context.js';
 import { type Place, readCursor, writeCursor } from './cursor.js';
-import { isObject } from './graft.js';
-import { type Kind, kinds } from './kinds.js';
-import { metaKeys, withoutEnvelope } from './meta.js';
 import { endsOf } from './pass.js';
 import { listWaitMs, unlessAborted } from './waiting.js';
 

@@ -1,9 +1,9 @@
 import type { Cancellation } from '../../cancel.js';
 import type { Logger } from '../../log.js';
-import type { JsonObject } from '../rpc.js';
+import type { JsonObject } from '../../mcp/messages.js';
+import { metaKeys, withMeta } from '../../mcp/meta.js';
 import type { UpstreamSession } from '../upstream.js';
 import { isLevel } from './levels.js';
-import { metaKeys, withMeta } from './meta.js';
 import type { Share } from './share.js';
 
 /**

@@ -1,8 +1,8 @@
 import { signalWithin } from '../../http/index.js';
-import type { Answer } from '../rpc.js';
+import type { Answer } from '../../mcp/messages.js';
+import { type ChangingList, type Kind, kinds } from '../../mcp/methods.js';
 import type { UpstreamSession } from '../upstream.js';
 import { entryName } from './catalog.js';
-import { type ChangingList, type Kind, kinds } from './kinds.js';
 import { listWaitMs, unlessAborted } from './waiting.js';
 
 /** An upstream that changes its lists without a word is asked again after this. */

@@ -1,8 +1,7 @@
+import { isObject, type JsonObject } from '../../mcp/messages.js';
+import { metaKeys, metaOf } from '../../mcp/meta.js';
 import type { ClientRequest } from '../client.js';
-import type { JsonObject } from '../rpc.js';
-import { isObject } from './graft.js';
 import { isLevel, isWanted, type Level } from './levels.js';
-import { metaKeys, metaOf } from './meta.js';
 
 /** From which severity on a client gets log messages during a request; undefined for none. */
 export function wantedLevel(

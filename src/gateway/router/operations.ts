@@ -1,6 +1,6 @@
 import type { HookName } from '../../hooks/index.js';
-import type { JsonObject } from '../rpc.js';
-import { graft, isObject } from './graft.js';
+import { isObject, type JsonObject } from '../../mcp/messages.js';
+import { graft } from './graft.js';
 
 /** One payload that a post-hook is given, and where what it made of it goes. */
 export interface ResultPart {

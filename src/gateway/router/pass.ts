@@ -1,13 +1,13 @@
+import type { Answer, JsonObject } from '../../mcp/messages.js';
+import { withoutEnvelope } from '../../mcp/meta.js';
+import { changedList } from '../../mcp/methods.js';
 import type { ClientRequest } from '../client.js';
-import type { Answer, JsonObject } from '../rpc.js';
 import type { CallOptions, Upstream, UpstreamSession } from '../upstream.js';
 import { errorAnswer } from './answers.js';
 import { type Ends, translateAnswer } from './bridge.js';
 import type { ClientState } from './client-state.js';
 import type { Context } from './context.js';
-import { changedList } from './kinds.js';
 import { withLevel } from './logging.js';
-import { withoutEnvelope } from './meta.js';
 import { noticeFor, wantedLevel } from './notices.js';
 import { canAnswer, cannotAnswer } from './questions.js';
 

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Answer, JsonObject } from '../rpc.js';
-import { isObject } from './graft.js';
+import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
 
 /** What a client must be able to do to be asked this. Other methods are between the two ends alone. */
 const capabilityFor: Readonly<Record<string, string>> = {

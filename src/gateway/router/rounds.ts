@@ -1,10 +1,9 @@
 import { signalOf } from '../../cancel.js';
 import { ParamsInvalid, TooManyRounds } from '../../errors.js';
+import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
 import type { ClientRequest } from '../client.js';
-import type { Answer, JsonObject } from '../rpc.js';
 import { errorAnswer } from './answers.js';
 import { isInputRequired } from './bridge.js';
-import { isObject } from './graft.js';
 import { canAnswer, cannotAnswer, legacyQuestion } from './questions.js';
 import { pause } from './waiting.js';
 

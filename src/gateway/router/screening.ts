@@ -2,10 +2,9 @@ import type { Cancellation } from '../../cancel.js';
 import { modeEffect } from '../../config/index.js';
 import type { HookName, Violation } from '../../hooks/index.js';
 import type { PluginManager, PluginRequest, PluginRun } from '../../manager/index.js';
+import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
 import type { ClientRequest, Identity, Trace } from '../client.js';
-import type { Answer, JsonObject } from '../rpc.js';
 import { pluginErrorAnswer, violationAnswer } from './answers.js';
-import { isObject } from './graft.js';
 import type { Operation } from './operations.js';
 
 type Plugins = Pick<PluginManager, 'plugins'>;

@@ -1,19 +1,19 @@
 import type { Cancellation } from '../../cancel.js';
 import { UpstreamCancelled } from '../../errors.js';
-import type { JsonObject } from '../rpc.js';
+import { isObject, type JsonObject } from '../../mcp/messages.js';
+import { tasksExtension } from '../../mcp/meta.js';
 import type { SessionWish, Upstream, UpstreamSession } from '../upstream.js';
 import { errorAnswer } from './answers.js';
 import type { ClientState, Wishes } from './client-state.js';
-import { isObject } from './graft.js';
 import { canAnswer, cannotAnswer } from './questions.js';
 
 /** Capabilities with which a client can be asked, or that change what an upstream shows it: not to be shared. */
 const personal = ['sampling', 'elicitation', 'roots', 'tasks', 'extensions', 'experimental'] as const;
 
-/** The tasks of the modern era let an upstream answer a call with a handle at any time: past the hooks, so not through here. */
-const tasksExtension = 'io.modelcontextprotocol/tasks';
-
-/** What an upstream is told that the client can do. */
+/**
+ * What an upstream is told that the client can do. The tasks of the modern era let an upstream answer a call with a handle at
+ * any time: past the hooks, so not through here.
+ */
 export function passedCapabilities(capabilities: JsonObject): JsonObject {
   const { extensions, ...rest } = capabilities;
   if (!isObject(extensions)) return capabilities;

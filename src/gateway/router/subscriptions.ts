@@ -1,17 +1,15 @@
 import { signalOf } from '../../cancel.js';
 import { MethodUnknown, ParamsInvalid, TooManySubscriptions } from '../../errors.js';
 import { signalWithin } from '../../http/index.js';
+import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
+import { metaKeys } from '../../mcp/meta.js';
+import { type ChangingList, changingLists } from '../../mcp/methods.js';
 import type { ClientRequest } from '../client.js';
-import type { Answer, JsonObject } from '../rpc.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
-import { errorAnswer } from './answers.js';
+import { errorAnswer, notFoundCode } from './answers.js';
 import { isResourceNotFound } from './bridge.js';
 import type { ClientState, OpenListen } from './client-state.js';
-import { notFoundCode } from './codes.js';
 import type { Context } from './context.js';
-import { isObject } from './graft.js';
-import { type ChangingList, changingLists } from './kinds.js';
-import { metaKeys } from './meta.js';
 import { findResource } from './targets.js';
 import { listWaitMs, unlessAborted } from './waiting.js';
 

@@ -1,8 +1,7 @@
 import { onAbort } from '../../cancel.js';
 import { CallAbandoned } from '../../errors.js';
+import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
 import type { ClientRequest } from '../client.js';
-import type { Answer, JsonObject } from '../rpc.js';
-import { isObject } from './graft.js';
 import type { HeldRequests } from './held.js';
 import { canAnswer, cannotAnswer, modernQuestion } from './questions.js';
 

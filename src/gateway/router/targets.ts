@@ -1,11 +1,11 @@
 import { type Cancellation, signalOf } from '../../cancel.js';
 import { NameClash, NotOffered } from '../../errors.js';
 import { signalWithin } from '../../http/index.js';
+import { type Kind, kinds } from '../../mcp/methods.js';
 import type { UpstreamSession } from '../upstream.js';
 import { offered } from './catalog.js';
 import type { ClientState } from './client-state.js';
 import type { Context, Route } from './context.js';
-import { type Kind, kinds } from './kinds.js';
 import { ownName, uriOffered } from './names.js';
 import { templateMatches } from './uris.js';
 import { listWaitMs } from './waiting.js';

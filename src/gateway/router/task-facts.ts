@@ -1,5 +1,4 @@
-import type { JsonObject } from '../rpc.js';
-import { isObject } from './graft.js';
+import { isObject, type JsonObject } from '../../mcp/messages.js';
 
 const facts = ['taskId', 'status', 'createdAt', 'lastUpdatedAt', 'ttl', 'pollInterval'] as const;
 

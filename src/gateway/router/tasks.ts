@@ -1,6 +1,6 @@
 import { MethodUnknown, NotOffered, ParamsInvalid } from '../../errors.js';
+import type { Answer } from '../../mcp/messages.js';
 import type { ClientRequest } from '../client.js';
-import type { Answer } from '../rpc.js';
 import { errorAnswer } from './answers.js';
 import type { ClientState } from './client-state.js';
 import type { Context } from './context.js';

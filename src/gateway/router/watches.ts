@@ -1,6 +1,6 @@
 import { messageOf } from '../../errors.js';
 import type { Logger } from '../../log.js';
-import type { JsonObject } from '../rpc.js';
+import type { JsonObject } from '../../mcp/messages.js';
 import type { UpstreamSession } from '../upstream.js';
 import { pause } from './waiting.js';
 

@@ -1,6 +1,6 @@
 import { CancelSource, onAbort } from '../../cancel.js';
 import { findSallyError, type SallyError, UpstreamCancelled, UpstreamTimeout } from '../../errors.js';
-import type { Answer } from '../rpc.js';
+import type { Answer } from '../../mcp/messages.js';
 import type { CallOptions } from '../upstream.js';
 import type { UpstreamContext } from './options.js';
 

@@ -7,14 +7,19 @@ import {
   UpstreamTimeout,
 } from '../../errors.js';
 import { idKey, plainNumber } from '../../json/index.js';
-import { randomRequestId, replyKind, strayText } from '../../reply-id.js';
-import { InFlight } from '../in-flight.js';
-import type { Answer, JsonObject, RequestId } from '../rpc.js';
+import {
+  type Answer,
+  isObject,
+  type JsonObject,
+  type PeerMessage as Message,
+  type RequestId,
+} from '../../mcp/messages.js';
+import { metaKeys, progressTokenOf, withoutSubscription } from '../../mcp/meta.js';
+import { isAboutServer } from '../../mcp/methods.js';
+import { InFlight, randomRequestId, replyKind, strayText } from '../../mcp/requests.js';
 import type { CallOptions } from '../upstream.js';
 import { Call } from './call.js';
-import { metaKeys, progressTokenOf, withoutSubscription } from './hop.js';
 import type { Listeners } from './link.js';
-import { isObject, type Message } from './message.js';
 import type { UpstreamContext } from './options.js';
 import { withSignal } from './wait.js';
 
@@ -25,9 +30,6 @@ const maxAsked = 64;
 
 /** Requests that are over whose late replies are known for that. */
 const mostOver = 256;
-
-/** Notifications about the state of the whole upstream, also where they come with the reply to a request. */
-const ofSession = /^notifications\/(.*list_changed|resources\/updated|tasks\/.*|elicitation\/complete)$/;
 
 /**
  * The JSON-RPC of one session: our requests in flight, what the other side asks and tells, and to whom that goes. How
@@ -151,7 +153,7 @@ export class Dialogue {
     const call = within ?? this.#subscription(params) ?? this.#onlyOne(method);
     const own = call?.method === 'subscriptions/listen';
     if (own) call.lasting();
-    const listener = own || !ofSession.test(method) ? call?.options.onNotification : undefined;
+    const listener = own || !isAboutServer(method) ? call?.options.onNotification : undefined;
     tell(listener ?? this.listeners.onNotification, method, withoutSubscription(params));
   }
 
@@ -161,7 +163,7 @@ export class Dialogue {
 
   #subscription(params: JsonObject | undefined): Call | undefined {
     const meta = params?.['_meta'];
-    return isObject(meta) ? this.#callOf(plainNumber(meta[metaKeys.subscription])) : undefined;
+    return isObject(meta) ? this.#callOf(plainNumber(meta[metaKeys.subscriptionId])) : undefined;
   }
 
   /** A log message says not which request it is about: with only one in flight it is that one. */

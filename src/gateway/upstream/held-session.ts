@@ -1,5 +1,5 @@
 import { messageOf, UpstreamLost } from '../../errors.js';
-import type { Answer, JsonObject } from '../rpc.js';
+import type { Answer, JsonObject } from '../../mcp/messages.js';
 import type { CallOptions, SessionWish, UpstreamSession } from '../upstream.js';
 import type { Link } from './link.js';
 import { SessionMemory } from './memory.js';

@@ -1,10 +1,7 @@
 import type { SallyError } from '../../errors.js';
-import type { Answer, Era, JsonObject } from '../rpc.js';
+import type { Answer, JsonObject } from '../../mcp/messages.js';
+import type { Era } from '../../mcp/revisions.js';
 import type { CallOptions, SessionWish } from '../upstream.js';
-
-/** The revisions that are spoken here, newest first. Those before 2025-06-18 differ in nothing that passes through. */
-export const legacyRevisions = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const;
-export const modernRevision = '2026-07-28';
 
 /** What the upstream said of itself in the handshake. */
 export interface Facts {

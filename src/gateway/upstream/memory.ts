@@ -1,5 +1,5 @@
 import { messageOf } from '../../errors.js';
-import type { Answer, JsonObject } from '../rpc.js';
+import type { Answer, JsonObject } from '../../mcp/messages.js';
 import type { Link } from './link.js';
 import type { UpstreamContext } from './options.js';
 

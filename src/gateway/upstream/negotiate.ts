@@ -1,7 +1,15 @@
 import { messageOf, type SallyError, UpstreamProtocol, UpstreamStatus } from '../../errors.js';
-import type { JsonObject, RpcError } from '../rpc.js';
-import { type Facts, legacyRevisions, modernRevision } from './link.js';
-import { isObject, type Message, plainText } from './message.js';
+import {
+  codes,
+  isObject,
+  type JsonObject,
+  type PeerMessage as Message,
+  plainText,
+  type RpcError,
+} from '../../mcp/messages.js';
+import { metaKeys } from '../../mcp/meta.js';
+import { isServerRevision, modernRevision, serverRevisions } from '../../mcp/revisions.js';
+import type { Facts } from './link.js';
 
 /** What came of `server/discover`: a JSON-RPC answer, or an HTTP reply without one. */
 export type Discovery =
@@ -17,9 +25,6 @@ export type Verdict =
   | { readonly kind: 'modern'; readonly facts: Facts }
   | { readonly kind: 'legacy' }
   | { readonly kind: 'failed'; readonly error: SallyError };
-
-/** 2026-07-28: the errors that no server of an earlier revision gives. */
-const modernErrors = { headerMismatch: -32020, missingCapability: -32021, unsupportedRevision: -32022 };
 
 /** Replies that say nothing about the era: who asks, how often, or whether anyone is there. */
 const noSign = new Set([401, 403, 407, 408, 421, 425, 429]);
@@ -47,10 +52,10 @@ function judgeResult(upstream: string, result: JsonObject): Verdict {
 
 function judgeError(upstream: string, error: RpcError): Verdict {
   const data = isObject(error.data) ? error.data : {};
-  if (error.code === modernErrors.unsupportedRevision && Array.isArray(data['supported'])) {
+  if (error.code === codes.unsupportedVersion && Array.isArray(data['supported'])) {
     return judgeVersions(upstream, data['supported']);
   }
-  if (error.code === modernErrors.headerMismatch || error.code === modernErrors.missingCapability) {
+  if (error.code === codes.headerMismatch || error.code === codes.missingCapability) {
     const detail = `it refused server/discover: ${plainText(messageOf(error))} (${error.code})`;
     return { kind: 'failed', error: UpstreamProtocol({ upstream, detail }) };
   }
@@ -58,10 +63,10 @@ function judgeError(upstream: string, error: RpcError): Verdict {
 }
 
 function judgeVersions(upstream: string, versions: readonly unknown[]): Verdict {
-  if (versions.some((version) => (legacyRevisions as readonly unknown[]).includes(version))) {
+  if (versions.some((version) => isServerRevision(version))) {
     return { kind: 'legacy' };
   }
-  const detail = `it speaks ${plainText(versions.map(messageOf).join(', ')) || 'no revision'}; spoken here are ${[modernRevision, ...legacyRevisions].join(', ')}`;
+  const detail = `it speaks ${plainText(versions.map(messageOf).join(', ')) || 'no revision'}; spoken here are ${[modernRevision, ...serverRevisions].join(', ')}`;
   return { kind: 'failed', error: UpstreamProtocol({ upstream, detail }) };
 }
 
@@ -76,8 +81,8 @@ export function judgeInitialize(upstream: string, message: Message): Facts | Sal
   if (!isObject(result) || typeof revision !== 'string') {
     return UpstreamProtocol({ upstream, detail: 'its answer to initialize names no protocolVersion' });
   }
-  if (!(legacyRevisions as readonly string[]).includes(revision)) {
-    const detail = `it wants revision ${plainText(revision)}; spoken here are ${legacyRevisions.join(', ')}`;
+  if (!isServerRevision(revision)) {
+    const detail = `it wants revision ${plainText(revision)}; spoken here are ${serverRevisions.join(', ')}`;
     return UpstreamProtocol({ upstream, detail });
   }
   return factsOf('legacy', revision, result);
@@ -86,7 +91,7 @@ export function judgeInitialize(upstream: string, message: Message): Facts | Sal
 function factsOf(era: Facts['era'], revision: string, result: JsonObject): Facts {
   const { capabilities, instructions } = result;
   const meta = isObject(result['_meta']) ? result['_meta'] : {};
-  const info = result['serverInfo'] ?? meta['io.modelcontextprotocol/serverInfo'];
+  const info = result['serverInfo'] ?? meta[metaKeys.serverInfo];
   return {
     era,
     revision,

@@ -11,8 +11,9 @@ import {
   UpstreamStatus,
   UpstreamTimeout,
 } from '../../errors.js';
+import type { Answer, JsonObject } from '../../mcp/messages.js';
+import type { Era } from '../../mcp/revisions.js';
 import { createCredentialStore } from '../../tls/index.js';
-import type { Answer, Era, JsonObject } from '../rpc.js';
 import type { CallOptions, SessionWish, Upstream, UpstreamSession, UpstreamState } from '../upstream.js';
 import { httpTransport } from './http/transport.js';
 import type { Link, Transport } from './link.js';

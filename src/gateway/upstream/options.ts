@@ -1,5 +1,7 @@
 import type { UpstreamSettings } from '../../config/index.js';
+import { messageOf, UpstreamJson, UpstreamReplyTooLarge } from '../../errors.js';
 import type { Logger } from '../../log.js';
+import { messagesOf, type PeerMessage } from '../../mcp/messages.js';
 import type { CredentialStore, TlsMetrics } from '../../tls/index.js';
 
 /** What one upstream may take up. */
@@ -93,6 +95,21 @@ export interface UpstreamContext {
   readonly now: () => number;
   readonly random: () => number;
 }
+
+/** The messages of a body, event or line. Throws a SallyError for JSON that is not taken. */
+export function messagesFrom(text: string, upstream: string): readonly PeerMessage[] | undefined {
+  try {
+    return messagesOf(text);
+  } catch (error) {
+    throw UpstreamJson({ upstream, reason: messageOf(error) }, error);
+  }
+}
+
+/** How much of a stream is held for one event. */
+export const eventLimit = ({ upstream, limits }: Pick<UpstreamContext, 'upstream' | 'limits'>) => ({
+  bytes: limits.messageBytes,
+  tooLarge: () => UpstreamReplyTooLarge({ upstream, limit: limits.messageBytes }),
+});
 
 /** The pause before attempt `count` (from 1): doubled each time, and spread by a half. */
 export function backoff(count: number, pace: UpstreamPace, random: () => number): number {

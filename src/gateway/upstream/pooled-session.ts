@@ -1,4 +1,4 @@
-import type { Answer, JsonObject } from '../rpc.js';
+import type { Answer, JsonObject } from '../../mcp/messages.js';
 import type { CallOptions, SessionWish, UpstreamSession } from '../upstream.js';
 import type { HeldSession } from './held-session.js';
 import type { UpstreamContext } from './options.js';

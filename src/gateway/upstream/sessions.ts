@@ -1,6 +1,6 @@
 import { findSallyError, messageOf, UpstreamBusy, UpstreamCancelled, UpstreamLost } from '../../errors.js';
 import { writeJson } from '../../json/index.js';
-import type { JsonObject } from '../rpc.js';
+import type { JsonObject } from '../../mcp/messages.js';
 import type { SessionWish, UpstreamSession } from '../upstream.js';
 import { HeldSession, type RunCall } from './held-session.js';
 import type { Link } from './link.js';

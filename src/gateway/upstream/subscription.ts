@@ -1,7 +1,6 @@
 import { findSallyError, type SallyError } from '../../errors.js';
-import type { JsonObject } from '../rpc.js';
+import { isObject, type JsonObject } from '../../mcp/messages.js';
 import type { Link } from './link.js';
-import { isObject } from './message.js';
 import { backoff, type UpstreamContext } from './options.js';
 import { pause } from './wait.js';
 

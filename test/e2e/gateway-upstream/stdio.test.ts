@@ -3,8 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import type { UpstreamSession } from '../../../src/gateway/upstream.js';
-import type { Logger } from '../../../src/log.js';
-import { silentLogger } from '../../../src/log.js';
+import { type Logger, silentLogger } from '../../../src/log.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { errorOf } from '../../support/gateway.js';
 import {

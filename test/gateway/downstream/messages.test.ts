@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { ClientGone } from '../../../src/errors.js';
 import { classify } from '../../../src/gateway/downstream/classify.js';
 import { readInitialize } from '../../../src/gateway/downstream/lifecycle.js';
-import { readMessage } from '../../../src/gateway/downstream/message.js';
-import { createParamHeaderCheck } from '../../../src/gateway/downstream/param-headers.js';
 import { createQuestions } from '../../../src/gateway/downstream/questions.js';
 import { modernAnswer, statelessClient, statusOf } from '../../../src/gateway/downstream/stateless.js';
+import { createParamHeaderCheck } from '../../../src/mcp/headers.js';
+import { readMessage } from '../../../src/mcp/messages.js';
 
 const prefix = 'io.modelcontextprotocol/';
 const envelope = {

@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeHeaderValue } from '../../../src/gateway/downstream/header-value.js';
-import { readLines } from '../../../src/gateway/downstream/lines.js';
 import { createReplay, readEventId } from '../../../src/gateway/downstream/replay.js';
-import { isModern, negotiate } from '../../../src/gateway/downstream/revisions.js';
 import { createSlots } from '../../../src/gateway/downstream/slots.js';
+import { decodeHeaderValue } from '../../../src/mcp/headers.js';
+import { readLines } from '../../../src/mcp/lines.js';
+import { isModern, negotiate } from '../../../src/mcp/revisions.js';
 
 describe('a value in a header', () => {
   it('comes back as it was, whatever it was', () => {

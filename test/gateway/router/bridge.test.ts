@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Ends, translateAnswer } from '../../../src/gateway/router/bridge.js';
-import type { Answer } from '../../../src/gateway/rpc.js';
+import type { Answer } from '../../../src/mcp/messages.js';
 
 const serverInfo = { name: 'sallyport', version: '1' };
 const theirInfo = { 'io.modelcontextprotocol/serverInfo': { name: 'theirs' } };

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { UpstreamSettings } from '../../../src/config/index.js';
-import type { JsonObject } from '../../../src/gateway/rpc.js';
+import type { JsonObject } from '../../../src/mcp/messages.js';
 import { temporaryFolder } from '../../support/folder.js';
 import {
   everythingScript,

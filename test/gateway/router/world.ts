@@ -1,10 +1,10 @@
 import { onTestFinished } from 'vitest';
 import type { Client, ClientRequest, Identity, Trace } from '../../../src/gateway/client.js';
 import { createRouter, type ReplaceableRouter } from '../../../src/gateway/router/index.js';
-import type { Answer, JsonObject } from '../../../src/gateway/rpc.js';
 import type { Upstream } from '../../../src/gateway/upstream.js';
 import { type Logger, silentLogger } from '../../../src/log.js';
 import type { PluginManager } from '../../../src/manager/index.js';
+import type { Answer, JsonObject } from '../../../src/mcp/messages.js';
 import type { PluginHandle } from '../../../src/plugin/handle.js';
 import { request as pluginRequest } from '../../manager/handles.js';
 

@@ -1,27 +1,14 @@
 import { UpstreamProtocol, UpstreamReplyId } from '../../../errors.js';
 import { writeJson } from '../../../json/index.js';
-import { randomRequestId, replyKind, strayText } from '../../../reply-id.js';
-import type { JsonObject } from '../../rpc.js';
+import { type Position, readEvents } from '../../../mcp/events.js';
+import type { JsonObject, PeerMessage as Message } from '../../../mcp/messages.js';
+import { randomRequestId, replyKind, strayText } from '../../../mcp/requests.js';
+import { batchRevision } from '../../../mcp/revisions.js';
 import type { Call } from '../call.js';
 import type { Dialogue } from '../dialogue.js';
-import { batchRevision, type Message, messagesOf } from '../message.js';
-import type { UpstreamContext } from '../options.js';
-import { type Position, readEvents } from './events.js';
+import { eventLimit, messagesFrom, type UpstreamContext } from '../options.js';
 import { explain } from './explain.js';
 import type { HttpReply, Wire } from './wire.js';
-
-export const postHeaders = {
-  'content-type': 'application/json',
-  accept: 'application/json, text/event-stream',
-};
-
-/** Requests that change nothing: one that a connection took along when it closed is sent once more (RFC 9110 section 9.2.2). */
-const repeatable =
-  /^(ping|initialize|server\/discover|completion\/complete|logging\/setLevel|prompts\/get|(tools|prompts|resources|resources\/templates)\/list|resources\/(read|subscribe|unsubscribe))$/;
-
-export function isRepeatable(method: string): boolean {
-  return repeatable.test(method);
-}
 
 /** A stream may stay open so long after the answer that it was for, in milliseconds. */
 const afterAnswerMs = 1_000;
@@ -42,7 +29,7 @@ export async function exchangeOnce(
   let message: Message | undefined;
   let stray: Message | undefined;
   const look = (data: string) => {
-    for (const one of messagesOf(data, context.upstream) ?? []) {
+    for (const one of messagesFrom(data, context.upstream) ?? []) {
       const kind = replyKind(one, id);
       // Python servers refuse what they do not know as `server-error`: the status says whose that is.
       const refusal = kind === 'stray' && reply.status >= 400 && one.error !== undefined;
@@ -51,7 +38,7 @@ export async function exchangeOnce(
     }
   };
   if (isStream(reply)) {
-    const broken = await readEvents(reply.body, {}, context, (data) => {
+    const broken = await readEvents(reply.body, {}, eventLimit(context), (data) => {
       look(data);
       if (message || stray) reply.body.dump();
     });
@@ -80,7 +67,7 @@ export async function readReply(
   const take = (data: string) => {
     let messages: readonly Message[];
     try {
-      messages = messagesOf(data, context.upstream) ?? [];
+      messages = messagesFrom(data, context.upstream) ?? [];
     } catch (error) {
       // What it was is not known: most likely the answer, for which nobody has to wait any more.
       call.fail(explain(error, context.upstream, call.method));
@@ -115,7 +102,7 @@ export async function readReply(
     const onData = (data: string) => {
       if (!take(data)) context.log.debug({ upstream: context.upstream }, 'an event that is not JSON-RPC');
     };
-    const broken = await readEvents(reply.body, position, context, onData, onText);
+    const broken = await readEvents(reply.body, position, eventLimit(context), onData, onText);
     clearTimeout(closing);
     if (broken && !call.ended && position.lastEventId === undefined) throw broken;
     return;

@@ -1,8 +1,8 @@
 import { findSallyError } from '../../../errors.js';
-import { type Message, messagesOf } from '../message.js';
-import { backoff, type UpstreamContext } from '../options.js';
+import { type Position, readEvents } from '../../../mcp/events.js';
+import type { PeerMessage as Message } from '../../../mcp/messages.js';
+import { backoff, eventLimit, messagesFrom, type UpstreamContext } from '../options.js';
 import { pause } from '../wait.js';
-import { type Position, readEvents } from './events.js';
 import { isStream } from './exchange.js';
 import type { HttpReply } from './wire.js';
 
@@ -41,7 +41,7 @@ export async function holdStream(
         reply.body.dump();
       } else {
         // Proxies cut streams that rest: only one that cannot be opened again says something of the server.
-        await readEvents(reply.body, position, context, (data) => {
+        await readEvents(reply.body, position, eventLimit(context), (data) => {
           attempts = 0;
           for (const message of messagesIn(data, context)) stream.receive(message);
         });
@@ -58,7 +58,7 @@ export async function holdStream(
 /** One that is not taken is left out: it belongs to nobody's request. */
 function messagesIn(data: string, { upstream, log }: UpstreamContext): readonly Message[] {
   try {
-    return messagesOf(data, upstream) ?? [];
+    return messagesFrom(data, upstream) ?? [];
   } catch (error) {
     const { code, remedy, message } = findSallyError(error) ?? {};
     log.warn({ upstream, code, remedy }, message ?? 'an event could not be read');

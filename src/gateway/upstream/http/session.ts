@@ -1,18 +1,20 @@
 import type { Cancellation } from '../../../cancel.js';
 import { type SallyError, UpstreamLost, UpstreamStatus, UpstreamTimeout } from '../../../errors.js';
 import { writeJson } from '../../../json/index.js';
-import type { Answer, JsonObject } from '../../rpc.js';
+import type { Position } from '../../../mcp/events.js';
+import { headerNames, postHeaders } from '../../../mcp/headers.js';
+import { type Answer, type JsonObject, rpcErrorOf } from '../../../mcp/messages.js';
+import { sentParams } from '../../../mcp/meta.js';
+import { isRepeatable } from '../../../mcp/methods.js';
+import { latestLegacyRevision } from '../../../mcp/revisions.js';
 import type { CallOptions } from '../../upstream.js';
 import type { Call } from '../call.js';
 import { Dialogue } from '../dialogue.js';
-import { hopParams } from '../hop.js';
-import { type Facts, type Link, type Listeners, legacyRevisions } from '../link.js';
-import { rpcErrorOf } from '../message.js';
+import type { Facts, Link, Listeners } from '../link.js';
 import { judgeInitialize } from '../negotiate.js';
 import { backoff, type UpstreamContext } from '../options.js';
 import { pause, withDeadline } from '../wait.js';
-import type { Position } from './events.js';
-import { exchangeOnce, isRepeatable, isStream, postHeaders, readReply } from './exchange.js';
+import { exchangeOnce, isStream, readReply } from './exchange.js';
 import { explain } from './explain.js';
 import { holdStream } from './held-stream.js';
 import { addHeaders, type HttpReply, pageText, type Wire } from './wire.js';
@@ -57,7 +59,7 @@ export class HttpSession implements Link {
     this.#dialogue = new Dialogue(context, (message) => void this.#tell(message));
     this.facts = {
       era: 'legacy',
-      revision: legacyRevisions[0],
+      revision: latestLegacyRevision,
       capabilities: {},
       serverInfo: {},
       instructions: undefined,
@@ -128,7 +130,7 @@ export class HttpSession implements Link {
   async #initialize(signal: AbortSignal): Promise<void> {
     const { upstream, client } = this.#context;
     const params = {
-      protocolVersion: legacyRevisions[0],
+      protocolVersion: latestLegacyRevision,
       capabilities: this.#capabilities,
       clientInfo: client,
     };
@@ -149,11 +151,11 @@ export class HttpSession implements Link {
     const facts = judgeInitialize(upstream, message);
     if (facts instanceof Error) throw facts;
     this.facts = facts;
-    this.#id = reply.headers.get('mcp-session-id');
+    this.#id = reply.headers.get(headerNames.sessionId);
     this.#headers = this.#wire.headers({
       ...postHeaders,
-      'mcp-protocol-version': facts.revision,
-      ...(this.#id !== undefined && { 'mcp-session-id': this.#id }),
+      [headerNames.protocolVersion]: facts.revision,
+      ...(this.#id !== undefined && { [headerNames.sessionId]: this.#id }),
     });
     this.#lines = this.#wire.lines(this.#headers);
     this.#generation += 1;
@@ -191,7 +193,7 @@ export class HttpSession implements Link {
   /** Sends the request of `call`, and once more where the session turns out to be gone. */
   async #carry(call: Call, params: JsonObject | undefined): Promise<void> {
     const { method, options } = call;
-    const own = hopParams(params, call.id, undefined);
+    const own = sentParams(params, call.id, undefined);
     const body = writeJson({ jsonrpc: '2.0', id: call.id, method, ...(own && { params: own }) });
     for (let again = false; ; again = true) {
       const generation = this.#generation;

@@ -1,16 +1,16 @@
 import { type SallyError, UpstreamLost } from '../../../errors.js';
 import { writeJson } from '../../../json/index.js';
-import type { Answer, JsonObject, RpcError } from '../../rpc.js';
+import { headerNames, type MirroredHeaders, postHeaders } from '../../../mcp/headers.js';
+import { type Answer, type JsonObject, type RpcError, rpcErrorOf } from '../../../mcp/messages.js';
+import { envelopeOf, sentParams } from '../../../mcp/meta.js';
+import { isRepeatable } from '../../../mcp/methods.js';
 import type { CallOptions } from '../../upstream.js';
 import type { Call } from '../call.js';
 import { Dialogue } from '../dialogue.js';
-import { envelopeOf, hopParams } from '../hop.js';
 import type { Facts, Link, Listeners } from '../link.js';
-import { rpcErrorOf } from '../message.js';
-import type { Mirror } from '../mirror.js';
 import type { UpstreamContext } from '../options.js';
 import { holdSubscription } from '../subscription.js';
-import { isRepeatable, postHeaders, readReply } from './exchange.js';
+import { readReply } from './exchange.js';
 import { explain } from './explain.js';
 import { addHeaders, type Wire } from './wire.js';
 
@@ -22,7 +22,7 @@ export class HttpStateless implements Link {
   readonly over = false;
   readonly #wire: Wire;
   readonly #context: UpstreamContext;
-  readonly #mirror: Mirror;
+  readonly #mirror: MirroredHeaders;
   readonly #doubt: (reason: SallyError) => void;
   readonly #dialogue: Dialogue;
   readonly #headers: Readonly<Record<string, string>>;
@@ -34,7 +34,7 @@ export class HttpStateless implements Link {
     facts: Facts,
     wire: Wire,
     context: UpstreamContext,
-    mirror: Mirror,
+    mirror: MirroredHeaders,
     doubt: (reason: SallyError) => void,
   ) {
     this.facts = facts;
@@ -44,7 +44,7 @@ export class HttpStateless implements Link {
     this.#doubt = doubt;
     // Servers of this revision ask nothing and clients tell nothing.
     this.#dialogue = new Dialogue(context, () => {});
-    this.#headers = wire.headers({ ...postHeaders, 'mcp-protocol-version': facts.revision });
+    this.#headers = wire.headers({ ...postHeaders, [headerNames.protocolVersion]: facts.revision });
     this.#lines = wire.lines(this.#headers);
   }
 
@@ -86,8 +86,8 @@ export class HttpStateless implements Link {
     const { method, options, id } = call;
     const { upstream, client } = this.#context;
     const envelope = envelopeOf(this.facts.revision, client, capabilities);
-    const body = writeJson({ jsonrpc: '2.0', id, method, params: hopParams(params, id, envelope) });
-    const mirrored = this.#mirror.headers(method, params);
+    const body = writeJson({ jsonrpc: '2.0', id, method, params: sentParams(params, id, envelope) });
+    const mirrored = this.#mirror.of(method, params);
     const lines = options.headers
       ? this.#wire.lines(addHeaders({ ...this.#headers, ...mirrored }, options.headers))
       : this.#lines + this.#wire.lines(mirrored);

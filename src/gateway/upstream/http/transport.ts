@@ -1,11 +1,11 @@
 import { UpstreamProtocol, UpstreamStatus } from '../../../errors.js';
-import type { Era } from '../../rpc.js';
-import { envelopeOf } from '../hop.js';
-import { type Link, modernRevision, type Transport } from '../link.js';
-import { Mirror } from '../mirror.js';
+import { headerNames, MirroredHeaders, postHeaders } from '../../../mcp/headers.js';
+import { envelopeOf } from '../../../mcp/meta.js';
+import { type Era, modernRevision } from '../../../mcp/revisions.js';
+import type { Link, Transport } from '../link.js';
 import { judgeDiscovery, type Verdict } from '../negotiate.js';
 import type { UpstreamContext } from '../options.js';
-import { exchangeOnce, postHeaders } from './exchange.js';
+import { exchangeOnce } from './exchange.js';
 import { explain } from './explain.js';
 import { HttpSession } from './session.js';
 import { HttpStateless } from './stateless.js';
@@ -15,7 +15,7 @@ import { challengeOf, type HttpSettings, pageText, Wire } from './wire.js';
 export function httpTransport(settings: HttpSettings, context: UpstreamContext): Transport {
   const { upstream } = context;
   const wire = new Wire(settings, context);
-  const mirror = new Mirror();
+  const mirror = new MirroredHeaders();
   const events = {
     doubt: (reason: Parameters<Transport['onDoubt']>[0]) => transport.onDoubt(reason),
     renewed: () => transport.onRenewed(),
@@ -25,8 +25,8 @@ export function httpTransport(settings: HttpSettings, context: UpstreamContext):
     const method = 'server/discover';
     const headers = wire.headers({
       ...postHeaders,
-      'mcp-protocol-version': modernRevision,
-      ...mirror.headers(method, {}),
+      [headerNames.protocolVersion]: modernRevision,
+      ...mirror.of(method, {}),
     });
     const params = { _meta: envelopeOf(modernRevision, context.client, {}) };
     const lines = wire.lines(headers);

@@ -10,9 +10,9 @@ import {
   UpstreamStatus,
 } from '../../../errors.js';
 import { headerLines, openSocketPool, type SocketPool, writeRequest } from '../../../http/index.js';
+import { plainText, rpcErrorOf } from '../../../mcp/messages.js';
 import { createConnector, ownName } from '../../../tls/connector.js';
 import { anyPeer, type Credentials } from '../../../tls/index.js';
-import { plainText, rpcErrorOf } from '../message.js';
 import type { UpstreamContext } from '../options.js';
 import { bodyOf, type ReplyBody } from './body.js';
 

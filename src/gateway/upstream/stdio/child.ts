@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { UpstreamSettings } from '../../../config/index.js';
 import { messageOf, type SallyError, UpstreamNotStarted, UpstreamReplyTooLarge } from '../../../errors.js';
-import { cutLines } from '../../../wire/index.js';
-import { plainText } from '../message.js';
+import { cutLines } from '../../../mcp/lines.js';
+import { plainText } from '../../../mcp/messages.js';
 import type { UpstreamContext } from '../options.js';
 
 export type StdioSettings = Extract<UpstreamSettings, { transport: 'stdio' }>;

@@ -1,13 +1,19 @@
 import { type SallyError, UpstreamBusy, UpstreamDown, UpstreamLost } from '../../../errors.js';
 import { findId, writeJson } from '../../../json/index.js';
-import type { Answer, JsonObject } from '../../rpc.js';
+import {
+  type Answer,
+  type JsonObject,
+  type PeerMessage as Message,
+  plainText,
+} from '../../../mcp/messages.js';
+import { envelopeOf, sentParams } from '../../../mcp/meta.js';
+import { isHandshake } from '../../../mcp/methods.js';
+import { batchRevision } from '../../../mcp/revisions.js';
 import type { CallOptions } from '../../upstream.js';
 import type { Call } from '../call.js';
 import { Dialogue } from '../dialogue.js';
-import { envelopeOf, hopParams } from '../hop.js';
 import type { Facts, Link, Listeners } from '../link.js';
-import { batchRevision, type Message, messagesOf, plainText } from '../message.js';
-import type { UpstreamContext } from '../options.js';
+import { messagesFrom, type UpstreamContext } from '../options.js';
 import { holdSubscription } from '../subscription.js';
 import type { Child } from './child.js';
 
@@ -29,7 +35,7 @@ export class StdioSession implements Link {
     child.onLine = (line) => {
       let messages: readonly Message[] | undefined;
       try {
-        messages = messagesOf(line, upstream);
+        messages = messagesFrom(line, upstream);
       } catch (error) {
         this.#refused(line, error as SallyError);
         return;
@@ -93,7 +99,7 @@ export class StdioSession implements Link {
       }
       const modern = this.facts.era === 'modern';
       const envelope = modern ? envelopeOf(this.facts.revision, client, capabilities) : undefined;
-      const own = hopParams(params, call.id, envelope);
+      const own = sentParams(params, call.id, envelope);
       this.#write({ jsonrpc: '2.0', id: call.id, method, ...(own && { params: own }) });
     }
     return call.answered;
@@ -130,5 +136,3 @@ export class StdioSession implements Link {
 
 const childHint =
   "it is started again by itself; LOG_LEVEL=DEBUG shows the process's standard error, which may say why it ended";
-
-const isHandshake = (method: string) => method === 'initialize' || method === 'server/discover';

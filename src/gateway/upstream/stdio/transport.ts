@@ -1,7 +1,8 @@
 import { findSallyError, type SallyError, UpstreamLost, UpstreamTimeout } from '../../../errors.js';
-import type { Era, JsonObject } from '../../rpc.js';
-import { envelopeOf } from '../hop.js';
-import { type Link, legacyRevisions, modernRevision, type Transport } from '../link.js';
+import type { JsonObject } from '../../../mcp/messages.js';
+import { envelopeOf } from '../../../mcp/meta.js';
+import { type Era, latestLegacyRevision, modernRevision } from '../../../mcp/revisions.js';
+import type { Link, Transport } from '../link.js';
 import { judgeDiscovery, judgeInitialize } from '../negotiate.js';
 import type { UpstreamContext } from '../options.js';
 import { withDeadline } from '../wait.js';
@@ -43,7 +44,7 @@ export function stdioTransport(settings: StdioSettings, context: UpstreamContext
 
   function initialize(session: StdioSession, capabilities: JsonObject, signal: AbortSignal): Promise<Link> {
     return whole(session, async () => {
-      const params = { protocolVersion: legacyRevisions[0], capabilities, clientInfo: client };
+      const params = { protocolVersion: latestLegacyRevision, capabilities, clientInfo: client };
       const answer = await session.request('initialize', params, { signal }, {});
       const facts = judgeInitialize(upstream, answer);
       if (facts instanceof Error) throw facts;

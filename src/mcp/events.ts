@@ -1,7 +1,4 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import { type SallyError, UpstreamReplyTooLarge } from '../../../errors.js';
-import type { UpstreamContext } from '../options.js';
-import type { ReplyBody } from './body.js';
 
 /** A server that wants none gets a pause all the same; a timer takes 31 bits, and fires at once for more. */
 const retryMs = { least: 100, most: 2 ** 31 - 1 } as const;
@@ -13,21 +10,33 @@ export interface Position {
   retry?: number;
 }
 
+interface EventSource {
+  /** Hands over the text as it comes. Resolves at its end, however that came; rejects where it broke. */
+  read(take: (text: string) => void): Promise<void>;
+  /** Ends it; whoever reads it is told the error. */
+  destroy(error?: Error): void;
+}
+
+/** How much of a stream is held for one event, and the error where that is not enough. */
+interface EventLimit {
+  readonly bytes: number;
+  tooLarge(): Error;
+}
+
 /**
  * Reads a stream of events to its end, and notes in `position` how far it came. Resolves where the stream ends, however:
  * with the error where it broke or was too large.
  */
 export async function readEvents(
-  body: ReplyBody,
+  source: EventSource,
   position: Position,
-  context: Pick<UpstreamContext, 'upstream' | 'limits'>,
+  limit: EventLimit,
   onData: (data: string) => void,
   /** Called after the events of each piece that came. */
   onPiece = () => {},
-): Promise<Error | SallyError | undefined> {
-  const limit = context.limits.messageBytes;
+): Promise<Error | undefined> {
   const parser = createParser({
-    maxBufferSize: limit,
+    maxBufferSize: limit.bytes,
     onEvent({ id, event, data }: EventSourceMessage) {
       if (id) position.lastEventId = id;
       if (data !== '' && (event === undefined || event === 'message')) onData(data);
@@ -36,12 +45,11 @@ export async function readEvents(
       position.retry = Math.min(Math.max(ms, retryMs.least), retryMs.most);
     },
     onError(error) {
-      if (error.type !== 'max-buffer-size-exceeded') return;
-      body.destroy(UpstreamReplyTooLarge({ upstream: context.upstream, limit }));
+      if (error.type === 'max-buffer-size-exceeded') source.destroy(limit.tooLarge());
     },
   });
   try {
-    await body.read((text) => {
+    await source.read((text) => {
       parser.feed(text);
       onPiece();
     });
@@ -50,3 +58,17 @@ export async function readEvents(
     return error as Error;
   }
 }
+
+/** An event of a stream, as the HTML standard has it (Server-sent events); JSON has no line breaks. */
+export function sseEvent(json: string, id?: string): string {
+  return id === undefined
+    ? `event: message\ndata: ${json}\n\n`
+    : `event: message\nid: ${id}\ndata: ${json}\n\n`;
+}
+
+/** An event without data gives the client an id to come back with, and the time after which to. */
+export function ssePrime(id: string): string {
+  return `id: ${id}\nretry: 1000\ndata: \n\n`;
+}
+
+export const sseComment = ': \n\n';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { cutLines } from '../../src/wire/lines.js';
+import { cutLines } from '../../src/mcp/lines.js';
 
 function cut(limit: number, chunks: readonly Uint8Array[]) {
   const lines: string[] = [];

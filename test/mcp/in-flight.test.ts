@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { InFlight } from '../../src/gateway/in-flight.js';
+import { InFlight } from '../../src/mcp/requests.js';
 
 describe('what is under way', () => {
   it('is what a Set holds, in its order, whatever comes and goes', () => {

@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 const newline = 0x0a;
 
 /**
@@ -39,4 +41,23 @@ export function cutLines(
       skipping = true;
     }
   };
+}
+
+/** What `readLines` meets. */
+export type Line = { readonly kind: 'line'; readonly text: string } | { readonly kind: 'too-long' };
+
+/** The lines of a stream at the pace of their reader, without blank ones. What is too long is skipped to its end. */
+export async function* readLines(input: Readable, maxBytes: number): AsyncGenerator<Line> {
+  let found: Line[] = [];
+  const onLine = (line: string) => {
+    const text = line.trim();
+    if (text !== '') found.push({ kind: 'line', text });
+  };
+  const cut = cutLines(maxBytes, onLine, () => found.push({ kind: 'too-long' }));
+  for await (const chunk of input as AsyncIterable<Buffer | string>) {
+    cut(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
+    const now = found;
+    found = [];
+    yield* now;
+  }
 }

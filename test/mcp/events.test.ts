@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { type Position, readEvents } from '../../../src/gateway/upstream/http/events.js';
-import { limitsOf } from '../../../src/gateway/upstream/options.js';
+import { type Position, readEvents } from '../../src/mcp/events.js';
 
 it.each([
   ['0', 100],
@@ -14,6 +13,6 @@ it.each([
     dump() {},
     destroy() {},
   };
-  await readEvents(body, position, { upstream: 'a', limits: limitsOf('http', undefined) }, () => {});
+  await readEvents(body, position, { bytes: 1_000, tooLarge: () => new Error('too large') }, () => {});
   expect(position.retry).toBe(pause);
 });

@@ -1,26 +1,28 @@
 import { expect, it } from 'vitest';
-import { envelopeOf, hopParams, withoutSubscription } from '../../../src/gateway/upstream/hop.js';
+import { envelopeOf, sentParams, withoutSubscription } from '../../src/mcp/meta.js';
 
 const envelope = envelopeOf('2026-07-28', { name: 'me' }, { roots: {} });
 
 it('gives each hop a progress token of its own, and leaves the rest as it came', () => {
   const params = { name: 'x', _meta: { progressToken: 'theirs', 'vendor/a': 1 }, odd: [1] };
-  expect(hopParams(params, 7, undefined)).toEqual({
+  expect(sentParams(params, 7, undefined)).toEqual({
     name: 'x',
     _meta: { progressToken: 7, 'vendor/a': 1 },
     odd: [1],
   });
   expect(params._meta.progressToken).toBe('theirs');
   const plain = { name: 'x' };
-  expect(hopParams(plain, 7, undefined)).toBe(plain);
-  expect(hopParams(undefined, 7, undefined)).toBeUndefined();
+  expect(sentParams(plain, 7, undefined)).toBe(plain);
+  expect(sentParams(undefined, 7, undefined)).toBeUndefined();
 });
 
 it('makes the envelope anew, and takes that of another hop away', () => {
   const foreign = { 'io.modelcontextprotocol/protocolVersion': 'old', traceparent: '00-1' };
-  expect(hopParams({ _meta: foreign }, 1, undefined)).toEqual({ _meta: { traceparent: '00-1' } });
-  expect(hopParams({ _meta: foreign }, 1, envelope)).toEqual({ _meta: { traceparent: '00-1', ...envelope } });
-  expect(hopParams(undefined, 1, envelope)).toEqual({ _meta: envelope });
+  expect(sentParams({ _meta: foreign }, 1, undefined)).toEqual({ _meta: { traceparent: '00-1' } });
+  expect(sentParams({ _meta: foreign }, 1, envelope)).toEqual({
+    _meta: { traceparent: '00-1', ...envelope },
+  });
+  expect(sentParams(undefined, 1, envelope)).toEqual({ _meta: envelope });
 });
 
 it('takes the mark of a subscription off', () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { randomRequestId, replyKind, strayText } from '../src/reply-id.js';
+import { randomRequestId, replyKind, strayText } from '../../src/mcp/requests.js';
 
 it.each([
   [{ id: 7, result: {} }, 'reply'],
