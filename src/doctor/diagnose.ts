@@ -1,6 +1,24 @@
 import { type Check, type Finding, type Group, groups, type Status, stages } from './check.js';
+import { configurationChecks, serverChecks } from './checks/configuration.js';
+import { contractChecks } from './checks/contract.js';
+import { credentialChecks } from './checks/credentials.js';
+import { folderChecks } from './checks/folder.js';
+import { handshakeChecks } from './checks/handshake.js';
+import { pairChecks } from './checks/pair.js';
+import { wayChecks } from './checks/way.js';
 import type { Facts } from './facts.js';
-import { checks } from './table.js';
+
+/** Every check. Within a group they run, and are printed, in this order. */
+export const checks: readonly Check[] = [
+  ...configurationChecks,
+  ...folderChecks,
+  ...credentialChecks,
+  ...pairChecks,
+  ...wayChecks,
+  ...serverChecks,
+  ...handshakeChecks,
+  ...contractChecks,
+];
 
 /** One check of one thing, as it is reported. */
 export interface Result {

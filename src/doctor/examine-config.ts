@@ -1,8 +1,7 @@
 import { type ConfigSide, loadConfig, type PluginsConfig, variableTable } from '../config/index.js';
 import { ConfigInvalid, findSallyError } from '../errors.js';
 import { loadCredentials } from '../tls/index.js';
-import type { DoctorContext } from './context.js';
-import type { ConfigFacts, Override } from './facts.js';
+import type { ConfigFacts, DoctorContext, Override } from './facts.js';
 
 /** Loads a configuration as its program would. @throws SALLY_FILE_UNREADABLE: then there is nothing to look at. */
 export async function examineConfig(

@@ -21,10 +21,17 @@ import {
 import { learnPlugin, listPlugins, openConnection } from '../external/index.js';
 import { silentLogger } from '../log.js';
 import { judgeHostname, longestChain, oneLineName, weakShown } from '../tls/index.js';
-import type { DoctorContext } from './context.js';
-import type { CredentialFacts, EndpointFacts, RawReply, TlsLook } from './facts.js';
-import { askPlain, isLoopbackAddress, isOwnAddress, ownAddresses, resolveHost, tryPort } from './network.js';
-import { lookAtTls, oldProtocolOf } from './tls-look.js';
+import type { CredentialFacts, DoctorContext, EndpointFacts, RawReply, TlsLook } from './facts.js';
+import {
+  askPlain,
+  isLoopbackAddress,
+  isOwnAddress,
+  lookAtTls,
+  oldProtocolOf,
+  ownAddresses,
+  resolveHost,
+  tryPort,
+} from './network.js';
 
 /** A server to look at, and what we have to show it. */
 export interface Endpoint {

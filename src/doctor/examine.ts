@@ -1,16 +1,40 @@
-import { stat } from 'node:fs/promises';
+import type { X509Certificate } from 'node:crypto';
+import { access, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { ClientTlsSettings, ConfigSide } from '../config/index.js';
-import { FileUnreadable, fileReason } from '../errors.js';
-import type { CredentialFiles } from '../tls/index.js';
-import type { DoctorContext } from './context.js';
+import type { ClientTlsSettings, ConfigSide, PluginsConfig, ServerTlsSettings } from '../config/index.js';
+import {
+  CaElsewhere,
+  CertsMissing,
+  ClientCertNotDemanded,
+  FileUnreadable,
+  fileReason,
+  findSallyError,
+  NoClientCert,
+  type SallyError,
+} from '../errors.js';
+import { checkCertificates, rotationStatus } from '../pki/index.js';
+import {
+  type CredentialFiles,
+  expiryWarnings,
+  judgeHostname,
+  judgePeer,
+  loadCredentials,
+  oneLineName,
+  pluginRule,
+  type TlsRole,
+} from '../tls/index.js';
 import { examineConfig } from './examine-config.js';
-import { examineCredentials } from './examine-credentials.js';
 import { type Endpoint, examineEndpoint } from './examine-endpoint.js';
-import { examineFolder } from './examine-folder.js';
-import { examineListener } from './examine-listener.js';
-import { examinePair } from './examine-pair.js';
-import type { ConfigFacts, CredentialFacts, Facts } from './facts.js';
+import type {
+  ConfigFacts,
+  CredentialFacts,
+  DoctorContext,
+  Facts,
+  FolderFacts,
+  ListenerFacts,
+  PairFacts,
+} from './facts.js';
+import { askPlain, lookAtTls, tryPort } from './network.js';
 
 /** What to look at. */
 export interface Targets {
@@ -162,4 +186,168 @@ function given({ certfile, keyfile, caBundle }: CredentialFiles) {
     ...(keyfile !== undefined && { keyfile }),
     ...(caBundle !== undefined && { caBundle }),
   };
+}
+
+/** Loads the files of one side, as its program would. */
+async function examineCredentials(
+  files: CredentialFiles,
+  role: TlsRole,
+  about: Pick<CredentialFacts, 'title' | 'keys' | 'within'>,
+  context: DoctorContext,
+): Promise<CredentialFacts> {
+  const now = context.now();
+  const keys = [...about.keys, ...(files.certfile === undefined ? [] : [files.certfile])];
+  const facts = { ...about, keys, kind: 'credentials', role, files } as const;
+  try {
+    const set = await loadCredentials(files, role, { version: 1, now });
+    return { ...facts, set, problems: [...set.warnings, ...expiryWarnings(set, now, new Map())] };
+  } catch (error) {
+    const problem = findSallyError(error);
+    if (problem === undefined) throw error;
+    return { ...facts, problems: [problem] };
+  }
+}
+
+/** Looks at a folder of certificates. @throws SALLY_FILE_UNREADABLE where there is none. */
+async function examineFolder(
+  dir: string,
+  configs: readonly ConfigFacts[],
+  context: DoctorContext,
+): Promise<FolderFacts> {
+  const at = resolve(context.cwd, dir);
+  await access(at).catch((error: unknown) => {
+    throw FileUnreadable({ path: dir, what: 'the folder', reason: fileReason(error) }, error);
+  });
+  // Remedies name the folder as the user did, where that leads there.
+  const shown = resolve(dir) === at ? dir : at;
+  const now = context.now();
+  const report = await checkCertificates({ dir: shown, now: () => now });
+  const named = configs.flatMap(({ config }) => config?.plugins ?? []).map(({ name }) => name.toLowerCase());
+  const folders = report.entries.filter(({ role }) => role === 'plugin').map(({ name }) => name);
+  return {
+    kind: 'folder',
+    title: dir,
+    keys: [`folder:${at}`],
+    within: [],
+    dir: shown,
+    report,
+    rotation: await rotationStatus({ dir: shown }).catch(whereNoCa),
+    strays: named.length === 0 ? undefined : folders.filter((name) => !named.includes(name.toLowerCase())),
+    besideServer: configs.some(({ side }) => side === 'server'),
+    now,
+  };
+}
+
+/** What is missing from the folder is for its own checks to say. */
+function whereNoCa(error: unknown): undefined {
+  if (CaElsewhere.is(error) || CertsMissing.is(error)) return;
+  throw error;
+}
+
+/** Every address, as a setting names it. */
+const isWildcard = (host: string): boolean => ['0.0.0.0', '::', '[::]'].includes(host);
+
+/** Looks at the ports of a server's configuration, from the machine that it is on. */
+async function examineListener(
+  file: string,
+  { server }: PluginsConfig,
+  own: CredentialFacts | undefined,
+  { timeoutMs }: DoctorContext,
+): Promise<ListenerFacts> {
+  const { host, port, tls } = server;
+  const address = isWildcard(host) ? (host === '0.0.0.0' ? '127.0.0.1' : '::1') : host;
+  const healthPort = port + 1_000;
+  const nothing = { kind: 'unknown' } as const;
+  const main = await tryPort(address, port, timeoutMs);
+  const health = tls && healthPort <= 65_535 ? await tryPort(address, healthPort, timeoutMs) : nothing;
+  const peer = `the plugin server ${host}:${port}`;
+  const look =
+    tls && main.kind === 'open'
+      ? await lookAtTls({ address, port, host: address, peer, timeoutMs })
+      : undefined;
+  const healthReply =
+    health.kind === 'open' ? await askPlain(address, healthPort, address, timeoutMs) : undefined;
+  return {
+    kind: 'listener',
+    title: `${host}:${port} of ${file}`,
+    keys: [`listener:${host}:${port}`],
+    within: [`config:${file}`, ...(own?.keys ?? [])],
+    host,
+    port,
+    tls,
+    certificate: own?.set?.certificate,
+    main,
+    health,
+    ...(look && { look }),
+    ...(healthReply && { healthReply }),
+  };
+}
+
+interface Ends {
+  readonly plugin: string;
+  readonly url: URL;
+  readonly client: { readonly tls: ClientTlsSettings; readonly own: CredentialFacts };
+  readonly server: {
+    readonly file: string;
+    readonly port: number;
+    readonly tls: ServerTlsSettings;
+    readonly own: CredentialFacts;
+  };
+  readonly now: Date;
+}
+
+/** What the two ends of a connection would say of each other, told from their files. A function of values. */
+function examinePair({ plugin, url, client, server, now }: Ends): PairFacts {
+  const names = (all: readonly X509Certificate[]) =>
+    all.map((ca) => `${oneLineName(ca.subject)} ${ca.fingerprint256.slice(0, 23)}…`);
+  const [ours, theirs] = [client.own.set, server.own.set];
+  const saidThere = ours && theirs && judgeClient(ours, theirs, server, now);
+  const saidHere = ours && theirs && judgeServer({ plugin, url, client, server, now });
+  return {
+    kind: 'pair',
+    title: `gateway ↔ ${server.file}`,
+    keys: [`pair:${url.host}:${plugin.toLowerCase()}`],
+    within: [...client.own.keys, ...server.own.keys, ...client.own.within, ...server.own.within],
+    plugin,
+    url,
+    serverFile: server.file,
+    serverPort: server.port,
+    bundles: { client: names(ours?.authorities ?? []), server: names(theirs?.authorities ?? []) },
+    ...(saidThere && { saidThere }),
+    ...(saidHere && { saidHere }),
+  };
+}
+
+type Set = NonNullable<CredentialFacts['set']>;
+
+function judgeClient(
+  ours: Set,
+  theirs: Set,
+  { tls, file }: Ends['server'],
+  now: Date,
+): SallyError | undefined {
+  const peer = `the client ${ours.files.certfile ?? 'without a certificate'}`;
+  if (tls.sslCertReqs === 0)
+    return ours.certificate && ClientCertNotDemanded({ peer: file, seen: 'ssl_cert_reqs is 0' });
+  if (ours.certificate === undefined)
+    return tls.sslCertReqs === 2 ? NoClientCert({ peer: file, side: 'client' }) : undefined;
+  const identity = { kind: 'client', allowed: tls.allowedClients } as const;
+  const rule = { identity, pins: tls.pins };
+  const verdict = judgePeer(ours.chain, { set: theirs, rule, peer, side: 'server', now });
+  if (verdict.kind === 'refused') return verdict.error;
+  return verdict.remarks[0];
+}
+
+function judgeServer({ plugin, url, client, server, now }: Ends): SallyError | undefined {
+  const { tls, own } = client;
+  const [ours, theirs] = [own.set, server.own.set];
+  if (!tls.verify || ours === undefined || theirs?.certificate === undefined) return undefined;
+  const peer = `the server ${theirs.files.certfile ?? ''}`;
+  const rule = { identity: pluginRule(plugin, tls.identity), pins: tls.pins };
+  const verdict = judgePeer(theirs.chain, { set: ours, rule, peer, side: 'client', now });
+  if (verdict.kind === 'refused') return verdict.error;
+  if (!tls.checkHostname) return verdict.remarks[0];
+  const name = tls.serverName ?? url.hostname.replace(/^\[|\]$/g, '');
+  const named = judgeHostname(name, theirs.certificate, peer);
+  return named.kind === 'refused' ? named.error : (named.remark ?? verdict.remarks[0]);
 }

@@ -2,7 +2,17 @@ import type { X509Certificate } from 'node:crypto';
 import type { ConfigSide, PluginsConfig, ServerTlsSettings } from '../config/index.js';
 import type { SallyError } from '../errors.js';
 import type { CheckReport, RotationStatus } from '../pki/index.js';
-import type { CredentialFiles, CredentialSet, TlsRole } from '../tls/index.js';
+import type { CredentialFiles, CredentialSet, CredentialStore, TlsRole } from '../tls/index.js';
+
+/** What looking at things needs of its surroundings. */
+export interface DoctorContext {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly now: () => Date;
+  /** For each single probe. */
+  readonly timeoutMs: number;
+  readonly credentials: CredentialStore;
+}
 
 /** What was found out about one thing. Checks are functions of these. */
 export type Facts = ConfigFacts | CredentialFacts | FolderFacts | PairFacts | ListenerFacts | EndpointFacts;

@@ -1,15 +1,82 @@
+import { join } from 'node:path';
 import { CaUnusable } from '../errors.js';
-import { activeCa } from './bundle.js';
-import { createCa, type Issued } from './certificate.js';
-import { type NewFile, publish } from './files.js';
-import { makeCommand, remakeCommand } from './folder.js';
-import { judgeCa } from './judge-ca.js';
-import type { Trust } from './judge-leaf.js';
-import { signingDefect } from './keys.js';
-import { describe, type EnsureResult, untilComplete } from './result.js';
-import type { Settings } from './settings.js';
-import { type FolderState, parseKey, readState } from './state.js';
+import { activeCa, certificatesIn, fingerprint } from './bundle.js';
+import { createCa, type Issued, signingDefect } from './certificate.js';
+import { type FoundFile, type NewFile, publish, readIfExists } from './files.js';
+import {
+  describe,
+  type EnsureResult,
+  type FolderState,
+  layoutOf,
+  makeCommand,
+  parseCertificate,
+  parseKey,
+  readState,
+  remakeCommand,
+  type Settings,
+  untilComplete,
+} from './folder.js';
+import { judgeCa, type Trust } from './judge.js';
 import { validityOf } from './validity.js';
+
+/** A CA in waiting, beside the one that issues: `ca/next/` before it takes over, `ca/previous/` after. */
+export interface Slot {
+  readonly folder: string;
+  readonly paths: { readonly cert: string; readonly key: string };
+  readonly cert: FoundFile | undefined;
+  readonly key: FoundFile | undefined;
+}
+
+export type SlotName = 'next' | 'previous';
+
+/** Everything in `ca/` at a moment. */
+export interface Authorities {
+  readonly state: FolderState<{ readonly role: 'ca' }>;
+  /** The certificate that issues. */
+  readonly active: string | undefined;
+  /** All certificates of `ca/ca.crt`. */
+  readonly bundle: readonly string[];
+  readonly next: Slot;
+  readonly previous: Slot;
+}
+
+export async function readAuthorities(dir: string): Promise<Authorities> {
+  const state = await readState(dir, { role: 'ca' });
+  return {
+    state,
+    active: activeCa(state),
+    bundle: certificatesIn(state.cert?.text ?? ''),
+    next: await readSlot(dir, 'next'),
+    previous: await readSlot(dir, 'previous'),
+  };
+}
+
+async function readSlot(dir: string, name: SlotName): Promise<Slot> {
+  const folder = join(layoutOf(dir, { role: 'ca' }).folder, name);
+  const paths = { cert: join(folder, 'ca.crt'), key: join(folder, 'ca.key') };
+  return { folder, paths, cert: await readIfExists(paths.cert), key: await readIfExists(paths.key) };
+}
+
+export const isOccupied = (slot: Slot): boolean => (slot.cert ?? slot.key) !== undefined;
+
+/** The CA with its key, from wherever in `ca/` that is; undefined where the key is kept elsewhere. */
+export function withKey(certPem: string, { state, next, previous }: Authorities): Issued | undefined {
+  const certificate = parseCertificate(certPem);
+  for (const file of [state.key, next.key, previous.key]) {
+    const content = file && parseKey(file.text);
+    if (file && content?.kind === 'key' && certificate?.checkPrivateKey(content.key))
+      return { certPem, keyPem: file.text };
+  }
+  return undefined;
+}
+
+/** Where the key of a CA belongs that is not there. */
+export function keyPathFor(certPem: string, { state, next, previous }: Authorities): string {
+  const slot = [next, previous].find(
+    ({ cert }) => cert !== undefined && fingerprint(cert.text) === fingerprint(certPem),
+  );
+  return slot?.paths.key ?? state.layout.key;
+}
 
 /**
  * Throws unless the CA in `state` can issue certificates that verify: it has both files, or a key that its

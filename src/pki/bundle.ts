@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { type FolderState, parseCertificate, parseKey } from './state.js';
+import { type FolderState, parseCertificate, parseKey } from './folder.js';
 
 const block =
   /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[\s\S]+?-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;

@@ -1,11 +1,106 @@
 // Its classes are decorated: without the metadata shim the import itself throws.
 import 'reflect-metadata';
-import { createPublicKey, type KeyObject, randomBytes, webcrypto } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  type KeyObject,
+  randomBytes,
+  webcrypto,
+  X509Certificate,
+} from 'node:crypto';
+import { promisify } from 'node:util';
 import * as x509 from '@peculiar/x509';
-import { read } from './inspect.js';
-import { generateKeyPem, type KeyType, signingKey } from './keys.js';
-import { distinctSans, type San } from './sans.js';
+import { KeyTypeInvalid } from '../errors.js';
+import { distinctSans, ipSan, type San } from './names.js';
 import { type Validity, wholeSecond } from './validity.js';
+
+const generate = promisify(generateKeyPair);
+
+/** The generator runs in libuv's pool: several keys at once use several cores. */
+const generators = {
+  'rsa-4096': () => generate('rsa', { modulusLength: 4096 }),
+  'ec-p256': () => generate('ec', { namedCurve: 'prime256v1' }),
+  'ec-p384': () => generate('ec', { namedCurve: 'secp384r1' }),
+  ed25519: () => generate('ed25519'),
+} satisfies Record<string, () => Promise<{ privateKey: KeyObject }>>;
+
+/** A kind of private key that certificates can be made with. */
+export type KeyType = keyof typeof generators;
+
+/**
+ * The kinds of key, the default first. `ed25519` needs a peer that speaks it: OpenSSL, Node and Python do,
+ * browsers and some TLS appliances do not.
+ *
+ * @example
+ * ```ts
+ * import { keyTypes } from 'sallyport/pki';
+ *
+ * export const fastest: boolean = keyTypes.includes('ec-p256');
+ * ```
+ */
+export const keyTypes = Object.keys(generators) as readonly KeyType[];
+
+/**
+ * A kind of key by its name, without regard to case.
+ *
+ * @throws SALLY_CERT_KEY_TYPE for anything but one of `keyTypes`.
+ * @example
+ * ```ts
+ * import { type KeyType, parseKeyType } from 'sallyport/pki';
+ *
+ * export const type: KeyType = parseKeyType('ec-p256');
+ * ```
+ */
+export function parseKeyType(text: string): KeyType {
+  const type = keyTypes.find((known) => known === text.trim().toLowerCase());
+  if (type === undefined) throw KeyTypeInvalid({ value: text, allowed: keyTypes });
+  return type;
+}
+
+/** The kind of a key; of one that is not made here, the nearest that is no weaker. */
+export function keyTypeOf(key: KeyObject): KeyType {
+  if (key.asymmetricKeyType === 'ed25519') return 'ed25519';
+  if (key.asymmetricKeyType !== 'ec') return 'rsa-4096';
+  return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? 'ec-p256' : 'ec-p384';
+}
+
+/** A new private key as PKCS #8 PEM. */
+export async function generateKeyPem(type: KeyType): Promise<string> {
+  const { privateKey } = await generators[type]();
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+}
+
+/** Signature algorithms for a CA's key, by what Node calls its type or curve. */
+const signatures: Record<
+  string,
+  { readonly name: string; readonly namedCurve?: string; readonly hash?: string }
+> = {
+  rsa: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
+  prime256v1: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
+  secp384r1: { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' },
+  secp521r1: { name: 'ECDSA', namedCurve: 'P-521', hash: 'SHA-512' },
+  ed25519: { name: 'Ed25519' },
+};
+
+const signatureOf = (key: KeyObject) =>
+  signatures[key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? ''];
+
+/** Why certificates signed with `key` would not be accepted, if so. OpenSSL refuses short RSA keys. */
+export function signingDefect(key: KeyObject): string | undefined {
+  if (signatureOf(key) === undefined)
+    return `has a key of a kind that cannot sign here (${key.asymmetricKeyType})`;
+  const bits = key.asymmetricKeyDetails?.modulusLength ?? 2048;
+  return bits < 2048 ? `has an RSA key of ${bits} bits, fewer than 2048` : undefined;
+}
+
+/** `keyPem` as a WebCrypto key, and the algorithm that it signs certificates with. */
+export async function signingKey(keyPem: string) {
+  const key = createPrivateKey(keyPem);
+  const algorithm = signatureOf(key) ?? { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
+  const der = key.export({ type: 'pkcs8', format: 'der' });
+  return { algorithm, key: await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']) };
+}
 
 /** A certificate and its private key (PKCS #8), both PEM. */
 export interface Issued {
@@ -193,4 +288,65 @@ function nameOf(subject: Subject): x509.Name {
 
 function generalName(san: San): x509.JsonGeneralName {
   return { type: san.type === 'uri' ? 'url' : san.type, value: san.value };
+}
+
+/** Node's reader takes what OpenSSL takes: text before the first block, more certificates after it. */
+export function read(certPem: string): x509.X509Certificate {
+  return new x509.X509Certificate(new X509Certificate(certPem).raw);
+}
+
+/** The subject alternative names of a certificate, those of the kinds that are issued here. */
+export function sansOf(certPem: string): readonly San[] {
+  return sansOfExtension(read(certPem).getExtension(x509.SubjectAlternativeNameExtension));
+}
+
+export function sansOfExtension(
+  extension: x509.SubjectAlternativeNameExtension | null | undefined,
+): readonly San[] {
+  return (extension?.names.items ?? []).flatMap(({ type, value }): San[] => {
+    if (type === 'dns') return [{ type, value }];
+    if (type === 'ip') return [ipSan(value)];
+    return type === 'url' ? [{ type: 'uri', value }] : [];
+  });
+}
+
+/** Whether the CA may sign revocation lists (RFC 5280 4.2.1.3): without a keyUsage it may do all. */
+export function mayListRevoked(certPem: string): boolean {
+  const usage = read(certPem).getExtension(x509.KeyUsagesExtension);
+  return !usage || (usage.usages & x509.KeyUsageFlags.cRLSign) !== 0;
+}
+
+/**
+ * What strict verifiers miss in a CA certificate, if anything: `openssl verify -x509_strict` and Python 3.13 ask for
+ * it (RFC 5280 4.2.1), others do without. CAs of other tools are made like this.
+ */
+export function caStrictnessGap(certPem: string): string | undefined {
+  const ca = read(certPem);
+  if (ca.getExtension(x509.BasicConstraintsExtension)?.critical !== true)
+    return 'basicConstraints that are critical';
+  if (!ca.getExtension(x509.KeyUsagesExtension)) return 'keyUsage';
+  if (!ca.getExtension(x509.SubjectKeyIdentifierExtension)) return 'subjectKeyIdentifier';
+  return undefined;
+}
+
+/** Why leaves of this CA would not verify, if so, as far as its extensions say. */
+export function caExtensionsDefect(certPem: string): string | undefined {
+  const ca = read(certPem);
+  const constraints = ca.getExtension(x509.BasicConstraintsExtension);
+  const usage = ca.getExtension(x509.KeyUsagesExtension);
+  const purposes = ca.getExtension(x509.ExtendedKeyUsageExtension)?.usages.map(String);
+  const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
+  const anyPurpose = '2.5.29.37.0';
+  if (constraints?.ca !== true) return 'is not a CA certificate (basicConstraints without CA:TRUE)';
+  if (usage && (usage.usages & x509.KeyUsageFlags.keyCertSign) === 0)
+    return 'has a keyUsage that does not allow signing certificates';
+  if (
+    purposes &&
+    !purposes.includes(anyPurpose) &&
+    !(purposes.includes(serverAuth) && purposes.includes(clientAuth))
+  ) {
+    return 'has an extendedKeyUsage that does not allow both TLS servers and TLS clients';
+  }
+  if (ca.getExtension('2.5.29.30')) return 'has name constraints, which are not evaluated here';
+  return undefined;
 }

@@ -1,24 +1,36 @@
 import { FileUnreadable, type SallyError } from '../errors.js';
-import { readAuthorities } from './authorities.js';
-import { activeCa } from './bundle.js';
-import { caInCopies, noteOnCaElsewhere, remediedThere } from './ca-elsewhere.js';
-import { type CrlSummary, readCrls } from './crl-files.js';
+import { readAuthorities } from './authority.js';
+import { activeCa, issuerIn } from './bundle.js';
+import { readIssued } from './change.js';
 import type { FoundFile } from './files.js';
 import {
   certsCommandLine,
   defaultDir,
+  type FolderState,
+  isEmpty,
+  type LeafTarget,
   layoutOf,
   leafTargets,
+  parseCertificate,
+  readState,
+  remakeCommand,
   shellWord,
   type Target,
   targetName,
+  validityIn,
 } from './folder.js';
-import { readIssued } from './issued.js';
-import { type Finding, type JudgeContext, type Verdict, verdicts, worstFirst } from './judge.js';
-import { judgeCa } from './judge-ca.js';
-import { judgeLeaf, type Trust } from './judge-leaf.js';
+import {
+  type Finding,
+  type JudgeContext,
+  judgeCa,
+  judgeLeaf,
+  type Trust,
+  type Verdict,
+  verdicts,
+  worstFirst,
+} from './judge.js';
+import { type CrlSummary, readCrls } from './revoke.js';
 import { phaseOf } from './rotate-state.js';
-import { type FolderState, isEmpty, parseCertificate, readState, validityIn } from './state.js';
 import { checkDays, daysLeft } from './validity.js';
 
 export interface CheckOptions {
@@ -177,4 +189,42 @@ function worstStatus(findings: readonly Finding[]): 0 | 1 | 3 {
   const statuses = findings.map((finding) => verdicts[finding.verdict].exit);
   if (statuses.includes(3)) return 3;
   return statuses.includes(1) ? 1 : 0;
+}
+
+/**
+ * The CA as a host sees it that has only its own folders, which is how it should be: the copy of its certificate beside
+ * a leaf that it issued. Undefined where no leaf has one.
+ */
+function caInCopies(dir: string, leaves: readonly FolderState<LeafTarget>[]): FolderState | undefined {
+  const target = { role: 'ca' } as const;
+  for (const { cert, caCopy, crl } of leaves) {
+    const certificate = cert && parseCertificate(cert.text);
+    if (!certificate || !caCopy || issuerIn(caCopy.text, certificate) === undefined) continue;
+    const layout = { ...layoutOf(dir, target), cert: caCopy.path };
+    const none = { key: undefined, caCopy: undefined, pem: undefined, request: undefined };
+    return { target, layout, cert: caCopy, crl, ...none };
+  }
+  return undefined;
+}
+
+/** What `certs check` says where the CA is elsewhere. */
+function noteOnCaElsewhere(dir: string): string {
+  return `the CA is elsewhere: certificates are renewed, revoked and replaced there, and the folders of this host are copied from there; if that CA is lost, to start anew: ${remakeCommand(dir, { role: 'ca' })}`;
+}
+
+/** A finding on such a host: a command here that makes what is missing would begin a second CA, which nobody trusts. */
+function remediedThere(finding: Finding, target: Target): Finding {
+  const { verdict } = finding;
+  if (verdict === 'key readable by others') return finding;
+  // Where the folders are on that host is not known here.
+  const command =
+    target.role === 'ca'
+      ? 'sallyport certs check'
+      : verdict === 'ca.crl differs'
+        ? 'sallyport certs crl'
+        : `sallyport certs renew ${shellWord(targetName(target))} --force`;
+  return {
+    ...finding,
+    remedy: `copy this host's folder again from where the CA is; if it is no better there: ${command}`,
+  };
 }

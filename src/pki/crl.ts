@@ -2,10 +2,8 @@
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { authorityKeyIdentifier, type Issued } from './certificate.js';
-import { read } from './inspect.js';
-import { normalSerial, serialOf } from './issued.js';
-import { signingKey } from './keys.js';
+import { authorityKeyIdentifier, type Issued, read, signingKey } from './certificate.js';
+import { normalSerial, serialOf } from './change.js';
 import { wholeSecond } from './validity.js';
 
 /** Reasons that a revocation may have here, with their codes (RFC 5280 5.3.1): those that are for good. */

@@ -1,9 +1,11 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FileUnreadable, fileReason } from '../errors.js';
-import type { Purpose, Subject } from './certificate.js';
-import { parsePluginName } from './names.js';
-import type { San } from './sans.js';
+import { CertWriteFailed, FileUnreadable, fileReason, messageOf } from '../errors.js';
+import { generateKeyPem, type KeyType, keyTypes, type Purpose, type Subject } from './certificate.js';
+import { type FoundFile, readIfExists } from './files.js';
+import { parsePluginName, parseTrustDomain, type San } from './names.js';
+import { checkDays, defaultDays, type Validity } from './validity.js';
 
 export const defaultDir = 'certs/mcp';
 
@@ -149,4 +151,165 @@ export function remakeCommand(dir: string, target: Target): string {
 
 export function shellWord(text: string): string {
   return /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** What one folder holds at a moment. */
+export interface FolderState<T extends Target = Target> {
+  readonly target: T;
+  readonly layout: Layout;
+  readonly cert: FoundFile | undefined;
+  readonly key: FoundFile | undefined;
+  readonly caCopy: FoundFile | undefined;
+  readonly pem: FoundFile | undefined;
+  readonly crl: FoundFile | undefined;
+  readonly request: FoundFile | undefined;
+}
+
+/**
+ * Reads the folder of `target`, in the reverse of the order in which its files are made: whoever sees one here
+ * sees those that it was made from too, however busy another run is.
+ *
+ * @throws SALLY_FILE_UNREADABLE
+ */
+export async function readState<T extends Target>(dir: string, target: T): Promise<FolderState<T>> {
+  const layout = layoutOf(dir, target);
+  const pem = await readOptional(layout.pem);
+  const crl = await readIfExists(layout.crl);
+  const caCopy = await readOptional(layout.caCopy);
+  const cert = await readIfExists(layout.cert);
+  const key = await readIfExists(layout.key);
+  const request = await readOptional(layout.request);
+  return { target, layout, cert, key, caCopy, pem, crl, request };
+}
+
+async function readOptional(path: string | undefined): Promise<FoundFile | undefined> {
+  return path === undefined ? undefined : readIfExists(path);
+}
+
+export function isEmpty(state: FolderState): boolean {
+  return !(state.cert ?? state.key ?? state.caCopy ?? state.pem ?? state.request);
+}
+
+export function parseCertificate(pem: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return undefined;
+  }
+}
+
+/** `validToDate` came with Node 22: the text form is what Node 20 has. */
+export function validityIn(certificate: X509Certificate): Validity {
+  return { notBefore: new Date(certificate.validFrom), notAfter: new Date(certificate.validTo) };
+}
+
+/** A key file's content: an encrypted key is fine for a server that knows its password, but not to sign with. */
+export type KeyContent =
+  | { readonly kind: 'key'; readonly key: KeyObject }
+  | { readonly kind: 'encrypted' }
+  | { readonly kind: 'bad'; readonly reason: string };
+
+export function parseKey(pem: string): KeyContent {
+  try {
+    return { kind: 'key', key: createPrivateKey(pem) };
+  } catch (error) {
+    // The code of the error tells little: for EC keys Node 20 says "interrupted or cancelled" in place of ERR_MISSING_PASSPHRASE.
+    if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem))
+      return { kind: 'encrypted' };
+    return { kind: 'bad', reason: messageOf(error) };
+  }
+}
+
+/** How certificates are made on disk. Every field has a default. */
+export interface EnsureOptions {
+  /** The folder of all certificates, from the working directory. Default `certs/mcp`. */
+  readonly dir?: string;
+  /** Days of validity from now, 1 to 36500. Default 825: Apple's TLS clients refuse servers with more. */
+  readonly days?: number;
+  /** Kind of new keys. Default `rsa-4096`. */
+  readonly keyType?: KeyType;
+  /** Host of the SPIFFE name that says a certificate's role. Default `sallyport.local`. */
+  readonly trustDomain?: string;
+  /** Names that plugins' certificates have beside their own. */
+  readonly extraSans?: readonly San[];
+  /** The clock. It is asked once. */
+  readonly now?: () => Date;
+  /** Told whenever a new key is ready. */
+  readonly onKey?: (progress: { readonly ready: number; readonly wanted: number }) => void;
+}
+
+export interface Settings extends Required<Omit<EnsureOptions, 'now' | 'onKey'>> {
+  readonly now: Date;
+  /** A new key, of the chosen kind unless another is asked for. */
+  newKey(type?: KeyType): Promise<string>;
+}
+
+/** The options checked, so that nothing is written before all of them are known to be usable. */
+export function settingsOf(options: EnsureOptions): Settings {
+  const keyType = options.keyType ?? keyTypes[0] ?? 'rsa-4096';
+  let wanted = 0;
+  let ready = 0;
+  return {
+    dir: options.dir ?? defaultDir,
+    days: checkDays(options.days ?? defaultDays),
+    keyType,
+    trustDomain: parseTrustDomain(options.trustDomain ?? 'sallyport.local'),
+    extraSans: options.extraSans ?? [],
+    now: options.now?.() ?? new Date(),
+    newKey: async (type = keyType) => {
+      wanted += 1;
+      const pem = await generateKeyPem(type);
+      ready += 1;
+      options.onKey?.({ ready, wanted });
+      return pem;
+    },
+  };
+}
+
+/** What became of one folder: all of it made, some missing file added, or everything kept as it was. */
+export interface EnsureResult {
+  readonly role: 'ca' | 'gateway' | 'plugin';
+  /** The plugin's name; absent for the CA and the gateway. */
+  readonly name?: string;
+  readonly folder: string;
+  readonly outcome: 'made' | 'repaired' | 'kept';
+  /** Paths of the files that are new. */
+  readonly made: readonly string[];
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  /** What the user should know of: a shortened validity, names that the kept certificate lacks. */
+  readonly notes: readonly string[];
+}
+
+/** `state` as a result; `certPem` is its certificate. */
+export function describe(
+  state: FolderState,
+  certPem: string,
+  made: readonly string[],
+  notes: readonly string[],
+): EnsureResult {
+  const { target, layout } = state;
+  const certificate = parseCertificate(certPem);
+  const whole = made.includes(layout.key) && made.includes(layout.cert);
+  return {
+    role: target.role,
+    ...(target.role === 'plugin' ? { name: target.name } : {}),
+    folder: layout.folder,
+    outcome: whole ? 'made' : made.length > 0 ? 'repaired' : 'kept',
+    made,
+    ...(certificate ? validityIn(certificate) : { notBefore: new Date(0), notAfter: new Date(0) }),
+    notes,
+  };
+}
+
+/**
+ * Calls `step` until it has a result. It has none where it made files or found that another run was quicker:
+ * what is on disk then decides, and each round leaves more of it there. So a few rounds are enough.
+ */
+export async function untilComplete<T>(path: string, step: () => Promise<T | undefined>): Promise<T> {
+  for (let round = 0; round < 20; round += 1) {
+    const result = await step();
+    if (result !== undefined) return result;
+  }
+  throw CertWriteFailed({ path, reason: 'its files keep changing while this command runs' });
 }

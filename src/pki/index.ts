@@ -4,25 +4,45 @@ export {
   createCa,
   type Issued,
   issueLeaf,
+  type KeyType,
+  keyTypes,
   type LeafRequest,
   type Purpose,
+  parseKeyType,
   type Subject,
 } from './certificate.js';
 export type { ChangeOptions } from './change.js';
 export { type CheckEntry, type CheckOptions, type CheckReport, checkCertificates } from './check.js';
 export { type Revocation, type RevocationReason, revocationReasons } from './crl.js';
-export { type CrlOptions, type CrlResult, type CrlSummary, readCrls, refreshCrl } from './crl-files.js';
-export { type DuePolicy, defaultDue, dueAt, parseExpiresIn } from './due.js';
 export { ensureAll, ensureCa, ensureGateway, ensurePlugin } from './ensure.js';
-export { certsCommandLine, defaultDir, makeCommand, type Target } from './folder.js';
+export {
+  certsCommandLine,
+  defaultDir,
+  type EnsureOptions,
+  type EnsureResult,
+  makeCommand,
+  type Target,
+} from './folder.js';
 export type { Finding, Verdict } from './judge.js';
-export { type KeeperDeps, keep, nextLook } from './keeper.js';
-export { type KeyType, keyTypes, parseKeyType } from './keys.js';
-export { parsePluginName } from './names.js';
-export { type NeedsRenewal, needsRenewal } from './needs-renewal.js';
-export { type RenewOptions, type RenewResult, renewCertificates } from './renew.js';
-export type { EnsureResult } from './result.js';
-export { parseReason, type RevokeOptions, type RevokeResult, revokeCertificate } from './revoke.js';
+export { parsePluginName, parseSans, parseTrustDomain, type San } from './names.js';
+export {
+  type NeedsRenewal,
+  needsRenewal,
+  type RenewOptions,
+  type RenewResult,
+  renewCertificates,
+} from './renew.js';
+export {
+  type CrlOptions,
+  type CrlResult,
+  type CrlSummary,
+  parseReason,
+  type RevokeOptions,
+  type RevokeResult,
+  readCrls,
+  refreshCrl,
+  revokeCertificate,
+} from './revoke.js';
 export { type RotationResult, type RotationStep, rotateCa, rotationSteps } from './rotate.js';
 export {
   type RotationCa,
@@ -31,7 +51,18 @@ export {
   type RotationStatus,
   rotationStatus,
 } from './rotate-state.js';
-export { parseSans, parseTrustDomain, type San } from './sans.js';
-export type { EnsureOptions } from './settings.js';
 export { type SignOptions, signRequest } from './sign-request.js';
-export { defaultDays, opensslDate, parseDays, type Validity, validityOf } from './validity.js';
+export {
+  type DuePolicy,
+  defaultDays,
+  defaultDue,
+  dueAt,
+  type KeeperDeps,
+  keep,
+  nextLook,
+  opensslDate,
+  parseDays,
+  parseExpiresIn,
+  type Validity,
+  validityOf,
+} from './validity.js';

@@ -1,15 +1,44 @@
+import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { FileUnreadable, RequestInvalid } from '../errors.js';
 import { type Authority, authorityIn, readAuthority } from './authority.js';
-import { activeCa } from './bundle.js';
-import { type ChangeOptions, changing, leafNamed } from './change.js';
-import { type DuePolicy, defaultDue, dueAt } from './due.js';
-import { certsCommandLine, type LeafTarget, targetName } from './folder.js';
-import { serialOf } from './issued.js';
-import type { Finding, Verdict } from './judge.js';
-import { judgeLeaf } from './judge-leaf.js';
-import { nextValidity, type Renewable, renewLeaf } from './renew-leaf.js';
-import { type Settings, settingsOf } from './settings.js';
-import { type FolderState, parseCertificate, readState, validityIn } from './state.js';
-import { opensslDate, type Validity } from './validity.js';
+import { activeCa, issuerIn } from './bundle.js';
+import { certifyLike, type KeyType, keyTypeOf } from './certificate.js';
+import {
+  type ChangeOptions,
+  changing,
+  leafNamed,
+  presentLeaves,
+  readIssued,
+  recordIssued,
+  serialOf,
+} from './change.js';
+import { leafValidity } from './ensure.js';
+import { type NewFile, readIfExists, replaceEach, replaceTogether } from './files.js';
+import {
+  certsCommandLine,
+  defaultDir,
+  type FolderState,
+  type LeafTarget,
+  leafTargets,
+  parseCertificate,
+  parseKey,
+  readState,
+  type Settings,
+  settingsOf,
+  targetName,
+  validityIn,
+} from './folder.js';
+import { type Finding, judgeLeaf, type Verdict } from './judge.js';
+import { requestKey } from './request.js';
+import {
+  type DuePolicy,
+  dayMs,
+  defaultDays,
+  defaultDue,
+  dueAt,
+  opensslDate,
+  type Validity,
+} from './validity.js';
 
 export interface RenewOptions extends ChangeOptions {
   /** `gateway`, names of plugins, or paths of their folders. Absent: all that there are. */
@@ -180,4 +209,154 @@ function told(
   if (certPem === undefined || !certificate) return {};
   const validity = validityIn(certificate);
   return { serial: serialOf(certPem), ...validity, dueAt: dueAt(validity, due) };
+}
+
+/** A leaf with a certificate that can be read. */
+export interface Renewable extends FolderState<LeafTarget> {
+  readonly cert: NonNullable<FolderState['cert']>;
+}
+
+/** Where the key of the next certificate comes from. */
+type NextKey =
+  | { readonly kind: 'new'; readonly pem: string }
+  /** It stays: it is kept elsewhere, or encrypted with a password that is not known here. */
+  | { readonly kind: 'kept'; readonly publicKey: KeyObject; readonly note: string };
+
+/**
+ * The folder's certificate anew, from the CA that issues now: same names and purposes, another key.
+ *
+ * @returns the new certificate, what changed, and what to tell of it.
+ */
+export async function renewLeaf(
+  leaf: Renewable,
+  authority: Authority,
+  settings: Settings,
+  options: ChangeOptions,
+): Promise<{ certPem: string; made: readonly string[]; notes: readonly string[] }> {
+  const { layout, target, cert } = leaf;
+  const next = await nextKey(leaf, settings, options.keyType);
+  const publicKey = next.kind === 'new' ? createPublicKey(next.pem) : next.publicKey;
+  const validity = nextValidity(cert.text, authority, settings, options.days);
+  const certPem = await certifyLike(cert.text, publicKey, { ...validity, ca: authority.ca });
+  await record(settings.dir, targetName(target), [cert.text, certPem], authority);
+  const keyPem = next.kind === 'new' ? next.pem : leaf.key?.text;
+  const files: NewFile[] = [
+    ...(next.kind === 'new' ? [{ path: layout.key, mode: 0o600, text: next.pem }] : []),
+    { path: layout.cert, mode: 0o644, text: certPem },
+    ...(layout.pem !== undefined && keyPem !== undefined
+      ? [{ path: layout.pem, mode: 0o600, text: `${certPem}${keyPem}` }]
+      : []),
+  ];
+  if (files.length === 1) await replaceEach(files, options.onChange);
+  else await replaceTogether(files, options.onChange);
+  return { certPem, made: files.map(({ path }) => path), notes: next.kind === 'kept' ? [next.note] : [] };
+}
+
+async function nextKey(leaf: Renewable, settings: Settings, asked: KeyType | undefined): Promise<NextKey> {
+  const { key, request, cert } = leaf;
+  if (!key && request) {
+    const publicKey = requestKey(request.text);
+    if (!publicKey) throw RequestInvalid({ path: request.path, reason: 'it cannot be read' });
+    return { kind: 'kept', publicKey, note: `for the same key, which is kept elsewhere (${request.path})` };
+  }
+  const { publicKey } = new X509Certificate(cert.text);
+  if (key && parseKey(key.text).kind === 'encrypted')
+    return {
+      kind: 'kept',
+      publicKey,
+      note: `for the same key: ${key.path} is encrypted, and its password not known here`,
+    };
+  return { kind: 'new', pem: await settings.newKey(asked ?? keyTypeOf(publicKey)) };
+}
+
+/**
+ * From now on for as long as the old certificate was made for; but one that had ended with its CA was cut short, and
+ * says nothing of how long it should live.
+ */
+function nextValidity(
+  certPem: string,
+  authority: Pick<Authority, 'ca' | 'bundle'>,
+  settings: Settings,
+  asked: number | undefined,
+): Validity {
+  const certificate = new X509Certificate(certPem);
+  const issuer = issuerIn(authority.bundle, certificate);
+  const ca = issuer === undefined ? undefined : parseCertificate(issuer);
+  const old = validityIn(certificate);
+  const cut = ca !== undefined && validityIn(ca).notAfter.getTime() - old.notAfter.getTime() < dayMs;
+  const days = asked ?? (cut ? defaultDays : lifeInDays(old));
+  return leafValidity(authority.ca, { ...settings, days });
+}
+
+export const lifeInDays = ({ notBefore, notAfter }: Validity): number =>
+  Math.min(Math.max(Math.round((notAfter.getTime() - notBefore.getTime()) / dayMs), 1), 36_500);
+
+/** The old one too: it may have been made by a version that kept no list. */
+async function record(
+  dir: string,
+  name: string,
+  pems: readonly string[],
+  { bundle }: Authority,
+): Promise<void> {
+  const known = new Set((await readIssued(dir)).map(({ serial }) => serial));
+  for (const pem of pems) {
+    // A new one's issuer is in the bundle in any case; an old one of no CA here needs no place in the list.
+    const issuer = issuerIn(bundle, new X509Certificate(pem));
+    if (issuer !== undefined && !known.has(serialOf(pem))) await recordIssued(dir, name, pem, issuer);
+  }
+}
+
+/** Whether a certificate is to be renewed. */
+export type NeedsRenewal =
+  | {
+      readonly kind: 'due' | 'not due';
+      readonly path: string;
+      readonly notAfter: Date;
+      readonly dueAt: Date;
+    }
+  | { readonly kind: 'missing'; readonly path: string }
+  | { readonly kind: 'unreadable'; readonly path: string; readonly reason: string };
+
+/**
+ * Whether a certificate is due. Only its own dates count: it may be of any CA.
+ *
+ * @param what a certificate's file, or `gateway` or a plugin's name.
+ * @example
+ * ```ts
+ * import { needsRenewal, parseExpiresIn } from 'sallyport/pki';
+ *
+ * const answer = await needsRenewal('certs/mcp/gateway/client.crt', { due: parseExpiresIn('30d') });
+ * if (answer.kind === 'due') console.log(`${answer.path} ends on ${answer.notAfter.toISOString()}`);
+ * ```
+ */
+export async function needsRenewal(
+  what: string,
+  options: { readonly dir?: string; readonly due?: DuePolicy; readonly now?: () => Date } = {},
+): Promise<NeedsRenewal> {
+  const { dir = defaultDir, due = defaultDue, now = () => new Date() } = options;
+  let path = what;
+  try {
+    path = await certificatePath(what, dir);
+    const file = await readIfExists(path);
+    if (!file) return { kind: 'missing', path };
+    const certificate = parseCertificate(file.text);
+    if (!certificate) return { kind: 'unreadable', path, reason: 'it is not a certificate in PEM form' };
+    const validity = validityIn(certificate);
+    const at = dueAt(validity, due);
+    return { kind: now() < at ? 'not due' : 'due', path, notAfter: validity.notAfter, dueAt: at };
+  } catch (error) {
+    if (FileUnreadable.is(error)) return { kind: 'unreadable', path, reason: error.context.reason };
+    throw error;
+  }
+}
+
+/** A name wins over a file of that name, as it does for `renew`. */
+async function certificatePath(what: string, dir: string): Promise<string> {
+  if (/[/\\]/.test(what) && /\.\w+$/.test(what)) return what;
+  const leaves = await presentLeaves(dir, await leafTargets(dir));
+  try {
+    return leafNamed(what, dir, leaves).layout.cert;
+  } catch {
+    return what;
+  }
 }

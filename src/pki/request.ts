@@ -3,8 +3,8 @@ import 'reflect-metadata';
 import { createPublicKey, type KeyObject, webcrypto, type X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { RequestInvalid } from '../errors.js';
-import { sansOfExtension } from './inspect.js';
-import type { San } from './sans.js';
+import { sansOfExtension } from './certificate.js';
+import type { San } from './names.js';
 
 /** What is taken from a request: the key, and the names that it asks for. */
 export interface SigningRequest {

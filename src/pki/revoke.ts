@@ -1,22 +1,182 @@
 import { X509Certificate } from 'node:crypto';
 import { dirname } from 'node:path';
 import {
+  CaUnusable,
   CertAlreadyRevoked,
   CertForeign,
   CertUnknown,
+  CrlUnusable,
   FileUnreadable,
   RevocationReasonInvalid,
 } from '../errors.js';
-import { type Authorities, readAuthorities } from './authorities.js';
+import { type Authorities, keyPathFor, readAuthorities, withKey } from './authority.js';
 import { fingerprint, issuerIn } from './bundle.js';
-import { changing, leafNamed } from './change.js';
-import { crlsIn, isCrlOf, type RevocationReason, revocationOf, revocationReasons } from './crl.js';
-import { type CrlOptions, type CrlResult, writeCrls } from './crl-files.js';
-import { readIfExists } from './files.js';
-import { type LeafTarget, targetName } from './folder.js';
-import { normalSerial, readIssued, serialOf } from './issued.js';
-import { settingsOf } from './settings.js';
-import { type FolderState, parseCertificate } from './state.js';
+import { mayListRevoked } from './certificate.js';
+import { type ChangeOptions, changing, leafNamed, normalSerial, readIssued, serialOf } from './change.js';
+import {
+  type Crl,
+  crlsIn,
+  isCrlOf,
+  type Revocation,
+  type RevocationReason,
+  revocationOf,
+  revocationReasons,
+  signCrl,
+} from './crl.js';
+import { type BeforeChange, readIfExists, replaceEach } from './files.js';
+import {
+  certsCommandLine,
+  type FolderState,
+  type LeafTarget,
+  parseCertificate,
+  settingsOf,
+  targetName,
+} from './folder.js';
+import { backdateMs, checkDays, dayMs, defaultDue, dueAt } from './validity.js';
+
+export interface CrlOptions extends ChangeOptions {
+  /** Days until the list has to be made anew, 1 to 36500. Default 30. */
+  readonly days?: number;
+  /** Sign the lists anew though they are not due. */
+  readonly force?: boolean;
+}
+
+/** The lists as they are now. */
+export interface CrlResult {
+  readonly path: string;
+  readonly lists: readonly CrlSummary[];
+  /** Paths that changed. */
+  readonly made: readonly string[];
+}
+
+/** One CA's list. */
+export interface CrlSummary {
+  readonly issuer: string;
+  readonly number: string;
+  readonly thisUpdate: Date;
+  readonly nextUpdate: Date;
+  /** When it is due to be signed anew. */
+  readonly dueAt: Date;
+  readonly revoked: readonly Revocation[];
+}
+
+const defaultCrlDays = 30;
+
+/**
+ * Makes `ca/ca.crl` where there is none, signs it anew where less than a third of its life is left, and brings
+ * it to every folder. It holds one list for each CA of `ca/ca.crt`: a verifier needs the list of every CA.
+ *
+ * @throws SALLY_CERT_CRL where the file there is not of these CAs; SALLY_CA_UNUSABLE without a CA's key;
+ * SALLY_CERT_DAYS, SALLY_CERTS_MISSING, SALLY_CERT_WRITE, SALLY_CERTS_BUSY.
+ * @example
+ * ```ts
+ * import { refreshCrl } from 'sallyport/pki';
+ *
+ * const { path, lists } = await refreshCrl({ days: 14 });
+ * for (const { number, revoked } of lists) console.log(path, number, revoked.length);
+ * ```
+ */
+export async function refreshCrl(options: CrlOptions = {}): Promise<CrlResult> {
+  const { dir, now } = settingsOf(options);
+  return changing(dir, async (leaves) => writeCrls(await readAuthorities(dir), leaves, { ...options, now }));
+}
+
+interface WriteOptions {
+  readonly now: Date;
+  readonly days?: number;
+  readonly force?: boolean;
+  /** A certificate to add, and the CA that it is of. */
+  readonly add?: { readonly issuer: string; readonly revocation: Revocation };
+  readonly onChange?: BeforeChange;
+}
+
+/** The lists on disk as they have to be, first in `ca/`, then in every folder. */
+async function writeCrls(
+  authorities: Authorities,
+  leaves: readonly FolderState<LeafTarget>[],
+  options: WriteOptions,
+): Promise<CrlResult> {
+  const path = authorities.state.layout.crl;
+  const text = await crlsFor(authorities, options);
+  const files = [path, ...leaves.map(({ layout }) => layout.crl)];
+  const made = await replaceEach(
+    files.map((file) => ({ path: file, mode: 0o644, text })),
+    options.onChange,
+  );
+  return { path, lists: (crlsIn(text) ?? []).map(summary), made };
+}
+
+/** One list for each CA of the bundle: as it is on disk where it is good for longer, else signed anew. */
+export async function crlsFor(authorities: Authorities, options: WriteOptions): Promise<string> {
+  const { state, bundle } = authorities;
+  const present = state.crl ? crlsIn(state.crl.text) : [];
+  if (!present) {
+    const remedy = 'bring it back from a backup: what was revoked is known from there alone';
+    throw CrlUnusable({ path: state.layout.crl, reason: 'cannot be read', remedy });
+  }
+  const lists: string[] = [];
+  for (const ca of bundle) lists.push(await listFor(ca, authorities, present, options));
+  return lists.join('');
+}
+
+async function listFor(
+  ca: string,
+  authorities: Authorities,
+  present: readonly Crl[],
+  { now, days = defaultCrlDays, force = false, add }: WriteOptions,
+): Promise<string> {
+  const own: Crl[] = [];
+  for (const crl of present) if (await isCrlOf(crl, ca)) own.push(crl);
+  const old = own.reduce<Crl | undefined>((a, b) => (a && a.number > b.number ? a : b), undefined);
+  const added = add && fingerprint(add.issuer) === fingerprint(ca) ? [add.revocation] : [];
+  if (old && !force && added.length === 0 && now < dueAt(lifeOf(old), defaultDue)) return old.pem;
+  const path = authorities.state.layout.cert;
+  if (!mayListRevoked(ca)) {
+    const reason = 'has a keyUsage that does not allow signing revocation lists (cRLSign)';
+    const dir = dirname(authorities.state.layout.folder);
+    const remedy = `replace the CA by one that may: ${certsCommandLine(dir, 'ca-rotate', 'prepare')}`;
+    throw CrlUnusable({ path, reason, remedy });
+  }
+  const signer = withKey(ca, authorities);
+  if (!signer) {
+    const key = keyPathFor(ca, authorities);
+    const remedy = `put ${key} back for as long as this command runs`;
+    throw CaUnusable({ path, reason: `has no ${key} to sign its revocation list with`, remedy });
+  }
+  return signCrl({
+    ca: signer,
+    number: (old?.number ?? 0n) + 1n,
+    // A peer whose clock is a little behind must not find it "not yet valid".
+    thisUpdate: new Date(now.getTime() - backdateMs),
+    nextUpdate: new Date(now.getTime() + checkDays(days) * dayMs),
+    revoked: [...(old?.revoked ?? []), ...added],
+  });
+}
+
+const lifeOf = ({ thisUpdate, nextUpdate }: Crl) => ({ notBefore: thisUpdate, notAfter: nextUpdate });
+
+function summary(crl: Crl): CrlSummary {
+  const { issuer, thisUpdate, nextUpdate, revoked } = crl;
+  const due = dueAt(lifeOf(crl), defaultDue);
+  return { issuer, number: String(crl.number), thisUpdate, nextUpdate, dueAt: due, revoked };
+}
+
+/**
+ * What the revocation lists in `dir` say, as far as they can be read; undefined where there are none.
+ *
+ * @throws SALLY_FILE_UNREADABLE
+ * @example
+ * ```ts
+ * import { readCrls } from 'sallyport/pki';
+ *
+ * for (const { issuer, nextUpdate } of (await readCrls('certs/mcp')) ?? []) console.log(issuer, nextUpdate);
+ * ```
+ */
+export async function readCrls(dir: string): Promise<readonly CrlSummary[] | undefined> {
+  const { state } = await readAuthorities(dir);
+  if (!state.crl) return undefined;
+  return (crlsIn(state.crl.text) ?? []).map(summary);
+}
 
 export interface RevokeOptions extends Omit<CrlOptions, 'force'> {
   /** Why. Default `unspecified`. */

@@ -1,10 +1,18 @@
-import { type Authorities, isOccupied, readAuthorities } from './authorities.js';
+import { type Authorities, isOccupied, readAuthorities } from './authority.js';
 import { bundleHas, fingerprint, issuerIn } from './bundle.js';
+import { read } from './certificate.js';
 import { assertCa, presentLeaves } from './change.js';
 import { revocationIn } from './crl.js';
-import { certsCommandLine, defaultDir, type LeafTarget, leafTargets, targetName } from './folder.js';
-import { read } from './inspect.js';
-import { type FolderState, parseCertificate, validityIn } from './state.js';
+import {
+  certsCommandLine,
+  defaultDir,
+  type FolderState,
+  type LeafTarget,
+  leafTargets,
+  parseCertificate,
+  targetName,
+  validityIn,
+} from './folder.js';
 
 /**
  * Where a rotation stands, told from the files alone. `switching`: `activate`, or `undo` of it, was cut off between

@@ -1,18 +1,23 @@
 import { RequestInTheWay } from '../errors.js';
 import { readAuthority } from './authority.js';
-import { type ChangeOptions, changing } from './change.js';
-import { ensureCa } from './ensure.js';
-import type { NewFile } from './files.js';
-import { certsCommandLine, type LeafTarget, pluginFolders, profileOf } from './folder.js';
-import { recordIssued } from './issued.js';
-import { issueProfile } from './leaf.js';
-import { assertNoTwin, parsePluginName } from './names.js';
-import { replaceEach } from './replace.js';
+import { type ChangeOptions, changing, recordIssued } from './change.js';
+import { ensureCa, issueProfile } from './ensure.js';
+import { type NewFile, replaceEach } from './files.js';
+import {
+  certsCommandLine,
+  describe,
+  type EnsureResult,
+  type FolderState,
+  type LeafTarget,
+  parseCertificate,
+  pluginFolders,
+  profileOf,
+  readState,
+  type Settings,
+  settingsOf,
+} from './folder.js';
+import { assertNoTwin, distinctSans, parsePluginName, sansWithout, showSan } from './names.js';
 import { parseRequest, requestKey, type SigningRequest } from './request.js';
-import { describe, type EnsureResult } from './result.js';
-import { distinctSans, sansWithout, showSan } from './sans.js';
-import { type Settings, settingsOf } from './settings.js';
-import { type FolderState, parseCertificate, readState } from './state.js';
 
 export interface SignOptions extends ChangeOptions {
   /** The plugin. Default: the request's common name, which then may not take over another key's folder. */

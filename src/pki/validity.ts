@@ -1,4 +1,4 @@
-import { DaysInvalid } from '../errors.js';
+import { DaysInvalid, ExpiresInInvalid } from '../errors.js';
 
 /** From when until when a certificate is valid, both to the second. */
 export interface Validity {
@@ -85,4 +85,133 @@ export function daysLeft(notAfter: Date, now: Date): number {
 export function opensslDate(date: Date): string {
   const [, day = '', month, year] = date.toUTCString().split(' ');
   return `${month} ${day.replace(/^0/, ' ')} ${date.toISOString().slice(11, 19)} ${year} GMT`;
+}
+
+/** When a certificate is due: so long before its end, or when so much of its life (0 to 1) is left. */
+export type DuePolicy =
+  | { readonly kind: 'within'; readonly ms: number }
+  | { readonly kind: 'left'; readonly fraction: number };
+
+/**
+ * A third of its life: what cert-manager and ACME clients renew at.
+ *
+ * @example
+ * ```ts
+ * import { defaultDue, renewCertificates } from 'sallyport/pki';
+ *
+ * await renewCertificates({ due: defaultDue });
+ * ```
+ */
+export const defaultDue: DuePolicy = { kind: 'left', fraction: 1 / 3 };
+
+const unitMs: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 };
+
+/**
+ * A policy as `--expires-in` gives it: `30d`, `12h`, `90m` or `45s` before the end, or `25%` of the life left.
+ *
+ * @throws SALLY_CERT_EXPIRES_IN for anything else, for nothing, and for 100 % or more.
+ * @example
+ * ```ts
+ * import { type DuePolicy, parseExpiresIn } from 'sallyport/pki';
+ *
+ * export const policy: DuePolicy = parseExpiresIn('30d');
+ * ```
+ */
+export function parseExpiresIn(text: string): DuePolicy {
+  const [, number = '', unit = ''] = /^(\d{1,6}(?:\.\d{1,6})?)([dhms%])$/.exec(text.trim()) ?? [];
+  const value = Number(number);
+  if (number === '' || value === 0 || (unit === '%' && value >= 100)) throw ExpiresInInvalid({ value: text });
+  return unit === '%'
+    ? { kind: 'left', fraction: value / 100 }
+    : { kind: 'within', ms: value * (unitMs[unit] ?? 0) };
+}
+
+/**
+ * From when on a certificate is due for renewal.
+ *
+ * @example
+ * ```ts
+ * import { defaultDue, dueAt, validityOf } from 'sallyport/pki';
+ *
+ * const validity = validityOf({ now: new Date(), days: 90 });
+ * console.log(dueAt(validity, defaultDue).toISOString());
+ * ```
+ */
+export function dueAt({ notBefore, notAfter }: Validity, policy: DuePolicy): Date {
+  const end = notAfter.getTime();
+  if (policy.kind === 'within') return new Date(end - policy.ms);
+  return new Date(Math.ceil(end - (end - notBefore.getTime()) * policy.fraction));
+}
+
+/** A keeper looks at least so often: files change without it, and clocks are set. */
+const mostMs = dayMs / 4;
+/** So long it leaves alone what is still due after it looked: a CA that is away, a command that failed. */
+const leastMs = 60_000;
+const retryMs = 10 * 60_000;
+
+/**
+ * How long to wait before the next look, in milliseconds. After the first thing becomes due a part of the wait is
+ * added, up to ten minutes, so that many hosts that were set up together do not renew together.
+ *
+ * @param dueAt when each thing is due next.
+ * @param random from 0 to 1.
+ * @example
+ * ```ts
+ * import { nextLook } from 'sallyport/pki';
+ *
+ * const now = new Date();
+ * console.log(nextLook({ now, dueAt: [new Date(now.getTime() + 3_600_000)], random: Math.random() }));
+ * ```
+ */
+export function nextLook(options: {
+  readonly now: Date;
+  readonly dueAt: readonly Date[];
+  readonly random: number;
+}): number {
+  const { now, dueAt, random } = options;
+  const until = Math.min(mostMs, ...dueAt.map((date) => date.getTime() - now.getTime()));
+  const wait = until <= 0 ? retryMs : Math.max(until, leastMs);
+  return Math.round(wait + random * Math.min(wait / 10, retryMs));
+}
+
+/** What a keeper needs of the world. */
+export interface KeeperDeps {
+  /** One look: does what is to be done, and says when each thing is due next. */
+  look(): Promise<readonly Date[]>;
+  /** Ends early, without an error, when the signal is aborted. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  readonly now: () => Date;
+  readonly random: () => number;
+  /** Told of every wait before it begins. */
+  onWait?(ms: number): void;
+}
+
+/**
+ * Looks, waits, and looks again, until the signal is aborted. A look that is under way is finished.
+ *
+ * @example
+ * ```ts
+ * import { setTimeout as sleep } from 'node:timers/promises';
+ * import { keep, renewCertificates } from 'sallyport/pki';
+ *
+ * const stop = new AbortController();
+ * await keep(
+ *   {
+ *     look: async () => (await renewCertificates()).flatMap(({ dueAt }) => dueAt ?? []),
+ *     sleep: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => {}),
+ *     now: () => new Date(),
+ *     random: Math.random,
+ *   },
+ *   stop.signal,
+ * );
+ * ```
+ */
+export async function keep(deps: KeeperDeps, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const dueAt = await deps.look();
+    if (signal.aborted) return;
+    const ms = nextLook({ now: deps.now(), dueAt, random: deps.random() });
+    deps.onWait?.(ms);
+    await deps.sleep(ms, signal);
+  }
 }

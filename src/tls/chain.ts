@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
-import { isVersion1 } from '../pki/der.js';
+import { encodingDefectOf, partsOf, weaknessOf } from '../pki/der.js';
+import { oneLineName } from './peer.js';
 
 /** How a certificate's chain ends: at a CA of the bundle, or where something is wrong. */
 export type ChainVerdict =
@@ -40,7 +41,7 @@ export function followChain(
 
 /** Whether a certificate may sign others. X.509 v1 has no way to say so: a self-signed one may. */
 export function canSign(certificate: X509Certificate): boolean {
-  return certificate.ca || (isVersion1(certificate) && isSelfSigned(certificate));
+  return certificate.ca || (partsOf(certificate)?.version1 === true && isSelfSigned(certificate));
 }
 
 /** Also where its keyUsage does not let it sign certificates, as that of a server need not. */
@@ -59,4 +60,94 @@ function verifies(issuer: X509Certificate, certificate: X509Certificate): boolea
   } catch {
     return false;
   }
+}
+
+/** A certificate that nobody should rely on, and why. */
+export interface Weak {
+  readonly certificate: X509Certificate;
+  /** Its subject and the reason, as a part of a sentence. */
+  readonly detail: string;
+}
+
+/**
+ * The first weak certificate of a path from a leaf to its anchor. A self-signed server that is its own anchor may be a CA:
+ * that is what tools make of one, and whoever put it into the bundle meant this very key.
+ */
+function weakIn(path: readonly X509Certificate[], shownBy: 'client' | 'server'): Weak | undefined {
+  for (const [i, certificate] of path.entries()) {
+    const root = i === path.length - 1;
+    const leaf = i === 0 && !(root && shownBy === 'server');
+    const reason = judged(certificate, leaf, root);
+    if (reason !== undefined) return weak(certificate, reason);
+  }
+  return undefined;
+}
+
+/**
+ * Follows `leaf` as `followChain` does, over no weak certificate. Of two ways, as over a CA that was signed anew, the one
+ * without any counts; where there is none, the weak one is named.
+ */
+export function followStrongChain(
+  leaf: X509Certificate,
+  others: readonly X509Certificate[],
+  authorities: readonly X509Certificate[],
+  shownBy: 'client' | 'server',
+): ChainVerdict | { readonly kind: 'weak'; readonly weak: Weak } {
+  let [intermediates, anchors] = [others, authorities];
+  let first: Weak | undefined;
+  for (;;) {
+    const verdict = followChain(leaf, intermediates, anchors);
+    const found =
+      verdict.kind === 'trusted' ? weakIn(verdict.path, shownBy) : (first ?? unreadableIn([leaf, ...others]));
+    if (found === undefined) return verdict;
+    first ??= found;
+    const { certificate } = found;
+    if (verdict.kind !== 'trusted' || certificate === leaf) return { kind: 'weak', weak: first };
+    const isOther = (one: X509Certificate) => one !== certificate;
+    [intermediates, anchors] = [intermediates.filter(isOther), anchors.filter(isOther)];
+  }
+}
+
+/** The first weak one of what was shown: the root is the last of it, where it is self-signed. */
+export function weakShown(shown: readonly X509Certificate[], shownBy: 'client' | 'server'): Weak | undefined {
+  const last = shown.at(-1);
+  if (last === undefined || isSelfSigned(last)) return weakIn(shown, shownBy);
+  for (const [i, certificate] of shown.entries()) {
+    const reason = judged(certificate, i === 0, false);
+    if (reason !== undefined) return weak(certificate, reason);
+  }
+  return undefined;
+}
+
+/** Those of a bundle that let nobody in. */
+export function weakAuthorities(authorities: readonly X509Certificate[]): readonly Weak[] {
+  return authorities.flatMap((certificate) => {
+    const reason = judged(certificate, false, isSelfSigned(certificate));
+    return reason === undefined ? [] : [weak(certificate, reason)];
+  });
+}
+
+/** The first one for which no issuer can be found because its extensions cannot be read. */
+export function unreadableIn(certificates: readonly X509Certificate[]): Weak | undefined {
+  for (const certificate of certificates) {
+    const reason = encodingDefectOf(certificate);
+    if (reason !== undefined) return weak(certificate, reason);
+  }
+  return undefined;
+}
+
+const weak = (certificate: X509Certificate, reason: string): Weak => ({
+  certificate,
+  detail: `${oneLineName(certificate.subject)} ${reason}`,
+});
+
+/** Connections that stand are judged again with each change of the files; a certificate never changes. */
+const known = new WeakMap<X509Certificate, Map<string, string | undefined>>();
+
+function judged(certificate: X509Certificate, leaf: boolean, root: boolean): string | undefined {
+  const reasons = known.get(certificate) ?? new Map<string, string | undefined>();
+  const place = `${leaf} ${root}`;
+  if (!reasons.has(place)) reasons.set(place, weaknessOf(certificate, { leaf, root }));
+  known.set(certificate, reasons);
+  return reasons.get(place);
 }

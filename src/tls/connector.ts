@@ -4,17 +4,22 @@ import { TLSSocket } from 'node:tls';
 import { buildConnector } from 'undici';
 import { PeerWeak, type SallyError } from '../errors.js';
 import type { Logger } from '../log.js';
+import { weakShown } from './chain.js';
 import type { Credentials } from './credentials.js';
-import { judgeHostname } from './hostname.js';
-import { createLiveConnections, type LiveConnections } from './live.js';
-import type { CredentialSet } from './load.js';
+import { judgeHostname } from './identity.js';
+import { type CredentialSet, handshakeTimeoutMs, tlsPolicy } from './load.js';
 import { noMetrics, type TlsMetrics } from './metrics.js';
-import { oneLineName, peerFacts } from './peer.js';
-import { handshakeTimeoutMs, tlsPolicy } from './policy.js';
+import { oneLineName, peerFacts, remarkOnce } from './peer.js';
 import { connectFailure, verifyFailure } from './reasons.js';
-import { remarkOnce } from './remarks.js';
-import { weakShown } from './strength.js';
-import { anyPeer, chainOf, judgePeer, type PeerRule, type Verdict } from './trust.js';
+import {
+  anyPeer,
+  chainOf,
+  createLiveConnections,
+  judgePeer,
+  type LiveConnections,
+  type PeerRule,
+  type Verdict,
+} from './trust.js';
 
 interface ConnectorOptions {
   readonly url: URL;

@@ -1,8 +1,8 @@
 import type { X509Certificate } from 'node:crypto';
 import { CrlExpired, CrlForeign, CrlMissing, CrlNotYetValid, messageOf, NotPem } from '../errors.js';
+import { hasSigned } from '../pki/der.js';
 import { oneLineName } from './peer.js';
 import { blocksOf } from './pem.js';
-import { hasSigned } from './signature.js';
 
 /** A certificate revocation list (RFC 5280 section 5) that is in date, and signed by a CA that is trusted. */
 export interface Crl {

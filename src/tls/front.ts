@@ -12,13 +12,19 @@ import {
 import { peerLog } from '../log/limit.js';
 import type { Logger } from '../log.js';
 import type { Credentials } from './credentials.js';
-import { createLiveConnections, type LiveConnections } from './live.js';
+import { handshakeTimeoutMs } from './load.js';
 import { noMetrics, type TlsMetrics } from './metrics.js';
-import { type PeerFacts, peerFacts } from './peer.js';
-import { handshakeTimeoutMs } from './policy.js';
+import { type PeerFacts, peerFacts, remarkOnce } from './peer.js';
 import { handshakeFailure, verifyFailure } from './reasons.js';
-import { remarkOnce } from './remarks.js';
-import { anyPeer, chainOf, judgePeer, type PeerRule, type Verdict } from './trust.js';
+import {
+  anyPeer,
+  chainOf,
+  createLiveConnections,
+  judgePeer,
+  type LiveConnections,
+  type PeerRule,
+  type Verdict,
+} from './trust.js';
 
 /** What is asked of clients: nothing, a certificate that verifies if one is presented, or a certificate. */
 export type ClientCertificate = 'none' | 'optional' | 'required';

@@ -1,18 +1,27 @@
-export { longestChain } from './chain.js';
-export { type CredentialDeps, type Credentials, openCredentials, type Reloaded } from './credentials.js';
-export { expiryWarnings } from './expiry.js';
+/**
+ * Sockets and trust: the credentials of one side, the listener and the connector that use them, and who may be at the
+ * other end. Begin with `load.ts` (what is read and checked) and `trust.ts` (whether a peer passes).
+ */
+export { longestChain, weakShown } from './chain.js';
+export {
+  type CredentialDeps,
+  type CredentialStore,
+  type Credentials,
+  createCredentialStore,
+  openCredentials,
+  type Reloaded,
+} from './credentials.js';
 export type { CredentialFiles } from './files.js';
 export { type ClientCertificate, createTlsFront } from './front.js';
-export { judgeHostname } from './hostname.js';
-export { pluginRule } from './identity.js';
-export { type CredentialSet, loadCredentials, type TlsRole } from './load.js';
-export { matchingName } from './matching.js';
-export { openTlsMetrics, type TlsMetrics } from './metrics.js';
-export { type CertificateName, certificateNames } from './names.js';
-export { oneLineName } from './peer.js';
-export { tlsPolicy } from './policy.js';
+export {
+  type CertificateName,
+  certificateNames,
+  judgeHostname,
+  matchingName,
+  pluginRule,
+} from './identity.js';
+export { type CredentialSet, loadCredentials, type TlsRole, tlsPolicy } from './load.js';
+export { expiryWarnings, openTlsMetrics, type TlsMetrics } from './metrics.js';
+export { oneLineName, remarkOnce } from './peer.js';
 export { connectFailure } from './reasons.js';
-export { remarkOnce } from './remarks.js';
-export { type CredentialStore, createCredentialStore } from './store.js';
-export { weakShown } from './strength.js';
 export { anyPeer, chainOf, judgePeer, type PeerRule } from './trust.js';

@@ -1,4 +1,6 @@
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import type { SallyError } from '../errors.js';
+import type { Logger } from '../log.js';
 
 /** What a log line says of a TLS connection: who is there, and what was agreed. */
 export interface PeerFacts {
@@ -49,4 +51,14 @@ function dnOf(name: object | undefined): string {
   return Object.entries(name ?? {})
     .flatMap(([key, value]) => [value].flat().map((one) => `${key}=${one}`))
     .join(', ');
+}
+
+/** Warns of each kind of remark once: what is so of one connection is so of the next ones too. */
+export function remarkOnce(log: Logger): (remark: SallyError) => void {
+  const told = new Set<string>();
+  return (remark) => {
+    if (told.has(remark.code)) return;
+    told.add(remark.code);
+    log.warn({ code: remark.code, remedy: remark.remedy }, remark.message);
+  };
 }

@@ -22,10 +22,9 @@ import {
   ProtocolTooOld,
   type SallyError,
 } from '../errors.js';
-import { longestChain } from './chain.js';
+import { longestChain, unreadableIn, weakShown } from './chain.js';
+import { handshakeTimeoutMs } from './load.js';
 import type { PeerFacts } from './peer.js';
-import { handshakeTimeoutMs } from './policy.js';
-import { unreadableIn, weakShown } from './strength.js';
 
 /** What is known of a handshake that failed. */
 interface Failure {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseSans, parseTrustDomain, sansWithout, showSan } from '../../src/pki/sans.js';
+import { parseSans, parseTrustDomain, sansWithout, showSan } from '../../src/pki/names.js';
 
 describe('subject alternative names', () => {
   it('[C6] reads addresses, host names and URIs', () => {

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type IdentityRule, judgeIdentity, nameThatFits, pluginRule } from '../../src/tls/identity.js';
-import { namesOf, rolesOf } from '../../src/tls/names.js';
+import {
+  type IdentityRule,
+  judgeIdentity,
+  namesOf,
+  nameThatFits,
+  pluginRule,
+  rolesOf,
+} from '../../src/tls/identity.js';
 import { gatewayLeaf, newCa, pluginLeaf } from '../support/trust.js';
 import { parsed } from './made.js';
 

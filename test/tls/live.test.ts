@@ -8,7 +8,7 @@ import { PeerExpired } from '../../src/errors.js';
 import { silentLogger } from '../../src/log.js';
 import { createConnector } from '../../src/tls/connector.js';
 import { openCredentials } from '../../src/tls/index.js';
-import { createLiveConnections } from '../../src/tls/live.js';
+import { createLiveConnections } from '../../src/tls/trust.js';
 import { cert } from '../support/certs.js';
 
 afterEach(() => void vi.useRealTimers());

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { hasSigned } from '../../src/tls/signature.js';
+import { hasSigned } from '../../src/pki/der.js';
 import { temporaryFolder } from '../support/folder.js';
 import { judgedBy } from '../support/judges.js';
 import { ca, openssl, parsed } from './made.js';

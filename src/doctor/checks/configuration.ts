@@ -1,4 +1,13 @@
-import { ConfigInvalid, VariableDisagrees } from '../../errors.js';
+import { isLoopback } from '../../config/index.js';
+import {
+  ClientCertNotDemanded,
+  ConfigInvalid,
+  HealthExposed,
+  HealthSilent,
+  PortInUse,
+  StaleCertificate,
+  VariableDisagrees,
+} from '../../errors.js';
 import { check, fail, ok, skipped, warn } from '../check.js';
 
 /** Warnings that checks of their own are about. */
@@ -73,6 +82,90 @@ export const configurationChecks = [
       if (!config) return [skipped('the file is not valid')];
       const found = config.warnings.filter(({ code }) => !verification.includes(code));
       return found.length > 0 ? found.map((warning) => warn(warning)) : [ok('no warnings')];
+    },
+  }),
+];
+
+/** What the file of a plugin server asks for, and what of it is to be seen on its machine. */
+export const serverChecks = [
+  check({
+    id: 'mutual-tls',
+    group: 'authorisation',
+    title: 'the plugin server demands client certificates',
+    about: 'config',
+    codes: ['SALLY_DOCTOR_NOT_MUTUAL'],
+    guide: ['insecure mode off', 'ssl_cert_reqs 2', 'no plain HTTP in production'],
+    stage: 'setting',
+    look({ config, side, path }) {
+      if (!config || side === 'gateway') return [skipped('only a plugin server does')];
+      const { tls, host, uds, transport } = config.server;
+      if (uds !== undefined || transport === 'stdio') return [ok('nobody else reaches it')];
+      const problem = (seen: string) => ClientCertNotDemanded({ peer: `the plugin server of ${path}`, seen });
+      if (!tls) {
+        const bare = problem(`plain HTTP on ${host}`);
+        return [isLoopback(host) ? warn(bare) : fail(bare)];
+      }
+      if (tls.sslCertReqs === 2) return [ok('ssl_cert_reqs 2')];
+      const seen = problem(`ssl_cert_reqs is ${tls.sslCertReqs}`);
+      return [tls.sslCertReqs === 0 ? fail(seen) : warn(seen)];
+    },
+  }),
+  check({
+    id: 'health-local',
+    group: 'health port',
+    title: 'the plain health endpoint stays on this machine',
+    about: 'config',
+    codes: ['SALLY_DOCTOR_HEALTH_EXPOSED'],
+    guide: ['health endpoint on localhost', 'bound to the right interface'],
+    stage: 'setting',
+    look({ config, side }) {
+      if (!config || side === 'gateway') return [skipped('only a plugin server has one')];
+      const { tls, host, port } = config.server;
+      if (!tls) return [skipped('there is none without TLS')];
+      const at = `${host}:${port + 1_000}`;
+      return [isLoopback(host) ? ok(at) : fail(HealthExposed({ host, port: port + 1_000 }))];
+    },
+  }),
+  check({
+    id: 'port-ours',
+    group: 'reachability and TLS',
+    title: 'the port is free, or our server has it',
+    about: 'listener',
+    codes: ['SALLY_SERVER_PORT_IN_USE', 'SALLY_DOCTOR_STALE'],
+    guide: ['server running: lsof', 'bound to the right interface'],
+    stage: 'way',
+    look({ main, look, tls, certificate, host, port, title }) {
+      if (main.kind === 'closed') return [ok(`nothing listens yet (${main.code})`)];
+      const taken = PortInUse({ host, port, what: 'the plugin server' });
+      if (!tls) return [ok('something listens')];
+      if (look?.kind !== 'spoken') return [fail(taken, 'something listens that does not speak TLS')];
+      if (certificate === undefined || look.chain[0] === undefined) return [skipped('nothing to compare')];
+      if (look.chain[0].raw.equals(certificate.raw)) return [ok('our certificate is shown there')];
+      return [fail(StaleCertificate({ peer: `the server on ${title}`, certfile: tls.certfile }))];
+    },
+  }),
+  check({
+    id: 'health-answers',
+    group: 'health port',
+    title: 'port + 1000 is free, or our health endpoint has it',
+    about: 'listener',
+    codes: ['SALLY_SERVER_PORT_IN_USE', 'SALLY_DOCTOR_HEALTH'],
+    guide: ['health server on port + 1000'],
+    stage: 'way',
+    look({ main, health, healthReply, tls, host, port }) {
+      if (!tls || health.kind === 'unknown') return [skipped('there is none without TLS')];
+      const url = `http://${host}:${port + 1_000}/health`;
+      if (health.kind === 'open' && /"status":"/.test(healthReply?.body ?? ''))
+        return [ok(`${healthReply?.status} ${healthReply?.body}`, url)];
+      if (health.kind === 'open') {
+        const taken = PortInUse({ host, port: port + 1_000, what: 'the health server (port + 1000)' });
+        return [fail(taken, 'something else listens', { lookedAt: url })];
+      }
+      return [
+        main.kind === 'open'
+          ? fail(HealthSilent({ url, seen: health.code }), health.code, { lookedAt: url })
+          : ok('free', url),
+      ];
     },
   }),
 ];

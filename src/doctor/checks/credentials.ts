@@ -1,5 +1,5 @@
 import { CertVersion1 } from '../../errors.js';
-import { isVersion1 } from '../../pki/der.js';
+import { partsOf } from '../../pki/der.js';
 import { oneLineName } from '../../tls/index.js';
 import { among, type Check, check, type Finding, fail, type Group, ok, skipped } from '../check.js';
 import type { CredentialFacts } from '../facts.js';
@@ -129,7 +129,7 @@ export const credentialChecks = [
       if (!set) return [unseen(facts)];
       const own = set.chain.map((one) => ({ one, path: set.files.certfile ?? '' }));
       const cas = set.authorities.map((one) => ({ one, path: set.files.caBundle ?? '' }));
-      const old = [...own, ...cas].filter(({ one }) => isVersion1(one));
+      const old = [...own, ...cas].filter(({ one }) => partsOf(one)?.version1 === true);
       if (old.length === 0) return [ok('version 3')];
       return old.map(({ one, path }) => fail(CertVersion1({ path, subject: oneLineName(one.subject) })));
     },
