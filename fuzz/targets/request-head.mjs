@@ -5,7 +5,7 @@ import { agree, disagree } from '../lib/judge.mjs';
 
 const requestLine = 'POST /mcp HTTP/1.1';
 
-/** The head that the quick door reads by itself, beside Node's parser: what it takes, that has to take as the same. */
+/** The head that the fast path reads by itself, beside Node's parser: what it takes, that has to take as the same. */
 export default {
   words: [
     '\r\n',
@@ -44,8 +44,7 @@ export default {
       server.emit('connection', connection);
       connection.push(Buffer.from(end < 0 ? `${text}\r\n\r\n` : text.slice(0, end + 4), 'latin1'));
       await settled();
-      if (request === undefined)
-        disagree('Node refuses what the quick door takes', [text, connection.sent()]);
+      if (request === undefined) disagree('Node refuses what the fast path takes', [text, connection.sent()]);
       agree('the headers are not the same', { ...head.headers }, { ...request.headers });
       agree('the length is not the same', head.contentLength, Number(request.headers['content-length']));
       connection.destroy();

@@ -1,21 +1,15 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Registry } from 'prom-client';
 import { type GatewayConfig, isLoopback, modeEffect, type ServerTlsSettings } from '../config/index.js';
-import { ConfigGatewayOpen, ConfigHealthPort, GatewayStopping, type SallyError } from '../errors.js';
+import { ConfigGatewayOpen, GatewayStopping, type SallyError } from '../errors.js';
 import { openPluginMetrics } from '../external/metrics.js';
-import { authority, createHostGuard, listen, metricsPage } from '../http/index.js';
-import { createListener } from '../listener/index.js';
+import { createHostGuard } from '../http/index.js';
+import { clientCertificateOf, createListener, type ListenerAddress } from '../listener/index.js';
 import { peerLog } from '../log/limit.js';
 import { countDroppedLines } from '../log/output.js';
 import type { Logger } from '../log.js';
 import { openPluginManager } from '../manager/index.js';
-import {
-  anyPeer,
-  type ClientCertificate,
-  createCredentialStore,
-  openTlsMetrics,
-  type PeerRule,
-} from '../tls/index.js';
+import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '../tls/index.js';
 import type { Commons } from '../workers/index.js';
 import { createDoor, createReadmission, createStanding, introduce, openAuthenticator } from './auth/index.js';
 import type { Identity } from './client.js';
@@ -31,14 +25,7 @@ import type { Upstream } from './upstream.js';
 import { createUpstreamSet } from './upstream-set.js';
 
 /** Where a gateway listens. */
-export interface GatewayAddress {
-  /** Its MCP endpoint. */
-  readonly url: string;
-  readonly port: number;
-  /** The plain health endpoint; only with TLS, where the main port may ask for a certificate. */
-  readonly healthUrl?: string;
-  readonly healthPort?: number;
-}
+export type GatewayAddress = ListenerAddress;
 
 /** A gateway that can be started, changed and stopped. */
 export interface Gateway {
@@ -77,8 +64,6 @@ interface GatewayDeps {
   readonly commons?: Commons | undefined;
 }
 
-/** Health is served in plain HTTP this many ports above the main one, where that has TLS. */
-const healthPortOffset = 1_000;
 /** More connections at a time are refused at the door. */
 const maxConnections = 16_384;
 const defaultDrainMs = 30_000;
@@ -86,11 +71,6 @@ const defaultDrainMs = 30_000;
 const unknownBodyBytes = { first: 16_384, later: 262_144 };
 /** For a reply that is written and not read yet, at the end. */
 const lastRepliesMs = 2_000;
-
-const clientCertificates = { 0: 'none', 1: 'optional', 2: 'required' } as const satisfies Record<
-  number,
-  ClientCertificate
->;
 
 /**
  * A gateway for the upstreams and plugins of `config`. Credentials, plugins and authentication are loaded and checked
@@ -136,7 +116,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     makeId: peers?.makeId,
   });
   const door = createDoor({ authenticator: () => authenticator, sets, log });
-  const clientCertificate: ClientCertificate = tls ? clientCertificates[tls.sslCertReqs] : 'none';
+  const clientCertificate = clientCertificateOf(tls);
   const routed = guarded(router, sets);
   const reachable = { host, allowedHosts, allowedOrigins };
   const guard = createHostGuard({ ...reachable, trusted: clientCertificate === 'required' });
@@ -173,14 +153,14 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     authenticator: () => authenticator,
     stopping: () => stopping,
     readiness: () => readinessOf(status(), blocks),
-    metrics: metricsPage((await deps.shared?.(registry)) ?? registry),
+    metrics: (await deps.shared?.(registry)) ?? registry,
   };
   const plainGuard = createHostGuard({ ...reachable, trusted: false });
   const listener = createListener({
     tls: credentials && { credentials, clientCertificate, clients: clientsOf(tls), metrics },
     // With TLS the metrics are on the health port alone, where clients have no business.
     handle: createPages(tls ? { ...pages, metrics: undefined } : pages),
-    quick: {
+    fast: {
       handle: legs.handle,
       maxBodyBytes: {
         first: Math.min(limits.bodyBytes, unknownBodyBytes.first),
@@ -226,15 +206,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       const wanted = options.port ?? current.gateway.port;
       try {
         if (legs.handed) await peers?.listen(legs.handed);
-        const port = await listen(listener.main, host, wanted, 'the gateway');
-        const url = `${tls ? 'https' : 'http'}://${authority(host, port)}/mcp`;
-        if (!tls) return { url, port };
-        if (!isLoopback(host))
-          log.warn({ host }, 'the plain health endpoint (port + 1000) can be reached from other hosts');
-        const healthWanted = wanted === 0 ? 0 : port + healthPortOffset;
-        if (healthWanted > 65_535) throw ConfigHealthPort({ at: { variable: '--port' }, port });
-        const healthPort = await listen(listener.side, host, healthWanted, 'the health server (port + 1000)');
-        return { url, port, healthPort, healthUrl: `http://${authority(host, healthPort)}/health` };
+        return await listener.listen(host, wanted, 'the gateway');
       } catch (error) {
         await stop(0);
         throw error;

@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Handler, type HostGuard, refusedBy, sendJson } from '../http/index.js';
+import { createPages as createPlainPages, type MetricsSource, onlyGet, pathOf } from '../listener/index.js';
 import { type Authenticator, arrivalOf, metadataPath } from './auth/index.js';
 import type { Readiness } from './status.js';
 
@@ -11,12 +11,12 @@ interface PagesDeps {
   readonly stopping: () => boolean;
   readonly readiness: () => Readiness;
   /** `/metrics`, where it is on this port. */
-  readonly metrics: Handler | undefined;
+  readonly metrics: MetricsSource | undefined;
 }
 
 /** What the main port answers to: MCP, and what may be asked without credentials. */
 export function createPages(deps: PagesDeps): Handler {
-  const health = createHealthPages(deps);
+  const plain = createHealthPages(deps);
   return (request, response) => {
     const path = pathOf(request);
     if (path === '/mcp' || path === '/mcp/') return deps.mcp(request, response);
@@ -28,44 +28,11 @@ export function createPages(deps: PagesDeps): Handler {
       if (document !== undefined)
         return onlyGet(request, response, () => sendJson(response, 200, document, headers));
     }
-    return health(request, response);
+    return plain(request, response);
   };
 }
 
 /** What the plain health port answers to, where the main one has TLS. */
-export function createHealthPages({
-  guard,
-  stopping,
-  readiness,
-  metrics,
-}: Pick<PagesDeps, 'guard' | 'stopping' | 'readiness' | 'metrics'>): Handler {
-  return (request, response) => {
-    const path = pathOf(request);
-    if (path === '/health') {
-      return onlyGet(request, response, () =>
-        stopping()
-          ? sendJson(response, 503, { status: 'stopping' })
-          : sendJson(response, 200, { status: 'healthy' }),
-      );
-    }
-    if (refusedBy(guard, request, response)) return undefined;
-    if (path === '/ready') {
-      return onlyGet(request, response, () => {
-        const state = readiness();
-        const ready = state.status === 'ready' && !stopping();
-        sendJson(response, ready ? 200 : 503, stopping() ? { ...state, status: 'stopping' } : state);
-      });
-    }
-    if (path === '/metrics' && metrics) return metrics(request, response);
-    return sendJson(response, 404, { error: `no ${path} here: MCP is at /mcp` });
-  };
-}
-
-function onlyGet(request: IncomingMessage, response: ServerResponse, answer: () => void): void {
-  if (request.method === 'GET' || request.method === 'HEAD') answer();
-  else sendJson(response, 405, { error: 'GET only' }, { Allow: 'GET, HEAD' });
-}
-
-function pathOf({ url = '/' }: IncomingMessage): string {
-  return url.split('?')[0] ?? '/';
+export function createHealthPages(deps: Omit<PagesDeps, 'mcp' | 'authenticator'>): Handler {
+  return createPlainPages({ ...deps, elsewhere: ': MCP is at /mcp' });
 }

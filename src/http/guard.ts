@@ -1,8 +1,7 @@
 import { isIPv4, isIPv6, type Socket } from 'node:net';
 import { isLoopback } from '../config/index.js';
-import type { Reply, RequestHead } from './exchange.js';
-import { hostName, urlHost } from './host.js';
-import { sendJson } from './http.js';
+import { type Reply, type RequestHead, sendJson } from './reply.js';
+import { hostName, urlHost } from './request-head.js';
 
 /** Who may name a server, and how. */
 interface Reachable {

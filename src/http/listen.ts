@@ -1,5 +1,5 @@
 import { chmod, lstat, unlink } from 'node:fs/promises';
-import { type AddressInfo, createConnection, type Server } from 'node:net';
+import { type AddressInfo, createConnection, isIPv6, type Server } from 'node:net';
 import { ListenFailed, messageOf, PortInUse, SocketInUse } from '../errors.js';
 
 /** Listens, and answers the port that it got. Rejects with a SallyError that names what could not listen. */
@@ -69,4 +69,9 @@ async function removeStale(path: string, what: string): Promise<void> {
 /** Takes no more connections. */
 export function stopListening(server: Server): void {
   if (server.listening) server.close();
+}
+
+/** `host:port` as a URL has it. */
+export function authority(host: string, port: number): string {
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }

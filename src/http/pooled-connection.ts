@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Cancellation } from '../cancel.js';
 import { ConnectionLost, ConnectionTimeout } from '../errors.js';
-import { Pieces } from './pieces.js';
+import { Pieces } from './body.js';
 import { type ReplyHead, ReplyParser } from './reply-parser.js';
 import { ReplyStream } from './reply-stream.js';
 

@@ -2,4 +2,5 @@
  * What both programs stand on: one port with the way in to it, and the plain health port beside it. Reading begins with
  * `createListener`.
  */
-export { createListener } from './listener.js';
+export { clientCertificateOf, createListener, type ListenerAddress } from './listener.js';
+export { createPages, type MetricsSource, onlyGet, pathOf } from './pages.js';

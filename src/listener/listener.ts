@@ -1,13 +1,17 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { isLoopback, type ServerTlsSettings } from '../config/index.js';
+import { ConfigHealthPort } from '../errors.js';
 import {
+  authority,
+  createFastPath,
   createHttpServer,
-  createQuickDoor,
   createWaiting,
   endConnection,
   endMs,
+  type FastHandler,
   graceMs,
   type Handler,
-  type QuickHandler,
+  listen,
   stopListening,
 } from '../http/index.js';
 import type { Logger } from '../log.js';
@@ -21,10 +25,21 @@ import {
 import { acceptingTurn } from '../workers/index.js';
 import { createStrangers } from './strangers.js';
 
+/** Where a program listens. */
+export interface ListenerAddress {
+  /** Its MCP endpoint. */
+  readonly url: string;
+  readonly port: number;
+  /** The plain health endpoint; only with TLS, where the main port may ask for a certificate. */
+  readonly healthUrl?: string;
+  readonly healthPort?: number;
+}
+
 /** The way in to a program: its port, and beside it the health port. */
 export interface Listener {
   readonly main: Server;
-  readonly side: Server;
+  /** Listens; with TLS on the health port as well. Port 0 takes any free port, for health too. `what` names the program. */
+  listen(host: string, port: number, what: string): Promise<ListenerAddress>;
   /** Somebody has shown on this connection who they are. */
   know(socket: Socket): void;
   /** Takes no more connections on the main port, once those are accepted that wait for it; ends nothing. */
@@ -46,10 +61,10 @@ interface ListenerTls {
 interface ListenerOptions {
   /** Absent: plain HTTP, and nothing answers on the health port. */
   readonly tls: ListenerTls | undefined;
-  /** Answers every request that is not `quick`'s. */
+  /** Answers every request that is not `fast`'s. */
   readonly handle: Handler;
-  readonly quick: {
-    readonly handle: QuickHandler;
+  readonly fast: {
+    readonly handle: FastHandler;
     readonly maxBodyBytes: { readonly first: number; readonly later: number };
     readonly maxBodyDepth?: number;
   };
@@ -63,8 +78,16 @@ interface ListenerOptions {
 
 /** A busy machine takes its time over connections that wait to be accepted; a flood of them has no end, in milliseconds. */
 const acceptMs = 5_000;
+/** Health is served in plain HTTP this many ports above the main one, where that has TLS. */
+const healthPortOffset = 1_000;
+const healthServer = 'the health server (port + 1000)';
 const mcpPath = '/mcp';
 const ofMcp = /^\/mcp\/?(\?|$)/;
+
+/** Whether clients are asked for a certificate, as `ssl_cert_reqs` says it. */
+export function clientCertificateOf(tls: ServerTlsSettings | undefined): ClientCertificate {
+  return tls ? (['none', 'optional', 'required'] as const)[tls.sslCertReqs] : 'none';
+}
 
 export function createListener(options: ListenerOptions): Listener {
   const { tls, handle, health, maxConnections, lastReplyMs, log } = options;
@@ -74,17 +97,17 @@ export function createListener(options: ListenerOptions): Listener {
     if (response.headersSent && response.statusCode < 300 && ofMcp.test(request.url ?? ''))
       strangers.know(request.socket);
   }, log);
-  const door = createQuickDoor({
-    ...options.quick,
+  const fastPath = createFastPath({
+    ...options.fast,
     server,
     path: mcpPath,
     lastReplyMs,
     log,
     onKnown: (socket) => strangers.know(socket),
   });
-  const strangers = createStrangers({ log, isAnswering: door.isAnswering });
+  const strangers = createStrangers({ log, isAnswering: fastPath.isAnswering });
   const open = new Set<Socket>();
-  /** Those of `open` that have not come to the door yet. */
+  /** Those of `open` that are in their TLS handshake. */
   const handshaking = new Set<Socket>();
   const waiting = createWaiting();
   const main = tls
@@ -97,13 +120,13 @@ export function createListener(options: ListenerOptions): Listener {
           strangers.wrap(raw, socket);
           handshaking.delete(raw);
           if (verified) strangers.know(socket);
-          door.accept(socket);
+          fastPath.accept(socket);
           waiting.look();
         },
-        finish: door.retire,
+        finish: fastPath.retire,
       })
     : // As Node's HTTP server makes its own connections, which these may become.
-      createServer({ allowHalfOpen: true, noDelay: true }, door.accept);
+      createServer({ allowHalfOpen: true, noDelay: true }, fastPath.accept);
   main.maxConnections = maxConnections;
   // An HTTP server checks its time limits from the moment it listens; behind another it never does by itself.
   server.http.emit('listening');
@@ -128,7 +151,17 @@ export function createListener(options: ListenerOptions): Listener {
 
   return {
     main,
-    side: side.http,
+    async listen(host, wanted, what) {
+      const port = await listen(main, host, wanted, what);
+      const url = `${tls ? 'https' : 'http'}://${authority(host, port)}${mcpPath}`;
+      if (!tls) return { url, port };
+      if (!isLoopback(host))
+        log.warn({ host }, 'the plain health endpoint (port + 1000) can be reached from other hosts');
+      const healthWanted = wanted === 0 ? 0 : port + healthPortOffset;
+      if (healthWanted > 65_535) throw ConfigHealthPort({ at: { variable: '--port' }, port });
+      const healthPort = await listen(side.http, host, healthWanted, healthServer);
+      return { url, port, healthPort, healthUrl: `http://${authority(host, healthPort)}/health` };
+    },
     know: strangers.know,
     async stop() {
       // What waits for it at the system would be reset. One of them is accepted in each turn of the event loop (libuv).
@@ -143,7 +176,7 @@ export function createListener(options: ListenerOptions): Listener {
     async drain(withinMs) {
       stopListening(main);
       await waiting.until(() => handshaking.size === 0, Math.min(graceMs, withinMs));
-      await door.drain(withinMs);
+      await fastPath.drain(withinMs);
       // Replies that are written, and handshakes that are still under way.
       if (withinMs > 0) await waiting.until(() => open.size === 0, endMs);
       for (const socket of open) socket.destroy();

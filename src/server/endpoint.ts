@@ -1,8 +1,8 @@
 import { ServerStopping } from '../errors.js';
 import {
+  type FastRequest,
   type Handler,
   type HostGuard,
-  type QuickRequest,
   type ReadBody,
   type RefusedBody,
   type Reply,
@@ -13,6 +13,7 @@ import {
   sendJson,
 } from '../http/index.js';
 import { carriedDepth, holdsNumbers } from '../json/index.js';
+import { createPages, type MetricsSource, pathOf } from '../listener/index.js';
 import type { ToolDeps } from './hook.js';
 import { tryLane } from './lane.js';
 import type { McpHandler } from './mcp.js';
@@ -29,14 +30,14 @@ export interface EndpointOptions extends ToolDeps {
   /** Whether the server is about to stop. */
   readonly stopping: () => boolean;
   /** `/metrics`, where it is on this port. */
-  readonly metrics?: Handler;
+  readonly metrics: MetricsSource | undefined;
 }
 
 /** All that the main port answers to: `/mcp` and `/health`, and without TLS `/metrics`. */
 export interface Endpoint {
   readonly handle: Handler;
   /** A POST to `/mcp` whose body was read already. */
-  readonly answer: (request: QuickRequest, reply: Reply) => Promise<void>;
+  readonly answer: (request: FastRequest, reply: Reply) => Promise<void>;
 }
 
 /** Answers the same to a request whichever of the two reads it. */
@@ -73,7 +74,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   };
   const pages = createPages({ ...options, elsewhere: ': MCP is at /mcp' });
   const handle: Handler = async (request, response) => {
-    const path = (request.url ?? '').split('?')[0];
+    const path = pathOf(request);
     if (path !== '/mcp' && path !== '/mcp/') return pages(request, response);
     if (refused(request, response)) return;
     if (request.method !== 'POST') return (await mcp())(request, response, undefined);
@@ -111,35 +112,4 @@ function refuseBody(response: Reply, { status, error: reason }: RefusedBody): vo
     { jsonrpc: '2.0', error, id: null },
     status === 413 ? { Connection: 'close' } : {},
   );
-}
-
-interface PagesOptions {
-  readonly guard: HostGuard;
-  readonly stopping: () => boolean;
-  readonly metrics?: Handler;
-  /** What is said of a page that is not there, after that. */
-  readonly elsewhere: string;
-}
-
-/** What is asked without MCP. `/health` answers whoever asks, by whatever name: it is for probes, and tells nothing else. */
-export function createPages({ guard, stopping, metrics, elsewhere }: PagesOptions): Handler {
-  return (request, response) => {
-    const path = (request.url ?? '').split('?')[0];
-    if (path === '/health') return health(stopping)(request, response);
-    if (refusedBy(guard, request, response)) return undefined;
-    if (path === '/metrics' && metrics) return metrics(request, response);
-    return sendJson(response, 404, { error: `no ${path} here${elsewhere}` });
-  };
-}
-
-/** `GET /health`: whether the server takes calls. Nothing else is told: it is asked without credentials. */
-function health(stopping: () => boolean): Handler {
-  return (request, response) => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return sendJson(response, 405, { error: 'GET only' }, { Allow: 'GET, HEAD' });
-    }
-    return stopping()
-      ? sendJson(response, 503, { status: 'stopping' })
-      : sendJson(response, 200, { status: 'healthy' });
-  };
 }

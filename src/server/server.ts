@@ -1,25 +1,17 @@
 import type { Registry } from 'prom-client';
-import { isLoopback, type PluginsConfig, type SslCertReqs } from '../config/index.js';
-import { ConfigHealthPort } from '../errors.js';
-import { authority, createHostGuard, listen, listenOnSocket, metricsPage } from '../http/index.js';
+import { isLoopback, type PluginsConfig } from '../config/index.js';
+import { createHostGuard, listenOnSocket } from '../http/index.js';
 import { carriedDepth } from '../json/index.js';
-import { createListener } from '../listener/index.js';
+import { clientCertificateOf, createListener, createPages, type ListenerAddress } from '../listener/index.js';
 import { peerLog } from '../log/limit.js';
 import { countDroppedLines } from '../log/output.js';
 import type { Logger } from '../log.js';
 import { type ClientCertificate, openCredentials, openTlsMetrics, type Reloaded } from '../tls/index.js';
-import { createEndpoint, createPages, maxBodyBytes } from './endpoint.js';
+import { createEndpoint, maxBodyBytes } from './endpoint.js';
 import { openOwnPlugins } from './own-plugins.js';
 
-/** Where a plugin server listens. */
-export interface ServerAddress {
-  /** Its MCP endpoint; `unix:` and the path of the socket for a Unix domain socket. */
-  readonly url: string;
-  readonly port?: number;
-  /** The plain health endpoint, with the metrics beside it; only with TLS, where the main port asks for a certificate. */
-  readonly healthUrl?: string;
-  readonly healthPort?: number;
-}
+/** Where a plugin server listens; `url` is `unix:` and the path of the socket for a Unix domain socket. */
+export type ServerAddress = Omit<ListenerAddress, 'port'> & Partial<Pick<ListenerAddress, 'port'>>;
 
 /** A plugin server that can be started and stopped. */
 export interface PluginServer {
@@ -33,17 +25,8 @@ export interface PluginServer {
   close(): Promise<void>;
 }
 
-/** Health is served in plain HTTP this many ports above the main one, where that has TLS. */
-const healthPortOffset = 1_000;
-
 /** More connections at a time are refused at the door. */
 const maxConnections = 4_096;
-
-const clientCertificates: Record<SslCertReqs, ClientCertificate> = {
-  0: 'none',
-  1: 'optional',
-  2: 'required',
-};
 
 /**
  * A plugin server for the plugins of `config`. Everything is loaded and checked before it resolves, so that nothing
@@ -66,13 +49,13 @@ export async function createPluginServer(
   const registry = deps.registry ?? new (await import('prom-client')).Registry();
   const metrics = await openTlsMetrics(registry);
   await countDroppedLines(registry, log);
-  const page = metricsPage((await deps.shared?.(registry)) ?? registry);
+  const shown = (await deps.shared?.(registry)) ?? registry;
   const credentials = tls && (await openCredentials(tls, 'server', { log, metrics }));
   const plugins = await openOwnPlugins(config, log).catch((error: unknown) => {
     credentials?.close();
     throw error;
   });
-  const clientCertificate: ClientCertificate = tls ? clientCertificates[tls.sslCertReqs] : 'none';
+  const clientCertificate = clientCertificateOf(tls);
   let stopping = false;
   // Neither can be reached by a page in a browser.
   const trusted = clientCertificate === 'required' || uds !== undefined;
@@ -83,7 +66,7 @@ export async function createPluginServer(
     version,
     guard: createHostGuard({ host, trusted }),
     stopping: () => stopping,
-    ...(!tls && { metrics: page }),
+    metrics: tls ? undefined : shown,
   });
   const listener = createListener({
     tls: credentials && {
@@ -93,7 +76,7 @@ export async function createPluginServer(
       metrics,
     },
     handle: endpoint.handle,
-    quick: {
+    fast: {
       handle: endpoint.answer,
       maxBodyBytes: { first: maxBodyBytes, later: maxBodyBytes },
       maxBodyDepth: carriedDepth,
@@ -101,7 +84,7 @@ export async function createPluginServer(
     health: createPages({
       guard: createHostGuard({ host, trusted: false }),
       stopping: () => stopping,
-      metrics: page,
+      metrics: shown,
       elsewhere: ': only /health and /metrics',
     }),
     maxConnections,
@@ -126,14 +109,8 @@ export async function createPluginServer(
       }
       const wanted = options.port ?? config.server.port;
       warnIfOpen(config, clientCertificate, log);
-      const port = await listen(listener.main, host, wanted, 'the plugin server');
-      const url = `${tls ? 'https' : 'http'}://${authority(host, port)}/mcp`;
-      if (!tls) return { url, port };
       try {
-        const healthWanted = wanted === 0 ? 0 : port + healthPortOffset;
-        if (healthWanted > 65_535) throw ConfigHealthPort({ at: { variable: '--port' }, port });
-        const healthPort = await listen(listener.side, host, healthWanted, 'the health server (port + 1000)');
-        return { url, port, healthPort, healthUrl: `http://${authority(host, healthPort)}/health` };
+        return await listener.listen(host, wanted, 'the plugin server');
       } catch (error) {
         await stop(0);
         throw error;
@@ -157,8 +134,5 @@ function warnIfOpen(config: PluginsConfig, clientCertificate: ClientCertificate,
       { ssl_cert_reqs: tls.sslCertReqs },
       'clients without a certificate are served: set ssl_cert_reqs to 2 for mutual TLS',
     );
-  }
-  if (tls && !isLoopback(host)) {
-    log.warn({ host }, 'the plain health endpoint (port + 1000) can be reached from other hosts');
   }
 }

@@ -43,7 +43,7 @@ interface FrontOptions {
   /** Whether a connection was ended on this side, and not by its client. */
   readonly wasRefused?: (raw: Socket) => boolean;
   /**
-   * Ends the connection of a peer that is not trusted any more, once what is in flight is over: see `QuickDoor.retire`.
+   * Ends the connection of a peer that is not trusted any more, once what is in flight is over: see `FastPath.retire`.
    * Default: at once.
    */
   readonly finish?: (socket: TLSSocket) => void;

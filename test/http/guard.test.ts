@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hostName } from '../../src/http/host.js';
 import { createHostGuard } from '../../src/http/index.js';
+import { hostName } from '../../src/http/request-head.js';
 
 const asked = (host: string | undefined, localAddress?: string) => ({
   headers: { host },

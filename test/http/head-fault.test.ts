@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createHttpServer } from '../../src/http/index.js';
 import { silentLogger } from '../../src/log.js';
-import { listening, nodeServer, post, withDoor } from '../support/quick-door.js';
+import { listening, nodeServer, post, withFastPath } from '../support/fast-path.js';
 import { rawExchange, statuses } from '../support/raw-http.js';
 
 const last = 'GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
@@ -9,9 +9,9 @@ const get = (...lines: string[]) => `${['GET /health HTTP/1.1', ...lines].join('
 const chunked = (version: string, ...lines: string[]) =>
   `${[`POST /mcp HTTP/${version}`, 'Host: localhost', ...lines].join('\r\n')}\r\n\r\n2\r\n{}\r\n0\r\n\r\n`;
 
-/** The replies to a request and to an ordinary one behind it on the connection; the first server has a quick door. */
+/** The replies to a request and to an ordinary one behind it on the connection; the first server has a fast path. */
 async function replies(request: string) {
-  const { port } = await withDoor();
+  const { port } = await withFastPath();
   const alone = await listening(nodeServer().http);
   const [ours, nodes] = await Promise.all(
     [port, alone].map((one) => rawExchange(one, request + last).then(statuses)),
@@ -68,7 +68,7 @@ describe('a request that is refused whatever it asks for', () => {
     'a body with the content coding %s: 415, which says what is taken',
     async (coding) => {
       expect(await replies(post('{}', `Content-Encoding: ${coding}`))).toEqual([415, 200]);
-      const { port } = await withDoor();
+      const { port } = await withFastPath();
       const said = await rawExchange(port, post('{}', `Content-Encoding: ${coding}`) + last);
       expect(said).toContain('Accept-Encoding: identity');
     },
@@ -106,7 +106,7 @@ describe('a request that is out of the ordinary and right', () => {
   });
 
   it('HTTP/1.0 needs no Host', async () => {
-    const { port } = await withDoor();
+    const { port } = await withFastPath();
     expect(statuses(await rawExchange(port, 'GET /health HTTP/1.0\r\n\r\n'))).toEqual([200]);
   });
 
@@ -116,7 +116,7 @@ describe('a request that is out of the ordinary and right', () => {
     ['http://localhost', '/'],
     ['http://localhost?a', '/?a'],
   ])('the target %s is that of %s', async (target, path) => {
-    const { port } = await withDoor();
+    const { port } = await withFastPath();
     const request = post('{}', 'Connection: close').replace('/mcp', target);
     expect(await rawExchange(port, request)).toContain(JSON.stringify(['POST', path]).slice(0, -1));
   });

@@ -5,7 +5,7 @@ import { CancelSource } from '../../src/cancel.js';
 import { globalContext } from '../../src/hooks/index.js';
 import { silentLogger } from '../../src/log.js';
 import { block, modify, proceed } from '../../src/plugin/index.js';
-import { listening } from '../support/quick-door.js';
+import { listening } from '../support/fast-path.js';
 import { call, context, hook, withHooks } from './started.js';
 
 describe('an answer', () => {

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { type Cancellation, CancelSource } from '../../cancel.js';
 import { GatewayStopping } from '../../errors.js';
 import {
+  type FastRequest,
   type HostGuard,
-  type QuickRequest,
   type RefusedBody,
   type Reply,
   readJson,
@@ -24,8 +24,8 @@ const methodNotAllowed = (allow: string) => ({
   error: { code: -32600, message: `Method not allowed: ${allow} only` },
 });
 
-/** Answers one request, whose body is read already where the quick door did. */
-export type McpHandler = (request: IncomingMessage | QuickRequest, response: Reply) => Promise<void>;
+/** Answers one request, whose body is read already where the fast path did. */
+export type McpHandler = (request: IncomingMessage | FastRequest, response: Reply) => Promise<void>;
 
 /** The MCP endpoint, for clients of both eras. */
 export function createEndpoint(entrance: Door, guard: HostGuard, deps: LegDeps): McpHandler {
@@ -48,7 +48,7 @@ export function createEndpoint(entrance: Door, guard: HostGuard, deps: LegDeps):
       new HttpReply(response, deps).json(status, `${JSON.stringify(body)}\n`, headers);
       return deps.access.other({ method, status }, started);
     }
-    // Of one that the quick door has read its success says as much.
+    // Of one that the fast path has read its success says as much.
     if (!('body' in request) && admitted.identity.method !== 'none') deps.onKnown(request.socket);
     // Nothing says so any more: what were begun now would never end.
     if (response.destroyed) return deps.access.other({ method, identity: admitted.identity }, started);
@@ -81,7 +81,7 @@ export function createEndpoint(entrance: Door, guard: HostGuard, deps: LegDeps):
 }
 
 async function servePost(
-  request: IncomingMessage | QuickRequest,
+  request: IncomingMessage | FastRequest,
   exchange: Exchange,
   deps: LegDeps,
 ): Promise<void> {

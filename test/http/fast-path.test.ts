@@ -4,7 +4,7 @@ import { createConnection, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { sendJson } from '../../src/http/index.js';
-import { listening, nodeServer, post, say, withDoor } from '../support/quick-door.js';
+import { listening, nodeServer, post, say, withFastPath } from '../support/fast-path.js';
 
 /** Sends bytes in pieces and reads all replies: status and body of each, and whether the connection was ended. */
 async function exchange(port: number, bytes: Buffer, cuts: readonly number[]) {
@@ -49,9 +49,9 @@ const requests = [
   post(`"${'x'.repeat(2_000)}"`, 'X-Id: 8'),
 ];
 
-describe('a door before Node’s HTTP server', () => {
+describe('the fast path before Node’s HTTP server', () => {
   it('[S9] takes the one request, call after call on a connection', async () => {
-    const { port, count } = await withDoor();
+    const { port, count } = await withFastPath();
     const bytes = Buffer.from(post('{"a":1}').repeat(5));
     const replies = await exchange(port, bytes, []);
     expect(replies).toEqual(Array.from({ length: 5 }, () => ['200', '["POST","/mcp",null,"{\\"a\\":1}"]']));
@@ -59,7 +59,7 @@ describe('a door before Node’s HTTP server', () => {
   });
 
   it('[S9] whatever comes, in whatever pieces: the replies are those of Node’s server alone', async () => {
-    const { port } = await withDoor();
+    const { port } = await withFastPath();
     const alone = await listening(nodeServer().http);
     const pieces = fc.constantFrom(
       ...[
@@ -130,7 +130,7 @@ describe('a door before Node’s HTTP server', () => {
     const large = post(`"${'x'.repeat(1_500)}"`);
     const small = post('{}');
     const taken = async (...all: string[]) => {
-      const { port, count } = await withDoor();
+      const { port, count } = await withFastPath();
       const replies = await exchange(port, Buffer.from(all.join('') + last), []);
       return [count(), replies.map(([status]) => status)];
     };
@@ -140,7 +140,7 @@ describe('a door before Node’s HTTP server', () => {
   });
 
   it('knows nobody better for a refusal', async () => {
-    const { port, count } = await withDoor({
+    const { port, count } = await withFastPath({
       handle: async (_request, reply) => sendJson(reply, 401, { error: 'who are you?' }),
     });
     const bytes = Buffer.from(post('{}') + post(`"${'x'.repeat(1_500)}"`) + last);
@@ -149,7 +149,7 @@ describe('a door before Node’s HTTP server', () => {
   });
 
   it('[S9] a tab beside a length is Node’s to judge', async () => {
-    const { port } = await withDoor();
+    const { port } = await withFastPath();
     const replies = await exchange(port, Buffer.from(post('{}').replace('Length: 2', 'Length: 2\t')), []);
     expect(replies).toEqual([['400', '']]);
   });
@@ -159,7 +159,7 @@ describe('a door before Node’s HTTP server', () => {
     const aborted = new Promise<void>((resolve) => {
       gone = resolve;
     });
-    const { port } = await withDoor({
+    const { port } = await withFastPath({
       handle: (_request, reply) => {
         reply.once('close', () => reply.writableFinished || gone());
         socket.destroy();
@@ -172,13 +172,13 @@ describe('a door before Node’s HTTP server', () => {
   });
 
   it('[S9] an answer that fails is a 500, and the connection ends', async () => {
-    const { port } = await withDoor({ handle: () => Promise.reject(new TypeError('boom')) });
+    const { port } = await withFastPath({ handle: () => Promise.reject(new TypeError('boom')) });
     const replies = await exchange(port, Buffer.from(post('{}').repeat(2)), []);
     expect(replies).toEqual([['500', '{"error":"internal error"}\n']]);
   });
 
   it('sends a reply in pieces as they come, and takes the next request on the same connection', async () => {
-    const { port } = await withDoor({
+    const { port } = await withFastPath({
       handle: async (_request, reply) => {
         reply.writeHead(200, { 'Content-Type': 'text/event-stream', 'X-Name': 'Zoë' });
         reply.flushHeaders();
@@ -207,7 +207,7 @@ describe('a door before Node’s HTTP server', () => {
   });
 
   it('a header that would be two is refused, and nothing of it is sent', async () => {
-    const { port } = await withDoor({
+    const { port } = await withFastPath({
       handle: async (_request, reply) => {
         reply.writeHead(200, { 'X-Id': '1\r\nSet-Cookie: a=b' });
       },
@@ -218,7 +218,7 @@ describe('a door before Node’s HTTP server', () => {
 
   it('a reply that is not read holds the next request back until it is', async () => {
     const large = JSON.stringify('x'.repeat(20_000_000));
-    const { port } = await withDoor({
+    const { port } = await withFastPath({
       handle: async ({ body }, reply) => {
         say(reply, (body as { json: { a?: number } }).json.a === 1 ? large : '"small"');
       },
@@ -240,7 +240,7 @@ describe('a door before Node’s HTTP server', () => {
   });
 
   it('answers a thousand requests that come at once, one after the other', async () => {
-    const { port } = await withDoor({
+    const { port } = await withFastPath({
       // Answered within the call: the next request is there already.
       handle: async (_request, reply) => {
         say(reply, '{}');
@@ -261,7 +261,7 @@ describe('a door before Node’s HTTP server', () => {
     const large = JSON.stringify('x'.repeat(20_000_000));
     const listeners: number[] = [];
     const waited: boolean[] = [];
-    const { port } = await withDoor({
+    const { port } = await withFastPath({
       handle: async ({ socket }, reply) => {
         listeners.push(socket.listenerCount('timeout') + socket.listenerCount('drain'));
         client.pause();
@@ -288,7 +288,7 @@ describe('a door before Node’s HTTP server', () => {
     const begun = new Promise<void>((resolve) => {
       asked = resolve;
     });
-    const { port, door } = await withDoor({
+    const { port, fastPath } = await withFastPath({
       handle: (_request, reply) => {
         asked();
         return new Promise((resolve) => {
@@ -305,7 +305,7 @@ describe('a door before Node’s HTTP server', () => {
     const busy = createConnection({ port, host: 'localhost' });
     busy.write(post('{}'));
     await begun;
-    const drained = door.drain(5_000);
+    const drained = fastPath.drain(5_000);
     await once(idle, 'close');
     answer('"last"');
     let received = '';
@@ -319,7 +319,7 @@ describe('a door before Node’s HTTP server', () => {
 
   it('[S1] a connection that comes while it is drained is served once, and one that comes later is closed', async () => {
     let answer = () => {};
-    const { port, door } = await withDoor({
+    const { port, fastPath } = await withFastPath({
       handle: async ({ body }, reply) => {
         if ((body as { json: { a?: number } }).json.a === 1) {
           await new Promise<void>((resolve) => {
@@ -336,7 +336,7 @@ describe('a door before Node’s HTTP server', () => {
     const busy = createConnection({ port, host: 'localhost' });
     busy.write(post('{"a":1}'));
     await begun;
-    const drained = door.drain(20_000);
+    const drained = fastPath.drain(20_000);
     const idle = createConnection({ port, host: 'localhost' });
     const late = await exchange(port, Buffer.from(post('{}').repeat(2)), []);
     expect(late).toEqual([['200', '"said"']]);
@@ -349,7 +349,7 @@ describe('a door before Node’s HTTP server', () => {
   });
 
   it('[S1] what it hands over while it is drained is still answered', async () => {
-    const { port, door } = await withDoor();
+    const { port, fastPath } = await withFastPath();
     const socket = createConnection({ port, host: 'localhost' });
     const body = 'not json';
     const whole = post(body, 'X-Id: 1');
@@ -360,7 +360,7 @@ describe('a door before Node’s HTTP server', () => {
       received += chunk;
     });
     await new Promise((resolve) => setTimeout(resolve, 50));
-    const drained = door.drain(20_000);
+    const drained = fastPath.drain(20_000);
     await new Promise((resolve) => setTimeout(resolve, 50));
     socket.write(whole.slice(-4));
     await Promise.all([once(socket, 'close'), drained]);
@@ -372,7 +372,7 @@ describe('a door before Node’s HTTP server', () => {
     const over = new Promise<Socket>((resolve) => {
       done = resolve;
     });
-    const { port, door } = await withDoor({
+    const { port, fastPath } = await withFastPath({
       handle: async ({ socket }, reply) => {
         reply.writeHead(200, { 'Content-Type': 'text/event-stream' });
         // Until the system takes no more: what comes then waits here.
@@ -380,7 +380,7 @@ describe('a door before Node’s HTTP server', () => {
           if (socket.writableLength === 0) reply.write('x'.repeat(4_000));
           await new Promise(setImmediate);
         }
-        door.retire(socket);
+        fastPath.retire(socket);
         reply.end();
         done(socket);
       },

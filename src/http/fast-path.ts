@@ -1,27 +1,25 @@
 import type { Socket } from 'node:net';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
-import { bodyOf, type ReadBody } from './body.js';
-import { endConnection, endMs, endResting } from './end.js';
-import type { Reply, RequestHead } from './exchange.js';
-import { graceMs, type HttpServer, sendJson, unavailable } from './http.js';
-import { Pieces } from './pieces.js';
-import { headEnds, QuickReply } from './quick-reply.js';
-import { refuseUnread } from './refusal.js';
+import { bodyOf, Pieces, type ReadBody } from './body.js';
+import { endConnection, endMs, endResting, refuseUnread } from './end.js';
+import { FastReply, headEnds } from './fast-reply.js';
+import { type Reply, type RequestHead, sendJson } from './reply.js';
 import { type PlainHead, readPlainHead } from './request-head.js';
+import { graceMs, type HttpServer, unavailable } from './server.js';
 import { createWaiting } from './waiting.js';
 
-/** A request that the quick door read to its end. */
-export interface QuickRequest extends RequestHead {
+/** A request that the fast path read to its end. */
+export interface FastRequest extends RequestHead {
   readonly headers: PlainHead['headers'];
   readonly body: ReadBody;
 }
 
 /** Answers a request. */
-export type QuickHandler = (request: QuickRequest, reply: Reply) => Promise<void>;
+export type FastHandler = (request: FastRequest, reply: Reply) => Promise<void>;
 
 /** Stands before Node's HTTP server, on connections that may come in. */
-export interface QuickDoor {
+export interface FastPath {
   accept(socket: Socket): void;
   /** Whether a request of this connection is being answered, here or by the server behind. */
   isAnswering(socket: Socket): boolean;
@@ -31,7 +29,7 @@ export interface QuickDoor {
   drain(withinMs: number): Promise<void>;
 }
 
-interface QuickDoorOptions {
+interface FastPathOptions {
   /** Where everything goes that is not of the one shape. */
   readonly server: HttpServer;
   readonly path: string;
@@ -43,7 +41,7 @@ interface QuickDoorOptions {
   readonly lastReplyMs: number;
   /** Told of a connection when the first of its requests succeeds. */
   readonly onKnown?: (socket: Socket) => void;
-  readonly handle: QuickHandler;
+  readonly handle: FastHandler;
   readonly log: Logger;
 }
 
@@ -61,7 +59,7 @@ interface Guest {
   readonly pieces: Pieces;
   head: (PlainHead & { readonly end: number }) | undefined;
   /** The reply that is under way. */
-  reply: QuickReply | undefined;
+  reply: FastReply | undefined;
   /** Whether a request of it was answered with success: so nobody of the street. */
   known: boolean;
   /** When what it is at has to be over. */
@@ -74,7 +72,7 @@ interface Guest {
  * HTTP server costs several times as much for each. Whatever has another shape is handed to that server with every byte
  * of it unread, and so is the connection from then on: what is refused, and how, is decided in one place.
  */
-export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
+export function createFastPath(options: FastPathOptions): FastPath {
   const { server, path, maxBodyBytes, lastReplyMs, handle, log } = options;
   const guests = new Map<Socket, Guest>();
   const headEnd = headEnds(limits.keepAlive);
@@ -147,7 +145,7 @@ export function createQuickDoor(options: QuickDoorOptions): QuickDoor {
       return;
     }
     const { socket } = guest;
-    const reply = new QuickReply({
+    const reply = new FastReply({
       socket,
       onHead: (status) => {
         if (!guest.known && status < 300) {

@@ -1,10 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { isIPv6, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Logger } from '../log.js';
-import { endConnection, endMs, endResting, isEnding } from './end.js';
-import type { Reply } from './exchange.js';
-import { headFault } from './head-fault.js';
-import { refuseUnread, refuseUnreadable } from './refusal.js';
+import { endConnection, endMs, endResting, isEnding, refuseUnread, refuseUnreadable } from './end.js';
+import { sendJson } from './reply.js';
+import { headFault } from './request-head.js';
 import { createWaiting } from './waiting.js';
 
 /** Answers one request. A rejection becomes a 500 without details. */
@@ -207,25 +206,4 @@ function throwAway(request: IncomingMessage, socket: Socket): void {
     if (bytes > unread.bytes) socket.destroy();
   });
   request.resume();
-}
-
-/** Answers with a JSON body. */
-export function sendJson(
-  response: Pick<Reply, 'writeHead' | 'end'>,
-  status: number,
-  value: unknown,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  const body = `${JSON.stringify(value)}\n`;
-  response.writeHead(status, {
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(body),
-    ...headers,
-  });
-  response.end(body);
-}
-
-/** `host:port` as a URL has it. */
-export function authority(host: string, port: number): string {
-  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { createConnection, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { Reply } from '../../src/http/index.js';
-import { listening, post, say, withDoor } from '../support/quick-door.js';
+import { listening, post, say, withFastPath } from '../support/fast-path.js';
 
 const large = JSON.stringify('x'.repeat(20_000_000));
 
@@ -16,10 +16,10 @@ async function received(socket: Socket): Promise<string> {
   return Buffer.concat(chunks).toString('latin1');
 }
 
-describe('a reply of the quick door', () => {
+describe('a reply of the fast path', () => {
   it('that is streamed to a slow reader waits for it with one listener, however much is written', async () => {
     const counts: number[] = [];
-    const { port } = await withDoor({
+    const { port } = await withFastPath({
       handle: async ({ socket }, reply) => {
         reply.writeHead(200, { 'Content-Type': 'text/event-stream' });
         reply.write('x'.repeat(20_000_000));
@@ -41,7 +41,7 @@ describe('a reply of the quick door', () => {
 
   it('that is out is not taken back: the connection is with the next request by then', async () => {
     let first: Reply | undefined;
-    const { port } = await withDoor({
+    const { port } = await withFastPath({
       handle: async (_request, reply) => {
         if (first !== undefined) first.destroy();
         first ??= reply;
@@ -54,7 +54,7 @@ describe('a reply of the quick door', () => {
   });
 
   it('is sent to its end to a client that says no more, as Node’s server does', async () => {
-    const { port } = await withDoor({
+    const { port } = await withFastPath({
       handle: async (_request, reply) => {
         say(reply, large);
       },
@@ -75,7 +75,7 @@ describe('a reply of the quick door', () => {
   });
 
   it('says for how long the connection may rest, as Node’s server does', async () => {
-    const { port } = await withDoor();
+    const { port } = await withFastPath();
     const socket = createConnection({ port, host: 'localhost' });
     socket.write(`${post('{}')}GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
     expect(await received(socket)).toMatch(/^HTTP\/1.1 200 OK\r\n[\s\S]*\r\nKeep-Alive: timeout=75\r\n/);

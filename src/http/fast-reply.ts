@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events';
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Reply } from './exchange.js';
-import { stalledMs } from './http.js';
+import type { Reply } from './reply.js';
+import { stalledMs } from './server.js';
 
 type Headers = Readonly<Record<string, string | number>>;
 
-interface QuickReplyOptions {
+interface FastReplyOptions {
   readonly socket: Socket;
   /** Told of the status before anything is sent; answers whether the connection ends with this reply. */
   readonly onHead: (status: number) => boolean;
@@ -16,10 +16,10 @@ interface QuickReplyOptions {
 }
 
 /**
- * The reply to a request that the quick door read: head and body in one write where the body is one piece, chunked (RFC
+ * The reply to a request that the fast path read: head and body in one write where the body is one piece, chunked (RFC
  * 9112 section 7.1) where it is not.
  */
-export class QuickReply extends EventEmitter implements Reply {
+export class FastReply extends EventEmitter implements Reply {
   /** 0 until there is one. */
   status = 0;
   headersSent = false;
@@ -28,9 +28,9 @@ export class QuickReply extends EventEmitter implements Reply {
   /** Whether all of it is written, to the socket at least. */
   ended = false;
   readonly #socket: Socket;
-  readonly #onHead: QuickReplyOptions['onHead'];
-  readonly #onEnd: QuickReplyOptions['onEnd'];
-  readonly #headEnd: QuickReplyOptions['headEnd'];
+  readonly #onHead: FastReplyOptions['onHead'];
+  readonly #onEnd: FastReplyOptions['onEnd'];
+  readonly #headEnd: FastReplyOptions['headEnd'];
   /** The head, as long as it may still go out with what comes after it. */
   #head = '';
   #chunked = false;
@@ -38,7 +38,7 @@ export class QuickReply extends EventEmitter implements Reply {
   /** Whether the socket is listened to for the time when it has room again. */
   #behind = false;
 
-  constructor({ socket, onHead, onEnd, headEnd }: QuickReplyOptions) {
+  constructor({ socket, onHead, onEnd, headEnd }: FastReplyOptions) {
     super();
     this.#socket = socket;
     this.#onHead = onHead;
@@ -151,12 +151,12 @@ export class QuickReply extends EventEmitter implements Reply {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII.
 const ascii = /^[\x00-\x7f]*$/;
 
-function emitClose(reply: QuickReply): void {
+function emitClose(reply: FastReply): void {
   reply.emit('close');
 }
 
 /** The end of heads: the date (RFC 9110 section 6.6.1), written once a second, and how long the connection may rest. */
-export function headEnds(keepAliveMs: number): QuickReplyOptions['headEnd'] {
+export function headEnds(keepAliveMs: number): FastReplyOptions['headEnd'] {
   // As Node's server says it: a client closes a connection first that rests, and no request meets its end.
   const kept = `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveMs / 1000}\r\n\r\n`;
   let second = -1;

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { createFastPath, type FastHandler } from '../../src/http/fast-path.js';
 import { createHttpServer, type Reply } from '../../src/http/index.js';
-import { createQuickDoor, type QuickHandler } from '../../src/http/quick-door.js';
 import { silentLogger } from '../../src/log.js';
 
 /** Node's server: says which request it has read. */
@@ -35,19 +35,19 @@ export function say(reply: Reply, json: string): void {
   reply.end(json);
 }
 
-/** The same behind a quick door, which answers the same where it takes a request. */
-export async function withDoor(more: { handle?: QuickHandler } = {}) {
-  let quick = 0;
+/** The same behind a fast path, which answers the same where it takes a request. */
+export async function withFastPath(more: { handle?: FastHandler } = {}) {
+  let fast = 0;
   const server = nodeServer();
   server.http.emit('listening');
-  const door = createQuickDoor({
+  const fastPath = createFastPath({
     server,
     path: '/mcp',
     maxBodyBytes: { first: 1_000, later: 1_900 },
     log: silentLogger,
     lastReplyMs: 1_000,
     handle: async ({ headers, body }, reply) => {
-      quick += 1;
+      fast += 1;
       say(
         reply,
         JSON.stringify([
@@ -60,12 +60,12 @@ export async function withDoor(more: { handle?: QuickHandler } = {}) {
     },
     ...more,
   });
-  const port = await listening(createServer({ allowHalfOpen: true, noDelay: true }, door.accept));
+  const port = await listening(createServer({ allowHalfOpen: true, noDelay: true }, fastPath.accept));
   onTestFinished(() => server.http.closeAllConnections());
-  return { port, door, count: () => quick };
+  return { port, fastPath, count: () => fast };
 }
 
-/** A POST that the door takes. */
+/** A POST that the fast path takes. */
 export const post = (body: string, ...lines: string[]) =>
   ['POST /mcp HTTP/1.1', 'Host: localhost', ...lines, `Content-Length: ${body.length}`, '', body].join(
     '\r\n',

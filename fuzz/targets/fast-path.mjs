@@ -1,13 +1,13 @@
 import { createConnection, createServer } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { SallyError, silentLogger } from 'sallyport';
+import { createFastPath } from '../../dist/http/fast-path.js';
 import { createHttpServer } from '../../dist/http/index.js';
-import { createQuickDoor } from '../../dist/http/quick-door.js';
 import { parseExactJson } from '../../dist/json/index.js';
 import { pieces } from '../lib/duplex.mjs';
 import { disagree } from '../lib/judge.mjs';
 
-/** Whole connections at the quick door and at Node's server alone, in pieces: the replies are the same. */
+/** Whole connections at the fast path and at Node's server alone, in pieces: the replies are the same. */
 export default {
   words: [
     '\r\n',
@@ -27,7 +27,7 @@ export default {
   async open({ random }) {
     const behind = echoServer();
     behind.http.emit('listening');
-    const door = createQuickDoor({
+    const fastPath = createFastPath({
       server: behind,
       path: '/mcp',
       maxBodyBytes: { first: 1_000, later: 1_900 },
@@ -41,13 +41,13 @@ export default {
           'error' in body ? refused : JSON.stringify(body.json),
         ]),
     });
-    const quick = await listening(createServer({ allowHalfOpen: true, noDelay: true }, door.accept));
+    const fast = await listening(createServer({ allowHalfOpen: true, noDelay: true }, fastPath.accept));
     const alone = await listening(echoServer().http);
     return async (input) => {
       const cuts = [...pieces(input, random)].slice(0, 20);
       const rest = input.subarray(cuts.reduce((sum, { length }) => sum + length, 0));
       const exchanged = (quietMs) =>
-        Promise.all([quick, alone].map((port) => exchange(port, [...cuts, rest], quietMs)));
+        Promise.all([fast, alone].map((port) => exchange(port, [...cuts, rest], quietMs)));
       const [ours, nodes] = await exchanged(15);
       if (same(ours, nodes)) return;
       // Where the machine was busy one of them may not have come to its end.

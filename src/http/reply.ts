@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** What is known of a request before its body: of an `IncomingMessage`, or of one that the quick door read. */
+/** What is known of a request before its body: of an `IncomingMessage`, or of one that the fast path read. */
 export interface RequestHead {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
@@ -10,7 +10,7 @@ export interface RequestHead {
   readonly socket: Socket;
 }
 
-/** Where a reply goes: what is used of a `ServerResponse`, so that the quick door can give one of its own. */
+/** Where a reply goes: what is used of a `ServerResponse`, so that the fast path can give one of its own. */
 export interface Reply {
   readonly headersSent: boolean;
   /** Whether the connection is gone. */
@@ -32,4 +32,20 @@ export interface Reply {
   /** `close` comes once: after the last byte, or when the connection was lost. */
   once(event: 'close' | 'drain', listener: () => void): unknown;
   off(event: 'close' | 'drain', listener: () => void): unknown;
+}
+
+/** Answers with a JSON body. */
+export function sendJson(
+  response: Pick<Reply, 'writeHead' | 'end'>,
+  status: number,
+  value: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const body = `${JSON.stringify(value)}\n`;
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(body),
+    ...headers,
+  });
+  response.end(body);
 }

@@ -1,0 +1,61 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Registry } from 'prom-client';
+import { type Handler, type HostGuard, refusedBy, sendJson } from '../http/index.js';
+
+/** What `/metrics` shows: a registry, or several of them together. */
+export type MetricsSource = Pick<Registry, 'contentType' | 'metrics'>;
+
+interface PagesOptions {
+  /** Asked on every page but `/health`. */
+  readonly guard: HostGuard;
+  readonly stopping: () => boolean;
+  /** What `/ready` says; absent where there is no such page. */
+  readonly readiness?: (() => { readonly status: string }) | undefined;
+  /** Absent where `/metrics` is on another port. */
+  readonly metrics?: MetricsSource | undefined;
+  /** What is said of a page that is not there, after that. */
+  readonly elsewhere: string;
+}
+
+/** What is asked without MCP. `/health` answers whoever asks, by whatever name: it is for probes, and tells nothing else. */
+export function createPages({ guard, stopping, readiness, metrics, elsewhere }: PagesOptions): Handler {
+  return (request, response) => {
+    const path = pathOf(request);
+    if (path === '/health') {
+      const status = stopping() ? 'stopping' : 'healthy';
+      return onlyGet(request, response, () => sendJson(response, stopping() ? 503 : 200, { status }));
+    }
+    if (refusedBy(guard, request, response)) return undefined;
+    if (path === '/ready' && readiness) {
+      return onlyGet(request, response, () => {
+        const state = readiness();
+        const ready = state.status === 'ready' && !stopping();
+        sendJson(response, ready ? 200 : 503, stopping() ? { ...state, status: 'stopping' } : state);
+      });
+    }
+    if (path === '/metrics' && metrics) {
+      return onlyGet(request, response, async () => {
+        const text = await metrics.metrics();
+        const headers = { 'Content-Type': metrics.contentType, 'Content-Length': Buffer.byteLength(text) };
+        response.writeHead(200, headers);
+        response.end(text);
+      });
+    }
+    return sendJson(response, 404, { error: `no ${path} here${elsewhere}` });
+  };
+}
+
+/** Has `answer` answer a GET or a HEAD, and refuses any other method. */
+export function onlyGet(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: () => Promise<void> | void,
+): Promise<void> | void {
+  if (request.method === 'GET' || request.method === 'HEAD') return answer();
+  return sendJson(response, 405, { error: 'GET only' }, { Allow: 'GET, HEAD' });
+}
+
+/** The path of a request, without its query. */
+export function pathOf({ url = '/' }: Pick<IncomingMessage, 'url'>): string {
+  return url.split('?')[0] as string;
+}
