@@ -1,7 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are references, not templates
-import { plainJson } from '../../dist/config/jsonc.js';
 import { Problems } from '../../dist/config/problems.js';
-import { parseServers } from '../../dist/config/servers-file.js';
+import { parseServers, plainJson } from '../../dist/config/servers-file.js';
 import { agree, disagree, refusable } from '../lib/judge.mjs';
 
 /** Lists of servers as desktop clients and editors keep them. */

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import {
   ConfigBadValue,
   ConfigMissingKey,
@@ -7,8 +8,8 @@ import {
   ConfigWrongType,
 } from '../errors.js';
 import { nearest } from '../nearest.js';
-import type { ConfigNode, ListNode, MapEntry, MapNode } from './document.js';
-import type { Problems } from './problems.js';
+import type { ConfigNode, ListNode, MapEntry, MapNode, ScalarNode } from './document.js';
+import { hiddenText, looksSecret, type Problems, shown } from './problems.js';
 import {
   type Field,
   type Fields,
@@ -18,8 +19,6 @@ import {
   typeText,
   type ValueType,
 } from './schema.js';
-import { hiddenText, looksSecret, shown } from './secrets.js';
-import { booleanWord, readScalar } from './values.js';
 
 /**
  * Checks `node` against `keys` and returns the fields that it gives. What is wrong is added to `problems`,
@@ -209,4 +208,91 @@ function hintFor(type: ValueType, node: ConfigNode): string | undefined {
     return `write ${booleanWord(text)}, without quotes`;
   if (type.kind === 'integer' && /^\d+$/.test(text)) return `write ${text}, without quotes`;
   return undefined;
+}
+
+/** `value` undefined: `wrong` says whether the type or the value is to blame. */
+type ScalarReading =
+  | { readonly value: string | number | boolean; readonly wrong?: undefined }
+  | { readonly value?: undefined; readonly wrong: 'type' | 'value' };
+
+const words: Readonly<Record<string, boolean>> = {
+  1: true,
+  true: true,
+  yes: true,
+  on: true,
+  0: false,
+  false: false,
+  no: false,
+  off: false,
+};
+
+/** `1 true yes on` and `0 false no off`, in any case; else undefined. */
+function booleanWord(text: string): boolean | undefined {
+  const word = text.toLowerCase();
+  return Object.hasOwn(words, word) ? words[word] : undefined;
+}
+
+// One spelling each: no sign but minus, no leading zeros (octal to some), no exponents, no hexadecimals.
+const decimal = /^-?(0|[1-9]\d*)$/;
+const fraction = /^-?(0|[1-9]\d*)(\.\d+)?$/;
+const wrongType = { wrong: 'type' } as const;
+
+/** Reads the text of a variable, or of a value made from variables, as `type`. */
+export function readText(type: ScalarType, text: string): ScalarReading {
+  switch (type.kind) {
+    case 'integer':
+      return decimal.test(text) ? accept(type, Number(text)) : wrongType;
+    case 'seconds':
+      return fraction.test(text) ? accept(type, Number(text)) : wrongType;
+    case 'boolean': {
+      const value = booleanWord(text);
+      return value === undefined ? wrongType : { value };
+    }
+    default:
+      return accept(type, text);
+  }
+}
+
+/** Reads a value as YAML has typed it: `"8000"` is not an integer, nor is `0x1F40`. */
+function readScalar(type: ScalarType, node: ScalarNode): ScalarReading {
+  if (node.rendered) return readText(type, node.text);
+  if ((type.kind === 'text' || type.kind === 'secret') && type.written && node.value !== null)
+    return accept(type, node.text);
+  const wanted =
+    type.kind === 'integer' || type.kind === 'seconds'
+      ? 'number'
+      : type.kind === 'boolean'
+        ? 'boolean'
+        : 'string';
+  if (typeof node.value !== wanted) return wrongType;
+  return wanted === 'number' ? readText(type, node.text) : accept(type, node.value as string | boolean);
+}
+
+function accept(type: ScalarType, value: string | number | boolean): ScalarReading {
+  return fits(type, value) ? { value } : { wrong: 'value' };
+}
+
+function fits(type: ScalarType, value: string | number | boolean): boolean {
+  switch (type.kind) {
+    case 'text':
+      return !type.filled || String(value).trim() !== '';
+    case 'path':
+      return value !== '' && !String(value).includes('\0');
+    case 'host':
+      return (
+        isIP(String(value)) !== 0 || /^[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?$/.test(String(value))
+      );
+    case 'pin':
+      return /^sha256\/[A-Za-z0-9+/]{43}=$/.test(String(value));
+    case 'integer': {
+      const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER } = type;
+      return Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max;
+    }
+    case 'seconds':
+      return Number(value) > 0 && Number(value) <= type.max;
+    case 'choice':
+      return type.values.includes(String(value));
+    default:
+      return true;
+  }
 }

@@ -1,13 +1,65 @@
-import { ConfigBadValue, ConfigGatewayOpen, ConfigGatewayOpenly, ConfigHealthPort } from '../errors.js';
-import { authSettings } from './auth-settings.js';
-import { gatewayKeys, limitKeys } from './gateway-keys.js';
-import { given, type Reading } from './reading.js';
-import type { Field, Fields } from './schema.js';
-import { shown } from './secrets.js';
-import { serverTls } from './server-settings.js';
-import type { AuthSettings, GatewayLimits, GatewaySettings } from './types.js';
-import { upstreamSettings } from './upstream-settings.js';
-import { isLoopback } from './url.js';
+import {
+  ConfigAuth,
+  ConfigBadValue,
+  ConfigGatewayOpen,
+  ConfigGatewayOpenly,
+  type ConfigPlace,
+} from '../errors.js';
+import { type PathBase, resolvePath } from './files.js';
+import { authKeys, gatewayKeys, limitKeys, userKeys } from './keys.js';
+import { warnOfUriPatterns } from './name-patterns.js';
+import { shown } from './problems.js';
+import { given, isLoopback, pathOf, type Reading, readUrl } from './reading.js';
+import { type Field, type Fields, type SettingsOf, settingsOf, type ValuesOf, valuesOf } from './schema.js';
+import { refuseHealthPort } from './server-settings.js';
+import { type ServerTlsSettings, serverTls } from './tls-settings.js';
+import { type UpstreamSettings, upstreamSettings } from './upstream-settings.js';
+
+/** Who may call the gateway. */
+export type AuthSettings =
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'bearer';
+      /** The file that `sallyport token` writes: hashes of tokens, each with its user and tenant. */
+      readonly tokensFile: string;
+    }
+  | {
+      readonly kind: 'jwt';
+      readonly issuer: string;
+      readonly audience: string;
+      /** A URL or a file. */
+      readonly jwks: { readonly url: URL } | { readonly file: string };
+      readonly userClaim: string;
+      readonly tenantClaim?: string;
+      readonly scopes: readonly string[];
+      /** The gateway's own address, as protected-resource metadata names it (RFC 9728). */
+      readonly resource?: URL;
+    }
+  | {
+      readonly kind: 'mtls';
+      /** The first entry whose pattern matches the certificate counts; without entries its own name is the user. */
+      readonly users: readonly ValuesOf<typeof userKeys>[];
+    };
+
+/** What the gateway takes at most. More is answered with 429 (one user's doing) or 503, and `Retry-After`. */
+export type GatewayLimits = SettingsOf<typeof limitKeys>;
+
+/** The `gateway` block. */
+export interface GatewaySettings extends SettingsOf<typeof gatewayKeys> {
+  readonly tls?: ServerTlsSettings;
+  readonly auth: AuthSettings;
+  readonly upstreams: readonly UpstreamSettings[];
+  readonly limits: GatewayLimits;
+}
+
+const noPaths: PathBase = { cwd: '/', folder: '/', home: undefined, exists: () => false };
+
+/** What counts where a file has no `gateway` block, or none of its keys. */
+export const gatewayDefaults: Omit<GatewaySettings, 'upstreams'> = {
+  ...settingsOf(gatewayKeys, {}, noPaths),
+  auth: { kind: gatewayKeys.auth.default },
+  limits: settingsOf(limitKeys, {}, noPaths),
+};
 
 type GatewayFields = Fields<typeof gatewayKeys>;
 
@@ -18,16 +70,15 @@ export function gatewaySettings(
 ): GatewaySettings {
   const { problems } = reading;
   const { tls: block, port } = fields;
-  const host = fields.host?.value ?? gatewayKeys.host.default;
+  const settings = settingsOf(gatewayKeys, fields, reading.paths);
+  const { host, allowUnauthenticated } = settings;
   const owner = { subject: 'the gateway', side: 'gateway' } as const;
   const tls = block?.value && serverTls({ place: block.place, fields: block.value }, owner, reading);
-  if (block !== undefined && port?.value !== undefined && port.value + 1000 > 65_535)
-    problems.add(ConfigHealthPort({ at: port.place, port: port.value }));
+  if (block !== undefined) refuseHealthPort(port, reading);
   const auth =
     fields.auth === undefined
-      ? ({ kind: 'none' } as const)
+      ? gatewayDefaults.auth
       : authSettings(fields.auth, tls?.sslCertReqs === 2, reading);
-  const allowUnauthenticated = fields.allow_unauthenticated?.value ?? false;
   if (auth?.kind === 'none' && !isLoopback(host)) {
     const at = fields.allow_unauthenticated?.place ?? fields.host?.place ?? place;
     const said = (allowUnauthenticated ? ConfigGatewayOpenly : ConfigGatewayOpen)({ at, host });
@@ -35,41 +86,12 @@ export function gatewaySettings(
     else problems.add(said);
   }
   return {
-    host,
-    port: port?.value ?? Number(gatewayKeys.port.default),
+    ...settings,
     ...given('tls', tls),
-    auth: auth ?? ({ kind: 'none' } satisfies AuthSettings),
-    allowUnauthenticated,
-    allowedHosts: fields.allowed_hosts?.value ?? [],
+    auth: auth ?? gatewayDefaults.auth,
     allowedOrigins: originsOf(fields.allowed_origins, reading),
     upstreams: upstreamSettings(Object.entries(fields.upstreams?.value ?? {}), 'gateway.upstreams', reading),
-    failures: fields.failures?.value ?? gatewayKeys.failures.default,
-    limits: limitsOf(fields.limits?.value ?? {}),
-  };
-}
-
-/** What counts where a file has no `gateway` block, or none of its keys. */
-export const gatewayDefaults: Omit<GatewaySettings, 'upstreams'> = {
-  host: gatewayKeys.host.default,
-  port: Number(gatewayKeys.port.default),
-  auth: { kind: 'none' },
-  allowUnauthenticated: false,
-  allowedHosts: [],
-  allowedOrigins: [],
-  failures: gatewayKeys.failures.default,
-  limits: limitsOf({}),
-};
-
-function limitsOf(fields: Fields<typeof limitKeys>): GatewayLimits {
-  const of = (key: keyof typeof limitKeys) => fields[key]?.value ?? Number(limitKeys[key].default);
-  return {
-    bodyBytes: of('body_bytes'),
-    concurrentCalls: of('concurrent_calls'),
-    concurrentCallsPerUser: of('concurrent_calls_per_user'),
-    sessions: of('sessions'),
-    sessionsPerUser: of('sessions_per_user'),
-    sessionIdleMs: Math.max(1, Math.round(of('session_idle') * 1000)),
-    upstreamQueue: of('upstream_queue'),
+    limits: settingsOf(limitKeys, fields.limits?.value ?? {}, reading.paths),
   };
 }
 
@@ -84,4 +106,87 @@ function originsOf(field: GatewayFields['allowed_origins'], { problems }: Readin
     }
     return new URL(text).origin;
   });
+}
+
+type AuthFields = Fields<typeof authKeys>;
+type AuthKey = keyof typeof authKeys;
+type Kind = AuthSettings['kind'];
+
+/** The keys that a kind has beside `kind`; the first ones it cannot do without. */
+const keysOf: Record<Kind, { needed: readonly AuthKey[]; more: readonly AuthKey[] }> = {
+  none: { needed: [], more: [] },
+  bearer: { needed: ['tokens_file'], more: [] },
+  jwt: {
+    needed: ['issuer', 'audience', 'jwks'],
+    more: ['user_claim', 'tenant_claim', 'scopes', 'resource'],
+  },
+  mtls: { needed: [], more: ['users'] },
+};
+
+/** `gateway.auth`; undefined, with problems, where it is not whole. */
+function authSettings(
+  { value: fields, place }: Field<AuthFields>,
+  mutualTls: boolean,
+  reading: Reading,
+): AuthSettings | undefined {
+  const kind = fields?.kind?.value;
+  if (fields === undefined || kind === undefined) return undefined;
+  const { needed, more } = keysOf[kind];
+  const refuse = (at: ConfigPlace, problem: string, instead: string): undefined => {
+    reading.problems.add(ConfigAuth({ at, kind, problem, instead }));
+  };
+  for (const key of Object.keys(fields) as AuthKey[]) {
+    const field = fields[key];
+    if (field && key !== 'kind' && !needed.includes(key) && !more.includes(key))
+      refuse(field.place, `${key} has no meaning for it`, `remove ${key}`);
+  }
+  for (const key of needed)
+    if (fields[key] === undefined) refuse(place, `${key} is missing`, `add '${key}:' to gateway.auth`);
+  if (kind === 'none') return { kind };
+  if (kind === 'mtls') {
+    if (!mutualTls)
+      refuse(
+        place,
+        'client certificates are not required',
+        'give gateway.tls with certfile, keyfile, ca_bundle and ssl_cert_reqs: 2',
+      );
+    for (const { value } of fields.users?.value ?? [])
+      warnOfUriPatterns([value?.match?.value ?? ''], value?.match?.place, reading.problems);
+    return { kind, users: usersOf(fields) };
+  }
+  if (kind === 'bearer') {
+    const tokensFile = pathOf(fields.tokens_file, reading.paths);
+    return tokensFile === undefined ? undefined : { kind, tokensFile };
+  }
+  return jwtSettings(fields, reading);
+}
+
+function usersOf({ users }: AuthFields): ValuesOf<typeof userKeys>[] {
+  return (users?.value ?? []).flatMap(({ value }) =>
+    value?.match?.value === undefined ? [] : [valuesOf(userKeys, value)],
+  );
+}
+
+function jwtSettings(fields: AuthFields, reading: Reading): AuthSettings | undefined {
+  const { jwks: keys, resource: named } = fields;
+  const jwks = keys?.value === undefined ? undefined : jwksOf({ ...keys, value: keys.value }, reading);
+  const resource = named && readUrl(named, 'gateway.auth.resource', reading.problems);
+  const { issuer, audience, userClaim, tenantClaim, scopes } = settingsOf(authKeys, fields, reading.paths);
+  if (issuer === undefined || audience === undefined || jwks === undefined) return undefined;
+  const who = { userClaim, ...given('tenantClaim', tenantClaim), scopes };
+  return { kind: 'jwt', issuer, audience, jwks, ...who, ...given('resource', resource) };
+}
+
+function jwksOf(
+  field: Field<string> & { readonly value: string },
+  { problems, paths }: Reading,
+): Extract<AuthSettings, { kind: 'jwt' }>['jwks'] | undefined {
+  if (!/^https?:/i.test(field.value)) return { file: resolvePath(field.value, paths) };
+  const url = readUrl(field, 'gateway.auth.jwks', problems);
+  // Whoever answers for the keys decides who passes.
+  if (url?.protocol === 'http:' && !isLoopback(url.hostname)) {
+    const [problem, instead] = ['its keys would come unencrypted', 'begin the URL of jwks with https:'];
+    problems.add(ConfigAuth({ at: field.place, kind: 'jwt', problem, instead }));
+  }
+  return url && { url };
 }

@@ -2,7 +2,7 @@ import { type Document, isMap, isSeq, parseDocument, type YAMLMap } from 'yaml';
 import { ConfigInvalid, ConfigVariableUnset } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { parseYaml } from './document.js';
-import { fileKeys } from './file-keys.js';
+import { fileKeys } from './keys.js';
 import { parseConfig } from './load.js';
 import { Problems } from './problems.js';
 import type { Key, Keys } from './schema.js';

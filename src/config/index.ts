@@ -1,8 +1,16 @@
-export { externalPluginNames } from './external-names.js';
-export { type KeyRow, keyTable } from './file-keys.js';
-export { type GatewayConfigOptions, loadGatewayConfig } from './gateway-load.js';
+export type { AuthSettings, GatewayLimits, GatewaySettings } from './gateway-settings.js';
 export { type Imported, importConfig } from './import.js';
-export { type ConfigOptions, loadConfig, parseConfig } from './load.js';
+export { keyTable, pluginKeys } from './keys.js';
+export {
+  type ConfigOptions,
+  externalPluginNames,
+  type GatewayConfig,
+  type GatewayConfigOptions,
+  loadConfig,
+  loadGatewayConfig,
+  type PluginsConfig,
+  parseConfig,
+} from './load.js';
 export {
   legacyModeName,
   type ModeEffect,
@@ -13,23 +21,11 @@ export {
   type PluginMode,
   pluginModes,
 } from './modes.js';
-export type { ConfigSide } from './reading.js';
-export { looksSecret } from './secrets.js';
-export type {
-  AuthSettings,
-  ClientTlsSettings,
-  Condition,
-  GatewayConfig,
-  GatewayLimits,
-  GatewaySettings,
-  McpSettings,
-  PluginEntry,
-  PluginSettings,
-  PluginsConfig,
-  ServerSettings,
-  ServerTlsSettings,
-  SslCertReqs,
-  UpstreamSettings,
-} from './types.js';
-export { isLoopback } from './url.js';
+export type { Condition, McpSettings, PluginEntry, PluginSettings } from './plugin-settings.js';
+export { looksSecret } from './problems.js';
+export { type ConfigSide, isLoopback } from './reading.js';
+export type { KeyRow } from './schema.js';
+export type { ServerSettings } from './server-settings.js';
+export type { ClientTlsSettings, ServerTlsSettings, SslCertReqs } from './tls-settings.js';
+export type { UpstreamSettings } from './upstream-settings.js';
 export { type VariableRow, variableTable } from './variables.js';

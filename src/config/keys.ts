@@ -1,232 +1,274 @@
 import { onErrorValues, pluginModes } from './modes.js';
-import type { Keys } from './schema.js';
+import { type Keys, key, keyRows, optional, required } from './schema.js';
 
 // Seconds: an hour is longer than any request waits.
-const seconds = { kind: 'number', max: 3600 } as const;
+const seconds = { kind: 'seconds', max: 3600 } as const;
 const text = { kind: 'text' } as const;
 const filled = { kind: 'text', filled: true } as const;
 const texts = { kind: 'texts' } as const;
 const path = { kind: 'path' } as const;
 const host = { kind: 'host' } as const;
+const port = { kind: 'integer', min: 1, max: 65535 } as const;
 const boolean = { kind: 'boolean' } as const;
+const count = { kind: 'integer', min: 1 } as const;
+
+/** A list that may be left out, and is then empty. */
+const listOrNone = { ifNull: 'absent', default: [] } as const;
+/** A key that the peers know, and that has no effect here. */
+const unused = { ifNull: 'absent', unused: true } as const;
+const unusedFlag = { default: false, unused: true } as const;
 
 const tlsKeys = {
-  certfile: { type: path, ifNull: 'absent', meaning: 'certificate that this side shows, in PEM' },
-  keyfile: {
-    type: path,
-    ifNull: 'absent',
-    meaning: 'private key of the certificate that this side shows, in PEM',
-  },
-  ca_bundle: {
-    type: path,
-    ifNull: 'absent',
-    meaning: 'certificate authorities that the other side is verified against',
-  },
-  keyfile_password: {
-    type: { kind: 'secret' },
-    ifNull: 'absent',
-    meaning: 'password of the private key, where it has one',
-  },
-  crl_file: {
-    type: path,
-    ifNull: 'absent',
-    meaning:
-      'revocation lists in PEM, one of every CA in ca_bundle: a certificate that one of them names is refused',
-  },
-  pins: {
-    type: { kind: 'texts', of: { kind: 'pin' }, filled: true },
-    ifNull: 'absent',
-    meaning: 'public keys, of which the other side or a CA above it must have one, beside all other checks',
-  },
+  certfile: optional(path, 'certificate that this side shows, in PEM'),
+  keyfile: optional(path, 'private key of the certificate that this side shows, in PEM'),
+  ca_bundle: optional(path, 'certificate authorities that the other side is verified against'),
+  keyfile_password: optional({ kind: 'secret' }, 'password of the private key, where it has one'),
+  crl_file: optional(
+    path,
+    'revocation lists in PEM, one of every CA in ca_bundle: a certificate that one of them names is refused',
+  ),
+  pins: optional(
+    { kind: 'texts', of: { kind: 'pin' }, filled: true },
+    'public keys, of which the other side or a CA above it must have one, beside all other checks',
+  ),
 } as const satisfies Keys;
 
 export const clientTlsKeys = {
   ...tlsKeys,
-  verify: {
-    type: boolean,
-    default: 'true',
-    meaning: 'whether the certificate of the plugin server must verify',
-  },
-  check_hostname: {
-    type: boolean,
-    default: 'true',
-    meaning: "whether that certificate must be for the URL's host",
-  },
-  server_name: {
-    type: host,
-    ifNull: 'absent',
-    meaning: "check the certificate for this name in place of the URL's host",
-  },
-  identity: {
-    type: filled,
-    ifNull: 'absent',
-    meaning:
-      "whose certificate it must be. Absent: this plugin's, where it names a role. plugin: this plugin's, by role, DNS name, or CN where there is no subjectAltName. host: any plugin's on that host. Else the name of the plugin whose certificate the server shows",
-  },
+  verify: key(boolean, 'whether the certificate of the plugin server must verify', { default: true }),
+  check_hostname: key(boolean, "whether that certificate must be for the URL's host", { default: true }),
+  server_name: optional(host, "check the certificate for this name in place of the URL's host"),
+  identity: optional(
+    filled,
+    "whose certificate it must be. Absent: this plugin's, where it names a role. plugin: this plugin's, by role, DNS name, or CN where there is no subjectAltName. host: any plugin's on that host. Else the name of the plugin whose certificate the server shows",
+  ),
 } as const satisfies Keys;
 
 export const serverTlsKeys = {
   ...tlsKeys,
-  ssl_cert_reqs: {
-    type: { kind: 'integer', min: 0, max: 2 },
-    default: '2',
-    meaning: 'client certificate: 0 not asked for, 1 must verify if one is shown, 2 required',
-  },
-  allowed_clients: {
-    type: { kind: 'texts', of: filled, filled: true },
-    ifNull: 'absent',
-    meaning:
-      'clients that may connect: URI:, DNS: or CN: and a name, or a name of any kind (with :// a URI, and a CN only where there is no subjectAltName); * stands for a part of one. Absent: the gateway, where certificates name a role, else any client of the CA',
-  },
+  ssl_cert_reqs: key(
+    { kind: 'integer', min: 0, max: 2 },
+    'client certificate: 0 not asked for, 1 must verify if one is shown, 2 required',
+    { default: 2 },
+  ),
+  allowed_clients: optional(
+    { kind: 'texts', of: filled, filled: true },
+    'clients that may connect: URI:, DNS: or CN: and a name, or a name of any kind (with :// a URI, and a CN only where there is no subjectAltName); * stands for a part of one. Absent: the gateway, where certificates name a role, else any client of the CA',
+  ),
 } as const satisfies Keys;
 
 export const mcpKeys = {
-  proto: {
-    type: { kind: 'choice', values: ['STREAMABLEHTTP', 'STDIO'], elsewhere: ['SSE'] },
-    default: 'STREAMABLEHTTP',
-    meaning: 'how the plugin server is reached',
-  },
-  url: {
-    type: filled,
-    ifNull: 'absent',
-    meaning: 'where the plugin server is, with its path: https://localhost:8000/mcp',
-  },
-  tls: {
-    type: { kind: 'map', keys: clientTlsKeys },
-    ifNull: 'empty',
-    meaning: 'TLS towards this plugin server',
-  },
-  uds: {
-    type: path,
-    ifNull: 'absent',
-    meaning: 'Unix domain socket of the plugin server, in place of the host of url; without TLS',
-  },
-  cmd: { type: texts, ifNull: 'absent', meaning: 'for STDIO: the command that starts it, and its arguments' },
-  script: { type: path, ifNull: 'absent', meaning: 'for STDIO, in place of cmd: a .py, .sh or .js file' },
-  env: { type: { kind: 'dict' }, ifNull: 'absent', meaning: 'for STDIO: variables set for it' },
-  cwd: { type: path, ifNull: 'absent', meaning: 'for STDIO: the folder that it runs in' },
-  reconnect_attempts: {
-    type: { kind: 'integer', min: 0 },
-    ifNull: 'absent',
-    meaning: 'without effect here: connections come back by themselves',
-  },
-  reconnect_delay: { type: seconds, ifNull: 'absent', meaning: 'without effect here' },
+  proto: key(
+    { kind: 'choice', values: ['STREAMABLEHTTP', 'STDIO'], elsewhere: ['SSE'] },
+    'how the plugin server is reached',
+    { default: 'STREAMABLEHTTP' },
+  ),
+  url: optional(filled, 'where the plugin server is, with its path: https://localhost:8000/mcp'),
+  tls: key({ kind: 'map', keys: clientTlsKeys }, 'TLS towards this plugin server', { ifNull: 'empty' }),
+  uds: optional(path, 'Unix domain socket of the plugin server, in place of the host of url; without TLS'),
+  cmd: optional(texts, 'for STDIO: the command that starts it, and its arguments'),
+  script: optional(path, 'for STDIO, in place of cmd: a .py, .sh or .js file'),
+  env: optional({ kind: 'dict' }, 'for STDIO: variables set for it'),
+  cwd: optional(path, 'for STDIO: the folder that it runs in'),
+  reconnect_attempts: key(
+    { kind: 'integer', min: 0 },
+    'without effect here: connections come back by themselves',
+    unused,
+  ),
+  reconnect_delay: key(seconds, 'without effect here', unused),
 } as const satisfies Keys;
 
 export const conditionKeys = {
-  server_ids: { type: texts, ifNull: 'absent', meaning: 'virtual servers of the gateway' },
-  tenant_ids: { type: texts, ifNull: 'absent', meaning: 'tenants' },
-  tools: { type: texts, ifNull: 'absent', meaning: 'names of tools' },
-  prompts: { type: texts, ifNull: 'absent', meaning: 'ids of prompts' },
-  resources: { type: texts, ifNull: 'absent', meaning: 'URIs of resources' },
-  agents: { type: texts, ifNull: 'absent', meaning: 'ids of agents' },
-  user_patterns: { type: texts, ifNull: 'absent', meaning: 'patterns of user names' },
-  content_types: { type: texts, ifNull: 'absent', meaning: 'content types' },
+  server_ids: optional(texts, 'virtual servers of the gateway'),
+  tenant_ids: optional(texts, 'tenants'),
+  tools: optional(texts, 'names of tools'),
+  prompts: optional(texts, 'ids of prompts'),
+  resources: optional(texts, 'URIs of resources'),
+  agents: optional(texts, 'ids of agents'),
+  user_patterns: optional(texts, 'patterns of user names'),
+  content_types: optional(texts, 'content types'),
 } as const satisfies Keys;
 
 export const pluginKeys = {
-  name: {
-    type: filled,
-    required: true,
-    meaning: 'name of the plugin, unlike any other without regard to case',
-  },
-  kind: {
-    type: filled,
-    required: true,
-    meaning: "'external' for a plugin behind a plugin server, else the module that holds it",
-  },
-  description: { type: text, ifNull: 'absent', meaning: 'what it is for' },
-  author: { type: text, ifNull: 'absent', meaning: 'who wrote it' },
-  namespace: { type: text, ifNull: 'absent', meaning: 'whose it is' },
-  version: { type: text, ifNull: 'absent', meaning: 'its version' },
-  hooks: { type: texts, ifNull: 'absent', meaning: 'hooks that it answers to' },
-  tags: { type: texts, ifNull: 'absent', meaning: 'words to find it by' },
-  mode: {
-    type: { kind: 'choice', values: pluginModes },
+  name: required(filled, 'name of the plugin, unlike any other without regard to case'),
+  kind: required(filled, "'external' for a plugin behind a plugin server, else the module that holds it"),
+  description: optional(text, 'what it is for'),
+  author: optional(text, 'who wrote it'),
+  namespace: optional(text, 'whose it is'),
+  version: optional(text, 'its version'),
+  hooks: optional(texts, 'hooks that it answers to'),
+  tags: optional(texts, 'words to find it by'),
+  mode: key({ kind: 'choice', values: pluginModes }, 'what its violations and failures lead to', {
     default: 'enforce',
-    meaning: 'what its violations and failures lead to',
-  },
-  on_error: {
-    type: { kind: 'choice', values: onErrorValues },
-    ifNull: 'absent',
-    meaning: 'what its failures lead to, over the mode',
-  },
-  priority: {
-    type: { kind: 'integer' },
-    default: '100',
-    meaning: 'its place in the order: lower runs first',
-  },
-  conditions: {
-    type: { kind: 'maps', keys: conditionKeys },
-    ifNull: 'absent',
-    meaning: 'when it runs: any entry may match, and in an entry every key must',
-  },
-  applied_to: {
-    type: { kind: 'free' },
-    ifNull: 'absent',
-    meaning: 'parts of a payload it is meant for; passed on',
-  },
-  max_content_size: {
-    type: { kind: 'integer', min: 1 },
-    ifNull: 'absent',
-    meaning: 'largest content it takes, in bytes; passed on',
-  },
-  capabilities: { type: { kind: 'free' }, ifNull: 'absent', meaning: 'what it may do; passed on' },
-  config: {
-    type: { kind: 'dict' },
-    ifNull: 'absent',
-    meaning: "the plugin's own settings; not on an external entry",
-  },
-  mcp: {
-    type: { kind: 'map', keys: mcpKeys },
-    ifNull: 'absent',
-    meaning: 'the plugin server of an external entry, which requires it',
-  },
+  }),
+  on_error: optional({ kind: 'choice', values: onErrorValues }, 'what its failures lead to, over the mode'),
+  priority: key({ kind: 'integer' }, 'its place in the order: lower runs first', { default: 100 }),
+  conditions: optional(
+    { kind: 'maps', keys: conditionKeys },
+    'when it runs: any entry may match, and in an entry every key must',
+  ),
+  applied_to: optional({ kind: 'free' }, 'parts of a payload it is meant for; passed on'),
+  max_content_size: optional({ kind: 'integer', min: 1 }, 'largest content it takes, in bytes; passed on'),
+  capabilities: optional({ kind: 'free' }, 'what it may do; passed on'),
+  config: optional({ kind: 'dict' }, "the plugin's own settings; not on an external entry"),
+  mcp: optional({ kind: 'map', keys: mcpKeys }, 'the plugin server of an external entry, which requires it'),
 } as const satisfies Keys;
 
 export const settingsKeys = {
-  plugin_timeout: { type: seconds, default: '30', meaning: 'seconds that a plugin has for one hook call' },
-  fail_on_plugin_error: {
-    type: boolean,
-    default: 'false',
-    meaning: 'whether any plugin failure ends the request, whatever the mode',
-  },
-  parallel_execution_within_band: {
-    type: boolean,
-    default: 'false',
-    meaning: 'whether plugins of one priority run at once',
-  },
-  enable_plugin_api: { type: boolean, default: 'false', meaning: 'without effect here' },
-  include_user_info: { type: boolean, default: 'false', meaning: 'without effect here' },
-  plugin_health_check_interval: {
-    type: seconds,
-    default: '60',
-    meaning: 'seconds between looks at the servers of external plugins',
-  },
-  plugin_away_after: {
-    type: { kind: 'integer', min: 0 },
-    default: '3',
-    meaning:
-      'timeouts in a row after which a plugin server is probed; where it does not answer that within 2 s either, its plugins are away: modes that ignore failures skip them at once, the others fail at once. 0 turns this off',
-  },
-  plugin_probe_interval: {
-    type: seconds,
-    default: '10',
-    meaning: 'longest pause in seconds between probes of a plugin server that is away; the first are sooner',
-  },
+  plugin_timeout: key(seconds, 'seconds that a plugin has for one hook call', { default: 30 }),
+  fail_on_plugin_error: key(boolean, 'whether any plugin failure ends the request, whatever the mode', {
+    default: false,
+  }),
+  parallel_execution_within_band: key(boolean, 'whether plugins of one priority run at once', {
+    default: false,
+  }),
+  enable_plugin_api: key(boolean, 'without effect here', unusedFlag),
+  include_user_info: key(boolean, 'without effect here', unusedFlag),
+  plugin_health_check_interval: key(seconds, 'seconds between looks at the servers of external plugins', {
+    default: 60,
+  }),
+  plugin_away_after: key(
+    { kind: 'integer', min: 0 },
+    'timeouts in a row after which a plugin server is probed; where it does not answer that within 2 s either, its plugins are away: modes that ignore failures skip them at once, the others fail at once. 0 turns this off',
+    { default: 3, as: 'awayAfterTimeouts' },
+  ),
+  plugin_probe_interval: key(
+    seconds,
+    'longest pause in seconds between probes of a plugin server that is away; the first are sooner',
+    { default: 10, as: 'probeIntervalMs' },
+  ),
 } as const satisfies Keys;
 
 export const serverKeys = {
-  host: { type: host, default: '127.0.0.1', meaning: 'address that the plugin server listens on' },
-  port: {
-    type: { kind: 'integer', min: 1, max: 65535 },
-    default: '8000',
-    meaning: 'port that it listens on; with TLS, health is served on port + 1000',
-  },
-  uds: {
-    type: path,
-    ifNull: 'absent',
-    meaning: 'Unix domain socket that it listens on, in place of host and port; without TLS',
-  },
-  tls: { type: { kind: 'map', keys: serverTlsKeys }, ifNull: 'empty', meaning: 'TLS that it serves with' },
+  host: key(host, 'address that the plugin server listens on', { default: '127.0.0.1' }),
+  port: key(port, 'port that it listens on; with TLS, health is served on port + 1000', { default: 8000 }),
+  uds: optional(path, 'Unix domain socket that it listens on, in place of host and port; without TLS'),
+  tls: key({ kind: 'map', keys: serverTlsKeys }, 'TLS that it serves with', { ifNull: 'empty' }),
 } as const satisfies Keys;
+
+export const userKeys = {
+  match: required(
+    filled,
+    'a name in the certificate: URI:, DNS:, EMAIL: or CN: and the name, or a name of any kind (with :// a URI, and a CN only where there is no subjectAltName); * stands for a part of it',
+  ),
+  user: optional(filled, 'who that is; absent: the name that matched'),
+  tenant: optional(filled, 'whose user that is'),
+} as const satisfies Keys;
+
+export const authKeys = {
+  kind: required(
+    { kind: 'choice', values: ['none', 'bearer', 'jwt', 'mtls'] },
+    'how a client shows who it is; auth: none says the same as auth: {kind: none}',
+  ),
+  tokens_file: optional(path, 'for bearer: the file that sallyport token writes'),
+  issuer: optional(filled, 'for jwt: who issues the tokens (iss)'),
+  audience: optional(filled, 'for jwt: whom they are meant for (aud)'),
+  jwks: optional(filled, 'for jwt: the keys of the issuer (RFC 7517), as a URL or a file'),
+  user_claim: key(filled, 'for jwt: the claim that names the user', { default: 'sub' }),
+  tenant_claim: optional(filled, 'for jwt: the claim that names the tenant'),
+  scopes: key(texts, 'for jwt: scopes that a token must have, all of them', listOrNone),
+  resource: optional(
+    filled,
+    'for jwt: the URL of this gateway as its metadata names it (RFC 9728); absent: as it was called',
+  ),
+  users: optional(
+    { kind: 'maps', keys: userKeys },
+    'for mtls: who the certificates belong to, the first match counts and no match is refused; absent: the URI, DNS name or address of the certificate is the user, or its CN where there is no subjectAltName',
+  ),
+} as const satisfies Keys;
+
+export const limitKeys = {
+  body_bytes: key(count, 'size of a request', { default: 8_000_000 }),
+  concurrent_calls: key(count, 'requests at a time', { default: 1000 }),
+  concurrent_calls_per_user: key(count, 'requests at a time of one user', { default: 100 }),
+  sessions: key(count, 'sessions', { default: 10_000 }),
+  sessions_per_user: key(count, 'sessions of one user', { default: 1000 }),
+  session_idle: key(
+    { kind: 'seconds', max: 86_400 },
+    'seconds after which a session without a request and without an open stream ends',
+    { default: 1800 },
+  ),
+  upstream_queue: key(count, 'requests that wait for one upstream', { default: 1000 }),
+} as const satisfies Keys;
+
+export const upstreamKeys = {
+  command: optional(filled, 'the program that speaks MCP over stdio'),
+  args: key(texts, 'its arguments', listOrNone),
+  env: key(
+    { kind: 'named', of: { kind: 'text', written: true } },
+    'variables set for it, beside the few that it inherits',
+    { ifNull: 'absent', default: {} },
+  ),
+  cwd: optional(path, 'the folder that it runs in'),
+  url: optional(filled, 'in place of command: where MCP is served over HTTP'),
+  headers: optional(
+    { kind: 'named', of: { kind: 'secret', written: true } },
+    "for url: sent with every request, such as the upstream's own token",
+  ),
+  tls: optional(
+    { kind: 'map', keys: clientTlsKeys },
+    "for url: TLS towards this upstream; absent: the roots of the system verify the server's certificate",
+  ),
+  prefix: key(
+    { kind: 'choice', values: ['auto', 'always', 'never'] },
+    'whether its names are offered as NAME__name; auto: where there are several upstreams',
+    { default: 'auto' },
+  ),
+  include: key(
+    texts,
+    'names of tools and prompts and URIs of resources that are offered, * stands for any text; absent: all',
+    listOrNone,
+  ),
+  exclude: key(texts, 'those that are not offered, whatever include says', listOrNone),
+  timeout: key(seconds, 'seconds that it has for one request; its progress begins them anew', {
+    default: 60,
+  }),
+} as const satisfies Keys;
+
+export const gatewayKeys = {
+  host: key(host, 'address that the gateway listens on', { default: '127.0.0.1' }),
+  port: key(port, 'port that it listens on; with TLS, health is served on port + 1000', { default: 4444 }),
+  tls: key({ kind: 'map', keys: serverTlsKeys }, 'TLS that it serves with', { ifNull: 'empty' }),
+  auth: key(
+    { kind: 'map', keys: authKeys, short: 'kind' },
+    'who may call; none is refused where others than this machine can call',
+    { default: 'none' },
+  ),
+  allow_unauthenticated: key(boolean, 'with auth none: that anyone who reaches the address may call', {
+    default: false,
+  }),
+  allowed_hosts: key(
+    texts,
+    'host names that it is called by beside its address, such as those of a proxy; where given, any other name is refused with 421',
+    listOrNone,
+  ),
+  allowed_origins: key(texts, 'origins of web pages that may call, such as https://app.example', listOrNone),
+  failures: key(
+    { kind: 'choice', values: ['brief', 'full'] },
+    'what a client is told of a plugin or an upstream that fails: its name, a code and the id of the request, or in full, with texts in which URLs, paths and secrets may stand; the log has them in any case',
+    { default: 'brief' },
+  ),
+  limits: optional(
+    { kind: 'map', keys: limitKeys },
+    'what it takes at most, each process by itself where there are several; what is over is answered with 429 or 503',
+  ),
+  upstreams: optional(
+    { kind: 'named', of: { kind: 'map', keys: upstreamKeys } },
+    'the MCP servers behind it, by name: letters, digits, dots, hyphens, underscores, and no __',
+  ),
+} as const satisfies Keys;
+
+export const fileKeys = {
+  plugins: key({ kind: 'maps', keys: pluginKeys }, 'the plugins; may be left out beside a gateway block'),
+  plugin_dirs: key(texts, 'without effect here', unused),
+  plugin_settings: optional({ kind: 'map', keys: settingsKeys }, 'how plugins are run'),
+  server_settings: optional({ kind: 'map', keys: serverKeys }, 'where the plugin server serves'),
+  gateway: key(
+    { kind: 'map', keys: gatewayKeys },
+    'the MCP gateway: where it serves, to whom, and what is behind it',
+    { ifNull: 'empty' },
+  ),
+} as const satisfies Keys;
+
+/** Every YAML key that is known, in the order of the file. */
+export const keyTable = keyRows(fileKeys);

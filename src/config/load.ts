@@ -1,23 +1,42 @@
 import { existsSync } from 'node:fs';
+import { lstat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { ConfigMissingKey } from '../errors.js';
+import { ConfigMissingKey, ConfigNoUpstreams, ConfigWrongType, type SallyError } from '../errors.js';
 import { checkMap } from './check.js';
-import { parseYaml } from './document.js';
-import { decode, readBytes, unreadable } from './file.js';
-import { fileKeys } from './file-keys.js';
-import { deepFreeze } from './freeze.js';
-import { gatewaySettings } from './gateway-settings.js';
-import type { settingsKeys } from './keys.js';
-import { expandHome } from './paths.js';
-import { pluginEntries } from './plugin-entry.js';
+import { type ConfigNode, parseYaml } from './document.js';
+import { decode, type Env, expandHome, isMissing, readBytes, unreadable } from './files.js';
+import { type GatewaySettings, gatewayDefaults, gatewaySettings } from './gateway-settings.js';
+import { fileKeys, pluginKeys, settingsKeys } from './keys.js';
+import { type PluginEntry, type PluginSettings, pluginEntries, refuseDuplicates } from './plugin-settings.js';
 import { Problems } from './problems.js';
 import { type ConfigSide, given, type Reading } from './reading.js';
-import type { Fields } from './schema.js';
-import { serverSettings } from './server-settings.js';
-import { type Env, render } from './template.js';
-import type { PluginSettings, PluginsConfig } from './types.js';
+import { settingsOf } from './schema.js';
+import { type ServerSettings, serverSettings } from './server-settings.js';
+import { parseServers } from './servers-file.js';
+import { render } from './template.js';
+import type { UpstreamSettings } from './upstream-settings.js';
 import { clientTlsVariables, readVariables, warnOfMisspelt } from './variables.js';
+
+/** A plugin file and the variables that override it, as one immutable value. */
+export interface PluginsConfig {
+  /** Absolute path of the file. */
+  readonly path: string;
+  /** The folder that relative plugin modules are looked up from, after the working directory. */
+  readonly folder: string;
+  /** The working directory that relative paths were taken from. */
+  readonly cwd: string;
+  readonly plugins: readonly PluginEntry[];
+  readonly settings: PluginSettings;
+  readonly server: ServerSettings;
+  /** Absent where the file has no `gateway` block, and where it is read for a plugin server. */
+  readonly gateway?: GatewaySettings;
+  /** What is allowed but deserves to be seen: logged by whoever loads the file. */
+  readonly warnings: readonly SallyError[];
+}
+
+/** The configuration of a gateway: its block is there, with one upstream at least. */
+export type GatewayConfig = PluginsConfig & { readonly gateway: GatewaySettings };
 
 /** Where a configuration is, and what it is read with. */
 export interface ConfigOptions {
@@ -107,7 +126,7 @@ export function parseConfig(
   const gateway = block && gatewaySettings(block, reading);
   problems.throwIfAny(options.path);
 
-  const settings = pluginSettings(fields.plugin_settings?.value ?? {});
+  const settings = settingsOf(settingsKeys, fields.plugin_settings?.value ?? {}, reading.paths);
   return deepFreeze({
     path,
     folder,
@@ -120,18 +139,145 @@ export function parseConfig(
   });
 }
 
-function pluginSettings(fields: Fields<typeof settingsKeys>): PluginSettings {
-  return {
-    pluginTimeoutMs: milliseconds(fields.plugin_timeout?.value ?? 30),
-    failOnPluginError: fields.fail_on_plugin_error?.value ?? false,
-    parallelExecutionWithinBand: fields.parallel_execution_within_band?.value ?? false,
-    pluginHealthCheckIntervalMs: milliseconds(fields.plugin_health_check_interval?.value ?? 60),
-    awayAfterTimeouts: fields.plugin_away_after?.value ?? 3,
-    probeIntervalMs: milliseconds(fields.plugin_probe_interval?.value ?? 10),
-  };
+/** `value`, with every plain object and array in it frozen. URLs and errors stay as they are. */
+function deepFreeze<T>(value: T): T {
+  if (Array.isArray(value)) value.forEach(deepFreeze);
+  else if (isPlain(value)) Object.values(value).forEach(deepFreeze);
+  else return value;
+  return Object.freeze(value);
 }
 
-/** Whole milliseconds: timers take nothing finer, and none of them is to be 0. */
-function milliseconds(seconds: number): number {
-  return Math.max(1, Math.round(seconds * 1000));
+function isPlain(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+/** Where the configuration of a gateway is. */
+export interface GatewayConfigOptions {
+  /** A plugin file with a `gateway` block. */
+  readonly config?: string | undefined;
+  /** The `mcpServers` JSON of a desktop client or an editor: upstreams beside those of the file. */
+  readonly servers?: string | undefined;
+  readonly cwd: string;
+  readonly env: Env;
+  readonly home?: string | undefined;
+}
+
+/**
+ * Reads what a gateway runs with: a plugin file, a list of servers, or both.
+ *
+ * Throws `SALLY_CONFIG_INVALID` with everything that is wrong with one of them, `SALLY_FILE_UNREADABLE`, and
+ * `SALLY_CONFIG_NO_UPSTREAMS` where nothing says what is behind the gateway.
+ *
+ * @example
+ * ```ts
+ * import { loadGatewayConfig } from 'sallyport';
+ *
+ * const { gateway } = await loadGatewayConfig({ servers: '.mcp.json', cwd: process.cwd(), env: process.env });
+ * console.log(gateway.upstreams.map((upstream) => upstream.name));
+ * ```
+ */
+export async function loadGatewayConfig(options: GatewayConfigOptions): Promise<GatewayConfig> {
+  const { config: path, servers, cwd, env } = options;
+  const home = options.home ?? env['HOME'] ?? homedir();
+  const file = path
+    ? await loadConfig({ path, cwd, env, home, side: 'gateway' })
+    : parseConfig('plugins: []', { path: 'no file', cwd, env, home, side: 'gateway', exists: () => false });
+  const listed = servers ? await loadServers(servers, { cwd, env, home }, file) : undefined;
+  const gateway = file.gateway ?? (listed && { ...gatewayDefaults, upstreams: [] });
+  const upstreams = [...(gateway?.upstreams ?? []), ...(listed?.upstreams ?? [])];
+  if (gateway === undefined || upstreams.length === 0)
+    throw ConfigNoUpstreams(path ? { path } : servers ? { path: servers } : {});
+  const warnings = [...file.warnings, ...(listed?.warnings ?? [])];
+  return deepFreeze({ ...file, gateway: { ...gateway, upstreams }, warnings });
+}
+
+async function loadServers(
+  path: string,
+  where: { readonly cwd: string; readonly env: Env; readonly home: string },
+  file: PluginsConfig,
+): Promise<{ upstreams: readonly UpstreamSettings[]; warnings: PluginsConfig['warnings'] }> {
+  const problems = new Problems();
+  const bytes = await readBytes(resolve(where.cwd, expandHome(path, where.home))).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
+  const text = decode(bytes, path, problems);
+  const taken = new Map((file.gateway?.upstreams ?? []).map(({ name }) => [name, file.path]));
+  const upstreams = text === undefined ? [] : parseServers(text, { ...where, path }, taken, problems);
+  problems.throwIfAny(path);
+  return { upstreams, warnings: problems.warnings };
+}
+
+/**
+ * The names of the external plugins of a configuration, for which certificates are made: nothing else in
+ * the file has to be right yet. Undefined where there is no file.
+ *
+ * Throws `SALLY_FILE_UNREADABLE` where a file is there but cannot be read, and `SALLY_CONFIG_INVALID`
+ * where it is not YAML, has no list of plugins, or the names in it are missing or not unique.
+ *
+ * @example
+ * ```ts
+ * import { externalPluginNames } from 'sallyport';
+ *
+ * const where = { path: 'plugins/external/config.yaml', cwd: process.cwd(), env: process.env };
+ * console.log((await externalPluginNames(where)) ?? 'no such file');
+ * ```
+ */
+export async function externalPluginNames(options: {
+  readonly path: string;
+  readonly cwd: string;
+  readonly env: Env;
+}): Promise<readonly string[] | undefined> {
+  const path = resolve(options.cwd, expandHome(options.path, options.env['HOME']));
+  const bytes = await readBytes(path).catch(async (error: unknown) => {
+    // A link that leads nowhere is there: it was meant to lead to a configuration.
+    if (isMissing(error) && !(await lstat(path).catch(() => undefined))) return undefined;
+    throw unreadable(options.path, error);
+  });
+  if (bytes === undefined) return undefined;
+  const problems = new Problems();
+  const text = decode(bytes, options.path, problems);
+  const document = text === undefined ? undefined : parseYaml(text, options.path, problems);
+  const names = document && externalNames(document, options.env, problems);
+  problems.throwIfAny(options.path);
+  return names ?? [];
+}
+
+function externalNames(document: ConfigNode, env: Env, problems: Problems): string[] {
+  const { name, kind } = pluginKeys;
+  const entries = pluginList(document, problems).map((item, i) => {
+    const path = `plugins[${i}]`;
+    const identity =
+      item.kind === 'map'
+        ? { ...item, entries: item.entries.filter(({ key }) => key === 'name' || key === 'kind') }
+        : item;
+    const keys = { name, kind: { ...kind, required: false } };
+    return checkMap(keys, render(identity, env, path, problems), path, problems).value;
+  });
+  refuseDuplicates(
+    entries.map((entry) => entry?.name),
+    problems,
+  );
+  return entries.flatMap((entry) =>
+    entry?.kind?.value === 'external' && entry.name?.value ? [entry.name.value] : [],
+  );
+}
+
+function pluginList(document: ConfigNode, problems: Problems): readonly ConfigNode[] {
+  const at = document.place;
+  const key = 'plugins';
+  const expected = 'a list of maps';
+  if (document.kind !== 'map') {
+    if (document.kind !== 'broken')
+      problems.add(ConfigWrongType({ at, key: 'the file', expected: 'a map', seen: 'something else' }));
+    return [];
+  }
+  const plugins = document.entries.find((entry) => entry.key === key);
+  if (plugins === undefined) problems.add(ConfigMissingKey({ at, key, within: 'the file' }));
+  else if (plugins.value.kind === 'list') return plugins.value.items;
+  else if (plugins.value.kind !== 'broken') {
+    const seen =
+      plugins.value.kind === 'map' ? 'a map' : plugins.value.text === '' ? 'nothing' : 'a single value';
+    problems.add(ConfigWrongType({ at: plugins.place, key, expected, seen }));
+  }
+  return [];
 }

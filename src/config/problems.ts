@@ -31,3 +31,39 @@ function order(problem: SallyError): number {
   const { at } = problem.context as { at: ConfigPlace };
   return 'line' in at ? at.line * 100_000 + Math.min(at.column, 99_999) : Number.POSITIVE_INFINITY;
 }
+
+/** Words that make a name a secret's when they end it: `api_key`, `dbPassword`, `AUTH_TOKEN`. */
+const lastWords = new Set(
+  'pass password passwords passwd passphrase passcode pwd pw secret secrets token tokens credential credentials key keys apikey auth authorization bearer jwt cookie cookies dsn oauth'.split(
+    ' ',
+  ),
+);
+/** Words that make it one wherever they stand: `password_hash`, `secret_name`. */
+const anyWords = new Set(['password', 'passwords', 'passphrase', 'secret', 'secrets', 'hmac']);
+
+/** Whether a key or variable of this name holds a secret. `keyfile` does not: it holds a path. */
+export function looksSecret(name: string): boolean {
+  const words = name
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== '');
+  const last = words.at(-1) ?? '';
+  // A header or a string that carries one: `auth_header`, `connection_string`.
+  const carrier = /^(header|headers|string|hash|value|material|data)$/.test(last) ? (words.at(-2) ?? '') : '';
+  return (
+    lastWords.has(last) ||
+    carrier === 'connection' ||
+    lastWords.has(carrier) ||
+    words.some((word) => anyWords.has(word))
+  );
+}
+
+export const hiddenText = '(hidden)';
+
+/** A value as an error shows it: in quotes, on one line, without control characters, cut where long. */
+export function shown(text: string): string {
+  const cut = text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  // JSON leaves DEL and the C1 controls as they are, which some terminals obey.
+  return JSON.stringify(cut).replace(/[\u007f-\u009f\u2028\u2029]/g, '?');
+}

@@ -1,34 +1,29 @@
 import { resolve } from 'node:path';
-import { ConfigMissingKey, ConfigUpstream, ConfigWrongType } from '../errors.js';
+import { ConfigMissingKey, ConfigUpstream, ConfigUpstreamNeedsVariable, ConfigWrongType } from '../errors.js';
 import { checkMap } from './check.js';
-import { type ConfigNode, type MapNode, parseYaml } from './document.js';
-import { expandVariables } from './expand.js';
-import { upstreamKeys } from './gateway-keys.js';
-import { plainJson } from './jsonc.js';
-import { expandHome, type PathBase } from './paths.js';
-import type { Problems } from './problems.js';
-import type { Field, Fields, Keys } from './schema.js';
-import { shown } from './secrets.js';
-import type { Env } from './template.js';
-import type { UpstreamSettings } from './types.js';
-import { type UpstreamFields, upstreamSettings } from './upstream-settings.js';
+import { type ConfigNode, type MapNode, parseYaml, type ScalarNode } from './document.js';
+import { type Env, expandHome, type PathBase } from './files.js';
+import { upstreamKeys } from './keys.js';
+import { looksSecret, type Problems, shown } from './problems.js';
+import { type Field, type Fields, type Keys, optional } from './schema.js';
+import { type UpstreamFields, type UpstreamSettings, upstreamSettings } from './upstream-settings.js';
 
 const text = { kind: 'text' } as const;
 
 /** What a server has in such a file. Clients keep more in it, for themselves: that is not looked at. */
 const serverEntryKeys = {
-  type: { type: text, ifNull: 'absent', meaning: 'stdio, http, streamable-http or sse' },
-  transport: { type: text, ifNull: 'absent', meaning: 'another name of type' },
+  type: optional(text, 'stdio, http, streamable-http or sse'),
+  transport: optional(text, 'another name of type'),
   command: upstreamKeys.command,
-  args: { ...upstreamKeys.args, ifNull: 'absent' },
+  args: upstreamKeys.args,
   env: upstreamKeys.env,
   cwd: upstreamKeys.cwd,
   url: upstreamKeys.url,
   serverUrl: upstreamKeys.url,
   httpUrl: upstreamKeys.url,
   headers: upstreamKeys.headers,
-  disabled: { type: { kind: 'boolean' }, ifNull: 'absent', meaning: 'whether it is left out' },
-  enabled: { type: { kind: 'boolean' }, ifNull: 'absent', meaning: 'the opposite of disabled' },
+  disabled: optional({ kind: 'boolean' }, 'whether it is left out'),
+  enabled: optional({ kind: 'boolean' }, 'the opposite of disabled'),
 } as const satisfies Keys;
 type EntryFields = Fields<typeof serverEntryKeys>;
 
@@ -141,4 +136,74 @@ function upstreamName(name: string): string {
     .trim()
     .replace(/[^A-Za-z0-9._-]+/g, '-')
     .replace(/_{2,}/g, '_');
+}
+
+interface Expanding {
+  readonly env: Env;
+  /** What editors fill in by themselves. */
+  readonly folders: Readonly<Record<string, string | undefined>>;
+  readonly problems: Problems;
+}
+
+/**
+ * Replaces `${VAR}`, `${VAR:-default}` and `${env:VAR}` in the texts of `node`, as clients and editors do in their
+ * server lists. Every text is replaced by itself: what a variable holds cannot become anything but text.
+ */
+function expandVariables(node: ConfigNode, key: string, deps: Expanding): ConfigNode {
+  switch (node.kind) {
+    case 'broken':
+      return node;
+    case 'list':
+      return { ...node, items: node.items.map((item, i) => expandVariables(item, `${key}[${i}]`, deps)) };
+    case 'map': {
+      const entries = node.entries.map((entry) => {
+        return { ...entry, value: expandVariables(entry.value, `${key}.${entry.key}`, deps) };
+      });
+      return { ...node, entries };
+    }
+    case 'scalar':
+      return typeof node.value === 'string' && node.value.includes('${') ? expandText(node, key, deps) : node;
+  }
+}
+
+const reference = /\$\{([^{}]*)\}/g;
+const variable = /^(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
+
+function expandText(node: ScalarNode, key: string, { env, folders, problems }: Expanding): ConfigNode {
+  let broken = false;
+  let hidden = false;
+  const value = node.text.replace(reference, (whole, inside: string) => {
+    const folder = Object.hasOwn(folders, inside) ? folders[inside] : undefined;
+    if (folder !== undefined) return folder;
+    const [, name, fallback] = variable.exec(inside) ?? [];
+    if (name === undefined) {
+      const problem = `${key} has ${shown(whole)}, which only an editor could fill in`;
+      const instead = 'write it as a variable, $' + '{NAME}, and set NAME';
+      problems.add(
+        ConfigUpstream({ at: node.place, upstream: shown(key.split('.')[1] ?? ''), problem, instead }),
+      );
+      broken = true;
+      return '';
+    }
+    hidden ||= looksSecret(name);
+    const set = Object.hasOwn(env, name) ? env[name] : undefined;
+    // As in a shell, `:-` stands in for a variable that is empty too.
+    if (set !== undefined && (set !== '' || fallback === undefined)) return set;
+    if (fallback !== undefined) return fallback;
+    problems.add(ConfigUpstreamNeedsVariable({ at: node.place, key, variable: name }));
+    broken = true;
+    return '';
+  });
+  return broken ? { kind: 'broken', place: node.place } : { ...node, value, text: value, hidden };
+}
+
+/**
+ * JSON with comments, trailing commas and a byte order mark, as plain JSON: what is left out becomes spaces, so that
+ * every place in the text stays where it was.
+ */
+export function plainJson(text: string): string {
+  // One alternative a token, strings first: what looks like a comment inside of one is none.
+  const token =
+    /"(?:[^"\\\n]|\\.)*"|\/\/[^\n]*|\/\*[\s\S]*?\*\/|,(?=(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*[\]}])|\t|\ufeff/g;
+  return text.replace(token, (found) => (found[0] === '"' ? found : found.replace(/[^\n]/g, ' ')));
 }

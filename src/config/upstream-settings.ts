@@ -7,14 +7,32 @@ import {
   ConfigUpstreamPlainHttp,
   placeText,
 } from '../errors.js';
-import type { upstreamKeys } from './gateway-keys.js';
-import { checkTls, clientTls } from './mcp-settings.js';
-import type { Problems } from './problems.js';
-import { given, pathOf, type Reading } from './reading.js';
-import type { Field, Fields } from './schema.js';
-import { hiddenText, looksSecret, shown } from './secrets.js';
-import type { UpstreamSettings } from './types.js';
-import { isLoopback, readUrl } from './url.js';
+import { upstreamKeys } from './keys.js';
+import { hiddenText, looksSecret, type Problems, shown } from './problems.js';
+import { given, isLoopback, type Reading, readUrl } from './reading.js';
+import { type Field, type Fields, type SettingsOf, settingsOf } from './schema.js';
+import { type ClientTlsSettings, checkTls, clientTls } from './tls-settings.js';
+
+/** How an upstream MCP server is reached, and what of it is offered. Paths are absolute. */
+export type UpstreamSettings = UpstreamOffer &
+  (
+    | {
+        readonly transport: 'http';
+        readonly url: URL;
+        /** Sent with every request, such as a token of the upstream's own. Secret. */
+        readonly headers: Readonly<Record<string, string>>;
+        /** Absent for http, and for https without a `tls` block: the system's roots are trusted then. */
+        readonly tls?: ClientTlsSettings;
+      }
+    | ({ readonly transport: 'stdio'; readonly command: string } & Pick<
+        UpstreamValues,
+        'args' | 'env' | 'cwd'
+      >)
+  );
+type UpstreamValues = SettingsOf<typeof upstreamKeys>;
+interface UpstreamOffer extends Pick<UpstreamValues, 'prefix' | 'include' | 'exclude' | 'timeoutMs'> {
+  readonly name: string;
+}
 
 export type UpstreamFields = Fields<typeof upstreamKeys>;
 
@@ -86,26 +104,18 @@ function upstream(
     if (field !== undefined)
       refuse(field.place, `${key} is for ${owner}, and it has ${other}`, `remove ${key}, or write ${owner}`);
   }
-  const offer = {
-    name,
-    prefix: fields.prefix?.value ?? 'auto',
-    include: fields.include?.value ?? [],
-    exclude: fields.exclude?.value ?? [],
-    timeoutMs: Math.max(1, Math.round((fields.timeout?.value ?? 60) * 1000)),
-  } as const;
+  const { prefix, include, exclude, timeoutMs, args, env, cwd } = settingsOf(
+    upstreamKeys,
+    fields,
+    reading.paths,
+  );
+  const offer = { name, prefix, include, exclude, timeoutMs };
   if (url !== undefined) {
     const way = httpWay(name, fields, url, where, reading);
     return way && { ...offer, ...way };
   }
   if (command?.value === undefined) return undefined;
-  return {
-    ...offer,
-    transport: 'stdio',
-    command: command.value,
-    args: fields.args?.value ?? [],
-    env: texts(fields.env?.value),
-    ...given('cwd', pathOf(fields.cwd, reading.paths)),
-  };
+  return { ...offer, transport: 'stdio', command: command.value, args, env, ...given('cwd', cwd) };
 }
 
 type HttpWay = Pick<
@@ -168,7 +178,3 @@ function headerMap(
 /** What belongs to the connection or to MCP itself. */
 const ownHeaders =
   /^(host|connection|content-length|content-type|transfer-encoding|accept|te|upgrade|expect|mcp-.*|last-event-id)$/i;
-
-function texts(named: Readonly<Record<string, Field<string>>> = {}): Record<string, string> {
-  return Object.fromEntries(Object.entries(named).map(([name, field]) => [name, field.value ?? '']));
-}

@@ -1,13 +1,11 @@
 import { ConfigUnknownVariable, ConfigWrongType } from '../errors.js';
 import { logLevels } from '../log.js';
 import { nearest } from '../nearest.js';
-import { badValue } from './check.js';
+import { badValue, readText } from './check.js';
+import type { Env } from './files.js';
 import { clientTlsKeys, serverKeys, serverTlsKeys } from './keys.js';
-import type { Problems } from './problems.js';
-import { type Field, type Key, type ScalarType, typeText, type ValueOf } from './schema.js';
-import { hiddenText, looksSecret, shown } from './secrets.js';
-import type { Env } from './template.js';
-import { readText } from './values.js';
+import { hiddenText, looksSecret, type Problems, shown } from './problems.js';
+import { type Field, type Key, type Keys, type ScalarType, typeText, type ValueOf } from './schema.js';
 
 type Side = 'server' | 'gateway' | 'both';
 
@@ -25,20 +23,27 @@ type FieldsOfVariables<V extends Variables> = {
   readonly [P in keyof V]?: Field<ValueOf<V[P]['key']['type']>>;
 };
 
-/** A variable that wins over a key of the file has that key's type, default and meaning. */
-function overriding(side: 'server' | 'gateway', base: string) {
-  return <T extends ScalarType>(name: string, field: string, key: Key<T>, example: string): Variable<T> => {
-    return { name, side, key, example, overrides: `${base}.${field}` };
-  };
+/**
+ * Variables that win over keys of the file, and have their types, defaults and meanings: for each the name and an example.
+ */
+function overriding<K extends Keys, F extends keyof K & string>(
+  side: 'server' | 'gateway',
+  base: string,
+  keys: K,
+  variables: Readonly<Record<F, readonly [name: string, example: string]>>,
+) {
+  const made = Object.entries<readonly [string, string]>(variables).map(([field, [name, example]]) => {
+    return [field, { name, side, key: keys[field], example, overrides: `${base}.${field}` }];
+  });
+  return Object.fromEntries(made) as { readonly [P in F]: Variable & { readonly key: K[P] } };
 }
-const server = overriding('server', 'server_settings');
-const serverTls = overriding('server', 'server_settings.tls');
-const clientTls = overriding('gateway', 'plugins[].mcp.tls');
 
 export const serverVariables = {
-  host: server('PLUGINS_SERVER_HOST', 'host', serverKeys.host, '127.0.0.1'),
-  port: server('PLUGINS_SERVER_PORT', 'port', serverKeys.port, '8000'),
-  uds: server('PLUGINS_SERVER_UDS', 'uds', serverKeys.uds, '/run/sallyport/plugins.sock'),
+  ...overriding('server', 'server_settings', serverKeys, {
+    host: ['PLUGINS_SERVER_HOST', '127.0.0.1'],
+    port: ['PLUGINS_SERVER_PORT', '8000'],
+    uds: ['PLUGINS_SERVER_UDS', '/run/sallyport/plugins.sock'],
+  }),
   enabled: {
     name: 'PLUGINS_SERVER_SSL_ENABLED',
     side: 'server',
@@ -61,85 +66,25 @@ export const serverVariables = {
   },
 } as const satisfies Variables;
 
-export const serverTlsVariables = {
-  keyfile: serverTls(
-    'PLUGINS_SERVER_SSL_KEYFILE',
-    'keyfile',
-    serverTlsKeys.keyfile,
-    'certs/mcp/plugins/MyPlugin/server.key',
-  ),
-  certfile: serverTls(
-    'PLUGINS_SERVER_SSL_CERTFILE',
-    'certfile',
-    serverTlsKeys.certfile,
-    'certs/mcp/plugins/MyPlugin/server.crt',
-  ),
-  ca_bundle: serverTls(
-    'PLUGINS_SERVER_SSL_CA_CERTS',
-    'ca_bundle',
-    serverTlsKeys.ca_bundle,
-    'certs/mcp/plugins/MyPlugin/ca.crt',
-  ),
-  ssl_cert_reqs: serverTls('PLUGINS_SERVER_SSL_CERT_REQS', 'ssl_cert_reqs', serverTlsKeys.ssl_cert_reqs, '2'),
-  keyfile_password: serverTls(
-    'PLUGINS_SERVER_SSL_KEYFILE_PASSWORD',
-    'keyfile_password',
-    serverTlsKeys.keyfile_password,
-    'a password',
-  ),
-  crl_file: serverTls(
-    'PLUGINS_SERVER_SSL_CRL_FILE',
-    'crl_file',
-    serverTlsKeys.crl_file,
-    'certs/mcp/plugins/MyPlugin/ca.crl',
-  ),
-} as const satisfies Variables;
+export const serverTlsVariables = overriding('server', 'server_settings.tls', serverTlsKeys, {
+  keyfile: ['PLUGINS_SERVER_SSL_KEYFILE', 'certs/mcp/plugins/MyPlugin/server.key'],
+  certfile: ['PLUGINS_SERVER_SSL_CERTFILE', 'certs/mcp/plugins/MyPlugin/server.crt'],
+  ca_bundle: ['PLUGINS_SERVER_SSL_CA_CERTS', 'certs/mcp/plugins/MyPlugin/ca.crt'],
+  ssl_cert_reqs: ['PLUGINS_SERVER_SSL_CERT_REQS', '2'],
+  keyfile_password: ['PLUGINS_SERVER_SSL_KEYFILE_PASSWORD', 'a password'],
+  crl_file: ['PLUGINS_SERVER_SSL_CRL_FILE', 'certs/mcp/plugins/MyPlugin/ca.crl'],
+});
 
-export const clientTlsVariables = {
-  certfile: clientTls(
-    'PLUGINS_CLIENT_MTLS_CERTFILE',
-    'certfile',
-    clientTlsKeys.certfile,
-    'certs/mcp/gateway/client.crt',
-  ),
-  keyfile: clientTls(
-    'PLUGINS_CLIENT_MTLS_KEYFILE',
-    'keyfile',
-    clientTlsKeys.keyfile,
-    'certs/mcp/gateway/client.key',
-  ),
-  ca_bundle: clientTls(
-    'PLUGINS_CLIENT_MTLS_CA_BUNDLE',
-    'ca_bundle',
-    clientTlsKeys.ca_bundle,
-    'certs/mcp/gateway/ca.crt',
-  ),
-  verify: clientTls('PLUGINS_CLIENT_MTLS_VERIFY', 'verify', clientTlsKeys.verify, 'true'),
-  check_hostname: clientTls(
-    'PLUGINS_CLIENT_MTLS_CHECK_HOSTNAME',
-    'check_hostname',
-    clientTlsKeys.check_hostname,
-    'true',
-  ),
-  keyfile_password: clientTls(
-    'PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD',
-    'keyfile_password',
-    clientTlsKeys.keyfile_password,
-    'a password',
-  ),
-  server_name: clientTls(
-    'PLUGINS_CLIENT_MTLS_SERVER_NAME',
-    'server_name',
-    clientTlsKeys.server_name,
-    'localhost',
-  ),
-  crl_file: clientTls(
-    'PLUGINS_CLIENT_MTLS_CRL_FILE',
-    'crl_file',
-    clientTlsKeys.crl_file,
-    'certs/mcp/gateway/ca.crl',
-  ),
-} as const satisfies Variables;
+export const clientTlsVariables = overriding('gateway', 'plugins[].mcp.tls', clientTlsKeys, {
+  certfile: ['PLUGINS_CLIENT_MTLS_CERTFILE', 'certs/mcp/gateway/client.crt'],
+  keyfile: ['PLUGINS_CLIENT_MTLS_KEYFILE', 'certs/mcp/gateway/client.key'],
+  ca_bundle: ['PLUGINS_CLIENT_MTLS_CA_BUNDLE', 'certs/mcp/gateway/ca.crt'],
+  verify: ['PLUGINS_CLIENT_MTLS_VERIFY', 'true'],
+  check_hostname: ['PLUGINS_CLIENT_MTLS_CHECK_HOSTNAME', 'true'],
+  keyfile_password: ['PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD', 'a password'],
+  server_name: ['PLUGINS_CLIENT_MTLS_SERVER_NAME', 'localhost'],
+  crl_file: ['PLUGINS_CLIENT_MTLS_CRL_FILE', 'certs/mcp/gateway/ca.crl'],
+});
 
 /** Read by the command, not here: listed so that one table has every variable. */
 const commandVariables = {
@@ -199,7 +144,7 @@ export const variableTable: readonly VariableRow[] = groups.flatMap((group) =>
     side,
     type: typeText(key.type),
     meaning: key.meaning,
-    ...(key.default === undefined ? {} : { default: key.default }),
+    ...(key.default === undefined ? {} : { default: String(key.default) }),
     example,
     ...(overrides === undefined ? {} : { overrides }),
   })),

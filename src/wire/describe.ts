@@ -5,6 +5,7 @@ import {
   modeEffect,
   onErrorValues,
   type PluginEntry,
+  pluginKeys,
   pluginModes,
 } from '../config/index.js';
 import { findSallyError } from '../errors.js';
@@ -31,7 +32,10 @@ const mayHide = (value: unknown): boolean =>
   typeof value === 'string' || (typeof value === 'object' && value !== null);
 
 /** The defaults of the contract, for what neither side's file says. */
-export const pluginDefaults = { mode: 'enforce', priority: 100 } as const;
+export const pluginDefaults = {
+  mode: pluginKeys.mode.default,
+  priority: pluginKeys.priority.default,
+} as const;
 
 /** A plugin as `get_plugin_config` reports it. `hooks` are those it really has. */
 export function describePlugin(entry: PluginEntry, hooks: readonly string[]): Record<string, unknown> {

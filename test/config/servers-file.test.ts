@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadGatewayConfig } from '../../src/config/index.js';
-import { plainJson } from '../../src/config/jsonc.js';
+import { plainJson } from '../../src/config/servers-file.js';
 import { ConfigInvalid, ConfigNoUpstreams, FileUnreadable } from '../../src/errors.js';
 import { temporaryFolder } from '../support/folder.js';
 import { listed } from './helpers.js';

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { keyTable, parseConfig, variableTable } from '../../src/config/index.js';
-import { looksSecret } from '../../src/config/secrets.js';
+import { keyTable, looksSecret, parseConfig, variableTable } from '../../src/config/index.js';
 import { nearest } from '../../src/nearest.js';
 import { problems } from './helpers.js';
 

@@ -18,6 +18,15 @@ describe('{{ env.NAME }}', () => {
     ['"no template } here {"', 'no template } here {'],
     ['|\n        one {{ env.X }}\n        two\n', 'one v\ntwo\n'],
     ['"{{ env.items | default(\'none\') }}"', 'none'],
+    ['"{{ (env.NOPE | default(env.X)) | upper }}"', 'V'],
+    ['"{{ env.NOPE | default(env.EMPTY | default(\'d\', True)) }}"', 'd'],
+    [
+      '"{{ env.NOPE | default(8000) }}, {{ env.NOPE | default(false) }}, {{ env.NOPE | default() }}."',
+      '8000, false, .',
+    ],
+    ['"a {{- env.X -}} b {#- what is left out -#} c"', 'avbc'],
+    ['\'{{ "a\\n" "\\x41\\u00e9\\"" }}\'', 'a\nAé"'],
+    ['|-\n        {{ env.X -}}\n\n        two\n', 'vtwo'],
   ])('[S2] renders %s', (template, expected) => {
     expect(config(template, { X: 'v', EMPTY: '' })).toBe(expected);
   });
@@ -60,6 +69,16 @@ describe('{{ env.NAME }}', () => {
     '"{{ env.X ~ env.X }}"',
     '"{{ env."',
     '"{{ env.X.constructor }}"',
+    '"{{ }}"',
+    '"{{ env.X | default }}"',
+    '"{{ env.X | upper() }}"',
+    "\"{{ env.X | default('a', 'b') }}\"",
+    '"{{ env.X | default(\'a\', true, 1) }}"',
+    '"{{ env.NOPE | upper | default(\'a\') }}"',
+    '\'{{ "\\q" }}\'',
+    '"{# {{ env.X }}"',
+    `"{{ ${'('.repeat(1000)}"`,
+    `"{{ env.X }}${' '.repeat(8192)}"`,
   ])('refuses %s', (template) => {
     const text = `plugins: [{name: A, kind: x, config: {a: ${template}}}]`;
     expect(problems(text, { env: { X: 'v' } })).toEqual(['1:42 TEMPLATE']);

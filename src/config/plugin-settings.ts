@@ -1,27 +1,132 @@
 import { extname } from 'node:path';
 import {
-  ConfigHostnameCheckOff,
+  ConfigDuplicatePlugin,
+  ConfigMisplacedKey,
   ConfigMissingKey,
   ConfigMtlsVariablesUnused,
-  ConfigNoClientCertificate,
-  ConfigPeerUnchecked,
   type ConfigPlace,
   ConfigPlainHttp,
-  ConfigTlsIncomplete,
   ConfigTlsOverHttp,
   ConfigTransport,
-  ConfigVerifyOff,
   ConfigWrongType,
 } from '../errors.js';
-import type { clientTlsKeys, mcpKeys } from './keys.js';
-import { given, overlay, passwordOf, pathOf, type Reading } from './reading.js';
-import type { Field, Fields } from './schema.js';
-import { hiddenText } from './secrets.js';
-import type { ClientTlsSettings, McpSettings } from './types.js';
-import { isLoopback, readUrl } from './url.js';
+import { type conditionKeys, type mcpKeys, pluginKeys, type settingsKeys } from './keys.js';
+import { hiddenText, type Problems } from './problems.js';
+import { given, isLoopback, overlay, pathOf, type Reading, readUrl } from './reading.js';
+import { type Field, type Fields, type SettingsOf, type ValuesOf, valuesOf } from './schema.js';
+import { type ClientTlsFields, type ClientTlsSettings, checkTls, clientTls } from './tls-settings.js';
 import { clientTlsVariables, variablesSet } from './variables.js';
 
-export type ClientTlsFields = Fields<typeof clientTlsKeys>;
+/** When a plugin runs: every present field must match. Names as the YAML and the wire have them. */
+export type Condition = ValuesOf<typeof conditionKeys>;
+
+/**
+ * One entry of `plugins`. Optional fields are those that the file left out: for an external plugin the
+ * plugin server's own value then counts, for any other the contract's default.
+ */
+export interface PluginEntry extends ValuesOf<typeof pluginKeys> {
+  /** Present exactly where `kind` is `external`. */
+  readonly mcp?: McpSettings;
+}
+
+/** `plugin_settings`, with the contract's defaults. */
+export type PluginSettings = SettingsOf<typeof settingsKeys>;
+
+/** How an external plugin's server is reached. Paths are absolute. */
+export type McpSettings =
+  | {
+      readonly transport: 'http';
+      readonly url: URL;
+      /** Present exactly where the URL is https. */
+      readonly tls?: ClientTlsSettings;
+    }
+  | {
+      /** HTTP over a Unix domain socket. The host of `url` only fills the Host header. */
+      readonly transport: 'uds';
+      readonly socketPath: string;
+      readonly url: URL;
+    }
+  | {
+      /** A child process that speaks MCP over its standard input and output. */
+      readonly transport: 'stdio';
+      readonly command: string;
+      readonly args: readonly string[];
+      /** Set for the child over the few variables that it inherits. */
+      readonly env: Readonly<Record<string, string>>;
+      readonly cwd?: string;
+    };
+
+type PluginFields = Fields<typeof pluginKeys>;
+type McpFields = Fields<typeof mcpKeys>;
+
+/** The entries of `plugins`. What is wrong with one does not keep the others from being looked at. */
+export function pluginEntries(
+  list: readonly Field<PluginFields>[],
+  variables: ClientTlsFields,
+  reading: Reading,
+): PluginEntry[] {
+  refuseDuplicates(
+    list.map((entry) => entry.value?.name),
+    reading.problems,
+  );
+  return list.flatMap(({ value, place }, i) => {
+    const entry = value && pluginEntry(value, place, `plugins[${i}]`, variables, reading);
+    return entry === undefined ? [] : [entry];
+  });
+}
+
+/** Two names that differ in case only are one to the peers: they match names without regard to it. */
+export function refuseDuplicates(names: readonly (Field<string> | undefined)[], problems: Problems): void {
+  const first = new Map<string, ConfigPlace>();
+  for (const name of names) {
+    if (name?.value === undefined) continue;
+    const folded = name.value.toLowerCase();
+    const before = first.get(folded);
+    if (before === undefined) first.set(folded, name.place);
+    else problems.add(ConfigDuplicatePlugin({ at: name.place, plugin: name.seen, first: before }));
+  }
+}
+
+function pluginEntry(
+  fields: PluginFields,
+  place: ConfigPlace,
+  path: string,
+  variables: ClientTlsFields,
+  reading: Reading,
+): PluginEntry | undefined {
+  const { name, kind } = fields;
+  const plugin = name?.value === undefined ? path : name.seen;
+  const mcp = placedMcp(fields, place, path, plugin, reading.problems);
+  const connection: McpSettings | undefined =
+    mcp?.value &&
+    mcpSettings(mcp.value, { plugin, place: mcp.place, path: `${path}.mcp`, variables }, reading);
+  if (name?.value === undefined || kind?.value === undefined) return undefined;
+  return {
+    ...valuesOf(pluginKeys, fields),
+    name: name.value,
+    kind: kind.value,
+    ...given('mcp', connection),
+  };
+}
+
+/** `mcp`, where the kind of the entry lets it have one. */
+function placedMcp(
+  { kind, config, mcp }: PluginFields,
+  place: ConfigPlace,
+  path: string,
+  plugin: string,
+  problems: Problems,
+): Field<Fields<typeof mcpKeys>> | undefined {
+  if (kind?.value === 'external') {
+    if (config !== undefined) problems.add(ConfigMisplacedKey({ at: config.place, plugin, key: 'config' }));
+    if (mcp === undefined)
+      problems.add(ConfigMissingKey({ at: place, key: 'mcp', within: `${path} (kind: external)` }));
+  } else if (kind?.value !== undefined && mcp !== undefined) {
+    problems.add(ConfigMisplacedKey({ at: mcp.place, plugin, key: 'mcp' }));
+    return undefined;
+  }
+  return mcp;
+}
 
 interface Target {
   /** The plugin as messages name it. */
@@ -35,11 +140,7 @@ interface Target {
 }
 
 /** `mcp` of an external entry, under the variables where this side is the gateway. */
-export function mcpSettings(
-  fields: Fields<typeof mcpKeys>,
-  target: Target,
-  reading: Reading,
-): McpSettings | undefined {
+function mcpSettings(fields: McpFields, target: Target, reading: Reading): McpSettings | undefined {
   if (fields.proto !== undefined && fields.proto.value === undefined) return undefined;
   if (fields.proto?.value === 'STDIO') return stdioSettings(fields, target, reading);
   refuseForeign(fields, ['script', 'cmd', 'env', 'cwd'], 'proto STDIO', target, reading);
@@ -49,7 +150,7 @@ export function mcpSettings(
 }
 
 function httpSettings(
-  { url: urlField, tls: block }: Fields<typeof mcpKeys>,
+  { url: urlField, tls: block }: McpFields,
   target: Target,
   reading: Reading,
 ): McpSettings | undefined {
@@ -72,7 +173,7 @@ function httpSettings(
 
 /** The peers let the URL of a socket be left out: only its path has a meaning. */
 function udsSettings(
-  { uds, url: urlField, tls }: Fields<typeof mcpKeys>,
+  { uds, url: urlField, tls }: McpFields,
   { plugin, path }: Target,
   { problems, paths }: Reading,
 ): McpSettings | undefined {
@@ -97,11 +198,7 @@ const interpreters: Readonly<Record<string, string>> = {
   '.cjs': process.execPath,
 };
 
-function stdioSettings(
-  fields: Fields<typeof mcpKeys>,
-  target: Target,
-  reading: Reading,
-): McpSettings | undefined {
+function stdioSettings(fields: McpFields, target: Target, reading: Reading): McpSettings | undefined {
   const { problems, paths } = reading;
   const { cmd, script } = fields;
   refuseForeign(fields, ['url', 'uds', 'tls'], 'proto STREAMABLEHTTP', target, reading);
@@ -135,7 +232,7 @@ function stdioSettings(
 }
 
 function childEnvironment(
-  field: Fields<typeof mcpKeys>['env'],
+  field: McpFields['env'],
   { path }: Target,
   problems: Reading['problems'],
 ): Record<string, string> {
@@ -151,7 +248,7 @@ function childEnvironment(
 }
 
 function refuseForeign(
-  fields: Fields<typeof mcpKeys>,
+  fields: McpFields,
   keys: readonly (keyof typeof mcpKeys)[],
   owner: string,
   { plugin }: Target,
@@ -181,80 +278,4 @@ function plainHttp(
   if (variables.length > 0) problems.warn(ConfigMtlsVariablesUnused({ at, plugin, variables }));
   if (!isLoopback(url.hostname))
     problems.warn(ConfigPlainHttp({ at, plugin, host: hidden ? hiddenText : url.host }));
-}
-
-/** What could complete the TLS of a server, and whether it is meant to be mutual. */
-interface TlsExpected {
-  readonly variables: Partial<typeof clientTlsVariables>;
-  readonly mutual: boolean;
-}
-
-/** Whether TLS towards a server is whole. */
-export function checkTls(
-  tls: ClientTlsFields,
-  at: ConfigPlace,
-  subject: string,
-  { problems }: Pick<Reading, 'problems'>,
-  { variables, mutual }: TlsExpected = { variables: clientTlsVariables, mutual: true },
-): void {
-  const incomplete = (
-    place: ConfigPlace,
-    because: string,
-    field: 'certfile' | 'keyfile' | 'ca_bundle',
-  ): void => {
-    const variable = variables[field]?.name;
-    problems.add(
-      ConfigTlsIncomplete({
-        at: place,
-        subject,
-        because,
-        missing: [field],
-        variables: variable ? [variable] : [],
-      }),
-    );
-  };
-  const { certfile, keyfile, keyfile_password: password, verify, check_hostname: checkHostname } = tls;
-  if (tls.ca_bundle === undefined && (verify === undefined || verify.value === true)) {
-    incomplete(
-      at,
-      "the server's certificate has to verify, and the roots of the system are not used",
-      'ca_bundle',
-    );
-  }
-  if (certfile !== undefined && keyfile === undefined)
-    incomplete(certfile.place, 'a certfile is given', 'keyfile');
-  if (keyfile !== undefined && certfile === undefined)
-    incomplete(keyfile.place, 'a keyfile is given', 'certfile');
-  const passwordAlone = certfile === undefined && keyfile === undefined && passwordOf(password) !== undefined;
-  if (passwordAlone && password !== undefined)
-    incomplete(password.place, 'a keyfile_password is given', 'keyfile');
-  if (mutual && certfile === undefined && keyfile === undefined && !passwordAlone) {
-    problems.warn(ConfigNoClientCertificate({ at, subject }));
-  }
-  if (verify?.value === false) {
-    problems.warn(ConfigVerifyOff({ at: verify.place, subject }));
-    for (const key of ['identity', 'pins', 'crl_file'] as const) {
-      const field = tls[key];
-      const [because, instead] = ['verify is false', 'set verify to true'];
-      if (field) problems.add(ConfigPeerUnchecked({ at: field.place, subject, key, because, instead }));
-    }
-  }
-  if (checkHostname?.value === false)
-    problems.warn(ConfigHostnameCheckOff({ at: checkHostname.place, subject }));
-}
-
-/** TLS towards a server, as its fields give it. */
-export function clientTls(tls: ClientTlsFields, { paths }: Pick<Reading, 'paths'>): ClientTlsSettings {
-  return {
-    ...given('certfile', pathOf(tls.certfile, paths)),
-    ...given('keyfile', pathOf(tls.keyfile, paths)),
-    ...given('keyfilePassword', passwordOf(tls.keyfile_password)),
-    ...given('caBundle', pathOf(tls.ca_bundle, paths)),
-    verify: tls.verify?.value ?? true,
-    checkHostname: tls.check_hostname?.value ?? true,
-    ...given('serverName', tls.server_name?.value),
-    ...given('identity', tls.identity?.value),
-    ...given('crlFile', pathOf(tls.crl_file, paths)),
-    ...given('pins', tls.pins?.value),
-  };
 }
