@@ -14,6 +14,11 @@ import type { Violation } from '../../hooks/index.js';
 import { type Answer, codes, failure, noRoom, type RpcError } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
 
+/** The code for a resource that is not there. */
+export function notFoundCode(era: Era): number {
+  return era === 'modern' ? codes.invalidParams : codes.resourceNotFound;
+}
+
 /** An error of the gateway's own, as its client gets it. */
 export function errorAnswer(thrown: unknown): { readonly error: RpcError } {
   const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
@@ -79,9 +84,4 @@ function failureOf(error: SallyError) {
   }
   const { plugin, details = {}, pluginCode, mcpErrorCode: code } = error.context;
   return { plugin, details, pluginCode: pluginCode || error.code, code };
-}
-
-/** The code for a resource that is not there. */
-export function notFoundCode(era: Era): number {
-  return era === 'modern' ? codes.invalidParams : codes.resourceNotFound;
 }

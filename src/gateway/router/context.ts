@@ -3,21 +3,11 @@ import type { Logger } from '../../log.js';
 import type { PluginManager } from '../../manager/index.js';
 import type { JsonObject } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
-import type { Upstream, UpstreamSession } from '../upstream.js';
-import type { Changes } from './changes.js';
-import type { ClientState } from './client-state.js';
-import type { HeldRequests } from './held.js';
-import type { NameIndex } from './name-index.js';
-import type { Offer } from './names.js';
-import type { Sessions } from './sessions.js';
-import type { Share } from './share.js';
-import type { Watches } from './watches.js';
-
-/** An upstream, and how its names are offered. */
-export interface Route {
-  readonly upstream: Upstream;
-  readonly offer: Offer;
-}
+import type { Upstream } from '../upstream.js';
+import type { ClientState } from './clients.js';
+import type { SuspendedRequests } from './input-required.js';
+import type { Route } from './lists.js';
+import type { UpstreamSessions } from './upstream-sessions.js';
 
 /** What the parts of the router work with. */
 export interface Context {
@@ -31,13 +21,13 @@ export interface Context {
   plugins(): PluginManager;
   /** What the gateway can do for clients of an era, as far as the upstreams have been reached. */
   capabilities(era: Era): JsonObject;
-  /** What the clients of a session have in common. */
-  share(session: UpstreamSession): Share;
   /** What an upstream says that belongs to no request. */
-  hear(state: ClientState, upstream: Upstream, method: string, params: JsonObject | undefined): void;
-  readonly sessions: Sessions;
-  readonly watches: Watches;
-  readonly index: NameIndex;
-  readonly held: HeldRequests;
-  readonly changes: Changes;
+  onNotification(
+    state: ClientState,
+    upstream: Upstream,
+    method: string,
+    params: JsonObject | undefined,
+  ): void;
+  readonly sessions: UpstreamSessions;
+  readonly suspended: SuspendedRequests;
 }

@@ -1,4 +1,4 @@
 export { errorAnswer, pluginErrorAnswer, violationAnswer } from './answers.js';
-export { clashesAmong } from './clashes.js';
-export { wordOf } from './held.js';
+export { clashesAmong } from './find.js';
+export { wordOf } from './input-required.js';
 export { createRouter, type ReplaceableRouter } from './router.js';

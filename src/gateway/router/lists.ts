@@ -1,181 +1,164 @@
-import { signalOf } from '../../cancel.js';
-import { CursorInvalid, findSallyError, ListIncomplete, messageOf } from '../../errors.js';
-import { signalWithin } from '../../http/index.js';
-import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
-import { metaKeys, withoutEnvelope } from '../../mcp/meta.js';
+import type { UpstreamSettings } from '../../config/index.js';
+import { isObject, type JsonObject } from '../../mcp/messages.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
-import type { ClientRequest } from '../client.js';
-import type { UpstreamSession } from '../upstream.js';
-import { errorAnswer } from './answers.js';
-import { translateAnswer } from './bridge.js';
-import { publicEntries } from './catalog.js';
-import { clashingNames } from './clashes.js';
-import type { ClientState } from './client-state.js';
-import type { Context, Route } from './context.js';
-import { type Place, readCursor, writeCursor } from './cursor.js';
-import { endsOf } from './pass.js';
-import { listWaitMs, unlessAborted } from './waiting.js';
+import type { Client } from '../client.js';
+import type { Upstream } from '../upstream.js';
+import { patternMatches, uriForms } from './uris.js';
 
-/** One upstream's page, or why there is none. */
-type Page =
-  | { readonly route: Route; readonly session: UpstreamSession; readonly answer: Answer }
-  | { readonly route: Route; readonly error: unknown };
+/**
+ * What of the upstreams' lists a client is shown, and under which names. Lists, calls, reads, completions and
+ * subscriptions all ask here: what is not shown is not there.
+ */
 
-/** One page of a list: the next page of every upstream that has one, in the order of the configuration. */
-export async function listPage(
-  kind: Kind,
-  request: ClientRequest,
-  state: ClientState,
-  context: Context,
-): Promise<Answer> {
-  const { method, params, signal } = request;
-  const place = params['cursor'] === undefined ? undefined : readCursor(params['cursor']);
-  if (params['cursor'] !== undefined && place === undefined) return errorAnswer(CursorInvalid({ method }));
-  const routes = context.routes();
-  const wanted = routesAt(routes, place);
-  const pages = await Promise.all(
-    wanted.map(({ route, cursor }) => pageOf(route, kind, cursor, request, state, context)),
-  );
-  if (signal.aborted) return errorAnswer(signal.reason);
-  const answer = await pagesTogether(pages, kind, request, state, context);
-  if (kind === 'tools' && 'result' in answer) keepSchemas(answer.result['tools'], state);
-  return answer;
+interface Patterns {
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
 }
 
-async function pagesTogether(
-  pages: readonly Page[],
-  kind: Kind,
-  request: ClientRequest,
-  state: ClientState,
-  context: Context,
-): Promise<Answer> {
-  const [only] = pages;
-  if (context.routes().length === 1 && only !== undefined) return onePage(only, kind, request, context);
-  const failures = pages.filter((page) => 'error' in page);
-  const [failure] = failures;
-  if (failure !== undefined && failures.length === pages.length) return errorAnswer(failure.error);
-  const clashing = await clashingNames(kind, state, context, signalOf(request.signal));
-  return { result: merged(pages, kind, clashing, request, context) };
+/** What an upstream offers, and under which names: all that naming needs to know of it. */
+export interface Offer extends Patterns {
+  readonly name: string;
+  readonly prefixed: boolean;
+  /** The same patterns in every spelling of a URI. */
+  readonly uris: Patterns;
 }
 
-/** Arguments that headers repeat (`x-mcp-header`) are checked by what the client was shown. */
-function keepSchemas(tools: unknown, { client, schemas }: ClientState): void {
-  if (client.era !== 'modern' || !Array.isArray(tools)) return;
-  for (const { name, inputSchema } of tools as JsonObject[]) {
-    if (typeof name !== 'string' || !isObject(inputSchema)) continue;
-    if (JSON.stringify(inputSchema).includes('"x-mcp-header"')) schemas.set(name, inputSchema);
-    else schemas.delete(name);
+/** An upstream, and how its names are offered. */
+export interface Route {
+  readonly upstream: Upstream;
+  readonly offer: Offer;
+}
+
+/** Where a request goes, and what its subject is called there. */
+export interface Target {
+  readonly route: Route;
+  readonly name: string;
+}
+
+/** How the names of this upstream are offered where there are `count` of them. */
+export function offerOf(
+  { name, prefix, include, exclude }: Pick<UpstreamSettings, 'name' | 'prefix' | 'include' | 'exclude'>,
+  count: number,
+): Offer {
+  const prefixed = prefix === 'always' || (prefix === 'auto' && count > 1);
+  const uris = { include: include.flatMap(uriForms), exclude: exclude.flatMap(uriForms) };
+  return { name, prefixed, include, exclude, uris };
+}
+
+/** Who looks at a list; undefined for nobody in particular, as when a gateway starts. */
+export type Viewer = Pick<Client, 'identity'> | undefined;
+
+/** Whether the viewer is shown what the upstream itself calls `name`. */
+type Step = (kind: Kind, name: string, offer: Offer, viewer: Viewer) => boolean;
+
+/** All that hides an entry, the cheapest first. What one of them hides is neither listed nor served. */
+const steps: readonly Step[] = [byPatterns];
+
+/** Whether the viewer is shown this entry. What a template expands to is looked at when it is read. */
+export function isShown(kind: Kind, name: string, offer: Offer, viewer: Viewer): boolean {
+  for (const step of steps) if (!step(kind, name, offer, viewer)) return false;
+  return true;
+}
+
+/**
+ * `include` and `exclude` of the upstream. One URI has many spellings (`%2e%2e`, `/a/../b`), and the upstream may read
+ * any of them: all have to be included, and none excluded.
+ */
+function byPatterns(kind: Kind, name: string, offer: Offer): boolean {
+  if (offer.include.length === 0 && offer.exclude.length === 0) return true;
+  if (kind !== 'resources') return letThrough(offer, name);
+  return uriForms(name).every((form) => letThrough(offer.uris, form));
+}
+
+function letThrough({ include, exclude }: Patterns, text: string): boolean {
+  const matches = (pattern: string) => patternMatches(pattern, text);
+  return (include.length === 0 || include.some(matches)) && !exclude.some(matches);
+}
+
+const separator = '__';
+
+/** How clients know an entry that its upstream calls `name`. URIs stay as they are: they stand in results too. */
+export function publicName(kind: Kind, name: string, offer: Offer): string {
+  return offer.prefixed && kinds[kind].key === 'name' ? offer.name + separator + name : name;
+}
+
+/** The upstream's own name for what clients call `name`; undefined where the name cannot be one of its. */
+export function ownName(kind: Kind, name: string, offer: Offer): string | undefined {
+  if (!offer.prefixed || kinds[kind].key !== 'name') return name;
+  const prefix = offer.name + separator;
+  return name.startsWith(prefix) && name.length > prefix.length ? name.slice(prefix.length) : undefined;
+}
+
+/** Where the entry can be that the viewer knows by this name. */
+export function targetsNamed(kind: Kind, name: string, routes: readonly Route[], viewer: Viewer): Target[] {
+  const targets: Target[] = [];
+  for (const route of routes) {
+    const own = ownName(kind, name, route.offer);
+    if (own !== undefined && isShown(kind, own, route.offer, viewer)) targets.push({ route, name: own });
   }
+  return targets;
 }
 
-function routesAt(routes: readonly Route[], place: Place | undefined) {
-  if (place === undefined) return routes.map((route) => ({ route, cursor: undefined }));
-  return place.flatMap(({ upstream, cursor }) => {
-    const route = routes.find((one) => one.upstream.name === upstream);
-    return route === undefined ? [] : [{ route, cursor }];
+/** Whether one public name can stand for something of both. Two prefixes that differ can meet too: `a__` and `a__b__`. */
+export function canClash(kind: Kind, a: Offer, b: Offer): boolean {
+  if (kinds[kind].key !== 'name' || !a.prefixed || !b.prefixed) return true;
+  const [one, other] = [a.name + separator, b.name + separator];
+  return one.startsWith(other) || other.startsWith(one);
+}
+
+/** The entry's own name or URI; undefined for what is no entry. */
+export function entryName(kind: Kind, entry: unknown): string | undefined {
+  const name = isObject(entry) ? entry[kinds[kind].key] : undefined;
+  return typeof name === 'string' ? name : undefined;
+}
+
+/** The entries that the viewer is shown, under their public names and otherwise untouched: fields and order are the upstream's. */
+export function shownEntries(
+  kind: Kind,
+  entries: unknown,
+  offer: Offer,
+  viewer: Viewer,
+  clashing: ReadonlySet<string>,
+): JsonObject[] {
+  if (!Array.isArray(entries)) return [];
+  return entries.flatMap((entry: unknown) => {
+    const name = entryName(kind, entry);
+    if (name === undefined || !isShown(kind, name, offer, viewer)) return [];
+    const key = publicName(kind, name, offer);
+    if (clashing.has(key)) return [];
+    return [key === name ? (entry as JsonObject) : { ...(entry as JsonObject), [kinds[kind].key]: key }];
   });
 }
 
-/** Never rejects. An upstream that is too slow goes on: where it answers later, the client hears that the list has changed. */
-async function pageOf(
-  route: Route,
-  kind: Kind,
-  cursor: string | undefined,
-  request: ClientRequest,
-  state: ClientState,
-  context: Context,
-): Promise<Page> {
-  const { upstream } = route;
-  const { list, capability } = kinds[kind];
-  const alone = context.routes().length === 1;
-  let late = false;
-  const work = (async (): Promise<Page> => {
-    const session = await context.sessions.of(state, upstream, request.signal);
-    if (session.capabilities[capability] === undefined && !alone)
-      return { route, session, answer: { result: {} } };
-    const { cursor: _, ...params } = withoutEnvelope(request.params);
-    const next = cursor === undefined ? params : { ...params, cursor };
-    return { route, session, answer: await session.request(list, next, { signal: request.signal }) };
-  })();
-  if (alone) return work.catch((error: unknown) => ({ route, error }));
-  const limit = signalWithin(listWaitMs, signalOf(request.signal));
-  try {
-    const page = await unlessAborted(work, limit);
-    if ('answer' in page && 'error' in page.answer) {
-      return leftOut(route, list, page.answer.error.message, context);
+/** The names of one upstream's entries of one kind, as the upstream has them. */
+export interface Listing {
+  readonly offer: Offer;
+  readonly names: Iterable<string>;
+}
+
+/** A public name that several upstreams have something for. */
+interface Clash {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly upstreams: readonly string[];
+}
+
+/**
+ * Every public name that several upstreams have something for, with their names in the given order. The start refuses
+ * them; at run time all of them are left out.
+ */
+export function findClashes(kind: Kind, listings: readonly Listing[], viewer: Viewer): Clash[] {
+  const owners = new Map<string, Set<string>>();
+  for (const { offer, names } of listings) {
+    for (const name of names) {
+      if (!isShown(kind, name, offer, viewer)) continue;
+      const key = publicName(kind, name, offer);
+      const of = owners.get(key);
+      if (of) of.add(offer.name);
+      else owners.set(key, new Set([offer.name]));
     }
-    return page;
-  } catch (error) {
-    late = limit.aborted && !request.signal.aborted;
-    const detail = late ? `no answer within ${listWaitMs / 1000} s` : messageOf(error);
-    return leftOut(route, list, detail, context, late ? undefined : error);
-  } finally {
-    work.then(
-      () => late && context.changes.announce(state, [kind === 'templates' ? 'resources' : kind]),
-      () => {},
-    );
   }
-}
-
-function leftOut(route: Route, method: string, detail: string, { log }: Context, error?: unknown): Page {
-  const incomplete = ListIncomplete({ upstream: route.upstream.name, method, detail });
-  const known = findSallyError(error);
-  // That an upstream is down was said when it went.
-  const level = known === undefined ? 'warn' : 'debug';
-  log[level]({ code: incomplete.code, remedy: incomplete.remedy }, incomplete.message);
-  return { route, error: known ?? incomplete };
-}
-
-/** With one upstream its answer is the list: errors and unknown fields too. */
-function onePage(page: Page, kind: Kind, request: ClientRequest, context: Context): Answer {
-  if ('error' in page) return errorAnswer(page.error);
-  const { route, session, answer } = page;
-  const ends = endsOf(request, route.upstream, session, context);
-  if ('error' in answer) return translateAnswer(answer, ends);
-  const { entries } = kinds[kind];
-  const result: JsonObject = {
-    ...answer.result,
-    [entries]: publicEntries(kind, route.offer, answer.result[entries], new Set()),
-  };
-  if (typeof result['nextCursor'] === 'string') {
-    result['nextCursor'] = writeCursor([{ upstream: route.upstream.name, cursor: result['nextCursor'] }]);
-  }
-  return translateAnswer({ result }, ends);
-}
-
-function merged(
-  pages: readonly Page[],
-  kind: Kind,
-  clashing: ReadonlySet<string>,
-  request: ClientRequest,
-  context: Context,
-): JsonObject {
-  const { entries } = kinds[kind];
-  const place: { upstream: string; cursor: string }[] = [];
-  const all: JsonObject[] = [];
-  let ttlMs = Number.POSITIVE_INFINITY;
-  let open = true;
-  for (const page of pages) {
-    if ('error' in page || 'error' in page.answer) {
-      ttlMs = 0;
-      continue;
-    }
-    const { route, session, answer } = page;
-    const translated = translateAnswer(answer, endsOf(request, route.upstream, session, context));
-    const { result } = translated as { readonly result: JsonObject };
-    all.push(...publicEntries(kind, route.offer, result[entries], clashing));
-    const { nextCursor: cursor } = result;
-    if (typeof cursor === 'string') place.push({ upstream: route.upstream.name, cursor });
-    ttlMs = Math.min(ttlMs, Number(result['ttlMs'] ?? 0));
-    open = open && result['cacheScope'] === 'public';
-  }
-  const hints = { ttlMs: Number.isFinite(ttlMs) ? ttlMs : 0, cacheScope: open ? 'public' : 'private' };
-  const list = { [entries]: all, ...(place.length > 0 && { nextCursor: writeCursor(place) }) };
-  if (request.client.era === 'legacy') return list;
-  return {
-    resultType: 'complete',
-    ...list,
-    ...hints,
-    _meta: { [metaKeys.serverInfo]: context.serverInfo },
-  };
+  return [...owners]
+    .filter(([, upstreams]) => upstreams.size > 1)
+    .map(([name, upstreams]) => ({ kind, name, upstreams: [...upstreams] }));
 }

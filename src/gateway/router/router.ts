@@ -7,21 +7,15 @@ import { changingLists } from '../../mcp/methods.js';
 import type { Client, ClientRequest, Router } from '../client.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
 import { refusal } from './answers.js';
-import { Changes } from './changes.js';
-import { type ClientState, Clients } from './client-state.js';
-import type { Context, Route } from './context.js';
-import { capabilitiesOf, type Described, instructionsOf } from './describe.js';
-import { handlerFor } from './handlers.js';
-import { hearUpstream } from './hearing.js';
-import { HeldRequests } from './held.js';
-import { tellLevel } from './logging.js';
-import { NameIndex } from './name-index.js';
-import { offerOf } from './names.js';
-import { Sessions } from './sessions.js';
-import { shares } from './share.js';
+import { capabilitiesOf, type Described, instructionsOf } from './capabilities.js';
+import { type ClientState, Clients } from './clients.js';
+import type { Context } from './context.js';
+import { SuspendedRequests } from './input-required.js';
+import { offerOf, type Route } from './lists.js';
+import { handlerFor } from './methods.js';
+import { onUpstreamNotification } from './notifications.js';
 import { restore } from './subscriptions.js';
-import { listWaitMs } from './waiting.js';
-import { Watches } from './watches.js';
+import { listWaitMs, UpstreamSessions } from './upstream-sessions.js';
 
 /** What the router is made with. */
 interface RouterOptions {
@@ -60,25 +54,22 @@ class GatewayRouter implements ReplaceableRouter {
   constructor({ upstreams, plugins, log, version, makeId }: RouterOptions) {
     this.#log = log;
     this.#clients = new Clients((state) => this.#leave(state), log);
-    const hear = (state: ClientState, upstream: Upstream, method: string, params: JsonObject | undefined) =>
-      hearUpstream(state, upstream, method, params, this.#context);
+    const onNotification: Context['onNotification'] = (state, upstream, method, params) =>
+      onUpstreamNotification(state, upstream, method, params, this.#context);
     this.#context = {
       log,
       plugins,
-      hear,
+      onNotification,
       serverInfo: { name: 'sallyport', version },
       warnOnce: (error) => this.#warnOnce(error),
       routes: () => this.#routes,
       capabilities: (era) => capabilitiesOf(this.#described(), era),
-      share: shares(),
-      sessions: new Sessions({
-        hear,
+      sessions: new UpstreamSessions({
+        log,
+        onNotification,
         opened: (...opened) => this.#opened(...opened),
       }),
-      watches: new Watches(log),
-      index: new NameIndex(),
-      held: new HeldRequests(undefined, makeId),
-      changes: new Changes(),
+      suspended: new SuspendedRequests(undefined, makeId),
     };
     this.#use(upstreams);
   }
@@ -130,6 +121,8 @@ class GatewayRouter implements ReplaceableRouter {
     for (const { name } of before) this.#said.delete(name);
     for (const state of this.#clients.all) {
       for (const gone of before) {
+        const session = state.sessions.get(gone);
+        if (session) void this.#context.sessions.shared(session).leave(state.key);
         state.sessions.delete(gone);
         state.wishes.delete(gone);
         for (const [uri, of] of state.subscriptions) if (of === gone) state.subscriptions.delete(uri);
@@ -143,9 +136,7 @@ class GatewayRouter implements ReplaceableRouter {
   async close(): Promise<void> {
     for (const unlisten of this.#unlisten) unlisten();
     this.#unlisten = [];
-    this.#context.held.close();
-    this.#context.changes.close();
-    this.#context.watches.close();
+    this.#context.suspended.close();
     await Promise.allSettled([...this.#clients.all].map((state) => this.#clients.end(state.key)));
   }
 
@@ -168,7 +159,7 @@ class GatewayRouter implements ReplaceableRouter {
 
   /** An upstream has come or gone, and its entries with it. */
   #announce(): void {
-    for (const state of this.#clients.all) this.#context.changes.announce(state, changingLists);
+    for (const state of this.#clients.all) state.announce(changingLists);
   }
 
   /** Who has subscribed to something there wants to hear of it again. */
@@ -197,11 +188,11 @@ class GatewayRouter implements ReplaceableRouter {
   ): void {
     this.#note(upstream, session);
     const signal = signalWithin(listWaitMs);
-    const share = this.#context.share(session);
+    const { sessions } = this.#context;
     const told = [
-      before && this.#context.watches.set(before, state.key, undefined),
+      before && sessions.shared(before).leave(state.key),
       restore(state, upstream, session, this.#context, signal),
-      state.level && tellLevel(session, share, state.key, state.level, { signal, log: this.#log }),
+      state.level && sessions.shared(session).tellLevel(state.key, state.level, signal),
     ];
     Promise.all(told).catch((error: unknown) => {
       this.#log.debug(
@@ -241,11 +232,9 @@ class GatewayRouter implements ReplaceableRouter {
   }
 
   async #leave(state: ClientState): Promise<void> {
-    this.#context.changes.forget(state);
     const upstreams = new Set(state.wishes.keys());
     for (const [upstream, session] of state.sessions) {
-      await this.#context.watches.set(session, state.key, undefined);
-      const uris = this.#context.share(session).leave(state.key);
+      const uris = await this.#context.sessions.shared(session).leave(state.key);
       if (session.era === 'modern' || upstream.state.kind !== 'up') continue;
       const signal = signalWithin(listWaitMs);
       for (const uri of uris) {

@@ -7,11 +7,11 @@ import { type ChangingList, changingLists } from '../../mcp/methods.js';
 import type { ClientRequest } from '../client.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
 import { errorAnswer, notFoundCode } from './answers.js';
-import { isResourceNotFound } from './bridge.js';
-import type { ClientState, OpenListen } from './client-state.js';
+import type { ClientState, OpenListen } from './clients.js';
 import type { Context } from './context.js';
-import { findResource } from './targets.js';
-import { listWaitMs, unlessAborted } from './waiting.js';
+import { findTargets } from './find.js';
+import { isResourceNotFound } from './translate.js';
+import { listWaitMs, unlessAborted } from './upstream-sessions.js';
 
 const maxUris = 1_000;
 const flags = {
@@ -36,10 +36,9 @@ function watch(
   session: UpstreamSession,
   context: Context,
 ): Promise<void> {
-  const uris = urisOf(state, upstream);
-  const hear = (method: string, params: JsonObject | undefined) =>
-    context.hear(state, upstream, method, params);
-  return context.watches.set(session, state.key, uris.size === 0 ? undefined : { uris, hear });
+  const onNotification = (method: string, params: JsonObject | undefined) =>
+    context.onNotification(state, upstream, method, params);
+  return context.sessions.shared(session).watch(state.key, { uris: urisOf(state, upstream), onNotification });
 }
 
 async function subscribeAt(
@@ -58,7 +57,7 @@ async function subscribeAt(
     return { result: {} };
   }
   const answer = await session.request('resources/subscribe', { uri }, { signal });
-  if ('result' in answer) context.share(session).subscribe(state.key, uri);
+  if ('result' in answer) context.sessions.shared(session).subscribed(state.key, uri);
   return answer;
 }
 
@@ -75,7 +74,7 @@ async function unsubscribeAt(
     await unlessAborted(watch(state, upstream, session, context), signal);
     return { result: {} };
   }
-  if (!context.share(session).unsubscribe(state.key, uri)) return { result: {} };
+  if (!context.sessions.shared(session).unsubscribed(state.key, uri)) return { result: {} };
   return session.request('resources/unsubscribe', { uri }, { signal });
 }
 
@@ -90,7 +89,7 @@ export async function changeSubscription(
   const { uri } = params;
   if (typeof uri !== 'string') return errorAnswer(ParamsInvalid({ method, problem: 'uri must be a text' }));
   const known = state.subscriptions.get(uri);
-  const upstream = known ?? (await findResource(uri, state, context, signal))[0]?.route.upstream;
+  const upstream = known ?? (await findTargets('resources', uri, state, context, signal))[0]?.route.upstream;
   if (upstream === undefined) return errorAnswer(ParamsInvalid({ method, problem: 'no upstream has it' }));
   trace.upstream = upstream.name;
   trace.target = uri;
@@ -177,7 +176,7 @@ async function honour(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const [target] = await findResource(uri, state, context, signal);
+    const [target] = await findTargets('resources', uri, state, context, signal);
     if (target === undefined) return;
     const { upstream } = target.route;
     uris.set(uri, upstream);

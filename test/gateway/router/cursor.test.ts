@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readCursor, writeCursor } from '../../../src/gateway/router/cursor.js';
+import { readCursor, writeCursor } from '../../../src/gateway/router/list-pages.js';
 
 const place = fc.uniqueArray(
   fc.record({ upstream: fc.string(), cursor: fc.string() }, { requiredKeys: ['upstream'] }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { extraHeaders } from '../../../src/gateway/router/headers.js';
+import { extraHeaders } from '../../../src/gateway/router/hooks.js';
 
 describe('headers of a pre-hook', () => {
   it('are those that plugins added or changed: the client’s own go nowhere', () => {

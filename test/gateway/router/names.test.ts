@@ -1,15 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  mayCollide,
-  nameOffered,
+  canClash,
+  isShown,
+  type Offer,
   offerOf,
-  ownName,
-  publicName,
-  uriOffered,
-} from '../../../src/gateway/router/names.js';
-import { patternMatches } from '../../../src/gateway/router/patterns.js';
+  ownName as ownNameOf,
+  publicName as publicNameOf,
+} from '../../../src/gateway/router/lists.js';
+import { patternMatches } from '../../../src/gateway/router/uris.js';
 
+const publicName = (one: Offer, name: string) => publicNameOf('tools', name, one);
+const ownName = (one: Offer, name: string) => ownNameOf('tools', name, one);
+const mayCollide = (a: Offer, b: Offer) => canClash('tools', a, b);
+const nameOffered = (one: Offer, name: string) => isShown('tools', name, one, undefined);
+const uriOffered = (one: Offer, uri: string) => isShown('resources', uri, one, undefined);
 const settings = (more: object = {}) =>
   ({ name: 'files', prefix: 'auto', include: [], exclude: [], ...more }) as Parameters<typeof offerOf>[0];
 const offer = (more: object = {}, count = 2) => offerOf(settings(more), count);

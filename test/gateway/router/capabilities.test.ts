@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { capabilitiesOf, type Described, instructionsOf } from '../../../src/gateway/router/describe.js';
-import { passedCapabilities } from '../../../src/gateway/router/sessions.js';
+import {
+  capabilitiesOf,
+  type Described,
+  instructionsOf,
+  passedCapabilities,
+} from '../../../src/gateway/router/capabilities.js';
 
 const upstream = (name: string, capabilities: Record<string, unknown>, more: object = {}): Described => ({
   name,

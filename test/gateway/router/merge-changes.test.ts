@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { graft } from '../../../src/gateway/router/graft.js';
+import { mergeChanges } from '../../../src/gateway/router/hooks.js';
 
 /** The same value, with the keys of every object turned around. */
 function reordered(value: unknown): unknown {
@@ -18,7 +18,7 @@ describe('what a plugin answered', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const parsed: unknown = JSON.parse(JSON.stringify(value));
-        expect(JSON.stringify(graft(parsed, reordered(parsed)))).toBe(JSON.stringify(parsed));
+        expect(JSON.stringify(mergeChanges(parsed, reordered(parsed)))).toBe(JSON.stringify(parsed));
       }),
     );
   });
@@ -27,7 +27,7 @@ describe('what a plugin answered', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.jsonValue(), (before, after) => {
         const [one, other]: unknown[] = [before, after].map((value) => JSON.parse(JSON.stringify(value)));
-        expect(graft(one, other)).toEqual(other);
+        expect(mergeChanges(one, other)).toEqual(other);
       }),
     );
   });
@@ -35,7 +35,7 @@ describe('what a plugin answered', () => {
   it('changes a field in its place, adds behind, and takes away', () => {
     const before = { a: 1, b: { c: [1, { d: 2 }] }, e: 3 };
     const after = { f: 9, b: { c: [1, { d: 5 }] }, a: 1 };
-    expect(JSON.stringify(graft(before, after))).toBe('{"a":1,"b":{"c":[1,{"d":5}]},"f":9}');
+    expect(JSON.stringify(mergeChanges(before, after))).toBe('{"a":1,"b":{"c":[1,{"d":5}]},"f":9}');
   });
 
   it('has no nulls for the absent fields of types, and keeps those that were there', () => {
@@ -48,17 +48,17 @@ describe('what a plugin answered', () => {
       list: [{ _meta: null }],
       structuredContent,
     };
-    expect(graft(before, after, true)).toEqual({
+    expect(mergeChanges(before, after, true)).toEqual({
       text: 'b',
       data: { x: null },
       list: [{}],
       structuredContent,
     });
-    expect(graft(before, after)).toEqual(after);
+    expect(mergeChanges(before, after)).toEqual(after);
   });
 
   it('takes __proto__ for a key like any other', () => {
     const value: unknown = JSON.parse('{"__proto__":{"a":1}}');
-    expect(JSON.stringify(graft({}, value))).toBe('{"__proto__":{"a":1}}');
+    expect(JSON.stringify(mergeChanges({}, value))).toBe('{"__proto__":{"a":1}}');
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { findClashes, publicEntries } from '../../../src/gateway/router/catalog.js';
-import { offerOf } from '../../../src/gateway/router/names.js';
+import { findClashes, offerOf, shownEntries } from '../../../src/gateway/router/lists.js';
 
+const nobody = undefined;
 const offer = (name: string, more: object = {}) =>
   offerOf({ name, prefix: 'auto', include: [], exclude: [], ...more }, 2);
 
@@ -13,21 +13,25 @@ describe('the entries of an upstream', () => {
       'x-unknown': { b: [1, null], a: 2 },
       inputSchema: { type: 'object' },
     };
-    const [entry] = publicEntries('tools', offer('files'), [tool], new Set());
+    const [entry] = shownEntries('tools', [tool], offer('files'), nobody, new Set());
     expect(JSON.stringify(entry)).toBe(JSON.stringify(tool).replace('"read"', '"files__read"'));
-    expect(publicEntries('tools', offer('files', { prefix: 'never' }), [tool], new Set())[0]).toBe(tool);
+    expect(shownEntries('tools', [tool], offer('files', { prefix: 'never' }), nobody, new Set())[0]).toBe(
+      tool,
+    );
   });
 
   it('keep their URIs, which stand in results too', () => {
     const resource = { uri: 'file:///a', name: 'a' };
-    expect(publicEntries('resources', offer('files'), [resource], new Set())).toEqual([resource]);
+    expect(shownEntries('resources', [resource], offer('files'), nobody, new Set())).toEqual([resource]);
   });
 
   it('leave out what is excluded, what clashes, and what is no entry', () => {
     const entries = [{ name: 'a' }, { name: 'b' }, { name: 'c' }, { title: 'nameless' }, null];
     const one = offer('files', { exclude: ['a'] });
-    expect(publicEntries('tools', one, entries, new Set(['files__b']))).toEqual([{ name: 'files__c' }]);
-    expect(publicEntries('tools', one, 'no list', new Set())).toEqual([]);
+    expect(shownEntries('tools', entries, one, nobody, new Set(['files__b']))).toEqual([
+      { name: 'files__c' },
+    ]);
+    expect(shownEntries('tools', 'no list', one, nobody, new Set())).toEqual([]);
   });
 });
 
@@ -39,7 +43,7 @@ describe('clashes', () => {
       { offer: offer('b', bare), names: ['y', 'z'] },
       { offer: offer('c', bare), names: ['y'] },
     ];
-    expect(findClashes('tools', listings)).toEqual([
+    expect(findClashes('tools', listings, nobody)).toEqual([
       { kind: 'tools', name: 'y', upstreams: ['a', 'b', 'c'] },
     ]);
   });
@@ -50,6 +54,7 @@ describe('clashes', () => {
       findClashes(
         'tools',
         [offer('a'), offer('b')].map((one) => ({ offer: one, names })),
+        nobody,
       ),
     ).toEqual([]);
     const bare = { prefix: 'never' };
@@ -58,6 +63,7 @@ describe('clashes', () => {
       findClashes(
         'tools',
         apart.map((one) => ({ offer: one, names })),
+        nobody,
       ),
     ).toEqual([]);
   });
@@ -67,7 +73,7 @@ describe('clashes', () => {
       { offer: offer('a'), names: ['b__x'] },
       { offer: offer('a__b'), names: ['x'] },
     ];
-    expect(findClashes('tools', listings)).toEqual([
+    expect(findClashes('tools', listings, nobody)).toEqual([
       { kind: 'tools', name: 'a__b__x', upstreams: ['a', 'a__b'] },
     ]);
   });

@@ -1,8 +1,10 @@
 import { EnvelopeRefused } from '../../errors.js';
 import { plainNumber } from '../../json/index.js';
 import { type Answer, codes, isObject, type JsonObject, type RpcError } from '../../mcp/messages.js';
-import { metaKeys, withMeta, withoutMeta } from '../../mcp/meta.js';
+import { metaKeys, metaOf, withMeta, withoutMeta } from '../../mcp/meta.js';
 import type { Era } from '../../mcp/revisions.js';
+import type { ClientRequest } from '../client.js';
+import type { UpstreamSession } from '../upstream.js';
 import { errorAnswer, notFoundCode } from './answers.js';
 
 /** Both ends of one request. */
@@ -55,7 +57,7 @@ export function translateResult(result: JsonObject, ends: Ends): JsonObject {
 }
 
 /** What of a modern result is the hop's own, and no plugin's to see. */
-export function hopFields({ resultType, ttlMs, cacheScope }: JsonObject): JsonObject {
+export function modernFields({ resultType, ttlMs, cacheScope }: JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries({ resultType, ttlMs, cacheScope }).filter(([, value]) => value !== undefined),
   );
@@ -106,4 +108,40 @@ function lacks(required: JsonObject, declared: JsonObject): boolean {
     const has = declared[key];
     return has === undefined || (isObject(wanted) && isObject(has) && lacks(wanted, has));
   });
+}
+
+/** Severities of `notifications/message`, the most verbose first (RFC 5424 section 6.2.1). */
+const levels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
+
+export type Level = (typeof levels)[number];
+
+export function isLevel(value: unknown): value is Level {
+  return (levels as readonly unknown[]).includes(value);
+}
+
+/** The most verbose of several: what an upstream that several clients share is told. */
+export function mostVerbose(wanted: Iterable<Level>): Level | undefined {
+  const all = new Set(wanted);
+  return levels.find((level) => all.has(level));
+}
+
+/** Whether a message of this level is for a client that asked for `wanted` and more severe ones. */
+export function isWanted(level: unknown, wanted: Level): boolean {
+  return !isLevel(level) || levels.indexOf(level) >= levels.indexOf(wanted);
+}
+
+/** From which severity on a client gets log messages during a request; undefined for none. */
+export function wantedLevel(
+  { client, params }: ClientRequest,
+  setLevel: Level | undefined,
+): Level | undefined {
+  if (client.era === 'legacy') return setLevel ?? 'debug';
+  const level = metaOf(params)[metaKeys.logLevel];
+  return isLevel(level) ? level : undefined;
+}
+
+/** Params for a modern upstream, with the level from which on it shall log during this request. */
+export function withLevel(params: JsonObject, session: UpstreamSession, level: unknown): JsonObject {
+  const asks = session.era === 'modern' && isLevel(level) && session.capabilities['logging'] !== undefined;
+  return asks ? withMeta(params, metaKeys.logLevel, level) : params;
 }

@@ -2,11 +2,10 @@ import { messageOf } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { PluginRequest } from '../../manager/index.js';
 import type { JsonObject } from '../../mcp/messages.js';
-import type { ChangingList } from '../../mcp/methods.js';
+import { type ChangingList, listChanged } from '../../mcp/methods.js';
 import { type Client, principalOf } from '../client.js';
 import type { SessionWish, Upstream, UpstreamSession } from '../upstream.js';
-import { BoundedMap } from './bounded.js';
-import type { Level } from './levels.js';
+import type { Level } from './translate.js';
 
 /** An open `subscriptions/listen` request. */
 export interface OpenListen {
@@ -17,7 +16,7 @@ export interface OpenListen {
 }
 
 /** A task that an upstream made of a call (2025-11-25): its result is the call's, and the same hooks are for it. */
-export interface TaskRecord {
+interface TaskRecord {
   readonly upstream: Upstream;
   readonly tool: string;
   readonly plugins: PluginRequest | undefined;
@@ -25,12 +24,14 @@ export interface TaskRecord {
 
 /** Whose sessions a client uses at one upstream: one and the same for a session client. */
 export interface Wishes {
-  readonly hearing: SessionWish;
+  readonly listening: SessionWish;
   readonly calling: SessionWish;
 }
 
 /** How much of what passed is remembered for one client. */
 const memory = { uris: 2_000, tasks: 500, schemas: 1_000 } as const;
+/** Changes within this time are told as one: an upstream that comes back changes three lists at once. */
+const gatherMs = 50;
 
 /** What is kept for one client: a session's for as long as it lives, a stateless client's until it was idle for a while. */
 export class ClientState {
@@ -52,6 +53,8 @@ export class ClientState {
   busy = 0;
   /** Nothing is opened for it any more. */
   gone = false;
+  readonly #changed = new Set<ChangingList>();
+  #telling: NodeJS.Timeout | undefined;
 
   constructor(client: Client) {
     this.client = client;
@@ -65,7 +68,7 @@ export class ClientState {
     return principalOf(this.client.identity);
   }
 
-  /** Counts what goes on for the client, until the answer is called. */
+  /** Counts what goes on for the client. Returns a disposer. */
   begin(): () => void {
     this.busy += 1;
     let going = true;
@@ -73,6 +76,31 @@ export class ClientState {
       if (going) this.busy -= 1;
       going = false;
     };
+  }
+
+  /** Tells the client that lists have changed, at most once in a while. */
+  announce(lists: Iterable<ChangingList>): void {
+    if (this.gone) return;
+    for (const list of lists) this.#changed.add(list);
+    this.#telling ??= setTimeout(() => this.#tell(), gatherMs).unref();
+  }
+
+  #tell(): void {
+    this.#telling = undefined;
+    const lists = [...this.#changed];
+    this.#changed.clear();
+    for (const list of lists) {
+      if (this.client.era === 'legacy') this.client.notify(listChanged[list]);
+      for (const listen of this.listens) {
+        if (listen.lists.has(list)) listen.notify(listChanged[list], undefined);
+      }
+    }
+  }
+
+  /** The client has left. */
+  end(): void {
+    this.gone = true;
+    clearTimeout(this.#telling);
   }
 }
 
@@ -119,7 +147,7 @@ export class Clients {
     this.#timers.delete(key);
     this.#states.delete(key);
     if (state === undefined) return;
-    state.gone = true;
+    state.end();
     await this.#leave(state);
   }
 
@@ -152,5 +180,40 @@ export class Clients {
       else this.#endQuietly(key);
     };
     this.#timers.set(key, setTimeout(look, idleMs).unref());
+  }
+}
+
+/** A map that forgets what was touched longest ago once it holds more than `limit`. */
+class BoundedMap<K, V> {
+  readonly #entries = new Map<K, V>();
+  readonly #limit: number;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get(key: K): V | undefined {
+    const value = this.#entries.get(key);
+    if (value !== undefined) this.#touch(key, value);
+    return value;
+  }
+
+  set(key: K, value: V): void {
+    this.#touch(key, value);
+    if (this.#entries.size <= this.#limit) return;
+    for (const oldest of this.#entries.keys()) {
+      this.#entries.delete(oldest);
+      return;
+    }
+  }
+
+  delete(key: K): boolean {
+    return this.#entries.delete(key);
+  }
+
+  /** Maps keep the order of insertion: an entry that is put in again is the youngest. */
+  #touch(key: K, value: V): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, value);
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Ends, translateAnswer } from '../../../src/gateway/router/bridge.js';
+import { type Ends, translateAnswer } from '../../../src/gateway/router/translate.js';
 import type { Answer } from '../../../src/mcp/messages.js';
 
 const serverInfo = { name: 'sallyport', version: '1' };

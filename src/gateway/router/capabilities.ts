@@ -1,5 +1,6 @@
-import { isObject, type JsonObject } from '../../mcp/messages.js';
+import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
 import { tasksExtension } from '../../mcp/meta.js';
+import { changingLists } from '../../mcp/methods.js';
 import type { Era } from '../../mcp/revisions.js';
 
 /** What an upstream said of itself when it was last reached; undefined where it never was. */
@@ -12,8 +13,6 @@ export interface Described {
   };
 }
 
-const lists = ['tools', 'prompts', 'resources'] as const;
-
 /**
  * The capabilities of all upstreams together, as far as the gateway can serve them to a client of this era. An upstream
  * that was never reached may come with any list: a client of the older era is told of capabilities only once.
@@ -22,7 +21,7 @@ export function capabilitiesOf(upstreams: readonly Described[], era: Era): JsonO
   const all = upstreams.map(({ said }) => said?.capabilities);
   const some = (name: string) => all.some((one) => one?.[name] !== undefined);
   const capabilities: JsonObject = {};
-  for (const list of lists) {
+  for (const list of changingLists) {
     if (!some(list) && !all.includes(undefined)) continue;
     // The gateway's own doing, whatever the upstream can: its coming and going changes every list.
     capabilities[list] = { ...merged(all, list), listChanged: true };
@@ -36,7 +35,7 @@ export function capabilitiesOf(upstreams: readonly Described[], era: Era): JsonO
     if (experimental !== undefined) capabilities['experimental'] = experimental;
     if (tasks !== undefined && era === 'legacy' && only.said.era === 'legacy') capabilities['tasks'] = tasks;
   }
-  // Tasks of either era are a way past the hooks where several methods give one result: only what is known is offered.
+  // Tasks are a way past the hooks where several methods give one result: only what is known is offered.
   const { [tasksExtension]: _, ...extensions } = merged(all, 'extensions');
   if (Object.keys(extensions).length > 0) capabilities['extensions'] = extensions;
   return capabilities;
@@ -54,4 +53,46 @@ export function instructionsOf(upstreams: readonly Described[]): string | undefi
   if (given.length === 0) return undefined;
   if (upstreams.length === 1) return given[0]?.text;
   return given.map(({ name, text }) => `# ${name}\n\n${text}`).join('\n\n');
+}
+
+/** Capabilities with which a client can be asked, or that change what an upstream shows it: not to be shared. */
+const personal = ['sampling', 'elicitation', 'roots', 'tasks', 'extensions', 'experimental'] as const;
+
+/** Whether a session with these capabilities has to be the client's own. */
+export function isPersonal(capabilities: JsonObject): boolean {
+  return personal.some((name) => capabilities[name] !== undefined);
+}
+
+/**
+ * What an upstream is told that the client can do. The tasks of the modern era let an upstream answer a call with a handle at
+ * any time: past the hooks, so not through here.
+ */
+export function passedCapabilities(capabilities: JsonObject): JsonObject {
+  const { extensions, ...rest } = capabilities;
+  if (!isObject(extensions)) return capabilities;
+  const { [tasksExtension]: _, ...others } = extensions;
+  return Object.keys(others).length === 0 ? rest : { ...rest, extensions: others };
+}
+
+/** What a client must be able to do to be asked this. Other methods are between the two ends alone. */
+const capabilityFor: Readonly<Record<string, string>> = {
+  'sampling/createMessage': 'sampling',
+  'elicitation/create': 'elicitation',
+  'roots/list': 'roots',
+};
+
+/** Whether the client said that it answers this; of a method that is not known nobody can say. */
+export function canAnswer(capabilities: JsonObject, method: string): boolean | undefined {
+  const capability = capabilityFor[method];
+  return capability === undefined ? undefined : capabilities[capability] !== undefined;
+}
+
+/** Whether there is anything that the client can be asked. */
+export function askable({ capabilities }: { readonly capabilities: JsonObject }): boolean {
+  return Object.values(capabilityFor).some((capability) => capabilities[capability] !== undefined);
+}
+
+/** The answer to an upstream that asks what the client cannot answer: what the client would have said itself. */
+export function cannotAnswer(method: string): Answer {
+  return { error: { code: -32601, message: `Method not found: ${method}` } };
 }

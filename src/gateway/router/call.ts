@@ -1,0 +1,343 @@
+import { NotOffered, ParamsInvalid, RequestStateInvalid } from '../../errors.js';
+import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
+import { metaOf, withoutEnvelope } from '../../mcp/meta.js';
+import { changedList, kinds } from '../../mcp/methods.js';
+import type { ClientRequest } from '../client.js';
+import type { CallOptions, Upstream, UpstreamSession } from '../upstream.js';
+import { errorAnswer, refusal } from './answers.js';
+import { askable, canAnswer, cannotAnswer } from './capabilities.js';
+import type { ClientState } from './clients.js';
+import type { Context } from './context.js';
+import { findTargets } from './find.js';
+import { extraHeaders, type Operation, RequestHooks, reachOf } from './hooks.js';
+import { askInRounds, isOurState, SuspendedCall } from './input-required.js';
+import { isShown, type Target } from './lists.js';
+import { notificationOf, taskFacts, urisIn } from './notifications.js';
+import {
+  type Ends,
+  isInputRequired,
+  modernFields,
+  translateAnswer,
+  translateResult,
+  wantedLevel,
+  withLevel,
+} from './translate.js';
+
+/** A request that hooks go around: a round of one that is suspended, or a new one. */
+export async function callWithHooks(
+  op: Operation,
+  request: ClientRequest,
+  state: ClientState,
+  context: Context,
+): Promise<Answer> {
+  const { method, params, client, signal } = request;
+  if (client.era === 'modern' && isOurState(params['requestState'])) {
+    const suspended = context.suspended.take(request);
+    return suspended === undefined ? errorAnswer(RequestStateInvalid({ method })) : suspended.resume(request);
+  }
+  const subject = params[op.key];
+  if (typeof subject !== 'string') {
+    return errorAnswer(ParamsInvalid({ method, problem: `${op.key} must be a text` }));
+  }
+  const targets = await findTargets(op.kind, subject, state, context, signal);
+  const [only] = targets;
+  if (targets.length === 1 && only !== undefined) {
+    return new UpstreamCall(op, only, request, state, context).run(request);
+  }
+  // Nobody knows whose resource it is: one after the other is asked, until one has it. One that could not be asked may have it.
+  let refused: Answer | undefined;
+  let away: Answer | undefined;
+  for (const target of targets) {
+    const call = new UpstreamCall(op, target, request, state, context);
+    try {
+      const answer = await call.run(request);
+      if (!call.refused) return answer;
+      refused = answer;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      away ??= refusal(error, client.era);
+    }
+  }
+  return away ?? refused ?? errorAnswer(ParamsInvalid({ method, problem: 'nobody can be asked' }));
+}
+
+/** One request at one upstream, with the hooks around it: `pre` before the first round, `post` on the final result. */
+class UpstreamCall {
+  readonly #op: Operation;
+  readonly #state: ClientState;
+  readonly #context: Context;
+  readonly #upstream: Upstream;
+  readonly #target: Target;
+  readonly #hooks: RequestHooks;
+  /** Whether a post-hook may block or change the result: nothing of it goes ahead then. */
+  readonly #guarded: boolean;
+  #params: JsonObject;
+  #name: string;
+  #headers: Record<string, string> | undefined;
+  #refused = false;
+
+  constructor(op: Operation, target: Target, request: ClientRequest, state: ClientState, context: Context) {
+    const manager = context.plugins();
+    const { inputResponses, requestState, ...params } = withoutEnvelope(request.params);
+    this.#op = op;
+    this.#state = state;
+    this.#context = context;
+    this.#upstream = target.route.upstream;
+    this.#target = target;
+    this.#hooks = new RequestHooks(manager, this.#upstream.name, request);
+    this.#guarded = reachOf(manager, op.post, this.#upstream.name) === 'change';
+    this.#params = params;
+    this.#name = target.name;
+  }
+
+  /** Whether it is the upstream that has refused: another may have the resource. */
+  get refused(): boolean {
+    return this.#refused;
+  }
+
+  async run(request: ClientRequest): Promise<Answer> {
+    this.#note(request);
+    const { pre, kind, key } = this.#op;
+    if (this.#hooks.applies(pre)) {
+      const payload = this.#op.payload(this.#params, this.#name, request.headers);
+      const outcome = await this.#hooks.run(pre, payload, request);
+      if ('stop' in outcome) return outcome.stop;
+      if (isObject(outcome.modified)) this.#revise(outcome.modified, request);
+      if (!isShown(kind, this.#name, this.#target.route.offer, request.client)) {
+        throw NotOffered({ what: kinds[kind].what, name: this.#name });
+      }
+      this.#note(request);
+    }
+    this.#params = { ...this.#params, [key]: this.#name };
+    const session = await this.#context.sessions.forCall(this.#state, this.#upstream, request.signal);
+    return this.#converse(session, request);
+  }
+
+  #note({ trace }: ClientRequest): void {
+    trace.upstream = this.#upstream.name;
+    trace.target = this.#name;
+  }
+
+  #revise(modified: JsonObject, request: ClientRequest): void {
+    const { params, name } = this.#op.revise(this.#params, this.#name, modified);
+    this.#params = params;
+    this.#name = name;
+    const { headers, refused } = extraHeaders(request.headers, modified['headers']);
+    if (Object.keys(headers).length > 0) this.#headers = headers;
+    if (refused.length > 0) {
+      this.#context.log.warn({ headers: refused }, 'a plugin set headers that no plugin can set: left out');
+    }
+  }
+
+  /** The four ways in which two eras meet. */
+  async #converse(session: UpstreamSession, request: ClientRequest): Promise<Answer> {
+    if (request.client.era === 'legacy') {
+      const send = (more: JsonObject) => this.#send(session, request, more);
+      const first = await send({});
+      const answer =
+        session.era === 'modern' && isInputRequired(first)
+          ? await askInRounds(request, this.#upstream.name, first, send)
+          : first;
+      return this.#finish(answer, session, request);
+    }
+    const { inputResponses, requestState } = request.params;
+    if (session.era === 'modern') return this.#relay(session, request, inputResponses, requestState);
+    if (requestState !== undefined) return errorAnswer(RequestStateInvalid({ method: request.method }));
+    return this.#suspendable(session, request);
+  }
+
+  /** Both ends know rounds: they pass through. Where a hook has run, only our own word for it lets a round skip it. */
+  async #relay(
+    session: UpstreamSession,
+    now: ClientRequest,
+    inputResponses: unknown,
+    requestState: unknown,
+  ): Promise<Answer> {
+    const answer = await this.#send(session, now, {
+      ...(inputResponses !== undefined && { inputResponses }),
+      ...(requestState !== undefined && { requestState }),
+    });
+    if (!isInputRequired(answer)) return this.#finish(answer, session, now);
+    const result = this.#guarded ? questionsOnly(answer.result) : answer.result;
+    const translated = translateResult(result, this.#ends(session, now));
+    if (this.#hooks.plugins === undefined) return { result: translated };
+    const ours = this.#context.suspended.suspend(now, {
+      resume: (again) => {
+        this.#note(again);
+        return this.#relay(session, again, again.params['inputResponses'], answer.result['requestState']);
+      },
+      drop() {},
+    });
+    return { result: { ...translated, requestState: ours } };
+  }
+
+  #suspendable(session: UpstreamSession, request: ClientRequest): Promise<Answer> {
+    const call = new SuspendedCall(this.#upstream.name, request.client.capabilities, this.#context.suspended);
+    const done = this.#send(session, request, {}, call).catch((error: unknown) => errorAnswer(error));
+    return call.wait(request, done, (answer, now) => {
+      this.#note(now);
+      return this.#finish(answer, session, now);
+    });
+  }
+
+  /** One round at the upstream. `call` is where the client is between rounds, for a call that outlasts its request. */
+  async #send(
+    session: UpstreamSession,
+    now: ClientRequest,
+    more: JsonObject,
+    call?: SuspendedCall,
+  ): Promise<Answer> {
+    const { sessions } = this.#context;
+    const signal = call?.signal ?? now.signal;
+    const level = wantedLevel(now, this.#state.level);
+    if (now.client.era === 'modern' && level !== undefined && !this.#guarded) {
+      await sessions.shared(session).tellLevel(this.#state.key, level, signal);
+    }
+    const meta = metaOf(withoutEnvelope(now.params));
+    const params = { ...this.#params, ...(Object.keys(meta).length > 0 && { _meta: meta }), ...more };
+    const legacyDefault = now.client.era === 'legacy' && this.#state.level === undefined ? 'info' : level;
+    const wanted = this.#guarded ? undefined : legacyDefault;
+    const onRequest = this.#asks(now, call);
+    const ended = this.#state.begin();
+    try {
+      return await session.request(this.#op.method, withLevel(params, session, wanted), {
+        signal,
+        ...(this.#headers && { headers: this.#headers }),
+        onNotification: (method, about) => {
+          if (changedList(method) !== undefined || method === 'notifications/resources/updated') {
+            this.#context.onNotification(this.#state, this.#upstream, method, about);
+            return;
+          }
+          const notification = notificationOf(method, about, level, this.#guarded);
+          const to = call === undefined ? now : call.now;
+          if (notification !== undefined) to?.notify(method, notification.params);
+        },
+        ...(onRequest && { onRequest }),
+      });
+    } finally {
+      ended();
+    }
+  }
+
+  /** Who answers what the upstream asks within the call; nobody where both ends know rounds. */
+  #asks(now: ClientRequest, call: SuspendedCall | undefined): CallOptions['onRequest'] {
+    if (call !== undefined) {
+      return askable(now.client) ? (method, params, signal) => call.ask(method, params, signal) : undefined;
+    }
+    return now.client.era === 'modern' ? undefined : asksClient(now);
+  }
+
+  async #finish(answer: Answer, session: UpstreamSession, now: ClientRequest): Promise<Answer> {
+    const ends = this.#ends(session, now);
+    if ('error' in answer) this.#refused = true;
+    const several = this.#context.routes().length > 1;
+    const asTask = now.params['task'] !== undefined;
+    // Nothing looks at the result: most calls have no plugin behind them.
+    if ('error' in answer || !(several || asTask || this.#hooks.applies(this.#op.post)))
+      return translateAnswer(answer, ends);
+    const plain = translateResult(answer.result, { ...ends, to: 'legacy' });
+    const task = asTask ? taskIdOf(plain) : undefined;
+    let result = plain;
+    if (task === undefined) {
+      const screened = await this.#hooks.runPost(this.#op, this.#name, plain, now);
+      if ('error' in screened) return screened;
+      result = screened.result;
+    } else {
+      // What comes of a task passes the post-hook later: until then nothing of the result may be told beside it.
+      if (this.#guarded) result = { task: taskFacts(plain['task']) };
+      this.#state.tasks.set(task, {
+        upstream: this.#upstream,
+        tool: this.#name,
+        plugins: this.#hooks.plugins,
+      });
+    }
+    if (several) for (const uri of urisIn(result)) this.#state.seen.set(uri, this.#upstream);
+    const made =
+      result === plain
+        ? answer.result
+        : { ...(session.era === 'modern' && modernFields(answer.result)), ...result };
+    return translateAnswer({ result: made }, ends);
+  }
+
+  #ends(session: UpstreamSession, now: ClientRequest): Ends {
+    return endsOf(now, this.#upstream, session, this.#context, this.#hooks.plugins !== undefined);
+  }
+}
+
+interface PassOptions {
+  readonly params?: JsonObject;
+  readonly guarded?: boolean;
+}
+
+/** A request that no hook is for, as it is: names in it are the upstream's already. */
+export async function callWithoutHooks(
+  request: ClientRequest,
+  upstream: Upstream,
+  state: ClientState,
+  context: Context,
+  { params = request.params, guarded = false }: PassOptions = {},
+): Promise<Answer> {
+  const { method, signal, trace, client } = request;
+  trace.upstream = upstream.name;
+  const session = await context.sessions.of(state, upstream, signal);
+  const level = wantedLevel(request, state.level);
+  const ended = state.begin();
+  try {
+    const sent = withLevel(withoutEnvelope(params), session, level);
+    const answer = await session.request(method, sent, {
+      signal,
+      onNotification: (name, about) => {
+        if (changedList(name) !== undefined) return context.onNotification(state, upstream, name, about);
+        const notification = notificationOf(name, about, level, guarded);
+        if (notification !== undefined) request.notify(name, notification.params);
+      },
+      ...(client.era === 'legacy' && { onRequest: asksClient(request) }),
+    });
+    return translateAnswer(answer, endsOf(request, upstream, session, context));
+  } finally {
+    ended();
+  }
+}
+
+/** Passes what an upstream asks on to the client, on the way of the request's reply. */
+function asksClient(request: ClientRequest): NonNullable<CallOptions['onRequest']> {
+  return async (method, params, signal) =>
+    canAnswer(request.client.capabilities, method) === false
+      ? cannotAnswer(method)
+      : request.ask(method, params, signal).catch((error: unknown) => errorAnswer(error));
+}
+
+/** Both ends of a request. `personal` where plugins have seen it: what they made of it is for nobody else. */
+export function endsOf(
+  { client, method }: ClientRequest,
+  { name: upstream }: Upstream,
+  { era: from }: UpstreamSession,
+  { serverInfo }: Context,
+  personal = false,
+): Ends {
+  const { era: to, capabilities, identity } = client;
+  return {
+    method,
+    upstream,
+    from,
+    to,
+    capabilities,
+    serverInfo,
+    personal: personal || identity.method !== 'none',
+  };
+}
+
+/** Of a result that asks for input what asks: nothing else of it passes by the hooks. */
+function questionsOnly({ resultType, inputRequests, requestState, _meta }: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries({ resultType, inputRequests, requestState, _meta }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  );
+}
+
+/** The task that an upstream made of a call, where that is all of the result (2025-11-25, tasks). */
+function taskIdOf({ task, content, structuredContent }: JsonObject): string | undefined {
+  const id = isObject(task) ? task['taskId'] : undefined;
+  return typeof id === 'string' && content === undefined && structuredContent === undefined ? id : undefined;
+}

@@ -1,0 +1,185 @@
+import { type Cancellation, signalOf } from '../../cancel.js';
+import { NameClash, NotOffered, type SallyError } from '../../errors.js';
+import { signalWithin } from '../../http/index.js';
+import { type Kind, kinds } from '../../mcp/methods.js';
+import type { Upstream } from '../upstream.js';
+import type { ClientState } from './clients.js';
+import type { Context } from './context.js';
+import { canClash, findClashes, isShown, type Listing, offerOf, type Target, targetsNamed } from './lists.js';
+import { listWaitMs, readNames } from './upstream-sessions.js';
+import { templateMatches } from './uris.js';
+
+/** A list in which a name is missing is read again, unless it is younger than this: whoever asks for nonsense costs no more. */
+const unknownAgeMs = 1_000;
+
+/**
+ * The upstreams that may have what this client calls `name`, the likeliest first. Of a tool or prompt it is one: where
+ * the name alone leaves several, they are asked for their lists. Of a resource it is the one that lists it; else those
+ * with a template that it fits; else the one whose results named it; else all of them, to be asked one after the other.
+ *
+ * Rejects with a SallyError where it is none's, or several's.
+ */
+export async function findTargets(
+  kind: 'tools' | 'prompts' | 'resources',
+  name: string,
+  state: ClientState,
+  context: Context,
+  signal: Cancellation,
+): Promise<readonly Target[]> {
+  const candidates = targetsNamed(kind, name, context.routes(), state.client);
+  if (candidates.length === 0) throw NotOffered({ what: kinds[kind].what, name });
+  if (candidates.length === 1) return candidates;
+  const having = await whoHas(kind, candidates, state, context, signal);
+  if (kind !== 'resources' || having.length > 0) return [single(having, kind, name)];
+  const fitting = await whoseTemplateFits(candidates, name, state, context, signal);
+  if (fitting.length > 0) return fitting;
+  const named = state.seen.get(name);
+  const seen = candidates.filter(({ route }) => route.upstream === named);
+  return seen.length > 0 ? seen : candidates;
+}
+
+/** The upstream with exactly this template, for the completion of its variables. */
+export async function findTemplate(
+  template: string,
+  state: ClientState,
+  context: Context,
+  signal: Cancellation,
+): Promise<Target | undefined> {
+  const candidates = targetsNamed('templates', template, context.routes(), state.client);
+  if (candidates.length <= 1) return candidates[0];
+  const having = await whoHas('templates', candidates, state, context, signal);
+  return having.length === 0 ? undefined : single(having, 'templates', template);
+}
+
+function single(having: readonly Target[], kind: Kind, name: string): Target {
+  const { what } = kinds[kind];
+  const [one, ...others] = having;
+  if (one === undefined) throw NotOffered({ what, name });
+  if (others.length === 0) return one;
+  throw NameClash({ what, name, upstreams: having.map(({ route }) => route.upstream.name) });
+}
+
+/** Those of the candidates that list it. Where none does and some could not be asked, the first failure is the answer. */
+async function whoHas(
+  kind: Kind,
+  candidates: readonly Target[],
+  state: ClientState,
+  context: Context,
+  signal: Cancellation,
+): Promise<readonly Target[]> {
+  const has = ({ target, names }: Asked) => names?.has(target.name) ?? false;
+  let asked = await namesOf(kind, candidates, state, context, signal);
+  if (!asked.some(has)) asked = await namesOf(kind, candidates, state, context, signal, unknownAgeMs);
+  const having = asked.filter(has).map(({ target }) => target);
+  const failed = asked.find(({ names }) => names === undefined);
+  if (having.length === 0 && failed !== undefined && (kind === 'tools' || kind === 'prompts'))
+    throw failed.error;
+  return having;
+}
+
+async function whoseTemplateFits(
+  candidates: readonly Target[],
+  uri: string,
+  state: ClientState,
+  context: Context,
+  signal: Cancellation,
+): Promise<readonly Target[]> {
+  const asked = await namesOf('templates', candidates, state, context, signal);
+  const fitting = asked.flatMap(({ target, names }) =>
+    [...(names ?? [])]
+      .filter(
+        (template) =>
+          isShown('templates', template, target.route.offer, state.client) && templateMatches(template, uri),
+      )
+      .map((template) => ({ target, template })),
+  );
+  const counts = new Map<string, number>();
+  for (const { template } of fitting) counts.set(template, (counts.get(template) ?? 0) + 1);
+  const clear = fitting.filter(({ template }) => counts.get(template) === 1);
+  const [first] = fitting;
+  if (clear.length > 0 || first === undefined) return [...new Set(clear.map(({ target }) => target))];
+  const upstreams = [...new Set(fitting.map(({ target }) => target.route.upstream.name))];
+  throw NameClash({ what: kinds.templates.what, name: first.template, upstreams });
+}
+
+interface Asked {
+  readonly target: Target;
+  /** Undefined where the upstream did not answer in time. */
+  readonly names: ReadonlySet<string> | undefined;
+  readonly error?: unknown;
+}
+
+function namesOf(
+  kind: Kind,
+  candidates: readonly Target[],
+  state: ClientState,
+  { sessions }: Context,
+  signal: Cancellation,
+  maxAgeMs?: number,
+): Promise<readonly Asked[]> {
+  const limit = signalWithin(listWaitMs, signalOf(signal));
+  return Promise.all(
+    candidates.map(async (target): Promise<Asked> => {
+      try {
+        const session = await sessions.of(state, target.route.upstream, limit);
+        return { target, names: await sessions.shared(session).names(kind, limit, maxAgeMs) };
+      } catch (error) {
+        return { target, names: undefined, error };
+      }
+    }),
+  );
+}
+
+/** The public names of which several upstreams have one. Those upstreams are asked whose names can meet, and no other. */
+export async function clashingNames(
+  kind: Kind,
+  state: ClientState,
+  context: Context,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const routes = context.routes();
+  const meeting = routes.filter((one) =>
+    routes.some((other) => other !== one && canClash(kind, one.offer, other.offer)),
+  );
+  const asked = await namesOf(
+    kind,
+    meeting.map((route) => ({ route, name: '' })),
+    state,
+    context,
+    signal,
+  );
+  const listings = asked.map(({ target, names = [] }): Listing => ({ offer: target.route.offer, names }));
+  const clashes = findClashes(kind, listings, state.client);
+  for (const { name, upstreams } of clashes) {
+    context.warnOnce(NameClash({ what: kinds[kind].what, name, upstreams }));
+  }
+  return new Set(clashes.map(({ name }) => name));
+}
+
+/**
+ * The names of tools and prompts that several of these upstreams offer: for whoever starts them, and rather refuses
+ * than leaves something out. An upstream that does not answer before the signal has no names. URIs are not looked at:
+ * two servers of one kind have the same, and which of them is meant no prefix can say.
+ */
+export async function clashesAmong(
+  upstreams: readonly Upstream[],
+  signal: AbortSignal,
+): Promise<SallyError[]> {
+  const wish = { principal: 'sallyport', client: 'clashes', capabilities: {}, own: false };
+  const all = await Promise.all(
+    (['tools', 'prompts'] as const).map(async (kind) => {
+      const listings = upstreams.map(async (upstream): Promise<Listing> => {
+        const offer = offerOf(upstream.settings, upstreams.length);
+        try {
+          const session = await upstream.session(wish, signal);
+          return { offer, names: await readNames(session, kind, signalWithin(listWaitMs, signal)) };
+        } catch {
+          return { offer, names: [] };
+        }
+      });
+      return findClashes(kind, await Promise.all(listings), undefined);
+    }),
+  );
+  await Promise.allSettled(upstreams.map((upstream) => upstream.release(wish.client)));
+  return all.flat().map(({ kind, ...clash }) => NameClash({ what: kinds[kind].what, ...clash }));
+}

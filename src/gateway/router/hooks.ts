@@ -1,0 +1,254 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { modeEffect } from '../../config/index.js';
+import type { HookName } from '../../hooks/index.js';
+import { JsonNumber, sameNumber } from '../../json/index.js';
+import type { PluginManager, PluginRequest, PluginRun } from '../../manager/index.js';
+import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
+import type { ClientRequest } from '../client.js';
+import { pluginErrorAnswer, violationAnswer } from './answers.js';
+
+/** One payload that a post-hook is given, and where what it made of it goes. */
+interface ResultPart {
+  readonly payload: JsonObject;
+  put(modified: JsonObject, result: JsonObject): JsonObject;
+}
+
+/** A request that hooks go around: what it is about, what plugins see of it, and what of it they may change. */
+export interface Operation {
+  readonly method: string;
+  readonly kind: 'tools' | 'prompts' | 'resources';
+  /** The field of the params that names its subject. */
+  readonly key: 'name' | 'uri';
+  readonly pre: HookName;
+  readonly post: HookName;
+  payload(params: JsonObject, name: string, headers: Readonly<Record<string, string>>): JsonObject;
+  /** The params and the upstream's name after the pre-hook, where it changed its payload. */
+  revise(params: JsonObject, name: string, modified: JsonObject): { params: JsonObject; name: string };
+  /** What the post-hook sees of a result, in order. */
+  parts(result: JsonObject, name: string): readonly ResultPart[];
+}
+
+const textOr = (value: unknown, otherwise: string) => (typeof value === 'string' ? value : otherwise);
+
+/** Params and name as a pre-hook left them. No arguments at all where there were none and none were added: a field that was not there. */
+function revised(params: JsonObject, name: string, { args, ...modified }: JsonObject, nameField: string) {
+  const before = params['arguments'];
+  const after = isObject(args) ? args : {};
+  const none = before === undefined && Object.keys(after).length === 0;
+  return {
+    params: none ? params : { ...params, arguments: mergeChanges(before, after) },
+    name: textOr(modified[nameField], name),
+  };
+}
+
+/** The result is one part. `instead` makes a result of what a plugin has put in place of one. */
+function whole(payload: JsonObject, instead: (text: string) => JsonObject): readonly ResultPart[] {
+  const put = ({ result: made }: JsonObject, result: JsonObject) =>
+    // Peers write the absent fields of MCP's types as null.
+    isObject(made) ? (mergeChanges(result, made, true) as JsonObject) : instead(textOr(made, ''));
+  return [{ payload, put }];
+}
+
+/** A content in place of another, also where a plugin has left a plain text of it, or nothing. */
+function contentAfter(before: unknown, after: unknown): unknown {
+  if (isObject(after)) return mergeChanges(before, after, true);
+  const { blob, ...rest } = isObject(before) ? before : {};
+  return { ...rest, text: textOr(after, '') };
+}
+
+const toolsCall: Operation = {
+  method: 'tools/call',
+  kind: 'tools',
+  key: 'name',
+  pre: 'tool_pre_invoke',
+  post: 'tool_post_invoke',
+  payload: (params, name, headers) => ({ name, args: params['arguments'] ?? {}, headers }),
+  revise: (params, name, modified) => revised(params, name, modified, 'name'),
+  parts: (result, name) => whole({ name, result }, (text) => ({ content: [{ type: 'text', text }] })),
+};
+
+const promptsGet: Operation = {
+  method: 'prompts/get',
+  kind: 'prompts',
+  key: 'name',
+  pre: 'prompt_pre_fetch',
+  post: 'prompt_post_fetch',
+  payload: (params, name) => ({ prompt_id: name, args: params['arguments'] ?? {} }),
+  revise: (params, name, modified) => revised(params, name, modified, 'prompt_id'),
+  parts: (result, name) =>
+    whole({ prompt_id: name, result }, (text) => ({
+      messages: [{ role: 'user', content: { type: 'text', text } }],
+    })),
+};
+
+const resourcesRead: Operation = {
+  method: 'resources/read',
+  kind: 'resources',
+  key: 'uri',
+  pre: 'resource_pre_fetch',
+  post: 'resource_post_fetch',
+  payload: (_params, uri) => ({ uri, metadata: {} }),
+  revise: (params, uri, modified) => ({ params, name: textOr(modified['uri'], uri) }),
+  parts: ({ contents }, uri) =>
+    (Array.isArray(contents) ? contents : []).map((content: unknown, i) => ({
+      payload: { uri, content },
+      put: (modified, current) => ({
+        ...current,
+        contents: (current['contents'] as unknown[]).map((item, j) =>
+          j === i ? contentAfter(item, modified['content']) : item,
+        ),
+      }),
+    })),
+};
+
+export const operations = { toolsCall, promptsGet, resourcesRead } as const;
+
+type Plugins = Pick<PluginManager, 'plugins'>;
+
+/**
+ * What plugins can do to what a hook at an upstream is about. A plugin whose hooks are not known yet may listen. The
+ * hot path: where there is none, nothing is made for plugins at all. `change` is said where one may block or change it:
+ * then nothing of it may reach the client another way.
+ */
+export function reachOf({ plugins }: Plugins, hook: string, upstream: string): 'none' | 'see' | 'change' {
+  let reach: 'none' | 'see' = 'none';
+  for (const { hooks, mode, onError, conditions } of plugins) {
+    if (mode === 'disabled' || (hooks !== undefined && !hooks.includes(hook))) continue;
+    const here = conditions.some(({ server_ids: ids }) => !ids?.length || ids.includes(upstream));
+    if (conditions.length > 0 && !here) continue;
+    const effect = modeEffect(mode, onError);
+    if (effect !== null && (effect.modifies || effect.onViolation === 'block')) return 'change';
+    reach = 'see';
+  }
+  return reach;
+}
+
+/** What the plugins made of a payload: null where they changed nothing, or the response that ends the request. */
+type HookOutcome = { readonly modified: unknown } | { readonly stop: Answer };
+
+/** The hooks of one client request at one upstream. */
+export class RequestHooks {
+  readonly #manager: PluginManager;
+  readonly #upstream: string;
+  readonly #opener: ClientRequest;
+  #plugins: PluginRequest | undefined;
+
+  /** `plugins` are those of an earlier request that this one belongs to. */
+  constructor(manager: PluginManager, upstream: string, request: ClientRequest, plugins?: PluginRequest) {
+    this.#manager = manager;
+    this.#upstream = upstream;
+    this.#opener = request;
+    this.#plugins = plugins;
+  }
+
+  /** The contexts of this request, where a hook has run: what belongs to it later uses the same. */
+  get plugins(): PluginRequest | undefined {
+    return this.#plugins;
+  }
+
+  applies(hook: HookName): boolean {
+    return reachOf(this.#manager, hook, this.#upstream) !== 'none';
+  }
+
+  /** `now` is the request of the client that waits: another one than at first where the call outlasts its request. */
+  async run(hook: HookName, payload: unknown, now: ClientRequest): Promise<HookOutcome> {
+    this.#plugins ??= identified(this.#opener, this.#upstream);
+    let last: PluginRun | undefined;
+    const onPlugin = (run: PluginRun) => {
+      now.trace.plugins.push(run);
+      if (run.decision === 'failed' || run.decision === 'blocked') last = run;
+    };
+    try {
+      const result = await this.#plugins.invoke(hook, payload, { signal: now.signal, onPlugin });
+      if (result.continue_processing) return { modified: result.modified_payload };
+      return { stop: violationAnswer(result.violation, last?.plugin) };
+    } catch (error) {
+      return { stop: pluginErrorAnswer(error, last?.plugin) };
+    }
+  }
+
+  /** The post-hook on a result, part by part. A result that it stops reaches nobody. */
+  async runPost(op: Operation, name: string, result: JsonObject, now: ClientRequest): Promise<Answer> {
+    if (!this.applies(op.post)) return { result };
+    let current = result;
+    for (const part of op.parts(result, name)) {
+      const outcome = await this.run(op.post, part.payload, now);
+      if ('stop' in outcome) return outcome.stop;
+      if (isObject(outcome.modified)) current = part.put(outcome.modified, current);
+    }
+    return { result: current };
+  }
+}
+
+function identified(request: ClientRequest, upstream: string): PluginRequest {
+  const plugins = request.plugins();
+  const { user, tenant, record } = request.client.identity;
+  plugins.global.server_id = upstream;
+  if (record !== undefined || user !== null) plugins.global.user = record ?? user;
+  if (tenant !== null) plugins.global.tenant_id = tenant;
+  return plugins;
+}
+
+/** Fields of MCP's types whose value is free: a null in them is a value like any other. */
+const free: ReadonlySet<string> = new Set(['structuredContent', '_meta']);
+
+/**
+ * `changed` with every part that equals the original's in the original's place and order. A plugin answers with a whole
+ * payload, which other JSON libraries have written with their own order of keys: what it did not touch stays as it came.
+ *
+ * With `typed`, a null where the original has nothing is no change: peers write the absent fields of MCP's types so.
+ */
+export function mergeChanges(original: unknown, changed: unknown, typed = false): unknown {
+  if (original instanceof JsonNumber) return sameNumber(original, changed) ? original : changed;
+  if (Array.isArray(changed)) {
+    const before: readonly unknown[] = Array.isArray(original) ? original : [];
+    return changed.map((item, i) => mergeChanges(before[i], item, typed));
+  }
+  if (!isObject(changed)) return changed;
+  const before = isObject(original) ? original : {};
+  const fields: [string, unknown][] = [];
+  const within = (key: string) => typed && !free.has(key);
+  for (const key of Object.keys(before)) {
+    if (Object.hasOwn(changed, key)) fields.push([key, mergeChanges(before[key], changed[key], within(key))]);
+  }
+  for (const [key, value] of Object.entries(changed)) {
+    if (Object.hasOwn(before, key) || (typed && value === null)) continue;
+    fields.push([key, mergeChanges(undefined, value, within(key))]);
+  }
+  // Not an assignment: `__proto__` is a key like any other in JSON.
+  return Object.fromEntries(fields);
+}
+
+/** Headers that belong to the connection or to MCP itself: no plugin sets them. */
+const notForPlugins =
+  /^(host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|accept|accept-.*|content-.*|proxy-.*|mcp-.*|last-event-id)$/;
+
+/**
+ * What plugins added to or changed in the client's headers: that much goes to the upstream, and nothing else of them.
+ * `refused` has the names of those that no plugin can set.
+ */
+export function extraHeaders(
+  given: Readonly<Record<string, string>>,
+  changed: unknown,
+): { readonly headers: Record<string, string>; readonly refused: readonly string[] } {
+  const headers: Record<string, string> = {};
+  const refused: string[] = [];
+  for (const [key, value] of Object.entries(isObject(changed) ? changed : {})) {
+    const name = key.toLowerCase();
+    if (given[name] === value) continue;
+    if (typeof value === 'string' && !notForPlugins.test(name) && isHeader(name, value))
+      headers[name] = value;
+    else refused.push(name);
+  }
+  return { headers, refused };
+}
+
+function isHeader(name: string, value: string): boolean {
+  try {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    return true;
+  } catch {
+    return false;
+  }
+}

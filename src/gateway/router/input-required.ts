@@ -1,0 +1,303 @@
+import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { onAbort, signalOf } from '../../cancel.js';
+import { CallAbandoned, ParamsInvalid, TooManyRounds, TooManySuspended } from '../../errors.js';
+import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
+import { randomId } from '../../mcp/requests.js';
+import { type ClientRequest, principalOf } from '../client.js';
+import { errorAnswer } from './answers.js';
+import { canAnswer, cannotAnswer } from './capabilities.js';
+import { isInputRequired } from './translate.js';
+import { pause } from './upstream-sessions.js';
+
+/**
+ * What an upstream asks within a call: a session client is asked on the way of its reply, a stateless one gets the
+ * result `input_required` and comes again with the answers. Both, where the other end is of the other era.
+ */
+
+const maxRounds = 10;
+const maxQuestions = 50;
+/** A state without questions means: come again later. */
+const laterMs = 250;
+
+/**
+ * A request of a session client at a modern upstream, which has answered with questions: the client is asked them on the
+ * way of its reply, and the request is made again with its answers.
+ */
+export async function askInRounds(
+  request: ClientRequest,
+  upstream: string,
+  first: Answer,
+  send: (more: JsonObject) => Promise<Answer>,
+): Promise<Answer> {
+  let answer = first;
+  for (let round = 1; isInputRequired(answer); round += 1) {
+    const { inputRequests, requestState } = answer.result;
+    const responses = await askAll(request, isObject(inputRequests) ? inputRequests : {});
+    if ('error' in responses) return responses;
+    if (Object.keys(responses.result).length === 0) await pause(laterMs, signalOf(request.signal));
+    if (round === maxRounds) {
+      return errorAnswer(TooManyRounds({ upstream, method: request.method, rounds: maxRounds }));
+    }
+    answer = await send({
+      inputResponses: responses.result,
+      ...(requestState !== undefined && { requestState }),
+    });
+  }
+  return answer;
+}
+
+/** All questions at once, as a modern client would be asked them. An error of the client ends the request: a round has no place for it. */
+async function askAll(request: ClientRequest, questions: JsonObject): Promise<Answer> {
+  const entries = Object.entries(questions);
+  if (entries.length > maxQuestions) {
+    return errorAnswer(
+      ParamsInvalid({ method: request.method, problem: `${entries.length} questions at once` }),
+    );
+  }
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, signalOf(request.signal)]);
+  const asked = entries.map(async ([key, question]) => {
+    const answer = await askOne(request, question, signal);
+    if ('error' in answer) stop.abort();
+    return { key, answer };
+  });
+  const responses: [string, unknown][] = [];
+  let failed: Answer | undefined;
+  for (const settled of await Promise.allSettled(asked)) {
+    if (settled.status === 'rejected') failed ??= errorAnswer(settled.reason);
+    else if ('error' in settled.value.answer) failed = settled.value.answer;
+    else responses.push([settled.value.key, settled.value.answer.result]);
+  }
+  return failed ?? { result: Object.fromEntries(responses) };
+}
+
+async function askOne(request: ClientRequest, question: unknown, signal: AbortSignal): Promise<Answer> {
+  const method = isObject(question) ? question['method'] : undefined;
+  if (!isObject(question) || typeof method !== 'string') return cannotAnswer(String(method));
+  if (canAnswer(request.client.capabilities, method) !== true) return cannotAnswer(method);
+  const { params } = question;
+  // 2025-11-25 wants an id for an elicitation by URL, 2026-07-28 has none.
+  const byUrl = method === 'elicitation/create' && isObject(params) && params['mode'] === 'url';
+  const asked =
+    byUrl && params['elicitationId'] === undefined ? { ...params, elicitationId: randomUUID() } : params;
+  return request.ask(method, isObject(asked) ? asked : undefined, signal);
+}
+
+/** A question of a legacy upstream as an entry of `inputRequests`. */
+function modernQuestion(method: string, params: JsonObject | undefined): JsonObject {
+  if (params === undefined) return { method };
+  // Both belong to the session: the token to progress, the task to a way of asking that this era has not.
+  const { _meta, task, elicitationId, ...rest } = params;
+  const more = isObject(_meta) && Object.keys(_meta).some((key) => key !== 'progressToken');
+  return { method, params: more ? { ...rest, _meta } : rest };
+}
+
+/** A request that waits for its caller's input: what the caller gets is a random word for it, as `requestState`. */
+interface Suspended {
+  /** Goes on with it: `again` is the caller's retry. */
+  resume(again: ClientRequest): Promise<Answer>;
+  /** Nobody comes back for it. */
+  drop(): void;
+}
+
+interface Entry extends Suspended {
+  readonly principal: string;
+  readonly method: string;
+  readonly subject: JsonObject;
+  readonly timer: NodeJS.Timeout;
+}
+
+const prefix = 'sally-';
+
+/** How long a caller may take for its input, and how many requests may wait for theirs. */
+interface SuspendLimits {
+  readonly suspendMs: number;
+  readonly perPrincipal: number;
+  readonly total: number;
+}
+
+const defaultLimits: SuspendLimits = { suspendMs: 10 * 60_000, perPrincipal: 50, total: 1_000 };
+
+/** Whether a `requestState` is one of these: any other is the upstream's own. */
+export function isOurState(state: unknown): state is string {
+  return typeof state === 'string' && state.startsWith(prefix);
+}
+
+/** The random part of a `requestState` of ours. */
+export function wordOf(state: unknown): string | undefined {
+  return isOurState(state) ? state.slice(prefix.length) : undefined;
+}
+
+/** What makes a retry one of the same request: all of its params but those of the rounds and of `_meta`. */
+function subjectOf({ _meta, inputResponses, requestState, ...subject }: JsonObject): JsonObject {
+  return subject;
+}
+
+/**
+ * The requests that wait. A word is good for one retry of the same request by the same principal, and for a limited
+ * time: it decides that hooks have run, so nobody may come by one in any other way.
+ */
+export class SuspendedRequests {
+  readonly #entries = new Map<string, Entry>();
+  readonly #limits: SuspendLimits;
+  readonly #makeId: () => string;
+
+  constructor(limits: SuspendLimits = defaultLimits, makeId = randomId) {
+    this.#limits = limits;
+    this.#makeId = makeId;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The word for it. Throws where too many wait already. */
+  suspend({ client, method, params }: ClientRequest, suspended: Suspended): string {
+    const principal = principalOf(client.identity);
+    const { suspendMs, perPrincipal, total } = this.#limits;
+    const own = [...this.#entries.values()].filter((entry) => entry.principal === principal).length;
+    if (own >= perPrincipal) throw TooManySuspended({ limit: perPrincipal });
+    if (this.#entries.size >= total) throw TooManySuspended({ limit: total });
+    const word = prefix + this.#makeId();
+    const timer = setTimeout(() => {
+      this.#entries.delete(word);
+      suspended.drop();
+    }, suspendMs).unref();
+    this.#entries.set(word, { ...suspended, principal, method, subject: subjectOf(params), timer });
+    return word;
+  }
+
+  /** What waits under the word that the request carries, once. */
+  take({ client, method, params }: ClientRequest): Suspended | undefined {
+    const word = params['requestState'];
+    const entry = typeof word === 'string' ? this.#entries.get(word) : undefined;
+    if (entry === undefined || typeof word !== 'string') return undefined;
+    const same =
+      entry.principal === principalOf(client.identity) &&
+      entry.method === method &&
+      isDeepStrictEqual(entry.subject, subjectOf(params));
+    if (!same) return undefined;
+    clearTimeout(entry.timer);
+    this.#entries.delete(word);
+    return entry;
+  }
+
+  /** Drops all of them. */
+  close(): void {
+    for (const { timer, drop } of this.#entries.values()) {
+      clearTimeout(timer);
+      drop();
+    }
+    this.#entries.clear();
+  }
+}
+
+/** Makes the client's answer of the upstream's, for the request that waits. */
+type Finish = (answer: Answer, now: ClientRequest) => Promise<Answer>;
+
+interface Question {
+  readonly entry: JsonObject;
+  answer(answer: Answer): void;
+}
+
+/**
+ * A stateless client's call at an upstream with sessions. What the upstream asks meanwhile ends the client's request
+ * with `input_required`, while the call stays open: the retry brings the answers and waits on. `now` is the request of
+ * the client that waits, if one does.
+ */
+export class SuspendedCall {
+  readonly #suspended: SuspendedRequests;
+  readonly #upstream: string;
+  readonly #capabilities: JsonObject;
+  readonly #questions = new Map<string, Question>();
+  readonly #control = new AbortController();
+  #now: ClientRequest | undefined;
+  #count = 0;
+  #asked = () => {};
+
+  constructor(upstream: string, capabilities: JsonObject, suspended: SuspendedRequests) {
+    this.#upstream = upstream;
+    this.#capabilities = capabilities;
+    this.#suspended = suspended;
+  }
+
+  /** Of the call itself, over all of its rounds. */
+  get signal(): AbortSignal {
+    return this.#control.signal;
+  }
+
+  get now(): ClientRequest | undefined {
+    return this.#now;
+  }
+
+  /** A question of the upstream within the call. */
+  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer> {
+    if (canAnswer(this.#capabilities, method) !== true || this.#questions.size >= maxQuestions) {
+      return Promise.resolve(cannotAnswer(method));
+    }
+    this.#count += 1;
+    const key = `${method.replace(/\W+/g, '-')}-${this.#count}`;
+    return new Promise((resolve, reject) => {
+      const gone = () => {
+        this.#questions.delete(key);
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', gone, { once: true });
+      const answer = (given: Answer) => {
+        signal.removeEventListener('abort', gone);
+        this.#questions.delete(key);
+        resolve(given);
+      };
+      this.#questions.set(key, { entry: modernQuestion(method, params), answer });
+      this.#asked();
+    });
+  }
+
+  /**
+   * Waits, for the client's request, until the call has ended or the upstream asks. `done` is the call, and never
+   * rejects; `finish` makes the client's answer of its own.
+   */
+  async wait(request: ClientRequest, done: Promise<Answer>, finish: Finish): Promise<Answer> {
+    this.#now = request;
+    const unheard = onAbort(request.signal, (reason) => this.#control.abort(reason));
+    try {
+      const asked = this.#nextQuestion();
+      const first = await Promise.race([done, asked]);
+      return first === undefined ? this.#inputRequired(request, done, finish) : await finish(first, request);
+    } catch (error) {
+      this.#control.abort(error);
+      throw error;
+    } finally {
+      unheard();
+      if (this.#now === request) this.#now = undefined;
+    }
+  }
+
+  #nextQuestion(): Promise<undefined> {
+    return new Promise((resolve) => {
+      // Those that are asked in one go are put in one answer.
+      this.#asked = () => setImmediate(() => resolve(undefined));
+      if (this.#questions.size > 0) this.#asked();
+    });
+  }
+
+  #inputRequired(request: ClientRequest, done: Promise<Answer>, finish: Finish): Answer {
+    const requestState = this.#suspended.suspend(request, {
+      resume: (again) => {
+        this.#take(again.params['inputResponses']);
+        return this.wait(again, done, finish);
+      },
+      drop: () => this.#control.abort(CallAbandoned({ upstream: this.#upstream, method: request.method })),
+    });
+    const inputRequests = Object.fromEntries([...this.#questions].map(([key, { entry }]) => [key, entry]));
+    return { result: { resultType: 'input_required', inputRequests, requestState } };
+  }
+
+  /** What is missing is asked again; what nobody asked is not looked at. */
+  #take(responses: unknown): void {
+    for (const [key, response] of Object.entries(isObject(responses) ? responses : {})) {
+      if (isObject(response)) this.#questions.get(key)?.answer({ result: response });
+    }
+  }
+}

@@ -1,0 +1,212 @@
+import { signalOf } from '../../cancel.js';
+import { CursorInvalid, findSallyError, ListIncomplete, messageOf } from '../../errors.js';
+import { signalWithin } from '../../http/index.js';
+import { parseJson } from '../../json/index.js';
+import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
+import { metaKeys, withoutEnvelope } from '../../mcp/meta.js';
+import { type Kind, kinds } from '../../mcp/methods.js';
+import type { ClientRequest } from '../client.js';
+import type { UpstreamSession } from '../upstream.js';
+import { errorAnswer } from './answers.js';
+import { endsOf } from './call.js';
+import type { ClientState } from './clients.js';
+import type { Context } from './context.js';
+import { clashingNames } from './find.js';
+import { type Route, shownEntries } from './lists.js';
+import { translateAnswer } from './translate.js';
+import { listWaitMs, unlessAborted } from './upstream-sessions.js';
+
+/** One upstream's page, or why there is none. */
+type Page =
+  | { readonly route: Route; readonly session: UpstreamSession; readonly answer: Answer }
+  | { readonly route: Route; readonly error: unknown };
+
+/** One page of a list: the next page of every upstream that has one, in the order of the configuration. */
+export async function listPage(
+  kind: Kind,
+  request: ClientRequest,
+  state: ClientState,
+  context: Context,
+): Promise<Answer> {
+  const { method, params, signal } = request;
+  const place = params['cursor'] === undefined ? undefined : readCursor(params['cursor']);
+  if (params['cursor'] !== undefined && place === undefined) return errorAnswer(CursorInvalid({ method }));
+  const routes = context.routes();
+  const wanted = routesAt(routes, place);
+  const pages = await Promise.all(
+    wanted.map(({ route, cursor }) => pageOf(route, kind, cursor, request, state, context)),
+  );
+  if (signal.aborted) return errorAnswer(signal.reason);
+  const answer = await pagesTogether(pages, kind, request, state, context);
+  if (kind === 'tools' && 'result' in answer) keepSchemas(answer.result['tools'], state);
+  return answer;
+}
+
+async function pagesTogether(
+  pages: readonly Page[],
+  kind: Kind,
+  request: ClientRequest,
+  state: ClientState,
+  context: Context,
+): Promise<Answer> {
+  const [only] = pages;
+  if (context.routes().length === 1 && only !== undefined) return onePage(only, kind, request, context);
+  const failures = pages.filter((page) => 'error' in page);
+  const [failure] = failures;
+  if (failure !== undefined && failures.length === pages.length) return errorAnswer(failure.error);
+  const clashing = await clashingNames(kind, state, context, signalOf(request.signal));
+  return { result: merged(pages, kind, clashing, request, context) };
+}
+
+/** Arguments that headers repeat (`x-mcp-header`) are checked by what the client was shown. */
+function keepSchemas(tools: unknown, { client, schemas }: ClientState): void {
+  if (client.era !== 'modern' || !Array.isArray(tools)) return;
+  for (const { name, inputSchema } of tools as JsonObject[]) {
+    if (typeof name !== 'string' || !isObject(inputSchema)) continue;
+    if (JSON.stringify(inputSchema).includes('"x-mcp-header"')) schemas.set(name, inputSchema);
+    else schemas.delete(name);
+  }
+}
+
+function routesAt(routes: readonly Route[], place: Place | undefined) {
+  if (place === undefined) return routes.map((route) => ({ route, cursor: undefined }));
+  return place.flatMap(({ upstream, cursor }) => {
+    const route = routes.find((one) => one.upstream.name === upstream);
+    return route === undefined ? [] : [{ route, cursor }];
+  });
+}
+
+/** Never rejects. An upstream that is too slow goes on: where it answers later, the client hears that the list has changed. */
+async function pageOf(
+  route: Route,
+  kind: Kind,
+  cursor: string | undefined,
+  request: ClientRequest,
+  state: ClientState,
+  context: Context,
+): Promise<Page> {
+  const { upstream } = route;
+  const { list, capability } = kinds[kind];
+  const alone = context.routes().length === 1;
+  let late = false;
+  const work = (async (): Promise<Page> => {
+    const session = await context.sessions.of(state, upstream, request.signal);
+    if (session.capabilities[capability] === undefined && !alone)
+      return { route, session, answer: { result: {} } };
+    const { cursor: _, ...params } = withoutEnvelope(request.params);
+    const next = cursor === undefined ? params : { ...params, cursor };
+    return { route, session, answer: await session.request(list, next, { signal: request.signal }) };
+  })();
+  if (alone) return work.catch((error: unknown) => ({ route, error }));
+  const limit = signalWithin(listWaitMs, signalOf(request.signal));
+  try {
+    const page = await unlessAborted(work, limit);
+    if ('answer' in page && 'error' in page.answer) {
+      return leftOut(route, list, page.answer.error.message, context);
+    }
+    return page;
+  } catch (error) {
+    late = limit.aborted && !request.signal.aborted;
+    const detail = late ? `no answer within ${listWaitMs / 1000} s` : messageOf(error);
+    return leftOut(route, list, detail, context, late ? undefined : error);
+  } finally {
+    work.then(
+      () => late && state.announce([kind === 'templates' ? 'resources' : kind]),
+      () => {},
+    );
+  }
+}
+
+function leftOut(route: Route, method: string, detail: string, { log }: Context, error?: unknown): Page {
+  const incomplete = ListIncomplete({ upstream: route.upstream.name, method, detail });
+  const known = findSallyError(error);
+  // That an upstream is down was said when it went.
+  const level = known === undefined ? 'warn' : 'debug';
+  log[level]({ code: incomplete.code, remedy: incomplete.remedy }, incomplete.message);
+  return { route, error: known ?? incomplete };
+}
+
+/** With one upstream its answer is the list: errors and unknown fields too. */
+function onePage(page: Page, kind: Kind, request: ClientRequest, context: Context): Answer {
+  if ('error' in page) return errorAnswer(page.error);
+  const { route, session, answer } = page;
+  const ends = endsOf(request, route.upstream, session, context);
+  if ('error' in answer) return translateAnswer(answer, ends);
+  const { entries } = kinds[kind];
+  const result: JsonObject = {
+    ...answer.result,
+    [entries]: shownEntries(kind, answer.result[entries], route.offer, request.client, new Set()),
+  };
+  if (typeof result['nextCursor'] === 'string') {
+    result['nextCursor'] = writeCursor([{ upstream: route.upstream.name, cursor: result['nextCursor'] }]);
+  }
+  return translateAnswer({ result }, ends);
+}
+
+function merged(
+  pages: readonly Page[],
+  kind: Kind,
+  clashing: ReadonlySet<string>,
+  request: ClientRequest,
+  context: Context,
+): JsonObject {
+  const { entries } = kinds[kind];
+  const place: { upstream: string; cursor: string }[] = [];
+  const all: JsonObject[] = [];
+  let ttlMs = Number.POSITIVE_INFINITY;
+  let open = true;
+  for (const page of pages) {
+    if ('error' in page || 'error' in page.answer) {
+      ttlMs = 0;
+      continue;
+    }
+    const { route, session, answer } = page;
+    const translated = translateAnswer(answer, endsOf(request, route.upstream, session, context));
+    const { result } = translated as { readonly result: JsonObject };
+    all.push(...shownEntries(kind, result[entries], route.offer, request.client, clashing));
+    const { nextCursor: cursor } = result;
+    if (typeof cursor === 'string') place.push({ upstream: route.upstream.name, cursor });
+    ttlMs = Math.min(ttlMs, Number(result['ttlMs'] ?? 0));
+    open = open && result['cacheScope'] === 'public';
+  }
+  const hints = { ttlMs: Number.isFinite(ttlMs) ? ttlMs : 0, cacheScope: open ? 'public' : 'private' };
+  const list = { [entries]: all, ...(place.length > 0 && { nextCursor: writeCursor(place) }) };
+  if (request.client.era === 'legacy') return list;
+  return {
+    resultType: 'complete',
+    ...list,
+    ...hints,
+    _meta: { [metaKeys.serverInfo]: context.serverInfo },
+  };
+}
+
+/** Where a list goes on: at which upstreams, each with its own cursor; none where its list has not begun. */
+export type Place = readonly { readonly upstream: string; readonly cursor?: string }[];
+
+/** More is none of ours: an upstream's cursors are short, and there are few upstreams. */
+const maxLength = 16_384;
+
+export function writeCursor(place: Place): string {
+  return Buffer.from(
+    JSON.stringify(place.map(({ upstream, cursor }) => [upstream, cursor ?? null])),
+  ).toString('base64url');
+}
+
+/** Undefined for what was not written here. It is a client's word: the upstreams named in it may not exist. */
+export function readCursor(cursor: unknown): Place | undefined {
+  if (typeof cursor !== 'string' || cursor.length > maxLength) return undefined;
+  let value: unknown;
+  try {
+    value = parseJson(Buffer.from(cursor, 'base64url').toString());
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(value) || value.length === 0) return undefined;
+  const place = value.flatMap((one: unknown) => {
+    if (!Array.isArray(one) || one.length !== 2 || typeof one[0] !== 'string') return [];
+    if (one[1] === null) return [{ upstream: one[0] }];
+    return typeof one[1] === 'string' ? [{ upstream: one[0], cursor: one[1] }] : [];
+  });
+  const distinct = new Set(place.map(({ upstream }) => upstream));
+  return place.length === value.length && distinct.size === place.length ? place : undefined;
+}

@@ -1,0 +1,166 @@
+import { signalOf } from '../../cancel.js';
+import { MethodUnknown, NotOffered, ParamsInvalid } from '../../errors.js';
+import { signalWithin } from '../../http/index.js';
+import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
+import { kindNames, kinds } from '../../mcp/methods.js';
+import type { ClientRequest } from '../client.js';
+import type { Upstream } from '../upstream.js';
+import { errorAnswer } from './answers.js';
+import { callWithHooks, callWithoutHooks } from './call.js';
+import type { ClientState } from './clients.js';
+import type { Context } from './context.js';
+import { findTargets, findTemplate } from './find.js';
+import { operations, RequestHooks, reachOf } from './hooks.js';
+import { listPage } from './list-pages.js';
+import { taskFactsOf } from './notifications.js';
+import { changeSubscription, listen } from './subscriptions.js';
+import { isLevel } from './translate.js';
+import { listWaitMs } from './upstream-sessions.js';
+
+type Handler = (request: ClientRequest, state: ClientState, context: Context) => Promise<Answer>;
+
+const unknown: Handler = async ({ method }) => errorAnswer(MethodUnknown({ method }));
+
+/** Methods of one era are unknown to the other. */
+const eras: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
+  legacy: {
+    ping: async () => ({ result: {} }),
+    'logging/setLevel': setLevel,
+    'resources/subscribe': changeSubscription,
+    'resources/unsubscribe': changeSubscription,
+    'subscriptions/listen': unknown,
+    'tasks/get': runTask,
+    'tasks/result': runTask,
+    'tasks/cancel': runTask,
+    'tasks/list': runTask,
+  },
+  modern: {
+    'subscriptions/listen': listen,
+    ping: unknown,
+    'logging/setLevel': unknown,
+    'resources/subscribe': unknown,
+    'resources/unsubscribe': unknown,
+    'tasks/get': unknown,
+    'tasks/update': unknown,
+    'tasks/result': unknown,
+    'tasks/cancel': unknown,
+    'tasks/list': unknown,
+  },
+};
+
+const both: Readonly<Record<string, Handler>> = {
+  'completion/complete': complete,
+  ...Object.fromEntries(
+    kindNames.map((kind): [string, Handler] => [
+      kinds[kind].list,
+      (request, state, context) => listPage(kind, request, state, context),
+    ]),
+  ),
+  ...Object.fromEntries(
+    Object.values(operations).map((op): [string, Handler] => [
+      op.method,
+      (request, state, context) => callWithHooks(op, request, state, context),
+    ]),
+  ),
+};
+
+/** Who serves a method of this client's era. */
+export function handlerFor({ method, client }: ClientRequest): Handler {
+  const own = eras[client.era] ?? {};
+  if (Object.hasOwn(own, method)) return own[method] ?? unknown;
+  return Object.hasOwn(both, method) ? (both[method] ?? unknown) : passOn;
+}
+
+/** A method that is not known here goes through as it is where there is one upstream: which else would it be for. */
+async function passOn(request: ClientRequest, state: ClientState, context: Context): Promise<Answer> {
+  const [only, ...others] = context.routes();
+  if (only === undefined || others.length > 0) return unknown(request, state, context);
+  return callWithoutHooks(request, only.upstream, state, context);
+}
+
+/** Every upstream is told; a session that opens later is told then. */
+async function setLevel(request: ClientRequest, state: ClientState, context: Context): Promise<Answer> {
+  const { method, params } = request;
+  const signal = signalWithin(listWaitMs, signalOf(request.signal));
+  const { level } = params;
+  if (!isLevel(level))
+    return errorAnswer(ParamsInvalid({ method, problem: `level is no log level: ${level}` }));
+  const opened = await Promise.allSettled(
+    context.routes().map(({ upstream }) => context.sessions.of(state, upstream, signal)),
+  );
+  // A session that opens from now on is told as it opens; those that stand, before the client has its answer.
+  state.level = level;
+  await Promise.allSettled(
+    opened.map(async (one) => {
+      if (one.status === 'rejected') return;
+      await context.sessions.shared(one.value).tellLevel(state.key, level, signal);
+    }),
+  );
+  return { result: {} };
+}
+
+/** `completion/complete`: to the upstream of the prompt or template, under its own name there. */
+async function complete(request: ClientRequest, state: ClientState, context: Context): Promise<Answer> {
+  const { method, params } = request;
+  const signal = signalOf(request.signal);
+  const ref = isObject(params['ref']) ? params['ref'] : {};
+  const key = ref['type'] === 'ref/prompt' ? 'name' : 'uri';
+  const subject = ref[key];
+  if (typeof subject !== 'string')
+    return errorAnswer(ParamsInvalid({ method, problem: `ref.${key} must be a text` }));
+  const template = key === 'uri' ? await findTemplate(subject, state, context, signal) : undefined;
+  const kind = key === 'uri' ? 'resources' : 'prompts';
+  const target = template ?? (await findTargets(kind, subject, state, context, signal))[0];
+  if (target === undefined) throw NotOffered({ what: 'resource', name: subject });
+  const named: JsonObject =
+    target.name === subject ? params : { ...params, ref: { ...ref, [key]: target.name } };
+  request.trace.target = target.name;
+  return callWithoutHooks(request, target.route.upstream, state, context, { params: named });
+}
+
+/**
+ * The tasks of 2025-11-25: a call's result that is fetched later. A task goes where the call went, and its result passes
+ * the post-hook of the call, with the contexts that the plugins have of it.
+ */
+async function runTask(request: ClientRequest, state: ClientState, context: Context): Promise<Answer> {
+  const { method, params } = request;
+  const routes = context.routes();
+  const [only] = routes;
+  if (method === 'tasks/list') {
+    if (routes.length !== 1 || only === undefined) return errorAnswer(MethodUnknown({ method }));
+    return passLegacy(request, state, context, only.upstream);
+  }
+  const id = params['taskId'];
+  if (typeof id !== 'string') return errorAnswer(ParamsInvalid({ method, problem: 'taskId must be a text' }));
+  const task = state.tasks.get(id);
+  const upstream = task?.upstream ?? (routes.length === 1 ? only?.upstream : undefined);
+  if (upstream === undefined) return errorAnswer(NotOffered({ what: 'task', name: id }));
+  if (method !== 'tasks/result') return passLegacy(request, state, context, upstream);
+  const { toolsCall } = operations;
+  const hooks = new RequestHooks(context.plugins(), upstream.name, request, task?.plugins);
+  // Of a task that is not known here nobody knows which plugins its result has to pass.
+  if (task === undefined && hooks.applies(toolsCall.post)) {
+    return errorAnswer(NotOffered({ what: 'task', name: id }));
+  }
+  const answer = await passLegacy(request, state, context, upstream);
+  if ('error' in answer || task === undefined) return answer;
+  request.trace.target = task.tool;
+  return hooks.runPost(toolsCall, task.tool, answer.result, request);
+}
+
+/** The tasks of the modern era give results in more ways than one: they are not served. */
+async function passLegacy(
+  request: ClientRequest,
+  state: ClientState,
+  context: Context,
+  upstream: Upstream,
+): Promise<Answer> {
+  const session = await context.sessions.of(state, upstream, request.signal);
+  if (session.era !== 'legacy' || request.client.era !== 'legacy') {
+    return errorAnswer(MethodUnknown({ method: request.method }));
+  }
+  const guarded = reachOf(context.plugins(), 'tool_post_invoke', upstream.name) === 'change';
+  const answer = await callWithoutHooks(request, upstream, state, context, { guarded });
+  if (!guarded || 'error' in answer || request.method === 'tasks/result') return answer;
+  return { result: taskFactsOf(request.method, answer.result) };
+}

@@ -1,0 +1,295 @@
+import type { Cancellation } from '../../cancel.js';
+import { messageOf, UpstreamCancelled } from '../../errors.js';
+import { signalWithin } from '../../http/index.js';
+import type { Logger } from '../../log.js';
+import type { Answer, JsonObject } from '../../mcp/messages.js';
+import { type ChangingList, type Kind, kinds } from '../../mcp/methods.js';
+import type { SessionWish, Upstream, UpstreamSession } from '../upstream.js';
+import { errorAnswer } from './answers.js';
+import { canAnswer, cannotAnswer, isPersonal, passedCapabilities } from './capabilities.js';
+import type { ClientState, Wishes } from './clients.js';
+import { entryName } from './lists.js';
+import { type Level, mostVerbose } from './translate.js';
+
+/** How long a list waits for one upstream, in milliseconds: the others are not kept waiting by one that is slow. */
+export const listWaitMs = 5_000;
+
+/** What `work` gives, unless the signal is aborted first: then its reason. The work itself goes on. */
+export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) return Promise.reject(signal.reason);
+  return new Promise((resolve, reject) => {
+    const aborted = () => reject(signal.reason);
+    signal.addEventListener('abort', aborted, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
+  });
+}
+
+/** Waits, or rejects where the signal is aborted first. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const passed = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  return unlessAborted(passed, signal).finally(() => clearTimeout(timer));
+}
+
+interface SessionDeps {
+  readonly log: Logger;
+  /** What an upstream says outside any request. */
+  onNotification(
+    state: ClientState,
+    upstream: Upstream,
+    method: string,
+    params: JsonObject | undefined,
+  ): void;
+  /** A session is the client's first at this upstream, or has taken the place of the one before. */
+  opened(
+    state: ClientState,
+    upstream: Upstream,
+    session: UpstreamSession,
+    before: UpstreamSession | undefined,
+  ): void;
+}
+
+/** The sessions of clients with upstreams. */
+export class UpstreamSessions {
+  readonly #deps: SessionDeps;
+  readonly #shared = new WeakMap<UpstreamSession, SharedSession>();
+
+  constructor(deps: SessionDeps) {
+    this.#deps = deps;
+  }
+
+  /** The session on which the client hears of the upstream, for lists and all else that no upstream asks anything about. */
+  async of(state: ClientState, upstream: Upstream, signal: Cancellation): Promise<UpstreamSession> {
+    const session = await this.#open(state, upstream, this.#wishes(state, upstream).listening, signal);
+    const before = state.sessions.get(upstream);
+    if (before !== session) {
+      state.sessions.set(upstream, session);
+      this.#deps.opened(state, upstream, session, before);
+    }
+    return session;
+  }
+
+  /** The session for a call within which the client may be asked. */
+  async forCall(state: ClientState, upstream: Upstream, signal: Cancellation): Promise<UpstreamSession> {
+    const { listening, calling } = this.#wishes(state, upstream);
+    return listening === calling
+      ? this.of(state, upstream, signal)
+      : this.#open(state, upstream, calling, signal);
+  }
+
+  /** What the clients of a session have in common, for as long as the session is. */
+  shared(session: UpstreamSession): SharedSession {
+    const shared = this.#shared.get(session) ?? new SharedSession(session, this.#deps.log);
+    this.#shared.set(session, shared);
+    return shared;
+  }
+
+  /** A client that has left meanwhile gets none: nobody would end it. */
+  async #open(
+    state: ClientState,
+    upstream: Upstream,
+    wish: SessionWish,
+    signal: Cancellation,
+  ): Promise<UpstreamSession> {
+    const gone = () => UpstreamCancelled({ upstream: upstream.name, method: 'initialize' });
+    if (state.gone) throw gone();
+    const session = await upstream.session(wish, signal);
+    if (!state.gone) return session;
+    await upstream.release(state.key);
+    throw gone();
+  }
+
+  /** The same wishes each time: their listeners are registered once. */
+  #wishes(state: ClientState, upstream: Upstream): Wishes {
+    const known = state.wishes.get(upstream);
+    if (known !== undefined) return known;
+    const wishes = this.#made(state, upstream);
+    state.wishes.set(upstream, wishes);
+    return wishes;
+  }
+
+  #made(state: ClientState, upstream: Upstream): Wishes {
+    const capabilities = passedCapabilities(state.client.capabilities);
+    const own = isPersonal(capabilities);
+    const wish = { principal: state.principal, client: state.key, capabilities };
+    const onNotification = (method: string, params: JsonObject | undefined) =>
+      this.#deps.onNotification(state, upstream, method, params);
+    if (state.client.era === 'modern') {
+      const listening: SessionWish = { ...wish, own: false, onNotification };
+      // All that are alike have this key: without a listener for questions, each call has a session for itself.
+      return { listening, calling: own ? { ...wish, own } : listening };
+    }
+    const onRequest: NonNullable<SessionWish['onRequest']> = async (method, params, signal) =>
+      canAnswer(state.client.capabilities, method) === false
+        ? cannotAnswer(method)
+        : state.client.ask(method, params, signal).catch((error: unknown) => errorAnswer(error));
+    const both: SessionWish = { ...wish, own, onNotification, onRequest };
+    return { listening: both, calling: both };
+  }
+}
+
+/** An upstream that changes its lists without a word is asked again after this. */
+const freshMs = 30_000;
+/** What is beyond is not looked at: a list that never ends must not fill the memory. */
+const maxNames = 20_000;
+const maxPages = 200;
+
+/** The resources of a modern upstream that a client wants to hear of. Of lists every session hears by itself. */
+interface Watched {
+  readonly uris: ReadonlySet<string>;
+  readonly onNotification: (method: string, params: JsonObject | undefined) => void;
+}
+
+const reconnect = { firstMs: 1_000, mostMs: 30_000 } as const;
+
+/**
+ * What the clients of one upstream session have in common. A shared session has one log level, one subscription for a
+ * URI or one `subscriptions/listen` stream for all, and lists of names that are read once.
+ */
+export class SharedSession {
+  readonly #session: UpstreamSession;
+  readonly #log: Logger;
+  readonly #levels = new Map<string, Level>();
+  readonly #names = new Map<Kind, { readonly at: number; readonly names: Promise<ReadonlySet<string>> }>();
+  readonly #subscribers = new Map<string, Set<string>>();
+  readonly #watched = new Map<string, Watched>();
+  #watchedUris = '[]';
+  #stopWatching = new AbortController();
+  #toldLevel: Level | undefined;
+
+  constructor(session: UpstreamSession, log: Logger) {
+    this.#session = session;
+    this.#log = log;
+  }
+
+  /** The log level that the upstream was told last. */
+  get toldLevel(): Level | undefined {
+    return this.#toldLevel;
+  }
+
+  /**
+   * Has the upstream log for this client from `level` on. In the older era a session has one level: the most verbose
+   * that any of its clients wants, and each is given its own part.
+   */
+  async tellLevel(client: string, level: Level, signal: Cancellation): Promise<void> {
+    if (this.#session.era === 'modern' || this.#session.capabilities['logging'] === undefined) return;
+    this.#levels.set(client, level);
+    const wanted = mostVerbose(this.#levels.values());
+    if (wanted === undefined || wanted === this.#toldLevel) return;
+    this.#toldLevel = wanted;
+    const answer = await this.#session.request('logging/setLevel', { level: wanted }, { signal });
+    if ('error' in answer) this.#log.debug({ error: answer.error }, 'an upstream did not take the log level');
+  }
+
+  /** The names of a list, for routing where names do not say where to. Rejects where the upstream does not answer. */
+  names(kind: Kind, signal: AbortSignal, maxAgeMs: number = freshMs): Promise<ReadonlySet<string>> {
+    const known = this.#names.get(kind);
+    if (known !== undefined && performance.now() - known.at < maxAgeMs)
+      return unlessAborted(known.names, signal);
+    // Whoever asks first does not take it along when it goes: others wait for the same list.
+    const names = readNames(this.#session, kind, signalWithin(listWaitMs));
+    this.#names.set(kind, { at: performance.now(), names });
+    names.catch(() => {
+      if (this.#names.get(kind)?.names === names) this.#names.delete(kind);
+    });
+    return unlessAborted(names, signal);
+  }
+
+  forgetNames(list: ChangingList): void {
+    this.#names.delete(list);
+    if (list === 'resources') this.#names.delete('templates');
+  }
+
+  /** Notes that the upstream was asked to tell of a URI (to 2025-11-25). */
+  subscribed(client: string, uri: string): void {
+    const subscribers = this.#subscribers.get(uri) ?? new Set();
+    this.#subscribers.set(uri, subscribers.add(client));
+  }
+
+  /** Whether nobody is left who wants to hear of it. */
+  unsubscribed(client: string, uri: string): boolean {
+    const subscribers = this.#subscribers.get(uri);
+    subscribers?.delete(client);
+    if (subscribers?.size === 0) this.#subscribers.delete(uri);
+    return !this.#subscribers.has(uri);
+  }
+
+  /**
+   * Sets what a client wants to hear of a modern upstream's resources. A changed wish opens the next stream before the
+   * last one is closed: nothing is missed in between. Resolves when the upstream has acknowledged it, or the stream has
+   * ended.
+   */
+  async watch(client: string, watched: Watched): Promise<void> {
+    if (watched.uris.size === 0) this.#watched.delete(client);
+    else this.#watched.set(client, watched);
+    const uris = [...new Set([...this.#watched.values()].flatMap((one) => [...one.uris]))].sort();
+    const all = JSON.stringify(uris);
+    if (all === this.#watchedUris) return;
+    this.#watchedUris = all;
+    const before = this.#stopWatching;
+    this.#stopWatching = new AbortController();
+    if (uris.length > 0) {
+      const { signal } = this.#stopWatching;
+      await new Promise<void>((begun) => {
+        void this.#listen(uris, signal, begun);
+      });
+    }
+    before.abort();
+  }
+
+  async #listen(uris: readonly string[], signal: AbortSignal, begun: () => void): Promise<void> {
+    const notifications = { resourceSubscriptions: uris };
+    let waitMs: number = reconnect.firstMs;
+    while (!signal.aborted) {
+      const onNotification = (method: string, params: JsonObject | undefined) => {
+        if (method === 'notifications/subscriptions/acknowledged') begun();
+        else for (const watched of this.#watched.values()) watched.onNotification(method, params);
+        waitMs = reconnect.firstMs;
+      };
+      try {
+        await this.#session.request('subscriptions/listen', { notifications }, { signal, onNotification });
+      } catch (error) {
+        if (!signal.aborted) this.#log.debug({ reason: messageOf(error) }, 'a stream of changes has ended');
+      }
+      begun();
+      await pause(waitMs, signal).catch(() => {});
+      waitMs = Math.min(waitMs * 2, reconnect.mostMs);
+    }
+  }
+
+  /** A client is gone. Returns the URIs that nobody is left for. */
+  async leave(client: string): Promise<readonly string[]> {
+    this.#levels.delete(client);
+    const own = this.#watched.get(client);
+    if (own !== undefined) await this.watch(client, { ...own, uris: new Set() });
+    return [...this.#subscribers].flatMap(([uri, subscribers]) =>
+      subscribers.has(client) && this.unsubscribed(client, uri) ? [uri] : [],
+    );
+  }
+}
+
+/** The names in one list of a session's upstream, as far as it gives them. Rejects where it does not answer. */
+export async function readNames(
+  session: UpstreamSession,
+  kind: Kind,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const { list, entries, capability } = kinds[kind];
+  const names = new Set<string>();
+  if (session.capabilities[capability] === undefined) return names;
+  let cursor: unknown;
+  for (let page = 0; page < maxPages && names.size < maxNames; page += 1) {
+    const params = cursor === undefined ? {} : { cursor };
+    const answer: Answer = await session.request(list, params, { signal });
+    if ('error' in answer) return names;
+    for (const entry of Array.isArray(answer.result[entries]) ? answer.result[entries] : []) {
+      const name = entryName(kind, entry);
+      if (name !== undefined) names.add(name);
+    }
+    cursor = answer.result['nextCursor'];
+    if (typeof cursor !== 'string') break;
+  }
+  return names;
+}
