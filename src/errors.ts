@@ -6,11 +6,17 @@
 /** Exit status of the command: 1 the answer is no, 2 wrong use, 3 the environment is broken. */
 export type ExitStatus = 1 | 2 | 3;
 
+/** What an error is made from, as its example declares it; of a list, a caller may have one that it must not change. */
+type Context<C extends object> = {
+  readonly [K in keyof C]: C[K] extends readonly string[] ? Readonly<C[K]> : C[K];
+};
+type Text<C extends object> = string | ((context: Context<C>) => string);
+
 interface ErrorSpec<C extends object> {
   /** What happened, with the value seen. One sentence, no full stop. */
-  readonly message: (context: C) => string;
+  readonly message: Text<C>;
   /** The next thing to do: a command where there is one. */
-  readonly remedy: (context: C) => string;
+  readonly remedy: Text<C>;
   /** Exit status of a command that ends with this error. Default 3. */
   readonly exit?: ExitStatus;
   /** JSON-RPC error code where an MCP client sees it. Default -32603 (internal error). */
@@ -19,8 +25,8 @@ interface ErrorSpec<C extends object> {
   readonly http?: number;
   /** That it is about what the client itself has sent or had: it is told all of it. Any other is told its code alone. */
   readonly toClient?: true;
-  /** One realistic context: the reference table and the registry's own test are rendered from it. */
-  readonly example: NoInfer<C>;
+  /** One realistic context. It declares the context's type, and the reference table and the registry's test are made from it. */
+  readonly example: C;
 }
 
 interface SallyErrorFields {
@@ -80,13 +86,17 @@ export interface ErrorDefinition<C extends object> {
 
 const registry: ErrorDefinition<never>[] = [];
 
-function defineError<C extends object>(code: `SALLY_${string}`, spec: ErrorSpec<C>): ErrorDefinition<C> {
-  const make = (context: C, cause?: unknown): SallyError => {
+function defineError<C extends object>(
+  code: `SALLY_${string}`,
+  spec: ErrorSpec<C>,
+): ErrorDefinition<Context<C>> {
+  const text = (of: Text<C>, context: Context<C>) => (typeof of === 'string' ? of : of(context));
+  const make = (context: Context<C>, cause?: unknown): SallyError => {
     const error = new SallyError(
-      spec.message(context),
+      text(spec.message, context),
       {
         code,
-        remedy: spec.remedy(context),
+        remedy: text(spec.remedy, context),
         exitStatus: spec.exit ?? 3,
         jsonRpcCode: spec.jsonRpc ?? -32603,
         httpStatus: spec.http ?? 500,
@@ -99,10 +109,10 @@ function defineError<C extends object>(code: `SALLY_${string}`, spec: ErrorSpec<
     Error.captureStackTrace(error, make);
     return error;
   };
-  const definition: ErrorDefinition<C> = Object.assign(make, {
+  const definition: ErrorDefinition<Context<C>> = Object.assign(make, {
     code,
     example: spec.example,
-    is: (error: unknown): error is SallyError & { readonly context: C } =>
+    is: (error: unknown): error is SallyError & { readonly context: Context<C> } =>
       error instanceof SallyError && error.code === code,
   });
   registry.push(definition as unknown as ErrorDefinition<never>);
@@ -188,23 +198,23 @@ function renewal(path: string): string {
 // ─── Use of the command ──────────────────────────────────────────────────────────────────────────
 
 export const UsageError = defineError('SALLY_USAGE', {
-  message: (c: { message: string; usage: string }) => c.message,
+  message: (c) => c.message,
   remedy: (c) => c.usage,
   exit: 2,
   example: { message: "unknown option '--prot'", usage: 'sallyport serve --help' },
 });
 
 export const InternalError = defineError('SALLY_INTERNAL', {
-  message: (c: { detail: string }) => `something happened that should not: ${c.detail}`,
-  remedy: () => 'this is a defect of Sallyport: report it with the log at LOG_LEVEL=DEBUG',
+  message: (c) => `something happened that should not: ${c.detail}`,
+  remedy: 'this is a defect of Sallyport: report it with the log at LOG_LEVEL=DEBUG',
   example: { detail: 'Cannot read properties of undefined' },
 });
 
 // ─── JSON from elsewhere (json/) ─────────────────────────────────────────────────────────────────
 
 export const JsonTooDeep = defineError('SALLY_JSON_DEPTH', {
-  message: (c: { what: string; limit: number }) => `${c.what} is nested deeper than ${c.limit} levels`,
-  remedy: () => 'nest it less: lists and objects within each other count a level each',
+  message: (c) => `${c.what} is nested deeper than ${c.limit} levels`,
+  remedy: 'nest it less: lists and objects within each other count a level each',
   exit: 2,
   jsonRpc: -32600,
   http: 400,
@@ -213,8 +223,8 @@ export const JsonTooDeep = defineError('SALLY_JSON_DEPTH', {
 });
 
 export const JsonTooManyKeys = defineError('SALLY_JSON_KEYS', {
-  message: (c: { what: string; limit: number }) => `an object in ${c.what} has more than ${c.limit} keys`,
-  remedy: () => 'send a list where there are so many of a kind',
+  message: (c) => `an object in ${c.what} has more than ${c.limit} keys`,
+  remedy: 'send a list where there are so many of a kind',
   exit: 2,
   jsonRpc: -32600,
   http: 400,
@@ -222,40 +232,41 @@ export const JsonTooManyKeys = defineError('SALLY_JSON_KEYS', {
   example: { what: 'the message', limit: 10_000 },
 });
 
-export const JsonDuplicateKey = defineError('SALLY_JSON_DUPLICATE_KEY', {
-  message: (c: { what: string; key: string | undefined }) =>
-    `${c.key === undefined ? 'a key' : `the key ${JSON.stringify(c.key.slice(0, 100))}`} stands twice in an object of ${c.what}`,
-  remedy: () =>
-    'send each key once, however it is escaped: one reader would take the first value, another the last',
-  exit: 2,
-  jsonRpc: -32600,
-  http: 400,
-  toClient: true,
-  example: { what: 'the message', key: 'arguments' },
-});
+export const JsonDuplicateKey = defineError<{ what: string; key: string | undefined }>(
+  'SALLY_JSON_DUPLICATE_KEY',
+  {
+    message: (c) =>
+      `${c.key === undefined ? 'a key' : `the key ${JSON.stringify(c.key.slice(0, 100))}`} stands twice in an object of ${c.what}`,
+    remedy:
+      'send each key once, however it is escaped: one reader would take the first value, another the last',
+    exit: 2,
+    jsonRpc: -32600,
+    http: 400,
+    toClient: true,
+    example: { what: 'the message', key: 'arguments' },
+  },
+);
 
 // ─── Certificates on disk (pki/) ─────────────────────────────────────────────────────────────────
 
 export const PluginNameInvalid = defineError('SALLY_CERT_PLUGIN_NAME', {
-  message: (c: { name: string; reason: string }) =>
-    `no certificate can be made for the plugin name ${JSON.stringify(c.name)}: ${c.reason}`,
-  remedy: () =>
+  message: (c) => `no certificate can be made for the plugin name ${JSON.stringify(c.name)}: ${c.reason}`,
+  remedy:
     'a name has 1 to 52 letters, digits, hyphens, underscores and dots, as a host name would: MyPlugin, my-plugin.v2',
   exit: 2,
   example: { name: '../evil', reason: 'it contains "/"' },
 });
 
 export const PluginNamesClash = defineError('SALLY_CERT_PLUGIN_NAMES_CLASH', {
-  message: (c: { first: string; second: string }) =>
+  message: (c) =>
     `the plugin names ${c.first} and ${c.second} differ only in letter case, which DNS names and some file systems ignore`,
-  remedy: () => 'rename one of the two',
+  remedy: 'rename one of the two',
   exit: 2,
   example: { first: 'MyPlugin', second: 'myplugin' },
 });
 
 export const DaysInvalid = defineError('SALLY_CERT_DAYS', {
-  message: (c: { value: string; least: number; most: number }) =>
-    `${JSON.stringify(c.value)} is not a number of days`,
+  message: (c) => `${JSON.stringify(c.value)} is not a number of days`,
   remedy: (c) =>
     `give an integer from ${c.least} to ${c.most}, digits only: --${c.least === 0 ? 'warn-days 14' : 'days 825, or MCP_CERT_DAYS=825'}`,
   exit: 2,
@@ -263,32 +274,29 @@ export const DaysInvalid = defineError('SALLY_CERT_DAYS', {
 });
 
 export const SansInvalid = defineError('SALLY_CERT_SANS', {
-  message: (c: { entry: string; reason: string }) =>
-    `${JSON.stringify(c.entry)} cannot be a subject alternative name: ${c.reason}`,
-  remedy: () =>
+  message: (c) => `${JSON.stringify(c.entry)} cannot be a subject alternative name: ${c.reason}`,
+  remedy:
     'write a list such as MCP_CERT_SANS="IP:127.0.0.1,DNS:plugin.internal,URI:https://plugin.internal/"',
   exit: 2,
   example: { entry: 'DNS:127.0.0.1', reason: 'an address never matches a DNS name: write IP:127.0.0.1' },
 });
 
 export const KeyTypeInvalid = defineError('SALLY_CERT_KEY_TYPE', {
-  message: (c: { value: string; allowed: readonly string[] }) =>
-    `${JSON.stringify(c.value)} is not a type of key`,
+  message: (c) => `${JSON.stringify(c.value)} is not a type of key`,
   remedy: (c) => `choose one of ${c.allowed.join(', ')} with --key or MCP_CERT_KEY`,
   exit: 2,
   example: { value: 'rsa-1024', allowed: ['rsa-4096', 'ec-p256'] },
 });
 
 export const TrustDomainInvalid = defineError('SALLY_CERT_TRUST_DOMAIN', {
-  message: (c: { value: string }) => `${JSON.stringify(c.value)} is not a SPIFFE trust domain`,
-  remedy: () => 'use lower case letters, digits, dots, hyphens and underscores: --trust-domain example.org',
+  message: (c) => `${JSON.stringify(c.value)} is not a SPIFFE trust domain`,
+  remedy: 'use lower case letters, digits, dots, hyphens and underscores: --trust-domain example.org',
   exit: 2,
   example: { value: 'spiffe://Example' },
 });
 
 export const CaUnusable = defineError('SALLY_CA_UNUSABLE', {
-  message: (c: { path: string; reason: string; remedy: string }) =>
-    `the CA cannot issue certificates: ${c.path} ${c.reason}`,
+  message: (c) => `the CA cannot issue certificates: ${c.path} ${c.reason}`,
   remedy: (c) => c.remedy,
   example: {
     path: 'certs/mcp/ca/ca.crt',
@@ -297,8 +305,10 @@ export const CaUnusable = defineError('SALLY_CA_UNUSABLE', {
   },
 });
 
-export const CertUnusable = defineError('SALLY_CERT_UNUSABLE', {
-  message: (c: { findings: readonly { path: string; detail: string; remedy: string }[] }) =>
+export const CertUnusable = defineError<{
+  findings: readonly { path: string; detail: string; remedy: string }[];
+}>('SALLY_CERT_UNUSABLE', {
+  message: (c) =>
     `existing files were left as they are, and nothing was made:\n${c.findings.map((f) => `${f.path} ${f.detail}`).join('\n')}`,
   remedy: (c) => [...new Set(c.findings.map((finding) => finding.remedy))].join('\n'),
   example: {
@@ -313,36 +323,34 @@ export const CertUnusable = defineError('SALLY_CERT_UNUSABLE', {
 });
 
 export const CertWriteFailed = defineError('SALLY_CERT_WRITE', {
-  message: (c: { path: string; reason: string }) => `cannot write ${c.path}: ${c.reason}`,
-  remedy: () => 'make room or give this user the right to write there, then run the same command again',
+  message: (c) => `cannot write ${c.path}: ${c.reason}`,
+  remedy: 'make room or give this user the right to write there, then run the same command again',
   example: { path: 'certs/mcp/gateway/client.key', reason: 'no space left on device' },
 });
 
 export const CertsMissing = defineError('SALLY_CERTS_MISSING', {
-  message: (c: { dir: string; remedy: string }) => `there are no certificates in ${c.dir}`,
+  message: (c) => `there are no certificates in ${c.dir}`,
   remedy: (c) => c.remedy,
   example: { dir: 'certs/mcp', remedy: 'make certs-mcp-all' },
 });
 
 export const CaElsewhere = defineError('SALLY_CA_ELSEWHERE', {
-  message: (c: { dir: string; path: string }) =>
-    `there are certificates in ${c.dir}, but not their CA: ${c.path} is missing`,
+  message: (c) => `there are certificates in ${c.dir}, but not their CA: ${c.path} is missing`,
   remedy: (c) =>
     `run this where ${c.path} is, and copy the folder of this host from there; if that CA is lost, start anew: rm -rf ${shellWord(c.dir)}, then ${certsCommand('all', c.dir)}`,
   example: { dir: 'certs/mcp', path: 'certs/mcp/ca/ca.crt' },
 });
 
 export const ExpiresInInvalid = defineError('SALLY_CERT_EXPIRES_IN', {
-  message: (c: { value: string }) => `${JSON.stringify(c.value)} does not say when a certificate is due`,
-  remedy: () =>
+  message: (c) => `${JSON.stringify(c.value)} does not say when a certificate is due`,
+  remedy:
     'give the time before its end (--expires-in 30d, 12h, 90m) or the part of its life that is left (--expires-in 33%)',
   exit: 2,
   example: { value: 'soon' },
 });
 
 export const CertUnknown = defineError('SALLY_CERT_UNKNOWN', {
-  message: (c: { name: string; dir: string; known: readonly string[] }) =>
-    `nothing in ${c.dir} is known as ${JSON.stringify(c.name)}`,
+  message: (c) => `nothing in ${c.dir} is known as ${JSON.stringify(c.name)}`,
   remedy: (c) =>
     c.known.length > 0
       ? `name one of ${c.known.join(', ')}, or a file or serial number of a certificate of this CA`
@@ -352,23 +360,22 @@ export const CertUnknown = defineError('SALLY_CERT_UNKNOWN', {
 });
 
 export const CertsBusy = defineError('SALLY_CERTS_BUSY', {
-  message: (c: { path: string; holder: string }) =>
+  message: (c) =>
     `another run changes these certificates, for longer than a minute: ${c.path} is held by ${c.holder}`,
   remedy: (c) => `wait for it to end; if there is no such process any more: rm ${c.path}`,
   example: { path: 'certs/mcp/.lock', holder: 'process 4711' },
 });
 
 export const RequestInvalid = defineError('SALLY_CERT_REQUEST', {
-  message: (c: { path: string; reason: string }) => `the request ${c.path} cannot be signed: ${c.reason}`,
-  remedy: () =>
+  message: (c) => `the request ${c.path} cannot be signed: ${c.reason}`,
+  remedy:
     "make one where the key is: openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj '/CN=MyPlugin' -keyout server.key -out server.csr",
   exit: 2,
   example: { path: 'server.csr', reason: 'its signature is not of the key in it' },
 });
 
 export const RequestInTheWay = defineError('SALLY_CERT_REQUEST_CONFLICT', {
-  message: (c: { folder: string; reason: string; remedy: string }) =>
-    `the request was not signed: ${c.folder} ${c.reason}`,
+  message: (c) => `the request was not signed: ${c.folder} ${c.reason}`,
   remedy: (c) => c.remedy,
   exit: 1,
   example: {
@@ -379,16 +386,14 @@ export const RequestInTheWay = defineError('SALLY_CERT_REQUEST_CONFLICT', {
 });
 
 export const RevocationReasonInvalid = defineError('SALLY_CERT_REASON', {
-  message: (c: { value: string; allowed: readonly string[] }) =>
-    `${JSON.stringify(c.value)} is not a reason to revoke a certificate`,
+  message: (c) => `${JSON.stringify(c.value)} is not a reason to revoke a certificate`,
   remedy: (c) => `choose one of ${c.allowed.join(', ')}`,
   exit: 2,
   example: { value: 'stolen', allowed: ['keyCompromise', 'superseded'] },
 });
 
 export const CertAlreadyRevoked = defineError('SALLY_CERT_ALREADY_REVOKED', {
-  message: (c: { name: string; dir: string; serial: string; since: Date }) =>
-    `${c.name} (serial number ${c.serial}) is revoked since ${isoTime(c.since)}`,
+  message: (c) => `${c.name} (serial number ${c.serial}) is revoked since ${isoTime(c.since)}`,
   remedy: (c) =>
     `nothing is left to do here; for a new certificate: ${certsCommand('renew NAME --force', c.dir)}`,
   exit: 1,
@@ -396,15 +401,14 @@ export const CertAlreadyRevoked = defineError('SALLY_CERT_ALREADY_REVOKED', {
 });
 
 export const CertForeign = defineError('SALLY_CERT_FOREIGN', {
-  message: (c: { path: string; issuer: string; bundle: string }) =>
+  message: (c) =>
     `${c.path} was issued by ${c.issuer}, which is not in ${c.bundle}: only its own CA can revoke it`,
-  remedy: () => 'revoke it where its CA is; one whose CA is in no ca.crt is not accepted by anyone here',
+  remedy: 'revoke it where its CA is; one whose CA is in no ca.crt is not accepted by anyone here',
   example: { path: 'other.crt', issuer: 'CN=Another CA', bundle: 'certs/mcp/ca/ca.crt' },
 });
 
 export const CrlUnusable = defineError('SALLY_CERT_CRL', {
-  message: (c: { path: string; reason: string; remedy: string }) =>
-    `the revocation list cannot be made or kept: ${c.path} ${c.reason}`,
+  message: (c) => `the revocation list cannot be made or kept: ${c.path} ${c.reason}`,
   remedy: (c) => c.remedy,
   example: {
     path: 'certs/mcp/ca/ca.crl',
@@ -414,8 +418,7 @@ export const CrlUnusable = defineError('SALLY_CERT_CRL', {
 });
 
 export const RotationRefused = defineError('SALLY_CA_ROTATE', {
-  message: (c: { step: string; reason: string; folders: readonly string[]; remedy: string }) =>
-    [`ca-rotate ${c.step} was not begun: ${c.reason}`, ...c.folders].join('\n'),
+  message: (c) => [`ca-rotate ${c.step} was not begun: ${c.reason}`, ...c.folders].join('\n'),
   remedy: (c) => c.remedy,
   exit: 1,
   example: {
@@ -427,9 +430,8 @@ export const RotationRefused = defineError('SALLY_CA_ROTATE', {
 });
 
 export const ExecFailed = defineError('SALLY_CERT_EXEC', {
-  message: (c: { command: string; reason: string }) =>
-    `the command after the renewal failed: ${c.command}: ${c.reason}`,
-  remedy: () => 'run it by hand to see why; it is run again after the next renewal',
+  message: (c) => `the command after the renewal failed: ${c.command}: ${c.reason}`,
+  remedy: 'run it by hand to see why; it is run again after the next renewal',
   example: { command: 'systemctl reload sallyport', reason: 'exit status 1' },
 });
 
@@ -445,19 +447,19 @@ export function placeText(place: ConfigPlace): string {
   return 'variable' in place ? place.variable : `${place.file}:${place.line}:${place.column}`;
 }
 
+const inVariable = (variable: string): ConfigPlace => ({ variable });
 const inFile = (line: number, column: number): ConfigPlace => ({ file: 'plugins/test.yaml', line, column });
 
 export const ConfigFileUnusable = defineError('SALLY_CONFIG_FILE', {
-  message: (c: { at: ConfigPlace; reason: string }) => `the file ${c.reason}`,
-  remedy: () => "give a YAML text file in UTF-8, of at most 1 MiB, with a list named 'plugins'",
+  message: (c) => `the file ${c.reason}`,
+  remedy: "give a YAML text file in UTF-8, of at most 1 MiB, with a list named 'plugins'",
   example: { at: inFile(1, 1), reason: 'is empty' },
 });
 
 const isJson = (at: ConfigPlace): boolean => 'file' in at && /\.jsonc?$/i.test(at.file);
 
 export const ConfigSyntax = defineError('SALLY_CONFIG_SYNTAX', {
-  message: (c: { at: ConfigPlace; detail: string }) =>
-    `not usable as ${isJson(c.at) ? 'JSON' : 'YAML'}: ${c.detail}`,
+  message: (c) => `not usable as ${isJson(c.at) ? 'JSON' : 'YAML'}: ${c.detail}`,
   remedy: (c) =>
     isJson(c.at)
       ? 'look at commas, quotes and brackets here and on the line before'
@@ -466,42 +468,37 @@ export const ConfigSyntax = defineError('SALLY_CONFIG_SYNTAX', {
 });
 
 export const ConfigDuplicateKey = defineError('SALLY_CONFIG_DUPLICATE_KEY', {
-  message: (c: { at: ConfigPlace; key: string; first: ConfigPlace }) =>
-    `key '${c.key}' is given twice: first at ${placeText(c.first)}`,
-  remedy: () => 'keep one of the two',
+  message: (c) => `key '${c.key}' is given twice: first at ${placeText(c.first)}`,
+  remedy: 'keep one of the two',
   example: { at: inFile(9, 3), key: 'port', first: inFile(8, 3) },
 });
 
 export const ConfigUnquotedTemplate = defineError('SALLY_CONFIG_UNQUOTED_TEMPLATE', {
-  message: (_: { at: ConfigPlace; quoted: string }) =>
-    "'{{ … }}' stands without quotes, where braces have a meaning of their own",
+  message: "'{{ … }}' stands without quotes, where braces have a meaning of their own",
   remedy: (c) => `write it in quotes: ${c.quoted}`,
   example: { at: inFile(7, 9), quoted: '"{{ env.PLUGIN_HOST }}"' },
 });
 
 export const ConfigTemplate = defineError('SALLY_CONFIG_TEMPLATE', {
-  message: (c: { at: ConfigPlace; key: string; reason: string }) =>
-    `${c.key}: template not usable: ${c.reason}`,
-  remedy: () =>
-    `write {{ env.NAME }} or {{ env.NAME | default('value') }}; a literal '{{' is written {{ '{{' }}`,
+  message: (c) => `${c.key}: template not usable: ${c.reason}`,
+  remedy: `write {{ env.NAME }} or {{ env.NAME | default('value') }}; a literal '{{' is written {{ '{{' }}`,
   example: { at: inFile(7, 9), key: 'server_settings.host', reason: 'only expressions, no {% … %} blocks' },
 });
 
 export const ConfigVariableUnset = defineError('SALLY_CONFIG_VARIABLE_UNSET', {
-  message: (c: { at: ConfigPlace; key: string; variable: string }) =>
-    `${c.key} takes its value from the variable ${c.variable}, which is not set`,
+  message: (c) => `${c.key} takes its value from the variable ${c.variable}, which is not set`,
   remedy: (c) => `set ${c.variable}, or give a default: {{ env.${c.variable} | default('value') }}`,
   example: { at: inFile(7, 9), key: 'server_settings.host', variable: 'PLUGIN_HOST' },
 });
 
-export const ConfigUnknownKey = defineError('SALLY_CONFIG_UNKNOWN_KEY', {
-  message: (c: {
-    at: ConfigPlace;
-    key: string;
-    within: string;
-    nearest?: string;
-    known: readonly string[];
-  }) => `unknown key '${c.key}' in ${c.within}`,
+export const ConfigUnknownKey = defineError<{
+  at: ConfigPlace;
+  key: string;
+  within: string;
+  nearest?: string;
+  known: readonly string[];
+}>('SALLY_CONFIG_UNKNOWN_KEY', {
+  message: (c) => `unknown key '${c.key}' in ${c.within}`,
   remedy: (c) =>
     c.nearest === undefined ? `remove it; known here: ${c.known.join(', ')}` : `did you mean '${c.nearest}'?`,
   example: {
@@ -514,14 +511,19 @@ export const ConfigUnknownKey = defineError('SALLY_CONFIG_UNKNOWN_KEY', {
 });
 
 export const ConfigMissingKey = defineError('SALLY_CONFIG_MISSING_KEY', {
-  message: (c: { at: ConfigPlace; key: string; within: string }) => `${c.within} has no '${c.key}'`,
+  message: (c) => `${c.within} has no '${c.key}'`,
   remedy: (c) => `add '${c.key}:' to ${c.within}`,
   example: { at: inFile(2, 5), key: 'kind', within: 'plugins[0]' },
 });
 
-export const ConfigWrongType = defineError('SALLY_CONFIG_WRONG_TYPE', {
-  message: (c: { at: ConfigPlace; key: string; expected: string; seen: string; hint?: string }) =>
-    `${c.key} must be ${c.expected}, but is ${c.seen}`,
+export const ConfigWrongType = defineError<{
+  at: ConfigPlace;
+  key: string;
+  expected: string;
+  seen: string;
+  hint?: string;
+}>('SALLY_CONFIG_WRONG_TYPE', {
+  message: (c) => `${c.key} must be ${c.expected}, but is ${c.seen}`,
   remedy: (c) => c.hint ?? `give ${c.expected}`,
   example: {
     at: inFile(5, 14),
@@ -532,12 +534,17 @@ export const ConfigWrongType = defineError('SALLY_CONFIG_WRONG_TYPE', {
   },
 });
 
-export const ConfigBadValue = defineError('SALLY_CONFIG_BAD_VALUE', {
-  message: (c: { at: ConfigPlace; key: string; expected: string; seen: string; nearest?: string }) =>
-    `${c.key} must be ${c.expected}, but is ${c.seen}`,
+export const ConfigBadValue = defineError<{
+  at: ConfigPlace;
+  key: string;
+  expected: string;
+  seen: string;
+  nearest?: string;
+}>('SALLY_CONFIG_BAD_VALUE', {
+  message: (c) => `${c.key} must be ${c.expected}, but is ${c.seen}`,
   remedy: (c) => (c.nearest === undefined ? `give ${c.expected}` : `did you mean '${c.nearest}'?`),
   example: {
-    at: { variable: 'PLUGINS_SERVER_PORT' },
+    at: inVariable('PLUGINS_SERVER_PORT'),
     key: 'PLUGINS_SERVER_PORT',
     expected: 'an integer from 1 to 65535',
     seen: '"80000"',
@@ -545,15 +552,13 @@ export const ConfigBadValue = defineError('SALLY_CONFIG_BAD_VALUE', {
 });
 
 export const ConfigUnsupported = defineError('SALLY_CONFIG_UNSUPPORTED', {
-  message: (c: { at: ConfigPlace; what: string }) =>
-    `${c.what}: a plugin server is reached by STREAMABLEHTTP or STDIO`,
-  remedy: () => 'give mcp.proto: STREAMABLEHTTP with mcp.url, or mcp.proto: STDIO with mcp.cmd',
+  message: (c) => `${c.what}: a plugin server is reached by STREAMABLEHTTP or STDIO`,
+  remedy: 'give mcp.proto: STREAMABLEHTTP with mcp.url, or mcp.proto: STDIO with mcp.cmd',
   example: { at: inFile(6, 14), what: 'plugins[0].mcp.proto is "SSE"' },
 });
 
 export const ConfigTransport = defineError('SALLY_CONFIG_TRANSPORT', {
-  message: (c: { at: ConfigPlace; subject: string; problem: string; instead: string }) =>
-    `${c.subject}: ${c.problem}`,
+  message: (c) => `${c.subject}: ${c.problem}`,
   remedy: (c) => c.instead,
   example: {
     at: inFile(7, 7),
@@ -564,27 +569,35 @@ export const ConfigTransport = defineError('SALLY_CONFIG_TRANSPORT', {
 });
 
 export const ConfigDuplicatePlugin = defineError('SALLY_CONFIG_DUPLICATE_PLUGIN', {
-  message: (c: { at: ConfigPlace; plugin: string; first: ConfigPlace }) =>
+  message: (c) =>
     `plugin ${c.plugin} is already named at ${placeText(c.first)} (names are compared without regard to case)`,
-  remedy: () => 'give each plugin a name of its own',
+  remedy: 'give each plugin a name of its own',
   example: { at: inFile(9, 11), plugin: '"MyPlugin"', first: inFile(2, 11) },
 });
 
-export const ConfigMisplacedKey = defineError('SALLY_CONFIG_MISPLACED_KEY', {
-  message: (c: { at: ConfigPlace; plugin: string; key: 'config' | 'mcp' }) =>
-    c.key === 'config'
-      ? `plugin ${c.plugin} is external, and an external entry has no 'config'`
-      : `plugin ${c.plugin} has 'mcp', but its kind is not external`,
-  remedy: (c) =>
-    c.key === 'config'
-      ? "move 'config' to this plugin's entry in the plugin server's own file"
-      : "write 'kind: external', or remove 'mcp'",
-  example: { at: inFile(6, 5), plugin: '"MyPlugin"', key: 'config' },
-});
+export const ConfigMisplacedKey = defineError<{ at: ConfigPlace; plugin: string; key: 'config' | 'mcp' }>(
+  'SALLY_CONFIG_MISPLACED_KEY',
+  {
+    message: (c) =>
+      c.key === 'config'
+        ? `plugin ${c.plugin} is external, and an external entry has no 'config'`
+        : `plugin ${c.plugin} has 'mcp', but its kind is not external`,
+    remedy: (c) =>
+      c.key === 'config'
+        ? "move 'config' to this plugin's entry in the plugin server's own file"
+        : "write 'kind: external', or remove 'mcp'",
+    example: { at: inFile(6, 5), plugin: '"MyPlugin"', key: 'config' },
+  },
+);
 
-export const ConfigUrl = defineError('SALLY_CONFIG_URL', {
-  message: (c: { at: ConfigPlace; key: string; seen: string; reason: string; likely?: string }) =>
-    `${c.key} is ${c.seen}: ${c.reason}`,
+export const ConfigUrl = defineError<{
+  at: ConfigPlace;
+  key: string;
+  seen: string;
+  reason: string;
+  likely?: string;
+}>('SALLY_CONFIG_URL', {
+  message: (c) => `${c.key} is ${c.seen}: ${c.reason}`,
   remedy: (c) => `write ${c.likely ?? 'an absolute URL, such as https://localhost:8000/mcp'}`,
   example: {
     at: inFile(7, 12),
@@ -596,13 +609,7 @@ export const ConfigUrl = defineError('SALLY_CONFIG_URL', {
 });
 
 export const ConfigTlsIncomplete = defineError('SALLY_CONFIG_TLS_INCOMPLETE', {
-  message: (c: {
-    at: ConfigPlace;
-    subject: string;
-    missing: readonly string[];
-    because: string;
-    variables: readonly string[];
-  }) =>
+  message: (c) =>
     `${c.subject}: ${c.because}, but ${c.missing.join(' and ')} ${c.missing.length === 1 ? 'is' : 'are'} missing`,
   remedy: (c) =>
     `give ${c.missing.join(' and ')} in the tls block${c.variables.length > 0 ? `, or set ${c.variables.join(' and ')}` : ''}`,
@@ -616,21 +623,25 @@ export const ConfigTlsIncomplete = defineError('SALLY_CONFIG_TLS_INCOMPLETE', {
 });
 
 export const ConfigTlsUndecided = defineError('SALLY_CONFIG_TLS_UNDECIDED', {
-  message: (c: { at: ConfigPlace; variables: readonly string[] }) =>
-    `${c.variables.join(', ')} set, but nothing says whether the server speaks TLS`,
-  remedy: () => 'set PLUGINS_SERVER_SSL_ENABLED=true to serve with TLS, or =false to serve plain HTTP',
-  example: { at: { variable: 'PLUGINS_SERVER_SSL_CERTFILE' }, variables: ['PLUGINS_SERVER_SSL_CERTFILE'] },
+  message: (c) => `${c.variables.join(', ')} set, but nothing says whether the server speaks TLS`,
+  remedy: 'set PLUGINS_SERVER_SSL_ENABLED=true to serve with TLS, or =false to serve plain HTTP',
+  example: { at: inVariable('PLUGINS_SERVER_SSL_CERTFILE'), variables: ['PLUGINS_SERVER_SSL_CERTFILE'] },
 });
 
 export const ConfigTlsOverHttp = defineError('SALLY_CONFIG_TLS_OVER_HTTP', {
-  message: (c: { at: ConfigPlace; plugin: string }) =>
-    `plugin ${c.plugin} has a tls block, but its URL begins with http:`,
-  remedy: () => 'begin the URL with https:, or remove the tls block',
+  message: (c) => `plugin ${c.plugin} has a tls block, but its URL begins with http:`,
+  remedy: 'begin the URL with https:, or remove the tls block',
   example: { at: inFile(8, 7), plugin: '"MyPlugin"' },
 });
 
-export const ConfigPeerUnchecked = defineError('SALLY_CONFIG_PEER_UNCHECKED', {
-  message: (c: { at: ConfigPlace; subject: string; key: string; because: string; instead: string }) =>
+export const ConfigPeerUnchecked = defineError<{
+  at: ConfigPlace;
+  subject: string;
+  key: string;
+  because: string;
+  instead: string;
+}>('SALLY_CONFIG_PEER_UNCHECKED', {
+  message: (c) =>
     `${c.subject}: ${c.key} is given, but ${c.because}: who comes without a certificate that verifies would pass it by`,
   remedy: (c) => `${c.instead}, or remove ${c.key}`,
   exit: 2,
@@ -644,31 +655,33 @@ export const ConfigPeerUnchecked = defineError('SALLY_CONFIG_PEER_UNCHECKED', {
 });
 
 export const ConfigHealthPort = defineError('SALLY_CONFIG_HEALTH_PORT', {
-  message: (c: { at: ConfigPlace; port: number }) =>
-    `with TLS on, health is served on port + 1000: ${c.port + 1000} is beyond 65535`,
-  remedy: () => 'choose a port of at most 64535',
+  message: (c) => `with TLS on, health is served on port + 1000: ${c.port + 1000} is beyond 65535`,
+  remedy: 'choose a port of at most 64535',
   example: { at: inFile(8, 9), port: 65000 },
 });
 
 /** A terminal holds about this many; the rest is in the context. */
 const problemsShown = 50;
 
-export const ConfigInvalid = defineError('SALLY_CONFIG_INVALID', {
-  message: ({ path, problems }: { path: string; problems: readonly SallyError[] }) => {
-    const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-    const more = problems.length - problemsShown;
-    return [
-      `${path}: ${count} in the configuration`,
-      ...problems.slice(0, problemsShown).map(problemText),
-      ...(more > 0 ? [`  … and ${more} more`] : []),
-    ].join('\n');
+export const ConfigInvalid = defineError<{ path: string; problems: readonly SallyError[] }>(
+  'SALLY_CONFIG_INVALID',
+  {
+    message: ({ path, problems }) => {
+      const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+      const more = problems.length - problemsShown;
+      return [
+        `${path}: ${count} in the configuration`,
+        ...problems.slice(0, problemsShown).map(problemText),
+        ...(more > 0 ? [`  … and ${more} more`] : []),
+      ].join('\n');
+    },
+    remedy: 'correct what is listed, then run the command again',
+    example: {
+      path: 'plugins/test.yaml',
+      problems: [ConfigUnknownKey(ConfigUnknownKey.example), ConfigBadValue(ConfigBadValue.example)],
+    },
   },
-  remedy: () => 'correct what is listed, then run the command again',
-  example: {
-    path: 'plugins/test.yaml',
-    problems: [ConfigUnknownKey(ConfigUnknownKey.example), ConfigBadValue(ConfigBadValue.example)],
-  },
-});
+);
 
 function problemText({ message, remedy, code, context }: SallyError): string {
   const { at } = context as { at?: ConfigPlace };
@@ -681,23 +694,20 @@ function problemText({ message, remedy, code, context }: SallyError): string {
 const inGateway = (line: number, column: number): ConfigPlace => ({ file: 'gateway.yaml', line, column });
 
 export const ConfigUpstreamName = defineError('SALLY_CONFIG_UPSTREAM_NAME', {
-  message: (c: { at: ConfigPlace; name: string; reason: string }) =>
-    `${c.name} cannot be the name of an upstream: ${c.reason}`,
-  remedy: () =>
-    'use letters, digits, dots, hyphens and underscores, and no __: it stands between name and tool',
+  message: (c) => `${c.name} cannot be the name of an upstream: ${c.reason}`,
+  remedy: 'use letters, digits, dots, hyphens and underscores, and no __: it stands between name and tool',
   example: { at: inGateway(7, 5), name: '"my__files"', reason: 'it contains __' },
 });
 
 export const ConfigDuplicateUpstream = defineError('SALLY_CONFIG_DUPLICATE_UPSTREAM', {
-  message: (c: { at: ConfigPlace; name: string; first: string }) =>
+  message: (c) =>
     `upstream ${c.name} is already named at ${c.first} (names are compared without regard to case)`,
-  remedy: () => 'give each upstream a name of its own',
+  remedy: 'give each upstream a name of its own',
   example: { at: inGateway(9, 5), name: '"Files"', first: 'gateway.yaml:7:5' },
 });
 
 export const ConfigUpstream = defineError('SALLY_CONFIG_UPSTREAM', {
-  message: (c: { at: ConfigPlace; upstream: string; problem: string; instead: string }) =>
-    `upstream ${c.upstream}: ${c.problem}`,
+  message: (c) => `upstream ${c.upstream}: ${c.problem}`,
   remedy: (c) => c.instead,
   example: {
     at: inGateway(7, 5),
@@ -707,20 +717,21 @@ export const ConfigUpstream = defineError('SALLY_CONFIG_UPSTREAM', {
   },
 });
 
-export const ConfigUpstreamNeedsVariable = defineError('SALLY_CONFIG_SERVERS_VARIABLE', {
-  message: (c: { at: ConfigPlace; key: string; variable: string }) =>
-    `${c.key} takes its value from ${c.variable}, which is not set`,
-  remedy: (c) => `set ${c.variable}, or give a default: \${${c.variable}:-value}`,
-  example: {
-    at: { file: '.mcp.json', line: 6, column: 27 },
-    key: 'headers.Authorization',
-    variable: 'TOKEN',
+export const ConfigUpstreamNeedsVariable = defineError<{ at: ConfigPlace; key: string; variable: string }>(
+  'SALLY_CONFIG_SERVERS_VARIABLE',
+  {
+    message: (c) => `${c.key} takes its value from ${c.variable}, which is not set`,
+    remedy: (c) => `set ${c.variable}, or give a default: \${${c.variable}:-value}`,
+    example: {
+      at: { file: '.mcp.json', line: 6, column: 27 },
+      key: 'headers.Authorization',
+      variable: 'TOKEN',
+    },
   },
-});
+);
 
 export const ConfigAuth = defineError('SALLY_CONFIG_AUTH', {
-  message: (c: { at: ConfigPlace; kind: string; problem: string; instead: string }) =>
-    `gateway.auth is ${c.kind}: ${c.problem}`,
+  message: (c) => `gateway.auth is ${c.kind}: ${c.problem}`,
   remedy: (c) => c.instead,
   example: {
     at: inGateway(5, 3),
@@ -731,19 +742,18 @@ export const ConfigAuth = defineError('SALLY_CONFIG_AUTH', {
 });
 
 export const ConfigGatewayOpen = defineError('SALLY_CONFIG_GATEWAY_OPEN', {
-  message: (c: { at: ConfigPlace; host: string }) =>
-    `gateway.auth is none, and others than this machine can call ${c.host}`,
-  remedy: () =>
+  message: (c) => `gateway.auth is none, and others than this machine can call ${c.host}`,
+  remedy:
     'set gateway.auth to bearer, jwt or mtls; or host: 127.0.0.1; or, in so many words, allow_unauthenticated: true',
   example: { at: inGateway(3, 9), host: '0.0.0.0' },
 });
 
-export const ConfigNoUpstreams = defineError('SALLY_CONFIG_NO_UPSTREAMS', {
-  message: (c: { path?: string }) =>
+export const ConfigNoUpstreams = defineError<{ path?: string }>('SALLY_CONFIG_NO_UPSTREAMS', {
+  message: (c) =>
     c.path === undefined
       ? 'nothing says which MCP servers are behind the gateway'
       : `${c.path} names no MCP server that the gateway could be put before`,
-  remedy: () =>
+  remedy:
     "give --config a file with 'gateway: {upstreams: {…}}', or --servers the mcpServers JSON of a client",
   exit: 2,
   example: { path: 'plugins/test.yaml' },
@@ -752,87 +762,80 @@ export const ConfigNoUpstreams = defineError('SALLY_CONFIG_NO_UPSTREAMS', {
 // The entries below are not thrown: they are the warnings of a configuration that can be used.
 
 export const ConfigUpstreamPlainHttp = defineError('SALLY_CONFIG_UPSTREAM_PLAIN_HTTP', {
-  message: (c: { at: ConfigPlace; upstream: string; host: string; header: string }) =>
+  message: (c) =>
     `upstream ${c.upstream}: ${c.header} travels unencrypted to ${c.host}, which is not this machine`,
-  remedy: () => 'begin the URL with https:',
+  remedy: 'begin the URL with https:',
   example: { at: inGateway(8, 12), upstream: '"search"', host: 'search.internal', header: 'Authorization' },
 });
 
 export const ConfigGatewayOpenly = defineError('SALLY_CONFIG_GATEWAY_OPENLY', {
-  message: (c: { at: ConfigPlace; host: string }) =>
-    `anyone who reaches ${c.host} may call every tool: allow_unauthenticated is true`,
-  remedy: () => 'set gateway.auth to bearer, jwt or mtls',
+  message: (c) => `anyone who reaches ${c.host} may call every tool: allow_unauthenticated is true`,
+  remedy: 'set gateway.auth to bearer, jwt or mtls',
   example: { at: inGateway(5, 3), host: '0.0.0.0' },
 });
 
 export const ConfigTlsTurnedOff = defineError('SALLY_CONFIG_TLS_TURNED_OFF', {
-  message: (c: { at: ConfigPlace; block: ConfigPlace }) =>
+  message: (c) =>
     `PLUGINS_SERVER_SSL_ENABLED=false turns off the tls block at ${placeText(c.block)}: the server speaks plain HTTP`,
-  remedy: () => 'unset PLUGINS_SERVER_SSL_ENABLED to serve with TLS as the file says',
-  example: { at: { variable: 'PLUGINS_SERVER_SSL_ENABLED' }, block: inFile(10, 3) },
+  remedy: 'unset PLUGINS_SERVER_SSL_ENABLED to serve with TLS as the file says',
+  example: { at: inVariable('PLUGINS_SERVER_SSL_ENABLED'), block: inFile(10, 3) },
 });
 
 export const ConfigVerifyOff = defineError('SALLY_CONFIG_VERIFY_OFF', {
-  message: (c: { at: ConfigPlace; subject: string }) =>
+  message: (c) =>
     `${c.subject}: the server's certificate is not verified (verify is false): anyone can stand in for it`,
-  remedy: () => 'set verify: true and give the ca_bundle; switch it off for a local test only',
+  remedy: 'set verify: true and give the ca_bundle; switch it off for a local test only',
   example: { at: inFile(9, 17), subject: 'plugin "MyPlugin"' },
 });
 
 export const ConfigHostnameCheckOff = defineError('SALLY_CONFIG_HOSTNAME_CHECK_OFF', {
-  message: (c: { at: ConfigPlace; subject: string }) =>
+  message: (c) =>
     `${c.subject}: the server's name is not checked (check_hostname is false): any server of the same CA is taken for it`,
-  remedy: () => "set check_hostname: true; for an IP address, name the certificate's host with server_name",
+  remedy: "set check_hostname: true; for an IP address, name the certificate's host with server_name",
   example: { at: inFile(10, 25), subject: 'plugin "MyPlugin"' },
 });
 
 export const ConfigNoClientCertificate = defineError('SALLY_CONFIG_NO_CLIENT_CERTIFICATE', {
-  message: (c: { at: ConfigPlace; subject: string }) =>
-    `${c.subject}: no client certificate, so the connection is TLS but not mutual`,
-  remedy: () => 'give certfile and keyfile in mcp.tls (make certs-mcp-gateway makes them)',
+  message: (c) => `${c.subject}: no client certificate, so the connection is TLS but not mutual`,
+  remedy: 'give certfile and keyfile in mcp.tls (make certs-mcp-gateway makes them)',
   example: { at: inFile(7, 12), subject: 'plugin "MyPlugin"' },
 });
 
 export const ConfigPlainHttp = defineError('SALLY_CONFIG_PLAIN_HTTP', {
-  message: (c: { at: ConfigPlace; plugin: string; host: string }) =>
-    `plugin ${c.plugin}: payloads travel unencrypted to ${c.host}, which is not this machine`,
-  remedy: () => 'begin the URL with https: and give mcp.tls',
+  message: (c) => `plugin ${c.plugin}: payloads travel unencrypted to ${c.host}, which is not this machine`,
+  remedy: 'begin the URL with https: and give mcp.tls',
   example: { at: inFile(7, 12), plugin: '"MyPlugin"', host: 'plugins.example' },
 });
 
 export const ConfigMtlsVariablesUnused = defineError('SALLY_CONFIG_MTLS_VARIABLES_UNUSED', {
-  message: (c: { at: ConfigPlace; plugin: string; variables: readonly string[] }) =>
+  message: (c) =>
     `plugin ${c.plugin}: its URL begins with http:, so ${c.variables.join(', ')} have no effect on it`,
-  remedy: () => 'begin the URL with https:, if the plugin server speaks TLS',
+  remedy: 'begin the URL with https:, if the plugin server speaks TLS',
   example: { at: inFile(7, 12), plugin: '"MyPlugin"', variables: ['PLUGINS_CLIENT_MTLS_CERTFILE'] },
 });
 
 export const ConfigUriPattern = defineError('SALLY_CONFIG_URI_PATTERN', {
-  message: (c: { at: ConfigPlace; pattern: string }) =>
-    `the pattern '${c.pattern}' says no kind of name: it is for URIs alone`,
+  message: (c) => `the pattern '${c.pattern}' says no kind of name: it is for URIs alone`,
   remedy: (c) => `write URI:${c.pattern}`,
   example: { at: inFile(12, 9), pattern: 'spiffe://example.org/team/*' },
 });
 
 export const ConfigUnknownVariable = defineError('SALLY_CONFIG_UNKNOWN_VARIABLE', {
-  message: (c: { at: ConfigPlace; nearest: string }) =>
-    `${placeText(c.at)} is set, but no variable has that name`,
+  message: (c) => `${placeText(c.at)} is set, but no variable has that name`,
   remedy: (c) => `did you mean ${c.nearest}?`,
-  example: { at: { variable: 'PLUGINS_SERVER_SSL_CERT' }, nearest: 'PLUGINS_SERVER_SSL_CERTFILE' },
+  example: { at: inVariable('PLUGINS_SERVER_SSL_CERT'), nearest: 'PLUGINS_SERVER_SSL_CERTFILE' },
 });
 
 // ─── Credentials and handshakes (tls/) ───────────────────────────────────────────────────────────
 
 export const FileUnreadable = defineError('SALLY_FILE_UNREADABLE', {
-  message: (c: { path: string; what: string; reason: string }) =>
-    `cannot read ${c.what} ${c.path}: ${c.reason}`,
+  message: (c) => `cannot read ${c.what} ${c.path}: ${c.reason}`,
   remedy: (c) => `check that it exists and that this user may read it: ls -l ${c.path}`,
   example: { path: 'certs/mcp/gateway/client.crt', what: 'the certificate', reason: 'no such file' },
 });
 
 export const NotPem = defineError('SALLY_TLS_NOT_PEM', {
-  message: (c: { path: string; what: string; reason: string }) =>
-    `${c.path} is not ${c.what} in PEM form: ${c.reason}`,
+  message: (c) => `${c.path} is not ${c.what} in PEM form: ${c.reason}`,
   remedy: (c) =>
     `it must hold a "-----BEGIN …-----" block and its end; a DER file becomes PEM with: openssl ${c.what.includes('revocation') ? 'crl' : 'x509'} -inform der -in ${c.path}`,
   example: {
@@ -843,15 +846,14 @@ export const NotPem = defineError('SALLY_TLS_NOT_PEM', {
 });
 
 export const CertExpired = defineError('SALLY_CERT_EXPIRED', {
-  message: (c: { path: string; notAfter: Date }) => `${c.path} expired on ${isoTime(c.notAfter)}`,
+  message: (c) => `${c.path} expired on ${isoTime(c.notAfter)}`,
   remedy: (c) => renewal(c.path),
   example: { path: 'certs/mcp/gateway/client.crt', notAfter: new Date('2026-01-15T10:31:22Z') },
 });
 
 export const CertNotYetValid = defineError('SALLY_CERT_NOT_YET_VALID', {
-  message: (c: { path: string; notBefore: Date; now: Date }) =>
-    `${c.path} is valid only from ${isoTime(c.notBefore)}; it is ${isoTime(c.now)} here`,
-  remedy: () => 'check the clock of this host (date -u) and of the one that issued the certificate',
+  message: (c) => `${c.path} is valid only from ${isoTime(c.notBefore)}; it is ${isoTime(c.now)} here`,
+  remedy: 'check the clock of this host (date -u) and of the one that issued the certificate',
   example: {
     path: 'certs/mcp/gateway/client.crt',
     notBefore: new Date('2026-12-01T00:00:00Z'),
@@ -860,31 +862,28 @@ export const CertNotYetValid = defineError('SALLY_CERT_NOT_YET_VALID', {
 });
 
 export const KeyEncrypted = defineError('SALLY_TLS_KEY_ENCRYPTED', {
-  message: (c: { path: string; variable: string }) =>
-    `the private key ${c.path} is encrypted and no password was given`,
+  message: (c) => `the private key ${c.path} is encrypted and no password was given`,
   remedy: (c) => `set keyfile_password, or ${c.variable}`,
   example: { path: 'certs/mcp/gateway/client.key', variable: 'PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD' },
 });
 
 export const KeyPasswordWrong = defineError('SALLY_TLS_KEY_PASSWORD', {
-  message: (c: { path: string; variable: string }) =>
-    `the password given does not open the private key ${c.path}`,
+  message: (c) => `the password given does not open the private key ${c.path}`,
   remedy: (c) => `correct keyfile_password, or ${c.variable}`,
   example: { path: 'certs/mcp/gateway/client.key', variable: 'PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD' },
 });
 
 export const KeyMismatch = defineError('SALLY_TLS_KEY_MISMATCH', {
-  message: (c: { keyfile: string; certfile: string }) =>
-    `the private key ${c.keyfile} does not belong to the certificate ${c.certfile}`,
+  message: (c) => `the private key ${c.keyfile} does not belong to the certificate ${c.certfile}`,
   remedy: (c) =>
     `name the key that was made together with the certificate, or have both made anew: ${renewal(c.certfile)}`,
   example: { keyfile: 'certs/mcp/gateway/client.key', certfile: 'certs/mcp/gateway/client.crt' },
 });
 
 export const ChainBroken = defineError('SALLY_TLS_CHAIN', {
-  message: (c: { certfile: string; caBundle: string; subject: string; issuer: string; namesake: boolean }) =>
+  message: (c) =>
     `${c.certfile} (${c.subject}) does not lead to a CA of ${c.caBundle}: ${c.namesake ? `a CA of the name ${c.issuer} is there, but another one, with another key` : `the certificate of its issuer ${c.issuer} is not there`}`,
-  remedy: () =>
+  remedy:
     'use the ca.crt of the CA that issued it, and put any intermediate certificates behind the leaf; compare: sha256sum certs/mcp/*/ca.crt',
   example: {
     certfile: 'certs/mcp/gateway/client.crt',
@@ -896,29 +895,27 @@ export const ChainBroken = defineError('SALLY_TLS_CHAIN', {
 });
 
 export const NotACa = defineError('SALLY_TLS_NOT_A_CA', {
-  message: (c: { path: string; subject: string }) =>
-    `${c.path} holds ${c.subject}, which is not a CA certificate`,
-  remedy: () => 'ca_bundle takes the certificate of the CA (ca.crt), not the one of a server or a client',
+  message: (c) => `${c.path} holds ${c.subject}, which is not a CA certificate`,
+  remedy: 'ca_bundle takes the certificate of the CA (ca.crt), not the one of a server or a client',
   example: { path: 'certs/mcp/gateway/ca.crt', subject: 'CN=mcp-gateway-client' },
 });
 
 export const WrongPurpose = defineError('SALLY_TLS_PURPOSE', {
-  message: (c: { path: string; needed: string; has: string }) =>
+  message: (c) =>
     `${c.path} is not made for this side: it needs the extended key usage ${c.needed} and has ${c.has}`,
-  remedy: () => 'a gateway uses gateway/client.crt, a plugin server plugins/<name>/server.crt',
+  remedy: 'a gateway uses gateway/client.crt, a plugin server plugins/<name>/server.crt',
   example: { path: 'certs/mcp/plugins/P/server.crt', needed: 'clientAuth', has: 'serverAuth' },
 });
 
 export const CredentialsRefused = defineError('SALLY_TLS_CREDENTIALS', {
-  message: (c: { path: string; reason: string }) => `OpenSSL refuses ${c.path}: ${c.reason}`,
-  remedy: () =>
+  message: (c) => `OpenSSL refuses ${c.path}: ${c.reason}`,
+  remedy:
     'weak keys and old signatures are refused: issue it again with RSA 2048 or more, or EC, and SHA-256',
   example: { path: 'certs/mcp/gateway/client.crt', reason: 'ee key too small' },
 });
 
 export const CertWeak = defineError('SALLY_TLS_WEAK', {
-  message: (c: { path: string; detail: string; ca: boolean }) =>
-    `${c.path} is too weak to be relied on: ${c.detail}`,
+  message: (c) => `${c.path} is too weak to be relied on: ${c.detail}`,
   remedy: (c) =>
     c.ca
       ? renewal(c.path)
@@ -931,7 +928,7 @@ export const CertWeak = defineError('SALLY_TLS_WEAK', {
 });
 
 export const CaWeak = defineError('SALLY_TLS_WEAK_CA', {
-  message: (c: { path: string; detail: string }) =>
+  message: (c) =>
     `${c.path} holds a CA that is too weak: ${c.detail}; nobody whose certificate leads to it is let in`,
   remedy: (c) => `replace that CA, or take it out of ${c.path}: ${renewal(c.path)}`,
   example: {
@@ -941,35 +938,32 @@ export const CaWeak = defineError('SALLY_TLS_WEAK_CA', {
 });
 
 export const SelfSignedOwn = defineError('SALLY_TLS_SELF_SIGNED', {
-  message: (c: { path: string; subject: string }) =>
+  message: (c) =>
     `${c.path} (${c.subject}) is self-signed: only those whose bundle names it take it, and its key cannot be replaced without them`,
-  remedy: () => 'give the server a certificate of a CA: sallyport certs plugin NAME',
+  remedy: 'give the server a certificate of a CA: sallyport certs plugin NAME',
   example: { path: 'server.crt', subject: 'CN=localhost' },
 });
 
 export const ChainTooLong = defineError('SALLY_TLS_CHAIN_LENGTH', {
-  message: (c: { certfile: string; caBundle: string; most: number }) =>
-    `${c.certfile} leads to a CA of ${c.caBundle} over more than ${c.most} certificates`,
-  remedy: () => 'use a certificate that fewer CAs stand above; a leaf, one intermediate and a root are usual',
+  message: (c) => `${c.certfile} leads to a CA of ${c.caBundle} over more than ${c.most} certificates`,
+  remedy: 'use a certificate that fewer CAs stand above; a leaf, one intermediate and a root are usual',
   example: { certfile: 'certs/mcp/gateway/client.crt', caBundle: 'certs/mcp/gateway/ca.crt', most: 10 },
 });
 
 export const CertWithoutPurpose = defineError('SALLY_TLS_NO_PURPOSE', {
-  message: (c: { path: string }) =>
-    `${c.path} has no extended key usage: its holder can act as a client and as a server`,
-  remedy: () => 'issue it with the usage of its role only, as make certs-mcp-all does',
+  message: (c) => `${c.path} has no extended key usage: its holder can act as a client and as a server`,
+  remedy: 'issue it with the usage of its role only, as make certs-mcp-all does',
   example: { path: 'certs/mcp/gateway/client.crt' },
 });
 
 export const KeyReadableByOthers = defineError('SALLY_TLS_KEY_READABLE', {
-  message: (c: { path: string; mode: string }) =>
-    `the private key ${c.path} can be read by others (mode ${c.mode})`,
+  message: (c) => `the private key ${c.path} can be read by others (mode ${c.mode})`,
   remedy: (c) => `chmod 600 ${c.path}`,
   example: { path: 'certs/mcp/gateway/client.key', mode: '644' },
 });
 
 export const CertExpiring = defineError('SALLY_CERT_EXPIRING', {
-  message: (c: { path: string; subject: string; notAfter: Date; days: number }) =>
+  message: (c) =>
     `${c.path} (${c.subject}) ends on ${isoTime(c.notAfter)}: ${c.days < 1 ? 'in less than a day' : `in ${c.days} ${c.days === 1 ? 'day' : 'days'}`}`,
   remedy: (c) => renewal(c.path),
   example: {
@@ -981,14 +975,14 @@ export const CertExpiring = defineError('SALLY_CERT_EXPIRING', {
 });
 
 export const CertRevoked = defineError('SALLY_CERT_REVOKED', {
-  message: (c: { path: string; subject: string }) =>
+  message: (c) =>
     `${c.path} (${c.subject}) is revoked by this side's own crl_file: the other side will refuse it`,
   remedy: (c) => renewal(c.path),
   example: { path: 'certs/mcp/gateway/client.crt', subject: 'CN=mcp-gateway-client' },
 });
 
 export const CrlExpired = defineError('SALLY_CRL_EXPIRED', {
-  message: (c: { path: string; issuer: string; nextUpdate: Date }) =>
+  message: (c) =>
     `${c.path}: the revocation list of ${c.issuer} was to be followed by another on ${isoTime(c.nextUpdate)}`,
   remedy: (c) =>
     `${certsCommand('crl', certsPlaceOf(c.path).dir)} makes the next one of its own CAs; of another CA, put its newest list into ${c.path}`,
@@ -1000,9 +994,9 @@ export const CrlExpired = defineError('SALLY_CRL_EXPIRED', {
 });
 
 export const CrlNotYetValid = defineError('SALLY_CRL_NOT_YET_VALID', {
-  message: (c: { path: string; issuer: string; thisUpdate: Date; now: Date }) =>
+  message: (c) =>
     `${c.path}: the revocation list of ${c.issuer} is valid only from ${isoTime(c.thisUpdate)}; it is ${isoTime(c.now)} here`,
-  remedy: () => 'check the clock of this host (date -u) and of the one that made the list',
+  remedy: 'check the clock of this host (date -u) and of the one that made the list',
   example: {
     path: 'certs/mcp/gateway/ca.crl',
     issuer: 'CN=Sallyport MCP CA, O=Sallyport',
@@ -1012,8 +1006,7 @@ export const CrlNotYetValid = defineError('SALLY_CRL_NOT_YET_VALID', {
 });
 
 export const CrlForeign = defineError('SALLY_CRL_FOREIGN', {
-  message: (c: { path: string; issuer: string; caBundle: string }) =>
-    `${c.path}: no CA of ${c.caBundle} has signed the revocation list of ${c.issuer}`,
+  message: (c) => `${c.path}: no CA of ${c.caBundle} has signed the revocation list of ${c.issuer}`,
   remedy: (c) =>
     `take it out of ${c.path}, or put that CA into ${c.caBundle}; to see who signed it: openssl crl -noout -issuer -in ${c.path} -CAfile ${c.caBundle}`,
   example: {
@@ -1024,7 +1017,7 @@ export const CrlForeign = defineError('SALLY_CRL_FOREIGN', {
 });
 
 export const CrlMissing = defineError('SALLY_CRL_MISSING', {
-  message: (c: { path: string; subject: string; caBundle: string }) =>
+  message: (c) =>
     `${c.path} has no revocation list of ${c.subject}, a CA of ${c.caBundle}: its certificates could not be checked`,
   remedy: (c) =>
     `every CA of the bundle needs one: ${certsCommand('crl', certsPlaceOf(c.path).dir)} makes those of its own CAs; of other CAs, put theirs behind it into ${c.path}, or take the CA out of ${c.caBundle}`,
@@ -1052,31 +1045,37 @@ const aClient: HandshakeContext = {
   subject: 'CN=mcp-gateway-client',
 };
 
-export const PeerUnknownCa = defineError('SALLY_TLS_UNKNOWN_CA', {
-  message: (c: HandshakeContext & { detail: string }) =>
+export const PeerUnknownCa = defineError<HandshakeContext & { detail: string }>('SALLY_TLS_UNKNOWN_CA', {
+  message: (c) =>
     `${c.peer} presented a certificate that no CA of this side's ca_bundle has signed${shown(c)}: ${c.detail}`,
-  remedy: () =>
+  remedy:
     'both sides need the ca.crt of one CA: compare sha256sum certs/mcp/*/ca.crt certs/mcp/plugins/*/ca.crt',
   example: { ...aClient, detail: 'SELF_SIGNED_CERT_IN_CHAIN' },
 });
 
-export const PeerExpired = defineError('SALLY_TLS_PEER_EXPIRED', {
-  message: (c: HandshakeContext & { until?: string | undefined }) =>
-    `${c.peer} presented a certificate that has expired${shown(c)}${c.until ? `: valid until ${c.until}` : ''}`,
-  remedy: () =>
-    'renew the certificate of the other side there: sallyport certs renew NAME (make certs-mcp-check shows them all); and compare the clocks: date -u',
-  example: { ...aClient, until: 'Jan 15 10:31:22 2026 GMT' },
-});
+export const PeerExpired = defineError<HandshakeContext & { until?: string | undefined }>(
+  'SALLY_TLS_PEER_EXPIRED',
+  {
+    message: (c) =>
+      `${c.peer} presented a certificate that has expired${shown(c)}${c.until ? `: valid until ${c.until}` : ''}`,
+    remedy:
+      'renew the certificate of the other side there: sallyport certs renew NAME (make certs-mcp-check shows them all); and compare the clocks: date -u',
+    example: { ...aClient, until: 'Jan 15 10:31:22 2026 GMT' },
+  },
+);
 
-export const PeerNotYetValid = defineError('SALLY_TLS_PEER_NOT_YET_VALID', {
-  message: (c: HandshakeContext & { from?: string | undefined }) =>
-    `${c.peer} presented a certificate that is not yet valid${shown(c)}${c.from ? `: valid from ${c.from}` : ''}`,
-  remedy: () => 'compare the clocks of both hosts: date -u',
-  example: { ...aClient, from: 'Dec  1 00:00:00 2026 GMT' },
-});
+export const PeerNotYetValid = defineError<HandshakeContext & { from?: string | undefined }>(
+  'SALLY_TLS_PEER_NOT_YET_VALID',
+  {
+    message: (c) =>
+      `${c.peer} presented a certificate that is not yet valid${shown(c)}${c.from ? `: valid from ${c.from}` : ''}`,
+    remedy: 'compare the clocks of both hosts: date -u',
+    example: { ...aClient, from: 'Dec  1 00:00:00 2026 GMT' },
+  },
+);
 
-export const PeerWrongPurpose = defineError('SALLY_TLS_PEER_PURPOSE', {
-  message: (c: HandshakeContext) => `${c.peer} presented a certificate made for another purpose${shown(c)}`,
+export const PeerWrongPurpose = defineError<HandshakeContext>('SALLY_TLS_PEER_PURPOSE', {
+  message: (c) => `${c.peer} presented a certificate made for another purpose${shown(c)}`,
   remedy: (c) =>
     c.side === 'server'
       ? 'a gateway must present gateway/client.crt (clientAuth); a plugin server certificate cannot act as a gateway'
@@ -1084,53 +1083,58 @@ export const PeerWrongPurpose = defineError('SALLY_TLS_PEER_PURPOSE', {
   example: { ...aClient, subject: 'CN=mcp-plugin-ReplaceBadWordsPlugin' },
 });
 
-export const PeerCertRejected = defineError('SALLY_TLS_PEER_REJECTED', {
-  message: (c: HandshakeContext & { detail: string }) =>
-    `${c.peer} presented a certificate that does not verify${shown(c)}: ${c.detail}`,
-  remedy: () => 'look at it with: openssl x509 -noout -text -in <certificate>',
-  example: { ...aClient, detail: 'CERT_CHAIN_TOO_LONG' },
-});
+export const PeerCertRejected = defineError<HandshakeContext & { detail: string }>(
+  'SALLY_TLS_PEER_REJECTED',
+  {
+    message: (c) => `${c.peer} presented a certificate that does not verify${shown(c)}: ${c.detail}`,
+    remedy: 'look at it with: openssl x509 -noout -text -in <certificate>',
+    example: { ...aClient, detail: 'CERT_CHAIN_TOO_LONG' },
+  },
+);
 
-export const PeerWeak = defineError('SALLY_TLS_PEER_WEAK', {
-  message: (c: HandshakeContext & { detail: string }) =>
+export const PeerWeak = defineError<HandshakeContext & { detail: string }>('SALLY_TLS_PEER_WEAK', {
+  message: (c) =>
     `${c.peer} presented a certificate that is too weak to be relied on${shown(c)}: ${c.detail}`,
-  remedy: () =>
+  remedy:
     'give the other side a certificate with RSA of 2048 bits or more, or EC, signed with SHA-256, that is no CA: sallyport certs renew NAME --force; a CA is replaced with: sallyport certs ca-rotate prepare',
   example: { ...aClient, detail: 'CN=mcp-gateway-client has an RSA key of 1024 bits, fewer than 2048' },
 });
 
-export const PeerChainTooLong = defineError('SALLY_TLS_PEER_CHAIN_LENGTH', {
-  message: (c: HandshakeContext & { most: number }) =>
-    `${c.peer} presented a chain that is too long${shown(c)}: more than ${c.most} certificates from its own to a CA of the bundle`,
-  remedy: () => 'give the other side a certificate that fewer CAs stand above',
-  example: { ...aClient, most: 10 },
-});
+export const PeerChainTooLong = defineError<HandshakeContext & { most: number }>(
+  'SALLY_TLS_PEER_CHAIN_LENGTH',
+  {
+    message: (c) =>
+      `${c.peer} presented a chain that is too long${shown(c)}: more than ${c.most} certificates from its own to a CA of the bundle`,
+    remedy: 'give the other side a certificate that fewer CAs stand above',
+    example: { ...aClient, most: 10 },
+  },
+);
 
-export const SelfSignedServer = defineError('SALLY_TLS_PEER_SELF_SIGNED', {
-  message: (c: HandshakeContext) =>
+export const SelfSignedServer = defineError<HandshakeContext>('SALLY_TLS_PEER_SELF_SIGNED', {
+  message: (c) =>
     `${c.peer} has a self-signed certificate${shown(c)}, which is taken because ca_bundle names it: its key cannot be replaced without this side`,
-  remedy: () => 'give it a certificate of a CA, and put that CA into ca_bundle',
+  remedy: 'give it a certificate of a CA, and put that CA into ca_bundle',
   example: { ...aServer, subject: 'CN=localhost' },
 });
 
 export const NamedByCommonName = defineError('SALLY_TLS_COMMON_NAME', {
-  message: (c: { peer: string; name: string }) =>
+  message: (c) =>
     `${c.peer} passes by the common name of its certificate, ${c.name}, which counts as a name only because there is no subjectAltName (RFC 6125 section 6.4.4)`,
-  remedy: () => 'issue its certificate again with a subjectAltName, or name it as CN: in the pattern',
+  remedy: 'issue its certificate again with a subjectAltName, or name it as CN: in the pattern',
   example: { peer: 'the plugin server https://localhost:8000', name: 'localhost' },
 });
 
-export const PeerRevoked = defineError('SALLY_TLS_REVOKED', {
-  message: (c: HandshakeContext) => `${c.peer} presented a certificate that has been revoked${shown(c)}`,
-  remedy: () =>
+export const PeerRevoked = defineError<HandshakeContext>('SALLY_TLS_REVOKED', {
+  message: (c) => `${c.peer} presented a certificate that has been revoked${shown(c)}`,
+  remedy:
     'give the other side a new certificate, with a new key: sallyport certs renew NAME; the list is the one in crl_file',
   example: aClient,
 });
 
-export const PeerNotCheckable = defineError('SALLY_TLS_CRL', {
-  message: (c: HandshakeContext & { detail: string }) =>
+export const PeerNotCheckable = defineError<HandshakeContext & { detail: string }>('SALLY_TLS_CRL', {
+  message: (c) =>
     `${c.peer} presented a certificate that cannot be checked against crl_file${shown(c)}: ${c.detail}`,
-  remedy: () =>
+  remedy:
     'crl_file needs a list of every CA above that certificate, and none that has ended: openssl crl -noout -issuer -nextupdate -in ca.crl',
   example: { ...aClient, detail: 'CRL_HAS_EXPIRED' },
 });
@@ -1143,9 +1147,9 @@ interface IdentityContext {
   readonly expected: string;
 }
 
-export const ClientNotAllowed = defineError('SALLY_TLS_CLIENT_NOT_ALLOWED', {
-  message: (c: IdentityContext) => `${c.peer} may not connect: it is ${c.seen}, allowed is ${c.expected}`,
-  remedy: () =>
+export const ClientNotAllowed = defineError<IdentityContext>('SALLY_TLS_CLIENT_NOT_ALLOWED', {
+  message: (c) => `${c.peer} may not connect: it is ${c.seen}, allowed is ${c.expected}`,
+  remedy:
     'a gateway uses the certificate of gateway/; to let others in, name them in server_settings.tls.allowed_clients',
   example: {
     peer: 'the client 127.0.0.1:40312',
@@ -1154,9 +1158,9 @@ export const ClientNotAllowed = defineError('SALLY_TLS_CLIENT_NOT_ALLOWED', {
   },
 });
 
-export const WrongPlugin = defineError('SALLY_TLS_WRONG_PLUGIN', {
-  message: (c: IdentityContext) => `${c.peer} is ${c.seen}, expected is ${c.expected}`,
-  remedy: () =>
+export const WrongPlugin = defineError<IdentityContext>('SALLY_TLS_WRONG_PLUGIN', {
+  message: (c) => `${c.peer} is ${c.seen}, expected is ${c.expected}`,
+  remedy:
     'give the server the certificate of this plugin (sallyport certs plugin NAME); where one server hosts several, set mcp.tls.identity to the name of the plugin whose certificate it shows',
   example: {
     peer: 'the plugin server https://localhost:8000',
@@ -1165,23 +1169,23 @@ export const WrongPlugin = defineError('SALLY_TLS_WRONG_PLUGIN', {
   },
 });
 
-export const PinMismatch = defineError('SALLY_TLS_PIN', {
-  message: (c: HandshakeContext & { seen: readonly string[] }) =>
+export const PinMismatch = defineError<HandshakeContext & { seen: readonly string[] }>('SALLY_TLS_PIN', {
+  message: (c) =>
     `${c.peer} presented a certificate that no pin stands for${shown(c)}: its keys are ${c.seen.join(', ')}`,
-  remedy: () =>
+  remedy:
     'if it is the right one, add its key to pins: openssl x509 -pubkey -noout -in server.crt | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64',
   example: { ...aClient, seen: ['sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='] },
 });
 
 export const ClientWithoutRole = defineError('SALLY_TLS_NO_ROLE', {
-  message: (c: { peer: string; seen: string }) =>
+  message: (c) =>
     `${c.peer} is ${c.seen}, whose certificate names no role: every client with a certificate of the CA may connect`,
-  remedy: () => 'name those who may in server_settings.tls.allowed_clients',
+  remedy: 'name those who may in server_settings.tls.allowed_clients',
   example: { peer: 'the client 127.0.0.1:40312', seen: 'CN:mcp-gateway-client' },
 });
 
 export const HostnameMismatch = defineError('SALLY_TLS_HOSTNAME', {
-  message: (c: { peer: string; host: string; ip: boolean; valid: string }) =>
+  message: (c) =>
     `${c.peer}: certificate verify failed: ${c.ip ? 'IP address' : 'Hostname'} mismatch, certificate is not valid for '${c.host}' (it is valid for ${c.valid})`,
   remedy: (c) =>
     `use a name of the certificate in the URL, or set mcp.tls.server_name to one; or delete its folder and issue it again with MCP_CERT_SANS=${c.ip ? 'IP' : 'DNS'}:${c.host}`,
@@ -1193,20 +1197,18 @@ export const HostnameMismatch = defineError('SALLY_TLS_HOSTNAME', {
   },
 });
 
-export const NoClientCert = defineError('SALLY_TLS_NO_CLIENT_CERT', {
-  message: (c: HandshakeContext) =>
+export const NoClientCert = defineError<HandshakeContext>('SALLY_TLS_NO_CLIENT_CERT', {
+  message: (c) =>
     c.side === 'server'
       ? `${c.peer} presented no certificate, and ssl_cert_reqs is 2`
       : `${c.peer} requires a client certificate, and none is configured`,
-  remedy: () =>
-    'set mcp.tls.certfile and keyfile on the gateway side (PLUGINS_CLIENT_MTLS_CERTFILE and …_KEYFILE)',
+  remedy: 'set mcp.tls.certfile and keyfile on the gateway side (PLUGINS_CLIENT_MTLS_CERTFILE and …_KEYFILE)',
   example: { peer: 'the client 127.0.0.1:40312', side: 'server' },
 });
 
 export const ClientCertRefused = defineError('SALLY_TLS_CLIENT_CERT_REFUSED', {
-  message: (c: { peer: string; subject: string; detail: string }) =>
-    `${c.peer} closed the connection after it saw our certificate ${c.subject}: ${c.detail}`,
-  remedy: () =>
+  message: (c) => `${c.peer} closed the connection after it saw our certificate ${c.subject}: ${c.detail}`,
+  remedy:
     'the reason stands in the log of the plugin server (a line with SALLY_TLS_…); most often its ca_bundle is of another CA, or the certificate has expired',
   example: {
     peer: 'the plugin server https://localhost:8000',
@@ -1215,46 +1217,48 @@ export const ClientCertRefused = defineError('SALLY_TLS_CLIENT_CERT_REFUSED', {
   },
 });
 
-export const OurCertRefused = defineError('SALLY_TLS_OUR_CERT_REFUSED', {
-  message: (c: HandshakeContext & { alert: string }) => `${c.peer} refused our certificate: ${c.alert}`,
-  remedy: (c) =>
-    c.side === 'server'
-      ? 'the client must trust the CA that issued this certificate, and connect by a name that it holds'
-      : 'the log of the plugin server says why (a line with SALLY_TLS_…)',
-  example: { peer: 'the client 127.0.0.1:40312', side: 'server', alert: 'tlsv1 alert unknown ca' },
-});
+export const OurCertRefused = defineError<HandshakeContext & { alert: string }>(
+  'SALLY_TLS_OUR_CERT_REFUSED',
+  {
+    message: (c) => `${c.peer} refused our certificate: ${c.alert}`,
+    remedy: (c) =>
+      c.side === 'server'
+        ? 'the client must trust the CA that issued this certificate, and connect by a name that it holds'
+        : 'the log of the plugin server says why (a line with SALLY_TLS_…)',
+    example: { peer: 'the client 127.0.0.1:40312', side: 'server', alert: 'tlsv1 alert unknown ca' },
+  },
+);
 
-export const ProtocolTooOld = defineError('SALLY_TLS_PROTOCOL', {
-  message: (c: HandshakeContext) => `${c.peer} offers no TLS version that we accept: 1.2 or 1.3`,
-  remedy: () =>
+export const ProtocolTooOld = defineError<HandshakeContext>('SALLY_TLS_PROTOCOL', {
+  message: (c) => `${c.peer} offers no TLS version that we accept: 1.2 or 1.3`,
+  remedy:
     'update the TLS library at the other side, or lift the limit that its configuration sets; what it can do: openssl s_client -connect host:port -tls1_2',
   example: { peer: 'the client 127.0.0.1:40312', side: 'server' },
 });
 
-export const NoCommonCipher = defineError('SALLY_TLS_CIPHER', {
-  message: (c: HandshakeContext) => `${c.peer} offers no cipher suite that we accept`,
-  remedy: () =>
+export const NoCommonCipher = defineError<HandshakeContext>('SALLY_TLS_CIPHER', {
+  message: (c) => `${c.peer} offers no cipher suite that we accept`,
+  remedy:
     'ECDHE with AES-GCM or ChaCha20-Poly1305 is needed, CBC and static RSA are not accepted; what a program offers: openssl ciphers -v',
   example: { peer: 'the client 127.0.0.1:40312', side: 'server' },
 });
 
 export const PlainHttpToTls = defineError('SALLY_TLS_PLAIN_HTTP', {
-  message: (c: { peer: string }) => `${c.peer} speaks plain HTTP to the TLS port`,
-  remedy: () => 'use https:// in the URL',
+  message: (c) => `${c.peer} speaks plain HTTP to the TLS port`,
+  remedy: 'use https:// in the URL',
   http: 400,
   example: { peer: 'the client 127.0.0.1:40312' },
 });
 
 export const TlsToPlainHttp = defineError('SALLY_TLS_TO_PLAIN_PORT', {
-  message: (c: { peer: string }) => `${c.peer} speaks TLS to a plain HTTP port`,
-  remedy: () =>
-    'use http:// in the URL, or turn TLS on: server_settings.tls, or PLUGINS_SERVER_SSL_ENABLED=true',
+  message: (c) => `${c.peer} speaks TLS to a plain HTTP port`,
+  remedy: 'use http:// in the URL, or turn TLS on: server_settings.tls, or PLUGINS_SERVER_SSL_ENABLED=true',
   http: 400,
   example: { peer: 'the client 127.0.0.1:40312' },
 });
 
-export const NotTls = defineError('SALLY_TLS_NOT_TLS', {
-  message: (c: HandshakeContext) => `${c.peer} does not speak TLS`,
+export const NotTls = defineError<HandshakeContext>('SALLY_TLS_NOT_TLS', {
+  message: (c) => `${c.peer} does not speak TLS`,
   remedy: (c) =>
     c.side === 'client'
       ? 'is TLS on at the plugin server, and the port its TLS port? port + 1000 is the plain health port'
@@ -1262,26 +1266,26 @@ export const NotTls = defineError('SALLY_TLS_NOT_TLS', {
   example: aServer,
 });
 
-export const HandshakeTimeout = defineError('SALLY_TLS_HANDSHAKE_TIMEOUT', {
-  message: (c: HandshakeContext & { seconds: number }) =>
-    `${c.peer} did not complete the TLS handshake within ${c.seconds} s`,
-  remedy: () => 'check the network between the two, and that the other side speaks TLS on this port',
-  example: { peer: 'the client 127.0.0.1:40312', side: 'server', seconds: 10 },
-});
+export const HandshakeTimeout = defineError<HandshakeContext & { seconds: number }>(
+  'SALLY_TLS_HANDSHAKE_TIMEOUT',
+  {
+    message: (c) => `${c.peer} did not complete the TLS handshake within ${c.seconds} s`,
+    remedy: 'check the network between the two, and that the other side speaks TLS on this port',
+    example: { peer: 'the client 127.0.0.1:40312', side: 'server', seconds: 10 },
+  },
+);
 
-export const HandshakeFailed = defineError('SALLY_TLS_HANDSHAKE', {
-  message: (c: HandshakeContext & { detail: string }) =>
-    `the TLS handshake with ${c.peer} failed: ${c.detail}`,
-  remedy: () => 'LOG_LEVEL=DEBUG at both ends shows more; openssl s_client -connect host:port shows the rest',
+export const HandshakeFailed = defineError<HandshakeContext & { detail: string }>('SALLY_TLS_HANDSHAKE', {
+  message: (c) => `the TLS handshake with ${c.peer} failed: ${c.detail}`,
+  remedy: 'LOG_LEVEL=DEBUG at both ends shows more; openssl s_client -connect host:port shows the rest',
   example: { ...aServer, detail: 'the connection was closed in the middle of it' },
 });
 
 // ─── The way to a plugin server (external/) ──────────────────────────────────────────────────────
 
 export const ConnectionRefused = defineError('SALLY_CONNECT_REFUSED', {
-  message: (c: { peer: string; detail: string }) => `${c.peer} refuses the connection: ${c.detail}`,
-  remedy: () =>
-    'is the plugin server running, on this host and port? its first log line says where it listens',
+  message: (c) => `${c.peer} refuses the connection: ${c.detail}`,
+  remedy: 'is the plugin server running, on this host and port? its first log line says where it listens',
   example: {
     peer: 'the plugin server https://localhost:8000',
     detail: 'connect ECONNREFUSED 127.0.0.1:8000',
@@ -1289,9 +1293,8 @@ export const ConnectionRefused = defineError('SALLY_CONNECT_REFUSED', {
 });
 
 export const HostNotFound = defineError('SALLY_CONNECT_HOST', {
-  message: (c: { peer: string; host: string; detail: string }) =>
-    `${c.peer} cannot be reached: the host name ${c.host} does not resolve (${c.detail})`,
-  remedy: () => 'correct mcp.url, or the name service of this host',
+  message: (c) => `${c.peer} cannot be reached: the host name ${c.host} does not resolve (${c.detail})`,
+  remedy: 'correct mcp.url, or the name service of this host',
   example: {
     peer: 'the plugin server https://plugins.internal:8000',
     host: 'plugins.internal',
@@ -1300,30 +1303,29 @@ export const HostNotFound = defineError('SALLY_CONNECT_HOST', {
 });
 
 export const ConnectionTimeout = defineError('SALLY_CONNECT_TIMEOUT', {
-  message: (c: { peer: string; seconds: number }) => `${c.peer} did not answer within ${c.seconds} s`,
-  remedy: () =>
+  message: (c) => `${c.peer} did not answer within ${c.seconds} s`,
+  remedy:
     'check the network and any firewall between the two; a plugin that needs longer: plugin_settings.plugin_timeout',
   example: { peer: 'the plugin server https://localhost:8000', seconds: 10 },
 });
 
 export const ConnectionLost = defineError('SALLY_CONNECT_LOST', {
-  message: (c: { peer: string; detail: string }) =>
-    `the connection to ${c.peer} broke before the reply: ${c.detail}`,
-  remedy: () =>
+  message: (c) => `the connection to ${c.peer} broke before the reply: ${c.detail}`,
+  remedy:
     'the plugin server stopped or was restarted: the next call connects again; where that goes on, its log says why',
   example: { peer: 'the plugin server https://localhost:8000', detail: 'other side closed' },
 });
 
 export const ChildNotStarted = defineError('SALLY_CHILD_NOT_STARTED', {
-  message: (c: { peer: string; command: string; reason: string }) =>
+  message: (c) =>
     `${c.peer} cannot be started: ${c.command}: ${c.reason === 'ENOENT' ? 'no such program' : c.reason}`,
-  remedy: () => 'mcp.cmd names a program that PATH has or a path; mcp.cwd an existing folder',
+  remedy: 'mcp.cmd names a program that PATH has or a path; mcp.cwd an existing folder',
   example: { peer: 'the plugin server my-server', command: 'my-server', reason: 'ENOENT' },
 });
 
 export const ChildGone = defineError('SALLY_CHILD_GONE', {
-  message: (c: { peer: string; detail: string }) => `${c.peer} ended or does not speak MCP: ${c.detail}`,
-  remedy: () =>
+  message: (c) => `${c.peer} ended or does not speak MCP: ${c.detail}`,
+  remedy:
     'run the command by hand and see what it says; sallyport serve needs PLUGINS_TRANSPORT=stdio in mcp.env; LOG_LEVEL=DEBUG shows its standard error',
   example: { peer: 'the plugin server my-server', detail: 'Connection closed' },
 });
@@ -1331,17 +1333,16 @@ export const ChildGone = defineError('SALLY_CHILD_GONE', {
 // ─── Plugins (plugin/, plugins/, external/, manager/) ────────────────────────────────────────────
 
 export const PluginModuleUnusable = defineError('SALLY_PLUGIN_MODULE', {
-  message: (c: { plugin: string; kind: string; reason: string }) =>
-    `plugin '${c.plugin}': the module of kind '${c.kind}' cannot be used: ${c.reason}`,
-  remedy: () =>
+  message: (c) => `plugin '${c.plugin}': the module of kind '${c.kind}' cannot be used: ${c.reason}`,
+  remedy:
     "kind is 'external', a bundled plugin, a path (./my-filter.js) or a package, either with #Export; the module exports what definePlugin() returns",
   example: { plugin: 'MyFilter', kind: './my-filter.js', reason: 'no such file' },
 });
 
-export const PluginsUnusable = defineError('SALLY_PLUGINS', {
-  message: (c: { errors: readonly SallyError[] }) =>
+export const PluginsUnusable = defineError<{ errors: readonly SallyError[] }>('SALLY_PLUGINS', {
+  message: (c) =>
     `${c.errors.length} plugins cannot be started:${c.errors.map((one) => `\n${one.message}  [${one.code}]\n  ${one.remedy}`).join('')}`,
-  remedy: () => 'mend each of these entries, or set its mode to disabled',
+  remedy: 'mend each of these entries, or set its mode to disabled',
   example: {
     errors: [
       PluginModuleUnusable(PluginModuleUnusable.example),
@@ -1351,29 +1352,27 @@ export const PluginsUnusable = defineError('SALLY_PLUGINS', {
 });
 
 export const PluginConfigInvalid = defineError('SALLY_PLUGIN_CONFIG', {
-  message: (c: { plugin: string; problems: readonly string[] }) =>
-    `plugin '${c.plugin}': its config is not valid: ${c.problems.join('; ')}`,
+  message: (c) => `plugin '${c.plugin}': its config is not valid: ${c.problems.join('; ')}`,
   remedy: (c) => `correct the config block of '${c.plugin}' in the plugin file`,
   example: { plugin: 'ReplaceBadWordsPlugin', problems: ['config.words[0].search: expected string'] },
 });
 
 export const NoSuchGroup = defineError('SALLY_PLUGIN_REGEX_GROUP', {
-  message: (c: { group: string }) => `it refers to the group '${c.group}', which search does not have`,
-  remedy: () => 'groups are counted from 1: (…), or named: (?P<name>…)',
+  message: (c) => `it refers to the group '${c.group}', which search does not have`,
+  remedy: 'groups are counted from 1: (…), or named: (?P<name>…)',
   example: { group: '2' },
 });
 
 export const HookNotImplemented = defineError('SALLY_PLUGIN_HOOK', {
-  message: (c: { plugin: string; hook: string; has: readonly string[] }) =>
+  message: (c) =>
     `plugin '${c.plugin}' does not implement the hook ${c.hook}; it has ${c.has.join(', ') || 'none'}`,
-  remedy: () => 'call a hook that it has; the hooks of a plugin file are those that the plugin implements',
+  remedy: 'call a hook that it has; the hooks of a plugin file are those that the plugin implements',
   example: { plugin: 'MyFilter', hook: 'tool_post_invoke', has: ['tool_pre_invoke'] },
 });
 
 export const PluginNotFound = defineError('SALLY_PLUGIN_NOT_FOUND', {
-  message: (c: { plugin: string; where: string; has: readonly string[] }) =>
-    `${c.where} has no plugin '${c.plugin}'; it has ${c.has.join(', ') || 'none'}`,
-  remedy: () => 'the name in the gateway file must be the name in the file of the plugin server',
+  message: (c) => `${c.where} has no plugin '${c.plugin}'; it has ${c.has.join(', ') || 'none'}`,
+  remedy: 'the name in the gateway file must be the name in the file of the plugin server',
   exit: 1,
   jsonRpc: -32602,
   example: {
@@ -1384,15 +1383,14 @@ export const PluginNotFound = defineError('SALLY_PLUGIN_NOT_FOUND', {
 });
 
 export const PluginDisabled = defineError('SALLY_PLUGIN_DISABLED', {
-  message: (c: { plugin: string }) => `plugin '${c.plugin}' is disabled`,
-  remedy: () => 'set its mode to enforce, enforce_ignore_error or permissive',
+  message: (c) => `plugin '${c.plugin}' is disabled`,
+  remedy: 'set its mode to enforce, enforce_ignore_error or permissive',
   exit: 1,
   example: { plugin: 'MyPlugin' },
 });
 
 export const PayloadInvalid = defineError('SALLY_HOOK_PAYLOAD', {
-  message: (c: { hook: string; problems: readonly string[] }) =>
-    `the payload of ${c.hook} is not valid: ${c.problems.join('; ')}`,
+  message: (c) => `the payload of ${c.hook} is not valid: ${c.problems.join('; ')}`,
   remedy: (c) => `docs/reference.md lists the fields of ${c.hook}`,
   exit: 2,
   jsonRpc: -32602,
@@ -1401,9 +1399,8 @@ export const PayloadInvalid = defineError('SALLY_HOOK_PAYLOAD', {
 });
 
 export const PayloadTooLarge = defineError('SALLY_HOOK_PAYLOAD_SIZE', {
-  message: (c: { hook: string; bytes: number; limit: number }) =>
-    `the payload of ${c.hook} has ${c.bytes} bytes; plugins take at most ${c.limit}`,
-  remedy: () => 'send less in one call; no plugin has seen this one',
+  message: (c) => `the payload of ${c.hook} has ${c.bytes} bytes; plugins take at most ${c.limit}`,
+  remedy: 'send less in one call; no plugin has seen this one',
   exit: 1,
   jsonRpc: -32602,
   toClient: true,
@@ -1411,41 +1408,45 @@ export const PayloadTooLarge = defineError('SALLY_HOOK_PAYLOAD_SIZE', {
 });
 
 export const HookResultInvalid = defineError('SALLY_PLUGIN_RESULT', {
-  message: (c: { plugin: string; hook: string; problems: readonly string[] }) =>
+  message: (c) =>
     `plugin '${c.plugin}' answered ${c.hook} with something that is not a result: ${c.problems.join('; ')}`,
-  remedy: () => 'a hook answers proceed(), modify(payload) or block(violation)',
+  remedy: 'a hook answers proceed(), modify(payload) or block(violation)',
   exit: 1,
   example: { plugin: 'MyFilter', hook: 'tool_pre_invoke', problems: ['expected object, received string'] },
 });
 
-export const ChangesClash = defineError('SALLY_PLUGIN_CLASH', {
-  message: (c: { hook: string; path: string; plugins: readonly [string, string]; priority: number }) =>
+export const ChangesClash = defineError<{
+  hook: string;
+  path: string;
+  plugins: readonly [string, string];
+  priority: number;
+}>('SALLY_PLUGIN_CLASH', {
+  message: (c) =>
     `plugins '${c.plugins[0]}' and '${c.plugins[1]}', both of priority ${c.priority}, changed ${c.path} in ${c.hook}, each in its own way`,
-  remedy: () =>
+  remedy:
     'give them different priorities, so that one sees what the other made; or turn parallel_execution_within_band off',
   exit: 1,
   example: { hook: 'tool_pre_invoke', path: 'args.q', plugins: ['A', 'B'], priority: 100 },
 });
 
 export const PluginTimeout = defineError('SALLY_PLUGIN_TIMEOUT', {
-  message: (c: { plugin: string; hook: string; seconds: number }) =>
-    `plugin '${c.plugin}' did not answer ${c.hook} within ${c.seconds} s`,
-  remedy: () => 'make the plugin faster, or raise plugin_settings.plugin_timeout (seconds)',
+  message: (c) => `plugin '${c.plugin}' did not answer ${c.hook} within ${c.seconds} s`,
+  remedy: 'make the plugin faster, or raise plugin_settings.plugin_timeout (seconds)',
   exit: 1,
   example: { plugin: 'MyFilter', hook: 'tool_pre_invoke', seconds: 30 },
 });
 
 export const PluginAway = defineError('SALLY_PLUGIN_AWAY', {
-  message: (c: { plugin: string; peer: string; seconds: number }) =>
+  message: (c) =>
     `plugin '${c.plugin}' is away: ${c.peer} answers nothing, not even a probe${c.seconds > 0 ? `, for ${c.seconds} s now` : ''}`,
-  remedy: () =>
+  remedy:
     'the process of the plugin server hangs or is stopped: its host and log say why; restart it. It is asked again by itself, and the plugin is back as soon as it answers',
   exit: 3,
   example: { plugin: 'MyFilter', peer: 'the plugin server https://localhost:8000', seconds: 12 },
 });
 
-export const PluginFailed = defineError('SALLY_PLUGIN_ERROR', {
-  message: (c: PluginFailure) =>
+export const PluginFailed = defineError<PluginFailure>('SALLY_PLUGIN_ERROR', {
+  message: (c) =>
     // What a server of ours says of its plugin names the plugin, the hook and the reason already.
     c.pluginCode?.startsWith('SALLY_') && c.pluginCode !== 'SALLY_PLUGIN_ERROR'
       ? `${c.message}  [${c.pluginCode}]`
@@ -1469,9 +1470,8 @@ interface PluginFailure {
 }
 
 export const CallCancelled = defineError('SALLY_CALL_CANCELLED', {
-  message: (c: { plugin: string; hook: string }) =>
-    `the call of ${c.hook} on plugin '${c.plugin}' was cancelled`,
-  remedy: () => 'the caller went away or gave up: nothing to do',
+  message: (c) => `the call of ${c.hook} on plugin '${c.plugin}' was cancelled`,
+  remedy: 'the caller went away or gave up: nothing to do',
   exit: 1,
   example: { plugin: 'MyFilter', hook: 'tool_pre_invoke' },
 });
@@ -1479,25 +1479,28 @@ export const CallCancelled = defineError('SALLY_CALL_CANCELLED', {
 // ─── The wire (wire/, external/) ─────────────────────────────────────────────────────────────────
 
 export const ToolArgumentsInvalid = defineError('SALLY_WIRE_ARGUMENTS', {
-  message: (c: { tool: string; problems: readonly string[] }) =>
-    `the arguments of ${c.tool} are not valid: ${c.problems.join('; ')}`,
-  remedy: () => 'invoke_hook takes hook_type, plugin_name, payload and context; get_plugin_config takes name',
+  message: (c) => `the arguments of ${c.tool} are not valid: ${c.problems.join('; ')}`,
+  remedy: 'invoke_hook takes hook_type, plugin_name, payload and context; get_plugin_config takes name',
   jsonRpc: -32602,
   http: 400,
   example: { tool: 'invoke_hook', problems: ['plugin_name: expected string, received undefined'] },
 });
 
 export const ReplyInvalid = defineError('SALLY_WIRE_REPLY', {
-  message: (c: { peer: string; tool: string; reason: string }) =>
-    `${c.peer} answered ${c.tool} with something that is not of the contract: ${c.reason}`,
-  remedy: () => 'is this the /mcp endpoint of a plugin server, and is its version supported?',
+  message: (c) => `${c.peer} answered ${c.tool} with something that is not of the contract: ${c.reason}`,
+  remedy: 'is this the /mcp endpoint of a plugin server, and is its version supported?',
   example: { peer: 'the plugin server https://localhost:8000', tool: 'invoke_hook', reason: 'no text item' },
 });
 
-export const ReplyIdUnexpected = defineError('SALLY_WIRE_REPLY_ID', {
-  message: (c: { peer: string; tool: string; seen: string; id: string | number }) =>
+export const ReplyIdUnexpected = defineError<{
+  peer: string;
+  tool: string;
+  seen: string;
+  id: string | number;
+}>('SALLY_WIRE_REPLY_ID', {
+  message: (c) =>
     `${c.peer} answered ${c.tool} with what is not the reply to it: ${c.seen} in place of the id ${JSON.stringify(c.id)}`,
-  remedy: () =>
+  remedy:
     'a reply has the id of its request, and of the same type; where the plugin server does so, a proxy in between mixes up connections',
   example: {
     peer: 'the plugin server https://localhost:8000',
@@ -1508,22 +1511,19 @@ export const ReplyIdUnexpected = defineError('SALLY_WIRE_REPLY_ID', {
 });
 
 export const ReplyTooLarge = defineError('SALLY_WIRE_REPLY_SIZE', {
-  message: (c: { peer: string; limit: number }) => `${c.peer} answered with more than ${c.limit} bytes`,
-  remedy: () => 'a plugin answers with a payload of the size that it was given',
+  message: (c) => `${c.peer} answered with more than ${c.limit} bytes`,
+  remedy: 'a plugin answers with a payload of the size that it was given',
   example: { peer: 'the plugin server https://localhost:8000', limit: 8_000_000 },
 });
 
 export const ReplyMalformed = defineError('SALLY_WIRE_REPLY_HTTP', {
-  message: (c: { peer: string; reason: string }) =>
-    `${c.peer} answered with what is not HTTP/1.1: ${c.reason}`,
-  remedy: () =>
-    'is this the /mcp endpoint of a plugin server? A proxy in between may have changed its replies',
+  message: (c) => `${c.peer} answered with what is not HTTP/1.1: ${c.reason}`,
+  remedy: 'is this the /mcp endpoint of a plugin server? A proxy in between may have changed its replies',
   example: { peer: 'the plugin server https://localhost:8000', reason: 'two kinds of length' },
 });
 
 export const HttpStatusUnexpected = defineError('SALLY_WIRE_HTTP_STATUS', {
-  message: (c: { peer: string; path: string; status: number; text: string }) =>
-    `${c.peer} answered HTTP ${c.status} on ${c.path}${c.text ? `: ${c.text}` : ''}`,
+  message: (c) => `${c.peer} answered HTTP ${c.status} on ${c.path}${c.text ? `: ${c.text}` : ''}`,
   remedy: (c) => httpRemedies[c.status] ?? 'the log of the plugin server says more',
   example: { peer: 'the plugin server https://localhost:8000', path: '/mpc', status: 404, text: 'not found' },
 });
@@ -1538,16 +1538,14 @@ const httpRemedies: Record<number, string> = {
 // ─── Several processes (workers/) ────────────────────────────────────────────────────────────────
 
 export const WorkerLost = defineError('SALLY_WORKER_LOST', {
-  message: (c: { pid: number; how: string; waitMs: number }) =>
-    `worker ${c.pid || 'of this start'} ended ${c.how}; another one starts in ${c.waitMs} ms`,
-  remedy: () => 'see what it logged last; one that ends by SIGKILL was most likely out of memory',
+  message: (c) => `worker ${c.pid || 'of this start'} ended ${c.how}; another one starts in ${c.waitMs} ms`,
+  remedy: 'see what it logged last; one that ends by SIGKILL was most likely out of memory',
   example: { pid: 4711, how: 'by SIGKILL', waitMs: 100 },
 });
 
 export const WorkersNeedPort = defineError('SALLY_WORKER_NO_PORT', {
-  message: () =>
-    'several workers share a port; this configuration serves on stdio or on a Unix domain socket',
-  remedy: () => 'leave out --workers, or serve on host and port',
+  message: 'several workers share a port; this configuration serves on stdio or on a Unix domain socket',
+  remedy: 'leave out --workers, or serve on host and port',
   exit: 2,
   example: {},
 });
@@ -1561,100 +1559,94 @@ const portOf: Readonly<Record<string, string>> = {
 };
 
 export const PortInUse = defineError('SALLY_SERVER_PORT_IN_USE', {
-  message: (c: { host: string; port: number; what: string }) =>
-    `${c.what} cannot listen on ${c.host}:${c.port}: the port is in use`,
+  message: (c) => `${c.what} cannot listen on ${c.host}:${c.port}: the port is in use`,
   remedy: (c) =>
     `see who has it with: lsof -i :${c.port}; or choose another: ${portOf[c.what] ?? '--port, 1000 below it'}`,
   example: { host: '127.0.0.1', port: 8000, what: 'the plugin server' },
 });
 
 export const SocketInUse = defineError('SALLY_SERVER_SOCKET_IN_USE', {
-  message: (c: { path: string; what: string }) =>
-    `${c.what} cannot listen on ${c.path}: another process answers there`,
+  message: (c) => `${c.what} cannot listen on ${c.path}: another process answers there`,
   remedy: (c) => `see who has it with: lsof ${c.path}; or choose another: PLUGINS_SERVER_UDS`,
   example: { path: '/run/sallyport/plugins.sock', what: 'the plugin server' },
 });
 
 export const ListenFailed = defineError('SALLY_SERVER_LISTEN', {
-  message: (c: { at: string; what: string; reason: string }) =>
-    `${c.what} cannot listen on ${c.at}: ${c.reason}`,
-  remedy: () =>
+  message: (c) => `${c.what} cannot listen on ${c.at}: ${c.reason}`,
+  remedy:
     'host must be an address of this machine (127.0.0.1, 0.0.0.0 for all), ports below 1024 need a privilege; the folder of a socket must exist',
   example: { at: '10.1.2.3:8000', what: 'the plugin server', reason: 'EADDRNOTAVAIL' },
 });
 
 export const ConfigPathMissing = defineError('SALLY_SERVER_NO_CONFIG', {
-  message: () => 'no plugin file was named',
-  remedy: () => 'sallyport serve --config plugins/test.yaml, or set PLUGINS_CONFIG_PATH',
+  message: 'no plugin file was named',
+  remedy: 'sallyport serve --config plugins/test.yaml, or set PLUGINS_CONFIG_PATH',
   exit: 2,
   example: {},
 });
 
 export const ExternalOnServer = defineError('SALLY_SERVER_EXTERNAL', {
-  message: (c: { plugins: readonly string[] }) =>
+  message: (c) =>
     `a plugin server hosts plugins of its own, and its file has entries of kind external: ${c.plugins.join(', ')}`,
-  remedy: () =>
+  remedy:
     'move them to the file of the gateway side, or set their mode to disabled: served here, anyone who may call this server could use its certificate',
   example: { plugins: ['ReplaceBadWordsPlugin'] },
 });
 
 export const StrayPluginError = defineError('SALLY_PLUGIN_STRAY_ERROR', {
-  message: (c: { detail: string }) => `a plugin left an error unhandled, outside of any call: ${c.detail}`,
-  remedy: () => 'await every promise in the plugin, and catch errors in its timers and event handlers',
+  message: (c) => `a plugin left an error unhandled, outside of any call: ${c.detail}`,
+  remedy: 'await every promise in the plugin, and catch errors in its timers and event handlers',
   example: { detail: 'Error: connection lost' },
 });
 
 // ─── Authentication at the gateway (gateway/auth/) ───────────────────────────────────────────────
 
 export const TokensFileInvalid = defineError('SALLY_TOKENS_FILE', {
-  message: (c: { path: string; reason: string }) => `${c.path} is not a tokens file: ${c.reason}`,
-  remedy: () =>
-    'only sallyport token writes this file: restore it, or begin a new one with sallyport token create',
+  message: (c) => `${c.path} is not a tokens file: ${c.reason}`,
+  remedy: 'only sallyport token writes this file: restore it, or begin a new one with sallyport token create',
   example: { path: 'tokens.json', reason: 'it is not JSON' },
 });
 
 export const TokensFileWrite = defineError('SALLY_TOKENS_WRITE', {
-  message: (c: { path: string; reason: string }) => `cannot write ${c.path}: ${c.reason}`,
-  remedy: () => 'make room, or give this user the right to write in the folder of the file',
+  message: (c) => `cannot write ${c.path}: ${c.reason}`,
+  remedy: 'make room, or give this user the right to write in the folder of the file',
   example: { path: '/etc/sallyport/tokens.json', reason: 'permission denied' },
 });
 
 export const TokensFolderMissing = defineError('SALLY_TOKENS_FOLDER', {
-  message: (c: { path: string; folder: string }) => `cannot write ${c.path}: there is no folder ${c.folder}`,
+  message: (c) => `cannot write ${c.path}: there is no folder ${c.folder}`,
   remedy: (c) => `correct the path, or make the folder: mkdir -p -m 700 ${shellWord(c.folder)}`,
   example: { path: '/etc/sallyport/tokens.json', folder: '/etc/sallyport' },
 });
 
 export const TokensFileLocked = defineError('SALLY_TOKENS_LOCKED', {
-  message: (c: { path: string; lock: string }) =>
-    `${c.path} is being changed by someone else: ${c.lock} is there`,
+  message: (c) => `${c.path} is being changed by someone else: ${c.lock} is there`,
   remedy: (c) => `run the command again; if nobody is at it any more: rm ${c.lock}`,
   example: { path: 'tokens.json', lock: 'tokens.json.new' },
 });
 
 export const TokensReadableByOthers = defineError('SALLY_TOKENS_READABLE', {
-  message: (c: { path: string }) => `others than its owner can read ${c.path}`,
+  message: (c) => `others than its owner can read ${c.path}`,
   remedy: (c) => `chmod 600 ${c.path}`,
   example: { path: 'tokens.json' },
 });
 
 export const TokenNotFound = defineError('SALLY_TOKEN_NOT_FOUND', {
-  message: (c: { id: string; path: string }) => `${c.path} has no token ${JSON.stringify(c.id)}`,
+  message: (c) => `${c.path} has no token ${JSON.stringify(c.id)}`,
   remedy: (c) => `sallyport token list --file ${c.path} shows those that there are`,
   exit: 1,
   example: { id: 'abcd2345', path: 'tokens.json' },
 });
 
 export const JwksInvalid = defineError('SALLY_JWKS', {
-  message: (c: { path: string; reason: string }) => `${c.path} is not a set of keys (RFC 7517): ${c.reason}`,
-  remedy: () => "give the issuer's jwks_uri document, as a file or as its URL, for gateway.auth.jwks",
+  message: (c) => `${c.path} is not a set of keys (RFC 7517): ${c.reason}`,
+  remedy: "give the issuer's jwks_uri document, as a file or as its URL, for gateway.auth.jwks",
   example: { path: 'jwks.json', reason: 'JSON Web Key Set malformed' },
 });
 
 export const JwksUnavailable = defineError('SALLY_JWKS_UNAVAILABLE', {
-  message: (c: { where: string; reason: string }) =>
-    `the keys of the issuer cannot be had from ${c.where}: ${c.reason}`,
-  remedy: () => 'tokens are taken again when it answers: see that this machine can reach it',
+  message: (c) => `the keys of the issuer cannot be had from ${c.where}: ${c.reason}`,
+  remedy: 'tokens are taken again when it answers: see that this machine can reach it',
   http: 503,
   example: { where: 'https://issuer.example/jwks', reason: 'request timed out' },
 });
@@ -1662,8 +1654,8 @@ export const JwksUnavailable = defineError('SALLY_JWKS_UNAVAILABLE', {
 // ─── The gateway's clients (gateway/downstream/) ─────────────────────────────────────────────────
 
 export const TooManyCalls = defineError('SALLY_GATEWAY_BUSY', {
-  message: (c: { limit: number }) => `the gateway serves ${c.limit} requests already, as many as it may`,
-  remedy: () => 'try again in a moment; or raise concurrent_calls of gateway.limits',
+  message: (c) => `the gateway serves ${c.limit} requests already, as many as it may`,
+  remedy: 'try again in a moment; or raise concurrent_calls of gateway.limits',
   http: 503,
   exit: 1,
   toClient: true,
@@ -1671,9 +1663,8 @@ export const TooManyCalls = defineError('SALLY_GATEWAY_BUSY', {
 });
 
 export const TooManyCallsOfOne = defineError('SALLY_GATEWAY_USER_BUSY', {
-  message: (c: { limit: number }) =>
-    `${c.limit} requests of this user are being served, as many as one may have`,
-  remedy: () => 'wait for some of them; or raise concurrent_calls_per_user of gateway.limits',
+  message: (c) => `${c.limit} requests of this user are being served, as many as one may have`,
+  remedy: 'wait for some of them; or raise concurrent_calls_per_user of gateway.limits',
   http: 429,
   exit: 1,
   toClient: true,
@@ -1681,8 +1672,8 @@ export const TooManyCallsOfOne = defineError('SALLY_GATEWAY_USER_BUSY', {
 });
 
 export const SessionsFull = defineError('SALLY_GATEWAY_SESSIONS', {
-  message: (c: { limit: number }) => `the gateway has ${c.limit} sessions, as many as it may`,
-  remedy: () => 'try again later; or raise sessions, or lower session_idle, of gateway.limits',
+  message: (c) => `the gateway has ${c.limit} sessions, as many as it may`,
+  remedy: 'try again later; or raise sessions, or lower session_idle, of gateway.limits',
   http: 503,
   exit: 1,
   toClient: true,
@@ -1690,27 +1681,26 @@ export const SessionsFull = defineError('SALLY_GATEWAY_SESSIONS', {
 });
 
 export const UserSessionsFull = defineError('SALLY_GATEWAY_USER_SESSIONS', {
-  message: (c: { limit: number }) => `this user has ${c.limit} sessions, as many as one may have`,
-  remedy: () =>
-    'end sessions that are not needed (HTTP DELETE); or raise sessions_per_user of gateway.limits',
+  message: (c) => `this user has ${c.limit} sessions, as many as one may have`,
+  remedy: 'end sessions that are not needed (HTTP DELETE); or raise sessions_per_user of gateway.limits',
   http: 429,
   exit: 1,
   toClient: true,
   example: { limit: 100 },
 });
 
-export const GatewayStopping = defineError('SALLY_GATEWAY_STOPPING', {
-  message: (_: object) => 'the gateway is about to stop, and takes no more requests',
-  remedy: () => 'try again in a moment: another instance, or this one after its restart, will take it',
+export const GatewayStopping = defineError<object>('SALLY_GATEWAY_STOPPING', {
+  message: 'the gateway is about to stop, and takes no more requests',
+  remedy: 'try again in a moment: another instance, or this one after its restart, will take it',
   http: 503,
   exit: 1,
   toClient: true,
   example: {},
 });
 
-export const CredentialOver = defineError('SALLY_GATEWAY_CREDENTIAL_OVER', {
-  message: (_: object) => 'the credential by which this stream was opened is not valid any more',
-  remedy: () => 'come again with a new one: a token that has not expired and is not revoked',
+export const CredentialOver = defineError<object>('SALLY_GATEWAY_CREDENTIAL_OVER', {
+  message: 'the credential by which this stream was opened is not valid any more',
+  remedy: 'come again with a new one: a token that has not expired and is not revoked',
   http: 401,
   exit: 1,
   jsonRpc: -32003,
@@ -1718,66 +1708,65 @@ export const CredentialOver = defineError('SALLY_GATEWAY_CREDENTIAL_OVER', {
   example: {},
 });
 
-export const ServerStopping = defineError('SALLY_SERVER_STOPPING', {
-  message: (_: object) => 'the plugin server is about to stop, and takes no more calls',
-  remedy: () => 'try again in a moment: another instance, or this one after its restart, will take it',
+export const ServerStopping = defineError<object>('SALLY_SERVER_STOPPING', {
+  message: 'the plugin server is about to stop, and takes no more calls',
+  remedy: 'try again in a moment: another instance, or this one after its restart, will take it',
   http: 503,
   exit: 1,
   example: {},
 });
 
 export const TooManyStrangers = defineError('SALLY_CONNECTIONS_STRANGERS', {
-  message: (c: { limit: number }) =>
+  message: (c) =>
     `more than ${c.limit} connections are open on which nobody was let in: the oldest of them are ended`,
-  remedy: () =>
+  remedy:
     'a flood, or clients that connect and send nothing: a firewall or a proxy before this port can say who they are',
   exit: 1,
   example: { limit: 1_024 },
 });
 
 export const ClientTooSlow = defineError('SALLY_GATEWAY_CLIENT_SLOW', {
-  message: (c: { bytes: number }) => `a client was cut off: ${c.bytes} bytes were waiting for it to read`,
-  remedy: () => 'the client has to read its event streams as they come',
+  message: (c) => `a client was cut off: ${c.bytes} bytes were waiting for it to read`,
+  remedy: 'the client has to read its event streams as they come',
   exit: 1,
   example: { bytes: 4_100_000 },
 });
 
 export const ClientGone = defineError('SALLY_GATEWAY_CLIENT_GONE', {
-  message: (c: { client: string }) => `the client ${c.client} has ended its session without an answer`,
-  remedy: () => 'nothing to do, if the client meant to go',
+  message: (c) => `the client ${c.client} has ended its session without an answer`,
+  remedy: 'nothing to do, if the client meant to go',
   exit: 1,
   example: { client: 'inspector/1.0.0' },
 });
 
 export const ClientNotAskable = defineError('SALLY_GATEWAY_NOT_ASKABLE', {
-  message: (c: { method: string; revision: string }) =>
+  message: (c) =>
     `${c.method} cannot be asked of a client of ${c.revision}: it has no way to be sent a request`,
-  remedy: () => 'the upstream has to answer with input_required, as that revision has it',
+  remedy: 'the upstream has to answer with input_required, as that revision has it',
   exit: 1,
   toClient: true,
   example: { method: 'sampling/createMessage', revision: '2026-07-28' },
 });
 
 export const AskCancelled = defineError('SALLY_GATEWAY_ASK_CANCELLED', {
-  message: (c: { method: string }) => `${c.method} was asked of the client, and called off before its answer`,
-  remedy: () => 'nothing to do: what it was asked for has ended',
+  message: (c) => `${c.method} was asked of the client, and called off before its answer`,
+  remedy: 'nothing to do: what it was asked for has ended',
   exit: 1,
   toClient: true,
   example: { method: 'elicitation/create' },
 });
 
 export const TooManyQuestions = defineError('SALLY_GATEWAY_QUESTIONS', {
-  message: (c: { method: string; limit: number }) =>
-    `${c.method} was not asked of the client: ${c.limit} questions are open already`,
-  remedy: () => 'the upstream has to wait for answers before it asks on',
+  message: (c) => `${c.method} was not asked of the client: ${c.limit} questions are open already`,
+  remedy: 'the upstream has to wait for answers before it asks on',
   exit: 1,
   toClient: true,
   example: { method: 'sampling/createMessage', limit: 100 },
 });
 
 export const LineTooLong = defineError('SALLY_GATEWAY_LINE', {
-  message: (c: { limit: number }) => `a message on stdin has more than ${c.limit} bytes`,
-  remedy: () => 'send less in one message; or raise body_bytes of gateway.limits',
+  message: (c) => `a message on stdin has more than ${c.limit} bytes`,
+  remedy: 'send less in one message; or raise body_bytes of gateway.limits',
   jsonRpc: -32600,
   exit: 1,
   toClient: true,
@@ -1786,59 +1775,57 @@ export const LineTooLong = defineError('SALLY_GATEWAY_LINE', {
 
 // ─── Upstream MCP servers (gateway/) ─────────────────────────────────────────────────────────────
 
-export const UpstreamDown = defineError('SALLY_UPSTREAM_DOWN', {
-  message: (c: { upstream: string; reason: string; hint?: string | undefined }) =>
-    `the upstream '${c.upstream}' is down: ${c.reason}`,
-  remedy: (c) =>
-    c.hint ??
-    'start the upstream, or correct its url or command; it is tried again by itself, with growing pauses',
-  http: 503,
-  example: { upstream: 'search', reason: 'connect ECONNREFUSED 127.0.0.1:3001' },
-});
+export const UpstreamDown = defineError<{ upstream: string; reason: string; hint?: string | undefined }>(
+  'SALLY_UPSTREAM_DOWN',
+  {
+    message: (c) => `the upstream '${c.upstream}' is down: ${c.reason}`,
+    remedy: (c) =>
+      c.hint ??
+      'start the upstream, or correct its url or command; it is tried again by itself, with growing pauses',
+    http: 503,
+    example: { upstream: 'search', reason: 'connect ECONNREFUSED 127.0.0.1:3001' },
+  },
+);
 
 export const UpstreamLost = defineError('SALLY_UPSTREAM_LOST', {
-  message: (c: { upstream: string; method: string; detail: string }) =>
-    `the upstream '${c.upstream}' was lost before it answered ${c.method}: ${c.detail}`,
-  remedy: () =>
+  message: (c) => `the upstream '${c.upstream}' was lost before it answered ${c.method}: ${c.detail}`,
+  remedy:
     'it is connected or started again by itself; the request may have been carried out: look before you repeat it',
   http: 502,
   example: { upstream: 'files', method: 'tools/call', detail: 'the process was ended by SIGKILL' },
 });
 
 export const UpstreamTimeout = defineError('SALLY_UPSTREAM_TIMEOUT', {
-  message: (c: { upstream: string; method: string; seconds: number }) =>
-    `the upstream '${c.upstream}' did not answer ${c.method} within ${c.seconds} s`,
-  remedy: () => "a larger timeout in the upstream's entry; progress of the upstream starts the time anew",
+  message: (c) => `the upstream '${c.upstream}' did not answer ${c.method} within ${c.seconds} s`,
+  remedy: "a larger timeout in the upstream's entry; progress of the upstream starts the time anew",
   http: 504,
   example: { upstream: 'search', method: 'tools/call', seconds: 60 },
 });
 
 export const UpstreamCancelled = defineError('SALLY_UPSTREAM_CANCELLED', {
-  message: (c: { upstream: string; method: string }) =>
-    `${c.method} of the upstream '${c.upstream}' was cancelled`,
-  remedy: () => 'the caller went away or gave up: nothing to do',
+  message: (c) => `${c.method} of the upstream '${c.upstream}' was cancelled`,
+  remedy: 'the caller went away or gave up: nothing to do',
   exit: 1,
   http: 499,
   example: { upstream: 'search', method: 'tools/call' },
 });
 
 export const UpstreamNotStarted = defineError('SALLY_UPSTREAM_SPAWN', {
-  message: (c: { upstream: string; command: string; reason: string }) =>
-    `the upstream '${c.upstream}' cannot be started: ${c.command}: ${c.reason}`,
-  remedy: () =>
+  message: (c) => `the upstream '${c.upstream}' cannot be started: ${c.command}: ${c.reason}`,
+  remedy:
     "command names a program that PATH has or a path, cwd an existing folder; run it by hand to see what it says, or set LOG_LEVEL=DEBUG to see the process's standard error",
   http: 503,
   example: { upstream: 'files', command: 'npy', reason: 'no such program or folder' },
 });
 
-export const UpstreamStatus = defineError('SALLY_UPSTREAM_STATUS', {
-  message: (c: {
-    upstream: string;
-    method: string;
-    status: number;
-    text: string;
-    challenge?: string | undefined;
-  }) =>
+export const UpstreamStatus = defineError<{
+  upstream: string;
+  method: string;
+  status: number;
+  text: string;
+  challenge?: string | undefined;
+}>('SALLY_UPSTREAM_STATUS', {
+  message: (c) =>
     `the upstream '${c.upstream}' answered ${c.method} with HTTP ${c.status}${c.text ? `: ${c.text}` : ''}${
       c.challenge ? ` (WWW-Authenticate: ${c.challenge})` : ''
     }`,
@@ -1872,43 +1859,39 @@ const upstreamRemedies: Readonly<Record<number, string>> = {
 };
 
 export const UpstreamProtocol = defineError('SALLY_UPSTREAM_PROTOCOL', {
-  message: (c: { upstream: string; detail: string }) =>
-    `the upstream '${c.upstream}' does not speak MCP as it should: ${c.detail}`,
-  remedy: () => 'is this the address or command of an MCP server, of revision 2025-03-26 or later?',
+  message: (c) => `the upstream '${c.upstream}' does not speak MCP as it should: ${c.detail}`,
+  remedy: 'is this the address or command of an MCP server, of revision 2025-03-26 or later?',
   http: 502,
   example: { upstream: 'search', detail: 'the answer to initialize is not JSON' },
 });
 
 export const UpstreamReplyId = defineError('SALLY_UPSTREAM_REPLY_ID', {
-  message: (c: { upstream: string; method: string; seen: string; id: number }) =>
+  message: (c) =>
     `the upstream '${c.upstream}' answered ${c.method} with what is not the reply to it: ${c.seen} in place of the id ${c.id}`,
-  remedy: () =>
+  remedy:
     'a reply has the id of its request, and of the same type; where the upstream does so, a proxy in between mixes up connections; the request may have been carried out: look before you repeat it',
   http: 502,
   example: { upstream: 'search', method: 'tools/call', seen: 'the id "1804289383"', id: 1804289383 },
 });
 
 export const UpstreamJson = defineError('SALLY_UPSTREAM_JSON', {
-  message: (c: { upstream: string; reason: string }) =>
-    `the upstream '${c.upstream}' sent JSON that is not taken: ${c.reason}`,
-  remedy: () =>
+  message: (c) => `the upstream '${c.upstream}' sent JSON that is not taken: ${c.reason}`,
+  remedy:
     'ask for less at once; what it sends has to be nested less, with fewer keys in one object, each of them once',
   http: 502,
   example: { upstream: 'files', reason: 'the message is nested deeper than 64 levels' },
 });
 
 export const UpstreamReplyTooLarge = defineError('SALLY_UPSTREAM_REPLY_SIZE', {
-  message: (c: { upstream: string; limit: number }) =>
-    `the upstream '${c.upstream}' sent a message of more than ${c.limit} bytes`,
-  remedy: () => 'ask for less at once: by a page, a range, or a narrower query',
+  message: (c) => `the upstream '${c.upstream}' sent a message of more than ${c.limit} bytes`,
+  remedy: 'ask for less at once: by a page, a range, or a narrower query',
   http: 502,
   example: { upstream: 'files', limit: 67_108_864 },
 });
 
 export const UpstreamBusy = defineError('SALLY_UPSTREAM_BUSY', {
-  message: (c: { upstream: string; what: string; limit: number }) =>
-    `the upstream '${c.upstream}' is busy: ${c.limit} ${c.what}`,
-  remedy: () => 'try again later; gateway.limits says how much may wait for one upstream',
+  message: (c) => `the upstream '${c.upstream}' is busy: ${c.limit} ${c.what}`,
+  remedy: 'try again later; gateway.limits says how much may wait for one upstream',
   http: 503,
   toClient: true,
   example: { upstream: 'search', what: 'requests wait already', limit: 256 },
@@ -1917,7 +1900,7 @@ export const UpstreamBusy = defineError('SALLY_UPSTREAM_BUSY', {
 // ─── Between clients and upstreams (gateway/router/) ─────────────────────────────────────────────
 
 export const NameClash = defineError('SALLY_ROUTE_CLASH', {
-  message: (c: { what: string; name: string; upstreams: readonly string[] }) =>
+  message: (c) =>
     `the ${c.what} '${c.name}' is offered by the upstreams ${c.upstreams.join(' and ')}: neither can be called`,
   remedy: (c) => `set prefix: always on ${c.upstreams[0]}, or exclude it at all but one of them`,
   jsonRpc: -32602,
@@ -1925,7 +1908,7 @@ export const NameClash = defineError('SALLY_ROUTE_CLASH', {
 });
 
 export const NotOffered = defineError('SALLY_ROUTE_UNKNOWN', {
-  message: (c: { what: string; name: string }) => `there is no ${c.what} '${c.name}' here`,
+  message: (c) => `there is no ${c.what} '${c.name}' here`,
   remedy: (c) =>
     c.what === 'resource'
       ? 'resources/list and resources/templates/list say what there is'
@@ -1937,8 +1920,8 @@ export const NotOffered = defineError('SALLY_ROUTE_UNKNOWN', {
 });
 
 export const CursorInvalid = defineError('SALLY_ROUTE_CURSOR', {
-  message: (c: { method: string }) => `the cursor of ${c.method} is none that was given out here`,
-  remedy: () => 'begin the list anew, without a cursor',
+  message: (c) => `the cursor of ${c.method} is none that was given out here`,
+  remedy: 'begin the list anew, without a cursor',
   jsonRpc: -32602,
   http: 400,
   toClient: true,
@@ -1946,9 +1929,8 @@ export const CursorInvalid = defineError('SALLY_ROUTE_CURSOR', {
 });
 
 export const ParamsInvalid = defineError('SALLY_ROUTE_PARAMS', {
-  message: (c: { method: string; problem: string }) =>
-    `the params of ${c.method} are not valid: ${c.problem}`,
-  remedy: () => 'the specification of MCP has the params of every method',
+  message: (c) => `the params of ${c.method} are not valid: ${c.problem}`,
+  remedy: 'the specification of MCP has the params of every method',
   jsonRpc: -32602,
   http: 400,
   toClient: true,
@@ -1956,8 +1938,8 @@ export const ParamsInvalid = defineError('SALLY_ROUTE_PARAMS', {
 });
 
 export const MethodUnknown = defineError('SALLY_ROUTE_METHOD', {
-  message: (c: { method: string }) => `${c.method} is not served here`,
-  remedy: () =>
+  message: (c) => `${c.method} is not served here`,
+  remedy:
     'methods that the gateway does not know are passed on where there is one upstream; the capabilities say what is served',
   jsonRpc: -32601,
   http: 404,
@@ -1966,9 +1948,9 @@ export const MethodUnknown = defineError('SALLY_ROUTE_METHOD', {
 });
 
 export const RequestStateInvalid = defineError('SALLY_ROUTE_STATE', {
-  message: (c: { method: string }) =>
+  message: (c) =>
     `the requestState of this ${c.method} has expired, was used before, or is of another request`,
-  remedy: () => 'make the request anew, without requestState',
+  remedy: 'make the request anew, without requestState',
   jsonRpc: -32602,
   http: 400,
   toClient: true,
@@ -1976,48 +1958,45 @@ export const RequestStateInvalid = defineError('SALLY_ROUTE_STATE', {
 });
 
 export const TooManySuspended = defineError('SALLY_ROUTE_SUSPENDED', {
-  message: (c: { limit: number }) => `${c.limit} requests already wait for input of their callers`,
-  remedy: () => 'answer one of them, or wait: they expire',
+  message: (c) => `${c.limit} requests already wait for input of their callers`,
+  remedy: 'answer one of them, or wait: they expire',
   http: 503,
   toClient: true,
   example: { limit: 100 },
 });
 
 export const TooManyRounds = defineError('SALLY_ROUTE_ROUNDS', {
-  message: (c: { upstream: string; method: string; rounds: number }) =>
-    `upstream '${c.upstream}' still asks for input of ${c.method} after ${c.rounds} rounds`,
+  message: (c) => `upstream '${c.upstream}' still asks for input of ${c.method} after ${c.rounds} rounds`,
   remedy: (c) => `look at what upstream '${c.upstream}' asks again and again`,
   toClient: true,
   example: { upstream: 'files', method: 'tools/call', rounds: 10 },
 });
 
 export const EnvelopeRefused = defineError('SALLY_ROUTE_ENVELOPE', {
-  message: (c: { upstream: string; code: number; message: string }) =>
-    `upstream '${c.upstream}' does not take what the gateway sends: ${c.message} (${c.code})`,
+  message: (c) => `upstream '${c.upstream}' does not take what the gateway sends: ${c.message} (${c.code})`,
   remedy: (c) => `is the version of upstream '${c.upstream}' one of those that are supported?`,
   http: 502,
   example: { upstream: 'files', code: -32022, message: 'Unsupported protocol version' },
 });
 
 export const ListIncomplete = defineError('SALLY_ROUTE_LIST', {
-  message: (c: { upstream: string; method: string; detail: string }) =>
-    `upstream '${c.upstream}' is left out of ${c.method}: ${c.detail}`,
-  remedy: () => 'its entries come back with it: clients are told when the list changes',
+  message: (c) => `upstream '${c.upstream}' is left out of ${c.method}: ${c.detail}`,
+  remedy: 'its entries come back with it: clients are told when the list changes',
   http: 502,
   example: { upstream: 'files', method: 'tools/list', detail: 'no answer within 5 s' },
 });
 
 export const CallAbandoned = defineError('SALLY_ROUTE_ABANDONED', {
-  message: (c: { upstream: string; method: string }) =>
+  message: (c) =>
     `${c.method} at upstream '${c.upstream}' was given up: its caller did not come back with the input that was asked for`,
-  remedy: () => 'answer what is asked within ten minutes, and retry with the requestState that came with it',
+  remedy: 'answer what is asked within ten minutes, and retry with the requestState that came with it',
   toClient: true,
   example: { upstream: 'files', method: 'tools/call' },
 });
 
 export const TooManySubscriptions = defineError('SALLY_ROUTE_SUBSCRIPTIONS', {
-  message: (c: { limit: number }) => `a client may subscribe to at most ${c.limit} resources`,
-  remedy: () => 'unsubscribe from what is not needed any more',
+  message: (c) => `a client may subscribe to at most ${c.limit} resources`,
+  remedy: 'unsubscribe from what is not needed any more',
   jsonRpc: -32602,
   http: 429,
   toClient: true,
@@ -2026,16 +2005,16 @@ export const TooManySubscriptions = defineError('SALLY_ROUTE_SUBSCRIPTIONS', {
 
 // ─── Diagnosis (doctor/) ─────────────────────────────────────────────────────────────────────────
 
-export const NothingToDiagnose = defineError('SALLY_DOCTOR_NO_TARGET', {
-  message: (_: object) =>
+export const NothingToDiagnose = defineError<object>('SALLY_DOCTOR_NO_TARGET', {
+  message:
     'there is nothing to look at: no target was named, PLUGINS_CONFIG_PATH is not set, and neither certs/mcp nor a plugin file is in its usual place',
-  remedy: () => 'sallyport doctor plugins/external/config-client.yaml certs/mcp https://localhost:8000',
+  remedy: 'sallyport doctor plugins/external/config-client.yaml certs/mcp https://localhost:8000',
   exit: 2,
   example: {},
 });
 
 export const VariableDisagrees = defineError('SALLY_DOCTOR_VARIABLE', {
-  message: (c: { variable: string; key: string; says: string; file: string; effect: string }) =>
+  message: (c) =>
     `${c.variable} (${c.says}) wins over ${c.key} of the file (${c.file})${c.effect && `: ${c.effect}`}`,
   remedy: (c) => `if the file is right: unset ${c.variable}; else write its value into ${c.key}`,
   exit: 1,
@@ -2049,7 +2028,7 @@ export const VariableDisagrees = defineError('SALLY_DOCTOR_VARIABLE', {
 });
 
 export const CertVersion1 = defineError('SALLY_DOCTOR_X509_V1', {
-  message: (c: { path: string; subject: string }) =>
+  message: (c) =>
     `${c.path} (${c.subject}) is an X.509 version 1 certificate: it cannot say what it is for, and strict verifiers (Python 3.13) refuse it`,
   remedy: (c) => `issue it again as version 3: ${renewal(c.path)}`,
   exit: 1,
@@ -2057,7 +2036,7 @@ export const CertVersion1 = defineError('SALLY_DOCTOR_X509_V1', {
 });
 
 export const PortDiffers = defineError('SALLY_DOCTOR_PORT', {
-  message: (c: { url: string; plugin: string; file: string; port: number; health: boolean }) =>
+  message: (c) =>
     `${c.url} is not where ${c.file}, which hosts the plugin '${c.plugin}', listens: port ${c.port}${c.health ? ' (the URL has its plain health port)' : ''}`,
   remedy: (c) => `correct the port of mcp.url to ${c.port}, or PLUGINS_SERVER_PORT on the server's side`,
   exit: 1,
@@ -2071,7 +2050,7 @@ export const PortDiffers = defineError('SALLY_DOCTOR_PORT', {
 });
 
 export const BoundElsewhere = defineError('SALLY_DOCTOR_BOUND_ELSEWHERE', {
-  message: (c: { peer: string; asked: readonly string[]; open: readonly string[]; port: number }) =>
+  message: (c) =>
     `${c.peer} is not on ${c.asked.join(', ')}; on this machine something listens on port ${c.port} of ${c.open.join(', ')}`,
   remedy: (c) =>
     `use that address in the URL, or bind the server to the other one: server_settings.host or PLUGINS_SERVER_HOST (0.0.0.0 for all); see what listens: lsof -i :${c.port}`,
@@ -2085,36 +2064,33 @@ export const BoundElsewhere = defineError('SALLY_DOCTOR_BOUND_ELSEWHERE', {
 });
 
 export const OldTlsAccepted = defineError('SALLY_DOCTOR_OLD_TLS', {
-  message: (c: { peer: string; protocol: string }) => `${c.peer} accepts ${c.protocol}`,
-  remedy: () =>
+  message: (c) => `${c.peer} accepts ${c.protocol}`,
+  remedy:
     'have it take TLS 1.2 and 1.3 only; to see it: openssl s_client -connect host:port -tls1_1 has to fail',
   exit: 1,
   example: { peer: 'the plugin server https://localhost:8000', protocol: 'TLSv1.1' },
 });
 
 export const ClientCertNotDemanded = defineError('SALLY_DOCTOR_NOT_MUTUAL', {
-  message: (c: { peer: string; seen: string }) =>
-    `${c.peer} serves clients that show no certificate: ${c.seen}`,
-  remedy: () =>
+  message: (c) => `${c.peer} serves clients that show no certificate: ${c.seen}`,
+  remedy:
     'server_settings.tls.ssl_cert_reqs: 2, or PLUGINS_SERVER_SSL_CERT_REQS=2 with PLUGINS_SERVER_SSL_ENABLED=true, then start it again',
   exit: 1,
   example: { peer: 'the plugin server https://localhost:8000', seen: 'ssl_cert_reqs is 0' },
 });
 
 export const HealthExposed = defineError('SALLY_DOCTOR_HEALTH_EXPOSED', {
-  message: (c: { host: string; port: number }) =>
+  message: (c) =>
     `the plain HTTP health endpoint is on ${c.host}:${c.port}, where other hosts can reach it without credentials`,
-  remedy: () =>
+  remedy:
     'server_settings.host: 127.0.0.1, or PLUGINS_SERVER_HOST=127.0.0.1; where others have to reach the plugins, let a firewall or NetworkPolicy keep port + 1000 to the prober',
   exit: 1,
   example: { host: '0.0.0.0', port: 9000 },
 });
 
 export const ClockSkewed = defineError('SALLY_DOCTOR_CLOCK', {
-  message: (c: { peer: string; theirs: Date; here: Date }) =>
-    `the clocks differ: ${c.peer} has ${isoTime(c.theirs)}, it is ${isoTime(c.here)} here`,
-  remedy: () =>
-    'compare date -u on both hosts, and have both follow one time server: timedatectl set-ntp true',
+  message: (c) => `the clocks differ: ${c.peer} has ${isoTime(c.theirs)}, it is ${isoTime(c.here)} here`,
+  remedy: 'compare date -u on both hosts, and have both follow one time server: timedatectl set-ntp true',
   exit: 1,
   example: {
     peer: 'the plugin server https://localhost:8000',
@@ -2124,7 +2100,7 @@ export const ClockSkewed = defineError('SALLY_DOCTOR_CLOCK', {
 });
 
 export const RotationHalfDone = defineError('SALLY_DOCTOR_ROTATION', {
-  message: (c: { dir: string; phase: string; behind: readonly string[]; next: string }) =>
+  message: (c) =>
     `the replacement of the CA in ${c.dir} is not finished: ${c.phase}${c.behind.length > 0 ? `; not there yet: ${c.behind.join(', ')}` : ''}`,
   remedy: (c) => c.next,
   exit: 1,
@@ -2137,9 +2113,8 @@ export const RotationHalfDone = defineError('SALLY_DOCTOR_ROTATION', {
 });
 
 export const StaleCertificate = defineError('SALLY_DOCTOR_STALE', {
-  message: (c: { peer: string; certfile: string }) =>
-    `${c.peer} shows another certificate than the one in ${c.certfile}`,
-  remedy: () =>
+  message: (c) => `${c.peer} shows another certificate than the one in ${c.certfile}`,
+  remedy:
     'another process has the port, or the server has not taken the new files: see its log, or send it SIGHUP',
   exit: 1,
   example: {
@@ -2149,7 +2124,7 @@ export const StaleCertificate = defineError('SALLY_DOCTOR_STALE', {
 });
 
 export const HealthSilent = defineError('SALLY_DOCTOR_HEALTH', {
-  message: (c: { url: string; seen: string }) => `the health endpoint ${c.url} does not answer: ${c.seen}`,
+  message: (c) => `the health endpoint ${c.url} does not answer: ${c.seen}`,
   remedy: (c) => `see who has its port: lsof -i :${new URL(c.url).port}; it is the main port + 1000`,
   exit: 1,
   example: { url: 'http://localhost:9000/health', seen: 'ECONNREFUSED' },
