@@ -2,9 +2,9 @@ import { Command } from 'commander';
 import { type GatewayConfig, loadGatewayConfig } from '../config/index.js';
 import { ConfigNoUpstreams, findSallyError, InternalError, messageOf, WorkersNeedPort } from '../errors.js';
 import type { Gateway, PartStatus } from '../gateway/index.js';
-import { signalWithin } from '../http/index.js';
 import { type Logger, silentLogger } from '../log.js';
 import { packageVersion } from '../version.js';
+import { signalWithin } from '../wait.js';
 import {
   isSpokesman,
   isWorker,

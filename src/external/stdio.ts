@@ -12,6 +12,7 @@ import {
   messageOf,
   type SallyError,
 } from '../errors.js';
+import { backoff } from '../wait.js';
 import { ChildTransport } from './child.js';
 import type { Connection, ConnectionDeps } from './connection.js';
 import { openSession } from './session.js';
@@ -19,7 +20,7 @@ import { openSession } from './session.js';
 type StdioSettings = Extract<McpSettings, { transport: 'stdio' }>;
 
 /** How long a child that died is left alone before it is started again, in milliseconds: doubled each time. */
-const backoff = { first: 100, most: 10_000 } as const;
+const pace = { retryFirst: 100, retryMost: 10_000 } as const;
 
 /**
  * The way to a plugin server that is a child process. It is started by the first call, and again by a later one after
@@ -28,13 +29,13 @@ const backoff = { first: 100, most: 10_000 } as const;
  */
 export function openStdioConnection(settings: StdioSettings, deps: ConnectionDeps): Connection {
   const peer = `the plugin server ${[settings.command, ...settings.args].map((word) => basename(word)).join(' ')}`;
-  let pause = 0;
+  let starts = 0;
   let startedAt = 0;
   let child: ChildTransport | undefined;
   const transport = async (): Promise<Transport> => {
-    const wait = startedAt + pause - Date.now();
+    const wait = startedAt + (starts > 0 ? backoff(starts, pace) : 0) - Date.now();
     if (wait > 0) await sleep(wait);
-    pause = Math.min(pause === 0 ? backoff.first : pause * 2, backoff.most);
+    starts += 1;
     startedAt = Date.now();
     const { getDefaultEnvironment } = await import('@modelcontextprotocol/client/stdio');
     const { command, args, env, cwd } = settings;
@@ -66,7 +67,7 @@ export function openStdioConnection(settings: StdioSettings, deps: ConnectionDep
     async call(tool, args, scope) {
       try {
         const reply = await session.call(tool, args, scope);
-        pause = 0;
+        starts = 0;
         return reply;
       } catch (error) {
         throw explain(error, settings, peer, tool, scope);

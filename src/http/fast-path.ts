@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
+import { createWaiting } from '../wait.js';
 import { bodyOf, Pieces, type ReadBody } from './body.js';
 import { endConnection, endMs, endResting, refuseUnread } from './end.js';
 import { FastReply, headEnds } from './fast-reply.js';
 import { type Reply, type RequestHead, sendJson } from './reply.js';
 import { type PlainHead, readPlainHead } from './request-head.js';
 import { graceMs, type HttpServer, unavailable } from './server.js';
-import { createWaiting } from './waiting.js';
 
 /** A request that the fast path read to its end. */
 export interface FastRequest extends RequestHead {

@@ -9,5 +9,3 @@ export type { ReplyStream } from './reply-stream.js';
 export { headerLines, writeRequest } from './request.js';
 export { createHttpServer, graceMs, type Handler } from './server.js';
 export { openSocketPool, type SocketPool } from './socket-pool.js';
-export { createWaiting } from './waiting.js';
-export { signalWithin } from './within.js';

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from '../log.js';
+import { createWaiting } from '../wait.js';
 import { endConnection, endMs, endResting, isEnding, refuseUnread, refuseUnreadable } from './end.js';
 import { sendJson } from './reply.js';
 import { headFault } from './request-head.js';
-import { createWaiting } from './waiting.js';
 
 /** Answers one request. A rejection becomes a 500 without details. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;

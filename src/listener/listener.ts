@@ -5,7 +5,6 @@ import {
   authority,
   createFastPath,
   createHttpServer,
-  createWaiting,
   endConnection,
   endMs,
   type FastHandler,
@@ -22,6 +21,7 @@ import {
   type PeerRule,
   type TlsMetrics,
 } from '../tls/index.js';
+import { createWaiting } from '../wait.js';
 import { acceptingTurn } from '../workers/index.js';
 import { createStrangers } from './strangers.js';
 

@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { WorkerLost } from '../errors.js';
 import type { Logger } from '../log.js';
+import { backoff } from '../wait.js';
 import { type Commons, makeCommons, removeCommons } from './commons.js';
 import { type CommonsAnswer, commonsMessage, readyMessage, turnMessage } from './messages.js';
 import { gatherMetrics } from './metrics.js';
@@ -17,7 +18,7 @@ interface WorkersOptions {
 }
 
 /** A worker that was lost is replaced after this, doubled each time in a row up to the most, in milliseconds. */
-const backoffMs = { least: 100, most: 10_000 };
+const pace = { retryFirst: 100, retryMost: 10_000 };
 /** A worker that has served this long begins a new row. */
 const soundAfterMs = 30_000;
 
@@ -95,8 +96,8 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
     return outcome === 'serving';
   };
   const replace = async (pid: number | undefined, how: string) => {
-    const waitMs = Math.min(backoffMs.least * 2 ** lostInARow, backoffMs.most);
     lostInARow += 1;
+    const waitMs = backoff(lostInARow, pace);
     const error = WorkerLost({ pid: pid ?? 0, how, waitMs });
     log.error({ code: error.code, remedy: error.remedy }, error.message);
     await new Promise((resolve) => setTimeout(resolve, waitMs));

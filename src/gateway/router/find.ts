@@ -1,7 +1,7 @@
 import { type Cancellation, signalOf } from '../../cancel.js';
 import { NameClash, NotOffered, type SallyError } from '../../errors.js';
-import { signalWithin } from '../../http/index.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
+import { signalWithin } from '../../wait.js';
 import type { Upstream } from '../upstream.js';
 import type { ClientState } from './clients.js';
 import type { Context } from './context.js';

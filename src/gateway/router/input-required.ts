@@ -4,11 +4,11 @@ import { onAbort, signalOf } from '../../cancel.js';
 import { CallAbandoned, ParamsInvalid, TooManyRounds, TooManySuspended } from '../../errors.js';
 import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
 import { randomId } from '../../mcp/requests.js';
+import { pause } from '../../wait.js';
 import { type ClientRequest, principalOf } from '../client.js';
 import { errorAnswer } from './answers.js';
 import { canAnswer, cannotAnswer } from './capabilities.js';
 import { isInputRequired } from './translate.js';
-import { pause } from './upstream-sessions.js';
 
 /**
  * What an upstream asks within a call: a session client is asked on the way of its reply, a stateless one gets the
@@ -35,7 +35,8 @@ export async function askInRounds(
     const { inputRequests, requestState } = answer.result;
     const responses = await askAll(request, isObject(inputRequests) ? inputRequests : {});
     if ('error' in responses) return responses;
-    if (Object.keys(responses.result).length === 0) await pause(laterMs, signalOf(request.signal));
+    const answered = Object.keys(responses.result).length > 0;
+    if (!answered && !(await pause(laterMs, request.signal))) throw request.signal.reason;
     if (round === maxRounds) {
       return errorAnswer(TooManyRounds({ upstream, method: request.method, rounds: maxRounds }));
     }

@@ -1,10 +1,10 @@
 import { signalOf } from '../../cancel.js';
 import { CursorInvalid, findSallyError, ListIncomplete, messageOf } from '../../errors.js';
-import { signalWithin } from '../../http/index.js';
 import { parseJson } from '../../json/index.js';
 import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
 import { metaKeys, withoutEnvelope } from '../../mcp/meta.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
+import { signalWithin, unlessAborted } from '../../wait.js';
 import type { ClientRequest } from '../client.js';
 import type { UpstreamSession } from '../upstream.js';
 import { errorAnswer } from './answers.js';
@@ -14,7 +14,7 @@ import type { Context } from './context.js';
 import { clashingNames } from './find.js';
 import { type Route, shownEntries } from './lists.js';
 import { translateAnswer } from './translate.js';
-import { listWaitMs, unlessAborted } from './upstream-sessions.js';
+import { listWaitMs } from './upstream-sessions.js';
 
 /** One upstream's page, or why there is none. */
 type Page =

@@ -1,8 +1,8 @@
 import { signalOf } from '../../cancel.js';
 import { MethodUnknown, NotOffered, ParamsInvalid } from '../../errors.js';
-import { signalWithin } from '../../http/index.js';
 import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
 import { kindNames, kinds } from '../../mcp/methods.js';
+import { signalWithin } from '../../wait.js';
 import type { ClientRequest } from '../client.js';
 import type { Upstream } from '../upstream.js';
 import { errorAnswer } from './answers.js';

@@ -1,9 +1,9 @@
 import { messageOf, type SallyError } from '../../errors.js';
-import { signalWithin } from '../../http/index.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager } from '../../manager/index.js';
 import type { Answer, JsonObject } from '../../mcp/messages.js';
 import { changingLists } from '../../mcp/methods.js';
+import { signalWithin } from '../../wait.js';
 import type { Client, ClientRequest, Router } from '../client.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
 import { refusal } from './answers.js';

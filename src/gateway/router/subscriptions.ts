@@ -1,9 +1,9 @@
 import { signalOf } from '../../cancel.js';
 import { MethodUnknown, ParamsInvalid, TooManySubscriptions } from '../../errors.js';
-import { signalWithin } from '../../http/index.js';
 import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
 import { metaKeys } from '../../mcp/meta.js';
 import { type ChangingList, changingLists } from '../../mcp/methods.js';
+import { signalWithin, unlessAborted } from '../../wait.js';
 import type { ClientRequest } from '../client.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
 import { errorAnswer, notFoundCode } from './answers.js';
@@ -11,7 +11,7 @@ import type { ClientState, OpenListen } from './clients.js';
 import type { Context } from './context.js';
 import { findTargets } from './find.js';
 import { isResourceNotFound } from './translate.js';
-import { listWaitMs, unlessAborted } from './upstream-sessions.js';
+import { listWaitMs } from './upstream-sessions.js';
 
 const maxUris = 1_000;
 const flags = {

@@ -1,9 +1,9 @@
 import type { Cancellation } from '../../cancel.js';
 import { messageOf, UpstreamCancelled } from '../../errors.js';
-import { signalWithin } from '../../http/index.js';
 import type { Logger } from '../../log.js';
 import type { Answer, JsonObject } from '../../mcp/messages.js';
 import { type ChangingList, type Kind, kinds } from '../../mcp/methods.js';
+import { backoff, pause, signalWithin, unlessAborted } from '../../wait.js';
 import type { SessionWish, Upstream, UpstreamSession } from '../upstream.js';
 import { errorAnswer } from './answers.js';
 import { canAnswer, cannotAnswer, isPersonal, passedCapabilities } from './capabilities.js';
@@ -13,25 +13,6 @@ import { type Level, mostVerbose } from './translate.js';
 
 /** How long a list waits for one upstream, in milliseconds: the others are not kept waiting by one that is slow. */
 export const listWaitMs = 5_000;
-
-/** What `work` gives, unless the signal is aborted first: then its reason. The work itself goes on. */
-export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason);
-  return new Promise((resolve, reject) => {
-    const aborted = () => reject(signal.reason);
-    signal.addEventListener('abort', aborted, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
-  });
-}
-
-/** Waits, or rejects where the signal is aborted first. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const passed = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  return unlessAborted(passed, signal).finally(() => clearTimeout(timer));
-}
 
 interface SessionDeps {
   readonly log: Logger;
@@ -142,7 +123,7 @@ interface Watched {
   readonly onNotification: (method: string, params: JsonObject | undefined) => void;
 }
 
-const reconnect = { firstMs: 1_000, mostMs: 30_000 } as const;
+const reconnect = { retryFirst: 1_000, retryMost: 30_000 } as const;
 
 /**
  * What the clients of one upstream session have in common. A shared session has one log level, one subscription for a
@@ -241,12 +222,12 @@ export class SharedSession {
 
   async #listen(uris: readonly string[], signal: AbortSignal, begun: () => void): Promise<void> {
     const notifications = { resourceSubscriptions: uris };
-    let waitMs: number = reconnect.firstMs;
+    let attempts = 0;
     while (!signal.aborted) {
       const onNotification = (method: string, params: JsonObject | undefined) => {
         if (method === 'notifications/subscriptions/acknowledged') begun();
         else for (const watched of this.#watched.values()) watched.onNotification(method, params);
-        waitMs = reconnect.firstMs;
+        attempts = 0;
       };
       try {
         await this.#session.request('subscriptions/listen', { notifications }, { signal, onNotification });
@@ -254,8 +235,8 @@ export class SharedSession {
         if (!signal.aborted) this.#log.debug({ reason: messageOf(error) }, 'a stream of changes has ended');
       }
       begun();
-      await pause(waitMs, signal).catch(() => {});
-      waitMs = Math.min(waitMs * 2, reconnect.mostMs);
+      attempts += 1;
+      await pause(backoff(attempts, reconnect), signal);
     }
   }
 

@@ -17,11 +17,11 @@ import {
 import { metaKeys, progressTokenOf, withoutSubscription } from '../../mcp/meta.js';
 import { isAboutServer } from '../../mcp/methods.js';
 import { InFlight, randomRequestId, replyKind, strayText } from '../../mcp/requests.js';
+import { unlessAborted } from '../../wait.js';
 import type { CallOptions } from '../upstream.js';
 import { Call } from './call.js';
 import type { Listeners } from './link.js';
 import type { UpstreamContext } from './options.js';
-import { withSignal } from './wait.js';
 
 type Answerer = NonNullable<CallOptions['onRequest']>;
 
@@ -210,7 +210,7 @@ export class Dialogue {
     this.#asked.set(idKey(id), asked);
     call?.asking(asked);
     try {
-      return await withSignal(answerer(method, params, asked.signal), asked.signal);
+      return await unlessAborted(answerer(method, params, asked.signal), asked.signal);
     } catch (thrown) {
       if (asked.signal.aborted && !UpstreamTimeout.is(asked.signal.reason)) return undefined;
       const error = findSallyError(thrown);

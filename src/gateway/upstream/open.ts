@@ -14,16 +14,16 @@ import {
 import type { Answer, JsonObject } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
 import { createCredentialStore } from '../../tls/index.js';
+import { backoff, pause, withDeadline } from '../../wait.js';
 import type { CallOptions, SessionWish, Upstream, UpstreamSession, UpstreamState } from '../upstream.js';
 import { httpTransport } from './http/transport.js';
 import type { Link, Transport } from './link.js';
-import { backoff, defaultPace, limitsOf, type UpstreamContext, type UpstreamDeps } from './options.js';
+import { defaultPace, limitsOf, type UpstreamContext, type UpstreamDeps } from './options.js';
 import { Sessions } from './sessions.js';
 import { Slots } from './slots.js';
 import { HeldState } from './state.js';
 import { StatelessSessions } from './stateless-sessions.js';
 import { stdioTransport } from './stdio/transport.js';
-import { pause, withDeadline } from './wait.js';
 
 /** A child that lived so long did not die of its start, in milliseconds. */
 const settledMs = 10_000;

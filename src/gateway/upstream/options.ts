@@ -110,9 +110,3 @@ export const eventLimit = ({ upstream, limits }: Pick<UpstreamContext, 'upstream
   bytes: limits.messageBytes,
   tooLarge: () => UpstreamReplyTooLarge({ upstream, limit: limits.messageBytes }),
 });
-
-/** The pause before attempt `count` (from 1): doubled each time, and spread by a half. */
-export function backoff(count: number, pace: UpstreamPace, random: () => number): number {
-  const whole = Math.min(pace.retryFirst * 2 ** Math.min(count - 1, 30), pace.retryMost);
-  return whole * (0.5 + random() / 2);
-}

@@ -1,13 +1,13 @@
 import { findSallyError, messageOf, UpstreamBusy, UpstreamCancelled, UpstreamLost } from '../../errors.js';
 import { writeJson } from '../../json/index.js';
 import type { JsonObject } from '../../mcp/messages.js';
+import { unlessAborted } from '../../wait.js';
 import type { SessionWish, UpstreamSession } from '../upstream.js';
 import { HeldSession, type RunCall } from './held-session.js';
 import type { Link } from './link.js';
 import type { SessionMemory } from './memory.js';
 import type { UpstreamContext } from './options.js';
 import { PooledSession } from './pooled-session.js';
-import { withSignal } from './wait.js';
 
 interface SessionsParts {
   readonly context: UpstreamContext;
@@ -56,7 +56,7 @@ export class Sessions {
     const key = keyOf(wish);
     const opening = this.#opening.get(key) ?? this.#begin(wish, key);
     const { upstream } = this.#parts.context;
-    const session = await withSignal(opening, signal).catch((error) => {
+    const session = await unlessAborted(opening, signal).catch((error) => {
       throw findSallyError(error) ?? UpstreamCancelled({ upstream, method: 'initialize' });
     });
     session.hear(wish);

@@ -1,7 +1,7 @@
 import { messageOf, type SallyError, UpstreamDown } from '../../errors.js';
 import type { Logger } from '../../log.js';
+import { unlessAborted } from '../../wait.js';
 import type { UpstreamState } from '../upstream.js';
-import { withSignal } from './wait.js';
 
 /** The state of one upstream, why it is what it is, and who hears of its changes. */
 export class HeldState {
@@ -39,7 +39,7 @@ export class HeldState {
         if (kind !== 'connecting') resolve();
       });
     });
-    await withSignal(known, signal).catch(() => {});
+    await unlessAborted(known, signal).catch(() => {});
     remove();
   }
 

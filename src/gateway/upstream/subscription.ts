@@ -1,8 +1,8 @@
 import { findSallyError, type SallyError } from '../../errors.js';
 import { isObject, type JsonObject } from '../../mcp/messages.js';
+import { backoff, pause } from '../../wait.js';
 import type { Link } from './link.js';
-import { backoff, type UpstreamContext } from './options.js';
-import { pause } from './wait.js';
+import type { UpstreamContext } from './options.js';
 
 /** The lists of a server: capability → what is listened to, and what is heard. */
 const lists = {

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
-import { backoff, defaultPace } from '../../../src/gateway/upstream/options.js';
+import { defaultPace } from '../../../src/gateway/upstream/options.js';
 import { Slots } from '../../../src/gateway/upstream/slots.js';
+import { backoff } from '../../../src/wait.js';
 import { errorOf } from '../../support/gateway.js';
 
 const never = new AbortController().signal;

@@ -1,8 +1,8 @@
 import { findSallyError } from '../../../errors.js';
 import { type Position, readEvents } from '../../../mcp/events.js';
 import type { PeerMessage as Message } from '../../../mcp/messages.js';
-import { backoff, eventLimit, messagesFrom, type UpstreamContext } from '../options.js';
-import { pause } from '../wait.js';
+import { backoff, pause } from '../../../wait.js';
+import { eventLimit, messagesFrom, type UpstreamContext } from '../options.js';
 import { isStream } from './exchange.js';
 import type { HttpReply } from './wire.js';
 

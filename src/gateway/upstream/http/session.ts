@@ -7,13 +7,13 @@ import { type Answer, type JsonObject, rpcErrorOf } from '../../../mcp/messages.
 import { sentParams } from '../../../mcp/meta.js';
 import { isRepeatable } from '../../../mcp/methods.js';
 import { latestLegacyRevision } from '../../../mcp/revisions.js';
+import { backoff, pause, withDeadline } from '../../../wait.js';
 import type { CallOptions } from '../../upstream.js';
 import type { Call } from '../call.js';
 import { Dialogue } from '../dialogue.js';
 import type { Facts, Link, Listeners } from '../link.js';
 import { judgeInitialize } from '../negotiate.js';
-import { backoff, type UpstreamContext } from '../options.js';
-import { pause, withDeadline } from '../wait.js';
+import type { UpstreamContext } from '../options.js';
 import { exchangeOnce, isStream, readReply } from './exchange.js';
 import { explain } from './explain.js';
 import { holdStream } from './held-stream.js';

@@ -2,10 +2,10 @@ import { findSallyError, type SallyError, UpstreamLost, UpstreamTimeout } from '
 import type { JsonObject } from '../../../mcp/messages.js';
 import { envelopeOf } from '../../../mcp/meta.js';
 import { type Era, latestLegacyRevision, modernRevision } from '../../../mcp/revisions.js';
+import { withDeadline } from '../../../wait.js';
 import type { Link, Transport } from '../link.js';
 import { judgeDiscovery, judgeInitialize } from '../negotiate.js';
 import type { UpstreamContext } from '../options.js';
-import { withDeadline } from '../wait.js';
 import { Child, type StdioSettings } from './child.js';
 import { StdioSession } from './session.js';
 
