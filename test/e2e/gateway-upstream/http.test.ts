@@ -161,8 +161,20 @@ it('finds server-everything again after it was killed and started anew on the sa
   const first = await startEverything();
   const upstream = open(httpUpstream(first.url));
   const session = await upstream.session(wish({ onNotification: () => {} }), patient());
-  const long = { name: 'trigger-long-running-operation', arguments: { duration: 20, steps: 2 } };
-  const lost = errorOf(session.request('tools/call', long, { signal: patient() }));
+  const long = {
+    name: 'trigger-long-running-operation',
+    arguments: { duration: 20, steps: 200 },
+    _meta: { progressToken: 'long' },
+  };
+  // Killed before it has the call, it would have to be called down: nothing can have been carried out.
+  let begun = () => {};
+  const working = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const lost = errorOf(
+    session.request('tools/call', long, { signal: patient(), onNotification: () => begun() }),
+  );
+  await working;
   first.child.kill('SIGKILL');
   expect((await lost).code).toBe('SALLY_UPSTREAM_LOST');
   await reaches(upstream, 'down');
@@ -292,6 +304,21 @@ it('says that a stream without event ids was lost', async () => {
   const session = await open(httpUpstream(served.url)).session(wish(), patient());
   const error = await errorOf(session.request('tools/call', call('x'), { signal: patient() }));
   expect(error.code).toBe('SALLY_UPSTREAM_LOST');
+});
+
+it('says that a call was lost where the server that had it is gone: it may have been carried out', async () => {
+  const served = await serve(
+    legacyHandler((id, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end(`id: e-${id}\nretry: 10\ndata:\n\n`);
+      served.server.close();
+      served.server.closeAllConnections();
+    }),
+  );
+  const session = await open(httpUpstream(served.url)).session(wish(), patient());
+  const error = await errorOf(session.request('tools/call', call('x'), { signal: patient() }));
+  expect(error.code).toBe('SALLY_UPSTREAM_LOST');
+  expect(error.message).toContain('its stream broke and is not taken up');
 });
 
 it('refuses a reply above the limit', async () => {

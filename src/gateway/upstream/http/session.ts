@@ -233,8 +233,10 @@ export class HttpSession implements Link {
           reply = await this.#get(position.lastEventId, call.given);
         } catch (error) {
           failures += 1;
-          if (failures > maxResumes || call.ended) throw error;
-          continue;
+          if (failures <= maxResumes && !call.ended) continue;
+          // Whatever is the matter now, the server has had the request.
+          const { message } = explain(error, upstream, call.method);
+          throw lost(upstream, call.method, `its stream broke and is not taken up: ${message}`);
         }
         if (isStream(reply)) continue;
         const text = pageText(await reply.body.text());
