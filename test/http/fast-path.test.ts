@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { sendJson } from '../../src/http/index.js';
 import { listening, nodeServer, post, say, withFastPath } from '../support/fast-path.js';
+import { patience } from '../support/patience.js';
 
 /** Sends bytes in pieces and reads all replies: status and body of each, and whether the connection was ended. */
 async function exchange(port: number, bytes: Buffer, cuts: readonly number[]) {
@@ -367,34 +368,38 @@ describe('the fast path before Node’s HTTP server', () => {
     expect(received).toMatch(/Connection: close[\s\S]*not json/);
   });
 
-  it('ends a connection that is over, whatever its client still sends', async () => {
-    let done = (_socket: Socket) => {};
-    const over = new Promise<Socket>((resolve) => {
-      done = resolve;
-    });
-    const { port, fastPath } = await withFastPath({
-      handle: async ({ socket }, reply) => {
-        reply.writeHead(200, { 'Content-Type': 'text/event-stream' });
-        // Until the system takes no more: what comes then waits here.
-        for (let quiet = 0; quiet < 20; quiet = socket.writableLength > 0 ? quiet + 1 : 0) {
-          if (socket.writableLength === 0) reply.write('x'.repeat(4_000));
-          await new Promise(setImmediate);
-        }
-        fastPath.retire(socket);
-        reply.end();
-        done(socket);
-      },
-    });
-    const client = createConnection({ port, host: 'localhost' });
-    client.on('error', () => {});
-    client.pause();
-    client.write(post('{}'));
-    const socket = await over;
-    const chatter = setInterval(() => client.write('x'), 200);
-    onTestFinished(() => clearInterval(chatter));
-    await once(socket, 'close');
-    client.destroy();
-  }, 10_000);
+  it(
+    'ends a connection that is over, whatever its client still sends',
+    async () => {
+      let done = (_socket: Socket) => {};
+      const over = new Promise<Socket>((resolve) => {
+        done = resolve;
+      });
+      const { port, fastPath } = await withFastPath({
+        handle: async ({ socket }, reply) => {
+          reply.writeHead(200, { 'Content-Type': 'text/event-stream' });
+          // Until the system takes no more: what comes then waits here.
+          for (let quiet = 0; quiet < 20; quiet = socket.writableLength > 0 ? quiet + 1 : 0) {
+            if (socket.writableLength === 0) reply.write('x'.repeat(4_000));
+            await new Promise(setImmediate);
+          }
+          fastPath.retire(socket);
+          reply.end();
+          done(socket);
+        },
+      });
+      const client = createConnection({ port, host: 'localhost' });
+      client.on('error', () => {});
+      client.pause();
+      client.write(post('{}'));
+      const socket = await over;
+      const chatter = setInterval(() => client.write('x'), 200);
+      onTestFinished(() => clearInterval(chatter));
+      await once(socket, 'close');
+      client.destroy();
+    },
+    patience(10_000),
+  );
 });
 
 let asked = () => {};

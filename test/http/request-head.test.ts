@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readPlainHead } from '../../src/http/request-head.js';
-import { listening, nodeServer, withDoor } from '../support/quick-door.js';
+import { listening, nodeServer, withFastPath } from '../support/fast-path.js';
 import { rawExchange } from '../support/raw-http.js';
 
 const requestLine = 'POST /mcp HTTP/1.1';
@@ -76,7 +76,7 @@ describe('the head of a request that makes up the traffic', () => {
 it.each(['Expect: 100-continue', 'TE: trailers', 'Upgrade: h2c'])(
   'a request with %s is Node’s to serve',
   async (line) => {
-    const { port, count } = await withDoor();
+    const { port, count } = await withFastPath();
     const alone = await listening(nodeServer().http);
     const bytes = [
       requestLine,

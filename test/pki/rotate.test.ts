@@ -15,6 +15,7 @@ import {
   rotationStatus,
 } from '../../src/pki/index.js';
 import { judgedBy } from '../support/judges.js';
+import { patience } from '../support/patience.js';
 import { snapshot, temporaryFolder } from './folders.js';
 import { gnutlsAccepts, listsVerify, opensslAccepts } from './judges.js';
 
@@ -66,7 +67,7 @@ const refused = async (dir: string, step: RotationStep, text: string) => {
 describe('replacing the CA', () => {
   judgedBy('openssl', 'certtool')(
     'at every step two independent TLS stacks accept every certificate at every folder, with revocation lists',
-    { timeout: 120_000 },
+    { timeout: patience(120_000) },
     async () => {
       const dir = await certificates();
       await ensurePlugin('Gone', { dir, keyType });
@@ -292,7 +293,7 @@ describe('any sequence of steps, cut off anywhere', () => {
   };
 
   it('leaves every certificate acceptable to every folder, and can go on to the end', {
-    timeout: 240_000,
+    timeout: patience(240_000),
   }, async () => {
     let phases = '';
     await fc.assert(

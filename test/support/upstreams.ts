@@ -8,6 +8,7 @@ import { openUpstream, type UpstreamDeps } from '../../src/gateway/upstream/inde
 import type { SessionWish, UpstreamState } from '../../src/gateway/upstream.js';
 import { silentLogger } from '../../src/log.js';
 import type { JsonObject } from '../../src/mcp/messages.js';
+import { patience } from './patience.js';
 
 const packages = resolve(import.meta.dirname, '../../node_modules/@modelcontextprotocol');
 const offer = { prefix: 'auto', include: [], exclude: [], timeoutMs: 10_000 } as const;
@@ -53,7 +54,7 @@ export function wish(more: Partial<SessionWish> = {}): SessionWish {
 }
 
 /** A signal that is never aborted before the test is over. */
-export const patient = (): AbortSignal => AbortSignal.timeout(25_000);
+export const patient = (): AbortSignal => AbortSignal.timeout(patience(25_000));
 
 /** Waits until the upstream is in the state. */
 export function reaches(

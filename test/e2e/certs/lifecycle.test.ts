@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { describe, expect, it } from 'vitest';
 import { opensslVerify } from '../../pki/folders.js';
 import { judgedBy } from '../../support/judges.js';
+import { patience } from '../../support/patience.js';
 import { workplace } from './run.js';
 
 const all = ['all', '--key', 'ec-p256'];
@@ -100,7 +101,7 @@ describe('sallyport certs renew', () => {
 
   judgedBy('openssl')(
     'killed at any moment, the next run leaves pairs that match',
-    { timeout: 60_000 },
+    { timeout: patience(60_000) },
     async () => {
       const { certs, path } = await certificates();
       const gateway = path('certs/mcp/gateway');
@@ -200,7 +201,7 @@ describe('sallyport certs ca-rotate', () => {
     expect((await certs(['check'])).status).toBe(0);
   });
 
-  it('killed at any moment, the same step goes on', { timeout: 90_000 }, async () => {
+  it('killed at any moment, the same step goes on', { timeout: patience(90_000) }, async () => {
     const { certs, path } = await certificates();
     const ca = (name: string) => () => existsSync(path('certs/mcp/ca', name));
     const gone = (name: string) => () => !existsSync(path('certs/mcp/ca', name));

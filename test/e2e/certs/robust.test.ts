@@ -10,6 +10,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { opensslVerify, snapshot } from '../../pki/folders.js';
 import { judgedBy } from '../../support/judges.js';
+import { patience } from '../../support/patience.js';
 import { workplace } from './run.js';
 
 const all = ['all', '--key', 'ec-p256'];
@@ -33,7 +34,7 @@ function expectWhole(dir: string): void {
 describe('certs all under adverse conditions', () => {
   judgedBy('openssl')(
     '[C9] killed at any moment, it can simply be run again',
-    { timeout: 60_000 },
+    { timeout: patience(60_000) },
     async () => {
       const { certs, path } = workplace();
       const moments = [
@@ -64,7 +65,7 @@ describe('certs all under adverse conditions', () => {
 
   judgedBy('openssl')(
     '[C9] several at once all end well, with one CA and matching pairs',
-    { timeout: 60_000 },
+    { timeout: patience(60_000) },
     async () => {
       for (let round = 0; round < 2; round += 1) {
         const { certs, path } = workplace();

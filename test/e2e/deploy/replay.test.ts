@@ -6,6 +6,7 @@ import { createCa, type Issued, issueLeaf, type Purpose, type San } from '../../
 import { baseManifests, named } from '../../deploy/manifests.js';
 import { sallyport } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
+import { patience } from '../../support/patience.js';
 import { startEverything } from '../../support/upstreams.js';
 import { type Data, type Pod, startPod } from './pod.js';
 
@@ -107,7 +108,7 @@ function load(call: () => Promise<string>) {
 }
 
 it('[O4] the pods as processes: every secret is renewed and the CA changed under load, and no call fails', {
-  timeout: 180_000,
+  timeout: patience(180_000),
 }, async () => {
   const [old, next] = [await newCa('Sallyport plugin CA'), await newCa('Sallyport plugin CA 2')];
   const upstream = await startEverything();
@@ -137,7 +138,7 @@ it('[O4] the pods as processes: every secret is renewed and the CA changed under
   const gateway = await startPod(named(manifests, 'Deployment', 'gateway'), { secrets, edit });
   const pods: Pod[] = [...Object.values(pluginPods), gateway];
   const call = caller(gateway, token, [old, next]);
-  await expect.poll(call, { timeout: 20_000 }).toBe(answer);
+  await expect.poll(call, { timeout: patience(20_000) }).toBe(answer);
   for (const pod of pods) for (const kind of probes) expect(await pod.probe(kind)).toBe(200);
 
   const running = load(call);
@@ -152,7 +153,7 @@ it('[O4] the pods as processes: every secret is renewed and the CA changed under
         await pod.waitForLog(({ msg }) => msg === 'new certificates are in use', before);
       }
       const at = running.done();
-      await expect.poll(() => running.done() > at + 5, { timeout: 20_000 }).toBe(true);
+      await expect.poll(() => running.done() > at + 5, { timeout: patience(20_000) }).toBe(true);
     }
   };
   const uses = (pod: Pod, name: string) =>

@@ -10,6 +10,7 @@ import { cert } from '../../support/certs.js';
 import { sallyport } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { everything, startGateway } from '../../support/gateway-run.js';
+import { patience } from '../../support/patience.js';
 import { serverTls, startPluginServer } from '../../support/plugin-server.js';
 import { comeInAsStrangers, halfHead, socketsOf, until } from '../../support/strangers.js';
 
@@ -103,7 +104,7 @@ async function openClient({ url, headers }: Program) {
 
 describe.each(Object.entries(programs))('strangers at %s', (_, start) => {
   it('are bounded, and starve neither who was let in before nor who comes now', {
-    timeout: 90_000,
+    timeout: patience(90_000),
   }, async () => {
     const program = await start();
     const known = await openClient(program);
@@ -133,7 +134,7 @@ describe.each(Object.entries(programs))('strangers at %s', (_, start) => {
 
 describe('strangers', () => {
   it('that have sent half a request are gone within 15 seconds, and nothing of them is left', {
-    timeout: 90_000,
+    timeout: patience(90_000),
   }, async () => {
     const server = await startPluginServer({ tls: null });
     const before = await socketsOf(server.child.pid);
@@ -141,10 +142,12 @@ describe('strangers', () => {
     const since = performance.now();
     onTestFinished(strangers.close);
     await until(async () => (await socketsOf(server.child.pid)) <= before);
-    expect(performance.now() - since).toBeLessThan(15_000);
+    expect(performance.now() - since).toBeLessThan(patience(15_000));
   });
 
-  it('at the health port are bounded too, and it goes on to answer', { timeout: 60_000 }, async () => {
+  it('at the health port are bounded too, and it goes on to answer', {
+    timeout: patience(60_000),
+  }, async () => {
     const server = await startPluginServer();
     const strangers = await comeInAsStrangers({ port: server.healthPort ?? 0, count: 1_200 });
     onTestFinished(strangers.close);

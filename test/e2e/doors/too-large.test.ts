@@ -53,8 +53,10 @@ for _ in range(tries):
     client.close()
 `;
 
+import { patience } from '../../support/patience.js';
+
 describe.each(each)('a body over the limit of %s', (_, program) => {
-  it('gets its 413 with fetch, with a length and chunked', { timeout: 120_000 }, async () => {
+  it('gets its 413 with fetch, with a length and chunked', { timeout: patience(120_000) }, async () => {
     const { url } = await program();
     const dispatcher = new Agent({ connect: { rejectUnauthorized: false } });
     onTestFinished(() => dispatcher.destroy());
@@ -74,7 +76,7 @@ describe.each(each)('a body over the limit of %s', (_, program) => {
     expect(counted(seen)).toEqual(all413(megabytes.length * tries));
   });
 
-  judgedBy('python3')('gets its 413 with http.client', { timeout: 120_000 }, async () => {
+  judgedBy('python3')('gets its 413 with http.client', { timeout: patience(120_000) }, async () => {
     const { url } = await program();
     const seen: string[] = [];
     for (const size of megabytes) {
@@ -89,7 +91,7 @@ describe.each(each)('a body over the limit of %s', (_, program) => {
 
   judgedBy('curl')(
     'gets its 413 with curl, whether it waits for a 100 or not',
-    { timeout: 120_000 },
+    { timeout: patience(120_000) },
     async () => {
       const { url } = await program();
       const file = join(await temporaryFolder(), 'body');

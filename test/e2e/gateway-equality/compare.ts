@@ -1,8 +1,9 @@
 import { expect } from 'vitest';
+import { patience } from '../../support/patience.js';
 import type { Message, RecordingClient } from './clients.js';
 
 /** Each of these tests starts several programs and asks some fifty things of them, twice. */
-export const patience = { timeout: 90_000 };
+export const roomy = { timeout: patience(90_000) };
 
 /** Something that is done with a server, and what it is called. */
 export interface Step {

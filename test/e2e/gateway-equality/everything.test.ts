@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, it, onTestFinished } from 'vitest';
 import { type Generation, generations, type Target } from './clients.js';
-import { expectComplete, expectSame, patience, type Step, tool, transcribe } from './compare.js';
+import { expectComplete, expectSame, roomy, type Step, tool, transcribe } from './compare.js';
 import { askingSteps, everythingSteps, leftOut } from './everything.js';
 import { freePort, gatewayBefore, until } from './gateway.js';
 import { serverCommand } from './servers.js';
@@ -28,7 +28,7 @@ async function judge(
   expectSame(await drive({ url: await gatewayBefore({ judged: target }) }), direct);
 }
 
-describe.each(generations)('server-everything by $name', patience, (generation) => {
+describe.each(generations)('server-everything by $name', roomy, (generation) => {
   it('tells the same through the gateway as directly, over stdio', async () => {
     // `get-env` shows the environment of the process, which is given by whoever starts it.
     await judge(generation, serverCommand('everything', ['stdio']), [], ['get-env']);

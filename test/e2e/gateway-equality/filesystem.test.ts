@@ -1,12 +1,12 @@
 import { describe, it, onTestFinished } from 'vitest';
 import { temporaryFolder } from '../../support/folder.js';
 import { generations, type Target } from './clients.js';
-import { expectComplete, expectSame, patience, transcribe } from './compare.js';
+import { expectComplete, expectSame, roomy, transcribe } from './compare.js';
 import { filesystemSteps, layOut } from './filesystem.js';
 import { gatewayBefore } from './gateway.js';
 import { serverCommand } from './servers.js';
 
-describe.each(generations)('server-filesystem by $name', patience, ({ connect }) => {
+describe.each(generations)('server-filesystem by $name', roomy, ({ connect }) => {
   it('tells the same through the gateway as directly', async () => {
     const folder = await temporaryFolder();
     const steps = filesystemSteps(folder);

@@ -6,9 +6,9 @@ import { type Generation, generations, type Target } from './clients.js';
 import {
   completion,
   expectSame,
-  patience,
   prompt,
   resource,
+  roomy,
   type Step,
   type Transcript,
   tool,
@@ -66,7 +66,7 @@ async function drive({ asked, connect }: Generation, target: Target): Promise<Tr
   return transcribe(client, lists, asked ? [...steps, ...asking] : steps);
 }
 
-describe.each(generations)('a server of either era by $name', patience, (generation) => {
+describe.each(generations)('a server of either era by $name', roomy, (generation) => {
   it.each(['legacy', 'modern'] as const)(
     'tells the same through the gateway, where it is %s',
     async (era) => {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { commandPath, start } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
+import { patience } from '../../support/patience.js';
 import type { Command, Target } from './clients.js';
 
 type Upstreams = Readonly<Record<string, Target>>;
@@ -52,7 +53,7 @@ export async function freePort(): Promise<number> {
 
 /** Asks until the answer is yes. */
 export async function until(ask: () => Promise<boolean>, complaint: () => string): Promise<void> {
-  const end = Date.now() + 15_000;
+  const end = Date.now() + patience(15_000);
   while (!(await ask())) {
     if (Date.now() > end) throw new Error(complaint());
     await sleep(50);

@@ -2,14 +2,14 @@ import { join } from 'node:path';
 import { describe, it, onTestFinished } from 'vitest';
 import { temporaryFolder } from '../../support/folder.js';
 import { generations, type Target } from './clients.js';
-import { expectComplete, expectSame, patience, transcribe } from './compare.js';
+import { expectComplete, expectSame, roomy, transcribe } from './compare.js';
 import { gatewayBefore, gatewayOverStdio } from './gateway.js';
 import { memorySteps as steps } from './memory.js';
 import { serverCommand } from './servers.js';
 
 const lists = ['tools', 'resources', 'resourceTemplates'] as const;
 
-describe.each(generations)('server-memory by $name', patience, ({ connect }) => {
+describe.each(generations)('server-memory by $name', roomy, ({ connect }) => {
   it.each([
     ['over HTTP', async (server: Target) => ({ url: await gatewayBefore({ judged: server }) })],
     ['over stdio', (server: Target) => gatewayOverStdio({ judged: server })],

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, it, onTestFinished } from 'vitest';
 import { temporaryFolder } from '../../support/folder.js';
 import { type Command, generations, type RecordingClient } from './clients.js';
-import { expectSame, type ListName, patience, type Step, type Transcript, transcribe } from './compare.js';
+import { expectSame, type ListName, roomy, type Step, type Transcript, transcribe } from './compare.js';
 import { askingSteps, everythingSteps } from './everything.js';
 import { filesystemSteps, layOut } from './filesystem.js';
 import { gatewayBefore } from './gateway.js';
@@ -63,7 +63,7 @@ function ofUpstream({ name: upstream, scheme, lists }: Part, transcript: Transcr
   return { ...transcript, ...Object.fromEntries(listed) };
 }
 
-describe.each(generations)('several servers by $name', patience, ({ connect, asked }) => {
+describe.each(generations)('several servers by $name', roomy, ({ connect, asked }) => {
   it('tell the same together behind one gateway as each by itself', async () => {
     const folder = await temporaryFolder();
     const memory = (file: string) => serverCommand('memory', [], { MEMORY_FILE_PATH: join(folder, file) });

@@ -8,6 +8,7 @@ import { silentLogger } from '../../../src/log.js';
 import { sallyport } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { startGateway } from '../../support/gateway-run.js';
+import { patience } from '../../support/patience.js';
 import { all, events } from '../../support/sse.js';
 import { exists } from '../../support/upstreams.js';
 
@@ -123,7 +124,7 @@ async function gatewayAt(auth: object, now = () => new Date()) {
   const gateway = await createGateway(configOf(auth), { log: silentLogger, version: '0.0.0', now });
   onTestFinished(() => gateway.close());
   const { url } = await gateway.listen({ port: 0 });
-  await gateway.settled(AbortSignal.timeout(20_000));
+  await gateway.settled(AbortSignal.timeout(patience(20_000)));
   return { gateway, url };
 }
 

@@ -20,6 +20,7 @@ import {
   startGateway,
   stdioClient,
 } from '../../support/gateway-run.js';
+import { patience } from '../../support/patience.js';
 import { exists, freePort, startEverything } from '../../support/upstreams.js';
 
 const echo = (message: string, name = 'echo') => ({ name, arguments: { message } });
@@ -88,7 +89,7 @@ describe('an upstream', () => {
   });
 
   it('that never answers does not keep the gateway from listening, nor from being ready with others', {
-    timeout: 90_000,
+    timeout: patience(90_000),
   }, async () => {
     const hung = { command: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'] };
     const { url, log } = await startGateway({ gateway: { upstreams: { hung, files: everything } } });

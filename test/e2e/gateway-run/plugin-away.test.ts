@@ -2,10 +2,11 @@ import { request } from 'undici';
 import { expect, it, onTestFinished } from 'vitest';
 import { sallyport } from '../../support/command.js';
 import { everything, firstText, modernClient, plugin, startGateway } from '../../support/gateway-run.js';
+import { patience } from '../../support/patience.js';
 import { clientTls, startPluginServer, writeConfig } from '../../support/plugin-server.js';
 
 it('[G7,O2] a plugin whose server is stopped is away in /ready, the metrics, the log and the doctor, and back when it goes on', {
-  timeout: 120_000,
+  timeout: patience(120_000),
 }, async () => {
   const server = await startPluginServer({ plugins: [plugin('rewriter.mjs', { name: 'Rewriter' })] });
   const pid = Number(server.child.pid);
@@ -58,7 +59,7 @@ it('[G7,O2] a plugin whose server is stopped is away in /ready, the metrics, the
 });
 
 it('[G6,G7] a strict plugin that is away keeps the gateway from being ready, and its clients are told so at once', {
-  timeout: 120_000,
+  timeout: patience(120_000),
 }, async () => {
   const server = await startPluginServer({ plugins: [plugin('rewriter.mjs', { name: 'Rewriter' })] });
   onTestFinished(() => void server.child.kill('SIGCONT'));

@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { createGateway, type GatewayConfig, parseConfig } from '../../../src/index.js';
 import { silentLogger } from '../../../src/log.js';
 import { everything } from '../../support/gateway-run.js';
+import { patience } from '../../support/patience.js';
 
 const count = 1_000;
 
@@ -54,7 +55,7 @@ async function visits(url: string, sessions: number): Promise<readonly string[]>
 }
 
 it('a thousand sessions that are left give back their memory, and no child or socket stays', {
-  timeout: 120_000,
+  timeout: patience(120_000),
 }, async () => {
   const limits = { sessions: 2 * count, session_idle: 1 };
   const file = { plugins: [], gateway: { limits, upstreams: { one: everything } } };

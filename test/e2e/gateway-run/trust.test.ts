@@ -9,6 +9,7 @@ import { run } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { everything, firstText, legacyClient, startGateway } from '../../support/gateway-run.js';
 import { judgedBy } from '../../support/judges.js';
+import { patience } from '../../support/patience.js';
 import { filesOf, gatewayLeaf, newCa, newCrl, pluginLeaf, tlsBlock, ways } from '../../support/trust.js';
 
 const put = ways['a rename of each file'];
@@ -128,7 +129,7 @@ describe('the listener of a gateway', () => {
     const at = performance.now();
     await over;
     // A reply that is under way could have 30 s.
-    expect(performance.now() - at).toBeLessThan(15_000);
+    expect(performance.now() - at).toBeLessThan(patience(15_000));
   });
 
   it('[O3] ends the connections of a client that is revoked, and of no other', async () => {

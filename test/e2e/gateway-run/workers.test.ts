@@ -17,6 +17,7 @@ import { stringify } from 'yaml';
 import { sallyport } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { firstText, legacyClient, type RunningGateway, startGateway } from '../../support/gateway-run.js';
+import { patience } from '../../support/patience.js';
 import type { LogLine } from '../../support/plugin-server.js';
 import { exists } from '../../support/upstreams.js';
 
@@ -317,7 +318,7 @@ describe('a gateway of several workers', () => {
     await expect.poll(async () => (await familyOf(child.pid)).length).toBeGreaterThanOrEqual(4);
     const family = await familyOf(child.pid);
     child.kill('SIGKILL');
-    await expect.poll(() => family.filter(exists), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => family.filter(exists), { timeout: patience(20_000) }).toEqual([]);
     expect((await readdir(temp)).filter((name) => name.startsWith('sallyport-'))).toEqual([]);
   });
 

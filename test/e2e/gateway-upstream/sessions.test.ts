@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { expect, it, vi } from 'vitest';
 import { errorOf } from '../../support/gateway.js';
 import { serveModern, serveSessions } from '../../support/mcp-fixture.js';
+import { patience } from '../../support/patience.js';
 import {
   everythingScript,
   httpUpstream,
@@ -30,7 +31,7 @@ it('takes what a server asks on the stream of the session to the client whose ow
     },
   });
   const session = await open(httpUpstream(url)).session(own, patient());
-  await vi.waitFor(() => expect(asked).toContain('roots/list'), { timeout: 10_000 });
+  await vi.waitFor(() => expect(asked).toContain('roots/list'), { timeout: patience(10_000) });
   const roots = { name: 'get-roots-list', arguments: {} };
   expect(textOf(await session.request('tools/call', roots, { signal: patient() }))).toContain('file:///here');
 });
@@ -47,8 +48,12 @@ it('subscribes again to what a session was subscribed to when the upstream forgo
   await once(first.child, 'exit');
   await startEverything(first.port);
   const toggle = { name: 'toggle-subscriber-updates', arguments: {} };
-  await vi.waitFor(() => session.request('tools/call', toggle, { signal: patient() }), { timeout: 10_000 });
-  await vi.waitFor(() => expect(heard).toContain('notifications/resources/updated'), { timeout: 10_000 });
+  await vi.waitFor(() => session.request('tools/call', toggle, { signal: patient() }), {
+    timeout: patience(10_000),
+  });
+  await vi.waitFor(() => expect(heard).toContain('notifications/resources/updated'), {
+    timeout: patience(10_000),
+  });
 });
 
 it('starts the child of a client that listens again without being asked', async () => {
@@ -63,9 +68,9 @@ it('starts the child of a client that listens again without being asked', async 
     onRequest: async () => ({ result: { roots: [] } }),
   });
   await upstream.session(own, patient());
-  await vi.waitFor(() => expect(pids.size).toBe(2));
+  await vi.waitFor(() => expect(pids.size).toBe(2), { timeout: patience(5_000) });
   process.kill([...pids][1] ?? 0, 'SIGKILL');
-  await vi.waitFor(() => expect(pids.size).toBe(3), { timeout: 10_000 });
+  await vi.waitFor(() => expect(pids.size).toBe(3), { timeout: patience(10_000) });
   expect(textOf(await other.request('tools/call', echo, { signal: patient() }))).toBe('Echo: x');
   expect(upstream.state.kind).toBe('up');
 });
@@ -79,7 +84,7 @@ it('leaves no session behind for a client that goes while its session is being o
   await upstream.release(own.client);
   await opening;
   // The one that is left is the one of the first contact.
-  await vi.waitFor(() => expect(served.sessions.size).toBe(1));
+  await vi.waitFor(() => expect(served.sessions.size).toBe(1), { timeout: patience(5_000) });
 });
 
 it('ends the session that has rested longest where there are as many as there may be', async () => {
@@ -88,7 +93,7 @@ it('ends the session that has rested longest where there are as many as there ma
   const first = await upstream.session(wish({ principal: '1' }), patient());
   await upstream.session(wish({ principal: '2' }), patient());
   await upstream.session(wish({ principal: '3' }), patient());
-  await vi.waitFor(() => expect(served.sessions.size).toBe(2));
+  await vi.waitFor(() => expect(served.sessions.size).toBe(2), { timeout: patience(5_000) });
   const error = await errorOf(first.request('tools/call', echo, { signal: patient() }));
   expect(error.code).toBe('SALLY_UPSTREAM_LOST');
   const held = { limits: { sessions: 1 } };
@@ -104,9 +109,9 @@ it('ends sessions that nobody uses', async () => {
   const listening = wish({ principal: '1', onNotification: () => {} });
   await upstream.session(listening, patient());
   await upstream.session(wish({ principal: '2' }), patient());
-  await vi.waitFor(() => expect(served.sessions.size).toBe(1), { timeout: 5_000 });
+  await vi.waitFor(() => expect(served.sessions.size).toBe(1), { timeout: patience(5_000) });
   await upstream.release(listening.client);
-  await vi.waitFor(() => expect(served.sessions.size).toBe(0), { timeout: 5_000 });
+  await vi.waitFor(() => expect(served.sessions.size).toBe(0), { timeout: patience(5_000) });
   expect(upstream.state.kind).toBe('up');
 });
 
@@ -122,7 +127,7 @@ for (const start of [serveSessions, serveModern]) {
     expect(await sockets(served.server)).toBeGreaterThan(0);
     await Promise.all(clients.map(({ client }) => upstream.release(client)));
     await upstream.close();
-    await vi.waitFor(async () => expect(await sockets(served.server)).toBe(0));
+    await vi.waitFor(async () => expect(await sockets(served.server)).toBe(0), { timeout: patience(5_000) });
     if ('sessions' in served) expect(served.sessions.size).toBe(0);
   });
 }

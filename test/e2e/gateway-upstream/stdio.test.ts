@@ -6,6 +6,7 @@ import type { UpstreamSession } from '../../../src/gateway/upstream.js';
 import { type Logger, silentLogger } from '../../../src/log.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { errorOf } from '../../support/gateway.js';
+import { patience } from '../../support/patience.js';
 import {
   everythingScript,
   exists,
@@ -95,7 +96,7 @@ it('takes what a child asks to the client whose own it is', async () => {
     },
   });
   expect(JSON.stringify(answer)).toContain('sampled');
-  await vi.waitFor(() => expect(asked).toContain('roots/list'), { timeout: 5_000 });
+  await vi.waitFor(() => expect(asked).toContain('roots/list'), { timeout: patience(5_000) });
 });
 
 it('gives each client with a session of its own a child of its own, which ends with it', async () => {
@@ -106,7 +107,7 @@ it('gives each client with a session of its own a child of its own, which ends w
   const session = await upstream.session(first, patient());
   expect(await upstream.session(first, patient())).toBe(session);
   expect(await upstream.session(second, patient())).not.toBe(session);
-  await vi.waitFor(() => expect(pids().length).toBe(2));
+  await vi.waitFor(() => expect(pids().length).toBe(2), { timeout: patience(5_000) });
   await upstream.release(first.client);
   expect(pids().filter(exists).length).toBe(1);
   await upstream.close();
@@ -124,7 +125,7 @@ it('names the upstream to the calls in which its child died, and starts it anew'
   const { log, pids } = hearing();
   const upstream = open(everything, { log });
   const session = await upstream.session(wish(), patient());
-  await vi.waitFor(() => expect(pids().length).toBe(1));
+  await vi.waitFor(() => expect(pids().length).toBe(1), { timeout: patience(5_000) });
   const lost = errorOf(call(session, 'trigger-long-running-operation', { duration: 20, steps: 2 }));
   process.kill(pids()[0] ?? 0, 'SIGKILL');
   const error = await lost;
@@ -186,7 +187,9 @@ it('speaks 2026-07-28 to a child that does, over one child for all', async () =>
   });
   const session = await upstream.session(hears, patient());
   expect(session.era).toBe('modern');
-  await vi.waitFor(() => expect(heard).toEqual([['notifications/tools/list_changed', {}]]));
+  await vi.waitFor(() => expect(heard).toEqual([['notifications/tools/list_changed', {}]]), {
+    timeout: patience(5_000),
+  });
   const other = await upstream.session(wish({ principal: 'q' }), patient());
   expect(resultOf(await call(session, 'x'))['meta']).toMatchObject({
     'io.modelcontextprotocol/clientCapabilities': { elicitation: {} },
@@ -235,7 +238,7 @@ it('ends the processes that a shell has started too, also where they do not heed
   const pid = Number(session.instructions);
   expect(exists(pid)).toBe(true);
   await upstream.close();
-  await vi.waitFor(() => expect(exists(pid)).toBe(false), { timeout: 5_000 });
+  await vi.waitFor(() => expect(exists(pid)).toBe(false), { timeout: patience(5_000) });
 });
 
 it('escapes and bounds what a child says on standard error', async () => {
@@ -246,7 +249,7 @@ it('escapes and bounds what a child says on standard error', async () => {
     if (method === 'server/discover') send({ id, error: { code: -32601, message: 'no' } });
   `);
   await open(stdioUpstream([path]), { log }).settled(patient());
-  await vi.waitFor(() => expect(lines.length).toBeGreaterThan(0));
+  await vi.waitFor(() => expect(lines.length).toBeGreaterThan(0), { timeout: patience(5_000) });
   expect(lines[0]).toMatch(/^\[2Jx+$/);
   expect(lines[0]?.length).toBeLessThanOrEqual(1_000);
 });
@@ -278,7 +281,9 @@ it('cancels a call at a child', async () => {
   const session = await open(stdioUpstream([path])).session(wish({ onNotification }), patient());
   const error = await errorOf(session.request('tools/call', tool('x'), { signal: own.signal }));
   expect(error.code).toBe('SALLY_UPSTREAM_CANCELLED');
-  await vi.waitFor(() => expect(heard).toContainEqual(['notifications/seen', { same: true }]));
+  await vi.waitFor(() => expect(heard).toContainEqual(['notifications/seen', { same: true }]), {
+    timeout: patience(5_000),
+  });
 });
 
 it('refuses a message above the limit and goes on with the next', async () => {
@@ -312,7 +317,7 @@ it('leaves no child behind where the process that opened it ends without a word'
     const pid = Number(String(line).split('\n')[0]);
     expect(exists(pid)).toBe(true);
     if (how === 'SIGKILL') opener.kill('SIGKILL');
-    await vi.waitFor(() => expect(exists(pid)).toBe(false), { timeout: 5_000 });
+    await vi.waitFor(() => expect(exists(pid)).toBe(false), { timeout: patience(5_000) });
   }
 });
 

@@ -8,6 +8,7 @@ import type { Logger } from '../../../src/log.js';
 import { openPluginManager, type PluginManager } from '../../../src/manager/index.js';
 import { commandPath } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
+import { patience } from '../../support/patience.js';
 import { clientTls, startPluginServer, writeConfig } from '../../support/plugin-server.js';
 
 const plugins = resolve(import.meta.dirname, '../../support/plugins');
@@ -109,7 +110,7 @@ const ways: Record<string, () => Promise<object>> = {
 /** A child has to start within it. */
 const slowly = { plugin_timeout: 4, plugin_away_after: 1 };
 
-describe('a plugin server that hangs', { timeout: 120_000 }, () => {
+describe('a plugin server that hangs', { timeout: patience(120_000) }, () => {
   it('[G6,G7] costs three timeouts, then none, in a mode that ignores failures and in a strict one; and comes back', async () => {
     const { server, mcp } = await overTls();
     const heard = heardLog();
@@ -196,7 +197,9 @@ describe('a plugin server that hangs', { timeout: 120_000 }, () => {
   });
 });
 
-it('[G6] a payload that makes a hook hang does not take its plugin away', { timeout: 120_000 }, async () => {
+it('[G6] a payload that makes a hook hang does not take its plugin away', {
+  timeout: patience(120_000),
+}, async () => {
   const odd = { name: 'Who', kind: join(plugins, 'misbehaving.mjs') };
   const server = await startPluginServer({ plugins: [odd] });
   const heard = heardLog();

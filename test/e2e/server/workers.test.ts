@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { PluginManager } from '../../../src/manager/index.js';
 import { sallyport } from '../../support/command.js';
 import { openGateway } from '../../support/gateway.js';
+import { patience } from '../../support/patience.js';
 import {
   type LogLine,
   type RunningServer,
@@ -85,7 +86,7 @@ describe('a plugin server of several workers', () => {
     const server = await startTwo();
     const pid = await pidOf(await openTo(server));
     server.child.kill('SIGKILL');
-    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isAlive(pid), { timeout: patience(10_000) }).toBe(false);
   });
 
   it('says once what is wrong with its configuration, and ends with its status', async () => {

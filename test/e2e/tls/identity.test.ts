@@ -7,6 +7,7 @@ import { run } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { callTool, errorOf, openGateway } from '../../support/gateway.js';
 import { judgedBy } from '../../support/judges.js';
+import { patience } from '../../support/patience.js';
 import { replaceBadWords, startPluginServer } from '../../support/plugin-server.js';
 import { filesOf, gatewayLeaf, newCa, newCrl, pluginLeaf, tlsBlock, ways } from '../../support/trust.js';
 import { parsed } from '../../tls/made.js';
@@ -246,7 +247,7 @@ describe('revocation', () => {
     expect(await callTool(second.manager)).toBe('what a crud day');
     await put(second.clientFolder, { 'ca.crl': revoked });
     const next = () => callTool(second.manager).catch(({ code }) => code);
-    await expect.poll(next, { timeout: 10_000 }).toBe('SALLY_TLS_REVOKED');
+    await expect.poll(next, { timeout: patience(10_000) }).toBe('SALLY_TLS_REVOKED');
   });
 
   it.each<[string, (ca: Issued) => Promise<string>, string]>([
@@ -274,14 +275,14 @@ describe('revocation', () => {
     });
     const inUse = () => running.log.filter(({ msg }) => msg === 'new certificates are in use').length;
     await put(serverFolder, { 'ca.crl': await newCrl(ca, [], -1, 5 / 86_400) });
-    await expect.poll(inUse, { timeout: 10_000 }).toBe(1);
+    await expect.poll(inUse, { timeout: patience(10_000) }).toBe(1);
     expect(await callTool(manager)).toBe('what a crud day');
     await running.waitForLog(
       ({ msg, code }) => msg.startsWith('connection ended') && code === 'SALLY_TLS_CRL',
     );
     expect((await errorOf(callTool(manager))).code).toMatch(/^SALLY_/);
     await put(serverFolder, { 'ca.crl': await newCrl(ca) });
-    await expect.poll(inUse, { timeout: 10_000 }).toBe(2);
+    await expect.poll(inUse, { timeout: patience(10_000) }).toBe(2);
     expect(await callTool(manager)).toBe('what a crud day');
   });
 

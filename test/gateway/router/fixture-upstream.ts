@@ -12,6 +12,7 @@ import { onTestFinished } from 'vitest';
 import type { UpstreamSettings } from '../../../src/config/index.js';
 import type { Upstream } from '../../../src/gateway/upstream.js';
 import { serve } from '../../support/mcp-fixture.js';
+import { patience } from '../../support/patience.js';
 import { httpUpstream, open } from '../../support/upstreams.js';
 
 type Json = Record<string, unknown>;
@@ -167,7 +168,7 @@ export async function fixture(
   const events = new EventEmitter();
   const served = era === 'modern' ? await modern(offered, seen, events) : await legacy(offered, seen, events);
   const upstream = open(httpUpstream(served.url, settings));
-  await upstream.settled(AbortSignal.timeout(10_000));
+  await upstream.settled(AbortSignal.timeout(patience(10_000)));
   return { upstream, seen, events, ...served };
 }
 

@@ -7,6 +7,7 @@ import { block, modify } from '../../../src/plugin/index.js';
 import { deferred, handle, keptLog } from '../../manager/handles.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { serve, serveSessions } from '../../support/mcp-fixture.js';
+import { patience } from '../../support/patience.js';
 import { everythingScript, httpUpstream, open, reaches, stdioUpstream } from '../../support/upstreams.js';
 import { fixture } from './fixture-upstream.js';
 import { ask, client, managerOf, routerOver, type Served, textOf } from './world.js';
@@ -92,7 +93,7 @@ describe('an upstream that dies in a call', () => {
     const { error } = await call('die');
     expect(error.message).toContain("'mortal'");
     expect(error.data).toMatchObject({ code: 'SALLY_UPSTREAM_LOST', remedy: expect.any(String) });
-    await expect.poll(async () => textOf(await call('live')), { timeout: 10_000 }).toBe('alive');
+    await expect.poll(async () => textOf(await call('live')), { timeout: patience(10_000) }).toBe('alive');
   });
 });
 

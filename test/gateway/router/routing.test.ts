@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { clashesAmong } from '../../../src/gateway/router/index.js';
 import { keptLog } from '../../manager/handles.js';
+import { patience } from '../../support/patience.js';
 import { fixture } from './fixture-upstream.js';
 import { ask, client, routerOver, type Served, textOf } from './world.js';
 
@@ -98,7 +99,7 @@ describe.each(['legacy', 'modern'] as const)('with upstreams of the %s era', (er
     expect(web.seen).toMatchObject([{ name: 'other' }]);
     const unknown = await ask(router, from, 'tools/call', { name: 'neither' });
     expect(unknown.error.data).toMatchObject({ code: 'SALLY_ROUTE_UNKNOWN' });
-    const clashes = await clashesAmong([files.upstream, web.upstream], AbortSignal.timeout(10_000));
+    const clashes = await clashesAmong([files.upstream, web.upstream], AbortSignal.timeout(patience(10_000)));
     expect(clashes.map(({ message }) => message)).toEqual([call.error.message]);
   });
 
@@ -212,7 +213,10 @@ describe.each(['legacy', 'modern'] as const)('with upstreams of the %s era', (er
 describe('what the gateway says of itself', () => {
   it('is what its upstreams can, in its own name', async () => {
     const { upstream } = await fixture('legacy', {});
-    const described = await routerOver([upstream]).describe(client('legacy'), AbortSignal.timeout(10_000));
+    const described = await routerOver([upstream]).describe(
+      client('legacy'),
+      AbortSignal.timeout(patience(10_000)),
+    );
     expect(described.serverInfo).toEqual({ name: 'sallyport', version: '0.0.0' });
     expect(described.capabilities).toEqual({
       tools: { listChanged: true },

@@ -7,6 +7,7 @@ import type { PluginManager } from '../../../src/manager/index.js';
 import type { Answer, JsonObject } from '../../../src/mcp/messages.js';
 import type { PluginHandle } from '../../../src/plugin/handle.js';
 import { request as pluginRequest } from '../../manager/handles.js';
+import { patience } from '../../support/patience.js';
 
 /** A manager of plugins in memory. `requests` counts the requests that plugins were made a view of. */
 export function managerOf(plugins: readonly PluginHandle[]): PluginManager & { requests: number } {
@@ -125,7 +126,7 @@ export async function ask(
     method,
     params: JSON.parse(JSON.stringify(params)),
     headers: more.headers ?? {},
-    signal: more.signal ?? AbortSignal.timeout(20_000),
+    signal: more.signal ?? AbortSignal.timeout(patience(20_000)),
     trace,
     plugins: () => {
       plugins ??= (more.plugins ?? managerOf([])).request();
