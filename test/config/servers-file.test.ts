@@ -38,7 +38,7 @@ async function wrong(files: Files): Promise<string[]> {
   return listed(error).map((line) => line.replace('.mcp.json:', ''));
 }
 
-describe('a list of servers', () => {
+describe('[M29] a list of servers', () => {
   it('of a desktop client becomes upstreams, with the defaults of a gateway', async () => {
     const { gateway, plugins } = await load({
       servers: {

@@ -28,7 +28,7 @@ it('brings any text over as a header that HTTP allows', () => {
   );
 });
 
-it('repeats the arguments that a listed tool marks, at any depth of properties', () => {
+it('[M3] repeats the arguments that a listed tool marks, at any depth of properties', () => {
   const mirror = new MirroredHeaders();
   const nested = { type: 'object', properties: { zone: string('Zone') } };
   const properties = { region: string('Region'), nested, count: { type: 'integer', 'x-mcp-header': 'N' } };

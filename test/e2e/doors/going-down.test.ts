@@ -79,7 +79,7 @@ function message(session: string, fields: object): string {
 
 const unavailable = { status: '503', retry: true, errors: [] };
 
-describe.each(Object.entries(programs))('SIGTERM at %s', (_, start) => {
+describe.each(Object.entries(programs))('[M21] SIGTERM at %s', (_, start) => {
   it.each([
     ['of which nothing was sent', '', whole],
     ['of which half the head was sent', whole.slice(0, 40), whole.slice(40)],

@@ -40,7 +40,7 @@ async function secondClient(legs: RunningLegs, pin?: string) {
 const textOf = (result: unknown) => (result as { content: { text: string }[] }).content[0]?.text;
 
 describe('a client of the first SDK', () => {
-  it('opens a session, lists and calls tools', async () => {
+  it('[M2] opens a session, lists and calls tools', async () => {
     const legs = await startLegs();
     const { client, transport } = await firstClient(legs);
     expect(transport.sessionId).toMatch(/^[\w-]{32}$/);
@@ -62,13 +62,13 @@ describe('a client of the first SDK', () => {
     expect(textOf(result)).toBe('done');
   });
 
-  it('is asked on the way of its call, and its answer finds its way back', async () => {
+  it('[M6] is asked on the way of its call, and its answer finds its way back', async () => {
     const legs = await startLegs();
     const { client } = await firstClient(legs);
     expect(textOf(await client.callTool({ name: 'ask' }))).toBe(JSON.stringify(sample.content));
   });
 
-  it('cancels: the upstream hears of it', async () => {
+  it('[M12] cancels: the upstream hears of it', async () => {
     const legs = await startLegs();
     const { client } = await firstClient(legs);
     const control = new AbortController();
@@ -108,7 +108,7 @@ describe('a client of the first SDK', () => {
 });
 
 describe('a client of the second SDK', () => {
-  it('finds 2026-07-28 by itself, and needs no session', async () => {
+  it('[M2] finds 2026-07-28 by itself, and needs no session', async () => {
     const legs = await startLegs();
     const { client } = await secondClient(legs);
     expect(client.getNegotiatedProtocolVersion()).toBe('2026-07-28');
@@ -129,7 +129,7 @@ describe('a client of the second SDK', () => {
     expect(textOf(result)).toBe('done');
   });
 
-  it('mirrors parameters into headers, and is served', async () => {
+  it('[M3] mirrors parameters into headers, and is served', async () => {
     const legs = await startLegs();
     const { client } = await secondClient(legs);
     await client.listTools();
@@ -137,7 +137,7 @@ describe('a client of the second SDK', () => {
     expect(textOf(await client.callTool({ name: 'region', arguments: args }))).toBe(JSON.stringify(args));
   });
 
-  it('cancels by closing its connection', async () => {
+  it('[M12] cancels by closing its connection', async () => {
     const legs = await startLegs();
     const { client } = await secondClient(legs);
     const control = new AbortController();
@@ -162,7 +162,7 @@ describe('a client of the second SDK', () => {
     await legs.router.until(() => legs.open.streams === 0);
   });
 
-  it('speaks a revision with sessions where it is told to', async () => {
+  it('[M2] speaks a revision with sessions where it is told to', async () => {
     const legs = await startLegs();
     const { client, transport } = await secondClient(legs, 'legacy');
     expect(client.getNegotiatedProtocolVersion()).toBe('2025-11-25');

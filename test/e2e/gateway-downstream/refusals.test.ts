@@ -38,7 +38,7 @@ async function seen(reply: Response): Promise<Seen> {
   };
 }
 
-describe('what is no message', () => {
+describe('[M16,M23] what is no message', () => {
   it.each([
     ['text that is not JSON', '{', 400, -32700, null],
     ['no text at all', '', 400, -32700, null],
@@ -108,7 +108,7 @@ describe('what is no message', () => {
   });
 });
 
-describe('a request of 2026-07-28', () => {
+describe('[M2,M3] a request of 2026-07-28', () => {
   it.each([
     ['without _meta', request('tools/list', {}), modern('tools/list'), 400, -32602],
     [
@@ -237,7 +237,7 @@ describe('a request of 2026-07-28', () => {
   });
 });
 
-describe('a request of an earlier revision', () => {
+describe('[M2] a request of an earlier revision', () => {
   it('without a session, or with one that is not known', async () => {
     const legs = await startLegs();
     expect(await seen(await legs.post(request('tools/list', {})))).toMatchObject({
@@ -296,7 +296,7 @@ describe('a request of an earlier revision', () => {
 });
 
 describe('who may come', () => {
-  it('is asked before anything is read', async () => {
+  it('[M13] is asked before anything is read', async () => {
     const legs = await startLegs();
     const reply = await legs.post('{', { 'X-User': 'nobody' });
     expect([reply.status, reply.headers.get('www-authenticate'), await reply.json()]).toEqual([

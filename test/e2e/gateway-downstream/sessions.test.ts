@@ -29,7 +29,7 @@ const open = (url: string, headers: Record<string, string>, signal?: AbortSignal
   fetch(url, { headers: { Accept: 'text/event-stream', ...headers }, ...(signal && { signal }) });
 
 describe('sessions', () => {
-  it('a thousand that are opened and left go away, and everything of them', async () => {
+  it('[M25] a thousand that are opened and left go away, and everything of them', async () => {
     let clock = 0;
     const legs = await startLegs({ limits: { sessionIdleMs: 1_000 }, pulseMs: 20, now: () => clock });
     const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
@@ -84,7 +84,7 @@ describe('sessions', () => {
     await legs.router.until(() => legs.router.gone.length === 3);
   });
 
-  it('has so many for one user, and so many altogether', async () => {
+  it('[M23] has so many for one user, and so many altogether', async () => {
     const legs = await startLegs({ limits: { sessions: 3, sessionsPerUser: 2 } });
     const first = await legs.openSession('ada');
     await legs.openSession('ada');
@@ -133,7 +133,7 @@ describe('sessions', () => {
   });
 });
 
-describe('calls at a time', () => {
+describe('[M23] calls at a time', () => {
   it('so many of one user (429), so many altogether (503), and room again after each', async () => {
     const legs = await startLegs({ limits: { concurrentCalls: 2, concurrentCallsPerUser: 1 } });
     const call = (user: string) =>
@@ -180,7 +180,7 @@ describe('calls at a time', () => {
   });
 });
 
-describe('streams', () => {
+describe('[M24] streams', () => {
   it('begin with an event to come back with, from 2025-11-25 on', async () => {
     const legs = await startLegs();
     const session = { 'Mcp-Session-Id': await legs.openSession() };
@@ -324,7 +324,7 @@ describe('a client that goes before it is let in', () => {
 });
 
 describe('at the end', () => {
-  it('calls under way are finished, new ones are turned away, then streams and sessions end', async () => {
+  it('[M21] calls under way are finished, new ones are turned away, then streams and sessions end', async () => {
     const legs = await startLegs();
     const session = { 'Mcp-Session-Id': await legs.openSession() };
     const stream = events(await open(legs.url, session));

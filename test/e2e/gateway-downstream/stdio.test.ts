@@ -95,7 +95,7 @@ const prefix = 'io.modelcontextprotocol/';
 const envelope = { [`${prefix}protocolVersion`]: '2026-07-28', [`${prefix}clientCapabilities`]: {} };
 const textOf = (result: unknown) => (result as { content: { text: string }[] }).content[0]?.text;
 
-describe('a client of the SDK over stdio', () => {
+describe('[M27] a client of the SDK over stdio', () => {
   it('goes on after an answer that cannot be written', async () => {
     const served = serve();
     served.say(initialize());
@@ -154,7 +154,7 @@ describe('a client of the SDK over stdio', () => {
   });
 });
 
-describe('lines', () => {
+describe('[M27] lines', () => {
   it('what is no message is answered by an error, and the next line is served', async () => {
     const served = serve({ bodyBytes: 500 });
     const error = (code: number, id: unknown = null) =>

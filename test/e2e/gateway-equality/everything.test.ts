@@ -29,12 +29,12 @@ async function judge(
 }
 
 describe.each(generations)('server-everything by $name', roomy, (generation) => {
-  it('tells the same through the gateway as directly, over stdio', async () => {
+  it('[M1] tells the same through the gateway as directly, over stdio', async () => {
     // `get-env` shows the environment of the process, which is given by whoever starts it.
     await judge(generation, serverCommand('everything', ['stdio']), [], ['get-env']);
   });
 
-  it('tells the same through the gateway as directly, over HTTP', async () => {
+  it('[M1] tells the same through the gateway as directly, over HTTP', async () => {
     const port = await freePort();
     const { command, args } = serverCommand('everything', ['streamableHttp']);
     const child = spawn(command, [...args], { env: { PORT: String(port) }, stdio: 'ignore' });

@@ -7,7 +7,7 @@ import { gatewayBefore } from './gateway.js';
 import { serverCommand } from './servers.js';
 
 describe.each(generations)('server-filesystem by $name', roomy, ({ connect }) => {
-  it('tells the same through the gateway as directly', async () => {
+  it('[M1] tells the same through the gateway as directly', async () => {
     const folder = await temporaryFolder();
     const steps = filesystemSteps(folder);
     const drive = async (target: Target) => {

@@ -68,7 +68,7 @@ async function drive({ asked, connect }: Generation, target: Target): Promise<Tr
 
 describe.each(generations)('a server of either era by $name', roomy, (generation) => {
   it.each(['legacy', 'modern'] as const)(
-    'tells the same through the gateway, where it is %s',
+    '[M1,M5] tells the same through the gateway, where it is %s',
     async (era) => {
       const direct = await drive(generation, await fixtureOf(generation.era));
       const gateway = await gatewayBefore({ judged: await fixtureOf(era) });

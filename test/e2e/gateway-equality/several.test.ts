@@ -64,7 +64,7 @@ function ofUpstream({ name: upstream, scheme, lists }: Part, transcript: Transcr
 }
 
 describe.each(generations)('several servers by $name', roomy, ({ connect, asked }) => {
-  it('tell the same together behind one gateway as each by itself', async () => {
+  it('[M1,M7] tell the same together behind one gateway as each by itself', async () => {
     const folder = await temporaryFolder();
     const memory = (file: string) => serverCommand('memory', [], { MEMORY_FILE_PATH: join(folder, file) });
     const files = serverCommand('filesystem', [folder]);

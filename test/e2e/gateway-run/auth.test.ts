@@ -45,7 +45,7 @@ function expectSilence(log: readonly object[], ...secrets: string[]) {
   for (const secret of secrets) expect(text).not.toContain(secret);
 }
 
-describe('a gateway with tokens', () => {
+describe('[M13] a gateway with tokens', () => {
   it('knows who calls, in either era, until the token is revoked', async () => {
     const file = join(await temporaryFolder(), 'tokens.json');
     const make = (...more: string[]) =>
@@ -74,7 +74,7 @@ describe('a gateway with tokens', () => {
     expectSilence(gateway.log, token, token.slice(15));
   });
 
-  it('lets nobody into the session of another', async () => {
+  it('[M14] lets nobody into the session of another', async () => {
     const file = join(await temporaryFolder(), 'tokens.json');
     const make = async (user: string) =>
       (await sallyport(['token', 'create', '--file', file, '--user', user])).stdout.trim();
@@ -92,7 +92,7 @@ describe('a gateway with tokens', () => {
   });
 });
 
-describe('a gateway with JWTs', () => {
+describe('[M13] a gateway with JWTs', () => {
   it('takes those of its issuer, and says where to get one', async () => {
     const folder = await temporaryFolder();
     const { publicKey, privateKey } = await generateKeyPair('RS256');
@@ -150,7 +150,7 @@ describe('a gateway with JWTs', () => {
   });
 });
 
-describe('a gateway with client certificates', () => {
+describe('[M13] a gateway with client certificates', () => {
   const tls = () => ({
     certfile: cert('server.crt'),
     keyfile: cert('server.key'),
@@ -201,7 +201,7 @@ describe('a gateway with client certificates', () => {
 });
 
 describe('a gateway without authentication', () => {
-  it('does not start where others can call it, unless that is said', async () => {
+  it('[M13] does not start where others can call it, unless that is said', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, 'g.yaml');
     const file = (more: string) =>
@@ -214,7 +214,7 @@ describe('a gateway without authentication', () => {
     );
   });
 
-  it('refuses names and pages that are not its own', async () => {
+  it('[M16] refuses names and pages that are not its own', async () => {
     const { url } = await startGateway({ gateway: { upstreams } });
     expect((await post(url, { host: 'evil.example' })).statusCode).toBe(421);
     expect((await post(url, { origin: 'https://evil.example' })).statusCode).toBe(403);
@@ -222,7 +222,7 @@ describe('a gateway without authentication', () => {
   });
 });
 
-describe('a plugin at the door', () => {
+describe('[M17] a plugin at the door', () => {
   it('permits subscriptions to resources, or not, in the words of either era', async () => {
     const { url } = await startGateway({ plugins: [plugin('http-hooks.mjs')], gateway: { upstreams } });
     const old = await legacyClient(url, { token: 'magic' });

@@ -146,7 +146,7 @@ async function issuer() {
   return { sign, auth };
 }
 
-describe('a token that is revoked', () => {
+describe('[M15] a token that is revoked', () => {
   it.each([1, 2])('ends the streams and the session that it opened, with %i worker(s)', async (workers) => {
     const { file, create, revoke } = await tokens();
     const [token, kept] = [await create(), await create('bob')];
@@ -213,7 +213,7 @@ describe('a token that is revoked', () => {
   });
 });
 
-describe('a token that expires', () => {
+describe('[M15] a token that expires', () => {
   it('ends what it opened, without anybody asking', async () => {
     let now = Date.now();
     const { file, create } = await tokens();
@@ -249,7 +249,7 @@ describe('a token that expires', () => {
   });
 });
 
-describe('a reload of who may call', () => {
+describe('[M15] a reload of who may call', () => {
   it('ends what was opened by a token that is not taken any more, and nothing else', async () => {
     const { sign, auth } = await issuer();
     const { gateway, url } = await gatewayAt(auth());

@@ -82,7 +82,7 @@ describe.each([
   ['a session client', legacyClient],
   ['a stateless client', modernClient],
 ] as const)('%s', (_, connect) => {
-  it('is told where a failure was, and the log has the rest under the same id', async () => {
+  it('[M18] is told where a failure was, and the log has the rest under the same id', async () => {
     const gateway = await startGateway(await gatewayFile());
     const client = (await connect(gateway.url)) as unknown as Caller;
     for (const name of failing) {
@@ -117,7 +117,7 @@ describe.each([
     await gateway.waitForLog((one) => one['request'] === thrown.data['request_id'] && one.msg === 'request');
   });
 
-  it('gets what plugins say in a violation, and what a server answers, as it is', async () => {
+  it('[M18] gets what plugins say in a violation, and what a server answers, as it is', async () => {
     const { url } = await startGateway(await gatewayFile());
     const client = (await connect(url)) as unknown as Caller;
     expect((await failureOf(client, 'one__pid', { plugin: 'block' })).data).toEqual({
@@ -131,7 +131,7 @@ describe.each([
     expect(unknown.data).toMatchObject({ code: 'SALLY_ROUTE_UNKNOWN', remedy: expect.any(String) });
   });
 
-  it('is told in full where the setting says so, also after a reload', async () => {
+  it('[M18] is told in full where the setting says so, also after a reload', async () => {
     const file = await gatewayFile('full');
     const gateway = await startGateway(file);
     const client = (await connect(gateway.url)) as unknown as Caller;
@@ -150,7 +150,7 @@ describe.each([
   });
 });
 
-describe('a failure', () => {
+describe('[M18] a failure', () => {
   it('of a plugin behind a plugin server is told by its name and code alone', async () => {
     const server = await startPluginServer({ plugins: [plugin('leaky.mjs', { name: 'Leaky' })] });
     const mcp = { proto: 'STREAMABLEHTTP', url: server.url, tls: clientTls() };

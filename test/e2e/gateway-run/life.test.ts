@@ -41,7 +41,7 @@ async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
 }
 
 describe('an upstream', () => {
-  it('that is killed is named to its callers and started again; the others go on', async () => {
+  it('[M19] that is killed is named to its callers and started again; the others go on', async () => {
     const { url, child, waitForLog } = await startGateway({
       gateway: { upstreams: { one: everything, two: everything } },
     });
@@ -65,7 +65,7 @@ describe('an upstream', () => {
     expect(await call('two__echo')).toBe('Echo: hi');
   });
 
-  it('that is away leaves the lists, and comes back to them', async () => {
+  it('[M19] that is away leaves the lists, and comes back to them', async () => {
     const port = await freePort();
     const { url } = await startGateway({
       gateway: { upstreams: { here: everything, away: { url: `http://127.0.0.1:${port}/mcp` } } },
@@ -88,7 +88,7 @@ describe('an upstream', () => {
     expect(firstText(await client.callTool(echo('hi', 'away__echo')))).toBe('Echo: hi');
   });
 
-  it('that never answers does not keep the gateway from listening, nor from being ready with others', {
+  it('[M26] that never answers does not keep the gateway from listening, nor from being ready with others', {
     timeout: patience(90_000),
   }, async () => {
     const hung = { command: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'] };
@@ -100,7 +100,7 @@ describe('an upstream', () => {
   });
 });
 
-describe('SIGHUP', () => {
+describe('[M20] SIGHUP', () => {
   it('takes plugins and upstreams of the new file, and drops no session', async () => {
     const folder = await temporaryFolder();
     const one = { upstreams: { one: everything } };
@@ -181,7 +181,7 @@ describe('SIGHUP', () => {
   });
 });
 
-describe('SIGTERM', () => {
+describe('[M21] SIGTERM', () => {
   it('finishes what is in flight and leaves nothing behind', async () => {
     const folder = await temporaryFolder();
     const gateway = await startGateway({
@@ -213,7 +213,7 @@ describe('SIGTERM', () => {
   });
 });
 
-describe('clients that come and go', () => {
+describe('[M25] clients that come and go', () => {
   it('leave no process and no socket behind', async () => {
     const gateway = await startGateway({ gateway: { upstreams: { one: everything } } });
     const visit = async () => {
@@ -238,7 +238,7 @@ describe('clients that come and go', () => {
   });
 });
 
-describe('--stdio', () => {
+describe('[M27] --stdio', () => {
   it('serves the one that launched it, and ends with it', async () => {
     const folder = await temporaryFolder();
     await writeFile(
@@ -288,7 +288,7 @@ describe('the command', () => {
     expect(finished.stderr).toContain(`the gateway cannot listen on 127.0.0.1:${port}: the port is in use`);
   });
 
-  it('names the tools that two upstreams have where no prefix keeps them apart', async () => {
+  it('[M7] names the tools that two upstreams have where no prefix keeps them apart', async () => {
     const bare = { ...everything, prefix: 'never' };
     const gateway = await startGateway({ gateway: { upstreams: { one: bare, two: bare } } });
     const line = await gateway.waitForLog(

@@ -91,7 +91,7 @@ const ways: Record<string, [names: readonly string[], plugins: () => Promise<rea
 };
 
 describe.each(Object.entries(ways))('numbers through a gateway with %s', (_, [names, plugins]) => {
-  it('pass as they were written, in arguments, results and ids', async () => {
+  it('[M28] pass as they were written, in arguments, results and ids', async () => {
     const { settings, bodies } = await upstream();
     const { url } = await startGateway({
       plugins: await plugins(),

@@ -41,7 +41,7 @@ const ownAddress = () =>
     .flat()
     .find((one) => one?.family === 'IPv4' && !one.internal)?.address ?? '127.0.0.1';
 
-describe('Host and Origin, on every page of a gateway', () => {
+describe('[M16] Host and Origin, on every page of a gateway', () => {
   it('a page that rebinds a name reads none of them, and /health answers everybody', async () => {
     const { port } = await startGateway({ gateway: { upstreams, auth: await jwt() } });
     const origin = `http://127.0.0.1:${port}`;

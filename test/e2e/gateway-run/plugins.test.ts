@@ -23,7 +23,7 @@ const echo = (message: string) => ({ name: 'echo', arguments: { message } });
 describe.each([
   ['a session client', legacyClient],
   ['a stateless client', modernClient],
-] as const)('a plugin behind mutual TLS, seen by %s', (_, connect) => {
+] as const)('[M8] a plugin behind mutual TLS, seen by %s', (_, connect) => {
   it('changes arguments, results, prompts and resources', async () => {
     const { entry } = await rewriter();
     const { url } = await startGateway({ plugins: [entry], gateway: { upstreams } });
@@ -139,7 +139,7 @@ describe('a plugin server that is killed in the middle of calls', () => {
 });
 
 describe('plugins in the gateway itself', () => {
-  it('see a prefixed tool by its own name, and their conditions do', async () => {
+  it('[M8] see a prefixed tool by its own name, and their conditions do', async () => {
     const conditions = [{ server_ids: ['two'], tools: ['echo'] }];
     const { url } = await startGateway({
       plugins: [plugin('rewriter.mjs', { conditions })],

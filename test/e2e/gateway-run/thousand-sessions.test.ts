@@ -54,7 +54,7 @@ async function visits(url: string, sessions: number): Promise<readonly string[]>
   return ids;
 }
 
-it('a thousand sessions that are left give back their memory, and no child or socket stays', {
+it('[M25] a thousand sessions that are left give back their memory, and no child or socket stays', {
   timeout: patience(120_000),
 }, async () => {
   const limits = { sessions: 2 * count, session_idle: 1 };

@@ -100,7 +100,7 @@ async function openSession(url: string, fetch: typeof globalThis.fetch): Promise
   return reply.headers.get('mcp-session-id') ?? '';
 }
 
-describe('a gateway of several workers', () => {
+describe('[M22] a gateway of several workers', () => {
   it('serves a session whichever worker a connection reaches', async () => {
     const { url } = await startTwo();
     const { fetch, seen } = hopping();

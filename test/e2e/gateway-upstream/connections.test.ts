@@ -72,7 +72,7 @@ it('escapes the path of a redirect', async () => {
   expect(paths).toEqual(['/mcp', '/a%20b%22%C3%A9/%0d%0ax?q=%3C%C3%A9%3E&r=%0a']);
 });
 
-it('repeats what changes nothing where the connection closed over it, and nothing else', async () => {
+it('[M10] repeats what changes nothing where the connection closed over it, and nothing else', async () => {
   const lost = new Set<string>();
   const { url } = await modern(({ text, socket }) => {
     const { method } = JSON.parse(text);

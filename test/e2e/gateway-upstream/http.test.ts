@@ -22,7 +22,7 @@ const call = (name: string, args: object = {}, meta?: object) => ({
   ...(meta && { _meta: meta }),
 });
 
-it('speaks to a server with sessions in its own revision, and ends the session', async () => {
+it('[M4] speaks to a server with sessions in its own revision, and ends the session', async () => {
   const served = await serveSessions();
   const upstream = open(httpUpstream(served.url, { headers: { 'X-Team': 'a' } }));
   const session = await upstream.session(wish(), patient());
@@ -38,7 +38,7 @@ it('speaks to a server with sessions in its own revision, and ends the session',
   expect(served.sessions.size).toBe(0);
 });
 
-it('speaks to a stateless server with envelope and headers of each request', async () => {
+it('[M4] speaks to a stateless server with envelope and headers of each request', async () => {
   const served = await serveModern();
   const upstream = open(httpUpstream(served.url));
   const session = await upstream.session(wish({ capabilities: { elicitation: {} } }), patient());
@@ -65,7 +65,7 @@ for (const [era, start] of [
   ['sessions', serveSessions],
   ['no sessions', serveModern],
 ] as const) {
-  it(`gives progress back under the caller's token, from a server with ${era}`, async () => {
+  it(`[M12] gives progress back under the caller's token, from a server with ${era}`, async () => {
     const { url } = await start();
     const session = await open(httpUpstream(url)).session(wish(), patient());
     const heard: unknown[] = [];
@@ -80,7 +80,7 @@ for (const [era, start] of [
     ]);
   });
 
-  it(`cancels a call at a server with ${era}`, async () => {
+  it(`[M12] cancels a call at a server with ${era}`, async () => {
     const { url, events } = await start();
     const session = await open(httpUpstream(url)).session(wish(), patient());
     const own = new AbortController();
@@ -93,7 +93,7 @@ for (const [era, start] of [
     await aborted;
   });
 
-  it(`gives a call up at its deadline and says so to a server with ${era}`, async () => {
+  it(`[M12] gives a call up at its deadline and says so to a server with ${era}`, async () => {
     const { url, events } = await start();
     const session = await open(httpUpstream(url, { timeoutMs: 300 })).session(wish(), patient());
     const aborted = once(events, 'aborted');
@@ -123,7 +123,7 @@ for (const [era, start] of [
   });
 }
 
-it('takes what a server asks within a call to the caller, and the answer back', async () => {
+it('[M6] takes what a server asks within a call to the caller, and the answer back', async () => {
   const { url } = await serveSessions();
   const session = await open(httpUpstream(url)).session(
     wish({ capabilities: { elicitation: {} }, own: true, onRequest: async () => ({ result: {} }) }),
@@ -157,7 +157,7 @@ it('begins a lost session anew and sends the request once more', async () => {
   expect(textOf(answer)).toBe('again');
 });
 
-it('finds server-everything again after it was killed and started anew on the same port', async () => {
+it('[M19] finds server-everything again after it was killed and started anew on the same port', async () => {
   const first = await startEverything();
   const upstream = open(httpUpstream(first.url));
   const session = await upstream.session(wish({ onNotification: () => {} }), patient());
@@ -195,7 +195,7 @@ it('answers with the error of the server as it came', async () => {
   expect(answer).toMatchObject({ error: { code: -32601 } });
 });
 
-it('takes no refusal and no failure for a sign of the era, and says what it was', async () => {
+it('[M4] takes no refusal and no failure for a sign of the era, and says what it was', async () => {
   for (const [status, headers, code] of [
     [401, { 'www-authenticate': 'Bearer realm="x"' }, 'SALLY_UPSTREAM_STATUS'],
     [403, {}, 'SALLY_UPSTREAM_STATUS'],
@@ -230,7 +230,7 @@ it('follows a redirect on the same origin and none to another', async () => {
   expect(await reaches(here, 'up')).toMatchObject({ era: 'modern' });
 });
 
-it('forwards what it does not know, in both directions', async () => {
+it('[M28] forwards what it does not know, in both directions', async () => {
   const odd = {
     content: [{ type: 'hologram', data: 'x', unknown: { deep: [1, null] } }],
     structuredContent: { n: 1.5 },
@@ -294,7 +294,7 @@ it('takes a stream that broke before its answer up again where the server keeps 
   expect(resultOf(answer)['taken']).toMatch(/^e-\d+$/);
 });
 
-it('says that a stream without event ids was lost', async () => {
+it('[M10] says that a stream without event ids was lost', async () => {
   const served = await serve(
     legacyHandler((_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -306,7 +306,7 @@ it('says that a stream without event ids was lost', async () => {
   expect(error.code).toBe('SALLY_UPSTREAM_LOST');
 });
 
-it('says that a call was lost where the server that had it is gone: it may have been carried out', async () => {
+it('[M10] says that a call was lost where the server that had it is gone: it may have been carried out', async () => {
   const served = await serve(
     legacyHandler((id, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -321,7 +321,7 @@ it('says that a call was lost where the server that had it is gone: it may have 
   expect(error.message).toContain('its stream broke and is not taken up');
 });
 
-it('refuses a reply above the limit', async () => {
+it('[M23] refuses a reply above the limit', async () => {
   for (const stream of [true, false]) {
     const served = await serve(
       legacyHandler((id, response) => {
@@ -337,7 +337,7 @@ it('refuses a reply above the limit', async () => {
   }
 });
 
-it('lets requests wait in a bounded queue', async () => {
+it('[M23] lets requests wait in a bounded queue', async () => {
   const { url, events } = await serveModern();
   const upstream = open(httpUpstream(url), { limits: { inFlight: 1, queue: 1 } });
   const session = await upstream.session(wish(), patient());

@@ -16,7 +16,7 @@ const tls = {
 };
 
 it.each([{ secure: false }, { secure: true }])(
-  'a tool is called once where the upstream has just closed what rested: %j',
+  '[M10] a tool is called once where the upstream has just closed what rested: %j',
   async ({ secure }) => {
     const executed: string[] = [];
     const { url, server } = await serve(

@@ -73,7 +73,7 @@ async function overStdio(): Promise<string> {
 }
 
 it.each(['HTTP', 'a stream of events', 'stdio'])(
-  'an answer over %s that is nested too deep, too wide or of two minds fails its call alone, at once',
+  '[M23] an answer over %s that is nested too deep, too wide or of two minds fails its call alone, at once',
   async (way) => {
     const settings =
       way === 'stdio' ? stdioUpstream([await overStdio()]) : httpUpstream(await overHttp(way !== 'HTTP'));

@@ -64,7 +64,7 @@ const ways: [string, How][] = [
 
 describe.each(ways)('in %s', (_name, how) => {
   it.each(Object.entries(forgeries))(
-    '%s is no answer, and its connection carries no other call',
+    '[M11] %s is no answer, and its connection carries no other call',
     async (_kind, { forge, says }) => {
       const { call, sockets } = await upstreamOver(forge, how);
       await call('first');
@@ -87,7 +87,7 @@ describe.each(ways)('in %s', (_name, how) => {
   });
 });
 
-it('two replies in one stream are none', async () => {
+it('[M11] two replies in one stream are none', async () => {
   const forge: Forge = (id, result) =>
     [result, content('other')].map((one) => ({ jsonrpc: '2.0', id, result: one }));
   const { call } = await upstreamOver(forge, { stream: true });
@@ -100,7 +100,7 @@ it('a reply in a batch is one where the revision has batches', async () => {
   expect(textOf(await call('forged'))).toBe('forged');
 });
 
-it('replies that come one call late are nobody’s', async () => {
+it('[M11] replies that come one call late are nobody’s', async () => {
   let before: unknown;
   const late: Forge = (id, result) => {
     const messages = [{ jsonrpc: '2.0', id: before ?? 'none', result }];
@@ -119,7 +119,7 @@ it('ids do not follow from those before, nor do the progress tokens that are mad
   expect(near.length).toBeLessThan(5);
 });
 
-it('progress that names another call is not told to that one', async () => {
+it('[M11] progress that names another call is not told to that one', async () => {
   const told: unknown[] = [];
   let slow: unknown;
   let answerSlow = () => {};

@@ -19,7 +19,7 @@ import {
 const echo = { name: 'echo', arguments: { text: 'x', message: 'x' } };
 const sockets = (server: object) => promisify<number>((done) => (server as Server).getConnections(done))();
 
-it('takes what a server asks on the stream of the session to the client whose own it is', async () => {
+it('[M6] takes what a server asks on the stream of the session to the client whose own it is', async () => {
   const { url } = await startEverything();
   const asked: string[] = [];
   const own = wish({
@@ -75,7 +75,7 @@ it('starts the child of a client that listens again without being asked', async 
   expect(upstream.state.kind).toBe('up');
 });
 
-it('leaves no session behind for a client that goes while its session is being opened', async () => {
+it('[M25] leaves no session behind for a client that goes while its session is being opened', async () => {
   const served = await serveSessions();
   const upstream = open(httpUpstream(served.url));
   await upstream.settled(patient());
@@ -103,7 +103,7 @@ it('ends the session that has rested longest where there are as many as there ma
   expect(busy.code).toBe('SALLY_UPSTREAM_BUSY');
 });
 
-it('ends sessions that nobody uses', async () => {
+it('[M25] ends sessions that nobody uses', async () => {
   const served = await serveSessions();
   const upstream = open(httpUpstream(served.url), { pace: { idle: 100 } });
   const listening = wish({ principal: '1', onNotification: () => {} });

@@ -66,7 +66,7 @@ it('reads and writes through server-filesystem and server-memory', async () => {
   expect(textOf(await call(memory, 'read_graph'))).toContain('Ada');
 });
 
-it('gives a child the variables of its entry and few of ours', async () => {
+it('[M13] gives a child the variables of its entry and few of ours', async () => {
   vi.stubEnv('SALLY_TEST_SECRET', 'must not be seen');
   const upstream = open({ ...everything, env: { OWN: 'given' } } as typeof everything);
   const env = JSON.parse(textOf(await call(await upstream.session(wish(), patient()), 'get-env')));
@@ -75,7 +75,7 @@ it('gives a child the variables of its entry and few of ours', async () => {
   expect(env).not.toHaveProperty('SALLY_TEST_SECRET');
 });
 
-it('takes what a child asks to the client whose own it is', async () => {
+it('[M6] takes what a child asks to the client whose own it is', async () => {
   const upstream = open(everything);
   const asked: string[] = [];
   const capabilities = { sampling: {}, elicitation: {}, roots: { listChanged: true } };
@@ -114,14 +114,14 @@ it('gives each client with a session of its own a child of its own, which ends w
   expect(pids().filter(exists)).toEqual([]);
 });
 
-it('shares a child among the clients of one principal, and with no other', async () => {
+it('[M14] shares a child among the clients of one principal, and with no other', async () => {
   const upstream = open(everything);
   const one = await upstream.session(wish(), patient());
   expect(await upstream.session(wish(), patient())).toBe(one);
   expect(await upstream.session(wish({ principal: 'q' }), patient())).not.toBe(one);
 });
 
-it('names the upstream to the calls in which its child died, and starts it anew', async () => {
+it('[M10,M19] names the upstream to the calls in which its child died, and starts it anew', async () => {
   const { log, pids } = hearing();
   const upstream = open(everything, { log });
   const session = await upstream.session(wish(), patient());
@@ -265,7 +265,7 @@ it('answers a ping of a child, and lets lines that are no JSON-RPC pass', async 
   expect(resultOf(await call(session, 'x'))).toEqual({ ponged: {} });
 });
 
-it('cancels a call at a child', async () => {
+it('[M12] cancels a call at a child', async () => {
   const path = await script(`
     if (method === 'initialize') send({ id, result: initialized });
     if (method === 'server/discover') send({ id, error: { code: -32601, message: 'no' } });
@@ -300,7 +300,7 @@ it('refuses a message above the limit and goes on with the next', async () => {
   expect(resultOf(await call(session, 'x', { size: 2 }))).toEqual({ text: 'xx' });
 });
 
-it('leaves no child behind where the process that opened it ends without a word', async () => {
+it('[M25] leaves no child behind where the process that opened it ends without a word', async () => {
   const { spawn } = await import('node:child_process');
   const built = join(import.meta.dirname, '../../../dist/gateway/upstream/index.js');
   const path = join(await temporaryFolder(), 'opener.mjs');
@@ -321,7 +321,7 @@ it('leaves no child behind where the process that opened it ends without a word'
   }
 });
 
-it('speaks the new era to a child of the SDK that speaks both, or that one alone', async () => {
+it('[M4] speaks the new era to a child of the SDK that speaks both, or that one alone', async () => {
   const path = join(import.meta.dirname, '../../support/mcp-stdio.mjs');
   for (const legacy of ['serve', 'reject']) {
     const upstream = open(stdioUpstream([path, legacy]));

@@ -104,7 +104,7 @@ describe('the tokens file', () => {
   });
 });
 
-describe('a gateway with tokens', () => {
+describe('[M13] a gateway with tokens', () => {
   it('knows a client by its token', async () => {
     const { token, record } = made();
     const call = await entrance(bearer(await tokensFile(record)));

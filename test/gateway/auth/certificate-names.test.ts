@@ -73,7 +73,7 @@ describe('the names of a certificate', () => {
   };
 
   it.each(['spiffe://t/alice', 'alice', 'alice@example.org'])(
-    'the text %s is another principal for each kind of name that has it',
+    '[M13,M14] the text %s is another principal for each kind of name that has it',
     (value) => {
       const kinds = ['URI', 'DNS', 'EMAIL', 'CN'] as const;
       const principals = kinds.map((kind) => principal({ kind, value }));

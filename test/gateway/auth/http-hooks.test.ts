@@ -19,7 +19,7 @@ async function closed(settings?: object) {
   };
 }
 
-describe('the hooks around a request', () => {
+describe('[M17] the hooks around a request', () => {
   it('http_pre_request makes the credentials that authentication sees', async () => {
     const { call, token } = await closed();
     const { status, body } = await call({ 'x-key': token });

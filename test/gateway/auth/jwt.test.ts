@@ -37,7 +37,7 @@ async function settings(more: Partial<Jwt> = {}): Promise<Jwt> {
 }
 const authorization = (text: string) => ({ authorization: `Bearer ${text}` });
 
-describe('a gateway with JWTs', () => {
+describe('[M13] a gateway with JWTs', () => {
   it('takes user and tenant from the claims', async () => {
     const call = await entrance(await settings({ userClaim: 'email', tenantClaim: 'org' }));
     const { status, body } = await call(

@@ -54,7 +54,7 @@ const lines = (text: string) =>
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, string>);
 
-describe('the access log', () => {
+describe('[M26] the access log', () => {
   it('has names of a usual length as they are', () => {
     const name = 'a'.repeat(90);
     expect(lines(served(name))).toMatchObject([

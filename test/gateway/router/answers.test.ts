@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PayloadTooLarge, PluginFailed, PluginTimeout } from '../../../src/errors.js';
 import { errorAnswer, pluginErrorAnswer, violationAnswer } from '../../../src/gateway/router/answers.js';
 
-describe('what an MCP client is told', () => {
+describe('[M18] what an MCP client is told', () => {
   it('of a violation: the plugin’s code or -32602, the description, and who', () => {
     const violation = {
       reason: 'r',

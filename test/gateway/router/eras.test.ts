@@ -156,7 +156,7 @@ describe.each(eras)('a stateless client, asked by an upstream of the %s era', (e
     expect(seen).toEqual([]);
   });
 
-  it('is held back from the final result by a post-hook, whatever the rounds were', async () => {
+  it('[M9] is held back from the final result by a post-hook, whatever the rounds were', async () => {
     const { upstream } = await fixture(era, { tools: ['ask'] });
     const plugins = managerOf([
       handle({ hooks: ['tool_post_invoke'] }, () =>
@@ -178,7 +178,7 @@ describe.each(eras)('a stateless client, asked by an upstream of the %s era', (e
   });
 });
 
-it('lets a stateless client have what only it and a modern upstream know of a round', async () => {
+it('[M6] lets a stateless client have what only it and a modern upstream know of a round', async () => {
   const { upstream } = await fixture('modern', { tools: ['ask'] });
   const first = await ask(routerOver([upstream]), client('modern', { capabilities }), 'tools/call', {
     name: 'ask',
@@ -230,7 +230,7 @@ describe.each(eras)('log messages and progress of an upstream of the %s era', (e
     expect(methods(asked.notes)).toContain('notifications/message');
   });
 
-  it('tell nothing of a result that a post-hook may hold back', async () => {
+  it('[M9] tell nothing of a result that a post-hook may hold back', async () => {
     const { upstream } = await fixture(era, { tools: ['noisy'] });
     const plugins = managerOf([handle({ hooks: ['tool_post_invoke'] })]);
     const router = routerOver([upstream], { plugins });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { extraHeaders } from '../../../src/gateway/router/hooks.js';
 
 describe('headers of a pre-hook', () => {
-  it('are those that plugins added or changed: the client’s own go nowhere', () => {
+  it('[M13] are those that plugins added or changed: the client’s own go nowhere', () => {
     const given = { 'x-tenant': 'a', 'user-agent': 'client' };
     expect(extraHeaders(given, { 'x-tenant': 'b', 'user-agent': 'client', 'X-New': '1' })).toEqual({
       headers: { 'x-tenant': 'b', 'x-new': '1' },

@@ -25,7 +25,7 @@ async function guarded(
   return { ...one, plugins, hooked: seen, router: routerOver([one.upstream], { plugins }) };
 }
 
-describe('the hooks of a tool call', () => {
+describe('[M8] the hooks of a tool call', () => {
   it('see the upstream’s own name, the arguments, the headers, and who calls', async () => {
     const identity = { user: 'ada', tenant: 't', method: 'bearer' } as const;
     const one = await guarded(['tool_pre_invoke', 'tool_post_invoke'], () => proceed(), undefined, {
@@ -166,7 +166,7 @@ describe('the hooks of a tool call', () => {
     expect(served.trace.plugins).toMatchObject([{ decision: 'blocked' }]);
   });
 
-  it('keep a result from the client that they block, and one that they fail on', async () => {
+  it('[M9] keep a result from the client that they block, and one that they fail on', async () => {
     for (const behave of [
       () => block({ reason: 'r', code: 'X' }),
       () => {
@@ -254,7 +254,7 @@ describe('the hooks of a tool call', () => {
   });
 });
 
-describe('the hooks of prompts and resources', () => {
+describe('[M8] the hooks of prompts and resources', () => {
   it('see and change the arguments and the result of a prompt', async () => {
     const one = await guarded(['prompt_pre_fetch', 'prompt_post_fetch'], (payload) => {
       const { result } = payload as { result?: { messages: { content: object }[] } };

@@ -5,7 +5,7 @@ const nobody = undefined;
 const offer = (name: string, more: object = {}) =>
   offerOf({ name, prefix: 'auto', include: [], exclude: [], ...more }, 2);
 
-describe('the entries of an upstream', () => {
+describe('[M7] the entries of an upstream', () => {
   it('have a new name, and are byte for byte the upstream’s otherwise', () => {
     const tool = {
       title: 'T',
@@ -35,7 +35,7 @@ describe('the entries of an upstream', () => {
   });
 });
 
-describe('clashes', () => {
+describe('[M7] clashes', () => {
   it('name every upstream that offers the name', () => {
     const bare = { prefix: 'never' };
     const listings = [

@@ -98,7 +98,7 @@ describe('an upstream that dies in a call', () => {
 });
 
 describe('a client that has left', () => {
-  it('is released at every upstream that it used, and its subscriptions end', async () => {
+  it('[M25] is released at every upstream that it used, and its subscriptions end', async () => {
     const one = await fixture('legacy', { tools: ['a'], resources: ['file:///a'] });
     const { upstream, released } = counted(one.upstream);
     const router = routerOver([upstream]);
@@ -246,7 +246,7 @@ describe('a call made as a task', () => {
     expect(textOf(await (await started(plugins)).result())).toBe('changed, kept');
   });
 
-  it('gives nothing where the post-hook blocks, nor to a client that did not make the call', async () => {
+  it('[M9] gives nothing where the post-hook blocks, nor to a client that did not make the call', async () => {
     const plugins = managerOf([
       handle({ hooks: ['tool_post_invoke'] }, () => block({ reason: 'no', code: 'NO' })),
     ]);
@@ -277,7 +277,7 @@ describe('an upstream that tells of a result beside the result', () => {
       if (id !== undefined) say({ id, result: results[method] ?? {} });
     });`;
 
-  it('is heard without it where a post-hook may hold it back, and as it is where none does', async () => {
+  it('[M9] is heard without it where a post-hook may hold it back, and as it is where none does', async () => {
     const task = { name: 'a', arguments: {}, task: {} };
     const heardWith = async (plugins = managerOf([])) => {
       const router = routerOver([open(stdioUpstream(['-e', server]))], { plugins });

@@ -19,7 +19,7 @@ const settings = (more: object = {}) =>
   ({ name: 'files', prefix: 'auto', include: [], exclude: [], ...more }) as Parameters<typeof offerOf>[0];
 const offer = (more: object = {}, count = 2) => offerOf(settings(more), count);
 
-describe('the names of an upstream', () => {
+describe('[M7] the names of an upstream', () => {
   it('stay as they are where there is one, and have its name before them where there are several', () => {
     expect(publicName(offer({}, 1), 'read')).toBe('read');
     expect(publicName(offer({}, 2), 'read')).toBe('files__read');
@@ -67,7 +67,7 @@ describe('the names of an upstream', () => {
   });
 });
 
-describe('patterns', () => {
+describe('[M7] patterns', () => {
   it('have one sign, * for any text', () => {
     expect(patternMatches('read_*', 'read_file')).toBe(true);
     expect(patternMatches('*_file', 'read_file')).toBe(true);

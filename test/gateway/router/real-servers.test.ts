@@ -45,7 +45,7 @@ const tool = (name: string, args: JsonObject = {}): readonly [string, JsonObject
   { name, arguments: args },
 ];
 
-it('gives of server-everything byte for byte what a direct session gives', async () => {
+it('[M1] gives of server-everything byte for byte what a direct session gives', async () => {
   await same(stdioUpstream([everythingScript]), [
     tool('echo', { message: 'grüße \u2028 "x"' }),
     tool('echo', { message: 7 }),

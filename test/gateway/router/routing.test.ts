@@ -20,7 +20,7 @@ describe.each(['legacy', 'modern'] as const)('with upstreams of the %s era', (er
     expect(second.result).not.toHaveProperty('nextCursor');
   });
 
-  it('offers what several have in one list, and routes by the name', async () => {
+  it('[M7] offers what several have in one list, and routes by the name', async () => {
     const files = await fixture(era, { tools: ['a', 'b', 'c'], prompts: ['p'], page: 2 }, { name: 'files' });
     const web = await fixture(era, { tools: ['a'], prompts: ['p'] }, { name: 'web' });
     const router = routerOver([files.upstream, web.upstream]);
@@ -41,7 +41,7 @@ describe.each(['legacy', 'modern'] as const)('with upstreams of the %s era', (er
     expect(completed.result['completion']).toMatchObject({ values: ['{"type":"ref/prompt","name":"p"}'] });
   });
 
-  it('neither lists nor calls what the patterns leave out', async () => {
+  it('[M7] neither lists nor calls what the patterns leave out', async () => {
     const one = await fixture(
       era,
       { tools: ['read', 'write'], resources: ['file:///a', 'file:///secret/b'] },
@@ -83,7 +83,7 @@ describe.each(['legacy', 'modern'] as const)('with upstreams of the %s era', (er
     expect(modern.error.code).toBe(-32602);
   });
 
-  it('leaves out what two upstreams offer under one name, says so once, and calls neither', async () => {
+  it('[M7] leaves out what two upstreams offer under one name, says so once, and calls neither', async () => {
     const bare = { prefix: 'never' } as const;
     const files = await fixture(era, { tools: ['both', 'mine'] }, { name: 'files', ...bare });
     const web = await fixture(era, { tools: ['both', 'other'] }, { name: 'web', ...bare });

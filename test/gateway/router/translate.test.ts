@@ -18,7 +18,7 @@ const error = (code: number, data?: unknown): Answer => ({
   error: { code, message: 'no', ...(data !== undefined && { data }) },
 });
 
-describe('an answer between the eras', () => {
+describe('[M5] an answer between the eras', () => {
   it('is the same object where both ends are of the older era', () => {
     const result = { content: [], _meta: theirInfo, anything: 1 };
     const translated = translateAnswer({ result }, ends({}));
@@ -69,7 +69,7 @@ describe('an answer between the eras', () => {
   });
 });
 
-describe('an error between the eras', () => {
+describe('[M5] an error between the eras', () => {
   it('passes as it came', () => {
     const came = error(-32050, { any: [1] });
     expect(translateAnswer(came, ends({ to: 'modern' }))).toEqual(came);

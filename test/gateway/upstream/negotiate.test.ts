@@ -12,7 +12,7 @@ it('takes bad requests of any kind for the old era', () => {
   expect([400, 404, 405, 406, 415, 422].map(status)).toEqual(Array(6).fill('legacy'));
 });
 
-it('takes refusals, limits and failures for no sign of an era', () => {
+it('[M4] takes refusals, limits and failures for no sign of an era', () => {
   const none = [301, 401, 403, 407, 408, 421, 429, 500, 502, 503, 504];
   expect(none.map(status)).toEqual(none.map(() => 'failed'));
 });
