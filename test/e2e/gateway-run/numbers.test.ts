@@ -1,10 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
-import { commandPath, sallyport, start } from '../../support/command.js';
+import { commandPath, sallyport } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { plugin, startGateway } from '../../support/gateway-run.js';
 import { serve } from '../../support/mcp-fixture.js';
@@ -190,21 +187,6 @@ it('progress, and what comes over a session, is as it was written', async () => 
   expect(text).toContain('"progressToken":9007199254740993');
   expect(text).toContain('"id":1e2,');
   expect(text).toContain(`${structured}}`);
-});
-
-it('a client and an upstream over stdio', async () => {
-  const { settings, bodies } = await upstream();
-  const file = await writeConfig(stringify({ plugins: [], gateway: { upstreams: { one: settings } } }));
-  const child = start(['gateway', '--config', file, '--stdio'], {});
-  child.stderr?.resume();
-  const lines = createInterface({ input: child.stdout as Readable })[Symbol.asyncIterator]();
-  child.stdin?.write(
-    `{"jsonrpc":"2.0","id":1E0,"method":"tools/call","params":{"name":"t","arguments":{${numbers}},"_meta":{${envelope}}}}\n`,
-  );
-  const reply = String((await lines.next()).value);
-  expect(bodies.at(-1)).toContain(`"arguments":{${numbers}}`);
-  expect(reply).toContain('"id":1E0,');
-  expect(reply).toContain(`${structured}}`);
 });
 
 it('`sallyport invoke` prints what the plugin has made of the payload', async () => {
