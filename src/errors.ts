@@ -993,6 +993,13 @@ export const CrlExpired = defineError('SALLY_CRL_EXPIRED', {
   },
 });
 
+export const CrlWeak = defineError('SALLY_CRL_WEAK', {
+  message: (c: { path: string; issuer: string }) =>
+    `${c.path}: the revocation list of ${c.issuer} is signed over SHA-1, for which collisions can be made`,
+  remedy: (c) => `have ${c.issuer} sign it over SHA-256: openssl ca -gencrl -md sha256`,
+  example: { path: 'certs/mcp/gateway/ca.crl', issuer: 'CN=Old CA' },
+});
+
 export const CrlNotYetValid = defineError('SALLY_CRL_NOT_YET_VALID', {
   message: (c) =>
     `${c.path}: the revocation list of ${c.issuer} is valid only from ${isoTime(c.thisUpdate)}; it is ${isoTime(c.now)} here`,

@@ -2,7 +2,7 @@
  * JSON from elsewhere, and JSON that is passed on: `parseJson` and `parseExactJson` are the one place where a text of
  * another is parsed, within limits; `writeJson` writes numbers as they came. Begin with `scan.ts`.
  */
-export { carriedDepth, maxDepth, maxKeys } from './limits.js';
+export { beyondLimits, carriedDepth, maxDepth, maxKeys } from './limits.js';
 export {
   holdsNumbers,
   idKey,

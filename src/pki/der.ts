@@ -145,6 +145,14 @@ export function hasSigned(key: KeyObject, signed: Buffer): boolean {
   }
 }
 
+/** Whether it is signed over SHA-1, for which collisions can be made. */
+export function signedOverSha1(signed: Buffer): boolean {
+  const [outer] = derValues(signed) ?? [];
+  const [, algorithm] = (outer && derValues(outer.content)) ?? [];
+  const [oid] = (algorithm && derValues(algorithm.content)) ?? [];
+  return oid !== undefined && hashes[oidText(oid.content)] === 'sha1';
+}
+
 /** Where a certificate stands in a chain. */
 export interface ChainPlace {
   /** The holder's own: it signs nobody. */

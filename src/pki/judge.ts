@@ -332,19 +332,23 @@ function judgePurpose(
   return [finding('wrong purpose', `may not be used as a ${needed} (extendedKeyUsage)`)];
 }
 
-/** Renewing makes a new key, where the key is here and can be replaced; else it is the key that has to come anew. */
+/** Whether a new certificate would be for the same weak key: it is kept elsewhere, or encrypted. */
+export function keepsWeakKey({ key, request }: FolderState, certificate: X509Certificate): boolean {
+  const keeps = key ? parseKey(key.text).kind === 'encrypted' : request !== undefined;
+  return keeps && keyWeakness(certificate.publicKey) !== undefined;
+}
+
 function judgeStrength(
-  { key, layout, request, target }: FolderState<LeafTarget>,
+  state: FolderState<LeafTarget>,
   certificate: X509Certificate,
   { dir }: JudgeContext,
 ): readonly Finding[] {
+  const { layout, target } = state;
   const detail = weaknessOf(certificate, { leaf: true, root: false });
   if (detail === undefined) return [];
-  const keeps = (!key && request) || (key && parseKey(key.text).kind === 'encrypted');
-  const remedy =
-    keeps && keyWeakness(certificate.publicKey)
-      ? remakeCommand(dir, target)
-      : certsCommandLine(dir, 'renew', targetName(target), '--force');
+  const remedy = keepsWeakKey(state, certificate)
+    ? remakeCommand(dir, target)
+    : certsCommandLine(dir, 'renew', targetName(target), '--force');
   return [findingIn(layout.cert, remedy)('weak', detail)];
 }
 

@@ -28,7 +28,7 @@ import {
   targetName,
   validityIn,
 } from './folder.js';
-import { type Finding, judgeLeaf, type Verdict } from './judge.js';
+import { type Finding, judgeLeaf, keepsWeakKey, type Verdict } from './judge.js';
 import { requestKey } from './request.js';
 import {
   type DuePolicy,
@@ -140,7 +140,10 @@ function planFor(
   if (revoked && !(force && names)) return { kind: 'keep', notes: [noteOf(revoked)] };
   const mends = findings.some(
     ({ verdict, path }) =>
-      mended.has(verdict) || path === leaf.layout.request || isBadKey(verdict, path, leaf),
+      mended.has(verdict) ||
+      (verdict === 'weak' && !keepsWeakKey(leaf, certificate)) ||
+      path === leaf.layout.request ||
+      isBadKey(verdict, path, leaf),
   );
   if (force || mends) return { kind: 'renew', leaf: renewable };
   const validity = validityIn(certificate);

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { CrlExpired, CrlForeign, CrlMissing, CrlNotYetValid, messageOf, NotPem } from '../errors.js';
-import { hasSigned } from '../pki/der.js';
+import { hasSigned, signedOverSha1 } from '../pki/der.js';
 import { oneLineName } from './peer.js';
 import { blocksOf } from './pem.js';
 
@@ -10,6 +10,8 @@ export interface Crl {
   readonly issuer: X509Certificate;
   /** When the next one was to come: from then on it says nothing any more. */
   readonly nextUpdate: Date;
+  /** Signed over a hash for which collisions can be made. */
+  readonly weak: boolean;
   /** Serial numbers, as `serial` has them. */
   readonly revoked: ReadonlySet<string>;
 }
@@ -73,6 +75,7 @@ async function loadOne(
       pem,
       issuer,
       nextUpdate,
+      weak: signedOverSha1(Buffer.from(crl.rawData)),
       revoked: new Set(crl.entries.map((entry) => serial(entry.serialNumber))),
     };
   }

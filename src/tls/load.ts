@@ -10,6 +10,7 @@ import {
   ChainBroken,
   ChainTooLong,
   CredentialsRefused,
+  CrlWeak,
   KeyMismatch,
   KeyReadableByOthers,
   messageOf,
@@ -130,6 +131,8 @@ export async function loadCredentials(
           intermediates: chain.slice(1),
           now,
         });
+  for (const { weak, issuer } of crls)
+    if (weak) warnings.push(CrlWeak({ path: crlFile ?? '', issuer: oneLineName(issuer.subject) }));
   const [certificate] = chain;
   if (certificate && isSelfSigned(certificate))
     warnings.push(SelfSignedOwn({ path: certfile ?? '', subject: oneLineName(certificate.subject) }));

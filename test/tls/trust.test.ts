@@ -1,10 +1,12 @@
-import { X509Certificate } from 'node:crypto';
+import { sign, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { signCrl } from '../../src/pki/crl.js';
+import { derValues } from '../../src/pki/der.js';
 import type { Issued } from '../../src/pki/index.js';
 import { loadCrls } from '../../src/tls/crl.js';
 import { anyPeer, judgePeer, type PeerRule, pinOf } from '../../src/tls/trust.js';
 import { gatewayLeaf, newCa, newCrl } from '../support/trust.js';
-import { parsed, version1 } from './made.js';
+import { ca as madeCa, parsed, rsaKey, version1 } from './made.js';
 
 const day = 86_400_000;
 const later = (days: number) => new Date(Date.now() + days * day);
@@ -22,6 +24,16 @@ function judge(
   const { rule = anyPeer, crls = [], now = new Date() } = more;
   const set = { authorities: cas.map(parsed), crls };
   return judgePeer(peer ? [parsed(peer)] : [], { set, rule, peer: 'the client x', side: 'server', now });
+}
+/** The same list, signed by an RSA key over another hash: the numbers of both algorithms are of one length. */
+function overSha1(pem: string, ca: Issued): string {
+  const hex = Buffer.from(pem.replace(/-----.*-----/g, ''), 'base64').toString('hex');
+  const list = Buffer.from(hex.replaceAll('2a864886f70d01010b', '2a864886f70d010105'), 'hex');
+  const [outer] = derValues(list) ?? [];
+  const [content] = (outer && derValues(outer.content)) ?? [];
+  const signature = sign('sha1', content?.whole ?? Buffer.alloc(0), ca.keyPem);
+  signature.copy(list, list.length - signature.length);
+  return `-----BEGIN X509 CRL-----\n${list.toString('base64')}\n-----END X509 CRL-----\n`;
 }
 const refusal = (code: string) => ({ kind: 'refused', error: { code } });
 
@@ -98,6 +110,19 @@ describe('revocation lists', () => {
   ])('[O3] a list %s is an error', async (_title, text, code) => {
     const [a, b] = [await newCa('A'), await newCa('B')];
     await expect(crlsOf([a, b], await text(a, b))).rejects.toMatchObject({ code });
+  });
+
+  it('[O3] a list over SHA-1 counts, and is named as weak', async () => {
+    const ca = await madeCa('A', { keyPem: rsaKey(2048) });
+    const pem = await signCrl({
+      ca,
+      number: 1n,
+      thisUpdate: later(-1),
+      nextUpdate: later(1),
+      revoked: [],
+    });
+    expect((await crlsOf([ca], pem))[0]?.weak).toBe(false);
+    expect((await crlsOf([ca], overSha1(pem, ca)))[0]?.weak).toBe(true);
   });
 
   it('[O3] a CA that signs with another key under the name of a CA does not count', async () => {

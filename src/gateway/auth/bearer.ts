@@ -33,6 +33,8 @@ export async function openBearer(
     log.warn({ code: warning.code, remedy: warning.remedy }, warning.message);
   }
   let looking: Promise<void> | undefined;
+  /** A look that has not begun: it is for all who ask for one meanwhile. */
+  let next: Promise<void> | undefined;
   const look = async () => {
     const seen = await fileVersion(path);
     if (seen === version) return;
@@ -50,8 +52,12 @@ export async function openBearer(
   const begin = () => {
     looked = now().getTime();
     // One after the other: an older look must not put back what a newer one has read.
-    looking = (looking ?? Promise.resolve()).then(look);
-    return looking;
+    next ??= (looking ?? Promise.resolve()).then(() => {
+      next = undefined;
+      return look();
+    });
+    looking = next;
+    return next;
   };
   return {
     basis: () => records,
@@ -62,6 +68,10 @@ export async function openBearer(
       if ('kind' in presented) return presented;
       if (now().getTime() - looked >= lookEveryMs) begin();
       await looking;
+      const found = findToken(presented.token, records, now());
+      if (found !== 'unknown') return verdictOf(found);
+      // It may have been made since.
+      await begin();
       return verdictOf(findToken(presented.token, records, now()));
     },
     challenge: (_, { error, description }) =>

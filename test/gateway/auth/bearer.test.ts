@@ -148,6 +148,21 @@ describe('[M13] a gateway with tokens', () => {
     expect((await call(authorization(token), '/mcp?profile=a')).status).toBe(200);
   });
 
+  it('knows a token from the moment on that it is in the file, and asks the file once for many that are in none', async () => {
+    const path = await tokensFile();
+    const call = await entrance(bearer(path), { now: () => new Date(1_000) });
+    for (const user of ['ada', 'bob']) {
+      const { token, record } = made(user);
+      expect((await call(authorization(token))).status).toBe(401);
+      await changeTokens(path, (records) => [...records, record]);
+      const replies = await Promise.all([
+        ...Array.from({ length: 50 }, () => call(authorization(made().token))),
+        call(authorization(token)),
+      ]);
+      expect(replies.map(({ status }) => status)).toEqual([...new Array(50).fill(401), 200]);
+    }
+  });
+
   it('hears of a revoked token without a signal, and keeps its tokens where the file breaks', async () => {
     const { token, record } = made();
     const other = made('bob');
