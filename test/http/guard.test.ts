@@ -42,6 +42,7 @@ describe('the Host of a request, on an address that others reach', () => {
     const [, text] = answer('0.0.0.0', 'evil.example', ['gateway.example.org']) ?? [];
     expect(text).toContain("not to 'evil.example'");
     expect(text).toContain('allowed_hosts');
+    expect(answer('127.0.0.1', 'evil.example', [])?.[1]).not.toContain('allowed_hosts');
   });
 
   it('without allowed_hosts any name will do, for nobody said what it is called', () => {
