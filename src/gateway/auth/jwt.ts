@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import type { JWTPayload, JWTVerifyGetKey } from 'jose';
+import { Agent, fetch } from 'undici';
 import type { AuthSettings } from '../../config/index.js';
 import { FileUnreadable, fileReason, JwksInvalid, JwksUnavailable, messageOf } from '../../errors.js';
 import { parseJson } from '../../json/index.js';
+import type { Logger } from '../../log.js';
+import { createConnector } from '../../tls/connector.js';
 import type { Arrival } from './arrival.js';
 import {
   type Authenticator,
@@ -43,10 +46,10 @@ const lateSeconds = 2;
  */
 export async function openJwt(
   settings: JwtSettings,
-  deps: { readonly now: () => Date },
+  deps: { readonly log: Logger; readonly now: () => Date },
 ): Promise<Authenticator> {
   const jose = await import('jose');
-  const keys = await keysOf(settings, jose);
+  const keys = await keysOf(settings, jose, deps.log);
   const { issuer, audience, userClaim, scopes } = settings;
   return {
     shown: shownHeader,
@@ -92,11 +95,11 @@ function resourceOf({ resource }: JwtSettings, { origin }: Arrival): string {
   return resource?.href ?? `${origin}/mcp`;
 }
 
-async function keysOf({ jwks }: JwtSettings, jose: Jose): Promise<JWTVerifyGetKey> {
+async function keysOf({ jwks }: JwtSettings, jose: Jose, log: Logger): Promise<JWTVerifyGetKey> {
   if ('url' in jwks) {
     // A token with an unknown key has the keys fetched again, but not more often than every half minute.
     return jose.createRemoteJWKSet(jwks.url, {
-      [jose.customFetch]: fetchChecked,
+      [jose.customFetch]: fetchOver(jwks.url, log),
       cacheMaxAge: 600_000,
       cooldownDuration: 30_000,
       timeoutDuration: 5_000,
@@ -125,13 +128,21 @@ function isAccessToken(typ: unknown): boolean {
   return typeof typ === 'string' && /^(?:application\/)?(?:at\+)?jwt$/i.test(typ);
 }
 
-/** `fetch`, whose JSON is looked at before anybody else reads it. */
-async function fetchChecked(url: string, options: RequestInit): Promise<Response> {
-  const reply = await fetch(url, options);
-  if (reply.status !== 200) return reply;
-  const text = await reply.text();
-  parseJson(text, { what: 'the set of keys' });
-  return new Response(text);
+/** More than any issuer has keys, in bytes. */
+const maxJwksBytes = 1_000_000;
+
+/** `fetch`, over connections as to any server that the roots of the system vouch for; its JSON is looked at before anybody else reads it. */
+function fetchOver(url: URL, log: Logger) {
+  const connect = createConnector({ url, peer: `the issuer at ${url.host}`, log });
+  const dispatcher = new Agent({ connect, maxResponseSize: maxJwksBytes });
+  return async (href: string, options: object): Promise<Response> => {
+    const reply = await fetch(href, { ...options, dispatcher }).catch((error: Error) => {
+      throw error.cause ?? error;
+    });
+    const text = await reply.text();
+    if (reply.status === 200) parseJson(text, { what: 'the set of keys' });
+    return new Response(text || null, { status: reply.status });
+  };
 }
 
 const expired = 'the token has expired';

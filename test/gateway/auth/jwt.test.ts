@@ -1,14 +1,18 @@
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AuthSettings } from '../../../src/config/index.js';
 import { JwksInvalid } from '../../../src/errors.js';
 import { openAuthenticator } from '../../../src/gateway/auth/index.js';
 import { silentLogger } from '../../../src/log.js';
+import { parseSans } from '../../../src/pki/index.js';
+import { run } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
+import { ca, leaf, resigned } from '../../tls/made.js';
 import { entrance } from './entrance.js';
 
 type Jwt = Extract<AuthSettings, { kind: 'jwt' }>;
@@ -184,6 +188,38 @@ describe('[M13] a gateway with JWTs', () => {
     for (let i = 0; i < 3; i += 1)
       expect((await call(authorization(await token({}, keys.privateKey, `k${i}`)))).status).toBe(401);
     expect(asked).toBe(1);
+  });
+
+  it.each([
+    ['a good certificate', 'localhost', false, 200],
+    ['one that is a CA itself', 'localhost', true, 503],
+    ['one of another name', 'elsewhere.example', false, 503],
+  ])('judges the server of its keys by a certificate: %s', async (_, name, isCa, status) => {
+    const root = await ca('Root');
+    const issued = await leaf(root, { sans: parseSans(`DNS:${name}`) });
+    const { certPem, keyPem } = isCa ? resigned(issued, root, { ca: true }) : issued;
+    const server = createSecureServer({ cert: certPem, key: keyPem }, (_request, response) => {
+      response.end(JSON.stringify(jwks));
+    });
+    await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+    onTestFinished(() => server.closeAllConnections());
+    onTestFinished(() => void server.close());
+    // In place of a public one: what `NODE_EXTRA_CA_CERTS` does at the start.
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'ca.crt'), root.certPem);
+    const url = `https://localhost:${(server.address() as AddressInfo).port}/jwks`;
+    const script = `
+      import { openAuthenticator } from ${JSON.stringify(resolve(import.meta.dirname, '../../../dist/gateway/auth/index.js'))};
+      const log = { debug() {}, info() {}, warn() {}, error() {} };
+      const settings = ${JSON.stringify({ ...(await settings()), jwks: undefined })};
+      const authenticator = await openAuthenticator({ ...settings, jwks: { url: new URL(${JSON.stringify(url)}) } }, { log, now: () => new Date() });
+      const { kind, error } = await authenticator.judge({ authorization: ${JSON.stringify(`Bearer ${await token()}`)} });
+      console.log(kind === 'known' ? 200 : 503, error?.message);
+      process.exit();`;
+    const env = { NODE_EXTRA_CA_CERTS: join(folder, 'ca.crt') };
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { env });
+    expect(stdout).toContain(String(status));
+    if (isCa) expect(stdout).toContain('CA:TRUE');
   });
 
   it('answers 503 while nobody can say whether a token is good', async () => {
