@@ -1,8 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findToken } from '../../dist/gateway/auth/tokens.js';
-import { readTokens } from '../../dist/gateway/auth/tokens-file.js';
+import { findToken, readTokens } from '../../dist/gateway/auth/tokens.js';
 import { disagree, refusable } from '../lib/judge.mjs';
 
 const token = `sally_abcdefgh_${'A'.repeat(43)}`;

@@ -11,18 +11,28 @@ import type { Logger } from '../log.js';
 import { openPluginManager } from '../manager/index.js';
 import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '../tls/index.js';
 import type { Commons } from '../workers/index.js';
-import { createDoor, createReadmission, createStanding, introduce, openAuthenticator } from './auth/index.js';
+import {
+  createDoor,
+  createReadmission,
+  createStanding,
+  guarded,
+  introduce,
+  openAuthenticator,
+} from './auth/index.js';
 import type { Identity } from './client.js';
 import { createLegs, serveStdio } from './downstream/index.js';
-import { guarded } from './guard.js';
-import { atNextStart } from './next-start.js';
-import { createHealthPages, createPages } from './pages.js';
-import { createPluginSets } from './plugin-sets.js';
+import { createPluginSets, createUpstreamSet } from './in-use.js';
 import { clashesAmong, createRouter } from './router/index.js';
-import { type PartStatus, pluginStatus, readinessOf, upstreamStatus } from './status.js';
+import {
+  createHealthPages,
+  createPages,
+  type PartStatus,
+  pluginStatus,
+  readinessOf,
+  upstreamStatus,
+} from './status.js';
 import { openUpstream } from './upstream/index.js';
 import type { Upstream } from './upstream.js';
-import { createUpstreamSet } from './upstream-set.js';
 
 /** Where a gateway listens. */
 export type GatewayAddress = ListenerAddress;
@@ -107,7 +117,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const upstreams = createUpstreamSet(config.gateway.upstreams, (settings) =>
     openUpstream(settings, { ...held, version, limits: { queue: limits.upstreamQueue } }),
   );
-  const peers = commons && (await import('./peers/index.js')).openPeers(commons, log);
+  const peers = commons && (await import('./peers.js')).openPeers(commons, log);
   const router = createRouter({
     upstreams: upstreams.current(),
     plugins: () => sets.current().plugins,
@@ -273,4 +283,22 @@ function clientsOf(tls: ServerTlsSettings | undefined): PeerRule {
 
 async function closeAll(upstreams: readonly Upstream[]): Promise<void> {
   await Promise.allSettled(upstreams.map((upstream) => upstream.close()));
+}
+
+/** The keys of the `gateway` block that differ and are bound to the listening server. */
+function atNextStart(
+  { gateway: before }: GatewayConfig,
+  { gateway: after }: GatewayConfig,
+): readonly string[] {
+  const keys = {
+    host: 'host',
+    port: 'port',
+    tls: 'tls',
+    limits: 'limits',
+    allowedHosts: 'allowed_hosts',
+    allowedOrigins: 'allowed_origins',
+  } as const;
+  return (Object.keys(keys) as (keyof typeof keys)[])
+    .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
+    .map((key) => keys[key]);
 }

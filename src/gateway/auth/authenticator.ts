@@ -1,6 +1,7 @@
-import type { SallyError } from '../../errors.js';
+import { messageOf, type SallyError } from '../../errors.js';
+import type { Logger } from '../../log.js';
 import type { CertificateName } from '../../tls/index.js';
-import type { Identity } from '../client.js';
+import { type Identity, principalOf } from '../client.js';
 import type { Arrival } from './arrival.js';
 
 /** What a client has to show for itself: enough to be judged again, by this process or another worker. */
@@ -11,6 +12,16 @@ export interface Shown {
   readonly remote?: string | undefined;
 }
 
+/** Credentials that let nobody in. */
+export interface Unknown {
+  readonly kind: 'unknown';
+  readonly status: 401 | 403;
+  /** The error code of RFC 6750 section 3.1; absent where no credentials of a scheme that is taken came. */
+  readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope';
+  /** Why, without the credentials. */
+  readonly description: string;
+}
+
 /** What a client's credentials are worth. */
 export type Verdict =
   | {
@@ -19,14 +30,7 @@ export type Verdict =
       /** When it ends by itself, in milliseconds since 1970; absent: never. */
       readonly until?: number | undefined;
     }
-  | {
-      readonly kind: 'unknown';
-      readonly status: 401 | 403;
-      /** The error code of RFC 6750 section 3.1; absent where no credentials of a scheme that is taken came. */
-      readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope';
-      /** Why, without the credentials. */
-      readonly description: string;
-    }
+  | Unknown
   /** Nobody can say at the moment: the client may be right. */
   | { readonly kind: 'unavailable'; readonly error: SallyError };
 
@@ -41,7 +45,7 @@ export interface Authenticator {
   /** Looks whether what they rest on has changed. */
   look?(): Promise<void>;
   /** The `WWW-Authenticate` of a refusal (RFC 9110 section 11.6.1); absent where there is nothing to send. */
-  challenge?(arrival: Arrival, verdict: Extract<Verdict, { kind: 'unknown' }>): string;
+  challenge?(arrival: Arrival, verdict: Unknown): string;
   /** The metadata of RFC 9728 for a client that asks without a token. */
   metadata?(arrival: Arrival): Record<string, unknown>;
 }
@@ -58,9 +62,7 @@ const nobodyAsked: Verdict = { kind: 'known', identity: { user: null, tenant: nu
 export const shownHeader = ({ headers }: Arrival): Shown => ({ authorization: headers['authorization'] });
 
 /** The token of `Authorization: Bearer …` (RFC 6750 section 2.1); why there is none where there is none. */
-export function bearerToken({
-  authorization: header,
-}: Shown): { readonly token: string } | Extract<Verdict, { kind: 'unknown' }> {
+export function bearerToken({ authorization: header }: Shown): { readonly token: string } | Unknown {
   // Another scheme is no credential for this one: RFC 6750 section 3.1 has no error code for it.
   if (header === undefined || !/^bearer +\S/i.test(header.trim()))
     return { kind: 'unknown', status: 401, description: 'a token is needed: Authorization: Bearer …' };
@@ -70,10 +72,95 @@ export function bearerToken({
   return { kind: 'unknown', status: 401, error: 'invalid_request', description };
 }
 
-/** A challenge of the Bearer scheme (RFC 6750 section 3). */
-export function bearerChallenge(fields: Readonly<Record<string, string | undefined>>): string {
+/** A refusal of a token that came (RFC 6750 section 3.1). */
+export const invalidToken = (description: string): Unknown => ({
+  kind: 'unknown',
+  status: 401,
+  error: 'invalid_token',
+  description,
+});
+
+/** A challenge of the Bearer scheme (RFC 6750 section 3) for this refusal, with what else a client has to know. */
+export function bearerChallenge(
+  { error, description }: Unknown,
+  more: { readonly scope?: string | undefined; readonly resource_metadata?: string } = {},
+): string {
+  const fields = { realm: 'sallyport', error, error_description: error && description, ...more };
   const parts = Object.entries(fields).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}="${value.replace(/[^\x20-\x7e]|["\\]/g, '?')}"`],
   );
   return `Bearer ${parts.join(', ')}`;
+}
+
+/** Where the metadata of a protected resource is found; below it, that of the resource at a path (RFC 9728 section 3.1). */
+export const metadataPath = '/.well-known/oauth-protected-resource';
+
+/** What let a client in. Whoever keeps something open on its strength keeps it too, and ends that once it is over. */
+export class Credential {
+  readonly identity: Identity;
+  readonly shown: Shown;
+  /** When it ends by itself, in milliseconds since 1970. */
+  readonly until: number | undefined;
+  /** The basis of its last verdict; undefined where another process has judged it. */
+  judged: object | undefined;
+  /** Whether it lets nobody in any more. */
+  over = false;
+
+  constructor(identity: Identity, shown: Shown, until: number | undefined, judged?: object) {
+    this.identity = identity;
+    this.shown = shown;
+    this.until = until;
+    this.judged = judged;
+  }
+}
+
+/** Judges credentials again, of which something is open. */
+export interface Standing {
+  /**
+   * Finds out which are over, of those that may have ended since they were judged. A verdict that takes its time shows
+   * at a later look.
+   */
+  look(credentials: () => Iterable<Credential>): Promise<void>;
+}
+
+interface StandingDeps {
+  readonly authenticator: () => Authenticator;
+  readonly log: Logger;
+  readonly now: () => Date;
+}
+
+export function createStanding({ authenticator, log, now }: StandingDeps): Standing {
+  const again = async (credential: Credential, by: Authenticator) => {
+    const verdict = await by.judge(credential.shown);
+    if (verdict.kind === 'known') {
+      // Who is somebody else now may not go on as who it was.
+      credential.over = principalOf(verdict.identity) !== principalOf(credential.identity);
+    } else if (verdict.kind === 'unknown') credential.over = true;
+    // Nobody can say: it is asked again.
+    else credential.judged = undefined;
+  };
+  return {
+    async look(credentials) {
+      const by = authenticator();
+      await by.look?.();
+      const basis = basisOf(by);
+      const at = now().getTime();
+      for (const credential of credentials()) {
+        if (credential.over) continue;
+        if (credential.until !== undefined && credential.until <= at) credential.over = true;
+        else if (credential.judged !== basis) {
+          credential.judged = basis;
+          again(credential, by).catch((error: unknown) => {
+            credential.judged = undefined;
+            log.error({ error: messageOf(error) }, 'a credential could not be judged again');
+          });
+        }
+      }
+    },
+  };
+}
+
+/** What the verdicts of an authenticator rest on now. */
+export function basisOf(authenticator: Authenticator): object {
+  return authenticator.basis?.() ?? authenticator;
 }

@@ -1,10 +1,18 @@
+import { randomUUID } from 'node:crypto';
 import type { Cancellation } from '../../cancel.js';
-import type { GlobalContext } from '../../hooks/index.js';
+import type { AuthSettings } from '../../config/index.js';
+import { findSallyError, InternalError, messageOf, type SallyError } from '../../errors.js';
+import type { GlobalContext, Violation } from '../../hooks/index.js';
 import type { Reply, RequestHead } from '../../http/index.js';
-import type { PluginRequest } from '../../manager/index.js';
+import { peerLog } from '../../log/limit.js';
+import type { Logger } from '../../log.js';
+import type { PluginManager, PluginRequest } from '../../manager/index.js';
 import type { JsonObject } from '../../mcp/messages.js';
 import type { Identity } from '../client.js';
-import type { Credential } from './credential.js';
+import type { PluginSets } from '../in-use.js';
+import { type Arrival, arrivalOf, secretInQuery, withoutCredentials } from './arrival.js';
+import { type Authenticator, basisOf, Credential, everyone, type Unknown } from './authenticator.js';
+import { listens, postRequest, preRequest, resolveUser, sendable } from './http-hooks.js';
 
 /** An HTTP request that may go on. */
 export interface Admitted {
@@ -52,3 +60,202 @@ export interface HandedOn extends Pick<Admitted, 'identity' | 'headers'> {
 
 /** Takes over one that was let in elsewhere. What plugins say of the reply's headers is asked there. */
 export type Readmit = (handed: HandedOn, response: Reply) => Admitted;
+
+interface DoorDeps {
+  /** Asked anew for each request: a reload may have exchanged it. */
+  readonly authenticator: () => Authenticator;
+  readonly sets: Pick<PluginSets, 'current'>;
+  readonly log: Logger;
+}
+
+/** The way of `settings` in which clients show who they are. Its libraries and files are loaded here. */
+export async function openAuthenticator(
+  settings: AuthSettings,
+  deps: { readonly log: Logger; readonly now: () => Date },
+): Promise<Authenticator> {
+  switch (settings.kind) {
+    case 'none':
+      return everyone;
+    case 'bearer':
+      return (await import('./tokens.js')).openBearer(settings.tokensFile, deps);
+    case 'jwt':
+      return (await import('./jwt.js')).openJwt(settings, deps);
+    case 'mtls':
+      return (await import('./mtls.js')).openMtls(settings.users, deps);
+  }
+}
+
+/** The door of a gateway: authentication with the `http_*` hooks around it. */
+export function createDoor(deps: DoorDeps): Door {
+  return {
+    async admit(request, response, signal) {
+      const set = deps.sets.current();
+      response.once('close', set.hold());
+      const admission = new Admission(arrivalOf(request), set.plugins, deps, signal);
+      try {
+        return await admission.admit(secretInQuery(request));
+      } catch (thrown) {
+        const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
+        return admission.failed(error);
+      }
+    },
+  };
+}
+
+/** The way in for those who came in through the door of another worker. */
+export function createReadmission({ sets }: Pick<DoorDeps, 'sets'>): Readmit {
+  return ({ identity, credential: handed, headers, global }, response) => {
+    const credential = handed && new Credential(identity, handed.shown, handed.until);
+    const set = sets.current();
+    response.once('close', set.hold());
+    let request: PluginRequest | undefined;
+    const plugins = () => {
+      if (request === undefined) {
+        request = set.plugins.request();
+        Object.assign(request.global, global);
+        introduce(request, identity);
+      }
+      return request;
+    };
+    return { kind: 'admitted', identity, credential, headers, plugins };
+  };
+}
+
+/** One request at the door. */
+class Admission {
+  readonly #arrival: Arrival;
+  readonly #plugins: PluginManager;
+  readonly #deps: DoorDeps;
+  readonly #signal: Cancellation;
+  #request: PluginRequest | undefined;
+
+  constructor(arrival: Arrival, plugins: PluginManager, deps: DoorDeps, signal: Cancellation) {
+    this.#arrival = arrival;
+    this.#plugins = plugins;
+    this.#deps = deps;
+    this.#signal = signal;
+  }
+
+  async admit(secret: string | undefined): Promise<Admitted | Refused> {
+    if (secret !== undefined) {
+      const description = 'credentials have no place in a URL: use the Authorization header';
+      return refused(400, 'invalid_request', description);
+    }
+    const asked = listens(this.#plugins, 'http_pre_request')
+      ? await preRequest(this.#plugin(), this.#arrival, this.#signal)
+      : { value: this.#arrival.headers };
+    if ('violation' in asked) return violated(asked.violation, 403);
+    const arrival = { ...this.#arrival, headers: asked.value };
+    const found = await this.#identify(arrival);
+    if ('kind' in found) return found;
+    return this.#admitted(found, withoutCredentials(arrival.headers));
+  }
+
+  /** A plugin that knows the client has the first word; where none says anything, authentication is as configured. */
+  async #identify(arrival: Arrival): Promise<Pick<Admitted, 'identity' | 'credential'> | Refused> {
+    if (listens(this.#plugins, 'http_auth_resolve_user')) {
+      const asked = await resolveUser(this.#plugin(), arrival, arrival.headers, this.#signal);
+      if ('violation' in asked) return violated(asked.violation, 401);
+      if (asked.value === 'nameless') return refused(401, 'invalid_token', 'no user has these credentials');
+      if (asked.value !== undefined) return { identity: asked.value };
+    }
+    const authenticator = this.#deps.authenticator();
+    const shown = authenticator.shown(arrival);
+    // Read before: what changes meanwhile has the credential judged again.
+    const basis = basisOf(authenticator);
+    const verdict = await authenticator.judge(shown);
+    if (verdict.kind === 'known') {
+      const { identity, until } = verdict;
+      return { identity, credential: new Credential(identity, shown, until, basis) };
+    }
+    if (verdict.kind === 'unavailable') {
+      return this.failed(verdict.error);
+    }
+    return challenged(verdict, authenticator.challenge?.(arrival, verdict));
+  }
+
+  /**
+   * Nobody could decide: a plugin has failed whose failure ends a request, or the keys of an issuer cannot be had. Whoever is
+   * out there is told where to look, and no more.
+   */
+  failed(error: SallyError): Refused {
+    const { code, remedy, message, context } = error;
+    const { plugin } = context as { readonly plugin?: string };
+    const request = this.#request?.global.request_id ?? randomUUID();
+    // A plugin's own failure stands in the log already, under the same id.
+    if (plugin === undefined) {
+      const said = `a request could not be authenticated: ${message} (request ${request})`;
+      // Strangers can have as many of these as they like.
+      peerLog(this.#deps.log).error(this.#arrival.host ?? undefined, { code, remedy, message: said });
+    }
+    return {
+      kind: 'refused',
+      status: InternalError.is(error) ? 500 : 503,
+      headers: { 'Retry-After': '5' },
+      body: {
+        error: 'server_error',
+        error_description: 'the request could not be authenticated',
+        code,
+        ...(plugin !== undefined && { plugin_name: plugin }),
+        request_id: request,
+      },
+    };
+  }
+
+  #admitted(
+    { identity, credential }: Pick<Admitted, 'identity' | 'credential'>,
+    headers: Readonly<Record<string, string>>,
+  ): Admitted {
+    const plugins = () => this.#plugin(identity);
+    if (this.#request !== undefined) introduce(this.#request, identity);
+    const admitted = { kind: 'admitted', identity, credential, headers, plugins } as const;
+    if (!listens(this.#plugins, 'http_post_request')) return admitted;
+    const { log } = this.#deps;
+    const leaving = (status: number, own: Readonly<Record<string, string>>) =>
+      postRequest(plugins(), this.#arrival, headers, { status, headers: own }, { log, signal: this.#signal });
+    return { ...admitted, leaving };
+  }
+
+  #plugin(identity?: Identity): PluginRequest {
+    if (this.#request === undefined) {
+      this.#request = this.#plugins.request();
+      if (identity) introduce(this.#request, identity);
+    }
+    return this.#request;
+  }
+}
+
+/** Tells the plugins of a request who its client is. */
+export function introduce({ global }: PluginRequest, { user, tenant, record }: Identity): void {
+  global.user = record ?? user;
+  global.tenant_id = tenant;
+}
+
+function refused(status: number, error: string, error_description: string): Refused {
+  return { kind: 'refused', status, headers: {}, body: { error, error_description } };
+}
+
+function challenged(verdict: Unknown, challenge: string | undefined): Refused {
+  const error = verdict.error ?? (verdict.status === 401 ? 'unauthorized' : 'forbidden');
+  const { status, description } = verdict;
+  const headers: Record<string, string> = challenge === undefined ? {} : { 'WWW-Authenticate': challenge };
+  return { ...refused(status, error, description), headers };
+}
+
+/** A plugin's no, with the status and headers that it wants (those of authentication, not of framing). */
+function violated(violation: Violation | null, otherwise: number): Refused {
+  const wanted = Number(violation?.http_status_code ?? otherwise);
+  const status = wanted >= 400 && wanted <= 599 ? wanted : otherwise;
+  const description = violation?.description ?? 'a plugin refused the request';
+  return {
+    kind: 'refused',
+    status,
+    headers: sendable(violation?.http_headers ?? {}),
+    body: {
+      error: 'plugin_violation',
+      error_description: `Plugin Violation: ${description}`,
+      plugin_error_code: violation?.code ?? '',
+      plugin_name: violation?.plugin_name ?? '',
+    },
+  };
+}

@@ -11,10 +11,11 @@ import {
   type Authenticator,
   bearerChallenge,
   bearerToken,
+  invalidToken,
+  metadataPath,
   shownHeader,
   type Verdict,
 } from './authenticator.js';
-import { metadataPath } from './metadata-path.js';
 
 type JwtSettings = Extract<AuthSettings, { kind: 'jwt' }>;
 type Jose = typeof import('jose');
@@ -65,19 +66,17 @@ export async function openJwt(
           requiredClaims: ['exp', userClaim],
           currentDate: deps.now(),
         });
-        if (!isAccessToken(protectedHeader.typ)) return invalid('the typ of the token is not at+jwt or JWT');
+        if (!isAccessToken(protectedHeader.typ))
+          return invalidToken('the typ of the token is not at+jwt or JWT');
         const until = ((payload.exp ?? 0) + lateSeconds) * 1_000;
-        if (until <= deps.now().getTime()) return invalid(expired);
+        if (until <= deps.now().getTime()) return invalidToken(expired);
         return verdictOf(payload, settings, until);
       } catch (error) {
         return refusal(error, settings, jose);
       }
     },
-    challenge: (arrival, { error, description }) =>
-      bearerChallenge({
-        realm: 'sallyport',
-        error,
-        error_description: error && description,
+    challenge: (arrival, refusal) =>
+      bearerChallenge(refusal, {
         scope: scopes.length > 0 ? scopes.join(' ') : undefined,
         resource_metadata: new URL(`${metadataPath}/mcp`, resourceOf(settings, arrival)).href,
       }),
@@ -153,7 +152,7 @@ function verdictOf(
   until: number,
 ): Verdict {
   const user = textOf(payload[userClaim]);
-  if (user === undefined) return invalid(`the claim ${userClaim} names no user`);
+  if (user === undefined) return invalidToken(`the claim ${userClaim} names no user`);
   const has = scopesOf(payload);
   const missing = scopes.filter((scope) => !has.has(scope));
   if (missing.length > 0) {
@@ -176,26 +175,22 @@ function scopesOf(payload: JWTPayload): ReadonlySet<string> {
   return new Set(typeof claim === 'string' ? claim.split(' ') : []);
 }
 
-function invalid(description: string): Verdict {
-  return { kind: 'unknown', status: 401, error: 'invalid_token', description };
-}
-
 /** What jose has against a token, without what is in it. */
 function refusal(error: unknown, { jwks }: JwtSettings, { errors }: Jose): Verdict {
-  if (error instanceof errors.JWTExpired) return invalid(expired);
+  if (error instanceof errors.JWTExpired) return invalidToken(expired);
   if (error instanceof errors.JWTClaimValidationFailed) {
-    return invalid(
+    return invalidToken(
       `the claim ${error.claim} of the token is ${error.reason === 'missing' ? 'missing' : 'not valid here'}`,
     );
   }
   if (error instanceof errors.JWSSignatureVerificationFailed)
-    return invalid('the signature of the token is wrong');
+    return invalidToken('the signature of the token is wrong');
   if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys)
-    return invalid('the token is signed with a key that is not known');
+    return invalidToken('the token is signed with a key that is not known');
   if (error instanceof errors.JOSEAlgNotAllowed)
-    return invalid('the token is signed with an algorithm that is not taken');
+    return invalidToken('the token is signed with an algorithm that is not taken');
   const malformed = [errors.JWTInvalid, errors.JWSInvalid, errors.JOSENotSupported];
-  if (malformed.some((kind) => error instanceof kind)) return invalid('the token is not a signed JWT');
+  if (malformed.some((kind) => error instanceof kind)) return invalidToken('the token is not a signed JWT');
   const where = 'url' in jwks ? jwks.url.href : jwks.file;
   return { kind: 'unavailable', error: JwksUnavailable({ where, reason: messageOf(error) }, error) };
 }

@@ -1,5 +1,29 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { z } from 'zod';
+import {
+  FileUnreadable,
+  fileReason,
+  findSallyError,
+  messageOf,
+  TokensFileInvalid,
+  TokensFileLocked,
+  TokensFileWrite,
+  TokensFolderMissing,
+  TokensReadableByOthers,
+} from '../../errors.js';
+import { parseJson } from '../../json/index.js';
+import { locked } from '../../lock.js';
+import type { Logger } from '../../log.js';
+import {
+  type Authenticator,
+  bearerChallenge,
+  bearerToken,
+  invalidToken,
+  shownHeader,
+  type Verdict,
+} from './authenticator.js';
 
 /** A token as its file keeps it: enough to know it again, too little to use it. */
 export const TokenRecord = z.strictObject({
@@ -14,7 +38,7 @@ export const TokenRecord = z.strictObject({
 });
 export type TokenRecord = Readonly<z.output<typeof TokenRecord>>;
 
-export const TokensFile = z.strictObject({ tokens: z.array(TokenRecord) });
+const TokensFile = z.strictObject({ tokens: z.array(TokenRecord) });
 
 const shape = /^sally_([a-z0-9]{8})_[A-Za-z0-9_-]{43}$/;
 const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
@@ -58,4 +82,155 @@ export function findToken(
 
 function hashOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
+}
+
+/** The records of a tokens file. A file that is not there has none where `missing` says so, and is an error else. */
+export async function readTokens(
+  path: string,
+  missing: 'empty' | 'error' = 'error',
+): Promise<readonly TokenRecord[]> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (missing === 'empty' && (error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw FileUnreadable({ path, what: 'the tokens', reason: fileReason(error) }, error);
+  }
+  let json: unknown;
+  try {
+    json = parseJson(text, { what: 'it' });
+  } catch (error) {
+    throw TokensFileInvalid({ path, reason: findSallyError(error)?.message ?? 'it is not JSON' }, error);
+  }
+  const read = TokensFile.safeParse(json);
+  if (!read.success) {
+    const [first] = read.error.issues;
+    const reason = `${first?.path.join('.') || 'it'}: ${first?.message ?? 'not as it was written'}`;
+    throw TokensFileInvalid({ path, reason });
+  }
+  return read.data.tokens;
+}
+
+/**
+ * Changes the records of a file. Whoever reads it meanwhile sees the old or the new one, never a part; whoever changes
+ * it at the same time waits. The file is its user's alone from the moment that it exists. Its folder is not made: whose
+ * that is and where is not for us to say, and a path with a typing error would begin a second file that no gateway reads.
+ */
+export async function changeTokens(
+  path: string,
+  change: (records: readonly TokenRecord[]) => readonly TokenRecord[],
+  missing: 'empty' | 'error' = 'empty',
+): Promise<void> {
+  const lock = `${path}.new`;
+  const failed = (error: unknown) =>
+    ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+      ? TokensFolderMissing({ path, folder: dirname(path) }, error)
+      : TokensFileWrite({ path, reason: fileReason(error) }, error);
+  const busy = () => TokensFileLocked({ path, lock });
+  await locked({ path: lock, mode: 0o600, patienceMs: 2_000, busy, failed }, async () => {
+    const tokens = change(await readTokens(path, missing));
+    // Beside it under a name that only the holder of the lock uses: one that was killed leaves no second file.
+    const next = `${path}.next`;
+    try {
+      await rm(next, { force: true });
+      const handle = await open(next, 'wx', 0o600);
+      await handle
+        .writeFile(`${JSON.stringify({ tokens }, null, 2)}\n`)
+        .then(() => handle.sync())
+        .finally(() => handle.close());
+      await rename(next, path);
+    } catch (error) {
+      await rm(next, { force: true }).catch(() => {});
+      throw TokensFileWrite({ path, reason: fileReason(error) }, error);
+    }
+  });
+}
+
+/** What changes whenever a file is replaced or written; undefined where there is none. */
+async function fileVersion(path: string): Promise<string | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  return found && `${found.ino} ${found.size} ${found.mtimeMs} ${found.mode}`;
+}
+
+/** Whether others than its owner can read a file. */
+async function readableByOthers(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && (found.mode & 0o077) !== 0;
+}
+
+/** A file that changed is read again at the first request after this. */
+const lookEveryMs = 1_000;
+
+/**
+ * Tokens of a file that `sallyport token` writes. One that is revoked there is refused a second later, without a
+ * signal. A file that cannot be used any more changes nothing, and is reported once.
+ *
+ * @throws SallyError where the file cannot be used at the start.
+ */
+export async function openBearer(
+  path: string,
+  deps: { readonly log: Logger; readonly now: () => Date },
+): Promise<Authenticator> {
+  const { log, now } = deps;
+  const load = async () => new Map((await readTokens(path)).map((record) => [record.id, record]));
+  let version = await fileVersion(path);
+  let records: ReadonlyMap<string, TokenRecord> = await load();
+  let looked = now().getTime();
+  if (await readableByOthers(path)) {
+    const warning = TokensReadableByOthers({ path });
+    log.warn({ code: warning.code, remedy: warning.remedy }, warning.message);
+  }
+  let looking: Promise<void> | undefined;
+  /** A look that has not begun: it is for all who ask for one meanwhile. */
+  let next: Promise<void> | undefined;
+  const look = async () => {
+    const seen = await fileVersion(path);
+    if (seen === version) return;
+    version = seen;
+    try {
+      records = await load();
+      log.info({ file: path, tokens: records.size }, 'the tokens were read again');
+    } catch (error) {
+      log.warn(
+        { file: path, error: messageOf(error) },
+        'the tokens in use are kept: the file cannot be used',
+      );
+    }
+  };
+  const begin = () => {
+    looked = now().getTime();
+    // One after the other: an older look must not put back what a newer one has read.
+    next ??= (looking ?? Promise.resolve()).then(() => {
+      next = undefined;
+      return look();
+    });
+    looking = next;
+    return next;
+  };
+  return {
+    basis: () => records,
+    look: begin,
+    shown: shownHeader,
+    async judge(shown) {
+      const presented = bearerToken(shown);
+      if ('kind' in presented) return presented;
+      if (now().getTime() - looked >= lookEveryMs) begin();
+      await looking;
+      const found = findToken(presented.token, records, now());
+      if (found !== 'unknown') return verdictOf(found);
+      // It may have been made since.
+      await begin();
+      return verdictOf(findToken(presented.token, records, now()));
+    },
+    challenge: (_, refusal) => bearerChallenge(refusal),
+  };
+}
+
+function verdictOf(found: ReturnType<typeof findToken>): Verdict {
+  if (typeof found === 'object') {
+    const { user, tenant, expires } = found;
+    const until = expires === null ? undefined : Date.parse(expires);
+    return { kind: 'known', identity: { user, tenant: tenant ?? null, method: 'bearer' }, until };
+  }
+  return invalidToken(found === 'expired' ? 'the token has expired' : 'the token is not known');
 }

@@ -9,7 +9,7 @@ import type { ParamHeaderCheck } from '../../mcp/headers.js';
 import type { Answer, JsonObject, RequestId, RpcError } from '../../mcp/messages.js';
 import type { Admitted } from '../auth/door.js';
 import { type Client, principalOf, type Router } from '../client.js';
-import type { Peers } from '../peers/index.js';
+import type { Peers } from '../peers.js';
 import { errorAnswer } from '../router/index.js';
 import type { AccessLog } from './access.js';
 import { answerJson, type Call, type CallSource } from './call.js';

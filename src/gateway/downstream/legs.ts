@@ -7,7 +7,7 @@ import { sseComment } from '../../mcp/events.js';
 import { createParamHeaderCheck } from '../../mcp/headers.js';
 import type { Credential, Door, Readmit, Standing } from '../auth/index.js';
 import type { Router } from '../client.js';
-import type { Peers } from '../peers/index.js';
+import type { Peers } from '../peers.js';
 import { createAccessLog } from './access.js';
 import { type Call, isSubscription } from './call.js';
 import { createEndpoint, type McpHandler } from './endpoint.js';

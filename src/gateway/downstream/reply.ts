@@ -5,7 +5,7 @@ import { peerLog } from '../../log/limit.js';
 import type { Logger } from '../../log.js';
 import type { Admitted } from '../auth/door.js';
 import type { Credential } from '../auth/index.js';
-import type { PeerReply } from '../peers/index.js';
+import type { PeerReply } from '../peers.js';
 
 /** What waits to be read by a client; a client that lets more pile up is cut off. */
 const maxBacklogBytes = 4_000_000;

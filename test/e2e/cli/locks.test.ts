@@ -31,7 +31,7 @@ const changes = [
   {
     what: 'tokens',
     lock: 'tokens.json.new',
-    module: 'gateway/auth/tokens-file.js',
+    module: 'gateway/auth/tokens.js',
     work: (dir: string) =>
       `await room.changeTokens(${JSON.stringify(join(dir, 'tokens.json'))}, () => { ${hold} });`,
     args: (dir: string) => ['token', 'create', '--file', join(dir, 'tokens.json'), '--user', 'ada'],

@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
 import { type AuthSettings, parseConfig } from '../../../src/config/index.js';
 import { createDoor, openAuthenticator } from '../../../src/gateway/auth/index.js';
-import { createPluginSets } from '../../../src/gateway/plugin-sets.js';
+import { createPluginSets } from '../../../src/gateway/in-use.js';
 import { silentLogger } from '../../../src/log.js';
 import { openPluginManager } from '../../../src/manager/index.js';
 

@@ -1,14 +1,14 @@
-import { timingSafeEqual } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Pool } from 'undici';
-import { messageOf } from '../../errors.js';
-import { createHttpServer, type Handler, listenOnSocket, sendJson, stopListening } from '../../http/index.js';
-import type { Logger } from '../../log.js';
-import type { Commons } from '../../workers/index.js';
-import { makeTag, taggedId, tagOf } from './tag.js';
+import { messageOf } from '../errors.js';
+import { createHttpServer, type Handler, listenOnSocket, sendJson, stopListening } from '../http/index.js';
+import type { Logger } from '../log.js';
+import { randomId } from '../mcp/requests.js';
+import type { Commons } from '../workers/index.js';
 
 /** What another worker answers, as it comes. */
 export interface PeerReply {
@@ -30,6 +30,8 @@ export interface Peers {
   close(withinMs: number): Promise<void>;
 }
 
+const tagBytes = 6;
+const tagged = /^([A-Za-z0-9_-]{8})[A-Za-z0-9_-]{32}$/;
 const noListener = new Set(['ECONNREFUSED', 'ENOENT']);
 const secretHeader = 'x-sallyport-worker';
 /** What is of the connection between two workers only. */
@@ -40,7 +42,8 @@ const hopHeaders = new Set(['connection', 'keep-alive', 'transfer-encoding', 'da
  * reply may take is decided by who makes it; who waits for it gives up by `signal`.
  */
 export function openPeers({ folder, secret }: Commons, log: Logger): Peers {
-  const own = makeTag();
+  // A worker that is started anew is another one.
+  const own = randomBytes(tagBytes).toString('base64url');
   const pathOf = (tag: string) => join(folder, `${tag}.sock`);
   const pools = new Map<string, Pool>();
   const expected = Buffer.from(secret);
@@ -59,9 +62,10 @@ export function openPeers({ folder, secret }: Commons, log: Logger): Peers {
   };
 
   return {
-    makeId: () => taggedId(own),
+    makeId: () => own + randomId(),
     holderOf(id) {
-      const tag = tagOf(id);
+      // A client's word: there may be no such worker, and it holds nothing but characters of base64url.
+      const tag = typeof id === 'string' ? tagged.exec(id)?.[1] : undefined;
       return tag === own ? undefined : tag;
     },
     async ask(tag, body, signal) {

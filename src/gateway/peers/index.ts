@@ -1,1 +1,0 @@
-export { openPeers, type PeerReply, type Peers } from './peers.js';
