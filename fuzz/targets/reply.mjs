@@ -39,17 +39,12 @@ export default {
 };
 
 function read(parts) {
-  const bodies = [];
-  const parser = new ReplyParser({
-    peer: 'a peer',
-    onHead: () => 100_000,
-    onBody: (bytes) => bodies.push(Buffer.from(bytes)),
-  });
+  const parser = new ReplyParser('a peer', 100_000, () => undefined);
   for (const part of parts) parser.feed(part);
   const done = parser.end();
   const { head, excess } = parser;
   const fields = head && [...head.headers];
-  return { done, excess, status: head?.status, fields, body: Buffer.concat(bodies).toString('latin1') };
+  return { done, excess, status: head?.status, fields, body: parser.body.whole().toString('latin1') };
 }
 
 /** Status and body as Node has them; undefined where it refuses. */

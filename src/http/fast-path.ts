@@ -50,7 +50,7 @@ const limits = { head: 8_000, body: 30_000, keepAlive: 75_000 } as const;
 const sweepMs = 1_000;
 const maxHeadBytes = 16_384;
 
-interface Guest {
+interface Connection {
   readonly socket: Socket;
   readonly onData: (chunk: Buffer) => void;
   readonly onGone: () => void;
@@ -60,7 +60,7 @@ interface Guest {
   head: (PlainHead & { readonly end: number }) | undefined;
   /** The reply that is under way. */
   reply: FastReply | undefined;
-  /** Whether a request of it was answered with success: so nobody of the street. */
+  /** Whether a request of it was answered with success. */
   known: boolean;
   /** When what it is at has to be over. */
   until: number;
@@ -74,7 +74,7 @@ interface Guest {
  */
 export function createFastPath(options: FastPathOptions): FastPath {
   const { server, path, maxBodyBytes, lastReplyMs, handle, log } = options;
-  const guests = new Map<Socket, Guest>();
+  const connections = new Map<Socket, Connection>();
   const headEnd = headEnds(limits.keepAlive);
   const requestLine = `POST ${path} HTTP/1.1`;
   const waiting = createWaiting();
@@ -82,87 +82,100 @@ export function createFastPath(options: FastPathOptions): FastPath {
   let over = false;
   let sweeper: NodeJS.Timeout | undefined;
 
-  const leave = (guest: Guest) => {
-    const { socket } = guest;
-    guests.delete(socket);
-    socket.off('data', guest.onData);
-    socket.off('error', guest.onGone);
-    socket.off('end', guest.onEnd);
-    socket.off('close', guest.onGone);
+  const leave = (connection: Connection) => {
+    const { socket } = connection;
+    connections.delete(socket);
+    socket.off('data', connection.onData);
+    socket.off('error', connection.onGone);
+    socket.off('end', connection.onEnd);
+    socket.off('close', connection.onGone);
     waiting.look();
   };
 
-  const end = (guest: Guest) => {
-    leave(guest);
-    endConnection(guest.socket);
+  const end = (connection: Connection) => {
+    leave(connection);
+    endConnection(connection.socket);
   };
 
   /** Ends a connection that is not being answered; what has come of a request gets a reply. */
-  const endUnread = (guest: Guest, status: string) => {
-    leave(guest);
-    if (guest.pieces.length > 0) refuseUnread(guest.socket, status);
-    else endResting(guest.socket);
+  const endUnread = (connection: Connection, status: string) => {
+    leave(connection);
+    if (connection.pieces.length > 0) refuseUnread(connection.socket, status);
+    else endResting(connection.socket);
   };
 
-  const handOver = (guest: Guest) => {
-    const { socket, pieces } = guest;
-    leave(guest);
-    if (guest.retired) server.retire(socket, lastReplyMs);
+  const handOver = (connection: Connection) => {
+    const { socket, pieces } = connection;
+    leave(connection);
+    if (connection.retired) server.retire(socket, lastReplyMs);
     socket.pause();
     socket.unshift(pieces.whole());
     server.http.emit('connection', socket);
     socket.resume();
   };
 
-  const read = (guest: Guest): void => {
-    if (guest.head === undefined) {
-      const bytes = guest.pieces.whole();
+  const read = (connection: Connection): void => {
+    if (connection.head === undefined) {
+      const bytes = connection.pieces.whole();
       const at = bytes.indexOf('\r\n\r\n');
       if (at === -1 || at > maxHeadBytes) {
-        handOver(guest);
+        handOver(connection);
         return;
       }
       const head = readPlainHead(bytes.toString('latin1', 0, at), requestLine);
-      const most = guest.known ? maxBodyBytes.later : maxBodyBytes.first;
+      const most = connection.known ? maxBodyBytes.later : maxBodyBytes.first;
       if (head === undefined || head.contentLength > most) {
-        handOver(guest);
+        handOver(connection);
         return;
       }
-      guest.head = { ...head, end: at + 4 };
-      guest.until = performance.now() + limits.body;
+      connection.head = { ...head, end: at + 4 };
+      connection.until = performance.now() + limits.body;
     }
-    if (guest.pieces.length < guest.head.end + guest.head.contentLength) return;
-    void answer(guest, guest.head);
+    if (connection.pieces.length < connection.head.end + connection.head.contentLength) return;
+    void answer(connection, connection.head);
   };
 
-  const answer = async (guest: Guest, { headers, end: from, contentLength }: Guest['head'] & object) => {
+  const answer = async (
+    connection: Connection,
+    { headers, end: from, contentLength }: Connection['head'] & object,
+  ) => {
     const body = bodyOf(
-      guest.pieces.whole().toString('utf8', from, from + contentLength),
+      connection.pieces.whole().toString('utf8', from, from + contentLength),
       options.maxBodyDepth,
     );
     if ('status' in body && body.error === undefined) {
-      handOver(guest);
+      handOver(connection);
       return;
     }
-    const { socket } = guest;
+    const { socket } = connection;
     const reply = new FastReply({
       socket,
       onHead: (status) => {
-        if (!guest.known && status < 300) {
-          guest.known = true;
+        if (!connection.known && status < 300) {
+          connection.known = true;
           options.onKnown?.(socket);
         }
-        return draining || guest.retired;
+        return draining || connection.retired;
       },
       onEnd: (last) => {
-        if (!guests.has(socket)) return;
-        if (last) end(guest);
-        else next(guest, from + contentLength);
+        if (!connections.has(socket)) return;
+        if (last) {
+          end(connection);
+          return;
+        }
+        connection.pieces.drop(from + contentLength);
+        connection.head = undefined;
+        connection.reply = undefined;
+        connection.until = performance.now() + limits.keepAlive;
+        if (socket.isPaused()) socket.resume();
+        // Not within the reply before: as deep as there are requests at once.
+        if (connection.pieces.length > 0) process.nextTick(readOn, connection);
+        else if (connection.retired || draining) end(connection);
       },
       headEnd,
     });
-    guest.reply = reply;
-    if (!guest.retired) guest.until = Number.POSITIVE_INFINITY;
+    connection.reply = reply;
+    if (!connection.retired) connection.until = Number.POSITIVE_INFINITY;
     try {
       await handle({ method: 'POST', url: path, headers, socket, body }, reply);
     } catch (error) {
@@ -172,29 +185,18 @@ export function createFastPath(options: FastPathOptions): FastPath {
     }
   };
 
-  const next = (guest: Guest, used: number) => {
-    guest.pieces.drop(used);
-    guest.head = undefined;
-    guest.reply = undefined;
-    guest.until = performance.now() + limits.keepAlive;
-    if (guest.socket.isPaused()) guest.socket.resume();
-    // Not within the reply before: as deep as there are requests at once.
-    if (guest.pieces.length > 0) process.nextTick(readOn, guest);
-    else if (guest.retired || draining) end(guest);
-  };
-
-  const readOn = (guest: Guest) => {
-    if (guests.has(guest.socket) && guest.reply === undefined) read(guest);
+  const readOn = (connection: Connection) => {
+    if (connections.has(connection.socket) && connection.reply === undefined) read(connection);
   };
 
   const sweep = () => {
     const now = performance.now();
-    for (const guest of guests.values()) {
-      if (guest.until >= now) continue;
-      if (guest.reply) guest.onGone();
-      else endUnread(guest, '408 Request Timeout');
+    for (const connection of connections.values()) {
+      if (connection.until >= now) continue;
+      if (connection.reply) connection.onGone();
+      else endUnread(connection, '408 Request Timeout');
     }
-    if (guests.size > 0) return;
+    if (connections.size > 0) return;
     clearInterval(sweeper);
     sweeper = undefined;
   };
@@ -205,24 +207,24 @@ export function createFastPath(options: FastPathOptions): FastPath {
         socket.destroy();
         return;
       }
-      const guest: Guest = {
+      const connection: Connection = {
         socket,
         onData(chunk) {
-          guest.pieces.add(chunk);
+          connection.pieces.add(chunk);
           // A request that comes before the reply to the one before waits: it is read after that.
-          if (guest.reply) socket.pause();
-          else read(guest);
+          if (connection.reply) socket.pause();
+          else read(connection);
         },
         onGone() {
-          leave(guest);
+          leave(connection);
           socket.on('error', () => socket.destroy());
           socket.destroy();
-          guest.reply?.gone();
+          connection.reply?.gone();
         },
         onEnd() {
           // A client that says no more still gets the rest of a reply that is written, as from Node's server.
-          if (guest.reply?.ended) guest.retired = true;
-          else guest.onGone();
+          if (connection.reply?.ended) connection.retired = true;
+          else connection.onGone();
         },
         pieces: new Pieces(),
         head: undefined,
@@ -231,40 +233,41 @@ export function createFastPath(options: FastPathOptions): FastPath {
         until: performance.now() + limits.head,
         retired: false,
       };
-      guests.set(socket, guest);
+      connections.set(socket, connection);
       sweeper ??= setInterval(sweep, sweepMs).unref();
-      socket.on('data', guest.onData);
-      socket.on('end', guest.onEnd);
-      for (const event of ['error', 'close']) socket.on(event, guest.onGone);
+      socket.on('data', connection.onData);
+      socket.on('end', connection.onEnd);
+      for (const event of ['error', 'close']) socket.on(event, connection.onGone);
     },
-    isAnswering: (socket) => guests.get(socket)?.reply !== undefined || server.isAnswering(socket),
+    isAnswering: (socket) => connections.get(socket)?.reply !== undefined || server.isAnswering(socket),
     retire(socket) {
-      const guest = guests.get(socket);
-      if (guest === undefined) {
+      const connection = connections.get(socket);
+      if (connection === undefined) {
         server.retire(socket, lastReplyMs);
         return;
       }
-      guest.retired = true;
+      connection.retired = true;
       // A stream has no end of its own to wait for.
-      const lastMs = guest.reply?.headersSent ? endMs : lastReplyMs;
-      guest.until = Math.min(guest.until, performance.now() + lastMs);
-      if (guest.pieces.length === 0) end(guest);
+      const lastMs = connection.reply?.headersSent ? endMs : lastReplyMs;
+      connection.until = Math.min(connection.until, performance.now() + lastMs);
+      if (connection.pieces.length === 0) end(connection);
     },
     async drain(withinMs) {
       draining = true;
       const until = performance.now() + withinMs;
       const left = () => Math.max(until - performance.now(), 0);
-      const none = () => guests.size === 0;
+      const none = () => connections.size === 0;
       const drained = server.drain(withinMs);
       await waiting.until(none, Math.min(graceMs, withinMs));
       const refuseRest = () => {
-        for (const guest of guests.values()) if (guest.reply === undefined) endUnread(guest, unavailable);
+        for (const connection of connections.values())
+          if (connection.reply === undefined) endUnread(connection, unavailable);
       };
       if (withinMs > 0) refuseRest();
       await waiting.until(none, left());
       over = true;
       if (withinMs > 0) refuseRest();
-      for (const guest of guests.values()) guest.onGone();
+      for (const connection of connections.values()) connection.onGone();
       clearInterval(sweeper);
       await drained;
       // What was handed over meanwhile.

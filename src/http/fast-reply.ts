@@ -77,7 +77,8 @@ export class FastReply extends EventEmitter implements Reply {
 
   write(piece: string | Buffer): boolean {
     if (this.destroyed || this.ended || piece.length === 0) return true;
-    const flushed = typeof piece === 'string' ? this.#send(this.#framed(piece)) : this.#sendBytes(piece);
+    const text = typeof piece === 'string' && this.#chunked ? chunkOf(piece) : piece;
+    const flushed = typeof text === 'string' ? this.#send(text) : this.#sendBytes(text);
     if (!flushed && !this.#behind) {
       this.#behind = true;
       this.#socket.once('drain', () => {
@@ -91,9 +92,8 @@ export class FastReply extends EventEmitter implements Reply {
   end(piece = ''): void {
     if (this.destroyed || this.ended) return;
     this.ended = true;
-    const framed = piece === '' ? '' : this.#framed(piece);
-    const flushed = this.#send(this.#chunked ? `${framed}0\r\n\r\n` : framed);
-    if (flushed) {
+    const rest = this.#chunked ? `${piece === '' ? '' : chunkOf(piece)}0\r\n\r\n` : piece;
+    if (this.#send(rest)) {
       this.#finish();
       return;
     }
@@ -124,10 +124,6 @@ export class FastReply extends EventEmitter implements Reply {
     process.nextTick(emitClose, this);
   }
 
-  #framed(text: string): string {
-    return this.#chunked ? `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n` : text;
-  }
-
   #send(text: string): boolean {
     const head = this.#head;
     if (head === '') return this.#socket.write(text);
@@ -150,6 +146,10 @@ export class FastReply extends EventEmitter implements Reply {
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII.
 const ascii = /^[\x00-\x7f]*$/;
+
+function chunkOf(text: string): string {
+  return `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
+}
 
 function emitClose(reply: FastReply): void {
   reply.emit('close');

@@ -1,11 +1,11 @@
 export { type ReadBody, type RefusedBody, readJson } from './body.js';
 export { endConnection, endMs, retryAfter } from './end.js';
 export { createFastPath, type FastHandler, type FastRequest } from './fast-path.js';
-export { createHostGuard, type HostGuard, refusedBy } from './guard.js';
 export { authority, listen, listenOnSocket, stopListening } from './listen.js';
 export type { PooledReply } from './pooled-connection.js';
 export { type Reply, type RequestHead, sendJson } from './reply.js';
-export type { ReplyStream } from './reply-stream.js';
+export type { ReplyStream } from './reply-parser.js';
 export { headerLines, writeRequest } from './request.js';
+export { createHostGuard, type HostGuard, refusedBy } from './request-head.js';
 export { createHttpServer, graceMs, type Handler } from './server.js';
 export { openSocketPool, type SocketPool } from './socket-pool.js';

@@ -1,9 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Cancellation } from '../cancel.js';
 import { ConnectionLost, ConnectionTimeout } from '../errors.js';
-import { Pieces } from './body.js';
-import { type ReplyHead, ReplyParser } from './reply-parser.js';
-import { ReplyStream } from './reply-stream.js';
+import { type ReplyHead, ReplyParser, ReplyStream } from './reply-parser.js';
 
 /** A reply: read to its end, or a stream of events that is under way. */
 export type PooledReply = {
@@ -68,7 +66,6 @@ export class PooledConnection {
   #exchange: Exchange | undefined;
   #parser: ReplyParser | undefined;
   #stream: ReplyStream | undefined;
-  #body = new Pieces();
   #retired = false;
   /** Whether its time is that of one that is retired. */
   #late = false;
@@ -85,7 +82,7 @@ export class PooledConnection {
   constructor(socket: Socket, options: ConnectionOptions) {
     this.socket = socket;
     this.#options = options;
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('data', this.#onData);
     socket.on('error', (error) => this.#onEnd(error));
     socket.on('end', () => this.#onEnd(undefined));
     socket.on('close', () => this.#onEnd(undefined));
@@ -111,24 +108,19 @@ export class PooledConnection {
     this.socket.ref();
     this.#idle = now - this.#restingSince > lookAfterMs;
     this.#restingSince = Number.POSITIVE_INFINITY;
-    if (look || this.#idle) this.#look(exchange);
+    // On a busy machine the server's end may be here and not read yet. A whole turn of the event loop reads it; the one
+    // that is under way may have looked before.
+    if (look || this.#idle) setImmediate(() => setImmediate(this.#write, exchange));
     else this.#write(exchange);
   }
 
-  /** On a busy machine the server's end may be here and not read yet. A whole turn of the event loop reads it; the one that is under way may have looked before. */
-  #look(exchange: Exchange): void {
-    setImmediate(() =>
-      setImmediate(() => {
-        if (!this.#gone && this.carries(exchange)) this.#write(exchange);
-      }),
-    );
-  }
-
-  #write(exchange: Exchange): void {
-    this.#parser = new ReplyParser({ peer: this.#options.peer, onHead: this.#onHead, onBody: this.#onBody });
+  readonly #write = (exchange: Exchange): void => {
+    if (this.#gone || this.#exchange !== exchange) return;
+    const { peer, maxReplyBytes } = this.#options;
+    this.#parser = new ReplyParser(peer, maxReplyBytes, this.#onHead);
     this.#sent = 'part';
     this.socket.write(exchange.message, this.#onSent);
-  }
+  };
 
   readonly #onSent = (error: Error | null | undefined): void => {
     // Node calls back without an error for what a socket had still to write when it was destroyed.
@@ -175,9 +167,8 @@ export class PooledConnection {
     this.#options.onGone(this);
   }
 
-  readonly #onHead = (head: ReplyHead): number => {
-    const streams = head.status === 200 && head.contentType.startsWith('text/event-stream');
-    if (!streams) return this.#options.maxReplyBytes;
+  readonly #onHead = (head: ReplyHead): ReplyStream | undefined => {
+    if (head.status !== 200 || !head.contentType.startsWith('text/event-stream')) return undefined;
     const stream: ReplyStream = new ReplyStream({
       resume: () => this.#stream === stream && this.#resume(),
       leave: () => this.#leave(stream),
@@ -185,15 +176,7 @@ export class PooledConnection {
     });
     this.#stream = stream;
     this.#exchange?.resolve({ kind: 'stream', head, stream, connection: this });
-    return Number.POSITIVE_INFINITY;
-  };
-
-  readonly #onBody = (bytes: Buffer): void => {
-    if (this.#stream) {
-      this.#stream.push(bytes);
-      return;
-    }
-    this.#body.add(bytes);
+    return stream;
   };
 
   /** The connection is free again when the stream has ended, as one does right after its answer. */
@@ -209,7 +192,7 @@ export class PooledConnection {
     if (this.socket.isPaused()) this.socket.resume();
   }
 
-  #onData(chunk: Buffer): void {
+  readonly #onData = (chunk: Buffer): void => {
     const parser = this.#parser;
     if (parser === undefined) {
       // It says something that nobody has asked for.
@@ -224,20 +207,20 @@ export class PooledConnection {
     } catch (error) {
       this.drop(error);
     }
-  }
+  };
 
   #finish(parser: ReplyParser): void {
-    const [exchange, stream, body] = [this.#exchange, this.#stream, this.#body];
+    const exchange = this.#exchange;
+    const stream = this.#stream;
     const head = parser.head as ReplyHead;
     this.#exchange = undefined;
     this.#parser = undefined;
     this.#stream = undefined;
-    if (body.length > 0) this.#body = new Pieces();
     const restMs = this.#options.restMs(head.keepAliveMs);
     exchange?.over();
     if (stream) stream.end({});
     else {
-      const text = body.whole().toString('utf8');
+      const text = parser.body.whole().toString('utf8');
       exchange?.resolve({ kind: 'whole', head, text, connection: this });
     }
     if (this.#gone) return;

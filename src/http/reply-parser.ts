@@ -1,4 +1,5 @@
 import { ReplyMalformed, ReplyTooLarge } from '../errors.js';
+import { Pieces } from './body.js';
 
 /** What a reply says before its body. */
 export interface ReplyHead {
@@ -12,14 +13,6 @@ export interface ReplyHead {
    * says nothing of it.
    */
   readonly keepAliveMs: number | undefined;
-}
-
-interface ParserOptions {
-  /** The other end, as a sentence names it. */
-  readonly peer: string;
-  /** Sees the head; answers how many bytes the body may have. */
-  readonly onHead: (head: ReplyHead) => number;
-  readonly onBody: (bytes: Buffer) => void;
 }
 
 /** A head is one packet of a kilobyte; Node gives up at as many, and so do most clients. */
@@ -38,12 +31,6 @@ const sizeLine = new RegExp(
   `^([0-9a-fA-F]{1,13})(?:;${token}(?:=(?:${token}|"[\\t\\x20!#-\\x5b\\x5d-\\x7e]*"))?)*$`,
 );
 
-type Body =
-  | { readonly kind: 'length'; left: number }
-  | { readonly kind: 'chunked'; state: 'size' | 'data' | 'data-end' | 'trailer'; left: number; line: string }
-  | { readonly kind: 'until-close' }
-  | { readonly kind: 'none' };
-
 /**
  * Reads one HTTP/1.1 reply (RFC 9112) out of the bytes of a connection. What any server may send is read (chunk
  * extensions and trailers, which are let pass); what could be read in two ways (folded headers, two lengths, bare line
@@ -55,43 +42,57 @@ export class ReplyParser {
   done = false;
   /** Whether bytes came after it, which nobody asked for. */
   excess = false;
-  readonly #options: ParserOptions;
+  /** The body, where it is no stream. */
+  readonly body = new Pieces();
+  readonly #peer: string;
+  readonly #maxBytes: number;
+  readonly #onHead: (head: ReplyHead) => ReplyStream | undefined;
+  #stream: ReplyStream | undefined;
+  /** What has come of the head. */
   #pending: Buffer | undefined;
-  #body: Body = { kind: 'none' };
-  #limit = 0;
+  /** What is still to come of the body, or of the chunk: without end where the end of the connection is its own. */
+  #left = 0;
+  #chunked = false;
+  /** What the next line between chunks is, and what has come of it. */
+  #expects: 'size' | 'end' | 'trailer' = 'size';
+  #line = '';
   #bytes = 0;
   #trailerBytes = 0;
   #interim = 0;
 
-  constructor(options: ParserOptions) {
-    this.#options = options;
+  /**
+   * `peer` is the other end, as a sentence names it. `onHead` sees the head, and returns the stream that takes the body
+   * as it comes; without one the body has at most `maxBytes`.
+   */
+  constructor(peer: string, maxBytes: number, onHead: (head: ReplyHead) => ReplyStream | undefined) {
+    this.#peer = peer;
+    this.#maxBytes = maxBytes;
+    this.#onHead = onHead;
   }
 
   /** Takes the next bytes. Throws a SallyError for what is not a reply; the connection is then of no use. */
   feed(chunk: Buffer): void {
-    let rest: Buffer | undefined = chunk;
-    while (rest !== undefined && rest.length > 0 && !this.done) {
-      rest = this.head === undefined ? this.#feedHead(rest) : this.#feedBody(rest);
+    let rest = chunk;
+    while (rest.length > 0 && !this.done) {
+      if (this.head === undefined) rest = this.#feedHead(rest);
+      else if (this.#left > 0) rest = this.#feedData(rest);
+      else rest = this.#feedLine(rest);
     }
-    if (this.done && rest !== undefined && rest.length > 0) this.excess = true;
+    this.excess = rest.length > 0;
   }
 
-  /** The connection has ended. Answers whether that ends the reply. */
+  /** The connection has ended. Returns whether that ends the reply. */
   end(): boolean {
-    if (this.head !== undefined && this.#body.kind === 'until-close') this.done = true;
+    this.done ||= this.#left === Number.POSITIVE_INFINITY;
     return this.done;
   }
 
-  #feedHead(chunk: Buffer): Buffer | undefined {
+  #feedHead(chunk: Buffer): Buffer {
     const bytes: Buffer = this.#pending === undefined ? chunk : Buffer.concat([this.#pending, chunk]);
     const end = bytes.indexOf('\r\n\r\n');
-    if (end === -1 ? bytes.length > maxHeadBytes : end > maxHeadBytes)
-      throw this.#bad('its head is too long');
-    if (end === -1) {
-      this.#pending = bytes;
-      return undefined;
-    }
-    this.#pending = undefined;
+    if ((end === -1 ? bytes.length : end) > maxHeadBytes) throw this.#bad('its head is too long');
+    this.#pending = end === -1 ? bytes : undefined;
+    if (end === -1) return nothing;
     this.#readHead(bytes.toString('latin1', 0, end));
     return bytes.subarray(end + 4);
   }
@@ -101,105 +102,83 @@ export class ReplyParser {
     const started = statusLine.exec(first);
     if (started === null) throw this.#bad('no status line of HTTP/1.1');
     const status = Number(started[2]);
-    const fields = new Map<string, string>();
+    const headers = new Map<string, string>();
     for (const line of lines) {
       if (!headerLine.test(line) || doubtfulEnd.test(line)) throw this.#bad('a header that is none');
       const colon = line.indexOf(':');
       const name = line.slice(0, colon).toLowerCase();
       const value = withoutBlanks(line, colon + 1);
-      const before = fields.get(name);
+      const before = headers.get(name);
       // Two lengths make a list, which is none.
-      fields.set(name, before === undefined ? value : `${before}, ${value}`);
+      headers.set(name, before === undefined ? value : `${before}, ${value}`);
     }
     if (status < 200) {
       this.#interim += 1;
       if (status === 101 || this.#interim > maxInterim) throw this.#bad(`status ${status}`);
       return;
     }
-    this.#body = this.#bodyOf(status, fields);
-    const persistent = started[1] === '1' && this.#body.kind !== 'until-close';
-    this.head = {
-      status,
-      contentType: (fields.get('content-type') ?? '').toLowerCase(),
-      headers: fields,
-      keepAliveMs: persistent ? keepAlive(fields) : 0,
-    };
-    this.#limit = this.#options.onHead(this.head);
-    if (this.#body.kind === 'length') this.#expect(this.#body.left);
-    this.done = this.#body.kind === 'none' || (this.#body.kind === 'length' && this.#body.left === 0);
+    this.#frame(status, headers);
+    const persistent = started[1] === '1' && this.#left < Number.POSITIVE_INFINITY;
+    const contentType = (headers.get('content-type') ?? '').toLowerCase();
+    this.head = { status, contentType, headers, keepAliveMs: persistent ? keepAlive(headers) : 0 };
+    this.#stream = this.#onHead(this.head);
+    if (!this.#chunked && this.#left < Number.POSITIVE_INFINITY) this.#expect(this.#left);
   }
 
-  #bodyOf(status: number, fields: ReadonlyMap<string, string>): Body {
-    const length = fields.get('content-length');
-    const coding = fields.get('transfer-encoding');
+  /** Where the body ends (RFC 9112 section 6.3). */
+  #frame(status: number, headers: ReadonlyMap<string, string>): void {
+    const length = headers.get('content-length');
+    const coding = headers.get('transfer-encoding');
     // RFC 9112 section 6.1: a message with both may be an attempt at smuggling.
     if (length !== undefined && coding !== undefined) throw this.#bad('two kinds of length');
     if (coding !== undefined && coding.toLowerCase() !== 'chunked') throw this.#bad('a transfer coding');
     if (length !== undefined && !/^\d{1,15}$/.test(length)) throw this.#bad('a length that is none');
-    if (status === 204 || status === 304) return { kind: 'none' };
-    if (coding !== undefined) return { kind: 'chunked', state: 'size', left: 0, line: '' };
-    if (length === undefined) return { kind: 'until-close' };
-    return { kind: 'length', left: Number(length) };
+    const empty = status === 204 || status === 304;
+    this.#chunked = coding !== undefined && !empty;
+    if (!this.#chunked && !empty)
+      this.#left = length === undefined ? Number.POSITIVE_INFINITY : Number(length);
+    this.done = !this.#chunked && this.#left === 0;
   }
 
-  #feedBody(chunk: Buffer): Buffer | undefined {
-    const body = this.#body;
-    if (body.kind === 'chunked') return this.#feedChunked(body, chunk);
-    if (body.kind === 'until-close') {
-      this.#take(chunk);
-      return undefined;
-    }
-    if (body.kind === 'none') return chunk;
-    const part = chunk.length > body.left ? chunk.subarray(0, body.left) : chunk;
-    body.left -= part.length;
-    this.#take(part);
-    if (body.left > 0) return undefined;
-    this.done = true;
-    return chunk.subarray(part.length);
+  #feedData(chunk: Buffer): Buffer {
+    const part = chunk.length > this.#left ? chunk.subarray(0, this.#left) : chunk;
+    if (this.#left === Number.POSITIVE_INFINITY) this.#expect(part.length);
+    this.#left -= part.length;
+    this.#bytes += part.length;
+    this.done = this.#left === 0 && !this.#chunked;
+    if (this.#stream) this.#stream.push(part);
+    else this.body.add(part);
+    return part === chunk ? nothing : chunk.subarray(part.length);
   }
 
-  #feedChunked(body: Body & { kind: 'chunked' }, chunk: Buffer): Buffer | undefined {
-    if (body.state === 'data') {
-      const part = chunk.length > body.left ? chunk.subarray(0, body.left) : chunk;
-      body.left -= part.length;
-      this.#take(part);
-      if (body.left === 0) body.state = 'data-end';
-      return chunk.subarray(part.length);
-    }
-    // Byte by byte, for a line of a few: the size, or the end of a chunk, or of all of them.
-    let at = 0;
-    while (at < chunk.length && !body.line.endsWith('\r\n')) {
-      if (body.line.length >= maxSizeLine) throw this.#bad('a line between chunks that is too long');
-      body.line += String.fromCharCode(chunk[at] as number);
-      at += 1;
-    }
-    if (body.line.endsWith('\r\n')) {
-      const line = body.line.slice(0, -2);
-      body.line = '';
-      this.#endOfLine(body, line);
-    }
-    return chunk.subarray(at);
+  /** A line of a few bytes: the size, or the end of a chunk, or of all of them. */
+  #feedLine(chunk: Buffer): Buffer {
+    const end = chunk.indexOf('\n') + 1;
+    this.#line += chunk.toString('latin1', 0, end || chunk.length);
+    if (this.#line.length > maxSizeLine) throw this.#bad('a line between chunks that is too long');
+    if (end === 0) return nothing;
+    const line = this.#line.slice(0, -2);
+    if (!this.#line.endsWith('\r\n')) throw this.#bad('a line between chunks without its end');
+    this.#line = '';
+    if (this.#expects === 'size') this.#readSize(line);
+    else if (this.#expects === 'trailer') this.#skipTrailer(line);
+    else if (line === '') this.#expects = 'size';
+    else throw this.#bad('a chunk that is longer than its size');
+    return chunk.subarray(end);
   }
 
-  #endOfLine(body: Body & { kind: 'chunked' }, line: string): void {
-    if (body.state === 'size') {
-      const size = sizeLine.exec(line);
-      if (size === null) throw this.#bad('a chunk without a size');
-      body.left = Number.parseInt(size[1] as string, 16);
-      body.state = body.left === 0 ? 'trailer' : 'data';
-      this.#expect(body.left);
-    } else if (body.state === 'trailer') {
-      if (line === '') this.done = true;
-      else this.#skipTrailer(line);
-    } else if (line !== '') {
-      throw this.#bad('a chunk that is longer than its size');
-    } else {
-      body.state = 'size';
-    }
+  #readSize(line: string): void {
+    const size = sizeLine.exec(line);
+    if (size === null) throw this.#bad('a chunk without a size');
+    this.#left = Number.parseInt(size[1] as string, 16);
+    this.#expects = this.#left === 0 ? 'trailer' : 'end';
+    this.#expect(this.#left);
   }
 
   /** RFC 9110 section 6.5.1: what comes after the body may be let pass, but says nothing of its length. */
   #skipTrailer(line: string): void {
+    this.done = line === '';
+    if (this.done) return;
     const name = line.slice(0, line.indexOf(':')).toLowerCase();
     if (!headerLine.test(line) || name === 'content-length' || name === 'transfer-encoding') {
       throw this.#bad('a trailer that is none');
@@ -208,34 +187,27 @@ export class ReplyParser {
     if (this.#trailerBytes > maxHeadBytes) throw this.#bad('its trailers are too long');
   }
 
-  #take(bytes: Buffer): void {
-    if (bytes.length === 0) return;
-    this.#expect(bytes.length);
-    this.#bytes += bytes.length;
-    this.#options.onBody(bytes);
-  }
-
   /** So many bytes more have to be within the limit. */
   #expect(more: number): void {
-    if (this.#bytes + more <= this.#limit) return;
-    throw ReplyTooLarge({ peer: this.#options.peer, limit: this.#limit });
+    if (this.#stream !== undefined || this.#bytes + more <= this.#maxBytes) return;
+    throw ReplyTooLarge({ peer: this.#peer, limit: this.#maxBytes });
   }
 
   #bad(reason: string) {
-    return ReplyMalformed({ peer: this.#options.peer, reason });
+    return ReplyMalformed({ peer: this.#peer, reason });
   }
 }
+
+const nothing = Buffer.alloc(0);
 
 /** What is of `line` from a place on, without the spaces and tabs around it: a no-break space is part of a value. */
 function withoutBlanks(line: string, from: number): string {
   let start = from;
   let end = line.length;
-  while (start < end && isBlank(line.charCodeAt(start))) start += 1;
-  while (end > start && isBlank(line.charCodeAt(end - 1))) end -= 1;
+  while (line[start] === ' ' || line[start] === '\t') start += 1;
+  while (end > start && (line[end - 1] === ' ' || line[end - 1] === '\t')) end -= 1;
   return line.slice(start, end);
 }
-
-const isBlank = (code: number) => code === 0x20 || code === 0x09;
 
 /** A connection is closed on this side before a server does, which would meet a request on its way. */
 const keepAliveMostMs = 30_000;
@@ -257,3 +229,111 @@ function keepAlive(fields: ReadonlyMap<string, string>): number | undefined {
 }
 
 const parameter = /^[\t ]*(timeout|max)[\t ]*=[\t ]*"?(\d{1,12})"?[\t ]*$/i;
+
+/** What a stream comes out of. */
+interface Source {
+  /** All that came has been taken: the rest may come. */
+  resume(): void;
+  /** Nobody wants the rest; it may still come, so that the connection can be used again. */
+  leave(): void;
+  /** Nobody wants the rest: the connection ends. */
+  close(): void;
+}
+
+/** The text of a reply that is under way. Its reader sets the pace: what it has not taken is not read from the connection. */
+export class ReplyStream {
+  readonly #source: Source;
+  readonly #decoder = new TextDecoder();
+  readonly #queue: Buffer[] = [];
+  #take: ((text: string) => Promise<void> | void) | undefined;
+  #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+  #taking = false;
+  /** How it ended: undefined while it goes on. */
+  #end: { readonly error?: unknown } | undefined;
+
+  constructor(source: Source) {
+    this.#source = source;
+  }
+
+  /**
+   * Hands the text over as it comes; where the reader answers with a promise it is given more once that has resolved.
+   * Resolves at the end of the stream, also where the reader ended it; rejects where it broke.
+   */
+  read(take: (text: string) => Promise<void> | void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#take = take;
+      this.#settle = { resolve, reject };
+      this.#flow();
+      if (!this.behind) this.#source.resume();
+    });
+  }
+
+  /** Whether there is what the reader has not taken. */
+  get behind(): boolean {
+    return this.#queue.length > 0 || this.#taking;
+  }
+
+  /** Ends it on this side: the reader is given nothing more, and the connection can be used again where the server ends it soon. */
+  leave(): void {
+    this.#stop({}, () => this.#source.leave());
+  }
+
+  /** Ends it on this side, and the connection with it; `error` is what reading rejects with. */
+  destroy(error?: Error): void {
+    this.#stop(error === undefined ? {} : { error }, () => this.#source.close());
+  }
+
+  /** More has come. */
+  push(bytes: Buffer): void {
+    if (this.#end !== undefined) return;
+    this.#queue.push(bytes);
+    this.#flow();
+  }
+
+  /** Nothing more comes: the stream has ended, or broke with an error. What came is still handed over. */
+  end(how: { readonly error?: unknown }): void {
+    this.#end ??= how;
+    this.#flow();
+  }
+
+  #stop(how: { readonly error?: unknown }, release: () => void): void {
+    const over = this.#end !== undefined;
+    // What its reader cannot take is an error, also where all of it is here.
+    if (!over || 'error' in how) this.#end = how;
+    this.#queue.length = 0;
+    if (!over) release();
+    this.#flow();
+  }
+
+  #flow(): void {
+    while (this.#take !== undefined && !this.#taking) {
+      const bytes = this.#queue.shift();
+      if (bytes === undefined) break;
+      this.#hand(this.#take, this.#decoder.decode(bytes, { stream: true }));
+    }
+    if (this.#end === undefined || this.behind || this.#settle === undefined) return;
+    if ('error' in this.#end) this.#settle.reject(this.#end.error);
+    else this.#settle.resolve();
+    this.#settle = undefined;
+  }
+
+  #hand(take: (text: string) => Promise<void> | void, text: string): void {
+    const fail = (error: unknown) => this.#stop({ error }, () => this.#source.close());
+    const next = () => {
+      this.#taking = false;
+      this.#flow();
+      if (!this.behind && this.#end === undefined) this.#source.resume();
+    };
+    try {
+      const taken = take(text);
+      if (taken === undefined) return;
+      this.#taking = true;
+      taken.then(next, (error) => {
+        fail(error);
+        next();
+      });
+    } catch (error) {
+      fail(error);
+    }
+  }
+}

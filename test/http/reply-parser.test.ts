@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SallyError } from '../../src/errors.js';
-import { type ReplyHead, ReplyParser } from '../../src/http/reply-parser.js';
+import { ReplyParser } from '../../src/http/reply-parser.js';
 
 interface Read {
   readonly status: number;
@@ -13,12 +13,7 @@ interface Read {
 
 /** What our parser makes of bytes that come in pieces; undefined where it refuses them or waits for more. */
 function ours(bytes: Buffer, cuts: readonly number[] = [], limit = 100_000): Read | undefined {
-  const chunks: Buffer[] = [];
-  const parser = new ReplyParser({
-    peer: 'the server',
-    onHead: () => limit,
-    onBody: (chunk) => chunks.push(Buffer.from(chunk)),
-  });
+  const parser = new ReplyParser('the server', limit, () => undefined);
   const at = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
   try {
     for (let i = 1; i < at.length; i += 1) parser.feed(bytes.subarray(at[i - 1], at[i]));
@@ -27,7 +22,7 @@ function ours(bytes: Buffer, cuts: readonly number[] = [], limit = 100_000): Rea
     return undefined;
   }
   if (!parser.end() || parser.head === undefined) return undefined;
-  return { status: parser.head.status, body: Buffer.concat(chunks).toString('latin1') };
+  return { status: parser.head.status, body: parser.body.whole().toString('latin1') };
 }
 
 let bytes: Buffer = Buffer.alloc(0);
@@ -138,23 +133,15 @@ describe('a reply', () => {
   });
 
   it('is answered with all its headers, those that came more than once as a list', () => {
-    let seen: ReplyHead | undefined;
-    const parser = new ReplyParser({
-      peer: 'the server',
-      onHead: (one) => {
-        seen = one;
-        return 0;
-      },
-      onBody: () => {},
-    });
+    const parser = new ReplyParser('the server', 0, () => undefined);
     const fields = [
       'WWW-Authenticate: Basic',
       'Content-Type: Text/HTML',
       'www-authenticate: Bearer realm="é" ',
     ];
     parser.feed(Buffer.from(head('401 Unauthorized', ...fields, 'Content-Length: 0'), 'latin1'));
-    expect(seen).toMatchObject({ status: 401, contentType: 'text/html', keepAliveMs: undefined });
-    expect(Object.fromEntries(seen?.headers ?? [])).toEqual({
+    expect(parser.head).toMatchObject({ status: 401, contentType: 'text/html', keepAliveMs: undefined });
+    expect(Object.fromEntries(parser.head?.headers ?? [])).toEqual({
       'www-authenticate': 'Basic, Bearer realm="é"',
       'content-type': 'Text/HTML',
       'content-length': '0',
@@ -179,14 +166,9 @@ describe('a reply', () => {
     [['Connection: keep-alive, CLOSE'], 0],
     [['Connection: x-close-not'], undefined],
   ])('%j lets a connection rest for %s ms', (lines, ms) => {
-    let said: number | undefined | null = null;
-    const onHead = ({ keepAliveMs }: ReplyHead) => {
-      said = keepAliveMs;
-      return 0;
-    };
-    const parser = new ReplyParser({ peer: 'the server', onHead, onBody: () => {} });
+    const parser = new ReplyParser('the server', 0, () => undefined);
     parser.feed(Buffer.from(head('200 OK', ...lines, 'Content-Length: 0')));
-    expect(said).toBe(ms);
+    expect(parser.head).toMatchObject({ keepAliveMs: ms });
   });
 
   it.each([
