@@ -1,27 +1,23 @@
-export { quickAccept } from './accepts.js';
 export {
   filledContext,
   filledGlobal,
+  filledResult,
   GlobalContext,
   globalContext,
+  HookResult,
   PluginContext,
+  PluginErrorModel,
   readContext,
   readContextParts,
   readGlobalContext,
+  readHookResult,
   SettledContext,
   SettledGlobal,
-} from './context.js';
-export { jsonCopy } from './plain.js';
-export { problemsOf, problemText } from './problems.js';
-export { type Reading, reader } from './read.js';
-export {
-  filledResult,
-  HookResult,
-  PluginErrorModel,
-  readHookResult,
   Violation,
   wholeResult,
-} from './result.js';
+} from './models.js';
+export { jsonCopy } from './plain.js';
+export { problemsOf, problemText, quickAccept, type Reading, reader } from './reader.js';
 export {
   type HookName,
   hookNames,

@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.js';
 import { carriedDepth, JsonNumber, jsonText, maxKeys, parseExactJson } from '../json/index.js';
-import type { Reading } from './read.js';
+import type { Reading } from './reader.js';
 
 /**
  * A value as it arrives at the other end of a connection: what `JSON.parse(JSON.stringify(value))` makes, which shares

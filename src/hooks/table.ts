@@ -1,6 +1,76 @@
-import type { z } from 'zod';
-import * as payloads from './payloads.js';
-import { type Reading, reader } from './read.js';
+import { z } from 'zod';
+import { type Reading, reader } from './reader.js';
+
+/**
+ * Payload schemas, one for each payload of the contract. Fields that the contract does not name are
+ * kept: peers of other versions send more than is known here. Optional fields may be absent or null,
+ * because Python clients drop nulls and Python servers send them.
+ */
+const text = z.string();
+const object = z.record(z.string(), z.unknown());
+const headers = z.record(z.string(), z.string());
+
+const PromptPrePayload = z.looseObject({ prompt_id: text, args: headers.nullish() });
+const PromptPostPayload = z.looseObject({
+  prompt_id: text,
+  result: z.looseObject({ messages: z.array(z.looseObject({})).nullish(), description: text.nullish() }),
+});
+const ToolPrePayload = z.looseObject({
+  name: text,
+  args: object.nullish(),
+  headers: headers.nullish(),
+});
+const ToolPostPayload = z.looseObject({ name: text, result: z.unknown().optional() });
+const ResourcePrePayload = z.looseObject({ uri: text, metadata: object.nullish() });
+const ResourcePostPayload = z.looseObject({ uri: text, content: z.unknown().optional() });
+const AgentPrePayload = z.looseObject({
+  agent_id: text,
+  messages: z.array(z.unknown()).nullish(),
+  tools: z.array(z.unknown()).nullish(),
+  headers: headers.nullish(),
+  model: text.nullish(),
+  system_prompt: text.nullish(),
+  parameters: object.nullish(),
+});
+const AgentPostPayload = z.looseObject({
+  agent_id: text,
+  messages: z.array(z.unknown()).nullish(),
+  tool_calls: z.array(z.unknown()).nullish(),
+});
+const HttpPreRequestPayload = z.looseObject({
+  path: text,
+  method: text,
+  client_host: text.nullish(),
+  client_port: z.number().nullish(),
+  headers: headers.nullish(),
+});
+const HttpPostRequestPayload = HttpPreRequestPayload.extend({
+  response_headers: headers.nullish(),
+  status_code: z.number().nullish(),
+});
+const HttpAuthResolveUserPayload = z.looseObject({
+  credentials: object.nullish(),
+  headers: headers.nullish(),
+  client_host: text.nullish(),
+  client_port: z.number().nullish(),
+});
+const HttpAuthCheckPermissionPayload = z.looseObject({
+  user_email: text,
+  permission: text,
+  resource_type: text.nullish(),
+  team_id: text.nullish(),
+  is_admin: z.boolean().nullish(),
+  auth_method: text.nullish(),
+  client_host: text.nullish(),
+  user_agent: text.nullish(),
+});
+
+/** What `http_pre_request` and `http_post_request` may change: the headers, as a bare map. */
+const HeaderMap = headers;
+/** What `http_auth_resolve_user` answers: the user, as a free-form object. */
+const UserRecord = object;
+/** What `http_auth_check_permission` answers. */
+const PermissionDecision = z.looseObject({ granted: z.boolean(), reason: text.nullish() });
 
 /** The condition of a plugin entry that is compared with a field of the payload. */
 export type PayloadCondition = 'tools' | 'prompts' | 'resources' | 'agents';
@@ -35,32 +105,32 @@ const same = <P extends z.ZodType>(payload: P) => ({
  * is not checked, and conditions on tools, prompts, resources and agents do not restrict it.
  */
 export const hookTable = {
-  prompt_pre_fetch: { ...same(payloads.PromptPrePayload), match: prompt },
-  prompt_post_fetch: { ...same(payloads.PromptPostPayload), match: prompt },
-  tool_pre_invoke: { ...same(payloads.ToolPrePayload), match: tool },
-  tool_post_invoke: { ...same(payloads.ToolPostPayload), match: tool },
-  resource_pre_fetch: { ...same(payloads.ResourcePrePayload), match: resource },
-  resource_post_fetch: { ...same(payloads.ResourcePostPayload), match: resource },
-  agent_pre_invoke: { ...same(payloads.AgentPrePayload), match: agent },
-  agent_post_invoke: { ...same(payloads.AgentPostPayload), match: agent },
+  prompt_pre_fetch: { ...same(PromptPrePayload), match: prompt },
+  prompt_post_fetch: { ...same(PromptPostPayload), match: prompt },
+  tool_pre_invoke: { ...same(ToolPrePayload), match: tool },
+  tool_post_invoke: { ...same(ToolPostPayload), match: tool },
+  resource_pre_fetch: { ...same(ResourcePrePayload), match: resource },
+  resource_post_fetch: { ...same(ResourcePostPayload), match: resource },
+  agent_pre_invoke: { ...same(AgentPrePayload), match: agent },
+  agent_post_invoke: { ...same(AgentPostPayload), match: agent },
   http_pre_request: {
-    payload: payloads.HttpPreRequestPayload,
-    modified: payloads.HeaderMap,
+    payload: HttpPreRequestPayload,
+    modified: HeaderMap,
     changes: 'headers',
   },
   http_post_request: {
-    payload: payloads.HttpPostRequestPayload,
-    modified: payloads.HeaderMap,
+    payload: HttpPostRequestPayload,
+    modified: HeaderMap,
     changes: 'response_headers',
   },
   http_auth_resolve_user: {
-    payload: payloads.HttpAuthResolveUserPayload,
-    modified: payloads.UserRecord,
+    payload: HttpAuthResolveUserPayload,
+    modified: UserRecord,
     changes: 'answer',
   },
   http_auth_check_permission: {
-    payload: payloads.HttpAuthCheckPermissionPayload,
-    modified: payloads.PermissionDecision,
+    payload: HttpAuthCheckPermissionPayload,
+    modified: PermissionDecision,
     changes: 'answer',
   },
 } as const satisfies Record<string, HookRow>;

@@ -4,26 +4,27 @@ import {
   findSallyError,
   InternalError,
   messageOf,
+  PayloadInvalid,
+  PayloadTooLarge,
   PluginTimeout,
   type SallyError,
 } from '../errors.js';
-import type { PluginContext } from '../hooks/index.js';
-import type {
-  Chain,
-  ChainCall,
-  HandleCall,
-  HookOutcome,
-  OneOutcome,
-  Outcome,
-  PluginHandle,
-} from '../plugin/handle.js';
+import { type GlobalContext, type PluginContext, readPayload } from '../hooks/index.js';
+import { beyondLimits, writeJson } from '../json/index.js';
+import type { Chain, ChainCall, HandleCall, OneOutcome, Outcome, PluginHandle } from '../plugin/handle.js';
 import { chainBudgetMs } from '../wire/index.js';
+import type { Selected } from './plugin-list.js';
 
 /** How long a call may take and who may end it before, and what else the plugin is told of it. */
 export interface CallLimits extends Omit<HandleCall, 'scope'> {
   readonly timeoutMs: number;
   readonly signal: Cancellation | undefined;
 }
+
+/** What came of a call that had a deadline. */
+type Ended<A> =
+  | { readonly kind: 'answered'; readonly outcome: A }
+  | { readonly kind: 'failed'; readonly error: SallyError };
 
 /**
  * One call of one plugin, with its deadline. Never throws or rejects: what went wrong is the outcome. A plugin that
@@ -36,13 +37,8 @@ export function callPlugin(
   context: PluginContext,
   { timeoutMs, signal, owned = false, payloadJson }: CallLimits,
 ): OneOutcome | Promise<OneOutcome> {
-  return withDeadline<HookOutcome, OneOutcome>(
-    (scope) => plugin.invoke(hook, payload, context, { scope, owned, payloadJson }),
-    { timeoutMs, signal },
-    (end) => endError(end, plugin, hook, timeoutMs),
-    (outcome) => ({ kind: 'answered', outcome }),
-    (error) => ({ kind: 'failed', error }),
-  );
+  const begin = (scope: CancelSource) => plugin.invoke(hook, payload, context, { scope, owned, payloadJson });
+  return withDeadline(begin, { plugin: plugin.name, hook, timeoutMs }, timeoutMs, signal);
 }
 
 /**
@@ -54,72 +50,151 @@ export async function callChain(
   call: ChainCall,
   { signal, payloadJson }: Pick<CallLimits, 'signal' | 'payloadJson'>,
 ): Promise<readonly Outcome[]> {
-  const first = call.steps[0]?.plugin;
-  if (first === undefined) return [];
-  return withDeadline<readonly Outcome[], readonly Outcome[]>(
-    (scope) => chain.invoke(call, { scope, payloadJson }),
-    { timeoutMs: call.timeoutMs + chainBudgetMs, signal },
-    (end) => endError(end, first, call.hook, call.timeoutMs),
-    (outcomes) => outcomes,
-    (error) => [{ kind: 'failed', error }],
-  );
+  const { hook, timeoutMs } = call;
+  const plugin = call.steps[0]?.plugin.name;
+  if (plugin === undefined) return [];
+  const begin = (scope: CancelSource) => chain.invoke(call, { scope, payloadJson });
+  const ended = await withDeadline(begin, { plugin, hook, timeoutMs }, timeoutMs + chainBudgetMs, signal);
+  return ended.kind === 'failed' ? [ended] : ended.outcome;
 }
 
-/** How a call ends before its answer. */
-type End = 'late' | 'cancelled';
-
-function endError(end: End, { name: plugin }: PluginHandle, hook: string, timeoutMs: number): SallyError {
-  return end === 'late'
-    ? PluginTimeout({ plugin, hook, seconds: timeoutMs / 1000 })
-    : CallCancelled({ plugin, hook });
+/** What is called, and how long it is said to have had. */
+interface Called {
+  readonly plugin: string;
+  readonly hook: string;
+  readonly timeoutMs: number;
 }
 
 /** Asked again after others have run. */
 const isAborted = (signal: Cancellation | undefined): boolean => signal?.aborted === true;
 
-function withDeadline<A, T>(
-  begin: (scope: Cancellation) => A | Promise<A>,
-  { timeoutMs, signal }: Pick<CallLimits, 'timeoutMs' | 'signal'>,
-  errorOf: (end: End) => SallyError,
-  answered: (answer: A) => T,
-  failed: (error: SallyError) => T,
-): T | Promise<T> {
-  if (signal?.aborted) return failed(errorOf('cancelled'));
+function thrownBy<A>(error: unknown): Ended<A> {
+  return {
+    kind: 'failed',
+    error: findSallyError(error) ?? InternalError({ detail: messageOf(error) }, error),
+  };
+}
+
+function withDeadline<A>(
+  begin: (scope: CancelSource) => A | Promise<A>,
+  { plugin, hook, timeoutMs }: Called,
+  deadlineMs: number,
+  signal: Cancellation | undefined,
+): Ended<A> | Promise<Ended<A>> {
+  if (signal?.aborted) return { kind: 'failed', error: CallCancelled({ plugin, hook }) };
   const scope = new CancelSource();
-  const thrown = (error: unknown) =>
-    failed(findSallyError(error) ?? InternalError({ detail: messageOf(error) }, error));
   let begun: A | Promise<A>;
   try {
     begun = begin(scope);
   } catch (error) {
-    return thrown(error);
+    return thrownBy(error);
   }
-  if (!(begun instanceof Promise) && !isAborted(signal)) return answered(begun);
+  if (!(begun instanceof Promise) && !isAborted(signal)) return { kind: 'answered', outcome: begun };
   const work = begun instanceof Promise ? begun : Promise.resolve(begun);
   return new Promise((resolve) => {
-    let unheard: (() => void) | undefined;
-    let ended = false;
-    const settle = (outcome: T) => {
-      if (ended) return;
+    let dispose: (() => void) | undefined;
+    let stopped = false;
+    const settle = (ended: Ended<A>) => {
+      if (stopped) return;
       clearTimeout(timer);
-      unheard?.();
-      resolve(outcome);
+      dispose?.();
+      resolve(ended);
     };
     // The plugin may ignore its signal: whoever waits is let go all the same, but not before the connection that the
     // call was on has heard of its end: the next call on it begins with that.
-    const stop = (end: End) => {
-      const error = errorOf(end);
+    const stop = (error: SallyError) => {
       clearTimeout(timer);
-      unheard?.();
-      ended = true;
+      dispose?.();
+      stopped = true;
       scope.abort(error);
-      setImmediate(() => resolve(failed(error)));
+      setImmediate(() => resolve({ kind: 'failed', error }));
     };
-    const timer = setTimeout(() => stop('late'), timeoutMs);
-    unheard = signal && onAbort(signal, () => stop('cancelled'));
+    const timer = setTimeout(
+      () => stop(PluginTimeout({ plugin, hook, seconds: timeoutMs / 1000 })),
+      deadlineMs,
+    );
+    dispose = signal && onAbort(signal, () => stop(CallCancelled({ plugin, hook })));
     work.then(
-      (answer) => settle(answered(answer)),
-      (error: unknown) => settle(thrown(error)),
+      (outcome) => settle({ kind: 'answered', outcome }),
+      (error: unknown) => settle(thrownBy(error)),
     );
   });
+}
+
+/** What all plugins of a request share. */
+export type SharedParts = Pick<GlobalContext, 'state' | 'metadata'>;
+
+export const sharedParts = ({ state, metadata }: GlobalContext): SharedParts => ({
+  state: { ...state },
+  metadata: { ...metadata },
+});
+
+/** Outcomes of plugins that the request has not come to yet, and the shared state that the next of them was given. */
+export interface Ahead {
+  readonly outcomes: Outcome[];
+  before: SharedParts;
+  /** What the round trip took. */
+  readonly ms: number;
+}
+
+/** The shared state that the plugin after this one was given. */
+export function withGlobalOf(before: SharedParts, outcome: Outcome): SharedParts {
+  if (outcome.kind !== 'answered') return before;
+  const { state, metadata } = outcome.outcome.context.global_context;
+  if (state === before.state && metadata === before.metadata) return before;
+  return { state: { ...before.state, ...state }, metadata: { ...before.metadata, ...metadata } };
+}
+
+/** The plugins from here on that may be called in one round trip: one after another, waited for, of one chain. */
+export function chainFrom(
+  selected: readonly Selected[],
+  from: number,
+  parallel: boolean,
+  hook: string,
+): readonly Selected[] {
+  const chain = selected[from]?.plugin.chainFor?.(hook);
+  let to = from;
+  for (; chain !== undefined && to < selected.length; to += 1) {
+    const { plugin, effect } = selected[to] as Selected;
+    const alone = bandEnd(selected, to, parallel) === to + 1;
+    if (!alone || !effect.awaited || plugin.chainFor?.(hook) !== chain) break;
+  }
+  return selected.slice(from, to);
+}
+
+/** Where the plugins end that run together with the one at `from`: it alone, or all of its priority. */
+export function bandEnd(selected: readonly Selected[], from: number, parallel: boolean): number {
+  let end = from + 1;
+  if (!parallel) return end;
+  const priority = selected[from]?.plugin.priority;
+  while (end < selected.length && selected[end]?.plugin.priority === priority) end += 1;
+  return end;
+}
+
+/** Payloads above this are refused before any plugin sees them (a rule of the contract), in bytes of JSON. */
+export const maxPayloadBytes = 1_000_000;
+
+/**
+ * A payload that no plugin could read is the caller's mistake, whatever the modes say. Answers its JSON: written to be
+ * measured, and then sent as it was measured.
+ */
+export function checkPayload(hook: string, payload: unknown): string | undefined {
+  const read = readPayload(hook, payload);
+  if (!read.ok) throw PayloadInvalid({ hook, problems: read.problems });
+  const json = toJson(hook, payload);
+  // What came from a client was within the limits; a program that calls by itself has other ways to make values.
+  const beyond = beyondLimits(payload);
+  if (beyond !== undefined) throw PayloadInvalid({ hook, problems: [beyond] });
+  // No character has more than three bytes per unit of a string's length.
+  const bytes = json.length * 3 <= maxPayloadBytes ? 0 : Buffer.byteLength(json);
+  if (bytes > maxPayloadBytes) throw PayloadTooLarge({ hook, bytes, limit: maxPayloadBytes });
+  return json || undefined;
+}
+
+function toJson(hook: string, payload: unknown): string {
+  try {
+    return writeJson(payload);
+  } catch (error) {
+    throw PayloadInvalid({ hook, problems: [messageOf(error)] }, error);
+  }
 }

@@ -13,16 +13,15 @@ import {
 import type { Connections, PluginMetrics } from '../external/index.js';
 import { type GlobalContext, globalContext, type PluginContext } from '../hooks/index.js';
 import type { Logger } from '../log.js';
-import { disabledPlugin } from '../plugin/disabled.js';
 import type { OneOutcome, PluginHandle } from '../plugin/handle.js';
-import { startLocalPlugin } from '../plugin/local.js';
+import { disabledPlugin, startLocalPlugin } from '../plugin/local.js';
 import { importPlugin } from '../plugin/module.js';
 import { bundledPlugins } from '../plugins/index.js';
 import { type CredentialStore, createCredentialStore, type TlsMetrics } from '../tls/index.js';
 import { describePlugin, pluginDefaults } from '../wire/index.js';
 import { callPlugin } from './call.js';
+import { createPluginList } from './plugin-list.js';
 import { PluginRequest } from './request.js';
-import { createRoster } from './roster.js';
 
 /** The plugins of one plugin file, running. */
 export interface PluginManager {
@@ -116,7 +115,7 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
   }
   const outOfService = new Set<PluginHandle>();
   const requestDeps = {
-    roster: createRoster(plugins, config.settings),
+    list: createPluginList(plugins, config.settings),
     settings: config.settings,
     log,
     outOfService,

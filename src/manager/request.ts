@@ -19,13 +19,19 @@ import {
 } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { Outcome, PluginHandle } from '../plugin/handle.js';
-import { type Ahead, chainFrom, type SharedParts, sharedParts, withGlobalOf } from './ahead.js';
-import { bands, changeOf, type Decided } from './bands.js';
-import { callChain, callPlugin } from './call.js';
-import { decide } from './decide.js';
-import { checkPayload } from './payload.js';
-import type { Roster } from './roster.js';
-import type { Selected } from './select.js';
+import {
+  type Ahead,
+  bandEnd,
+  callChain,
+  callPlugin,
+  chainFrom,
+  checkPayload,
+  type SharedParts,
+  sharedParts,
+  withGlobalOf,
+} from './call.js';
+import { changeOf, type Decided, type Decision, decide } from './decide.js';
+import type { PluginList, Selected } from './plugin-list.js';
 
 /** What all plugins of a hook together made of a payload. */
 export interface HookCallResult<P = unknown> {
@@ -62,7 +68,7 @@ interface InvokeOptions {
 
 /** What a request works with; the manager that made it owns all of it. */
 interface RequestDeps {
-  readonly roster: Roster;
+  readonly list: PluginList;
   readonly settings: PluginSettings;
   readonly log: Logger;
   /** Whether plugins of one server are called in one round trip, where it takes that. Default true. */
@@ -96,67 +102,54 @@ export class PluginRequest {
    * @throws SallyError where a plugin fails and its mode says that this ends the request, where the payload is too
    *   large (`SALLY_HOOK_PAYLOAD_SIZE`), or where two plugins of a band are at odds (`SALLY_PLUGIN_CLASH`).
    */
-  async invoke<P>(hook: string, payload: P, options: InvokeOptions = {}): Promise<HookCallResult<P>> {
-    const { roster, settings, outOfService } = this.#deps;
-    const applying = roster.select(hook, payload, this.global);
+  async invoke<P>(
+    hook: string,
+    payload: P,
+    { signal, onPlugin }: InvokeOptions = {},
+  ): Promise<HookCallResult<P>> {
+    const { list, settings, outOfService, chains } = this.#deps;
+    const applying = list.select(hook, payload, this.global);
     const selected =
       outOfService.size === 0 ? applying : applying.filter(({ plugin }) => !outOfService.has(plugin));
-    const json = selected.length > 0 ? checkPayload(hook, payload) : undefined;
-    let current: unknown = payload;
-    let answer: unknown = null;
-    const metadata: Record<string, unknown> = {};
-    const end = (continue_processing: boolean, violation: Violation | null): HookCallResult<P> => {
-      return { continue_processing, payload: current as P, modified_payload: answer, violation, metadata };
-    };
-    const all = bands(selected, settings.parallelExecutionWithinBand);
+    const parallel = settings.parallelExecutionWithinBand;
+    const payloadJson = selected.length > 0 ? checkPayload(hook, payload) : undefined;
+    const run: HookRun = { hook, payload, payloadJson, answer: null, metadata: {}, signal, onPlugin };
     let ahead: Ahead | undefined;
-    for (const [at, band] of all.entries()) {
-      const given = { value: current, json: current === payload ? json : undefined };
-      const only = band.length === 1 ? band[0] : undefined;
-      if (ahead === undefined || ahead.outcomes.length === 0) {
-        const chained = this.#deps.chains === false ? [] : chainFrom(all, at, hook);
-        ahead = chained.length > 1 ? await this.#callAhead(chained, hook, given, options.signal) : undefined;
+    let blocked: Decided | undefined;
+    for (let at = 0, end = 0; at < selected.length && blocked === undefined; at = end) {
+      end = bandEnd(selected, at, parallel);
+      const one = selected[at] as Selected;
+      if ((ahead === undefined || ahead.outcomes.length === 0) && end < selected.length && chains !== false) {
+        const chained = chainFrom(selected, at, parallel, hook);
+        ahead = chained.length > 1 ? await this.#callAhead(chained, run) : undefined;
       }
       const outcome = ahead?.outcomes.shift();
-      if (ahead && only && outcome?.kind === 'untouched') {
-        options.onPlugin?.(lineOf(only.plugin, hook, 'continue', ahead.ms));
-        continue;
+      let decided: readonly Decided[];
+      if (ahead && outcome) {
+        decided = [this.#conclude(one, run, outcome, ahead.before, ahead.ms)];
+        ahead.before = withGlobalOf(ahead.before, outcome);
+      } else if (end === at + 1 && one.effect.awaited) {
+        decided = [await this.#call(one, run, sharedParts(this.global))];
+      } else {
+        decided = await this.#callBand(selected.slice(at, end), run);
       }
-      const decisions =
-        ahead && outcome && only
-          ? [
-              this.#conclude(only, hook, outcome, {
-                before: ahead.before,
-                metadata,
-                ms: ahead.ms,
-                onPlugin: options.onPlugin,
-              }),
-            ]
-          : await this.#runBand(band, hook, given, metadata, options);
-      if (ahead && outcome) ahead.before = withGlobalOf(ahead.before, outcome);
-      const failed = decisions.find(({ decision }) => decision.kind === 'fail');
-      if (failed?.decision.kind === 'fail') throw failed.decision.error;
-      const blocked = decisions.find(({ decision }) => decision.kind === 'block');
-      if (blocked?.decision.kind === 'block') {
-        const { violation } = blocked.decision.result;
-        return end(false, violation ? { ...violation, plugin_name: blocked.plugin.name } : null);
-      }
-      const changed = changeOf(hook, current, answer, decisions);
-      if (changed !== undefined) {
-        answer = changed;
-        current = nextPayload(hook, current, changed);
-      }
+      for (const { decision } of decided) if (decision.kind === 'fail') throw decision.error;
+      blocked = decided.find(({ decision }) => decision.kind === 'block');
+      if (blocked === undefined) take(run, decided);
     }
-    return end(true, null);
+    const violation = blocked?.decision.kind === 'block' ? blocked.decision.result.violation : undefined;
+    return {
+      continue_processing: blocked === undefined,
+      payload: run.payload as P,
+      modified_payload: run.answer,
+      violation: violation ? { ...violation, plugin_name: blocked?.plugin.name } : null,
+      metadata: run.metadata,
+    };
   }
 
   /** Calls plugins that follow each other in one round trip, before it is known which of them the request will come to. */
-  async #callAhead(
-    selected: readonly Selected[],
-    hook: string,
-    { value: payload, json: payloadJson }: GivenPayload,
-    signal: Cancellation | undefined,
-  ): Promise<Ahead> {
+  async #callAhead(selected: readonly Selected[], run: HookRun): Promise<Ahead> {
+    const { hook, payload } = run;
     const chain = selected[0]?.plugin.chainFor?.(hook);
     const before = sharedParts(this.global);
     if (chain === undefined) return { outcomes: [], before, ms: 0 };
@@ -168,41 +161,47 @@ export class PluginRequest {
     }));
     const timeoutMs = this.#deps.settings.pluginTimeoutMs;
     const call = { hook, payload, global: { ...this.global, ...before }, timeoutMs, steps };
-    const outcomes = [...(await callChain(chain, call, { signal, payloadJson }))];
+    const outcomes = [...(await callChain(chain, call, run))];
     return { outcomes, before, ms: performance.now() - began };
   }
 
   /** All plugins of a band on the same payload, at once; those that nobody waits for are left to themselves. */
-  async #runBand(
-    band: readonly Selected[],
-    hook: string,
-    payload: GivenPayload,
-    metadata: Record<string, unknown>,
-    { signal, onPlugin }: InvokeOptions,
-  ): Promise<Decided[]> {
+  async #callBand(band: readonly Selected[], run: HookRun): Promise<Decided[]> {
     const before = sharedParts(this.global);
-    const run = async (one: Selected) => {
-      const began = performance.now();
-      const outcome = await this.#call(one.plugin, hook, payload, one.effect.awaited ? signal : undefined);
-      return this.#conclude(one, hook, outcome, {
-        before,
-        metadata,
-        ms: performance.now() - began,
-        onPlugin,
-      });
-    };
-    const [only, ...others] = band;
-    if (only?.effect.awaited && others.length === 0) return [await run(only)];
-    const decided = band.map(run);
+    const decided = band.map((one) => this.#call(one, run, before));
     return Promise.all(decided.filter((_, i) => band[i]?.effect.awaited));
+  }
+
+  async #call(one: Selected, run: HookRun, before: SharedParts): Promise<Decided> {
+    const { plugin, effect } = one;
+    const { hook, payload, payloadJson } = run;
+    const began = performance.now();
+    const own = this.#contexts.get(plugin);
+    const context: PluginContext = {
+      state: own?.state ?? {},
+      metadata: own?.metadata ?? {},
+      global_context: { ...this.global },
+    };
+    const timeoutMs = this.#deps.settings.pluginTimeoutMs;
+    const signal = effect.awaited ? run.signal : undefined;
+    let outcome: Outcome = await callPlugin(plugin, hook, payload, context, {
+      timeoutMs,
+      signal,
+      payloadJson,
+    });
+    // Tried because its hooks were not known while its server was away; this is not one of them.
+    if (outcome.kind === 'failed' && HookNotImplemented.is(outcome.error))
+      outcome = { kind: 'answered', outcome: { result: { continue_processing: true }, context } };
+    return this.#conclude(one, run, outcome, before, performance.now() - began);
   }
 
   /** What an outcome of a plugin means for the request, and what is kept of it. */
   #conclude(
     { plugin, effect }: Selected,
-    hook: string,
+    { hook, metadata, onPlugin }: HookRun,
     outcome: Outcome,
-    { before, metadata, ms, onPlugin }: Around,
+    before: SharedParts,
+    ms: number,
   ): Decided {
     if (outcome.kind === 'failed' && CallCancelled.is(outcome.error)) {
       // The caller's doing: no failure of the plugin, and nobody to go on for.
@@ -213,26 +212,9 @@ export class PluginRequest {
       Object.assign(metadata, outcome.outcome.result.metadata);
     }
     const decision = decide(effect, outcome);
-    this.#report({ plugin, effect }, hook, decision);
-    onPlugin?.(lineOf(plugin, hook, decisionName(decision), ms));
+    if (decision.kind !== 'continue' || decision.note !== undefined) this.#report(plugin, hook, decision);
+    onPlugin?.(runOf(plugin, hook, decision, ms));
     return { plugin, decision };
-  }
-
-  async #call(
-    plugin: PluginHandle,
-    hook: string,
-    { value: payload, json: payloadJson }: GivenPayload,
-    signal: Cancellation | undefined,
-  ): Promise<Outcome> {
-    const { state, metadata } = this.#contexts.get(plugin) ?? { state: {}, metadata: {} };
-    const context: PluginContext = { state, metadata, global_context: { ...this.global } };
-    const timeoutMs = this.#deps.settings.pluginTimeoutMs;
-    const outcome = await callPlugin(plugin, hook, payload, context, { timeoutMs, signal, payloadJson });
-    // Tried because its hooks were not known while its server was away; this is not one of them.
-    if (outcome.kind === 'failed' && HookNotImplemented.is(outcome.error)) {
-      return { kind: 'answered', outcome: { result: { continue_processing: true }, context } };
-    }
-    return outcome;
   }
 
   /** What a plugin changed of the shared state since the band began; what it left alone may have been changed by another. */
@@ -248,9 +230,9 @@ export class PluginRequest {
     }
   }
 
-  #report({ plugin }: Selected, hook: string, decision: ReturnType<typeof decide>): void {
+  /** Logs what ends the request, or would have ended it under a stricter mode. */
+  #report(plugin: PluginHandle, hook: string, decision: Decision): void {
     const { log, outOfService } = this.#deps;
-    if (decision.kind === 'continue' && decision.note === undefined) return;
     const fields = { plugin: plugin.name, hook, request: this.global.request_id };
     const failure = (error: SallyError) => ({
       ...fields,
@@ -282,32 +264,33 @@ export class PluginRequest {
   }
 }
 
-const lineOf = (
-  { name: plugin }: PluginHandle,
-  hook: string,
-  decision: PluginRun['decision'],
-  ms: number,
-): PluginRun => ({ plugin, hook, decision, ms: Math.round(ms * 100) / 100 });
-
-function decisionName(decision: ReturnType<typeof decide>): PluginRun['decision'] {
-  if (decision.kind === 'block') return 'blocked';
-  if (decision.kind === 'fail') return 'failed';
-  if (decision.note !== undefined) return 'noted';
-  return decision.modified === undefined ? 'continue' : 'modified';
-}
-
-/** What the conclusion of a call needs beside its outcome. */
-interface Around {
-  /** The shared state before the band began. */
-  readonly before: SharedParts;
-  /** What the plugins have reported so far. */
+/** A call of a hook on its way through the plugins: what it has become so far, and what they all are told. */
+interface HookRun {
+  readonly hook: string;
+  payload: unknown;
+  /** The payload as JSON, while it is the one that was checked. */
+  payloadJson: string | undefined;
+  /** What the plugins changed, in the form that the hook has for it. */
+  answer: unknown;
   readonly metadata: Record<string, unknown>;
-  readonly ms: number;
+  readonly signal: Cancellation | undefined;
   readonly onPlugin: InvokeOptions['onPlugin'];
 }
 
-/** A payload on its way to a plugin, with its JSON where that is known. */
-interface GivenPayload {
-  readonly value: unknown;
-  readonly json: string | undefined;
+/** Goes on with what the plugins of a band changed. */
+function take(run: HookRun, decided: readonly Decided[]): void {
+  const changed = changeOf(run.hook, run.payload, run.answer, decided);
+  if (changed === undefined) return;
+  run.answer = changed;
+  const payload = nextPayload(run.hook, run.payload, changed);
+  if (payload !== run.payload) run.payloadJson = undefined;
+  run.payload = payload;
+}
+
+function runOf({ name: plugin }: PluginHandle, hook: string, decision: Decision, took: number): PluginRun {
+  let name: PluginRun['decision'] = 'noted';
+  if (decision.kind === 'block') name = 'blocked';
+  else if (decision.kind === 'fail') name = 'failed';
+  else if (decision.note === undefined) name = decision.modified === undefined ? 'continue' : 'modified';
+  return { plugin, hook, decision: name, ms: Math.round(took * 100) / 100 };
 }

@@ -11,15 +11,17 @@ export type {
   PluginContext,
   Violation,
 } from '../hooks/index.js';
-export { block, modify, proceed } from './answers.js';
 export {
+  block,
   type ConfigSchema,
   definePlugin,
   type Hook,
   type HookAnswer,
   type HookCall,
   type Hooks,
+  modify,
   type PluginDefinition,
   type PluginInstance,
   type PluginSetup,
+  proceed,
 } from './define.js';

@@ -8,6 +8,7 @@ import {
   messageOf,
   PayloadInvalid,
   PluginConfigInvalid,
+  PluginDisabled,
   PluginFailed,
   PluginModuleUnusable,
 } from '../errors.js';
@@ -253,4 +254,26 @@ function isEmpty(value: unknown): boolean {
   if (!isPlain(value)) return false;
   for (const _ in value) return false;
   return true;
+}
+
+/** A plugin that never runs: neither its module nor its server is looked for. */
+export function disabledPlugin(
+  entry: PluginEntry,
+  deps: {
+    describe: (entry: PluginEntry, hooks: readonly string[]) => Record<string, unknown>;
+    defaults: { priority: number };
+  },
+): PluginHandle {
+  const hooks = entry.hooks ?? [];
+  return {
+    name: entry.name,
+    hooks,
+    mode: 'disabled',
+    onError: entry.on_error,
+    priority: entry.priority ?? deps.defaults.priority,
+    conditions: entry.conditions ?? [],
+    describe: () => deps.describe(entry, hooks),
+    invoke: () => Promise.reject(PluginDisabled({ plugin: entry.name })),
+    close: async () => {},
+  };
 }

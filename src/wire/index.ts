@@ -12,13 +12,6 @@ export {
   writeChainReply,
 } from './chain.js';
 export {
-  describePlugin,
-  hideSecrets,
-  type PluginReport,
-  pluginDefaults,
-  readPluginReport,
-} from './describe.js';
-export {
   type ContextUpdate,
   type HookReply,
   holdsParts,
@@ -31,4 +24,12 @@ export {
   writeInvokeArguments,
   writeResult,
 } from './invoke.js';
-export { toolList, toolNames } from './tools.js';
+export {
+  describePlugin,
+  hideSecrets,
+  type PluginReport,
+  pluginDefaults,
+  readPluginReport,
+  toolList,
+  toolNames,
+} from './tools.js';

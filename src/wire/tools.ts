@@ -1,3 +1,16 @@
+import { z } from 'zod';
+import {
+  legacyModeName,
+  looksSecret,
+  modeEffect,
+  onErrorValues,
+  type PluginEntry,
+  pluginKeys,
+  pluginModes,
+} from '../config/index.js';
+import { findSallyError } from '../errors.js';
+import { parseJson } from '../json/index.js';
+
 /** The three tools by which a gateway speaks to a plugin server, and the one that servers of ours have beside them. */
 export const toolNames = {
   pluginConfigs: 'get_plugin_configs',
@@ -49,3 +62,88 @@ export const toolList = [
     },
   },
 ];
+
+const hidden = '********';
+
+/**
+ * `config` as whoever may ask a plugin server for it sees it: texts, lists and objects under keys that look like
+ * secrets are replaced, at any depth. Numbers and flags are not secrets: `max_tokens` stays.
+ */
+export function hideSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(hideSecrets);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key,
+      looksSecret(key) && mayHide(inner) ? hidden : hideSecrets(inner),
+    ]),
+  );
+}
+
+const mayHide = (value: unknown): boolean =>
+  typeof value === 'string' || (typeof value === 'object' && value !== null);
+
+/** The defaults of the contract, for what neither side's file says. */
+export const pluginDefaults = {
+  mode: pluginKeys.mode.default,
+  priority: pluginKeys.priority.default,
+} as const;
+
+/** A plugin as `get_plugin_config` reports it. `hooks` are those it really has. */
+export function describePlugin(entry: PluginEntry, hooks: readonly string[]): Record<string, unknown> {
+  const { mcp: _mcp, on_error, mode = pluginDefaults.mode, config, ...rest } = entry;
+  const lenient = modeEffect(mode, on_error)?.onError === 'log';
+  return {
+    ...rest,
+    hooks,
+    tags: entry.tags ?? [],
+    // Gateways of the 0.9/1.0 generation reject the newer names.
+    mode: legacyModeName(mode, on_error),
+    // Newer ones read the older name as a mode that fails on errors, where they are not told otherwise.
+    ...(lenient && { on_error: on_error ?? 'ignore' }),
+    priority: entry.priority ?? pluginDefaults.priority,
+    conditions: entry.conditions ?? [],
+    config: hideSecrets(config ?? {}),
+  };
+}
+
+const strings = z.array(z.string()).nullish();
+
+/** What a gateway takes from a plugin server's report; everything else in it is let pass. */
+const PluginReport = z.looseObject({
+  name: z.string(),
+  hooks: strings,
+  mode: z.enum(pluginModes as [string, ...string[]]).nullish(),
+  on_error: z.enum(onErrorValues).nullish(),
+  priority: z.number().nullish(),
+  conditions: z
+    .array(
+      z.looseObject({
+        server_ids: strings,
+        tenant_ids: strings,
+        tools: strings,
+        prompts: strings,
+        resources: strings,
+        agents: strings,
+        user_patterns: strings,
+        content_types: strings,
+      }),
+    )
+    .nullish(),
+});
+export type PluginReport = z.output<typeof PluginReport>;
+
+/** Reads the text of a `get_plugin_config` reply; null where the server has no such plugin. */
+export function readPluginReport(text: string): PluginReport | null | string {
+  let value: unknown;
+  try {
+    value = parseJson(text, { what: 'the reply' });
+  } catch (error) {
+    const refusal = findSallyError(error);
+    if (refusal) throw refusal;
+    return `no JSON: ${text.slice(0, 200)}`;
+  }
+  if (value === null || (typeof value === 'object' && Object.keys(value).length === 0)) return null;
+  const read = PluginReport.safeParse(value);
+  return read.success ? read.data : z.prettifyError(read.error).replaceAll('\n', ' ');
+}

@@ -2,8 +2,8 @@ import { signalOf } from '../../src/cancel.js';
 import type { PluginSettings } from '../../src/config/index.js';
 import { globalContext, type HookResult, type PluginContext } from '../../src/hooks/index.js';
 import { type Logger, silentLogger } from '../../src/log.js';
+import { createPluginList } from '../../src/manager/plugin-list.js';
 import { PluginRequest } from '../../src/manager/request.js';
-import { createRoster } from '../../src/manager/roster.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { proceed } from '../../src/plugin/index.js';
 
@@ -57,7 +57,7 @@ export interface RequestOptions {
 export function request(plugins: readonly PluginHandle[], options: RequestOptions = {}): PluginRequest {
   const all = { ...settings, ...options.settings };
   return new PluginRequest(globalContext('request-1', options.global), {
-    roster: createRoster(plugins, all),
+    list: createPluginList(plugins, all),
     settings: all,
     log: options.log ?? silentLogger,
     outOfService: options.outOfService ?? new Set(),

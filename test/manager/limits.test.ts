@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { maxPayloadBytes } from '../../src/manager/payload.js';
+import { maxPayloadBytes } from '../../src/manager/call.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { modify } from '../../src/plugin/index.js';
 import { type Behaviour, deferred, handle, keptLog, request } from './handles.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { mergeChanges } from '../../src/manager/merge.js';
+import { mergeChanges } from '../../src/manager/decide.js';
 
 const base = { name: 't', args: { a: '1', b: '2', c: [1, 2] } };
 const change = (plugin: string, args: object, more: object = {}) => ({

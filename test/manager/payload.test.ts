@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { maxDepth, maxKeys } from '../../src/json/index.js';
-import { checkPayload } from '../../src/manager/payload.js';
+import { checkPayload } from '../../src/manager/call.js';
 
 /** A payload whose arguments have so many levels. */
 function nested(levels: number): object {

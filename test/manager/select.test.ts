@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { globalContext } from '../../src/hooks/index.js';
-import { select } from '../../src/manager/select.js';
+import { select } from '../../src/manager/plugin-list.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { handle } from './handles.js';
 

@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { onErrorValues, pluginModes } from '../../src/config/index.js';
 import { globalContext } from '../../src/hooks/index.js';
-import { createRoster } from '../../src/manager/roster.js';
-import { select } from '../../src/manager/select.js';
+import { createPluginList, select } from '../../src/manager/plugin-list.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { handle } from './handles.js';
 
@@ -27,16 +26,16 @@ const call = fc.record({
   context: fc.record({ server_id: value, tenant_id: value, user: fc.constantFrom('a', 'bc', null) }),
 });
 
-it('[G6] a roster selects what select does, in its order, call after call', () => {
+it('[G6] a plugin list selects what select does, in its order, call after call', () => {
   fc.assert(
-    fc.property(fc.array(plugin, { maxLength: 12 }), fc.array(call), fc.boolean(), (list, calls, strict) => {
-      const plugins = list.map((fields, i) => handle({ ...fields, name: `p${i}` }));
+    fc.property(fc.array(plugin, { maxLength: 12 }), fc.array(call), fc.boolean(), (given, calls, strict) => {
+      const plugins = given.map((fields, i) => handle({ ...fields, name: `p${i}` }));
       const settings = { failOnPluginError: strict };
-      const roster = createRoster(plugins, settings);
+      const list = createPluginList(plugins, settings);
       for (const { hook, payload, context } of calls) {
         const global = globalContext('1', context);
         const shown = (found: ReturnType<typeof select>) => found.map((one) => [one.plugin.name, one.effect]);
-        expect(shown([...roster.select(hook, payload, global)])).toEqual(
+        expect(shown([...list.select(hook, payload, global)])).toEqual(
           shown(select(plugins, hook, payload, global, settings)),
         );
       }
@@ -57,8 +56,8 @@ it('[G6] a plugin whose hooks become known counts from then on', () => {
     'hooks',
     { get: () => hooks },
   );
-  const roster = createRoster([plugin], { failOnPluginError: false });
-  const selected = () => roster.select('tool_pre_invoke', { name: 'a' }, globalContext('1')).length;
+  const list = createPluginList([plugin], { failOnPluginError: false });
+  const selected = () => list.select('tool_pre_invoke', { name: 'a' }, globalContext('1')).length;
   expect(selected()).toBe(1);
   hooks = ['tool_post_invoke'];
   changed();

@@ -1,11 +1,9 @@
-import type { Condition, PluginSettings } from '../config/index.js';
+import { type Condition, type ModeEffect, modeEffect, type PluginSettings } from '../config/index.js';
 import { type GlobalContext, hookRow } from '../hooks/index.js';
 import type { PluginHandle } from '../plugin/handle.js';
-import { conditionsMatch } from './conditions.js';
-import { type Selected, selectable } from './select.js';
 
 /** The plugins of a manager, ready to be selected from: what a call costs does not grow with those that do not apply. */
-export interface Roster {
+export interface PluginList {
   /** The same as `select` over all of them. */
   select(hook: string, payload: unknown, context: GlobalContext): readonly Selected[];
 }
@@ -28,10 +26,10 @@ type HookIndex = Readonly<Record<Key, ReadonlyMap<string, readonly Candidate[]>>
 const maxHooks = 256;
 
 /** An index over plugins, made anew where one of them says that it has changed. */
-export function createRoster(
+export function createPluginList(
   plugins: readonly PluginHandle[],
   settings: Pick<PluginSettings, 'failOnPluginError'>,
-): Roster {
+): PluginList {
   const byHook = new Map<string, HookIndex>();
   for (const plugin of plugins) plugin.onChange?.(() => byHook.clear());
   const indexOf = (hook: string): HookIndex => {
@@ -110,4 +108,96 @@ function callValue(key: Key, hook: string, payload: unknown, context: GlobalCont
   if (key === 'tenant') return context.tenant_id;
   const field = hookRow(hook)?.match?.field;
   return field === undefined ? undefined : (payload as Record<string, unknown> | null)?.[field];
+}
+
+/** A plugin that runs for a call, and what its answer leads to. */
+export interface Selected {
+  readonly plugin: PluginHandle;
+  readonly effect: ModeEffect;
+}
+
+/**
+ * Which plugins run for this hook, payload and context, in which order: lower priority first, and within one
+ * priority as the file lists them. The first of the two decisions of a call; a function of its arguments.
+ */
+export function select(
+  plugins: readonly PluginHandle[],
+  hook: string,
+  payload: unknown,
+  context: GlobalContext,
+  settings: Pick<PluginSettings, 'failOnPluginError'>,
+): Selected[] {
+  return selectable(plugins, hook, settings).filter(({ plugin }) =>
+    conditionsMatch(plugin.conditions, hook, payload, context),
+  );
+}
+
+/** The part of it that holds for every payload and context. */
+function selectable(
+  plugins: readonly PluginHandle[],
+  hook: string,
+  settings: Pick<PluginSettings, 'failOnPluginError'>,
+): Selected[] {
+  return plugins
+    .flatMap((plugin): Selected[] => {
+      if (plugin.hooks !== undefined && !plugin.hooks.includes(hook)) return [];
+      const effect = modeEffect(plugin.mode, plugin.onError);
+      if (effect === null) return [];
+      return [{ plugin, effect: settings.failOnPluginError ? { ...effect, onError: 'block' } : effect }];
+    })
+    .sort((a, b) => a.plugin.priority - b.plugin.priority);
+}
+
+/**
+ * Whether a plugin's conditions let it run: there are none, or one of them matches. Inside one every present
+ * field must match. A field that the call has no value for does not match: a condition can only narrow.
+ */
+export function conditionsMatch(
+  conditions: readonly Condition[],
+  hook: string,
+  payload: unknown,
+  context: GlobalContext,
+): boolean {
+  return (
+    conditions.length === 0 || conditions.some((condition) => matches(condition, hook, payload, context))
+  );
+}
+
+function matches(condition: Condition, hook: string, payload: unknown, context: GlobalContext): boolean {
+  const { server_ids, tenant_ids, user_patterns, content_types } = condition;
+  return (
+    within(server_ids, context.server_id) &&
+    within(tenant_ids, context.tenant_id) &&
+    (!user_patterns?.length ||
+      user_patterns.some((pattern) => userNames(context.user).some((user) => user.includes(pattern)))) &&
+    within(
+      content_types?.map((type) => type.toLowerCase()),
+      mediaType(context.content_type),
+    ) &&
+    payloadMatches(condition, hook, payload)
+  );
+}
+
+function payloadMatches(condition: Condition, hook: string, payload: unknown): boolean {
+  const match = hookRow(hook)?.match;
+  if (match === undefined) return true;
+  const value = (payload as Record<string, unknown> | null)?.[match.field];
+  return within(condition[match.condition], typeof value === 'string' ? value : undefined);
+}
+
+function within(allowed: readonly string[] | undefined, value: string | null | undefined): boolean {
+  return !allowed?.length || (value !== null && value !== undefined && allowed.includes(value));
+}
+
+/** Newer peers send the user as an object: any of the names in it may match. */
+function userNames(user: GlobalContext['user']): string[] {
+  if (typeof user === 'string') return [user];
+  return [user?.['email'], user?.['id'], user?.['name'], user?.['sub']].filter(
+    (name) => typeof name === 'string',
+  );
+}
+
+/** `application/json` out of `application/json; charset=utf-8`. */
+function mediaType(contentType: string | null | undefined): string | undefined {
+  return contentType?.split(';')[0]?.trim().toLowerCase();
 }
