@@ -3,8 +3,9 @@ import { chmod } from 'node:fs/promises';
 import { createServer as createHttp } from 'node:http';
 import { createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { rsaKey } from '../support/certs.js';
 import { gatewayLeaf, newCa, newCrl, pluginLeaf } from '../support/trust.js';
-import { ca, resigned, rsaKey, version1 } from '../tls/made.js';
+import { ca, resigned, version1 } from '../tls/made.js';
 import { diagnosis, newPlace, type Place, pluginName, serve, writeFiles } from './place.js';
 
 const day = 86_400_000;

@@ -5,9 +5,9 @@ import { diagnose, examine } from '../../src/doctor/index.js';
 import { silentLogger } from '../../src/log.js';
 import { ensureAll, refreshCrl, revokeCertificate, rotateCa } from '../../src/pki/index.js';
 import { createCredentialStore } from '../../src/tls/index.js';
+import { rsaKey } from '../support/certs.js';
 import { temporaryFolder } from '../support/folder.js';
 import { newCa, pluginLeaf } from '../support/trust.js';
-import { rsaKey } from '../tls/made.js';
 
 const options = (dir: string) => ({ dir, keyType: 'ec-p256', days: 90 }) as const;
 

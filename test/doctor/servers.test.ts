@@ -4,8 +4,9 @@ import { createServer as createTcp } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Issued, LeafRequest } from '../../src/pki/index.js';
+import { rsaKey } from '../support/certs.js';
 import { gatewayLeaf, newCa, newCrl, pluginLeaf } from '../support/trust.js';
-import { resigned, rsaKey } from '../tls/made.js';
+import { resigned } from '../tls/made.js';
 import { diagnosis, newPlace, type Place, pluginName, serve, writeFiles } from './place.js';
 
 const day = 86_400_000;
@@ -348,7 +349,7 @@ const faults: readonly Fault[] = [
 ];
 
 /** RSA, as TLS 1.1 and static key exchange have it. */
-const rsaLeaf = (place: Place) => pluginLeaf(place.ca, pluginName, { keyType: 'rsa-4096' });
+const rsaLeaf = (place: Place) => pluginLeaf(place.ca, pluginName, { keyPem: rsaKey(2048) });
 
 describe('[O2] the doctor names the fault of a server', () => {
   it.for(faults)('$fault', async ({ check, code, remedy = /./, plant }) => {

@@ -22,8 +22,9 @@ import {
   refreshCrl,
   renewCertificates,
 } from '../../src/pki/index.js';
+import { rsaKey } from '../support/certs.js';
 import { pluginLeaf } from '../support/trust.js';
-import { resigned, rsaKey } from '../tls/made.js';
+import { resigned } from '../tls/made.js';
 import { temporaryFolder } from './folders.js';
 
 const keyType = 'ec-p256';

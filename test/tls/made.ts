@@ -124,12 +124,6 @@ export function resigned(
   };
 }
 
-/** An RSA key of so many bits. */
-export const rsaKey = (modulusLength: number): string =>
-  generateKeyPairSync('rsa', { modulusLength })
-    .privateKey.export({ type: 'pkcs8', format: 'pem' })
-    .toString();
-
 /** Writes a certificate and its key, as `<name>.crt` and `<name>.key`. */
 export async function write(folder: string, name: string, { certPem, keyPem }: Issued) {
   const [certfile, keyfile] = [join(folder, `${name}.crt`), join(folder, `${name}.key`)];

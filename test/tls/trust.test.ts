@@ -5,8 +5,9 @@ import { derValues } from '../../src/pki/der.js';
 import type { Issued } from '../../src/pki/index.js';
 import { loadCrls } from '../../src/tls/crl.js';
 import { anyPeer, judgePeer, type PeerRule, pinOf } from '../../src/tls/trust.js';
+import { rsaKey } from '../support/certs.js';
 import { gatewayLeaf, newCa, newCrl } from '../support/trust.js';
-import { ca as madeCa, parsed, rsaKey, version1 } from './made.js';
+import { ca as madeCa, parsed, version1 } from './made.js';
 
 const day = 86_400_000;
 const later = (days: number) => new Date(Date.now() + days * day);

@@ -14,12 +14,13 @@ import type { Issued } from '../../../src/pki/index.js';
 import { createPluginServer } from '../../../src/server/index.js';
 import { followStrongChain } from '../../../src/tls/chain.js';
 import { loadCredentials } from '../../../src/tls/index.js';
+import { rsaKey } from '../../support/certs.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { callTool, errorOf, openGateway } from '../../support/gateway.js';
 import { judgedBy } from '../../support/judges.js';
 import { replaceBadWords } from '../../support/plugin-server.js';
 import { filesOf, gatewayLeaf, newCa, pluginLeaf, tlsBlock, ways } from '../../support/trust.js';
-import { ca as madeCa, openssl, parsed, resigned, rsaKey, version1 } from '../../tls/made.js';
+import { ca as madeCa, openssl, parsed, resigned, version1 } from '../../tls/made.js';
 
 const plugin = 'ReplaceBadWordsPlugin';
 const put = ways['a rename of each file'];
