@@ -63,11 +63,7 @@ function bySpecification(text) {
   const events = [];
   let data = [];
   let type = '';
-  // A reader waits after a CR: an LF that follows belongs to it.
-  const lines = text
-    .replace(/^\ufeff/, '')
-    .replace(/\r$/, '')
-    .split(/\r\n|\r|\n/);
+  const lines = text.replace(/^\ufeff/, '').split(/\r\n|\r|\n/);
   // What is not ended by a line end is not a line yet.
   for (const line of lines.slice(0, -1)) {
     if (line === '') {

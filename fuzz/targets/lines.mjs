@@ -52,7 +52,8 @@ export default {
         read.filter(({ kind }) => kind === 'too-long').length,
         tooLong + unended,
       );
-      for (const line of short) {
+      // As many as a busy machine reads while nobody takes it for hanging.
+      for (const line of short.slice(0, 1_000)) {
         refusable(() => messagesOf(line));
         refusable(() => rpcErrorOf(line));
       }

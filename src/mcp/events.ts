@@ -48,9 +48,13 @@ export async function readEvents(
       if (error.type === 'max-buffer-size-exceeded') source.destroy(limit.tooLarge());
     },
   });
+  let endedByCr = false;
   try {
     await source.read((text) => {
-      parser.feed(text);
+      // The parser loses events whose lines end in CR alone, where they are cut in some places. An LF after a CR is of the same end.
+      const from = endedByCr && text.startsWith('\n') ? 1 : 0;
+      endedByCr = text.endsWith('\r');
+      parser.feed(text.includes('\r') ? text.slice(from).replace(/\r\n?/g, '\n') : text.slice(from));
       onPiece();
     });
     return undefined;

@@ -3,10 +3,13 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { connect } from 'node:tls';
 import { expect, it, onTestFinished } from 'vitest';
 import type { PluginManager } from '../../../src/manager/index.js';
+import type { Issued } from '../../../src/pki/index.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { callTool, errorOf, openGateway } from '../../support/gateway.js';
+import { everything, startGateway } from '../../support/gateway-run.js';
 import { patience } from '../../support/patience.js';
 import { startPluginServer } from '../../support/plugin-server.js';
 import { filesOf, gatewayLeaf, newCa, newCrl, pluginLeaf, tlsBlock, ways } from '../../support/trust.js';
@@ -21,6 +24,49 @@ async function occupyAllCores(): Promise<void> {
     await once(child.stdout, 'data');
   }
 }
+
+/** Two workers of each program. */
+const inTwo: Record<string, (tls: object) => Promise<{ readonly port: number }>> = {
+  'a plugin server': async (tls) => {
+    const server = await startPluginServer({ tls, args: ['--workers', '2'] });
+    await server.waitForLog(({ msg }) => msg === '2 workers share the port');
+    return server;
+  },
+  'a gateway': async (tls) => {
+    const block = { host: 'localhost', upstreams: { one: everything }, tls, auth: { kind: 'mtls' } };
+    const gateway = await startGateway({ gateway: block }, { args: ['--workers', '2'] });
+    await gateway.waitForLog(({ msg }) => msg === '2 workers share the port');
+    return gateway;
+  },
+};
+
+it.each(Object.entries(inTwo))(
+  '[O3] every worker of %s knows of a revocation within a second',
+  async (_, start) => {
+    const ca = await newCa();
+    const [leaked, good] = [await gatewayLeaf(ca), await gatewayLeaf(ca)];
+    const folder = await temporaryFolder();
+    await put(folder, { ...filesOf(await pluginLeaf(ca, 'Entrance'), ca), 'ca.crl': await newCrl(ca) });
+    const { port } = await start(tlsBlock(folder, { ssl_cert_reqs: 2, crl_file: join(folder, 'ca.crl') }));
+    const open = async ({ certPem: cert, keyPem: key }: Issued) => {
+      const socket = connect({ port, host: 'localhost', ca: ca.certPem, cert, key });
+      onTestFinished(() => void socket.destroy());
+      socket.on('error', () => {}).resume();
+      await once(socket, 'secureConnect');
+      return socket;
+    };
+    // They go to the workers in turn.
+    const known = await Promise.all([1, 2, 3, 4].map(() => open(leaked)));
+    const others = await Promise.all([1, 2, 3, 4].map(() => open(good)));
+    const ends = known.map((socket) => once(socket, 'close'));
+    const next = await newCrl(ca, [leaked]);
+    const began = performance.now();
+    await put(folder, { 'ca.crl': next });
+    await Promise.all(ends);
+    expect(performance.now() - began).toBeLessThan(patience(1_000));
+    expect(others.map((socket) => socket.readyState)).toEqual(others.map(() => 'open'));
+  },
+);
 
 it(
   '[O3] under full load the last call of a revoked client is accepted within a second',
