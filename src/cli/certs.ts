@@ -13,8 +13,7 @@ import {
   variable,
 } from './certs-options.js';
 import { printChecked, printEnsured } from './certs-print.js';
-import type { CommandIo } from './io.js';
-import { commandWithSubcommands } from './subcommands.js';
+import { type CommandIo, commandWithSubcommands } from './io.js';
 
 /** The rooms are loaded by the actions: `--help` has no use for a certificate library. */
 const pki = () => import('../pki/index.js');

@@ -14,8 +14,14 @@ import {
   sharedMetrics,
 } from '../workers/index.js';
 import { type CommandIo, columns, paint } from './io.js';
-import { keepAliveAfterStrayErrors, onStopSignal, portNumber, workerCount } from './program.js';
-import { loggerOf, logWarnings } from './runtime.js';
+import {
+  keepAliveAfterStrayErrors,
+  loggerOf,
+  logWarnings,
+  onStopSignal,
+  portNumber,
+  workerCount,
+} from './runtime.js';
 
 interface GatewayOptions {
   readonly config?: string;

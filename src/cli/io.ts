@@ -1,3 +1,7 @@
+import { Command } from 'commander';
+import { UsageError } from '../errors.js';
+import { nearest } from '../nearest.js';
+
 /** What a command may touch of the process: everything else comes from the rooms below. */
 export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -29,4 +33,21 @@ export function columns(rows: readonly (readonly string[])[], gap = 2): string[]
   return rows.map((row) =>
     row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd((widths[i] ?? 0) + gap))).join(''),
   );
+}
+
+/** A command that is nothing by itself: one of its own has to be named. `forms`: how they are called. */
+export function commandWithSubcommands(name: string, forms: readonly string[]): Command {
+  const usage = `sallyport ${name} ${forms.join(' | ')}`;
+  return new Command(name)
+    .usage('<command> [options]')
+    .argument('[command]')
+    .action((word: string | undefined) => {
+      const names = forms.map((form) => form.replace(/ .*/, ''));
+      const meant = word && nearest(word, names);
+      throw UsageError({
+        message: word === undefined ? `${name} needs a command` : `${name} has no command '${word}'`,
+        usage: meant ? `did you mean ${meant}? sallyport ${name} ${meant} --help` : usage,
+      });
+    })
+    .helpCommand(false);
 }

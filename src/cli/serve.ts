@@ -5,8 +5,14 @@ import type { PluginServer } from '../server/index.js';
 import { packageVersion } from '../version.js';
 import { isSpokesman, isWorker, reportServing, runWorkers, sharedMetrics } from '../workers/index.js';
 import type { CommandIo } from './io.js';
-import { keepAliveAfterStrayErrors, onStopSignal, portNumber, workerCount } from './program.js';
-import { loadAndWarn, loggerOf } from './runtime.js';
+import {
+  keepAliveAfterStrayErrors,
+  loadAndWarn,
+  loggerOf,
+  onStopSignal,
+  portNumber,
+  workerCount,
+} from './runtime.js';
 
 interface ServeOptions {
   readonly config?: string;
