@@ -1,6 +1,6 @@
 // The floors of the house (CONTRIBUTING.md): a room imports only from floors below its own.
 const floors = [
-  ['errors', 'cancel', 'lock', 'log', 'json', 'nearest', 'version', 'wait'],
+  ['errors', 'cancel', 'headers', 'lock', 'log', 'json', 'nearest', 'version', 'wait'],
   ['config', 'pki', 'hooks', 'workers'],
   ['wire', 'plugin', 'tls', 'http'],
   ['mcp'],

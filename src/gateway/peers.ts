@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Pool } from 'undici';
 import { messageOf } from '../errors.js';
+import { connectionHeaders } from '../headers.js';
 import { createHttpServer, type Handler, listenOnSocket, sendJson, stopListening } from '../http/index.js';
 import type { Logger } from '../log.js';
 import { randomId } from '../mcp/requests.js';
@@ -34,8 +35,6 @@ const tagBytes = 6;
 const tagged = /^([A-Za-z0-9_-]{8})[A-Za-z0-9_-]{32}$/;
 const noListener = new Set(['ECONNREFUSED', 'ENOENT']);
 const secretHeader = 'x-sallyport-worker';
-/** What is of the connection between two workers only. */
-const hopHeaders = new Set(['connection', 'keep-alive', 'transfer-encoding', 'date']);
 
 /**
  * The way between workers: HTTP over a Unix domain socket for each, in a folder that nobody else may enter. How long a
@@ -122,7 +121,7 @@ function plain(headers: Readonly<Record<string, string | string[] | undefined>>)
   const kept: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];
-    if (value !== undefined && !hopHeaders.has(name)) kept[name] = String(value);
+    if (value !== undefined && !connectionHeaders.has(name) && name !== 'date') kept[name] = String(value);
   }
   return kept;
 }

@@ -1,4 +1,5 @@
 import { ReplyMalformed, ReplyTooLarge } from '../errors.js';
+import { token } from '../headers.js';
 import { Pieces } from './body.js';
 
 /** What a reply says before its body. */
@@ -21,7 +22,6 @@ const maxHeadBytes = 16_384;
 const maxSizeLine = 1_024;
 const maxInterim = 4;
 
-const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const headerLine = new RegExp(`^${token}:[\\t\\x20-\\x7e\\x80-\\xff]*$`);
 /** A tab that ends what says where the body ends: servers and proxies part ways on whether it is a blank. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isIPv4, isIPv6, type Socket } from 'node:net';
 import { isLoopback } from '../config/index.js';
+import { token } from '../headers.js';
 import { type Reply, type RequestHead, sendJson } from './reply.js';
 
 /** `host[:port]`: a name as DNS has them, an address of version 4, or one of version 6 in brackets and without a zone. */
@@ -31,7 +32,7 @@ export interface PlainHead {
   readonly contentLength: number;
 }
 
-const headerLine = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\x20-\x7e]*$/;
+const headerLine = new RegExp(`^${token}:[\\x20-\\x7e]*$`);
 const length = /^\d{1,8}$/;
 const maxHeaders = 64;
 

@@ -1,10 +1,5 @@
 import type { SallyError } from '../errors.js';
-
-/** RFC 9110 sections 5.1 and 5.5: with anything else in them, a name or a value could begin another header. */
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** They belong to the connection, and to nobody who asks for something over it. */
-const framing = /^(host|connection|keep-alive|content-length|transfer-encoding|te|trailer|upgrade|expect)$/i;
+import { framingHeaders, isHeaderName, isHeaderValue } from '../headers.js';
 
 /** The lines of a request's head that say these headers. Throws what `refusal` makes of one that cannot be sent. */
 export function headerLines(
@@ -14,7 +9,7 @@ export function headerLines(
   let lines = '';
   for (const name in headers) {
     const value = headers[name] as string;
-    if (!token.test(name) || framing.test(name) || !fieldValue.test(value)) {
+    if (!isHeaderName(name) || framingHeaders.has(name.toLowerCase()) || !isHeaderValue(value)) {
       throw refusal(name);
     }
     lines += `${name}: ${value}\r\n`;

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { isHeaderName } from '../headers.js';
 import { plainNumber } from '../json/index.js';
 import { isObject, type JsonObject } from './messages.js';
 import { targetParameter } from './methods.js';
@@ -78,7 +79,6 @@ function valueAt(root: unknown, path: readonly string[]): unknown {
   return plainNumber(node);
 }
 
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Tools whose declarations are remembered, of one server. */
 const mostTools = 10_000;
 
@@ -91,7 +91,7 @@ export class MirroredHeaders {
     const tools = Array.isArray(result['tools']) ? result['tools'] : [];
     for (const tool of tools) {
       if (!isObject(tool) || typeof tool['name'] !== 'string') continue;
-      const found = declaredHeaders(tool['inputSchema']).filter(({ header }) => token.test(header));
+      const found = declaredHeaders(tool['inputSchema']).filter(({ header }) => isHeaderName(header));
       if (found.length === 0) this.#tools.delete(tool['name']);
       else if (this.#tools.size < mostTools) this.#tools.set(tool['name'], found);
     }

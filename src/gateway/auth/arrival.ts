@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { looksSecret } from '../../config/index.js';
+import { framingHeaders } from '../../headers.js';
 import { authority, type RequestHead } from '../../http/index.js';
 
 type Headers = Readonly<Record<string, string>>;
@@ -74,15 +75,7 @@ const withheld = new Set([
   'x-api-key',
   'mcp-session-id',
   'last-event-id',
-  'connection',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'host',
-  'content-length',
-  'expect',
+  ...framingHeaders,
 ]);
 
 /** What of a request's headers goes further into the gateway: no credential, and nothing of the connection. */

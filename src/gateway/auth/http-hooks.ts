@@ -1,5 +1,6 @@
 import type { Cancellation } from '../../cancel.js';
 import { messageOf } from '../../errors.js';
+import { framingHeaders, isHeaderName, isHeaderValue } from '../../headers.js';
 import type { HookName, Violation } from '../../hooks/index.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager, PluginRequest, PluginRun } from '../../manager/index.js';
@@ -121,16 +122,12 @@ function lowerCased(headers: Headers): Headers {
 
 /** What a plugin may say of a reply: not what frames it (RFC 9112 section 6), and nothing that would break the head. */
 export function sendable(headers: Headers): Headers {
-  const framing = /^(content-length|transfer-encoding|connection|content-type|mcp-session-id)$/i;
+  const kept = (name: string) =>
+    framingHeaders.has(name) || name === 'content-type' || name === 'mcp-session-id';
   return Object.fromEntries(
     Object.entries(headers)
       .map(([name, value]) => [name.toLowerCase(), value] as const)
-      .filter(
-        ([name, value]) =>
-          !framing.test(name) &&
-          /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) &&
-          /^[\t\x20-\x7e\x80-\xff]*$/.test(value),
-      ),
+      .filter(([name, value]) => !kept(name) && isHeaderName(name) && isHeaderValue(value)),
   );
 }
 

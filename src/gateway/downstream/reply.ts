@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { ClientTooSlow, messageOf } from '../../errors.js';
+import { framingHeaders } from '../../headers.js';
 import { type Reply, sendJson } from '../../http/index.js';
 import { peerLog } from '../../log/limit.js';
 import type { Logger } from '../../log.js';
@@ -198,6 +199,7 @@ function drained(response: Reply): Promise<void> {
 
 /** Without what describes the message on its way: that is made where it is sent. */
 function hop(headers: Headers): Headers {
-  const own = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive']);
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !own.has(name.toLowerCase())));
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !framingHeaders.has(name.toLowerCase())),
+  );
 }

@@ -1,5 +1,5 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { modeEffect } from '../../config/index.js';
+import { connectionHeaders, isHeaderName, isHeaderValue } from '../../headers.js';
 import type { HookName } from '../../hooks/index.js';
 import { JsonNumber, sameNumber } from '../../json/index.js';
 import type { PluginManager, PluginRequest, PluginRun } from '../../manager/index.js';
@@ -219,9 +219,8 @@ export function mergeChanges(original: unknown, changed: unknown, typed = false)
   return Object.fromEntries(fields);
 }
 
-/** Headers that belong to the connection or to MCP itself: no plugin sets them. */
-const notForPlugins =
-  /^(host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|accept|accept-.*|content-.*|proxy-.*|mcp-.*|last-event-id)$/;
+/** Headers that belong to the message or to MCP itself: no plugin sets them, nor those of the connection. */
+const notForPlugins = /^(accept|accept-.*|content-.*|proxy-.*|mcp-.*|last-event-id)$/;
 
 /**
  * What plugins added to or changed in the client's headers: that much goes to the upstream, and nothing else of them.
@@ -236,19 +235,15 @@ export function extraHeaders(
   for (const [key, value] of Object.entries(isObject(changed) ? changed : {})) {
     const name = key.toLowerCase();
     if (given[name] === value) continue;
-    if (typeof value === 'string' && !notForPlugins.test(name) && isHeader(name, value))
+    if (
+      typeof value === 'string' &&
+      !connectionHeaders.has(name) &&
+      !notForPlugins.test(name) &&
+      isHeaderName(name) &&
+      isHeaderValue(value)
+    )
       headers[name] = value;
     else refused.push(name);
   }
   return { headers, refused };
-}
-
-function isHeader(name: string, value: string): boolean {
-  try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
-    return true;
-  } catch {
-    return false;
-  }
 }

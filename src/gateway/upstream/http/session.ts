@@ -17,7 +17,7 @@ import type { UpstreamContext } from '../options.js';
 import { exchangeOnce, isStream, readReply } from './exchange.js';
 import { explain } from './explain.js';
 import { holdStream } from './held-stream.js';
-import { addHeaders, type HttpReply, pageText, type Wire } from './wire.js';
+import { type HttpReply, pageText, type Wire } from './wire.js';
 
 /** What a session tells those who hold it. */
 interface SessionEvents {
@@ -198,7 +198,7 @@ export class HttpSession implements Link {
     for (let again = false; ; again = true) {
       const generation = this.#generation;
       const lines = options.headers
-        ? this.#wire.lines(addHeaders({ ...this.#headers }, options.headers))
+        ? this.#wire.lines({ ...this.#headers, ...options.headers })
         : this.#lines;
       const reply = await this.#wire.send('POST', lines, body, call.given, isRepeatable(method));
       if (reply.status < 300) return this.#read(reply, call);

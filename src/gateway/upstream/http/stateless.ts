@@ -12,7 +12,7 @@ import type { UpstreamContext } from '../options.js';
 import { holdSubscription } from '../subscription.js';
 import { readReply } from './exchange.js';
 import { explain } from './explain.js';
-import { addHeaders, type Wire } from './wire.js';
+import type { Wire } from './wire.js';
 
 /** The way to an upstream of 2026-07-28 over HTTP: every request stands for itself. */
 export class HttpStateless implements Link {
@@ -89,7 +89,7 @@ export class HttpStateless implements Link {
     const body = writeJson({ jsonrpc: '2.0', id, method, params: sentParams(params, id, envelope) });
     const mirrored = this.#mirror.of(method, params);
     const lines = options.headers
-      ? this.#wire.lines(addHeaders({ ...this.#headers, ...mirrored }, options.headers))
+      ? this.#wire.lines({ ...this.#headers, ...mirrored, ...options.headers })
       : this.#lines + this.#wire.lines(mirrored);
     const reply = await this.#wire.send('POST', lines, body, call.given, isRepeatable(method));
     if (reply.status >= 300) {

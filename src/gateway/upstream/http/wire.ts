@@ -182,22 +182,6 @@ const codeOf = (error: unknown) => String((error as NodeJS.ErrnoException).code 
 const isClosed = (error: unknown) =>
   ConnectionLost.is(error) || ['ECONNRESET', 'EPIPE'].includes(codeOf(error));
 
-/** What plugins may not set: headers of the connection, of the body, and of the protocol. */
-const reserved =
-  /^(host|connection|content-.*|accept|transfer-encoding|te|trailer|upgrade|keep-alive|expect|last-event-id|mcp-.*)$/;
-
-/** Adds what plugins added. */
-export function addHeaders(
-  headers: Record<string, string>,
-  added: Readonly<Record<string, string>> | undefined,
-): Record<string, string> {
-  for (const [name, value] of Object.entries(added ?? {})) {
-    const lower = name.toLowerCase();
-    if (!reserved.test(lower)) headers[lower] = value;
-  }
-  return headers;
-}
-
 export function challengeOf(headers: HttpReply['headers']): string | undefined {
   const challenge = headers.get('www-authenticate') ?? '';
   return challenge === '' ? undefined : plainText(challenge);
