@@ -102,12 +102,15 @@ export function mergeChanges(
   if (!isDict(base) || !made.every(({ value }) => isDict(value))) {
     return { path: path || 'the payload', plugins: [first.plugin, other.plugin] };
   }
-  const merged: Record<string, unknown> = {};
+  const merged: [key: string, value: unknown][] = [];
   for (const key of new Set([base, ...made.map(({ value }) => value as Dict)].flatMap(Object.keys))) {
-    const fields = made.map(({ plugin, value }) => ({ plugin, value: (value as Dict)[key] }));
-    const field = mergeChanges(base[key], fields, path ? `${path}.${key}` : key);
+    const fields = made.map(({ plugin, value }) => ({ plugin, value: ownField(value as Dict, key) }));
+    const field = mergeChanges(ownField(base, key), fields, path ? `${path}.${key}` : key);
     if ('plugins' in field) return field;
-    if (field.value !== undefined) merged[key] = field.value;
+    if (field.value !== undefined) merged.push([key, field.value]);
   }
-  return { value: merged };
+  // Which makes a field of `__proto__` too.
+  return { value: Object.fromEntries(merged) };
 }
+
+const ownField = (from: Dict, key: string): unknown => (Object.hasOwn(from, key) ? from[key] : undefined);

@@ -68,3 +68,16 @@ it('[G6] one change alone is that change', () => {
     }),
   );
 });
+
+it('[G6] fields that are named as what every object has are fields like any other', () => {
+  const start = JSON.parse('{"__proto__": {"x": 1}, "toString": "a", "b": 1, "c": 1}') as object;
+  const one = JSON.parse('{"__proto__": {"x": 1, "y": 2}, "b": 2, "c": 1}') as object;
+  const other = JSON.parse(
+    '{"__proto__": {"x": 1}, "toString": "a", "b": 1, "c": 2, "constructor": 3}',
+  ) as object;
+  const merged = mergeChanges(start, [
+    { plugin: 'A', value: one },
+    { plugin: 'B', value: other },
+  ]);
+  expect(JSON.stringify(merged)).toBe('{"value":{"__proto__":{"x":1,"y":2},"b":2,"c":2,"constructor":3}}');
+});
