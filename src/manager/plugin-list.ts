@@ -4,7 +4,10 @@ import type { PluginHandle } from '../plugin/handle.js';
 
 /** The plugins of a manager, ready to be selected from: what a call costs does not grow with those that do not apply. */
 export interface PluginList {
-  /** The same as `select` over all of them. */
+  /**
+   * Which plugins run for this hook, payload and context, in which order: lower priority first, and within one
+   * priority as the file lists them. The first of the two decisions of a call.
+   */
   select(hook: string, payload: unknown, context: GlobalContext): readonly Selected[];
 }
 
@@ -116,23 +119,7 @@ export interface Selected {
   readonly effect: ModeEffect;
 }
 
-/**
- * Which plugins run for this hook, payload and context, in which order: lower priority first, and within one
- * priority as the file lists them. The first of the two decisions of a call; a function of its arguments.
- */
-export function select(
-  plugins: readonly PluginHandle[],
-  hook: string,
-  payload: unknown,
-  context: GlobalContext,
-  settings: Pick<PluginSettings, 'failOnPluginError'>,
-): Selected[] {
-  return selectable(plugins, hook, settings).filter(({ plugin }) =>
-    conditionsMatch(plugin.conditions, hook, payload, context),
-  );
-}
-
-/** The part of it that holds for every payload and context. */
+/** Those that have the hook, whatever the payload and the context: in their order, with what their answers lead to. */
 function selectable(
   plugins: readonly PluginHandle[],
   hook: string,

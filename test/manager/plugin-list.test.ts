@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { onErrorValues, pluginModes } from '../../src/config/index.js';
+import { modeEffect, onErrorValues, pluginModes } from '../../src/config/index.js';
 import { globalContext } from '../../src/hooks/index.js';
-import { createPluginList, select } from '../../src/manager/plugin-list.js';
+import { conditionsMatch, createPluginList } from '../../src/manager/plugin-list.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { handle } from './handles.js';
 
@@ -26,7 +26,7 @@ const call = fc.record({
   context: fc.record({ server_id: value, tenant_id: value, user: fc.constantFrom('a', 'bc', null) }),
 });
 
-it('[G6] a plugin list selects what select does, in its order, call after call', () => {
+it('[G6] a plugin list selects those of all plugins that apply, in their order, call after call', () => {
   fc.assert(
     fc.property(fc.array(plugin, { maxLength: 12 }), fc.array(call), fc.boolean(), (given, calls, strict) => {
       const plugins = given.map((fields, i) => handle({ ...fields, name: `p${i}` }));
@@ -34,9 +34,15 @@ it('[G6] a plugin list selects what select does, in its order, call after call',
       const list = createPluginList(plugins, settings);
       for (const { hook, payload, context } of calls) {
         const global = globalContext('1', context);
-        const shown = (found: ReturnType<typeof select>) => found.map((one) => [one.plugin.name, one.effect]);
-        expect(shown([...list.select(hook, payload, global)])).toEqual(
-          shown(select(plugins, hook, payload, global, settings)),
+        const found = list.select(hook, payload, global);
+        const applying = plugins
+          .filter(({ hooks }) => hooks === undefined || hooks.includes(hook))
+          .filter(({ conditions }) => conditionsMatch(conditions, hook, payload, global))
+          .map(({ name, priority, mode, onError }) => ({ name, priority, effect: modeEffect(mode, onError) }))
+          .filter(({ effect }) => effect !== null)
+          .sort((a, b) => a.priority - b.priority);
+        expect(found.map(({ plugin, effect }) => [plugin.name, effect])).toEqual(
+          applying.map(({ name, effect }) => [name, strict ? { ...effect, onError: 'block' } : effect]),
         );
       }
     }),

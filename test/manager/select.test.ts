@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { globalContext } from '../../src/hooks/index.js';
-import { select } from '../../src/manager/plugin-list.js';
+import { createPluginList } from '../../src/manager/plugin-list.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { handle } from './handles.js';
 
 function selected(plugins: readonly PluginHandle[], failOnPluginError = false) {
   const payload = { name: 'search' };
-  return select(plugins, 'tool_pre_invoke', payload, globalContext('1'), { failOnPluginError });
+  const list = createPluginList(plugins, { failOnPluginError });
+  return list.select('tool_pre_invoke', payload, globalContext('1'));
 }
 const names = (plugins: readonly PluginHandle[]) => selected(plugins).map(({ plugin }) => plugin.name);
 
