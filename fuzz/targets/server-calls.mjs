@@ -1,34 +1,26 @@
-import { assertNoDefect, disagree } from '../lib/judge.mjs';
+import { jsonTarget } from '../lib/json-target.mjs';
 import { modernHeaders, openPost, openServer } from '../lib/programs.mjs';
 import { hash } from '../lib/random.mjs';
 
+const words = [
+  '"method":',
+  '"params":',
+  '"arguments":',
+  '"name":"invoke_hook"',
+  '"name":"invoke_hooks"',
+  '"jsonrpc":"2.0"',
+  '"id":',
+];
+
 /** Bodies at a plugin server, as gateways of every revision send them. */
-export default {
-  format: 'json',
-  words: [
-    '"method":',
-    '"params":',
-    '"arguments":',
-    '"name":"invoke_hook"',
-    '"name":"invoke_hooks"',
-    '"jsonrpc":"2.0"',
-    '"id":',
-    'null',
-    '[',
-    ']',
-    '{',
-    '}',
-    ',',
-  ],
-  async open() {
-    const { port, check } = await openServer();
-    const post = openPost(port);
-    return async (input) => {
+export default jsonTarget(words, async () => {
+  const { port, check } = await openServer();
+  const post = openPost(port);
+  return {
+    check,
+    run(input) {
       const eras = [modernHeaders(input), { 'mcp-protocol-version': '2025-11-25' }, {}];
-      const { status, text } = await post(eras[hash(input) % eras.length], input);
-      if (status >= 500) disagree(`status ${status}`, text);
-      assertNoDefect('the reply', text, input.toString('utf8'));
-      check();
-    };
-  },
-};
+      return post(eras[hash(input) % eras.length], input);
+    },
+  };
+});
