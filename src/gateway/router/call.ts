@@ -7,7 +7,7 @@ import type { CallOptions, Upstream, UpstreamSession } from '../upstream.js';
 import { errorAnswer, refusal } from './answers.js';
 import { askable, canAnswer, cannotAnswer } from './capabilities.js';
 import type { ClientState } from './clients.js';
-import type { Context } from './context.js';
+import type { Context, Routed } from './context.js';
 import { findTargets } from './find.js';
 import { extraHeaders, type Operation, RequestHooks, reachOf } from './hooks.js';
 import { askInRounds, isOurState, SuspendedCall } from './input-required.js';
@@ -24,12 +24,8 @@ import {
 } from './translate.js';
 
 /** A request that hooks go around: a round of one that is suspended, or a new one. */
-export async function callWithHooks(
-  op: Operation,
-  request: ClientRequest,
-  state: ClientState,
-  context: Context,
-): Promise<Answer> {
+export async function callWithHooks(op: Operation, routed: Routed): Promise<Answer> {
+  const { request, context } = routed;
   const { method, params, client, signal } = request;
   if (client.era === 'modern' && isOurState(params['requestState'])) {
     const suspended = context.suspended.take(request);
@@ -39,16 +35,16 @@ export async function callWithHooks(
   if (typeof subject !== 'string') {
     return errorAnswer(ParamsInvalid({ method, problem: `${op.key} must be a text` }));
   }
-  const targets = await findTargets(op.kind, subject, state, context, signal);
+  const targets = await findTargets(op.kind, subject, routed, signal);
   const [only] = targets;
   if (targets.length === 1 && only !== undefined) {
-    return new UpstreamCall(op, only, request, state, context).run(request);
+    return new UpstreamCall(op, only, routed).run(request);
   }
   // Nobody knows whose resource it is: one after the other is asked, until one has it. One that could not be asked may have it.
   let refused: Answer | undefined;
   let away: Answer | undefined;
   for (const target of targets) {
-    const call = new UpstreamCall(op, target, request, state, context);
+    const call = new UpstreamCall(op, target, routed);
     try {
       const answer = await call.run(request);
       if (!call.refused) return answer;
@@ -76,7 +72,7 @@ class UpstreamCall {
   #headers: Record<string, string> | undefined;
   #refused = false;
 
-  constructor(op: Operation, target: Target, request: ClientRequest, state: ClientState, context: Context) {
+  constructor(op: Operation, target: Target, { request, state, context }: Routed) {
     const manager = context.plugins();
     const { inputResponses, requestState, ...params } = withoutEnvelope(request.params);
     this.#op = op;
@@ -132,12 +128,11 @@ class UpstreamCall {
   /** The four ways in which two eras meet. */
   async #converse(session: UpstreamSession, request: ClientRequest): Promise<Answer> {
     if (request.client.era === 'legacy') {
-      const send = (more: JsonObject) => this.#send(session, request, more);
-      const first = await send({});
-      const answer =
-        session.era === 'modern' && isInputRequired(first)
-          ? await askInRounds(request, this.#upstream.name, first, send)
-          : first;
+      let answer = await this.#send(session, request, {});
+      if (session.era === 'modern' && isInputRequired(answer)) {
+        const again = (more: JsonObject) => this.#send(session, request, more);
+        answer = await askInRounds(request, this.#upstream.name, answer, again);
+      }
       return this.#finish(answer, session, request);
     }
     const { inputResponses, requestState } = request.params;
@@ -159,8 +154,10 @@ class UpstreamCall {
     });
     if (!isInputRequired(answer)) return this.#finish(answer, session, now);
     const result = this.#guarded ? questionsOnly(answer.result) : answer.result;
-    const translated = translateResult(result, this.#ends(session, now));
-    if (this.#hooks.plugins === undefined) return { result: translated };
+    const hooked = this.#hooks.plugins !== undefined;
+    const ends = endsOf(now, this.#upstream, session, this.#context, hooked);
+    const translated = translateResult(result, ends);
+    if (!hooked) return { result: translated };
     const ours = this.#context.suspended.suspend(now, {
       resume: (again) => {
         this.#note(again);
@@ -180,7 +177,10 @@ class UpstreamCall {
     });
   }
 
-  /** One round at the upstream. `call` is where the client is between rounds, for a call that outlasts its request. */
+  /**
+   * One round at the upstream. `call` is where the client is between rounds, for a call that outlasts its request. What the
+   * upstream asks goes to the client, but where both ends know rounds.
+   */
   async #send(
     session: UpstreamSession,
     now: ClientRequest,
@@ -197,8 +197,7 @@ class UpstreamCall {
     const params = { ...this.#params, ...(Object.keys(meta).length > 0 && { _meta: meta }), ...more };
     const legacyDefault = now.client.era === 'legacy' && this.#state.level === undefined ? 'info' : level;
     const wanted = this.#guarded ? undefined : legacyDefault;
-    const onRequest = this.#asks(now, call);
-    const ended = this.#state.begin();
+    this.#state.busy += 1;
     try {
       return await session.request(this.#op.method, withLevel(params, session, wanted), {
         signal,
@@ -212,23 +211,16 @@ class UpstreamCall {
           const to = call === undefined ? now : call.now;
           if (notification !== undefined) to?.notify(method, notification.params);
         },
-        ...(onRequest && { onRequest }),
+        ...(call === undefined && now.client.era === 'legacy' && { onRequest: askingClient(now) }),
+        ...(call !== undefined && askable(now.client) && { onRequest: call.ask.bind(call) }),
       });
     } finally {
-      ended();
+      this.#state.busy -= 1;
     }
-  }
-
-  /** Who answers what the upstream asks within the call; nobody where both ends know rounds. */
-  #asks(now: ClientRequest, call: SuspendedCall | undefined): CallOptions['onRequest'] {
-    if (call !== undefined) {
-      return askable(now.client) ? (method, params, signal) => call.ask(method, params, signal) : undefined;
-    }
-    return now.client.era === 'modern' ? undefined : asksClient(now);
   }
 
   async #finish(answer: Answer, session: UpstreamSession, now: ClientRequest): Promise<Answer> {
-    const ends = this.#ends(session, now);
+    const ends = endsOf(now, this.#upstream, session, this.#context, this.#hooks.plugins !== undefined);
     if ('error' in answer) this.#refused = true;
     const several = this.#context.routes().length > 1;
     const asTask = now.params['task'] !== undefined;
@@ -258,30 +250,19 @@ class UpstreamCall {
         : { ...(session.era === 'modern' && modernFields(answer.result)), ...result };
     return translateAnswer({ result: made }, ends);
   }
-
-  #ends(session: UpstreamSession, now: ClientRequest): Ends {
-    return endsOf(now, this.#upstream, session, this.#context, this.#hooks.plugins !== undefined);
-  }
-}
-
-interface PassOptions {
-  readonly params?: JsonObject;
-  readonly guarded?: boolean;
 }
 
 /** A request that no hook is for, as it is: names in it are the upstream's already. */
 export async function callWithoutHooks(
-  request: ClientRequest,
+  { request, state, context }: Routed,
   upstream: Upstream,
-  state: ClientState,
-  context: Context,
-  { params = request.params, guarded = false }: PassOptions = {},
+  { params = request.params, guarded = false }: { params?: JsonObject; guarded?: boolean } = {},
 ): Promise<Answer> {
   const { method, signal, trace, client } = request;
   trace.upstream = upstream.name;
   const session = await context.sessions.of(state, upstream, signal);
   const level = wantedLevel(request, state.level);
-  const ended = state.begin();
+  state.busy += 1;
   try {
     const sent = withLevel(withoutEnvelope(params), session, level);
     const answer = await session.request(method, sent, {
@@ -291,16 +272,16 @@ export async function callWithoutHooks(
         const notification = notificationOf(name, about, level, guarded);
         if (notification !== undefined) request.notify(name, notification.params);
       },
-      ...(client.era === 'legacy' && { onRequest: asksClient(request) }),
+      ...(client.era === 'legacy' && { onRequest: askingClient(request) }),
     });
     return translateAnswer(answer, endsOf(request, upstream, session, context));
   } finally {
-    ended();
+    state.busy -= 1;
   }
 }
 
-/** Passes what an upstream asks on to the client, on the way of the request's reply. */
-function asksClient(request: ClientRequest): NonNullable<CallOptions['onRequest']> {
+/** Passes what an upstream asks within a call on to the client, on the way of the request's reply. */
+function askingClient(request: ClientRequest): NonNullable<CallOptions['onRequest']> {
   return async (method, params, signal) =>
     canAnswer(request.client.capabilities, method) === false
       ? cannotAnswer(method)

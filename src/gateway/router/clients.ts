@@ -68,16 +68,6 @@ export class ClientState {
     return principalOf(this.client.identity);
   }
 
-  /** Counts what goes on for the client. Returns a disposer. */
-  begin(): () => void {
-    this.busy += 1;
-    let going = true;
-    return () => {
-      if (going) this.busy -= 1;
-      going = false;
-    };
-  }
-
   /** Tells the client that lists have changed, at most once in a while. */
   announce(lists: Iterable<ChangingList>): void {
     if (this.gone) return;

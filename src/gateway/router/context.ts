@@ -3,11 +3,23 @@ import type { Logger } from '../../log.js';
 import type { PluginManager } from '../../manager/index.js';
 import type { JsonObject } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
+import type { ClientRequest } from '../client.js';
 import type { Upstream } from '../upstream.js';
 import type { ClientState } from './clients.js';
 import type { SuspendedRequests } from './input-required.js';
 import type { Route } from './lists.js';
 import type { UpstreamSessions } from './upstream-sessions.js';
+
+/** A client, with all that its requests are served with. */
+export interface ForClient {
+  readonly state: ClientState;
+  readonly context: Context;
+}
+
+/** A request of a client on its way through the router. */
+export interface Routed extends ForClient {
+  readonly request: ClientRequest;
+}
 
 /** What the parts of the router work with. */
 export interface Context {

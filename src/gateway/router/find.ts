@@ -3,8 +3,7 @@ import { NameClash, NotOffered, type SallyError } from '../../errors.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import { signalWithin } from '../../wait.js';
 import type { Upstream } from '../upstream.js';
-import type { ClientState } from './clients.js';
-import type { Context } from './context.js';
+import type { ForClient } from './context.js';
 import { canClash, findClashes, isShown, type Listing, offerOf, type Target, targetsNamed } from './lists.js';
 import { listWaitMs, readNames } from './upstream-sessions.js';
 import { templateMatches } from './uris.js';
@@ -22,16 +21,16 @@ const unknownAgeMs = 1_000;
 export async function findTargets(
   kind: 'tools' | 'prompts' | 'resources',
   name: string,
-  state: ClientState,
-  context: Context,
+  client: ForClient,
   signal: Cancellation,
 ): Promise<readonly Target[]> {
+  const { state, context } = client;
   const candidates = targetsNamed(kind, name, context.routes(), state.client);
   if (candidates.length === 0) throw NotOffered({ what: kinds[kind].what, name });
   if (candidates.length === 1) return candidates;
-  const having = await whoHas(kind, candidates, state, context, signal);
+  const having = await whoHas(kind, candidates, client, signal);
   if (kind !== 'resources' || having.length > 0) return [single(having, kind, name)];
-  const fitting = await whoseTemplateFits(candidates, name, state, context, signal);
+  const fitting = await whoseTemplateFits(candidates, name, client, signal);
   if (fitting.length > 0) return fitting;
   const named = state.seen.get(name);
   const seen = candidates.filter(({ route }) => route.upstream === named);
@@ -41,13 +40,12 @@ export async function findTargets(
 /** The upstream with exactly this template, for the completion of its variables. */
 export async function findTemplate(
   template: string,
-  state: ClientState,
-  context: Context,
+  client: ForClient,
   signal: Cancellation,
 ): Promise<Target | undefined> {
-  const candidates = targetsNamed('templates', template, context.routes(), state.client);
+  const candidates = targetsNamed('templates', template, client.context.routes(), client.state.client);
   if (candidates.length <= 1) return candidates[0];
-  const having = await whoHas('templates', candidates, state, context, signal);
+  const having = await whoHas('templates', candidates, client, signal);
   return having.length === 0 ? undefined : single(having, 'templates', template);
 }
 
@@ -63,13 +61,12 @@ function single(having: readonly Target[], kind: Kind, name: string): Target {
 async function whoHas(
   kind: Kind,
   candidates: readonly Target[],
-  state: ClientState,
-  context: Context,
+  client: ForClient,
   signal: Cancellation,
 ): Promise<readonly Target[]> {
   const has = ({ target, names }: Asked) => names?.has(target.name) ?? false;
-  let asked = await namesOf(kind, candidates, state, context, signal);
-  if (!asked.some(has)) asked = await namesOf(kind, candidates, state, context, signal, unknownAgeMs);
+  let asked = await namesOf(kind, candidates, client, signal);
+  if (!asked.some(has)) asked = await namesOf(kind, candidates, client, signal, unknownAgeMs);
   const having = asked.filter(has).map(({ target }) => target);
   const failed = asked.find(({ names }) => names === undefined);
   if (having.length === 0 && failed !== undefined && (kind === 'tools' || kind === 'prompts'))
@@ -80,16 +77,16 @@ async function whoHas(
 async function whoseTemplateFits(
   candidates: readonly Target[],
   uri: string,
-  state: ClientState,
-  context: Context,
+  client: ForClient,
   signal: Cancellation,
 ): Promise<readonly Target[]> {
-  const asked = await namesOf('templates', candidates, state, context, signal);
+  const asked = await namesOf('templates', candidates, client, signal);
   const fitting = asked.flatMap(({ target, names }) =>
     [...(names ?? [])]
       .filter(
         (template) =>
-          isShown('templates', template, target.route.offer, state.client) && templateMatches(template, uri),
+          isShown('templates', template, target.route.offer, client.state.client) &&
+          templateMatches(template, uri),
       )
       .map((template) => ({ target, template })),
   );
@@ -112,8 +109,7 @@ interface Asked {
 function namesOf(
   kind: Kind,
   candidates: readonly Target[],
-  state: ClientState,
-  { sessions }: Context,
+  { state, context: { sessions } }: ForClient,
   signal: Cancellation,
   maxAgeMs?: number,
 ): Promise<readonly Asked[]> {
@@ -133,21 +129,16 @@ function namesOf(
 /** The public names of which several upstreams have one. Those upstreams are asked whose names can meet, and no other. */
 export async function clashingNames(
   kind: Kind,
-  state: ClientState,
-  context: Context,
-  signal: AbortSignal,
+  client: ForClient,
+  signal: Cancellation,
 ): Promise<ReadonlySet<string>> {
+  const { state, context } = client;
   const routes = context.routes();
   const meeting = routes.filter((one) =>
     routes.some((other) => other !== one && canClash(kind, one.offer, other.offer)),
   );
-  const asked = await namesOf(
-    kind,
-    meeting.map((route) => ({ route, name: '' })),
-    state,
-    context,
-    signal,
-  );
+  const unnamed = meeting.map((route) => ({ route, name: '' }));
+  const asked = await namesOf(kind, unnamed, client, signal);
   const listings = asked.map(({ target, names = [] }): Listing => ({ offer: target.route.offer, names }));
   const clashes = findClashes(kind, listings, state.client);
   for (const { name, upstreams } of clashes) {

@@ -131,19 +131,15 @@ export class RequestHooks {
   readonly #manager: PluginManager;
   readonly #upstream: string;
   readonly #opener: ClientRequest;
-  #plugins: PluginRequest | undefined;
+  /** The contexts of this request, where a hook has run: what belongs to it later uses the same. */
+  plugins: PluginRequest | undefined;
 
   /** `plugins` are those of an earlier request that this one belongs to. */
   constructor(manager: PluginManager, upstream: string, request: ClientRequest, plugins?: PluginRequest) {
     this.#manager = manager;
     this.#upstream = upstream;
     this.#opener = request;
-    this.#plugins = plugins;
-  }
-
-  /** The contexts of this request, where a hook has run: what belongs to it later uses the same. */
-  get plugins(): PluginRequest | undefined {
-    return this.#plugins;
+    this.plugins = plugins;
   }
 
   applies(hook: HookName): boolean {
@@ -152,14 +148,14 @@ export class RequestHooks {
 
   /** `now` is the request of the client that waits: another one than at first where the call outlasts its request. */
   async run(hook: HookName, payload: unknown, now: ClientRequest): Promise<HookOutcome> {
-    this.#plugins ??= identified(this.#opener, this.#upstream);
+    this.plugins ??= identified(this.#opener, this.#upstream);
     let last: PluginRun | undefined;
     const onPlugin = (run: PluginRun) => {
       now.trace.plugins.push(run);
       if (run.decision === 'failed' || run.decision === 'blocked') last = run;
     };
     try {
-      const result = await this.#plugins.invoke(hook, payload, { signal: now.signal, onPlugin });
+      const result = await this.plugins.invoke(hook, payload, { signal: now.signal, onPlugin });
       if (result.continue_processing) return { modified: result.modified_payload };
       return { stop: violationAnswer(result.violation, last?.plugin) };
     } catch (error) {
@@ -207,13 +203,13 @@ export function mergeChanges(original: unknown, changed: unknown, typed = false)
   if (!isObject(changed)) return changed;
   const before = isObject(original) ? original : {};
   const fields: [string, unknown][] = [];
-  const within = (key: string) => typed && !free.has(key);
   for (const key of Object.keys(before)) {
-    if (Object.hasOwn(changed, key)) fields.push([key, mergeChanges(before[key], changed[key], within(key))]);
+    if (Object.hasOwn(changed, key))
+      fields.push([key, mergeChanges(before[key], changed[key], typed && !free.has(key))]);
   }
   for (const [key, value] of Object.entries(changed)) {
     if (Object.hasOwn(before, key) || (typed && value === null)) continue;
-    fields.push([key, mergeChanges(undefined, value, within(key))]);
+    fields.push([key, mergeChanges(undefined, value, typed && !free.has(key))]);
   }
   // Not an assignment: `__proto__` is a key like any other in JSON.
   return Object.fromEntries(fields);

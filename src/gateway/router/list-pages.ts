@@ -5,12 +5,11 @@ import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
 import { metaKeys, withoutEnvelope } from '../../mcp/meta.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import { signalWithin, unlessAborted } from '../../wait.js';
-import type { ClientRequest } from '../client.js';
 import type { UpstreamSession } from '../upstream.js';
 import { errorAnswer } from './answers.js';
 import { endsOf } from './call.js';
 import type { ClientState } from './clients.js';
-import type { Context } from './context.js';
+import type { Context, Routed } from './context.js';
 import { clashingNames } from './find.js';
 import { type Route, shownEntries } from './lists.js';
 import { translateAnswer } from './translate.js';
@@ -22,40 +21,28 @@ type Page =
   | { readonly route: Route; readonly error: unknown };
 
 /** One page of a list: the next page of every upstream that has one, in the order of the configuration. */
-export async function listPage(
-  kind: Kind,
-  request: ClientRequest,
-  state: ClientState,
-  context: Context,
-): Promise<Answer> {
+export async function listPage(kind: Kind, routed: Routed): Promise<Answer> {
+  const { request, state, context } = routed;
   const { method, params, signal } = request;
   const place = params['cursor'] === undefined ? undefined : readCursor(params['cursor']);
   if (params['cursor'] !== undefined && place === undefined) return errorAnswer(CursorInvalid({ method }));
   const routes = context.routes();
   const wanted = routesAt(routes, place);
-  const pages = await Promise.all(
-    wanted.map(({ route, cursor }) => pageOf(route, kind, cursor, request, state, context)),
-  );
+  const pages = await Promise.all(wanted.map(({ route, cursor }) => pageOf(route, kind, cursor, routed)));
   if (signal.aborted) return errorAnswer(signal.reason);
-  const answer = await pagesTogether(pages, kind, request, state, context);
+  const answer = await pagesTogether(pages, kind, routed);
   if (kind === 'tools' && 'result' in answer) keepSchemas(answer.result['tools'], state);
   return answer;
 }
 
-async function pagesTogether(
-  pages: readonly Page[],
-  kind: Kind,
-  request: ClientRequest,
-  state: ClientState,
-  context: Context,
-): Promise<Answer> {
+async function pagesTogether(pages: readonly Page[], kind: Kind, routed: Routed): Promise<Answer> {
   const [only] = pages;
-  if (context.routes().length === 1 && only !== undefined) return onePage(only, kind, request, context);
+  if (routed.context.routes().length === 1 && only !== undefined) return onePage(only, kind, routed);
   const failures = pages.filter((page) => 'error' in page);
   const [failure] = failures;
   if (failure !== undefined && failures.length === pages.length) return errorAnswer(failure.error);
-  const clashing = await clashingNames(kind, state, context, signalOf(request.signal));
-  return { result: merged(pages, kind, clashing, request, context) };
+  const clashing = await clashingNames(kind, routed, routed.request.signal);
+  return { result: merged(pages, kind, clashing, routed) };
 }
 
 /** Arguments that headers repeat (`x-mcp-header`) are checked by what the client was shown. */
@@ -81,9 +68,7 @@ async function pageOf(
   route: Route,
   kind: Kind,
   cursor: string | undefined,
-  request: ClientRequest,
-  state: ClientState,
-  context: Context,
+  { request, state, context }: Routed,
 ): Promise<Page> {
   const { upstream } = route;
   const { list, capability } = kinds[kind];
@@ -127,7 +112,7 @@ function leftOut(route: Route, method: string, detail: string, { log }: Context,
 }
 
 /** With one upstream its answer is the list: errors and unknown fields too. */
-function onePage(page: Page, kind: Kind, request: ClientRequest, context: Context): Answer {
+function onePage(page: Page, kind: Kind, { request, context }: Routed): Answer {
   if ('error' in page) return errorAnswer(page.error);
   const { route, session, answer } = page;
   const ends = endsOf(request, route.upstream, session, context);
@@ -147,8 +132,7 @@ function merged(
   pages: readonly Page[],
   kind: Kind,
   clashing: ReadonlySet<string>,
-  request: ClientRequest,
-  context: Context,
+  { request, context }: Routed,
 ): JsonObject {
   const { entries } = kinds[kind];
   const place: { upstream: string; cursor: string }[] = [];

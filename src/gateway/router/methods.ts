@@ -7,8 +7,7 @@ import type { ClientRequest } from '../client.js';
 import type { Upstream } from '../upstream.js';
 import { errorAnswer } from './answers.js';
 import { callWithHooks, callWithoutHooks } from './call.js';
-import type { ClientState } from './clients.js';
-import type { Context } from './context.js';
+import type { Routed } from './context.js';
 import { findTargets, findTemplate } from './find.js';
 import { operations, RequestHooks, reachOf } from './hooks.js';
 import { listPage } from './list-pages.js';
@@ -17,9 +16,9 @@ import { changeSubscription, listen } from './subscriptions.js';
 import { isLevel } from './translate.js';
 import { listWaitMs } from './upstream-sessions.js';
 
-type Handler = (request: ClientRequest, state: ClientState, context: Context) => Promise<Answer>;
+type Handler = (routed: Routed) => Promise<Answer>;
 
-const unknown: Handler = async ({ method }) => errorAnswer(MethodUnknown({ method }));
+const unknown: Handler = async ({ request: { method } }) => errorAnswer(MethodUnknown({ method }));
 
 /** Methods of one era are unknown to the other. */
 const eras: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
@@ -51,15 +50,12 @@ const eras: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
 const both: Readonly<Record<string, Handler>> = {
   'completion/complete': complete,
   ...Object.fromEntries(
-    kindNames.map((kind): [string, Handler] => [
-      kinds[kind].list,
-      (request, state, context) => listPage(kind, request, state, context),
-    ]),
+    kindNames.map((kind): [string, Handler] => [kinds[kind].list, (routed) => listPage(kind, routed)]),
   ),
   ...Object.fromEntries(
     Object.values(operations).map((op): [string, Handler] => [
       op.method,
-      (request, state, context) => callWithHooks(op, request, state, context),
+      (routed) => callWithHooks(op, routed),
     ]),
   ),
 };
@@ -72,14 +68,14 @@ export function handlerFor({ method, client }: ClientRequest): Handler {
 }
 
 /** A method that is not known here goes through as it is where there is one upstream: which else would it be for. */
-async function passOn(request: ClientRequest, state: ClientState, context: Context): Promise<Answer> {
-  const [only, ...others] = context.routes();
-  if (only === undefined || others.length > 0) return unknown(request, state, context);
-  return callWithoutHooks(request, only.upstream, state, context);
+async function passOn(routed: Routed): Promise<Answer> {
+  const [only, ...others] = routed.context.routes();
+  if (only === undefined || others.length > 0) return unknown(routed);
+  return callWithoutHooks(routed, only.upstream);
 }
 
 /** Every upstream is told; a session that opens later is told then. */
-async function setLevel(request: ClientRequest, state: ClientState, context: Context): Promise<Answer> {
+async function setLevel({ request, state, context }: Routed): Promise<Answer> {
   const { method, params } = request;
   const signal = signalWithin(listWaitMs, signalOf(request.signal));
   const { level } = params;
@@ -100,67 +96,64 @@ async function setLevel(request: ClientRequest, state: ClientState, context: Con
 }
 
 /** `completion/complete`: to the upstream of the prompt or template, under its own name there. */
-async function complete(request: ClientRequest, state: ClientState, context: Context): Promise<Answer> {
-  const { method, params } = request;
-  const signal = signalOf(request.signal);
+async function complete(routed: Routed): Promise<Answer> {
+  const { request } = routed;
+  const { method, params, signal } = request;
   const ref = isObject(params['ref']) ? params['ref'] : {};
   const key = ref['type'] === 'ref/prompt' ? 'name' : 'uri';
   const subject = ref[key];
   if (typeof subject !== 'string')
     return errorAnswer(ParamsInvalid({ method, problem: `ref.${key} must be a text` }));
-  const template = key === 'uri' ? await findTemplate(subject, state, context, signal) : undefined;
+  const template = key === 'uri' ? await findTemplate(subject, routed, signal) : undefined;
   const kind = key === 'uri' ? 'resources' : 'prompts';
-  const target = template ?? (await findTargets(kind, subject, state, context, signal))[0];
+  const target = template ?? (await findTargets(kind, subject, routed, signal))[0];
   if (target === undefined) throw NotOffered({ what: 'resource', name: subject });
   const named: JsonObject =
     target.name === subject ? params : { ...params, ref: { ...ref, [key]: target.name } };
   request.trace.target = target.name;
-  return callWithoutHooks(request, target.route.upstream, state, context, { params: named });
+  return callWithoutHooks(routed, target.route.upstream, { params: named });
 }
 
 /**
  * The tasks of 2025-11-25: a call's result that is fetched later. A task goes where the call went, and its result passes
  * the post-hook of the call, with the contexts that the plugins have of it.
  */
-async function runTask(request: ClientRequest, state: ClientState, context: Context): Promise<Answer> {
+async function runTask(routed: Routed): Promise<Answer> {
+  const { request, state, context } = routed;
   const { method, params } = request;
   const routes = context.routes();
   const [only] = routes;
   if (method === 'tasks/list') {
     if (routes.length !== 1 || only === undefined) return errorAnswer(MethodUnknown({ method }));
-    return passLegacy(request, state, context, only.upstream);
+    return passLegacy(routed, only.upstream);
   }
   const id = params['taskId'];
   if (typeof id !== 'string') return errorAnswer(ParamsInvalid({ method, problem: 'taskId must be a text' }));
   const task = state.tasks.get(id);
   const upstream = task?.upstream ?? (routes.length === 1 ? only?.upstream : undefined);
   if (upstream === undefined) return errorAnswer(NotOffered({ what: 'task', name: id }));
-  if (method !== 'tasks/result') return passLegacy(request, state, context, upstream);
+  if (method !== 'tasks/result') return passLegacy(routed, upstream);
   const { toolsCall } = operations;
   const hooks = new RequestHooks(context.plugins(), upstream.name, request, task?.plugins);
   // Of a task that is not known here nobody knows which plugins its result has to pass.
   if (task === undefined && hooks.applies(toolsCall.post)) {
     return errorAnswer(NotOffered({ what: 'task', name: id }));
   }
-  const answer = await passLegacy(request, state, context, upstream);
+  const answer = await passLegacy(routed, upstream);
   if ('error' in answer || task === undefined) return answer;
   request.trace.target = task.tool;
   return hooks.runPost(toolsCall, task.tool, answer.result, request);
 }
 
 /** The tasks of the modern era give results in more ways than one: they are not served. */
-async function passLegacy(
-  request: ClientRequest,
-  state: ClientState,
-  context: Context,
-  upstream: Upstream,
-): Promise<Answer> {
+async function passLegacy(routed: Routed, upstream: Upstream): Promise<Answer> {
+  const { request, state, context } = routed;
   const session = await context.sessions.of(state, upstream, request.signal);
   if (session.era !== 'legacy' || request.client.era !== 'legacy') {
     return errorAnswer(MethodUnknown({ method: request.method }));
   }
   const guarded = reachOf(context.plugins(), 'tool_post_invoke', upstream.name) === 'change';
-  const answer = await callWithoutHooks(request, upstream, state, context, { guarded });
+  const answer = await callWithoutHooks(routed, upstream, { guarded });
   if (!guarded || 'error' in answer || request.method === 'tasks/result') return answer;
   return { result: taskFactsOf(request.method, answer.result) };
 }

@@ -88,7 +88,7 @@ class GatewayRouter implements ReplaceableRouter {
   async handle(request: ClientRequest): Promise<Answer> {
     try {
       const state = this.#clients.of(request.client);
-      return await handlerFor(request)(request, state, this.#context);
+      return await handlerFor(request)({ request, state, context: this.#context });
     } catch (error) {
       return refusal(error, request.client.era);
     }
@@ -191,7 +191,7 @@ class GatewayRouter implements ReplaceableRouter {
     const { sessions } = this.#context;
     const told = [
       before && sessions.shared(before).leave(state.key),
-      restore(state, upstream, session, this.#context, signal),
+      restore({ state, context: this.#context }, upstream, session, signal),
       state.level && sessions.shared(session).tellLevel(state.key, state.level, signal),
     ];
     Promise.all(told).catch((error: unknown) => {

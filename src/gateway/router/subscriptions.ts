@@ -4,11 +4,10 @@ import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
 import { metaKeys } from '../../mcp/meta.js';
 import { type ChangingList, changingLists } from '../../mcp/methods.js';
 import { signalWithin, unlessAborted } from '../../wait.js';
-import type { ClientRequest } from '../client.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
 import { errorAnswer, notFoundCode } from './answers.js';
 import type { ClientState, OpenListen } from './clients.js';
-import type { Context } from './context.js';
+import type { ForClient, Routed } from './context.js';
 import { findTargets } from './find.js';
 import { isResourceNotFound } from './translate.js';
 import { listWaitMs } from './upstream-sessions.js';
@@ -30,30 +29,25 @@ function urisOf(state: ClientState, upstream: Upstream): Set<string> {
 }
 
 /** Has a modern upstream say what changes of the resources that the client wants to hear of. */
-function watch(
-  state: ClientState,
-  upstream: Upstream,
-  session: UpstreamSession,
-  context: Context,
-): Promise<void> {
+function watch({ state, context }: ForClient, upstream: Upstream, session: UpstreamSession): Promise<void> {
   const onNotification = (method: string, params: JsonObject | undefined) =>
     context.onNotification(state, upstream, method, params);
   return context.sessions.shared(session).watch(state.key, { uris: urisOf(state, upstream), onNotification });
 }
 
 async function subscribeAt(
-  state: ClientState,
+  client: ForClient,
   upstream: Upstream,
   uri: string,
-  context: Context,
   signal: AbortSignal,
 ): Promise<Answer> {
+  const { state, context } = client;
   const session = await context.sessions.of(state, upstream, signal);
   if (session.era === 'modern') {
     const { resources } = session.capabilities;
     const able = isObject(resources) && resources['subscribe'] === true;
     if (!able) return errorAnswer(MethodUnknown({ method: 'resources/subscribe' }));
-    await unlessAborted(watch(state, upstream, session, context), signal);
+    await unlessAborted(watch(client, upstream, session), signal);
     return { result: {} };
   }
   const answer = await session.request('resources/subscribe', { uri }, { signal });
@@ -62,16 +56,16 @@ async function subscribeAt(
 }
 
 async function unsubscribeAt(
-  state: ClientState,
+  client: ForClient,
   upstream: Upstream,
   uri: string,
-  context: Context,
   signal: AbortSignal,
 ): Promise<Answer> {
+  const { state, context } = client;
   if (urisOf(state, upstream).has(uri)) return { result: {} };
   const session = await context.sessions.of(state, upstream, signal);
   if (session.era === 'modern') {
-    await unlessAborted(watch(state, upstream, session, context), signal);
+    await unlessAborted(watch(client, upstream, session), signal);
     return { result: {} };
   }
   if (!context.sessions.shared(session).unsubscribed(state.key, uri)) return { result: {} };
@@ -79,23 +73,20 @@ async function unsubscribeAt(
 }
 
 /** `resources/subscribe` and `resources/unsubscribe` of a session client. */
-export async function changeSubscription(
-  request: ClientRequest,
-  state: ClientState,
-  context: Context,
-): Promise<Answer> {
+export async function changeSubscription(routed: Routed): Promise<Answer> {
+  const { request, state, context } = routed;
   const { method, params, trace } = request;
   const signal = signalOf(request.signal);
   const { uri } = params;
   if (typeof uri !== 'string') return errorAnswer(ParamsInvalid({ method, problem: 'uri must be a text' }));
   const known = state.subscriptions.get(uri);
-  const upstream = known ?? (await findTargets('resources', uri, state, context, signal))[0]?.route.upstream;
+  const upstream = known ?? (await findTargets('resources', uri, routed, signal))[0]?.route.upstream;
   if (upstream === undefined) return errorAnswer(ParamsInvalid({ method, problem: 'no upstream has it' }));
   trace.upstream = upstream.name;
   trace.target = uri;
   if (method === 'resources/unsubscribe') {
     state.subscriptions.delete(uri);
-    return unsubscribeAt(state, upstream, uri, context, signal);
+    return unsubscribeAt(routed, upstream, uri, signal);
   }
   if (known === undefined && state.subscriptions.size >= maxUris) {
     return errorAnswer(TooManySubscriptions({ limit: maxUris }));
@@ -103,7 +94,7 @@ export async function changeSubscription(
   // A session that opens renews what is subscribed already: this is not yet.
   await context.sessions.of(state, upstream, signal);
   state.subscriptions.set(uri, upstream);
-  const answer = await subscribeAt(state, upstream, uri, context, signal).catch((error: unknown) =>
+  const answer = await subscribeAt(routed, upstream, uri, signal).catch((error: unknown) =>
     errorAnswer(error),
   );
   if ('result' in answer) return answer;
@@ -114,18 +105,18 @@ export async function changeSubscription(
 
 /** A session is new, or has taken the place of another: it is told again what the client has asked for. */
 export async function restore(
-  state: ClientState,
+  client: ForClient,
   upstream: Upstream,
   session: UpstreamSession,
-  context: Context,
   signal: AbortSignal,
 ): Promise<void> {
-  if (session.era === 'modern') return watch(state, upstream, session, context);
-  for (const uri of urisOf(state, upstream)) await subscribeAt(state, upstream, uri, context, signal);
+  if (session.era === 'modern') return watch(client, upstream, session);
+  for (const uri of urisOf(client.state, upstream)) await subscribeAt(client, upstream, uri, signal);
 }
 
 /** `subscriptions/listen`: says first what it will tell of, then tells, and answers when the client has enough. */
-export async function listen(request: ClientRequest, state: ClientState, context: Context): Promise<Answer> {
+export async function listen(routed: Routed): Promise<Answer> {
+  const { request, state, context } = routed;
   const { method, params } = request;
   const signal = signalOf(request.signal);
   const filter = params['notifications'];
@@ -143,26 +134,26 @@ export async function listen(request: ClientRequest, state: ClientState, context
     notify: (name, params) => request.notify(name, params),
   };
   state.listens.add(open);
-  const ended = state.begin();
+  state.busy += 1;
   // An upstream that does not answer keeps nobody from hearing of the others.
   const limit = signalWithin(listWaitMs, signal);
   try {
-    await Promise.all(wanted.map((uri) => honour(uri, uris, state, context, limit)));
+    await Promise.all(wanted.map((uri) => honour(uri, uris, routed, limit)));
     const resourceSubscriptions = wanted.filter((uri) => uris.has(uri));
     const honoured = {
       ...Object.fromEntries(lists.map((list) => [flags[list], true])),
       ...(resourceSubscriptions.length > 0 && { resourceSubscriptions }),
     };
     request.notify('notifications/subscriptions/acknowledged', { notifications: honoured });
-    await reachAll(state, context, signal);
+    await reachAll(routed, signal);
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
   } finally {
-    ended();
+    state.busy -= 1;
     state.listens.delete(open);
-    await giveUp(open, state, context);
+    await giveUp(open, routed);
   }
   return { result: { resultType: 'complete', _meta: { [metaKeys.serverInfo]: context.serverInfo } } };
 }
@@ -171,16 +162,15 @@ export async function listen(request: ClientRequest, state: ClientState, context
 async function honour(
   uri: string,
   uris: Map<string, Upstream>,
-  state: ClientState,
-  context: Context,
+  client: ForClient,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const [target] = await findTargets('resources', uri, state, context, signal);
+    const [target] = await findTargets('resources', uri, client, signal);
     if (target === undefined) return;
     const { upstream } = target.route;
     uris.set(uri, upstream);
-    const answer = await subscribeAt(state, upstream, uri, context, signal);
+    const answer = await subscribeAt(client, upstream, uri, signal);
     if ('error' in answer) uris.delete(uri);
   } catch {
     uris.delete(uri);
@@ -188,7 +178,7 @@ async function honour(
 }
 
 /** Changes of a list are heard on the sessions of the client: it needs one at every upstream. */
-async function reachAll(state: ClientState, context: Context, signal: AbortSignal): Promise<void> {
+async function reachAll({ state, context }: ForClient, signal: AbortSignal): Promise<void> {
   await Promise.allSettled(
     context.routes().map(async ({ upstream }) => {
       await context.sessions.of(state, upstream, signal);
@@ -197,11 +187,11 @@ async function reachAll(state: ClientState, context: Context, signal: AbortSigna
 }
 
 /** What nobody else listens for is given up at the upstreams. */
-async function giveUp(gone: OpenListen, state: ClientState, context: Context): Promise<void> {
+async function giveUp(gone: OpenListen, client: ForClient): Promise<void> {
   const signal = signalWithin(5_000);
   await Promise.allSettled(
     [...gone.uris].map(async ([uri, upstream]) => {
-      if (state.sessions.has(upstream)) await unsubscribeAt(state, upstream, uri, context, signal);
+      if (client.state.sessions.has(upstream)) await unsubscribeAt(client, upstream, uri, signal);
     }),
   );
 }

@@ -43,7 +43,13 @@ export function translateAnswer(answer: Answer, ends: Ends): Answer {
 
 /** A result in the terms of the client's era: type, cache hints and server identity are there, or are not. */
 export function translateResult(result: JsonObject, ends: Ends): JsonObject {
-  if (ends.to === 'legacy') return ends.from === 'modern' ? legacyResult(result, ends) : result;
+  if (ends.to === 'legacy') {
+    if (ends.from === 'legacy') return result;
+    const { resultType, ...untyped } = result;
+    if (!cacheable.has(ends.method)) return withoutMeta(untyped, [metaKeys.serverInfo]);
+    const { ttlMs, cacheScope, ...unhinted } = untyped;
+    return withoutMeta(unhinted, [metaKeys.serverInfo]);
+  }
   // Whatever a legacy upstream writes there, it asks for nothing with it.
   const typed: JsonObject =
     ends.from === 'modern' && Object.hasOwn(result, 'resultType')
@@ -56,19 +62,12 @@ export function translateResult(result: JsonObject, ends: Ends): JsonObject {
   return withMeta(hinted, metaKeys.serverInfo, ends.serverInfo);
 }
 
-/** What of a modern result is the hop's own, and no plugin's to see. */
+/** What of a modern result is about the connection, and no plugin's to see. */
 export function modernFields({ resultType, ttlMs, cacheScope }: JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries({ resultType, ttlMs, cacheScope }).filter(([, value]) => value !== undefined),
   );
 }
-
-function legacyResult(result: JsonObject, { method }: Ends): JsonObject {
-  const { resultType, ttlMs, cacheScope, ...rest } = result;
-  return withoutMeta(cacheable.has(method) ? rest : withoutType(result), [metaKeys.serverInfo]);
-}
-
-const withoutType = ({ resultType, ...rest }: JsonObject): JsonObject => rest;
 
 function cacheHints({ ttlMs, cacheScope }: JsonObject, { personal }: Ends): JsonObject {
   return {
