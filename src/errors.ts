@@ -1658,7 +1658,7 @@ export const JwksUnavailable = defineError('SALLY_JWKS_UNAVAILABLE', {
   example: { where: 'https://issuer.example/jwks', reason: 'request timed out' },
 });
 
-// ─── The gateway's clients (gateway/downstream/) ─────────────────────────────────────────────────
+// ─── The gateway's clients (mcp/endpoint.ts) ─────────────────────────────────────────────────
 
 export const TooManyCalls = defineError('SALLY_GATEWAY_BUSY', {
   message: (c) => `the gateway serves ${c.limit} requests already, as many as it may`,

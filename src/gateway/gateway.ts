@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import type { Registry } from 'prom-client';
 import { type GatewayConfig, isLoopback, modeEffect, type ServerTlsSettings } from '../config/index.js';
@@ -8,21 +9,18 @@ import { clientCertificateOf, createListener, type ListenerAddress } from '../li
 import { peerLog } from '../log/limit.js';
 import { countDroppedLines } from '../log/output.js';
 import type { Logger } from '../log.js';
-import { openPluginManager } from '../manager/index.js';
+import { openPluginManager, type PluginRequest } from '../manager/index.js';
+import { createEndpoint } from '../mcp/endpoint.js';
+import { serveStdio } from '../mcp/endpoint-stdio.js';
+import type { Answer } from '../mcp/messages.js';
+import type { Admitted, Identity } from '../mcp/router.js';
 import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '../tls/index.js';
 import type { Commons } from '../workers/index.js';
-import {
-  createDoor,
-  createReadmission,
-  createStanding,
-  guarded,
-  introduce,
-  openAuthenticator,
-} from './auth/index.js';
-import type { Identity } from './client.js';
-import { createLegs, serveStdio } from './downstream/index.js';
+import { createAccessLog } from './access.js';
+import { createDoor, guarded, introduce, openAuthenticator } from './auth/index.js';
+import { tell } from './failures.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
-import { clashesAmong, createRouter } from './router/index.js';
+import { clashesAmong, createRouter, wordOf } from './router/index.js';
 import {
   createHealthPages,
   createPages,
@@ -125,23 +123,35 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     version,
     makeId: peers?.makeId,
   });
-  const door = createDoor({ authenticator: () => authenticator, sets, log });
   const clientCertificate = clientCertificateOf(tls);
   const routed = guarded(router, sets);
   const reachable = { host, allowedHosts, allowedOrigins };
   const guard = createHostGuard({ ...reachable, trusted: clientCertificate === 'required' });
-  const failures = () => current.gateway.failures;
-  const legs = createLegs({
+  const telling = { failures: () => current.gateway.failures, log };
+  const serving = {
     router: routed,
-    entrance: door,
-    guard,
     limits,
     log,
-    version,
-    failures,
-    standing: createStanding({ authenticator: () => authenticator, log, now }),
-    onKnown: (socket) => listener.know(socket),
-    others: peers && { peers, readmit: createReadmission({ sets }) },
+    serverInfo: { name: 'sallyport', version },
+    access: createAccessLog(log),
+    tell: (answer: Answer, request: string) => tell(answer, request, telling),
+  };
+  const endpoint = createEndpoint({
+    ...serving,
+    door: createDoor({
+      authenticator: () => authenticator,
+      sets,
+      log,
+      now,
+      known: (socket) => listener.know(socket),
+    }),
+    guard,
+    sessions: true,
+    stopping: () => GatewayStopping({}),
+    peers: peers && {
+      ...peers,
+      waiterOf: ({ requestState }) => peers.holderOf(wordOf(requestState)),
+    },
   });
   let current = config;
   let stopping = false;
@@ -158,7 +168,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     return effect?.onError === 'block' || (effect !== null && current.settings.failOnPluginError);
   };
   const pages = {
-    mcp: legs.handle,
+    mcp: endpoint.handle,
     guard,
     authenticator: () => authenticator,
     stopping: () => stopping,
@@ -171,7 +181,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     // With TLS the metrics are on the health port alone, where clients have no business.
     handle: createPages(tls ? { ...pages, metrics: undefined } : pages),
     fast: {
-      handle: legs.handle,
+      handle: endpoint.handle,
       maxBodyBytes: {
         first: Math.min(limits.bodyBytes, unknownBodyBytes.first),
         later: Math.min(limits.bodyBytes, unknownBodyBytes.later),
@@ -190,7 +200,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   };
   const end = async (withinMs: number) => {
     stopping = true;
-    const drained = legs.drain(withinMs);
+    const drained = endpoint.drain(withinMs);
     if (withinMs > 0) await listener.stop();
     await drained;
     await peers?.close(Math.min(withinMs, lastRepliesMs));
@@ -215,7 +225,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     async listen(options = {}) {
       const wanted = options.port ?? current.gateway.port;
       try {
-        if (legs.handed) await peers?.listen(legs.handed);
+        if (endpoint.handed) await peers?.listen(endpoint.handed);
         return await listener.listen(host, wanted, 'the gateway');
       } catch (error) {
         await stop(0);
@@ -224,23 +234,27 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     },
     serveStdio({ input, output, signal }) {
       const identity: Identity = { user: null, tenant: null, method: 'none' };
-      const plugins = () => {
-        const request = sets.current().plugins.request();
-        introduce(request, identity);
-        return request;
+      const admit = (): Admitted => {
+        let request: PluginRequest | undefined;
+        let id: string | undefined;
+        return {
+          kind: 'admitted',
+          identity,
+          headers: {},
+          context() {
+            if (request === undefined) {
+              request = sets.current().plugins.request();
+              introduce(request, identity);
+            }
+            return request;
+          },
+          requestId() {
+            id ??= request?.global.request_id ?? randomUUID();
+            return id;
+          },
+        };
       };
-      return serveStdio({
-        router: routed,
-        identity,
-        plugins,
-        limits,
-        failures,
-        log,
-        version,
-        input,
-        output,
-        signal,
-      });
+      return serveStdio({ ...serving, admit, input, output, signal });
     },
     async reload(next) {
       if (stopping) throw GatewayStopping({});

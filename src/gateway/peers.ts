@@ -2,30 +2,17 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { Pool } from 'undici';
 import { messageOf } from '../errors.js';
 import { connectionHeaders } from '../headers.js';
 import { createHttpServer, type Handler, listenOnSocket, sendJson, stopListening } from '../http/index.js';
 import type { Logger } from '../log.js';
 import { randomId } from '../mcp/requests.js';
+import type { Peers as McpPeers } from '../mcp/router.js';
 import type { Commons } from '../workers/index.js';
 
-/** What another worker answers, as it comes. */
-export interface PeerReply {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Readable;
-}
-
 /** The workers that serve the same port: what one of them holds, clients ask any of them for. */
-export interface Peers {
-  /** An id that nobody can guess, and that says who holds what it stands for. */
-  readonly makeId: () => string;
-  /** The other worker that has handed an id out, if it says so. */
-  holderOf(id: unknown): string | undefined;
-  /** Has another worker answer. Undefined where there is none of this tag, or it ended before it answered. */
-  ask(tag: string, body: string, signal: AbortSignal): Promise<PeerReply | undefined>;
+export interface Peers extends Omit<McpPeers, 'waiterOf'> {
   /** Serves the others: `handle` gets what they send to `ask`. */
   listen(handle: Handler): Promise<void>;
   close(withinMs: number): Promise<void>;

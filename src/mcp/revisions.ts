@@ -15,9 +15,6 @@ export const serverRevisions = [...legacyRevisions, '2024-11-05'] as const;
 /** The only revision that has batches. */
 export const batchRevision = '2025-03-26';
 
-export const isLegacy = (revision: unknown): boolean =>
-  (legacyRevisions as readonly unknown[]).includes(revision);
-
 /** Whether a server may answer `initialize` with it. */
 export const isServerRevision = (revision: unknown): boolean =>
   (serverRevisions as readonly unknown[]).includes(revision);
@@ -28,8 +25,8 @@ export function isModern(revision: string): boolean {
 }
 
 /** What `initialize` is answered with: the revision asked for where it is served, otherwise the newest. */
-export function negotiate(asked: string): string {
-  return isLegacy(asked) ? asked : latestLegacyRevision;
+export function negotiate(asked: string, served: readonly string[] = legacyRevisions): string {
+  return served.includes(asked) ? asked : (served[0] ?? latestLegacyRevision);
 }
 
 /** From here on clients know an event that has an id and no data (SEP-1699). */

@@ -53,7 +53,7 @@ export function secretInQuery({ url = '' }: RequestHead): string | undefined {
 }
 
 /** One value for each name: the same object where that is so already. */
-export function plainHeaders(headers: RequestHead['headers']): Headers {
+function plainHeaders(headers: RequestHead['headers']): Headers {
   if (isPlain(headers)) return headers;
   const plain: Record<string, string> = {};
   for (const name in headers) {

@@ -114,22 +114,14 @@ export class Credential {
   }
 }
 
-/** Judges credentials again, of which something is open. */
-export interface Standing {
-  /**
-   * Finds out which are over, of those that may have ended since they were judged. A verdict that takes its time shows
-   * at a later look.
-   */
-  look(credentials: () => Iterable<Credential>): Promise<void>;
-}
-
 interface StandingDeps {
   readonly authenticator: () => Authenticator;
   readonly log: Logger;
   readonly now: () => Date;
 }
 
-export function createStanding({ authenticator, log, now }: StandingDeps): Standing {
+/** Judges credentials again, of which something is open. */
+export function createStanding({ authenticator, log, now }: StandingDeps) {
   const again = async (credential: Credential, by: Authenticator) => {
     const verdict = await by.judge(credential.shown);
     if (verdict.kind === 'known') {
@@ -140,7 +132,11 @@ export function createStanding({ authenticator, log, now }: StandingDeps): Stand
     else credential.judged = undefined;
   };
   return {
-    async look(credentials) {
+    /**
+     * Finds out which are over, of those that may have ended since they were judged. A verdict that takes its time shows
+     * at a later look.
+     */
+    async look(credentials: () => Iterable<Credential>): Promise<void> {
       const by = authenticator();
       await by.look?.();
       const basis = basisOf(by);

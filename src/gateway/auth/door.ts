@@ -1,71 +1,49 @@
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import type { Cancellation } from '../../cancel.js';
 import type { AuthSettings } from '../../config/index.js';
 import { findSallyError, InternalError, messageOf, type SallyError } from '../../errors.js';
 import type { GlobalContext, Violation } from '../../hooks/index.js';
-import type { Reply, RequestHead } from '../../http/index.js';
 import { peerLog } from '../../log/limit.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager, PluginRequest } from '../../manager/index.js';
-import type { JsonObject } from '../../mcp/messages.js';
-import type { Identity } from '../client.js';
+import type { Admitted, Door, Identity, Refused } from '../../mcp/router.js';
 import type { PluginSets } from '../in-use.js';
 import { type Arrival, arrivalOf, secretInQuery, withoutCredentials } from './arrival.js';
-import { type Authenticator, basisOf, Credential, everyone, type Unknown } from './authenticator.js';
+import {
+  type Authenticator,
+  basisOf,
+  Credential,
+  createStanding,
+  everyone,
+  type Unknown,
+} from './authenticator.js';
 import { listens, postRequest, preRequest, resolveUser, sendable } from './http-hooks.js';
-
-/** An HTTP request that may go on. */
-export interface Admitted {
-  readonly kind: 'admitted';
-  readonly identity: Identity;
-  /** What let it in; absent where a plugin knows the client: when that ends, nobody here can say. */
-  readonly credential?: Credential | undefined;
-  /** The headers as plugins left them, in lower case, without credentials and those of the connection. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** The plugins' view of this request, which `http_*` hooks may have used already. */
-  plugins(): PluginRequest;
-  /**
-   * The headers of the reply as `http_post_request` leaves them, asked before they are sent. Absent where no plugin
-   * listens. Never rejects.
-   */
-  readonly leaving?: (
-    status: number,
-    headers: Readonly<Record<string, string>>,
-  ) => Promise<Readonly<Record<string, string>>>;
-}
-
-/** An HTTP request that ends here, with this reply: a JSON body. */
-export interface Refused {
-  readonly kind: 'refused';
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: JsonObject;
-}
-
-/** Who comes in. Asked of every request to `/mcp`, of any method, once Host and Origin have been looked at. */
-export interface Door {
-  /** Decides from the head of a request, before its body is read. Never rejects: what went wrong is a refusal. */
-  admit(request: RequestHead, response: Reply, signal: Cancellation): Promise<Admitted | Refused>;
-}
-
-/**
- * Who was let in by another worker of the same gateway, and by what: it is judged again where what it opens is kept.
- * Plugins never see it.
- */
-export interface HandedOn extends Pick<Admitted, 'identity' | 'headers'> {
-  readonly credential?: Pick<Credential, 'shown' | 'until'> | undefined;
-  /** What plugins share of the request so far. */
-  readonly global: GlobalContext;
-}
-
-/** Takes over one that was let in elsewhere. What plugins say of the reply's headers is asked there. */
-export type Readmit = (handed: HandedOn, response: Reply) => Admitted;
 
 interface DoorDeps {
   /** Asked anew for each request: a reload may have exchanged it. */
   readonly authenticator: () => Authenticator;
   readonly sets: Pick<PluginSets, 'current'>;
   readonly log: Logger;
+  readonly now: () => Date;
+  /** Told of the connection of a client that has shown who it is. */
+  readonly known?: (socket: Socket) => void;
+}
+
+interface Known {
+  readonly identity: Identity;
+  /** What let it in; absent where a plugin knows the client: when that ends, nobody here can say. */
+  readonly credential?: Credential | undefined;
+}
+
+/**
+ * Who was let in by another worker of the same gateway, and by what: it is judged again where what it opens is kept.
+ * Plugins never see it.
+ */
+interface HandedOver extends Pick<Admitted, 'identity' | 'headers'> {
+  readonly credential?: Pick<Credential, 'shown' | 'until'> | undefined;
+  /** What plugins share of the request so far. */
+  readonly global: GlobalContext;
 }
 
 /** The way of `settings` in which clients show who they are. Its libraries and files are loaded here. */
@@ -87,9 +65,12 @@ export async function openAuthenticator(
 
 /** The door of a gateway: authentication with the `http_*` hooks around it. */
 export function createDoor(deps: DoorDeps): Door {
+  const { sets, known } = deps;
   return {
+    ...createStanding(deps),
+    ...(known && { known }),
     async admit(request, response, signal) {
-      const set = deps.sets.current();
+      const set = sets.current();
       response.once('close', set.hold());
       const admission = new Admission(arrivalOf(request), set.plugins, deps, signal);
       try {
@@ -99,41 +80,45 @@ export function createDoor(deps: DoorDeps): Door {
         return admission.failed(error);
       }
     },
-  };
-}
-
-/** The way in for those who came in through the door of another worker. */
-export function createReadmission({ sets }: Pick<DoorDeps, 'sets'>): Readmit {
-  return ({ identity, credential: handed, headers, global }, response) => {
-    const credential = handed && new Credential(identity, handed.shown, handed.until);
-    const set = sets.current();
-    response.once('close', set.hold());
-    let request: PluginRequest | undefined;
-    const plugins = () => {
-      if (request === undefined) {
-        request = set.plugins.request();
-        Object.assign(request.global, global);
-        introduce(request, identity);
-      }
-      return request;
-    };
-    return { kind: 'admitted', identity, credential, headers, plugins };
+    readmit(client, response) {
+      const { identity, credential: handed, headers, global } = client as HandedOver;
+      const credential = handed && new Credential(identity, handed.shown, handed.until);
+      const set = sets.current();
+      response.once('close', set.hold());
+      let request: PluginRequest | undefined;
+      const context = () => {
+        if (request === undefined) {
+          request = set.plugins.request();
+          Object.assign(request.global, global);
+          introduce(request, identity);
+        }
+        return request;
+      };
+      return { kind: 'admitted', identity, credential, headers, context, requestId: () => global.request_id };
+    },
   };
 }
 
 /** One request at the door. */
 class Admission {
-  readonly #arrival: Arrival;
+  readonly arrival: Arrival;
   readonly #plugins: PluginManager;
   readonly #deps: DoorDeps;
   readonly #signal: Cancellation;
   #request: PluginRequest | undefined;
+  #id: string | undefined;
 
   constructor(arrival: Arrival, plugins: PluginManager, deps: DoorDeps, signal: Cancellation) {
-    this.#arrival = arrival;
+    this.arrival = arrival;
     this.#plugins = plugins;
     this.#deps = deps;
     this.#signal = signal;
+  }
+
+  /** The id by which the log knows it, and plugins where one was asked. */
+  get id(): string {
+    this.#id ??= this.#request?.global.request_id ?? randomUUID();
+    return this.#id;
   }
 
   async admit(secret: string | undefined): Promise<Admitted | Refused> {
@@ -142,19 +127,19 @@ class Admission {
       return refused(400, 'invalid_request', description);
     }
     const asked = listens(this.#plugins, 'http_pre_request')
-      ? await preRequest(this.#plugin(), this.#arrival, this.#signal)
-      : { value: this.#arrival.headers };
+      ? await preRequest(this.plugins(), this.arrival, this.#signal)
+      : { value: this.arrival.headers };
     if ('violation' in asked) return violated(asked.violation, 403);
-    const arrival = { ...this.#arrival, headers: asked.value };
+    const arrival = { ...this.arrival, headers: asked.value };
     const found = await this.#identify(arrival);
     if ('kind' in found) return found;
     return this.#admitted(found, withoutCredentials(arrival.headers));
   }
 
   /** A plugin that knows the client has the first word; where none says anything, authentication is as configured. */
-  async #identify(arrival: Arrival): Promise<Pick<Admitted, 'identity' | 'credential'> | Refused> {
+  async #identify(arrival: Arrival): Promise<Known | Refused> {
     if (listens(this.#plugins, 'http_auth_resolve_user')) {
-      const asked = await resolveUser(this.#plugin(), arrival, arrival.headers, this.#signal);
+      const asked = await resolveUser(this.plugins(), arrival, arrival.headers, this.#signal);
       if ('violation' in asked) return violated(asked.violation, 401);
       if (asked.value === 'nameless') return refused(401, 'invalid_token', 'no user has these credentials');
       if (asked.value !== undefined) return { identity: asked.value };
@@ -181,12 +166,12 @@ class Admission {
   failed(error: SallyError): Refused {
     const { code, remedy, message, context } = error;
     const { plugin } = context as { readonly plugin?: string };
-    const request = this.#request?.global.request_id ?? randomUUID();
+    const request = this.id;
     // A plugin's own failure stands in the log already, under the same id.
     if (plugin === undefined) {
       const said = `a request could not be authenticated: ${message} (request ${request})`;
       // Strangers can have as many of these as they like.
-      peerLog(this.#deps.log).error(this.#arrival.host ?? undefined, { code, remedy, message: said });
+      peerLog(this.#deps.log).error(this.arrival.host ?? undefined, { code, remedy, message: said });
     }
     return {
       kind: 'refused',
@@ -202,26 +187,65 @@ class Admission {
     };
   }
 
-  #admitted(
-    { identity, credential }: Pick<Admitted, 'identity' | 'credential'>,
-    headers: Readonly<Record<string, string>>,
-  ): Admitted {
-    const plugins = () => this.#plugin(identity);
-    if (this.#request !== undefined) introduce(this.#request, identity);
-    const admitted = { kind: 'admitted', identity, credential, headers, plugins } as const;
+  #admitted(known: Known, headers: Readonly<Record<string, string>>): Admitted {
+    if (this.#request !== undefined) introduce(this.#request, known.identity);
+    const admitted = new AdmittedRequest(this, known, headers);
     if (!listens(this.#plugins, 'http_post_request')) return admitted;
     const { log } = this.#deps;
-    const leaving = (status: number, own: Readonly<Record<string, string>>) =>
-      postRequest(plugins(), this.#arrival, headers, { status, headers: own }, { log, signal: this.#signal });
-    return { ...admitted, leaving };
+    admitted.leaving = (status, own) =>
+      postRequest(
+        admitted.context(),
+        this.arrival,
+        headers,
+        { status, headers: own },
+        { log, signal: this.#signal },
+      );
+    return admitted;
   }
 
-  #plugin(identity?: Identity): PluginRequest {
+  /** The plugins' view of this request, made when it is first asked for. */
+  plugins(identity?: Identity): PluginRequest {
     if (this.#request === undefined) {
       this.#request = this.#plugins.request();
       if (identity) introduce(this.#request, identity);
     }
     return this.#request;
+  }
+}
+
+/** A request that was let in. */
+class AdmittedRequest implements Admitted {
+  readonly kind = 'admitted';
+  readonly identity: Identity;
+  readonly credential: Credential | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  leaving?: NonNullable<Admitted['leaving']>;
+  readonly #admission: Admission;
+
+  constructor(
+    admission: Admission,
+    { identity, credential }: Known,
+    headers: Readonly<Record<string, string>>,
+  ) {
+    this.#admission = admission;
+    this.identity = identity;
+    this.credential = credential;
+    this.headers = headers;
+  }
+
+  requestId(): string {
+    return this.#admission.id;
+  }
+
+  context(): PluginRequest {
+    return this.#admission.plugins(this.identity);
+  }
+
+  handover() {
+    const { identity, credential, headers } = this;
+    const shown = credential && { credential: { shown: credential.shown, until: credential.until } };
+    const client: HandedOver = { identity, ...shown, headers, global: this.context().global };
+    return { headers: withoutCredentials(this.#admission.arrival.headers), client };
   }
 }
 

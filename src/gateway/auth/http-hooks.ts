@@ -178,7 +178,7 @@ async function checkPermission(
   const onPlugin = (run: PluginRun) => void request.trace.plugins.push(run);
   try {
     const result = await request
-      .plugins()
+      .context()
       .invoke('http_auth_check_permission', payload, { signal: request.signal, onPlugin });
     if (!result.continue_processing) return violationAnswer(result.violation, undefined);
     const decision = result.modified_payload as { granted: boolean; reason?: string | null } | null;

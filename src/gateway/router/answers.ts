@@ -7,11 +7,10 @@ import {
   PayloadTooLarge,
   PluginFailed,
   type SallyError,
-  TooManySuspended,
-  UpstreamBusy,
 } from '../../errors.js';
 import type { Violation } from '../../hooks/index.js';
-import { type Answer, codes, failure, noRoom, type RpcError } from '../../mcp/messages.js';
+import { errorAnswer } from '../../mcp/answers.js';
+import { type Answer, codes, failure, type RpcError } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
 
 /** The code for a resource that is not there. */
@@ -19,22 +18,7 @@ export function notFoundCode(era: Era): number {
   return era === 'modern' ? codes.invalidParams : codes.resourceNotFound;
 }
 
-/** An error of the gateway's own, as its client gets it. */
-export function errorAnswer(thrown: unknown): { readonly error: RpcError } {
-  const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
-  const { jsonRpcCode: code, message, remedy } = error;
-  const full = UpstreamBusy.is(error) || TooManySuspended.is(error);
-  const data = { code: error.code, remedy };
-  return {
-    error: {
-      code,
-      message,
-      data,
-      ...(full && { [noRoom]: true }),
-      ...(!error.toClient && { [failure]: { error } }),
-    },
-  };
-}
+export { errorAnswer };
 
 /** The same in the words of the client's era: a resource that is not offered is one that is not there. */
 export function refusal(thrown: unknown, era: Era): Answer {

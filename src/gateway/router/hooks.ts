@@ -177,7 +177,7 @@ export class RequestHooks {
 }
 
 function identified(request: ClientRequest, upstream: string): PluginRequest {
-  const plugins = request.plugins();
+  const plugins = request.context();
   const { user, tenant, record } = request.client.identity;
   plugins.global.server_id = upstream;
   if (record !== undefined || user !== null) plugins.global.user = record ?? user;

@@ -1,4 +1,4 @@
-export { errorAnswer, pluginErrorAnswer, violationAnswer } from './answers.js';
+export { pluginErrorAnswer, violationAnswer } from './answers.js';
 export { clashesAmong } from './find.js';
 export { wordOf } from './input-required.js';
 export { createRouter, type ReplaceableRouter } from './router.js';

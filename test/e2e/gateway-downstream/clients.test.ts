@@ -6,7 +6,7 @@ import {
   ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type RunningLegs, startLegs } from '../../support/legs.js';
+import { type RunningEndpoint, startEndpoint } from '../../support/endpoint.js';
 
 const sample = {
   model: 'm',
@@ -15,23 +15,23 @@ const sample = {
 };
 
 /** A client of the SDK's first generation, of the last revision with sessions. */
-async function firstClient(legs: RunningLegs) {
+async function firstClient(endpoint: RunningEndpoint) {
   const client = new First({ name: 'first', version: '1.0.0' }, { capabilities: { sampling: {} } });
   client.setRequestHandler(CreateMessageRequestSchema, () => sample);
-  const transport = new FirstHttp(new URL(legs.url));
+  const transport = new FirstHttp(new URL(endpoint.url));
   await client.connect(transport as never);
   onTestFinished(() => client.close());
   return { client, transport };
 }
 
 /** A client of the SDK's second generation; `pin` is the revision to speak, none lets it find out. */
-async function secondClient(legs: RunningLegs, pin?: string) {
+async function secondClient(endpoint: RunningEndpoint, pin?: string) {
   const mode = pin === undefined ? 'auto' : pin === 'legacy' ? 'legacy' : { pin };
   const client = new Modern(
     { name: 'second', version: '2.0.0' },
     { capabilities: { sampling: {} }, versionNegotiation: { mode } },
   );
-  const transport = new ModernHttp(new URL(legs.url));
+  const transport = new ModernHttp(new URL(endpoint.url));
   await client.connect(transport);
   onTestFinished(() => client.close());
   return { client, transport };
@@ -41,8 +41,8 @@ const textOf = (result: unknown) => (result as { content: { text: string }[] }).
 
 describe('a client of the first SDK', () => {
   it('[M2] opens a session, lists and calls tools', async () => {
-    const legs = await startLegs();
-    const { client, transport } = await firstClient(legs);
+    const endpoint = await startEndpoint();
+    const { client, transport } = await firstClient(endpoint);
     expect(transport.sessionId).toMatch(/^[\w-]{32}$/);
     expect(client.getServerVersion()).toEqual({ name: 'fixture', version: '1.0.0' });
     expect(client.getInstructions()).toBe('for tests');
@@ -52,8 +52,8 @@ describe('a client of the first SDK', () => {
   });
 
   it('hears of progress while its call is under way', async () => {
-    const legs = await startLegs();
-    const { client } = await firstClient(legs);
+    const endpoint = await startEndpoint();
+    const { client } = await firstClient(endpoint);
     const seen: number[] = [];
     const result = await client.callTool({ name: 'steps', arguments: { count: 3 } }, undefined, {
       onprogress: ({ progress }) => seen.push(progress),
@@ -63,32 +63,32 @@ describe('a client of the first SDK', () => {
   });
 
   it('[M6] is asked on the way of its call, and its answer finds its way back', async () => {
-    const legs = await startLegs();
-    const { client } = await firstClient(legs);
+    const endpoint = await startEndpoint();
+    const { client } = await firstClient(endpoint);
     expect(textOf(await client.callTool({ name: 'ask' }))).toBe(JSON.stringify(sample.content));
   });
 
   it('[M12] cancels: the upstream hears of it', async () => {
-    const legs = await startLegs();
-    const { client } = await firstClient(legs);
+    const endpoint = await startEndpoint();
+    const { client } = await firstClient(endpoint);
     const control = new AbortController();
     const call = client.callTool({ name: 'wait', arguments: { name: 'a' } }, undefined, {
       signal: control.signal,
     });
     call.catch(() => {});
-    await legs.router.until(() => legs.router.events.begun.length === 1);
+    await endpoint.router.until(() => endpoint.router.events.begun.length === 1);
     control.abort();
     await expect(call).rejects.toThrow();
-    await legs.router.until(() => legs.router.events.cancelled.includes('a'));
-    expect(await legs.logged((line) => line['method'] === 'tools/call')).toMatchObject({
+    await endpoint.router.until(() => endpoint.router.events.cancelled.includes('a'));
+    expect(await endpoint.logged((line) => line['method'] === 'tools/call')).toMatchObject({
       outcome: 'cancelled',
       target: 'wait',
     });
   });
 
   it('hears on its GET stream of what belongs to no request', async () => {
-    const legs = await startLegs();
-    const { client } = await firstClient(legs);
+    const endpoint = await startEndpoint();
+    const { client } = await firstClient(endpoint);
     const heard = new Promise<void>((resolve) => {
       client.setNotificationHandler(ToolListChangedNotificationSchema, () => resolve());
     });
@@ -97,29 +97,29 @@ describe('a client of the first SDK', () => {
   });
 
   it('ends its session by DELETE: the router lets go of it', async () => {
-    const legs = await startLegs();
-    const { client, transport } = await firstClient(legs);
+    const endpoint = await startEndpoint();
+    const { client, transport } = await firstClient(endpoint);
     await client.listTools();
     await transport.terminateSession();
-    await legs.router.until(() => legs.router.gone.length === 1);
-    expect(legs.router.gone).toEqual([legs.router.clients[0]?.key]);
-    expect(legs.open.sessions).toBe(0);
+    await endpoint.router.until(() => endpoint.router.gone.length === 1);
+    expect(endpoint.router.gone).toEqual([endpoint.router.clients[0]?.key]);
+    expect(endpoint.open.sessions).toBe(0);
   });
 });
 
 describe('a client of the second SDK', () => {
   it('[M2] finds 2026-07-28 by itself, and needs no session', async () => {
-    const legs = await startLegs();
-    const { client } = await secondClient(legs);
+    const endpoint = await startEndpoint();
+    const { client } = await secondClient(endpoint);
     expect(client.getNegotiatedProtocolVersion()).toBe('2026-07-28');
     expect((await client.listTools()).tools.map((tool) => tool.name)).toContain('echo');
     expect(textOf(await client.callTool({ name: 'echo', arguments: { text: 'hello' } }))).toBe('hello');
-    expect(legs.open.sessions).toBe(0);
+    expect(endpoint.open.sessions).toBe(0);
   });
 
   it('hears of progress while its call is under way', async () => {
-    const legs = await startLegs();
-    const { client } = await secondClient(legs);
+    const endpoint = await startEndpoint();
+    const { client } = await secondClient(endpoint);
     const seen: number[] = [];
     const result = await client.callTool(
       { name: 'steps', arguments: { count: 3 } },
@@ -130,28 +130,28 @@ describe('a client of the second SDK', () => {
   });
 
   it('[M3] mirrors parameters into headers, and is served', async () => {
-    const legs = await startLegs();
-    const { client } = await secondClient(legs);
+    const endpoint = await startEndpoint();
+    const { client } = await secondClient(endpoint);
     await client.listTools();
     const args = { region: 'Zürich', size: 42 };
     expect(textOf(await client.callTool({ name: 'region', arguments: args }))).toBe(JSON.stringify(args));
   });
 
   it('[M12] cancels by closing its connection', async () => {
-    const legs = await startLegs();
-    const { client } = await secondClient(legs);
+    const endpoint = await startEndpoint();
+    const { client } = await secondClient(endpoint);
     const control = new AbortController();
     const call = client.callTool({ name: 'wait', arguments: { name: 'b' } }, { signal: control.signal });
     call.catch(() => {});
-    await legs.router.until(() => legs.router.events.begun.length === 1);
+    await endpoint.router.until(() => endpoint.router.events.begun.length === 1);
     control.abort();
-    await legs.router.until(() => legs.router.events.cancelled.includes('b'));
+    await endpoint.router.until(() => endpoint.router.events.cancelled.includes('b'));
     await expect(call).rejects.toThrow();
   });
 
   it('listens for changes of lists', async () => {
-    const legs = await startLegs();
-    const { client } = await secondClient(legs);
+    const endpoint = await startEndpoint();
+    const { client } = await secondClient(endpoint);
     const heard = new Promise<void>((resolve) => {
       client.setNotificationHandler('notifications/tools/list_changed', () => resolve());
     });
@@ -159,12 +159,12 @@ describe('a client of the second SDK', () => {
     await client.callTool({ name: 'change', arguments: {} });
     await heard;
     await subscription.close();
-    await legs.router.until(() => legs.open.streams === 0);
+    await endpoint.router.until(() => endpoint.open.streams === 0);
   });
 
   it('[M2] speaks a revision with sessions where it is told to', async () => {
-    const legs = await startLegs();
-    const { client, transport } = await secondClient(legs, 'legacy');
+    const endpoint = await startEndpoint();
+    const { client, transport } = await secondClient(endpoint, 'legacy');
     expect(client.getNegotiatedProtocolVersion()).toBe('2025-11-25');
     expect(transport.sessionId).toBeDefined();
     expect(textOf(await client.callTool({ name: 'echo', arguments: { text: 'hello' } }))).toBe('hello');

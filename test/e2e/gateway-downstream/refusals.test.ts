@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { callTool, initialize, startLegs } from '../../support/legs.js';
+import { callTool, initialize, startEndpoint } from '../../support/endpoint.js';
 
 const prefix = 'io.modelcontextprotocol/';
 const envelope = { [`${prefix}protocolVersion`]: '2026-07-28', [`${prefix}clientCapabilities`]: {} };
@@ -53,8 +53,8 @@ describe('[M16,M23] what is no message', () => {
     ['a method that is no text', { jsonrpc: '2.0', id: 1, method: 7 }, 400, -32600, 1],
     ['neither result nor error', { jsonrpc: '2.0', id: 1 }, 400, -32600, 1],
   ])('%s', async (_, body, status, code, id) => {
-    const legs = await startLegs();
-    expect(await seen(await legs.post(body))).toMatchObject({ status, code, id });
+    const endpoint = await startEndpoint();
+    expect(await seen(await endpoint.post(body))).toMatchObject({ status, code, id });
   });
 
   it.each([
@@ -74,14 +74,14 @@ describe('[M16,M23] what is no message', () => {
       'SALLY_JSON_DUPLICATE_KEY',
     ],
   ])('a message %s', async (_, body, code) => {
-    const legs = await startLegs();
-    const reply = await seen(await legs.post(body));
+    const endpoint = await startEndpoint();
+    const reply = await seen(await endpoint.post(body));
     expect(reply).toMatchObject({ status: 400, code: -32600, id: null, data: { code } });
   });
 
   it('a body that is too large ends its connection', async () => {
-    const legs = await startLegs({ limits: { bodyBytes: 1_000 } });
-    const reply = await legs.post(callTool('echo', { text: 'x'.repeat(1_000) }));
+    const endpoint = await startEndpoint({ limits: { bodyBytes: 1_000 } });
+    const reply = await endpoint.post(callTool('echo', { text: 'x'.repeat(1_000) }));
     expect(reply.headers.get('connection')).toBe('close');
     expect(await seen(reply)).toMatchObject({ status: 413, code: -32600 });
   });
@@ -94,15 +94,15 @@ describe('[M16,M23] what is no message', () => {
     [{ Accept: 'text/html' }, 406],
     [{ 'Content-Type': 'application/json; charset=utf-8', Accept: '*/*' }, 200],
   ])('headers %j: %i', async (headers, status) => {
-    const legs = await startLegs();
-    const reply = await legs.post(initialize(), headers as unknown as Record<string, string>);
+    const endpoint = await startEndpoint();
+    const reply = await endpoint.post(initialize(), headers as unknown as Record<string, string>);
     await reply.arrayBuffer();
     expect(reply.status).toBe(status);
   });
 
   it('another HTTP method', async () => {
-    const legs = await startLegs();
-    const reply = await fetch(legs.url, { method: 'PUT' });
+    const endpoint = await startEndpoint();
+    const reply = await fetch(endpoint.url, { method: 'PUT' });
     expect(reply.status).toBe(405);
     expect(reply.headers.get('allow')).toBe('GET, POST, DELETE');
   });
@@ -157,16 +157,16 @@ describe('[M2,M3] a request of 2026-07-28', () => {
       (method) => [`of the removed ${method}`, request(method), modern(method), 404, -32601] as const,
     ),
   ] as const)('%s', async (_, body, headers, status, code) => {
-    const legs = await startLegs();
-    const reply = await seen(await legs.post(body, { ...headers }));
+    const endpoint = await startEndpoint();
+    const reply = await seen(await endpoint.post(body, { ...headers }));
     expect(reply).toMatchObject({ status, code, id: (body as { id: unknown }).id });
   });
 
   it('of a version that is not served names those that are', async () => {
-    const legs = await startLegs();
+    const endpoint = await startEndpoint();
     const asked = 'v999.0.0';
     const body = request('server/discover', { _meta: { ...envelope, [`${prefix}protocolVersion`]: asked } });
-    const reply = await legs.post(body, { ...modern('server/discover'), 'MCP-Protocol-Version': asked });
+    const reply = await endpoint.post(body, { ...modern('server/discover'), 'MCP-Protocol-Version': asked });
     expect(await seen(reply)).toMatchObject({
       status: 400,
       code: -32022,
@@ -175,12 +175,12 @@ describe('[M2,M3] a request of 2026-07-28', () => {
   });
 
   it('is served with its name encoded, without clientInfo, and whatever session it names', async () => {
-    const legs = await startLegs();
+    const endpoint = await startEndpoint();
     const headers = {
       ...modern('tools/call', `=?base64?${Buffer.from('echo').toString('base64')}?=`),
       'Mcp-Session-Id': 'of-nobody',
     };
-    const reply = await legs.post(callTool('echo', { text: 'hello' }, envelope), headers);
+    const reply = await endpoint.post(callTool('echo', { text: 'hello' }, envelope), headers);
     expect(reply.headers.get('mcp-session-id')).toBeNull();
     expect(await reply.json()).toEqual({
       jsonrpc: '2.0',
@@ -199,25 +199,25 @@ describe('[M2,M3] a request of 2026-07-28', () => {
     ['not of the alphabet', { 'Mcp-Param-Region': '=?base64?SGVs!!!bG8=?=', 'Mcp-Param-Size': '4' }, 400],
     ['as they have to be', { 'Mcp-Param-Region': 'south', 'mcp-param-size': '4.0' }, 200],
   ])('parameters in headers, %s', async (_, headers, status) => {
-    const legs = await startLegs();
-    await (await legs.post(request('tools/list'), modern('tools/list'))).arrayBuffer();
+    const endpoint = await startEndpoint();
+    await (await endpoint.post(request('tools/list'), modern('tools/list'))).arrayBuffer();
     const body = callTool('region', { region: 'south', size: 4 }, envelope);
-    const reply = await legs.post(body, { ...modern('tools/call', 'region'), ...headers } as never);
+    const reply = await endpoint.post(body, { ...modern('tools/call', 'region'), ...headers } as never);
     expect((await seen(reply)).code).toBe(status === 200 ? undefined : -32020);
     expect(reply.status).toBe(status);
   });
 
   it.each(['GET', 'DELETE'])('has no %s', async (method) => {
-    const legs = await startLegs();
+    const endpoint = await startEndpoint();
     const headers = { 'MCP-Protocol-Version': '2026-07-28', Accept: 'text/event-stream' };
-    const reply = await fetch(legs.url, { method, headers });
+    const reply = await fetch(endpoint.url, { method, headers });
     expect(reply.status).toBe(405);
     expect(reply.headers.get('allow')).toBe('POST');
   });
 
   it('discovers: versions, capabilities and how long they hold', async () => {
-    const legs = await startLegs();
-    const reply = await legs.post(request('server/discover'), modern('server/discover'));
+    const endpoint = await startEndpoint();
+    const reply = await endpoint.post(request('server/discover'), modern('server/discover'));
     expect(((await reply.json()) as { result: object }).result).toEqual({
       resultType: 'complete',
       supportedVersions: ['2026-07-28'],
@@ -230,22 +230,22 @@ describe('[M2,M3] a request of 2026-07-28', () => {
   });
 
   it('a notification is accepted', async () => {
-    const legs = await startLegs();
+    const endpoint = await startEndpoint();
     const body = { jsonrpc: '2.0', method: 'notifications/custom' };
-    const reply = await legs.post(body, modern('notifications/custom'));
+    const reply = await endpoint.post(body, modern('notifications/custom'));
     expect([reply.status, await reply.text()]).toEqual([202, '']);
   });
 });
 
 describe('[M2] a request of an earlier revision', () => {
   it('without a session, or with one that is not known', async () => {
-    const legs = await startLegs();
-    expect(await seen(await legs.post(request('tools/list', {})))).toMatchObject({
+    const endpoint = await startEndpoint();
+    expect(await seen(await endpoint.post(request('tools/list', {})))).toMatchObject({
       status: 400,
       code: -32600,
       id: 7,
     });
-    const unknown = await legs.post(request('tools/list', {}), { 'Mcp-Session-Id': 'of-nobody' });
+    const unknown = await endpoint.post(request('tools/list', {}), { 'Mcp-Session-Id': 'of-nobody' });
     expect(await seen(unknown)).toMatchObject({
       status: 404,
       code: -32001,
@@ -255,56 +255,56 @@ describe('[M2] a request of an earlier revision', () => {
   });
 
   it('with the session of another', async () => {
-    const legs = await startLegs();
-    const session = { 'Mcp-Session-Id': await legs.openSession('ada') };
+    const endpoint = await startEndpoint();
+    const session = { 'Mcp-Session-Id': await endpoint.openSession('ada') };
     const body = request('tools/list', {});
     for (const user of ['bob', undefined]) {
       const headers = { ...session, ...(user && { 'X-User': user }) };
-      expect(await seen(await legs.post(body, headers))).toMatchObject({ status: 404, code: -32001 });
+      expect(await seen(await endpoint.post(body, headers))).toMatchObject({ status: 404, code: -32001 });
     }
-    expect((await legs.post(body, { ...session, 'X-User': 'ada' })).status).toBe(200);
+    expect((await endpoint.post(body, { ...session, 'X-User': 'ada' })).status).toBe(200);
   });
 
   it('with a version header of nobody', async () => {
-    const legs = await startLegs();
-    const headers = { 'Mcp-Session-Id': await legs.openSession(), 'MCP-Protocol-Version': '2024-01-01' };
-    expect(await seen(await legs.post(request('tools/list', {}), headers))).toMatchObject({
+    const endpoint = await startEndpoint();
+    const headers = { 'Mcp-Session-Id': await endpoint.openSession(), 'MCP-Protocol-Version': '2024-01-01' };
+    expect(await seen(await endpoint.post(request('tools/list', {}), headers))).toMatchObject({
       status: 400,
       id: 7,
     });
   });
 
   it('initialize: the version asked for where it is served, otherwise the newest; and only once', async () => {
-    const legs = await startLegs();
+    const endpoint = await startEndpoint();
     for (const [asked, given] of [
       ['2025-06-18', '2025-06-18'],
       ['2025-11-25', '2025-11-25'],
       ['2024-11-05', '2025-11-25'],
     ]) {
-      const reply = await legs.post(initialize(asked));
+      const reply = await endpoint.post(initialize(asked));
       const { result } = (await reply.json()) as { result: { protocolVersion: string } };
       expect(result.protocolVersion).toBe(given);
     }
-    const again = await legs.post(initialize(), { 'Mcp-Session-Id': await legs.openSession() });
+    const again = await endpoint.post(initialize(), { 'Mcp-Session-Id': await endpoint.openSession() });
     expect(await seen(again)).toMatchObject({ status: 400, code: -32600, id: 'init' });
-    expect(await seen(await legs.post(request('initialize', {})))).toMatchObject({
+    expect(await seen(await endpoint.post(request('initialize', {})))).toMatchObject({
       status: 400,
       code: -32602,
     });
-    expect(legs.open.sessions).toBe(4);
+    expect(endpoint.open.sessions).toBe(4);
   });
 });
 
 describe('who may come', () => {
   it('[M13] is asked before anything is read', async () => {
-    const legs = await startLegs();
-    const reply = await legs.post('{', { 'X-User': 'nobody' });
+    const endpoint = await startEndpoint();
+    const reply = await endpoint.post('{', { 'X-User': 'nobody' });
     expect([reply.status, reply.headers.get('www-authenticate'), await reply.json()]).toEqual([
       401,
       'Bearer',
       { error: 'who are you?' },
     ]);
-    expect(await legs.logged((line) => line['status'] === 401)).toMatchObject({ outcome: 'refused' });
+    expect(await endpoint.logged((line) => line['status'] === 401)).toMatchObject({ outcome: 'refused' });
   });
 
   it.each([
@@ -316,13 +316,13 @@ describe('who may come', () => {
     [{ Host: 'localhost', Origin: 'http://localhost:6274' }, 200],
     [{ Origin: 'https://app.example.org' }, 200],
   ])('%j: %i', async (headers, status) => {
-    const legs = await startLegs({
+    const endpoint = await startEndpoint({
       allowedHosts: ['mcp.example.org'],
       allowedOrigins: ['https://app.example.org'],
     });
     const got = await new Promise<number | undefined>((resolve, reject) => {
       const own = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' };
-      const sent = httpRequest(legs.url, { method: 'POST', headers: { ...own, ...headers } }, (reply) => {
+      const sent = httpRequest(endpoint.url, { method: 'POST', headers: { ...own, ...headers } }, (reply) => {
         reply.resume();
         resolve(reply.statusCode);
       });
@@ -332,25 +332,25 @@ describe('who may come', () => {
   });
 
   it('plugins have the last word on the headers of a reply', async () => {
-    const legs = await startLegs({
+    const endpoint = await startEndpoint({
       leaving: async (status, headers) => ({ ...headers, 'X-Seen': String(status), 'Content-Length': '1' }),
     });
-    const reply = await legs.post(initialize());
+    const reply = await endpoint.post(initialize());
     expect(reply.headers.get('x-seen')).toBe('200');
     expect(((await reply.json()) as { id: string }).id).toBe('init');
     const session = { 'Mcp-Session-Id': reply.headers.get('mcp-session-id') ?? '' };
-    const streamed = await legs.post(callTool('steps', { count: 2 }), session);
+    const streamed = await endpoint.post(callTool('steps', { count: 2 }), session);
     expect(streamed.headers.get('x-seen')).toBe('200');
     expect((await streamed.text()).match(/"progress":\d/g)).toEqual(['"progress":1', '"progress":2']);
   });
 
   it('headers that plugins made and that are none end in an error, not in what they were to keep back', async () => {
-    const legs = await startLegs({ leaving: async () => ({ 'X-Broken': 'a\nb' }) });
+    const endpoint = await startEndpoint({ leaving: async () => ({ 'X-Broken': 'a\nb' }) });
     for (const method of ['GET', 'POST']) {
-      const reply = method === 'GET' ? await fetch(legs.url) : await legs.post(initialize());
+      const reply = method === 'GET' ? await fetch(endpoint.url) : await endpoint.post(initialize());
       expect([reply.status, await reply.json()]).toEqual([500, { error: 'internal error' }]);
     }
-    expect(await legs.logged((line) => line['level'] === 'error')).toMatchObject({
+    expect(await endpoint.logged((line) => line['level'] === 'error')).toMatchObject({
       msg: 'a reply could not be sent with the headers of plugins',
     });
   });

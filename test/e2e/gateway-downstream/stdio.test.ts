@@ -5,11 +5,10 @@ import { Client as First } from '@modelcontextprotocol/sdk/client/index.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { CreateMessageRequestSchema, type JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { serveStdio } from '../../../src/gateway/downstream/index.js';
 import { silentLogger } from '../../../src/log.js';
-import type { PluginRequest } from '../../../src/manager/index.js';
+import { serveStdio } from '../../../src/mcp/endpoint-stdio.js';
+import { callTool, initialize, roomyLimits } from '../../support/endpoint.js';
 import { type FixtureRouter, fixtureRouter } from '../../support/fixture-router.js';
-import { callTool, initialize, roomyLimits } from '../../support/legs.js';
 
 interface Served {
   readonly router: FixtureRouter;
@@ -31,12 +30,16 @@ function serve(limits: { bodyBytes?: number } = {}): Served {
   const stop = new AbortController();
   const ended = serveStdio({
     router,
-    identity: { user: null, tenant: null, method: 'none' },
-    plugins: () => ({ global: { request_id: 'r' } }) as PluginRequest,
+    admit: () => ({
+      kind: 'admitted',
+      identity: { user: null, tenant: null, method: 'none' },
+      headers: {},
+      requestId: () => 'r',
+      context: () => undefined,
+    }),
     limits: { ...roomyLimits, ...limits },
-    failures: () => 'brief',
     log: silentLogger,
-    version: '9.9.9',
+    serverInfo: { name: 'sallyport', version: '9.9.9' },
     input,
     output,
     signal: stop.signal,

@@ -7,7 +7,7 @@ import { type AuthSettings, parseConfig } from '../../../src/config/index.js';
 import { createDoor, openAuthenticator } from '../../../src/gateway/auth/index.js';
 import { createPluginSets } from '../../../src/gateway/in-use.js';
 import { silentLogger } from '../../../src/log.js';
-import { openPluginManager } from '../../../src/manager/index.js';
+import { openPluginManager, type PluginRequest } from '../../../src/manager/index.js';
 
 interface Reply {
   readonly status: number;
@@ -31,7 +31,7 @@ export async function entrance(
   const log = silentLogger;
   const authenticator = await openAuthenticator(auth, { log, now });
   const sets = createPluginSets(await openPluginManager(config, { log }));
-  const door = createDoor({ authenticator: () => authenticator, sets, log });
+  const door = createDoor({ authenticator: () => authenticator, sets, log, now });
   const server = createServer(async (incoming, response) => {
     const entry = await door.admit(incoming, response, new AbortController().signal);
     const refused = entry.kind === 'refused';
@@ -39,7 +39,7 @@ export async function entrance(
     const own = { 'content-type': 'application/json' };
     const headers = refused ? entry.headers : ((await entry.leaving?.(status, own)) ?? own);
     response.writeHead(status, headers);
-    const global = refused ? undefined : entry.plugins().global;
+    const global = refused ? undefined : (entry.context() as PluginRequest).global;
     response.end(
       JSON.stringify(refused ? entry.body : { identity: entry.identity, headers: entry.headers, global }),
     );

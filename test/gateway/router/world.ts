@@ -128,7 +128,7 @@ export async function ask(
     headers: more.headers ?? {},
     signal: more.signal ?? AbortSignal.timeout(patience(20_000)),
     trace,
-    plugins: () => {
+    context: () => {
       plugins ??= (more.plugins ?? managerOf([])).request();
       return plugins;
     },

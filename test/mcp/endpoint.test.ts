@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ClientGone } from '../../../src/errors.js';
-import { classify } from '../../../src/gateway/downstream/classify.js';
-import { readInitialize } from '../../../src/gateway/downstream/lifecycle.js';
-import { createQuestions } from '../../../src/gateway/downstream/questions.js';
-import { modernAnswer, statelessClient, statusOf } from '../../../src/gateway/downstream/stateless.js';
-import { createParamHeaderCheck } from '../../../src/mcp/headers.js';
-import { readMessage } from '../../../src/mcp/messages.js';
+import { ClientGone } from '../../src/errors.js';
+import { statusOf } from '../../src/mcp/answers.js';
+import { classify } from '../../src/mcp/classify.js';
+import { readInitialize } from '../../src/mcp/endpoint-call.js';
+import { Questions } from '../../src/mcp/endpoint-open.js';
+import { modernAnswer, statelessClient } from '../../src/mcp/endpoint-stateless.js';
+import { createParamHeaderCheck } from '../../src/mcp/headers.js';
+import { readMessage } from '../../src/mcp/messages.js';
 
 const prefix = 'io.modelcontextprotocol/';
 const envelope = {
@@ -136,7 +137,7 @@ describe('what a client is asked', () => {
 
   it('is answered once, and by its own answer', async () => {
     const sent: { id: number }[] = [];
-    const questions = createQuestions();
+    const questions = new Questions();
     const send = (json: string) => void sent.push(JSON.parse(json) as { id: number });
     const [first, second] = [
       questions.ask(send, 'roots/list', undefined, never),
@@ -154,7 +155,7 @@ describe('what a client is asked', () => {
   it('is called off where the request that it is for ends, and the client is told', async () => {
     const sent: object[] = [];
     const control = new AbortController();
-    const questions = createQuestions();
+    const questions = new Questions();
     const asked = questions.ask((json) => sent.push(JSON.parse(json)), 'roots/list', {}, control.signal);
     control.abort();
     await expect(asked).rejects.toMatchObject({ code: 'SALLY_GATEWAY_ASK_CANCELLED' });
@@ -165,7 +166,7 @@ describe('what a client is asked', () => {
   });
 
   it('is not asked without end', async () => {
-    const questions = createQuestions();
+    const questions = new Questions();
     for (let i = 0; i < 100; i += 1)
       void questions.ask(() => {}, 'roots/list', {}, new AbortController().signal);
     await expect(questions.ask(() => {}, 'roots/list', {}, never)).rejects.toMatchObject({
@@ -174,7 +175,7 @@ describe('what a client is asked', () => {
   });
 
   it('gets no answer from a client that has gone', async () => {
-    const questions = createQuestions();
+    const questions = new Questions();
     const before = questions.ask(() => {}, 'roots/list', {}, never);
     questions.end(ClientGone({ client: 'c/1' }));
     await expect(before).rejects.toMatchObject({ code: 'SALLY_GATEWAY_CLIENT_GONE' });

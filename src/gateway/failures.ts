@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { InternalError } from '../../errors.js';
-import type { Logger } from '../../log.js';
-import { type Answer, type Failure, failure, type RpcError } from '../../mcp/messages.js';
-import { errorAnswer } from '../router/index.js';
+import { InternalError } from '../errors.js';
+import type { Logger } from '../log.js';
+import { type Answer, type Failure, failure, type RpcError } from '../mcp/messages.js';
 
 /**
  * How much of a failure a client is told (CWE-209): that there was one and where, or the text too, in which a URL, a path,
@@ -20,12 +18,6 @@ export function tell(answer: Answer, request: string, { failures, log }: Telling
   if (failed === undefined) return answer;
   report(failed, request, log);
   return failures() === 'full' ? answer : { error: brief(answer.error, failed, request) };
-}
-
-/** The same of what was thrown where there is no call. */
-export function tellThrown(thrown: unknown, telling: Telling): { readonly error: RpcError } {
-  const answer = tell(errorAnswer(thrown), randomUUID(), telling);
-  return answer as { readonly error: RpcError };
 }
 
 function brief({ code, data }: RpcError, { error, plugin }: Failure, request: string): RpcError {

@@ -1,29 +1,41 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { decodeHeaderValue, headerNames } from '../../mcp/headers.js';
-import {
-  areFacts,
-  codes,
-  isObject,
-  type JsonObject,
-  type Message,
-  type RpcError,
-} from '../../mcp/messages.js';
-import { metaKeys } from '../../mcp/meta.js';
-import { targetParameter } from '../../mcp/methods.js';
-import { isModern, modernRevisions } from '../../mcp/revisions.js';
+import type { RefusedBody } from '../http/index.js';
+import { errorAnswer, type Refusal, refusal } from './answers.js';
+import { decodeHeaderValue, headerNames } from './headers.js';
+import { areFacts, codes, isObject, type JsonObject, type Message } from './messages.js';
+import { metaKeys } from './meta.js';
+import { targetParameter } from './methods.js';
+import { isModern, modernRevisions } from './revisions.js';
+import type { Client } from './router.js';
 
-/** What a request of the modern era says of its sender, in its `_meta`. */
-export interface Envelope {
-  readonly revision: string;
-  readonly capabilities: JsonObject;
-  readonly info: JsonObject;
+/** What is wrong with a body that is not taken. */
+export function bodyProblem({ status, error }: RefusedBody, limit: number): Refusal {
+  if (error) return { status, ...errorAnswer(error) };
+  if (status === 413) return refusal(413, `Request body exceeds ${limit} bytes`);
+  return refusal(400, 'Parse error: the body is not JSON', codes.parseError);
 }
 
-/** Why a message is not taken, with the HTTP status that the specification has for it. */
-export interface Refusal {
-  readonly status: number;
-  readonly error: RpcError;
+/** What is wrong with the head of a POST. */
+export function postProblem({ accept, 'content-type': type = '' }: IncomingHttpHeaders): Refusal | undefined {
+  if (type !== 'application/json' && !/^application\/json\s*(;|$)/i.test(type))
+    return refusal(415, 'Unsupported Media Type: send application/json');
+  return accepts(accept, 'application/json') && accepts(accept, 'text/event-stream')
+    ? undefined
+    : notAcceptable('application/json and text/event-stream');
 }
+
+export const notAcceptable = (wanted: string) => refusal(406, `Not Acceptable: accept ${wanted}`);
+
+/** Whether a client takes replies of this type. */
+export function accepts(accept: string | undefined, type: string): boolean {
+  if (accept === undefined) return false;
+  if (accept.includes(type)) return true;
+  const ranges = accept.split(',').map((range) => range.split(';')[0]?.trim().toLowerCase());
+  return ranges.includes(type) || ranges.includes('*/*') || ranges.includes(`${type.split('/')[0]}/*`);
+}
+
+/** What a request says of its sender: in its `_meta` (2026-07-28), or before that in no more than a header. */
+export type Envelope = Pick<Client, 'revision' | 'capabilities' | 'info'>;
 
 export type Classified =
   | { readonly kind: 'legacy' }
@@ -33,7 +45,6 @@ export type Classified =
 type Spoken = Extract<Message, { kind: 'request' | 'notification' }>;
 
 const { protocolVersion: versionKey, clientCapabilities: capabilitiesKey, clientInfo: infoKey } = metaKeys;
-
 const nothing: JsonObject = {};
 const legacy: Classified = { kind: 'legacy' };
 
@@ -51,15 +62,19 @@ const mismatch = (what: string) => refused(codes.headerMismatch, `Header mismatc
 export function classify(message: Spoken, headers?: IncomingHttpHeaders): Classified {
   const meta = message.params?.['_meta'];
   const header = headers && textOf(headers[headerNames.protocolVersion]);
-  const headerIsModern = header !== undefined && isModern(header);
   if (isObject(meta) && meta[versionKey] !== undefined) {
     const named = meta[versionKey];
     if (message.method === 'initialize' && typeof named === 'string' && !isModern(named)) return legacy;
     return enveloped(message, meta, header, headers);
   }
-  if (!headerIsModern) return legacy;
+  if (header === undefined || !isModern(header)) return legacy;
   if (message.method === 'initialize') return mismatch(`initialize is not a method of ${header}`);
-  if (message.kind === 'notification') return notified(message, header, headers);
+  if (message.kind === 'notification') {
+    // Without an envelope it is of the era that its header names.
+    const wrong = headers && methodProblem(message, headers);
+    if (wrong !== undefined) return mismatch(wrong);
+    return { kind: 'modern', envelope: { revision: header, capabilities: nothing, info: nothing } };
+  }
   const missing = isObject(meta) ? versionKey : '_meta';
   return refused(codes.invalidParams, `Invalid params: a request of ${header} has to have ${missing}`, {
     missing,
@@ -85,13 +100,8 @@ function enveloped(
           ? infoKey
           : undefined;
   if (problem !== undefined || typeof revision !== 'string') {
-    return refused(
-      codes.invalidParams,
-      `Invalid params: ${problem} is missing, not of its type or nested too deep`,
-      {
-        missing: problem,
-      },
-    );
+    const text = `Invalid params: ${problem} is missing, not of its type or nested too deep`;
+    return refused(codes.invalidParams, text, { missing: problem });
   }
   if (header !== undefined && header !== revision) {
     return mismatch(`MCP-Protocol-Version '${header}' does not match '${revision}' of the body`);
@@ -113,13 +123,6 @@ function enveloped(
     info: isObject(info) ? info : nothing,
   };
   return { kind: 'modern', envelope };
-}
-
-/** A posted notification without an envelope is of the era that its header names. */
-function notified(message: Spoken, revision: string, headers: IncomingHttpHeaders | undefined): Classified {
-  const wrongMethod = headers && methodProblem(message, headers);
-  if (wrongMethod !== undefined) return mismatch(wrongMethod);
-  return { kind: 'modern', envelope: { revision, capabilities: nothing, info: nothing } };
 }
 
 function methodProblem(message: Spoken, headers: IncomingHttpHeaders): string | undefined {

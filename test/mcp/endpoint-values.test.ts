@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createReplay, readEventId } from '../../../src/gateway/downstream/replay.js';
-import { createSlots } from '../../../src/gateway/downstream/slots.js';
-import { decodeHeaderValue } from '../../../src/mcp/headers.js';
-import { readLines } from '../../../src/mcp/lines.js';
-import { isModern, negotiate } from '../../../src/mcp/revisions.js';
+import { Slots } from '../../src/mcp/endpoint-open.js';
+import { Replay, readEventId } from '../../src/mcp/endpoint-session.js';
+import { decodeHeaderValue } from '../../src/mcp/headers.js';
+import { readLines } from '../../src/mcp/lines.js';
+import { isModern, negotiate } from '../../src/mcp/revisions.js';
 
 describe('a value in a header', () => {
   it('comes back as it was, whatever it was', () => {
@@ -60,7 +60,7 @@ describe('slots', () => {
         fc.integer({ min: 0, max: 5 }),
         fc.integer({ min: 0, max: 3 }),
         (steps, all, one) => {
-          const slots = createSlots(all, one);
+          const slots = new Slots(all, one);
           const held: (string | undefined)[] = [];
           for (const { take, who: name } of steps) {
             if (!take) {
@@ -83,7 +83,7 @@ describe('slots', () => {
 
 describe('the last events of a session', () => {
   it('are those after the one that is named, of its stream only', () => {
-    const replay = createReplay();
+    const replay = new Replay();
     const ids = ['p1', 'g2', 'p1', 'g2', 'p1'].map((stream, i) => replay.add(stream, String(i)));
     expect(ids).toEqual(['p1-1', 'g2-2', 'p1-3', 'g2-4', 'p1-5']);
     expect(replay.after('p1', 1).map((event) => event.data)).toEqual(['2', '4']);
@@ -92,7 +92,7 @@ describe('the last events of a session', () => {
   });
 
   it('are bounded in number and size; the newest is always there', () => {
-    const replay = createReplay();
+    const replay = new Replay();
     for (let i = 0; i < 1_000; i += 1) replay.add('g1', 'x');
     expect(replay.after('g1', 0)).toHaveLength(256);
     replay.add('g1', 'y'.repeat(1_000_000));

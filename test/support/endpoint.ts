@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { type AddressInfo, createConnection, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { GatewayLimits } from '../../src/config/index.js';
-import type { Admitted, Refused } from '../../src/gateway/auth/index.js';
-import type { Identity } from '../../src/gateway/client.js';
-import { createLegs, type Legs } from '../../src/gateway/downstream/index.js';
+import { GatewayStopping } from '../../src/errors.js';
+import { createAccessLog } from '../../src/gateway/access.js';
+import { tell } from '../../src/gateway/failures.js';
 import { createHostGuard, createHttpServer, type Reply } from '../../src/http/index.js';
 import type { Logger } from '../../src/log.js';
-import type { PluginRequest } from '../../src/manager/index.js';
+import { createEndpoint, type Endpoint } from '../../src/mcp/endpoint.js';
+import type { Admitted, Identity, Refused } from '../../src/mcp/router.js';
 import { type FixtureRouter, fixtureRouter } from './fixture-router.js';
 
 export const roomyLimits: GatewayLimits = {
@@ -20,7 +21,7 @@ export const roomyLimits: GatewayLimits = {
   upstreamQueue: 100,
 };
 
-export interface RunningLegs extends Pick<Legs, 'open' | 'drain'> {
+export interface RunningEndpoint extends Pick<Endpoint, 'open' | 'drain'> {
   readonly url: string;
   readonly port: number;
   readonly router: FixtureRouter;
@@ -48,10 +49,10 @@ interface Options {
   readonly admitting?: (response: Reply) => Promise<void>;
 }
 
-/** The legs on a free port, before the fixture server. `X-User` says who sends a request; `nobody` is turned away. */
-export async function startLegs(options: Options = {}): Promise<RunningLegs> {
+/** The endpoint on a free port, before the fixture server. `X-User` says who sends a request; `nobody` is turned away. */
+export async function startEndpoint(options: Options = {}): Promise<RunningEndpoint> {
   const router = fixtureRouter();
-  const log: RunningLegs['log'][number][] = [];
+  const log: RunningEndpoint['log'][number][] = [];
   const watchers = new Set<() => void>();
   const writer = (level: string) => (fields: object, msg: string) => {
     log.push({ ...fields, level, msg });
@@ -63,10 +64,11 @@ export async function startLegs(options: Options = {}): Promise<RunningLegs> {
     warn: writer('warn'),
     error: writer('error'),
   };
-  const plugins = () => ({ global: { request_id: 'r-1' } }) as PluginRequest;
-  const legs = createLegs({
+  const endpoint = createEndpoint({
     router,
-    entrance: {
+    sessions: true,
+    stopping: () => GatewayStopping({}),
+    door: {
       async admit(request, response): Promise<Admitted | Refused> {
         await options.admitting?.(response);
         const user = request.headers['x-user'];
@@ -86,14 +88,17 @@ export async function startLegs(options: Options = {}): Promise<RunningLegs> {
           kind: 'admitted',
           identity,
           headers: {},
-          plugins,
+          requestId: () => 'r-1',
+          context: () => undefined,
           ...(options.leaving && { leaving: options.leaving }),
         };
       },
     },
     limits: { ...roomyLimits, ...options.limits },
     log: logger,
-    version: '9.9.9',
+    access: createAccessLog(logger),
+    tell: (answer, request) => tell(answer, request, { failures: () => 'brief', log: logger }),
+    serverInfo: { name: 'sallyport', version: '9.9.9' },
     guard: createHostGuard({
       host: '127.0.0.1',
       allowedHosts: options.allowedHosts ?? [],
@@ -103,17 +108,17 @@ export async function startLegs(options: Options = {}): Promise<RunningLegs> {
     ...(options.now && { now: options.now }),
     ...(options.pulseMs !== undefined && { pulseMs: options.pulseMs }),
   });
-  const server = createHttpServer(legs.handle, logger);
+  const server = createHttpServer(endpoint.handle, logger);
   server.http.listen(0, '127.0.0.1');
   await once(server.http, 'listening');
   const { port } = server.http.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}/mcp`;
   onTestFinished(async () => {
-    await legs.drain(0);
+    await endpoint.drain(0);
     await server.drain(0);
     server.http.close();
   });
-  const post: RunningLegs['post'] = (body, headers = {}) =>
+  const post: RunningEndpoint['post'] = (body, headers = {}) =>
     fetch(url, {
       method: 'POST',
       headers: {
@@ -124,8 +129,8 @@ export async function startLegs(options: Options = {}): Promise<RunningLegs> {
       body: typeof body === 'string' ? body : JSON.stringify(body),
     });
   return {
-    open: legs.open,
-    drain: legs.drain,
+    open: endpoint.open,
+    drain: endpoint.drain,
     url,
     port,
     router,

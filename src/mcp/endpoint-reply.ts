@@ -1,12 +1,10 @@
 import type { Readable } from 'node:stream';
-import { ClientTooSlow, messageOf } from '../../errors.js';
-import { framingHeaders } from '../../headers.js';
-import { type Reply, sendJson } from '../../http/index.js';
-import { peerLog } from '../../log/limit.js';
-import type { Logger } from '../../log.js';
-import type { Admitted } from '../auth/door.js';
-import type { Credential } from '../auth/index.js';
-import type { PeerReply } from '../peers.js';
+import { ClientTooSlow, messageOf } from '../errors.js';
+import { framingHeaders } from '../headers.js';
+import { type Reply, sendJson } from '../http/index.js';
+import { peerLog } from '../log/limit.js';
+import type { Logger } from '../log.js';
+import type { Admitted, Credential, PeerReply } from './router.js';
 
 /** What waits to be read by a client; a client that lets more pile up is cut off. */
 const maxBacklogBytes = 4_000_000;
@@ -22,12 +20,10 @@ const streamHeaders = {
 
 type Headers = Readonly<Record<string, string>>;
 
-/** Open event streams: they get a comment now and then, so that nothing on the way takes them for dead. */
-export type OpenStreams = Set<HttpReply>;
-
 export interface ReplyDeps {
   readonly log: Logger;
-  readonly streams: OpenStreams;
+  /** Open event streams: they get a comment now and then, so that nothing on the way takes them for dead. */
+  readonly streams: Set<HttpReply>;
 }
 
 /**
@@ -41,16 +37,16 @@ export class HttpReply {
   readonly #deps: ReplyDeps;
   readonly #leaving: Admitted['leaving'];
   #state: 'waiting' | 'opening' | 'streaming' | 'ended' = 'waiting';
-  /** What is written while plugins look at the headers. */
-  #held: string[] = [];
-  #heldChars = 0;
-  #endHeld = false;
+  /** What is written while `leaving` decides on the headers. */
+  #early: string[] | undefined;
+  #earlyChars = 0;
+  #endsEarly = false;
 
-  constructor(response: Reply, deps: ReplyDeps, admitted: Pick<Admitted, 'leaving' | 'credential'> = {}) {
+  constructor(response: Reply, deps: ReplyDeps, admitted?: Admitted) {
     this.#response = response;
     this.#deps = deps;
-    this.#leaving = admitted.leaving;
-    this.credential = admitted.credential;
+    this.#leaving = admitted?.leaving;
+    this.credential = admitted?.credential;
   }
 
   /** Whether the event stream has begun: from here on the reply is no single document. */
@@ -65,7 +61,7 @@ export class HttpReply {
 
   /** One JSON document, and the end. */
   json(status: number, body: string, headers?: Headers): void {
-    this.#whole(status, headers ? { 'Content-Type': 'application/json', ...headers } : jsonHeaders, body);
+    this.#whole(status, headers ? { ...jsonHeaders, ...headers } : jsonHeaders, body);
   }
 
   /** No content, and the end. */
@@ -83,7 +79,7 @@ export class HttpReply {
     } else {
       this.#state = 'opening';
       this.#leaving(200, streamHeaders)
-        .then((left) => this.#begin(hop(left)))
+        .then((left) => this.#begin(withoutFraming(left)))
         .catch((error: unknown) => this.#broken(error));
     }
   }
@@ -91,9 +87,10 @@ export class HttpReply {
   /** A frame of the event stream. */
   write(frame: string): void {
     if (this.#state === 'opening') {
-      this.#held.push(frame);
-      this.#heldChars += frame.length;
-      if (this.#heldChars > maxBacklogBytes) this.#cutOff();
+      this.#early ??= [];
+      this.#early.push(frame);
+      this.#earlyChars += frame.length;
+      if (this.#earlyChars > maxBacklogBytes) this.#cutOff();
       return;
     }
     if (this.#state !== 'streaming' || this.#response.destroyed) return;
@@ -104,7 +101,7 @@ export class HttpReply {
   /** Ends the event stream; where none has begun, there is one without events. */
   end(): void {
     this.stream();
-    if (this.#state === 'opening') this.#endHeld = true;
+    if (this.#state === 'opening') this.#endsEarly = true;
     if (this.#state !== 'streaming') return;
     this.#state = 'ended';
     this.#response.end();
@@ -116,7 +113,7 @@ export class HttpReply {
     this.#state = 'ended';
     const response = this.#response;
     try {
-      const left = this.#leaving ? hop(await this.#leaving(status, headers)) : headers;
+      const left = this.#leaving ? withoutFraming(await this.#leaving(status, headers)) : headers;
       response.writeHead(status, left);
     } catch (error) {
       body.destroy();
@@ -131,10 +128,10 @@ export class HttpReply {
     if (this.#response.destroyed) return;
     this.#response.writeHead(200, headers);
     this.#response.flushHeaders();
-    for (const frame of this.#held) this.write(frame);
-    this.#held = [];
-    this.#heldChars = 0;
-    if (this.#endHeld) this.end();
+    for (const frame of this.#early ?? []) this.write(frame);
+    this.#early = undefined;
+    this.#earlyChars = 0;
+    if (this.#endsEarly) this.end();
   }
 
   #whole(status: number, headers: Headers, body: string): void {
@@ -143,7 +140,7 @@ export class HttpReply {
     if (this.#leaving === undefined) this.#sendWhole(status, headers, body);
     else {
       this.#leaving(status, headers)
-        .then((left) => this.#sendWhole(status, hop(left), body))
+        .then((left) => this.#sendWhole(status, withoutFraming(left), body))
         .catch((error: unknown) => this.#broken(error));
     }
   }
@@ -166,7 +163,7 @@ export class HttpReply {
   }
 
   #cutOff(): void {
-    const error = ClientTooSlow({ bytes: this.#response.writableLength + this.#heldChars });
+    const error = ClientTooSlow({ bytes: this.#response.writableLength + this.#earlyChars });
     peerLog(this.#deps.log).warn(undefined, error);
     this.#response.destroy();
   }
@@ -198,7 +195,7 @@ function drained(response: Reply): Promise<void> {
 }
 
 /** Without what describes the message on its way: that is made where it is sent. */
-function hop(headers: Headers): Headers {
+function withoutFraming(headers: Headers): Headers {
   return Object.fromEntries(
     Object.entries(headers).filter(([name]) => !framingHeaders.has(name.toLowerCase())),
   );

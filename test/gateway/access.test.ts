@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Client } from '../../../src/gateway/client.js';
-import { createAccessLog } from '../../../src/gateway/downstream/access.js';
-import { Call } from '../../../src/gateway/downstream/call.js';
-import { createLogger } from '../../../src/log.js';
+import { createAccessLog } from '../../src/gateway/access.js';
+import type { Client } from '../../src/gateway/client.js';
+import { createLogger } from '../../src/log.js';
+import { Call } from '../../src/mcp/endpoint-call.js';
+import type { Admitted } from '../../src/mcp/router.js';
 
 class Asked extends Call {
   notify(): void {}
@@ -34,14 +35,17 @@ function served(text: string, pretty = false): string {
     },
   };
   const access = createAccessLog(createLogger({ level: 'info', pretty, stream }), () => 0);
-  const source = {
-    client: clientNamed(text),
+  const client = clientNamed(text);
+  const admitted: Admitted = {
+    kind: 'admitted',
+    identity: client.identity,
     headers: {},
-    plugins: () => {
+    requestId: () => 'r-1',
+    context: () => {
       throw new TypeError('nobody asks a plugin here');
     },
   };
-  const call = new Asked(source, { id: 1, method: text, params: {} });
+  const call = new Asked(client, { id: 1, method: text, params: {} }, { admitted, remote: undefined });
   call.trace.target = text;
   access.served(call, { result: {} }, 0);
   access.other({ method: text, status: 404 }, 0);

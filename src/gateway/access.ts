@@ -1,32 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import type { Logger } from '../../log.js';
-import type { Answer } from '../../mcp/messages.js';
-import type { Identity } from '../client.js';
-import type { Call } from './call.js';
-import { clientName } from './session.js';
-
-/** The access log: one line for each request, at its end. Who, what, which plugins, how long; never what was said. */
-export interface AccessLog {
-  /** A JSON-RPC request that was served; `answer` is absent where nobody waited for one. */
-  served(call: Call, answer: Answer | undefined, started: number): void;
-  /**
-   * A request that was refused before anything was done for it, or one without JSON-RPC (GET, DELETE); without a status
-   * one that nobody waited for any more.
-   */
-  other(fields: OtherRequest, started: number): void;
-}
-
-interface OtherRequest {
-  readonly method: string;
-  readonly status?: number;
-  readonly identity?: Identity;
-  readonly error?: string | number;
-}
+import type { Logger } from '../log.js';
+import type { AccessLog, Call } from '../mcp/endpoint-call.js';
+import type { Answer } from '../mcp/messages.js';
+import { clientName } from '../mcp/router.js';
 
 /** A client chooses its methods, and the names it asks for: a line does not grow with them. */
 const longest = 200;
 
-export function createAccessLog(log: Logger, now: () => number): AccessLog {
+/** The access log: one line for each request, at its end. Who, what, which plugins, how long; never what was said. */
+export function createAccessLog(log: Logger, now: () => number = () => performance.now()): AccessLog {
   const ms = (started: number) => Math.round((now() - started) * 100) / 100;
   return {
     served(call, answer, started) {
@@ -60,8 +42,8 @@ function bounded(text: string): string {
   return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
 }
 
-function outcomeOf(call: Call, answer: Answer | undefined): { outcome: string; error?: number } {
-  if (call.abandoned !== undefined || answer === undefined) return { outcome: call.abandoned ?? 'gone' };
+function outcomeOf(call: Call, answer: Answer): { outcome: string; error?: number } {
+  if (call.abandoned !== undefined) return { outcome: call.abandoned };
   if ('error' in answer) return { outcome: 'error', error: answer.error.code };
   return { outcome: answer.result['isError'] === true ? 'tool-error' : 'ok' };
 }

@@ -1,29 +1,146 @@
-import { ClientGone } from '../../errors.js';
-import { idKey } from '../../json/index.js';
-import type { Answer, JsonObject } from '../../mcp/messages.js';
-import type { Client, Identity } from '../client.js';
-import { type Call, notificationJson } from './call.js';
-import { EventStream } from './event-stream.js';
-import { createQuestions } from './questions.js';
-import { createReplay, readEventId } from './replay.js';
-import type { HttpReply } from './reply.js';
-import { ShownCredentials } from './shown-credentials.js';
+import { ClientGone } from '../errors.js';
+import { idKey } from '../json/index.js';
+import { notificationJson } from './answers.js';
+import type { Call } from './endpoint-call.js';
+import { Questions } from './endpoint-open.js';
+import type { HttpReply } from './endpoint-reply.js';
+import { sseEvent, ssePrime } from './events.js';
+import type { Answer, JsonObject } from './messages.js';
+import { primesStreams } from './revisions.js';
+import { type Client, type Credential, clientName, type Identity } from './router.js';
 
 /** GET streams of one session at a time. */
 const maxStreams = 4;
 /** What is kept for a session that has no GET stream open, until it opens one: messages, and characters of them. */
 const maxWaiting = { messages: 100, chars: 256 * 1024 };
+/** What is kept of a session's events for a client that comes back. */
+const maxReplay = { events: 256, chars: 256 * 1024 };
+/** More credentials of one session than anybody has in use: the one shown first goes. */
+const maxShown = 8;
 
-interface SessionFacts {
+/** A session's last events, for a client that lost its stream and comes back with `Last-Event-ID`. */
+export class Replay {
+  #number = 0;
+  #chars = 0;
+  readonly #events: { stream: string; number: number; id: string; data: string }[] = [];
+
+  /** Remembers an event and gives it its id: `<stream>-<number>`, unique within the session. The newest is always kept. */
+  add(stream: string, data: string): string {
+    this.#number += 1;
+    const id = `${stream}-${this.#number}`;
+    this.#events.push({ stream, number: this.#number, id, data });
+    this.#chars += data.length;
+    while (
+      this.#events.length > 1 &&
+      (this.#events.length > maxReplay.events || this.#chars > maxReplay.chars)
+    ) {
+      this.#chars -= this.#events.shift()?.data.length ?? 0;
+    }
+    return id;
+  }
+
+  /** The events of a stream after that number, as far as they are still known. */
+  after(stream: string, number: number): readonly { readonly id: string; readonly data: string }[] {
+    return this.#events.filter((event) => event.stream === stream && event.number > number);
+  }
+}
+
+/** The stream and the number of an event id; undefined for what is none. */
+export function readEventId(id: string): { readonly stream: string; readonly number: number } | undefined {
+  const [, stream, number] = /^([gp]\d{1,15})-(\d{1,15})$/.exec(id) ?? [];
+  return stream === undefined ? undefined : { stream, number: Number(number) };
+}
+
+/**
+ * One stream of a session, over one connection after another: a client that loses its connection comes back to the
+ * same stream by `Last-Event-ID`, for as long as the session knows what it missed.
+ */
+export class EventStream {
+  /** `g` and a number where the client opened it by GET, `p` where it is the reply to a POST. */
+  readonly name: string;
+  readonly #replay: Replay;
+  readonly #revision: string;
+  #reply: HttpReply | undefined;
+
+  constructor(name: string, replay: Replay, revision: string) {
+    this.name = name;
+    this.#replay = replay;
+    this.#revision = revision;
+  }
+
+  get connected(): boolean {
+    return this.#reply !== undefined;
+  }
+
+  /** Goes on over this connection, after that event; an older connection ends. */
+  connect(reply: HttpReply, after?: number): void {
+    const before = this.#reply;
+    this.#reply = reply;
+    before?.end();
+    reply.stream();
+    if (after !== undefined) {
+      for (const { id, data } of this.#replay.after(this.name, after)) {
+        if (data !== '') reply.write(sseEvent(data, id));
+      }
+    } else if (primesStreams(this.#revision)) {
+      reply.write(ssePrime(this.#replay.add(this.name, '')));
+    }
+  }
+
+  /** The connection is gone. */
+  disconnected(reply: HttpReply): void {
+    if (this.#reply === reply) this.#reply = undefined;
+  }
+
+  send(json: string): void {
+    const id = this.#replay.add(this.name, json);
+    this.#reply?.write(sseEvent(json, id));
+  }
+
+  end(): void {
+    this.#reply?.end();
+    this.#reply = undefined;
+  }
+}
+
+/** The credentials that were shown on a session: it lives for as long as one of them is valid. */
+class ShownCredentials implements Iterable<Credential> {
+  /** The newest comes last. */
+  #kept: readonly Credential[] = [];
+  #overSince: number | undefined;
+
+  /** The hot path: nearly every request shows what the one before it has shown. */
+  add(credential: Credential): void {
+    const newest = this.#kept.at(-1);
+    if (newest !== undefined && !newest.over && isSame(newest, credential)) return;
+    const others = this.#kept.filter((one) => !one.over && !isSame(one, credential));
+    this.#kept = [...others, credential].slice(-maxShown);
+    this.#overSince = undefined;
+  }
+
+  [Symbol.iterator](): Iterator<Credential> {
+    return this.#kept[Symbol.iterator]();
+  }
+
+  /** Since when none is valid any more; undefined where one is, or where none was ever shown. */
+  overSince(now: number): number | undefined {
+    if (this.#kept.length > 0 && this.#kept.every((one) => one.over)) this.#overSince ??= now;
+    return this.#overSince;
+  }
+}
+
+function isSame(one: Credential, other: Credential): boolean {
+  if (one.shown === other.shown) return true;
+  const { authorization } = one.shown;
+  return authorization !== undefined && authorization === other.shown.authorization;
+}
+
+export interface SessionFacts extends Pick<Client, 'identity' | 'revision' | 'capabilities' | 'info'> {
   /** The secret that the client shows. */
   readonly id: string;
   /** What everybody else calls it. */
   readonly key: string;
   readonly principal: string;
-  readonly identity: Identity;
-  readonly revision: string;
-  readonly capabilities: JsonObject;
-  readonly info: JsonObject;
 }
 
 /** A client of a revision with sessions, over HTTP. */
@@ -36,18 +153,18 @@ export class Session implements Client {
   readonly revision: string;
   readonly capabilities: JsonObject;
   readonly info: JsonObject;
-  readonly questions = createQuestions();
+  readonly questions = new Questions();
   readonly shown = new ShownCredentials();
   /** When the last request or stream ended. */
   lastUsed: number;
   ended = false;
-  readonly #replay = createReplay();
+  readonly #replay = new Replay();
   readonly #calls = new Map<unknown, Call>();
   /** Open GET streams, and the streams of POST requests that are not answered yet. */
   readonly #streams = new Map<string, EventStream>();
   readonly #waiting: string[] = [];
   #waitingChars = 0;
-  #held = 0;
+  #underWay = 0;
   #made = 0;
 
   constructor(facts: SessionFacts, now: number) {
@@ -63,16 +180,17 @@ export class Session implements Client {
 
   /** Whether something of it is under way: it does not grow old meanwhile. */
   get busy(): boolean {
-    return this.#held > 0;
+    return this.#underWay > 0;
   }
 
-  /** Something is under way, until the answer is called. */
-  hold(now: () => number): () => void {
-    this.#held += 1;
-    return () => {
-      this.#held -= 1;
-      this.lastUsed = now();
-    };
+  /** Something of it is under way, until `done`. */
+  began(): void {
+    this.#underWay += 1;
+  }
+
+  done(now: number): void {
+    this.#underWay -= 1;
+    this.lastUsed = now;
   }
 
   notify(method: string, params?: JsonObject): void {
@@ -188,12 +306,4 @@ export class Session implements Client {
   #getStreams(): EventStream[] {
     return [...this.#streams.values()].filter((stream) => stream.name.startsWith('g') && stream.connected);
   }
-}
-
-/** A client as logs name it. What it says of itself is as long as it likes. */
-export function clientName(info: JsonObject): string {
-  const { name, version } = info;
-  if (typeof name !== 'string') return 'unnamed';
-  const text = `${name}${typeof version === 'string' ? `/${version}` : ''}`;
-  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }

@@ -1,2 +1,0 @@
-export { createLegs, type Legs } from './legs.js';
-export { serveStdio } from './stdio.js';

@@ -1,0 +1,285 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { CancelSource } from '../cancel.js';
+import { type SallyError, TooManyCalls, TooManyCallsOfOne } from '../errors.js';
+import { type Reply, retryAfter } from '../http/index.js';
+import { peerLog } from '../log/limit.js';
+import { answerJson, errorAnswer, type Refusal } from './answers.js';
+import type { Running, Slots } from './endpoint-open.js';
+import type { HttpReply, ReplyDeps } from './endpoint-reply.js';
+import type { ParamHeaderCheck } from './headers.js';
+import { type Answer, areFacts, codes, type JsonObject, type RequestId, type RpcError } from './messages.js';
+import { metaKeys } from './meta.js';
+import { modernRevisions, negotiate } from './revisions.js';
+import {
+  type Admitted,
+  type Client,
+  type ClientRequest,
+  type Credential,
+  type Door,
+  type Identity,
+  type Peers,
+  principalOf,
+  type Router,
+  type Trace,
+} from './router.js';
+
+/** What an endpoint serves at once, and how much it reads. */
+export interface EndpointLimits {
+  readonly bodyBytes: number;
+  readonly concurrentCalls: number;
+  readonly concurrentCallsPerUser: number;
+  readonly sessions: number;
+  readonly sessionsPerUser: number;
+  readonly sessionIdleMs: number;
+}
+
+/** Hears of every request at its end. */
+export interface AccessLog {
+  /** A JSON-RPC request that was served. */
+  served(call: Call, answer: Answer, started: number): void;
+  /**
+   * A request that was refused before anything was done for it, or one without JSON-RPC (GET, DELETE); without a status
+   * one that nobody waited for any more.
+   */
+  other(request: OtherRequest, started: number): void;
+}
+
+export interface OtherRequest {
+  readonly method: string;
+  readonly status?: number;
+  readonly identity?: Identity;
+  readonly error?: string | number;
+}
+
+/** What is the same for all requests of an endpoint, over HTTP or stdio. */
+export interface CallDeps {
+  readonly router: Router;
+  /** Names the server in what it sends to clients of 2026-07-28. */
+  readonly serverInfo: JsonObject;
+  /** How much of an answer the client is told: errors can be shortened. */
+  readonly tell?: ((answer: Answer, request: string) => Answer) | undefined;
+  readonly access?: AccessLog | undefined;
+}
+
+/** What all requests over HTTP share. */
+export interface HttpDeps extends ReplyDeps, CallDeps {
+  readonly limits: EndpointLimits;
+  readonly door: Door | undefined;
+  /** Revisions with `initialize` that are served, the newest first. */
+  readonly legacyRevisions: readonly string[];
+  /** Room for requests that end by themselves. */
+  readonly calls: Slots;
+  /** Room for subscriptions, which take as much of a stateless client as a session of another. */
+  readonly listens: Slots;
+  readonly running: Running<Call>;
+  /** The other workers that serve the same port; absent where this process serves alone. */
+  readonly peers: Peers | undefined;
+  /** What other workers answer. */
+  readonly passing: Running<Exchange>;
+  readonly checkParamHeaders: ParamHeaderCheck;
+  readonly now: () => number;
+  /** Why no more requests are taken, once that is so. */
+  readonly stopping: () => SallyError | undefined;
+}
+
+/** One HTTP request that was let in. */
+export interface Exchange {
+  /** Of the request, as they came. */
+  readonly headers: IncomingHttpHeaders;
+  /** The address that it came from. */
+  readonly remote: string | undefined;
+  readonly response: Reply;
+  readonly admitted: Admitted;
+  readonly reply: HttpReply;
+  /** When it began, by `now`. */
+  readonly started: number;
+}
+
+/** Where a call comes from, beside its message. */
+export type CallSource = Pick<Exchange, 'admitted' | 'remote'>;
+
+/** One request of a client: what all ways in have in common. */
+export abstract class Call implements ClientRequest {
+  readonly id: RequestId;
+  readonly method: string;
+  readonly params: JsonObject;
+  readonly client: Client;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly remote?: string;
+  readonly trace: Trace = { plugins: [] };
+  readonly signal = new CancelSource();
+  /** How it ended where no answer is wanted any more. */
+  abandoned: 'cancelled' | 'gone' | undefined;
+  readonly #admitted: Admitted;
+
+  constructor(
+    client: Client,
+    { id, method, params }: { id: RequestId; method: string; params: JsonObject },
+    { admitted, remote }: CallSource,
+  ) {
+    this.client = client;
+    this.id = id;
+    this.method = method;
+    this.params = params;
+    this.headers = admitted.headers;
+    this.#admitted = admitted;
+    if (remote !== undefined) this.remote = remote;
+  }
+
+  get credential(): Credential | undefined {
+    return this.#admitted.credential;
+  }
+
+  /** The id by which the log knows the request. */
+  get requestId(): string {
+    return this.#admitted.requestId();
+  }
+
+  context(): unknown {
+    return this.#admitted.context();
+  }
+
+  /** Nobody waits for the answer any more. */
+  abandon(how: 'cancelled' | 'gone'): void {
+    if (this.abandoned !== undefined) return;
+    this.abandoned = how;
+    this.stop();
+  }
+
+  /** It is to come to its end, and its answer is still wanted: how a subscription ends in order. */
+  stop(): void {
+    this.signal.abort(undefined);
+  }
+
+  /** What let the client in is over: what is still being told on the strength of it ends. */
+  credentialOver(): void {}
+
+  abstract notify(method: string, params?: JsonObject): void;
+  abstract ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer>;
+  /** Sends the answer, unless nobody waits for it. */
+  abstract finish(answer: Answer): void;
+}
+
+/** Whether a call goes on until it is stopped. */
+export function isSubscription({ method, client }: Pick<Call, 'method' | 'client'>): boolean {
+  return method === 'subscriptions/listen' && client.era === 'modern';
+}
+
+/** What the client is told: the router never rejects, unless it is broken. */
+export async function answered(call: Call, { router, tell }: CallDeps, refused?: RpcError): Promise<Answer> {
+  let answer: Answer;
+  try {
+    answer = refused ? { error: refused } : await answerOf(call, router);
+  } catch (thrown) {
+    answer = errorAnswer(thrown);
+  }
+  // Nobody waits for it: what failed was ended, and may say so in any words.
+  return tell === undefined || call.signal.aborted ? answer : tell(answer, call.requestId);
+}
+
+/** Methods of revisions with `initialize`, unknown to the others whatever the router has. */
+const removed = new Set([
+  'initialize',
+  'ping',
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
+]);
+
+/** The lifecycle is served here, everything else by the router. */
+function answerOf(call: Call, router: Router): Answer | Promise<Answer> {
+  const { method, client } = call;
+  if (client.era === 'modern') {
+    if (method === 'server/discover') return discovered(call, router);
+    if (!removed.has(method)) return router.handle(call);
+    return { error: { code: codes.methodNotFound, message: `Method not found: ${method}` } };
+  }
+  if (method === 'ping') return { result: {} };
+  return method === 'initialize' ? initialized(call, router) : router.handle(call);
+}
+
+async function initialized({ client, signal }: Call, router: Router): Promise<Answer> {
+  const { capabilities, serverInfo, instructions } = await router.describe(client, signal.signal);
+  const text = instructions === undefined ? {} : { instructions };
+  return { result: { protocolVersion: client.revision, capabilities, serverInfo, ...text } };
+}
+
+/** What is offered changes as upstreams come and go, and is one caller's own. */
+async function discovered({ client, signal }: Call, router: Router): Promise<Answer> {
+  const { capabilities, serverInfo, instructions } = await router.describe(client, signal.signal);
+  const text = instructions === undefined ? {} : { instructions };
+  const result = {
+    resultType: 'complete',
+    supportedVersions: modernRevisions,
+    capabilities,
+    ...text,
+    ttlMs: 0,
+    cacheScope: 'private',
+    _meta: { [metaKeys.serverInfo]: serverInfo },
+  };
+  return { result };
+}
+
+/** What a client opens with; undefined where its `initialize` is not one. */
+export function readInitialize(
+  params: JsonObject,
+  served?: readonly string[],
+): Pick<Client, 'revision' | 'capabilities' | 'info'> | undefined {
+  const { protocolVersion: asked, capabilities, clientInfo: info } = params;
+  if (typeof asked !== 'string' || !areFacts(capabilities) || !areFacts(info)) return undefined;
+  return { revision: negotiate(asked, served), capabilities, info };
+}
+
+export const badInitialize: RpcError = {
+  code: codes.invalidParams,
+  message: 'Invalid params: initialize has to have protocolVersion, capabilities and clientInfo',
+};
+
+/** Whose share is taken: where nobody is known, everyone would share one. */
+export function holderOf(identity: Identity, principal = principalOf): string | undefined {
+  return identity.method === 'none' ? undefined : principal(identity);
+}
+
+/** Runs a call where there is room for it, to its answer and its line in the log. */
+export async function run(exchange: Exchange, call: Call, slots: Slots, deps: HttpDeps): Promise<void> {
+  const who = holderOf(call.client.identity);
+  const room = slots.take(who);
+  if (room !== 'taken') {
+    const limit = deps.limits.concurrentCallsPerUser;
+    const error = room === 'full' ? TooManyCalls({ limit: slots.taken }) : TooManyCallsOfOne({ limit });
+    return refuseWith(exchange, call.method, error, deps, call.id);
+  }
+  const over = deps.running.add(call);
+  const answer = await answered(call, deps);
+  over();
+  slots.give(who);
+  call.finish(answer);
+  deps.access?.served(call, answer, exchange.started);
+}
+
+/** Answers with a JSON-RPC error, and says so in the access log. */
+export function refuse(
+  { reply, admitted, started }: Pick<Exchange, 'reply' | 'started'> & { admitted?: Admitted },
+  method: string,
+  { status, error }: Refusal,
+  { access }: Pick<HttpDeps, 'access'>,
+  more: { id?: RequestId | null; headers?: Readonly<Record<string, string>> } = {},
+): void {
+  // JSON-RPC 2.0 section 5: where the id is not known, it is null.
+  reply.json(status, answerJson(more.id ?? null, { error }), more.headers);
+  const identity = admitted && { identity: admitted.identity };
+  access?.other({ method, status, ...identity, error: error.code }, started);
+}
+
+/** Answers with an error of the registry, at its own HTTP status; one that will pass says when. */
+export function refuseWith(
+  exchange: Exchange,
+  method: string,
+  error: SallyError,
+  deps: HttpDeps,
+  id: RequestId | null = null,
+): void {
+  peerLog(deps.log).warn(exchange.remote, error);
+  const headers = { 'Retry-After': error.httpStatus === 429 ? '1' : retryAfter };
+  refuse(exchange, method, { status: error.httpStatus, ...errorAnswer(error) }, deps, { id, headers });
+}

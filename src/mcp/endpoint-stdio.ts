@@ -1,0 +1,284 @@
+import { randomUUID } from 'node:crypto';
+import type { Readable, Writable } from 'node:stream';
+import {
+  ClientGone,
+  ClientNotAskable,
+  ClientTooSlow,
+  findSallyError,
+  LineTooLong,
+  messageOf,
+  TooManyCalls,
+} from '../errors.js';
+import { findId, idKey, parseExactJson } from '../json/index.js';
+import type { Logger } from '../log.js';
+import { answerJson, errorAnswer, notificationJson } from './answers.js';
+import { classify, type Envelope } from './classify.js';
+import {
+  answered,
+  badInitialize,
+  Call,
+  type CallDeps,
+  type CallSource,
+  type EndpointLimits,
+  isSubscription,
+  readInitialize,
+} from './endpoint-call.js';
+import { Questions, Running } from './endpoint-open.js';
+import { modernAnswer, statelessClient, subscribed } from './endpoint-stateless.js';
+import { readLines } from './lines.js';
+import {
+  type Answer,
+  codes,
+  type JsonObject,
+  type Message,
+  type RequestId,
+  type RpcError,
+  readMessage,
+} from './messages.js';
+import { type Admitted, type Client, clientName } from './router.js';
+
+interface StdioOptions extends CallDeps {
+  readonly input: Readable;
+  readonly output: Writable;
+  /** The client on the other end, anew for each of its requests. */
+  readonly admit: () => Admitted;
+  readonly limits: Pick<EndpointLimits, 'bodyBytes' | 'concurrentCalls'>;
+  /** How deep the JSON of a line may be nested, where that is more than usual. */
+  readonly depth?: number;
+  /** Revisions with `initialize` that are served, the newest first. Default: those that are current. */
+  readonly revisions?: readonly string[];
+  readonly log: Logger;
+  /** Aborted where the process is to end. */
+  readonly signal: AbortSignal;
+  /** How long what is in flight may take at the end, in milliseconds. */
+  readonly drainMs?: number;
+}
+
+type RequestMessage = Extract<Message, { kind: 'request' }>;
+
+const defaultDrainMs = 10_000;
+/** A client that reads nothing while so much is waiting has died, or might as well have. */
+const maxBacklogBytes = 64_000_000;
+const lastWordsMs = 2_000;
+
+/**
+ * Serves one client of either era over standard input and output. Resolves when the client has closed its end or
+ * `signal` is aborted, and what was in flight is answered. Nothing but messages is ever written to `output`.
+ */
+export async function serveStdio(options: StdioOptions): Promise<void> {
+  const { input, output, limits, signal, log } = options;
+  const connection = new StdioConnection(options);
+  const stop = () => void input.destroy();
+  // A client that cannot be written to is gone.
+  output.on('error', stop).on('close', stop);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    if (!signal.aborted) {
+      for await (const line of readLines(input, limits.bodyBytes)) {
+        connection.take(line.kind === 'line' ? line.text : undefined);
+        if (output.writableNeedDrain) await drained(output, signal);
+      }
+    }
+  } catch (error) {
+    // Destroying the input is how the wait for its next line ends.
+    if (!signal.aborted && !output.destroyed) log.debug({ error: messageOf(error) }, 'stdin was closed');
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+  await connection.end(options.drainMs ?? defaultDrainMs);
+  output.off('error', stop).off('close', stop);
+}
+
+/** A client that does not read is not read from either. */
+function drained(output: Writable, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      output.off('drain', done).off('close', done).off('error', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    output.once('drain', done).once('close', done).once('error', done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
+
+/** What all requests of one stdio connection write to. */
+interface StdioOut {
+  send(json: string): void;
+  readonly questions: Questions;
+  readonly serverInfo: JsonObject;
+}
+
+/** A request over stdio: all that belongs to it goes the one way there is. */
+class StdioCall extends Call {
+  readonly #out: StdioOut;
+
+  constructor(client: Client, message: RequestMessage, source: CallSource, out: StdioOut) {
+    super(client, message, source);
+    this.#out = out;
+  }
+
+  notify(method: string, params?: JsonObject): void {
+    if (this.abandoned !== undefined) return;
+    this.#out.send(notificationJson(method, isSubscription(this) ? subscribed(params, this.id) : params));
+  }
+
+  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer> {
+    const { era, revision } = this.client;
+    if (era === 'modern') return Promise.reject(ClientNotAskable({ method, revision }));
+    return this.#out.questions.ask((json) => this.#out.send(json), method, params, signal);
+  }
+
+  finish(answer: Answer): void {
+    if (this.abandoned !== undefined) return;
+    const modern = this.client.era === 'modern';
+    const subscription = isSubscription(this) ? this.id : undefined;
+    const told = modern ? modernAnswer(answer, this.#out.serverInfo, subscription) : answer;
+    this.#out.send(answerJson(this.id, told));
+  }
+}
+
+/** The client on the other end, in whichever era it speaks. */
+class StdioConnection {
+  readonly #options: StdioOptions;
+  readonly #questions = new Questions();
+  readonly #calls = new Map<unknown, StdioCall>();
+  readonly #running = new Running<StdioCall>();
+  readonly #out: StdioOut;
+  #client: Client | undefined;
+
+  constructor(options: StdioOptions) {
+    this.#options = options;
+    const { serverInfo } = options;
+    this.#out = { send: (json) => this.#send(json), questions: this.#questions, serverInfo };
+  }
+
+  /** One line of the input; undefined for one that was too long. */
+  take(line: string | undefined): void {
+    const { log, limits, depth } = this.#options;
+    if (line === undefined) {
+      const error = LineTooLong({ limit: limits.bodyBytes });
+      log.warn({ code: error.code, remedy: error.remedy }, error.message);
+      this.#refuse(null, errorAnswer(error).error);
+      return;
+    }
+    let json: unknown;
+    try {
+      json = parseExactJson(line, { what: 'the line', ...(depth !== undefined && { depth }) });
+    } catch (error) {
+      const reason = findSallyError(error);
+      const notJson = { code: codes.parseError, message: 'Parse error: the line is not JSON' };
+      // Here only the id says whose reply it is.
+      if (reason) this.#refuse(findId(line) ?? null, errorAnswer(reason).error);
+      else this.#refuse(null, notJson);
+      return;
+    }
+    const message = readMessage(json);
+    if (message.kind === 'invalid') {
+      const error = { code: codes.invalidRequest, message: `Invalid Request: ${message.reason}` };
+      this.#refuse(message.id, error);
+    } else if (message.kind === 'reply') {
+      this.#questions.answered(message.id, message.answer);
+    } else if (message.kind === 'notification') {
+      this.#notified(message.method, message.params);
+    } else {
+      const classified = classify(message);
+      if (classified.kind === 'refused') this.#refuse(message.id, classified.refusal.error);
+      else {
+        const envelope = classified.kind === 'modern' ? classified.envelope : undefined;
+        this.#serve(message, envelope).catch((thrown: unknown) => {
+          const answer = errorAnswer(thrown);
+          this.#send(answerJson(message.id, this.#options.tell?.(answer, randomUUID()) ?? answer));
+        });
+      }
+    }
+  }
+
+  /** Waits for what is in flight, and lets go of the client. */
+  async end(withinMs: number): Promise<void> {
+    for (const call of this.#running) if (isSubscription(call)) call.stop();
+    if (!(await this.#running.over(() => true, withinMs))) {
+      for (const call of this.#running) call.abandon('gone');
+      await this.#running.over(() => true, lastWordsMs);
+    }
+    if (this.#client) {
+      this.#questions.end(ClientGone({ client: clientName(this.#client.info) }));
+      await this.#options.router.ended(this.#client);
+    }
+    const { output } = this.#options;
+    if (output.writable) await new Promise<void>((resolve) => output.write('', () => resolve()));
+  }
+
+  #notified(method: string, params: JsonObject | undefined): void {
+    if (method === 'notifications/cancelled') {
+      this.#calls.get(idKey(params?.['requestId']))?.abandon('cancelled');
+    } else if (method !== 'notifications/initialized' && this.#client) {
+      this.#options.router.notified(this.#client, method, params);
+    }
+  }
+
+  async #serve(message: RequestMessage, envelope: Envelope | undefined): Promise<void> {
+    const { limits, admit, access } = this.#options;
+    const started = performance.now();
+    const admitted = admit();
+    const opens = message.method === 'initialize' && !envelope;
+    const opened = opens ? this.#open(message.params, admitted) : undefined;
+    const client = envelope ? statelessClient(admitted.identity, envelope) : (opened ?? this.#client);
+    if (client === undefined) return this.#unopened(message);
+    if (this.#calls.size >= limits.concurrentCalls) {
+      return this.#refuse(message.id, errorAnswer(TooManyCalls({ limit: limits.concurrentCalls })).error);
+    }
+    const call = new StdioCall(client, message, { admitted, remote: undefined }, this.#out);
+    this.#calls.set(idKey(call.id), call);
+    const over = this.#running.add(call);
+    const refused = opens && opened === undefined ? badInitialize : undefined;
+    const answer = await answered(call, this.#options, refused);
+    if (this.#calls.get(idKey(call.id)) === call) this.#calls.delete(idKey(call.id));
+    call.finish(answer);
+    access?.served(call, answer, started);
+    over();
+  }
+
+  /** A request of a client that has not opened its session, and says nothing of itself in the request. */
+  #unopened({ id, method }: RequestMessage): void {
+    if (method === 'ping') this.#send(answerJson(id, { result: {} }));
+    else if (method === 'initialize') this.#refuse(id, badInitialize);
+    else {
+      const message = 'Invalid params: send initialize first, or _meta with each request';
+      this.#refuse(id, { code: codes.invalidParams, message });
+    }
+  }
+
+  /** The client that `initialize` makes of the one on the other end. */
+  #open(params: JsonObject, { identity }: Admitted): Client | undefined {
+    const asked = readInitialize(params, this.#options.revisions);
+    if (asked === undefined || this.#client !== undefined) return undefined;
+    const send = (json: string) => this.#send(json);
+    const questions = this.#questions;
+    this.#client = {
+      key: randomUUID(),
+      era: 'legacy',
+      ...asked,
+      identity,
+      notify: (method, given) => send(notificationJson(method, given)),
+      ask: (method, given, signal) => questions.ask(send, method, given, signal),
+    };
+    return this.#client;
+  }
+
+  #refuse(id: RequestId | null, error: RpcError): void {
+    this.#send(answerJson(id, { error }));
+  }
+
+  #send(json: string): void {
+    const { output, log } = this.#options;
+    if (!output.writable) return;
+    if (output.writableLength > maxBacklogBytes) {
+      const error = ClientTooSlow({ bytes: output.writableLength });
+      log.warn({ code: error.code, remedy: error.remedy }, error.message);
+      output.destroy();
+    } else {
+      output.write(`${json}\n`);
+    }
+  }
+}

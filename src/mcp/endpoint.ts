@@ -1,0 +1,337 @@
+import type { IncomingMessage } from 'node:http';
+import { CancelSource } from '../cancel.js';
+import { messageOf, type SallyError } from '../errors.js';
+import {
+  type FastRequest,
+  type Handler,
+  type HostGuard,
+  type ReadBody,
+  type Reply,
+  readJson,
+} from '../http/index.js';
+import type { Logger } from '../log.js';
+import { answerJson, refusal } from './answers.js';
+import { accepts, bodyProblem, classify, notAcceptable, postProblem } from './classify.js';
+import {
+  type AccessLog,
+  badInitialize,
+  type Call,
+  type CallDeps,
+  type EndpointLimits,
+  type Exchange,
+  type HttpDeps,
+  isSubscription,
+  readInitialize,
+  refuse,
+  refuseWith,
+} from './endpoint-call.js';
+import { Running, Slots } from './endpoint-open.js';
+import { createHandedEndpoint, passOn, type Wanted } from './endpoint-peers.js';
+import { HttpReply } from './endpoint-reply.js';
+import {
+  refusedRevision,
+  refuseSession,
+  Sessions,
+  serveDelete,
+  serveGet,
+  serveSession,
+} from './endpoint-sessions.js';
+import { serveStateless } from './endpoint-stateless.js';
+import { sseComment } from './events.js';
+import { createParamHeaderCheck, headerNames } from './headers.js';
+import { type Message, readMessage } from './messages.js';
+import { batchRevision, isModern, legacyRevisions } from './revisions.js';
+import type { Admitted, Credential, Door, Peers } from './router.js';
+
+interface EndpointOptions extends CallDeps {
+  /** Who comes in. Absent: everyone does. */
+  readonly door?: Door;
+  /** The rule for Host and Origin. */
+  readonly guard: HostGuard;
+  readonly limits: EndpointLimits;
+  /** How deep the JSON of a body may be nested, where that is more than usual. */
+  readonly bodyDepth?: number;
+  readonly log: Logger;
+  readonly access?: AccessLog;
+  /** Whether clients of revisions with `initialize` get sessions. Without, each of their requests stands by itself. */
+  readonly sessions: boolean;
+  /** Revisions with `initialize` that are served, the newest first. Default: those that are current. */
+  readonly revisions?: readonly string[];
+  /** What clients are told once no more requests are taken. */
+  readonly stopping: () => SallyError;
+  /** The workers beside this one. */
+  readonly peers?: Peers | undefined;
+  /** Milliseconds of any clock that does not go back. */
+  readonly now?: () => number;
+  /** How often sessions are looked through and streams kept alive, in milliseconds. */
+  readonly pulseMs?: number;
+}
+
+/** What answers MCP clients over HTTP. */
+export interface Endpoint {
+  /** Answers one request, whose body is read already where the fast path did. */
+  readonly handle: (request: IncomingMessage | FastRequest, response: Reply) => Promise<void>;
+  /** Answers what other workers hand over. */
+  readonly handed: Handler | undefined;
+  /** Takes no more requests. */
+  stop(): void;
+  /**
+   * Takes no more requests, lets those under way finish for at most `withinMs`, and ends subscriptions, streams and
+   * sessions.
+   */
+  drain(withinMs: number): Promise<void>;
+  /** What is open now: for metrics. */
+  readonly open: { readonly sessions: number; readonly calls: number; readonly streams: number };
+}
+
+interface EndpointDeps extends HttpDeps {
+  /** Absent where clients get none, and every request stands by itself. */
+  readonly sessions: Sessions | undefined;
+}
+
+/** Nothing on the way takes a stream for dead that says something this often. */
+const defaultPulseMs = 15_000;
+/** How long what is open outlasts what opened it, at most twice. */
+const lookEveryMs = 500;
+/** What ends in order does so at once; whoever does not is not waited for. */
+const lastWordsMs = 2_000;
+
+/** Without a door nobody is known. */
+const anyone: Admitted = {
+  kind: 'admitted',
+  identity: { user: null, tenant: null, method: 'none' },
+  headers: {},
+  requestId: () => '',
+  context: () => undefined,
+};
+
+/**
+ * Serves MCP clients of both eras on one endpoint: sessions, streams, revisions and limits are its business, all else is
+ * the router's.
+ */
+export function createEndpoint(options: EndpointOptions): Endpoint {
+  const { door, guard, router, limits, log, peers, now = () => performance.now() } = options;
+  let stopping: SallyError | undefined;
+  const deps: EndpointDeps = {
+    router,
+    door,
+    limits,
+    log,
+    access: options.access,
+    tell: options.tell,
+    sessions: options.sessions
+      ? new Sessions({ router, limits, log, now, makeId: peers?.makeId })
+      : undefined,
+    legacyRevisions: options.revisions ?? legacyRevisions,
+    calls: new Slots(limits.concurrentCalls, limits.concurrentCallsPerUser),
+    listens: new Slots(limits.sessions, limits.sessionsPerUser),
+    running: new Running<Call>(),
+    peers,
+    passing: new Running<Exchange>(),
+    streams: new Set(),
+    checkParamHeaders: createParamHeaderCheck(),
+    serverInfo: options.serverInfo,
+    now,
+    stopping: () => stopping,
+  };
+  const { sessions, running, passing, streams } = deps;
+
+  const handle: Endpoint['handle'] = async (request, response) => {
+    const started = now();
+    const method = request.method ?? '';
+    const rebound = guard(request);
+    if (rebound) {
+      const early = { reply: new HttpReply(response, deps), started };
+      return refuse(early, method, refusal(...rebound), deps);
+    }
+    const admitted = door ? await door.admit(request, response, lifeOf(response)) : anyone;
+    if (admitted.kind === 'refused') {
+      const { status, headers, body } = admitted;
+      new HttpReply(response, deps).json(status, `${JSON.stringify(body)}\n`, headers);
+      return deps.access?.other({ method, status }, started);
+    }
+    // Of one that the fast path has read its success says as much.
+    if (!('body' in request) && admitted.identity.method !== 'none') door?.known?.(request.socket);
+    // Nothing says so any more: what were begun now would never end.
+    if (response.destroyed) return deps.access?.other({ method, identity: admitted.identity }, started);
+    const reply = new HttpReply(response, deps, admitted);
+    const { headers } = request;
+    const exchange = { headers, remote: request.socket.remoteAddress, response, admitted, reply, started };
+    const modern = isModern(String(headers[headerNames.protocolVersion] ?? ''));
+    // A server without sessions has handed none out: the id is of another one.
+    if (sessions === undefined && !modern && headers[headerNames.sessionId] !== undefined)
+      return refuseSession(exchange, method, deps, null);
+    if (method !== 'POST') return serveOther(method, exchange, modern ? undefined : sessions, deps);
+    const refused = postProblem(headers);
+    if (refused) return refuse(exchange, 'POST', refused, deps);
+    const body =
+      'body' in request
+        ? request.body
+        : await readJson(request, response, limits.bodyBytes, options.bodyDepth);
+    return serveBody(body, exchange, deps);
+  };
+
+  // One timer, however many sessions and streams there are.
+  const pulse = setInterval(() => {
+    sessions?.sweep();
+    for (const stream of streams) stream.write(sseComment);
+  }, options.pulseMs ?? defaultPulseMs);
+  pulse.unref();
+  const shown = function* (): Generator<Credential> {
+    for (const { credential } of running) if (credential) yield credential;
+    for (const { credential } of streams) if (credential) yield credential;
+    for (const session of sessions ?? []) yield* session.shown;
+  };
+  let looking = false;
+  const look = async () => {
+    if (looking) return;
+    looking = true;
+    await door?.look?.(shown).finally(() => {
+      looking = false;
+    });
+    // What is being told first: a call has a last word on its stream.
+    for (const call of running) if (call.credential?.over) call.credentialOver();
+    for (const stream of streams) if (stream.credential?.over) stream.end();
+    sessions?.sweepOver();
+  };
+  const watch =
+    door?.look &&
+    setInterval(() => {
+      look().catch((error: unknown) => log.error({ error: messageOf(error) }, 'what is over was not ended'));
+    }, lookEveryMs);
+  watch?.unref();
+  const stop = () => {
+    stopping ??= options.stopping();
+  };
+  const readmit = door?.readmit;
+
+  return {
+    handle,
+    handed:
+      readmit && createHandedEndpoint((wanted, exchange) => serve(wanted, exchange, deps), readmit, deps),
+    stop,
+    async drain(withinMs) {
+      stop();
+      const until = now() + withinMs;
+      await running.over((call) => !isSubscription(call), withinMs);
+      clearInterval(pulse);
+      clearInterval(watch);
+      for (const call of running) call.stop();
+      await running.over(() => true, lastWordsMs);
+      await sessions?.endAll(lastWordsMs);
+      for (const stream of streams) stream.end();
+      // The workers that answer these do as much. It comes last, so that none waits for one that waits for it.
+      await passing.over(() => true, Math.max(until - now(), lastWordsMs));
+    },
+    open: {
+      get sessions() {
+        return sessions?.size ?? 0;
+      },
+      get calls() {
+        return deps.calls.taken;
+      },
+      get streams() {
+        return streams.size;
+      },
+    },
+  };
+}
+
+/** GET and DELETE, and what is neither. */
+async function serveOther(
+  method: string,
+  exchange: Exchange,
+  sessions: Sessions | undefined,
+  deps: EndpointDeps,
+): Promise<void> {
+  const known = method === 'GET' || method === 'DELETE';
+  if (!known || sessions === undefined) {
+    const allow = deps.sessions === undefined || known ? 'POST' : 'GET, POST, DELETE';
+    const why = refusal(405, `Method not allowed: ${allow} only`);
+    return refuse(exchange, method, why, deps, { headers: { Allow: allow } });
+  }
+  if (method === 'GET') {
+    const stopping = deps.stopping();
+    if (stopping) return refuseWith(exchange, method, stopping, deps);
+    if (!accepts(exchange.headers.accept, 'text/event-stream')) {
+      return refuse(exchange, method, notAcceptable('text/event-stream'), deps);
+    }
+  }
+  const wanted: Wanted = { kind: method === 'GET' ? 'get' : 'delete' };
+  const holder = deps.peers?.holderOf(exchange.headers[headerNames.sessionId]);
+  if (holder !== undefined && (await passOn(holder, wanted, exchange, deps))) return;
+  await serve(wanted, exchange, deps);
+}
+
+function serveBody(body: ReadBody, exchange: Exchange, deps: EndpointDeps): Promise<void> | void {
+  if ('status' in body) {
+    // What is left of a body that is too large is not read: the connection ends with the reply.
+    const more = body.status === 413 ? { headers: { Connection: 'close' } } : {};
+    return refuse(exchange, 'POST', bodyProblem(body, deps.limits.bodyBytes), deps, more);
+  }
+  const message = readMessage(body.json);
+  if (message.kind === 'invalid') {
+    const { id } = message;
+    return refuse(exchange, 'POST', refusal(400, `Invalid Request: ${message.reason}`), deps, { id });
+  }
+  return serveMessage(message, exchange, deps, deps.peers);
+}
+
+/** Serves what a client wants of this process, and of no other worker. */
+function serve(wanted: Wanted, exchange: Exchange, deps: EndpointDeps): Promise<void> | void {
+  if (wanted.kind === 'post') return serveMessage(wanted.message, exchange, deps, deps.peers);
+  if (deps.sessions === undefined) return undefined;
+  return (wanted.kind === 'get' ? serveGet : serveDelete)(exchange, deps.sessions, deps);
+}
+
+/** A posted message of either era: it is served here, or by the worker that holds what it is about. */
+function serveMessage(
+  message: Exclude<Message, { kind: 'invalid' }>,
+  exchange: Exchange,
+  deps: EndpointDeps,
+  peers: Peers | undefined,
+): Promise<void> | void {
+  const { sessions } = deps;
+  const stopping = deps.stopping();
+  // What belongs to calls that are under way goes on.
+  if (stopping && message.kind === 'request')
+    return refuseWith(exchange, message.method, stopping, deps, message.id);
+  const classified = message.kind === 'reply' ? undefined : classify(message, exchange.headers);
+  if (classified?.kind === 'refused' && message.kind !== 'reply') {
+    const id = message.kind === 'request' ? message.id : null;
+    return refuse(exchange, message.method, classified.refusal, deps, { id });
+  }
+  const modern = classified?.kind === 'modern';
+  const peer = modern
+    ? message.kind === 'request' && peers?.waiterOf(message.params)
+    : peers?.holderOf(exchange.headers[headerNames.sessionId]);
+  if (peer) {
+    return passOn(peer, { kind: 'post', message }, exchange, deps).then((passed) =>
+      passed ? undefined : serveMessage(message, exchange, deps, undefined),
+    );
+  }
+  if (!modern && sessions) return serveSession(message, exchange, sessions, deps);
+  const method = message.kind === 'reply' ? 'response' : message.method;
+  const id = message.kind === 'request' ? message.id : null;
+  if (!modern && refusedRevision(exchange, method, deps, id)) return undefined;
+  // 2026-07-28 has no notifications of clients over HTTP, and without a session there is nobody to hear one.
+  if (message.kind !== 'request') return exchange.reply.empty(202);
+  if (modern) return serveStateless(message, 'modern', classified.envelope, exchange, deps);
+  if (method === 'ping') return exchange.reply.json(200, answerJson(id, { result: {} }));
+  const revision = exchange.headers[headerNames.protocolVersion] ?? batchRevision;
+  const envelope =
+    method === 'initialize'
+      ? readInitialize(message.params, deps.legacyRevisions)
+      : { revision: String(revision), capabilities: {}, info: {} };
+  if (envelope) return serveStateless(message, 'legacy', envelope, exchange, deps);
+  return refuse(exchange, method, { status: 400, error: badInitialize }, deps, { id });
+}
+
+/** Ends when the client goes before its reply is out. */
+function lifeOf(response: Reply): CancelSource {
+  const scope = new CancelSource();
+  response.once('close', () => {
+    if (!response.writableFinished) scope.abort(undefined);
+  });
+  return scope;
+}

@@ -1,0 +1,188 @@
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import type { Cancellation } from '../cancel.js';
+import type { Reply, RequestHead } from '../http/index.js';
+import type { CertificateName } from '../tls/index.js';
+import type { Answer, JsonObject, RequestId } from './messages.js';
+import type { Era } from './revisions.js';
+
+/** Who a client is, as authentication found out. */
+export interface Identity {
+  /** Null where nobody was asked (`auth: none`). */
+  readonly user: string | null;
+  readonly tenant: string | null;
+  readonly method: 'none' | 'bearer' | 'jwt' | 'mtls' | 'plugin';
+  /** The kind of name of a certificate that `user` is; absent where the configuration says who it is. */
+  readonly nameKind?: CertificateName['kind'];
+  /** What a plugin's `http_auth_resolve_user` answered: plugins see it as `user`. */
+  readonly record?: JsonObject;
+}
+
+/**
+ * Identities that are alike share what is kept for them upstream; others never do. The kind of a name belongs to it: a CN
+ * may have any text, that of another's URI too.
+ */
+export function principalOf(identity: Identity): string {
+  const { method, tenant, user, nameKind } = identity;
+  return JSON.stringify([method, tenant, user, nameKind]);
+}
+
+/** The other end: a session, the one client of stdio, or what a stateless request says of its sender. */
+export interface Client {
+  /** A session's own key; stateless clients of one principal and one set of capabilities have the same. */
+  readonly key: string;
+  readonly era: Era;
+  readonly revision: string;
+  readonly capabilities: JsonObject;
+  readonly info: JsonObject;
+  readonly identity: Identity;
+  /**
+   * Sends a notification that belongs to no request: on the session's GET stream, or on stdio. A stateless client has
+   * no such way and gets its changes as the notifications of a `subscriptions/listen` request.
+   */
+  notify(method: string, params?: JsonObject): void;
+  /** Asks a session client something that belongs to none of its requests. Rejects with a SallyError. */
+  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer>;
+}
+
+/** A client as logs name it. What it says of itself is as long as it likes. */
+export function clientName(info: JsonObject): string {
+  const { name, version } = info;
+  if (typeof name !== 'string') return 'unnamed';
+  const text = `${name}${typeof version === 'string' ? `/${version}` : ''}`;
+  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
+}
+
+/** What the access log says of a request beside who and how long. */
+export interface Trace {
+  /** The upstream that the request went to. */
+  upstream?: string;
+  /** The tool, prompt or resource by the upstream's own name. */
+  target?: string;
+  readonly plugins: {
+    readonly plugin: string;
+    readonly hook: string;
+    readonly decision: string;
+    readonly ms: number;
+  }[];
+}
+
+/** One request of a client, whatever era it speaks and whichever way it came. */
+export interface ClientRequest {
+  readonly client: Client;
+  /** The client's own id of it: the notifications of a `subscriptions/listen` request carry it. */
+  readonly id?: RequestId;
+  readonly method: string;
+  /** As they came, `_meta` included. */
+  readonly params: JsonObject;
+  /** Headers of the HTTP request in lower case, without credentials and those of the connection; empty on stdio. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The address that an HTTP request came from; absent on stdio. */
+  readonly remote?: string;
+  /** Aborted where the client gave the request up, its connection or session ended, or its time is over. */
+  readonly signal: Cancellation;
+  readonly trace: Trace;
+  /** What the program keeps for this request, as whoever admitted it made it. */
+  context(): unknown;
+  /** Sends a notification on the way of this request's reply, before it. */
+  notify(method: string, params?: JsonObject): void;
+  /** Asks the client, on the way of this request's reply. Only session clients can be asked; rejects with a SallyError. */
+  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer>;
+}
+
+/** What a server offers a client: the result of `initialize` and `server/discover`. */
+export interface Offer {
+  readonly capabilities: JsonObject;
+  readonly serverInfo: JsonObject;
+  readonly instructions?: string;
+}
+
+/** What stands behind an endpoint: every method but those of the lifecycle goes to `handle`. */
+export interface Router {
+  describe(
+    client: Pick<Client, 'era' | 'capabilities' | 'identity'>,
+    signal: AbortSignal,
+  ): Promise<Offer> | Offer;
+  /**
+   * Never rejects: what went wrong is the answer. `subscriptions/listen` first notifies
+   * `notifications/subscriptions/acknowledged` with what it honours, and answers when its signal is aborted; the
+   * endpoint puts the subscription's id into each of its notifications.
+   */
+  handle(request: ClientRequest): Promise<Answer>;
+  /**
+   * The input schema of a tool, by the name that this client knows it by, where it is known without asking an
+   * upstream: `Mcp-Param-*` headers are checked against it. The same object each time, until the tool changes.
+   */
+  inputSchema?(client: Client, tool: string): JsonObject | undefined;
+  /** A notification of the client that is not about one of its requests, such as `notifications/roots/list_changed`. */
+  notified(client: Client, method: string, params: JsonObject | undefined): void;
+  /** A session has ended: nothing is kept for it any more. */
+  ended(client: Client): Promise<void>;
+}
+
+/** What let a client in. What is kept open on its strength ends once it is over. */
+export interface Credential {
+  /** Whether it lets nobody in any more. */
+  readonly over: boolean;
+  readonly shown: { readonly authorization?: string | undefined };
+}
+
+/** A request that may go on. */
+export interface Admitted {
+  readonly kind: 'admitted';
+  readonly identity: Identity;
+  /** What let it in; absent where nobody can say when that ends. */
+  readonly credential?: Credential | undefined;
+  /** The headers that the router may see, in lower case: without credentials and those of the connection. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The id by which the log knows the request. */
+  requestId(): string;
+  /** What the program keeps for this request, made when it is first asked for. */
+  context(): unknown;
+  /** What another worker gets to serve it, as JSON: the headers as they came, without credentials, and who the client is. */
+  handover?(): { readonly headers: Readonly<Record<string, string>>; readonly client: unknown };
+  /** The headers of the reply as they leave, asked before they are sent. Absent where they leave as they are. Never rejects. */
+  readonly leaving?: (
+    status: number,
+    headers: Readonly<Record<string, string>>,
+  ) => Promise<Readonly<Record<string, string>>>;
+}
+
+/** An HTTP request that ends here, with this reply: a JSON body. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: JsonObject;
+}
+
+/** Who comes in. Asked of every request over HTTP, of any method, once Host and Origin have been looked at. */
+export interface Door {
+  /** Decides from the head of a request, before its body is read. Never rejects: what went wrong is a refusal. */
+  admit(request: RequestHead, response: Reply, signal: Cancellation): Promise<Admitted | Refused>;
+  /** Takes over a request that another worker has let in, by the `client` of its `handover`. */
+  readmit?(client: unknown, response: Reply): Admitted;
+  /** Told of the connection of a client that has shown who it is, before its request is read. */
+  known?(socket: Socket): void;
+  /** Finds out which credentials are over, of those that may have ended since they were judged. Absent: they do not end. */
+  look?(credentials: () => Iterable<Credential>): Promise<void>;
+}
+
+/** The reply of another worker, as it comes. */
+export interface PeerReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Readable;
+}
+
+/** The workers that serve the same port: what one of them holds, clients ask any of them for. */
+export interface Peers {
+  /** An id that nobody can guess, and that says who holds what it stands for. */
+  readonly makeId: () => string;
+  /** The other worker that has handed an id out, if it says so. */
+  holderOf(id: unknown): string | undefined;
+  /** The other worker that waits for a request with these params of a stateless client. */
+  waiterOf(params: JsonObject): string | undefined;
+  /** Has another worker answer. Undefined where there is none of this name, or it ended before it answered. */
+  ask(peer: string, body: string, signal: AbortSignal): Promise<PeerReply | undefined>;
+}
