@@ -225,7 +225,10 @@ export class PluginRequest {
       if (now === before[part] || now === this.global[part]) continue;
       for (const [key, value] of Object.entries(now)) {
         const old = before[part][key];
-        if (value !== old && !isDeepStrictEqual(value, old)) this.global[part][key] = value;
+        if (value === old || isDeepStrictEqual(value, old)) continue;
+        // Assigned, `__proto__` would be the prototype of what all plugins share.
+        const field = { value, writable: true, enumerable: true, configurable: true };
+        Object.defineProperty(this.global[part], key, field);
       }
     }
   }

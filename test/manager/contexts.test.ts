@@ -75,6 +75,21 @@ describe('the global context', () => {
     expect(seen).toHaveLength(2);
   });
 
+  it('[G6] has a key __proto__ like any other', async () => {
+    const odd = () => JSON.parse('{"__proto__": {"admin": true}}') as Record<string, unknown>;
+    const writer = handle({ priority: 1 }, (_payload, { global_context }) => {
+      global_context.state = odd();
+      return undefined;
+    });
+    const { plugin, seen } = counter({ priority: 2 });
+    const one = request([writer, plugin]);
+    await one.invoke(pre, payload);
+    expect(JSON.stringify([one.global.state, seen[0]?.global_context.state])).toBe(
+      JSON.stringify([odd(), odd()]),
+    );
+    expect('admin' in one.global.state).toBe(false);
+  });
+
   it('[G6] holds the identity of the request, which a plugin cannot change', async () => {
     const forger = handle({ priority: 1 }, (_payload, { global_context }) => {
       global_context.user = 'root';
