@@ -1,6 +1,6 @@
+import { readChainArguments } from '../../dist/wire/chain.js';
 import {
   describePlugin,
-  readChainArguments,
   readChainReply,
   readInvokeArguments,
   readNameArgument,

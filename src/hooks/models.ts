@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { SallyError } from '../errors.js';
 import { reader } from './reader.js';
 
 const object = z.record(z.string(), z.unknown());
@@ -120,3 +121,17 @@ export const PluginErrorModel = z.looseObject({
   mcp_error_code: z.int().nullish(),
 });
 export type PluginErrorModel = z.output<typeof PluginErrorModel>;
+
+/** What a hook call led to: the result, and the context as the plugin left it. */
+export interface HookOutcome {
+  readonly result: HookResult;
+  readonly context: PluginContext;
+}
+
+/** What came of calling one plugin. */
+export type OneOutcome =
+  | { readonly kind: 'answered'; readonly outcome: HookOutcome }
+  | { readonly kind: 'failed'; readonly error: SallyError };
+
+/** What came of calling a plugin among others: most let the request go on, and leave everything as it was. */
+export type Outcome = OneOutcome | { readonly kind: 'untouched' };

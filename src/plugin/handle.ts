@@ -1,21 +1,8 @@
 import type { Cancellation } from '../cancel.js';
 import type { Condition, ModeEffect, OnError, PluginMode } from '../config/index.js';
-import type { SallyError } from '../errors.js';
-import type { GlobalContext, HookResult, PluginContext } from '../hooks/index.js';
+import type { GlobalContext, HookOutcome, Outcome, PluginContext } from '../hooks/index.js';
 
-/** What a hook call led to: the result, and the context as the plugin left it. */
-export interface HookOutcome {
-  readonly result: HookResult;
-  readonly context: PluginContext;
-}
-
-/** What came of calling one plugin. */
-export type OneOutcome =
-  | { readonly kind: 'answered'; readonly outcome: HookOutcome }
-  | { readonly kind: 'failed'; readonly error: SallyError };
-
-/** What came of calling a plugin among others: most let the request go on, and leave everything as it was. */
-export type Outcome = OneOutcome | { readonly kind: 'untouched' };
+export type { HookOutcome, OneOutcome, Outcome } from '../hooks/index.js';
 
 /** Plugins that can be called one after another in one round trip. */
 export interface Chain {

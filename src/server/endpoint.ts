@@ -14,7 +14,7 @@ import {
 } from '../http/index.js';
 import { carriedDepth, holdsNumbers } from '../json/index.js';
 import { createPages, type MetricsSource, pathOf } from '../listener/index.js';
-import type { ToolDeps } from './hook.js';
+import type { ToolDeps } from '../wire/index.js';
 import { tryLane } from './lane.js';
 import type { McpHandler } from './mcp.js';
 import { sdkMessage, withIds } from './sdk-message.js';

@@ -2,8 +2,7 @@ import { CancelSource } from '../cancel.js';
 import { ToolArgumentsInvalid } from '../errors.js';
 import type { Reply, RequestHead } from '../http/index.js';
 import { isJsonObject, JsonNumber, writeJson } from '../json/index.js';
-import type { ToolDeps } from './hook.js';
-import { type Tool, type ToolResult, tools } from './tools.js';
+import { type Tool, type ToolDeps, type ToolResult, tools } from '../wire/index.js';
 
 type Headers = RequestHead['headers'];
 

@@ -2,9 +2,7 @@ import { toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler, ProtocolError, Server } from '@modelcontextprotocol/server';
 import { findSallyError } from '../errors.js';
 import type { Reply, RequestHead } from '../http/index.js';
-import { toolList } from '../wire/index.js';
-import type { ToolDeps } from './hook.js';
-import { tools } from './tools.js';
+import { type ToolDeps, toolList, tools } from '../wire/index.js';
 
 /** An MCP server with our tools, for one request or one stdio connection: all state is in `deps`. */
 export function createMcpServer(version: string, deps: ToolDeps): Server {

@@ -1,0 +1,266 @@
+import type { Cancellation } from '../cancel.js';
+import { CallCancelled, PluginFailed, PluginNotFound, PluginTimeout, type SallyError } from '../errors.js';
+import {
+  type GlobalContext,
+  type HookOutcome,
+  nextPayload,
+  type OneOutcome,
+  type PluginContext,
+  type PluginErrorModel,
+} from '../hooks/index.js';
+import { carriedDepth, isJsonObject, parseExactJson, writeJson } from '../json/index.js';
+import type { Logger } from '../log.js';
+import {
+  type ChainStep,
+  chainBudgetMs,
+  chainMeta,
+  lateReply,
+  readChainArguments,
+  untouchedReply,
+  writeChainReply,
+} from './chain.js';
+import {
+  type ContextUpdate,
+  type HookReply,
+  holdsParts,
+  readInvokeArguments,
+  readNameArgument,
+  readReplyValue,
+  writeError,
+  writeResult,
+} from './invoke.js';
+import { toolNames } from './tools.js';
+
+/** Who runs hooks, and says what plugins there are: no name of a tool is known there. */
+export interface HookHost {
+  readonly plugins: readonly HostedPlugin[];
+  readonly pluginTimeoutMs: number;
+  find(name: string): HostedPlugin | undefined;
+  /** Never throws or rejects; what is known at once is answered at once. */
+  invokeOne(call: HookRun & { readonly signal: Cancellation }): OneOutcome | Promise<OneOutcome>;
+}
+interface HostedPlugin {
+  readonly name: string;
+  describe(): Record<string, unknown>;
+}
+
+/** What the tools need. */
+export interface ToolDeps {
+  readonly plugins: HookHost;
+  readonly log: Logger;
+}
+
+/** What the tools give: the fast path writes these fields, and no others. */
+export type ToolResult = {
+  content: { type: 'text'; text: string }[];
+  structuredContent?: { result: Record<string, unknown>[] };
+  _meta?: Record<string, unknown>;
+};
+
+/** A tool. It may be given away its arguments. */
+export type Tool = (args: unknown, deps: ToolDeps, signal: Cancellation) => Promise<ToolResult>;
+
+const text = (value: string) => ({ type: 'text' as const, text: value });
+
+/** The tools, by name. Rejects with a SallyError only where the arguments are not of the contract. */
+export const tools: Readonly<Record<string, Tool>> = {
+  async [toolNames.pluginConfigs](_args, { plugins }) {
+    const configs = plugins.plugins.map((plugin) => plugin.describe());
+    return {
+      content: configs.map((config) => text(JSON.stringify(config))),
+      structuredContent: { result: configs },
+      _meta: chainMeta,
+    };
+  },
+
+  async [toolNames.pluginConfig](args, { plugins }) {
+    const plugin = plugins.find(readNameArgument(args));
+    return { content: [text(JSON.stringify(plugin?.describe() ?? {}))], _meta: chainMeta };
+  },
+
+  async [toolNames.invokeHook](args, deps, signal) {
+    return { content: [text(await invokeHook(args, deps, signal))] };
+  },
+
+  async [toolNames.invokeHooks](args, deps, signal) {
+    return { content: [text(await invokeHooks(args, deps, signal))] };
+  },
+};
+
+interface HookRun {
+  readonly hook: string;
+  /** As the caller spells it. */
+  readonly plugin: string;
+  readonly payload: unknown;
+  readonly context: PluginContext;
+  /** Payload and context are given away. */
+  readonly owned: boolean;
+  /** The caller's own deadline, where it is stricter than that of the file. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * Runs one hook of one plugin and answers the text of the reply: the result, or the plugin's failure. Rejects only
+ * where the arguments are not of the contract (`SALLY_WIRE_ARGUMENTS`).
+ */
+async function invokeHook(args: unknown, deps: ToolDeps, signal: Cancellation): Promise<string> {
+  const { hook_type: hook, plugin_name: plugin, payload, context } = readInvokeArguments(args);
+  // The arguments were read for this call alone.
+  return replyText(await runHook({ hook, plugin, payload, context, owned: true }, deps, signal));
+}
+
+/** What a hook run led to: the result with the context after it, or the failure as the wire has it. */
+type HookRunOutcome =
+  | {
+      readonly kind: 'result';
+      readonly plugin: string;
+      readonly outcome: HookOutcome;
+      /** Whether the context held something that the reply replaces, as it was given. */
+      readonly heldBefore: boolean;
+    }
+  | {
+      readonly kind: 'error';
+      readonly plugin: string;
+      readonly error: SallyError;
+      readonly model: PluginErrorModel;
+    };
+
+/** Runs one hook of one plugin. Never throws or rejects; what is known at once is answered at once. */
+function runHook(
+  run: HookRun,
+  { plugins, log }: ToolDeps,
+  signal: Cancellation,
+): HookRunOutcome | Promise<HookRunOutcome> {
+  const { hook, context, payload, owned, timeoutMs } = run;
+  const plugin = plugins.find(run.plugin)?.name ?? run.plugin;
+  const started = performance.now();
+  // Where it is given away the plugin may do anything with it.
+  const { request_id: request } = context.global_context;
+  const heldBefore = holdsParts(context);
+  const conclude = (outcome: OneOutcome): HookRunOutcome => {
+    const took = () => ({
+      plugin,
+      hook,
+      request,
+      ms: Math.round((performance.now() - started) * 10) / 10,
+    });
+    if (outcome.kind === 'answered') {
+      if (log.isLevelEnabled?.('debug') !== false) {
+        log.debug({ ...took(), blocked: !outcome.outcome.result.continue_processing }, 'hook call');
+      }
+      return { kind: 'result', plugin, outcome: outcome.outcome, heldBefore };
+    }
+    const { error } = outcome;
+    if (!CallCancelled.is(error)) {
+      log.error({ ...took(), code: error.code, remedy: error.remedy }, error.message);
+      if (error.cause instanceof Error)
+        log.debug({ plugin, hook, stack: error.cause.stack }, 'thrown by the plugin');
+    }
+    return { kind: 'error', plugin, error, model: errorModel(error) };
+  };
+  const outcome = plugins.invokeOne({ plugin, hook, payload, context, owned, timeoutMs, signal });
+  return outcome instanceof Promise ? outcome.then(conclude) : conclude(outcome);
+}
+
+/** The text of the reply of a single call. */
+function replyText(run: HookRunOutcome): string {
+  if (run.kind === 'error') return writeError(run.plugin, run.model);
+  return writeResult(run.plugin, run.outcome.result, run.outcome.context, run.heldBefore);
+}
+
+/** A failure as the wire carries it. What a plugin threw keeps its own words; ours come with their code. */
+function errorModel(error: SallyError): PluginErrorModel {
+  if (PluginFailed.is(error)) {
+    const { message, pluginCode, details, mcpErrorCode } = error.context;
+    return { message, code: pluginCode ?? error.code, details, mcp_error_code: mcpErrorCode };
+  }
+  const details = PluginNotFound.is(error) ? {} : { remedy: error.remedy };
+  return { message: error.message, code: error.code, details, mcp_error_code: error.jsonRpcCode };
+}
+
+/**
+ * Runs several plugins, each as a single call of `invoke_hook` would have run it, with the payload and the contexts that
+ * the replies before it lead to: they are written and read again as on the wire. The gateway decides what the replies
+ * mean; of that only as much is known here as says whether there is a next one. Answers the text of the reply.
+ */
+async function invokeHooks(args: unknown, deps: ToolDeps, signal: Cancellation): Promise<string> {
+  const chain = readChainArguments(args);
+  const { hook_type: hook, payload, global_context, plugins, timeout_ms: timeoutMs } = chain;
+  const began = performance.now();
+  const replies: string[] = [];
+  let current: unknown = payload;
+  let global: GlobalContext = global_context;
+  /** The reply whose change counts: the changes before it are part of it, or were replaced. */
+  let changed: { readonly at: number; readonly reply: HookReply } | undefined;
+  for (const step of plugins) {
+    const late = performance.now() - began > chainBudgetMs;
+    if (replies.length > 0 && (late || signal.aborted || !isJsonObject(current))) break;
+    const { state, metadata } = step;
+    const context = { state: state ?? {}, metadata: metadata ?? {}, global_context: global };
+    const call = { hook, plugin: step.plugin_name, payload: current, context, owned: false, timeoutMs };
+    const running = runHook(call, deps, signal);
+    const outcome = running instanceof Promise ? await running : running;
+    if (
+      outcome.kind === 'error' &&
+      PluginTimeout.is(outcome.error) &&
+      timeoutMs <= deps.plugins.pluginTimeoutMs
+    ) {
+      replies.push(lateReply);
+      if (step.on_error !== 'log') break;
+      continue;
+    }
+    if (isNothing(outcome)) {
+      replies.push(untouchedReply);
+      continue;
+    }
+    // What comes of it goes on as a gateway would have read it.
+    const text = replyText(outcome);
+    const written = parseExactJson(text, { depth: carriedDepth }) as HookReply;
+    const at = replies.push(text) - 1;
+    if (ends(step, written)) break;
+    const reply = readReplyValue(written);
+    if (typeof reply === 'string' || reply.kind === 'error') continue;
+    if (reply.context) global = withUpdate(global, reply.context);
+    const { modified_payload: modified } = reply.result;
+    if (modified === null || modified === undefined) continue;
+    if (step.modifies !== false) {
+      current = nextPayload(hook, current, modified);
+      if (changed) replies[changed.at] = withoutChange(changed.reply);
+      changed = { at, reply: written };
+    } else {
+      replies[at] = withoutChange(written);
+    }
+  }
+  return writeChainReply(replies);
+}
+
+/** Whether a plugin lets the request go on and leaves no trace, as most do most of the time. */
+function isNothing(run: HookRunOutcome): boolean {
+  if (run.kind === 'error') return false;
+  const { result, context } = run.outcome;
+  if (!result.continue_processing || run.heldBefore) return false;
+  for (const key in result) {
+    if (key === 'continue_processing' || (result[key] ?? undefined) === undefined) continue;
+    if (key !== 'metadata' || !isEmpty(result.metadata)) return false;
+  }
+  return !holdsParts(context);
+}
+
+function isEmpty(record: object | null | undefined): boolean {
+  for (const _ in record) return false;
+  return true;
+}
+
+/** Whether nothing runs after this reply. */
+function ends(step: ChainStep, { error, result }: HookReply): boolean {
+  if (error) return step.on_error !== 'log';
+  return result?.continue_processing === false && step.on_violation !== 'log';
+}
+
+/** What a gateway keeps of the shared state: what is new or changed; nothing is ever taken away. */
+function withUpdate(global: GlobalContext, update: ContextUpdate): GlobalContext {
+  return { ...global, state: { ...global.state, ...update.globalState } };
+}
+
+const withoutChange = ({ result, ...reply }: HookReply): string =>
+  writeJson({ ...reply, result: { ...result, modified_payload: null } });
