@@ -1,14 +1,11 @@
 /** A token, which the name of a header is (RFC 9110 section 5.6.2), as the source of an expression. */
 export const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 
-const name = new RegExp(`^${token}$`);
-const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
-
-/** Whether this can be the name of a header. */
-export const isHeaderName = (text: string): boolean => name.test(text);
+/** What the name of a header has to be. */
+export const headerName = new RegExp(`^${token}$`);
 
 /** RFC 9110 section 5.5: with anything else in it, a value could begin another header. */
-export const isHeaderValue = (text: string): boolean => fieldValue.test(text);
+export const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** What belongs to one connection (RFC 9110 section 7.6.1) and is made for it: nobody passes it on. In lower case, as all names here. */
 export const connectionHeaders: ReadonlySet<string> = new Set([

@@ -7,7 +7,7 @@ import {
   ConfigUpstreamPlainHttp,
   placeText,
 } from '../errors.js';
-import { framingHeaders, isHeaderName, isHeaderValue } from '../headers.js';
+import { framingHeaders, headerName, headerValue } from '../headers.js';
 import { upstreamKeys } from './keys.js';
 import { hiddenText, looksSecret, type Problems, shown } from './problems.js';
 import { given, isLoopback, type Reading, readUrl } from './reading.js';
@@ -169,10 +169,10 @@ function headerMap(
     const key = `${path}.${shown(name).slice(1, -1)}`;
     const bad = (expected: string) =>
       problems.add(ConfigBadValue({ at: place, key, expected, seen: hiddenText }));
-    if (!isHeaderName(name)) bad('the value of a header whose name is a token');
+    if (!headerName.test(name)) bad('the value of a header whose name is a token');
     else if (framingHeaders.has(lower) || ownHeaders.test(lower))
       bad('left out: the gateway sets this header itself');
-    else if (!isHeaderValue(value)) bad('a text without control characters');
+    else if (!headerValue.test(value)) bad('a text without control characters');
     else headers[lower] = value.trim();
   }
   return headers;

@@ -88,10 +88,6 @@ export class PooledConnection {
     socket.on('close', () => this.#onEnd(undefined));
   }
 
-  get usable(): boolean {
-    return this.until > performance.now() && this.socket.writable;
-  }
-
   carries(exchange: Exchange): boolean {
     return this.#exchange === exchange;
   }

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 import { type Cancellation, onAbort } from '../cancel.js';
-import { ConnectionLost } from '../errors.js';
+import { ConnectionLost, type SallyError } from '../errors.js';
+import { framingHeaders, headerName, headerValue } from '../headers.js';
 import { type Exchange, lookAfterMs, PooledConnection, type PooledReply } from './pooled-connection.js';
 
 /**
@@ -130,27 +131,24 @@ export function openSocketPool(options: PoolOptions): SocketPool {
     // A connection that is let go of on the way says so, and would begin this anew.
     if (serving) return;
     serving = true;
+    const now = performance.now();
     try {
       while (waiting.length > 0) {
         const fresh = (waiting[0] as Exchange).fresh && all.size + opening < maxConnections;
-        const connection = fresh ? undefined : takeFree();
+        // The connection that was used last: those that are not needed grow old.
+        let connection = fresh ? undefined : free.pop();
+        while (connection && (connection.until <= now || !connection.socket.writable)) {
+          connection.drop(undefined);
+          connection = free.pop();
+        }
         if (connection === undefined && all.size + opening >= maxConnections) return;
         const exchange = waiting.shift() as Exchange;
-        if (connection) connection.begin(exchange, performance.now() - brokeAt < lookAfterMs);
+        if (connection) connection.begin(exchange, now - brokeAt < lookAfterMs);
         else open(exchange);
       }
     } finally {
       serving = false;
     }
-  };
-
-  /** The connection that was used last: those that are not needed grow old. */
-  const takeFree = (): PooledConnection | undefined => {
-    for (let connection = free.pop(); connection; connection = free.pop()) {
-      if (connection.usable) return connection;
-      connection.drop(undefined);
-    }
-    return undefined;
   };
 
   const sweep = () => {
@@ -201,4 +199,39 @@ export function openSocketPool(options: PoolOptions): SocketPool {
       for (const connection of all) connection.drop(closedError());
     },
   };
+}
+
+/** The lines of a request's head that say these headers. Throws what `refusal` makes of one that cannot be sent. */
+export function headerLines(
+  headers: Readonly<Record<string, string>>,
+  refusal: (name: string) => SallyError,
+): string {
+  let lines = '';
+  for (const name in headers) {
+    const value = headers[name] as string;
+    if (!headerName.test(name) || framingHeaders.has(name.toLowerCase()) || !headerValue.test(value)) {
+      throw refusal(name);
+    }
+    lines += `${name}: ${value}\r\n`;
+  }
+  return lines;
+}
+
+interface Request {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly host: string;
+  /** As a URL has it: everything but ASCII is escaped. */
+  readonly path: string;
+  /** What `headerLines` answered. */
+  readonly lines: string;
+  readonly body: string | undefined;
+}
+
+/** A whole request, as its bytes or the text that is them in UTF-8. */
+export function writeRequest({ method, host, path, lines, body }: Request): string | Buffer {
+  const length = body === undefined ? '' : `content-length: ${Buffer.byteLength(body)}\r\n`;
+  const head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n${lines}${length}\r\n`;
+  // RFC 9110 section 5.5: what is not ASCII in a header is a byte a character.
+  if (/[\x80-\xff]/.test(lines)) return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body ?? '')]);
+  return body === undefined ? head : head + body;
 }

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { isHeaderName } from '../headers.js';
+import { headerName } from '../headers.js';
 import { plainNumber } from '../json/index.js';
 import { isObject, type JsonObject } from './messages.js';
 import { targetParameter } from './methods.js';
@@ -91,7 +91,7 @@ export class MirroredHeaders {
     const tools = Array.isArray(result['tools']) ? result['tools'] : [];
     for (const tool of tools) {
       if (!isObject(tool) || typeof tool['name'] !== 'string') continue;
-      const found = declaredHeaders(tool['inputSchema']).filter(({ header }) => isHeaderName(header));
+      const found = declaredHeaders(tool['inputSchema']).filter(({ header }) => headerName.test(header));
       if (found.length === 0) this.#tools.delete(tool['name']);
       else if (this.#tools.size < mostTools) this.#tools.set(tool['name'], found);
     }

@@ -1,6 +1,6 @@
 import type { Cancellation } from '../../cancel.js';
 import { messageOf } from '../../errors.js';
-import { framingHeaders, isHeaderName, isHeaderValue } from '../../headers.js';
+import { framingHeaders, headerName, headerValue } from '../../headers.js';
 import type { HookName, Violation } from '../../hooks/index.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager, PluginRequest, PluginRun } from '../../manager/index.js';
@@ -127,7 +127,7 @@ export function sendable(headers: Headers): Headers {
   return Object.fromEntries(
     Object.entries(headers)
       .map(([name, value]) => [name.toLowerCase(), value] as const)
-      .filter(([name, value]) => !kept(name) && isHeaderName(name) && isHeaderValue(value)),
+      .filter(([name, value]) => !kept(name) && headerName.test(name) && headerValue.test(value)),
   );
 }
 

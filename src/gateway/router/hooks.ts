@@ -1,5 +1,5 @@
 import { modeEffect } from '../../config/index.js';
-import { connectionHeaders, isHeaderName, isHeaderValue } from '../../headers.js';
+import { connectionHeaders, headerName, headerValue } from '../../headers.js';
 import type { HookName } from '../../hooks/index.js';
 import { JsonNumber, sameNumber } from '../../json/index.js';
 import type { PluginManager, PluginRequest, PluginRun } from '../../manager/index.js';
@@ -235,8 +235,8 @@ export function extraHeaders(
       typeof value === 'string' &&
       !connectionHeaders.has(name) &&
       !notForPlugins.test(name) &&
-      isHeaderName(name) &&
-      isHeaderValue(value)
+      headerName.test(name) &&
+      headerValue.test(value)
     )
       headers[name] = value;
     else refused.push(name);
