@@ -122,14 +122,14 @@ describe.each(each)('a body over the limit of %s', (_, program) => {
 const plain = each.filter(([name]) => !name.includes('TLS'));
 
 describe.each(plain)('Expect: 100-continue at %s', (_, program) => {
-  const head = (length: number) =>
+  const head = (length: number, connection = 'close') =>
     [
       'POST /mcp HTTP/1.1',
       'Host: localhost',
       ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
       'Expect: 100-continue',
       `Content-Length: ${length}`,
-      'Connection: close',
+      `Connection: ${connection}`,
       '\r\n',
     ].join('\r\n');
 
@@ -142,17 +142,21 @@ describe.each(plain)('Expect: 100-continue at %s', (_, program) => {
     expect(reply).not.toContain('HTTP/1.1 100');
   });
 
-  it('gets its 100 with a length within it, and the reply after it', async () => {
-    const { port } = await program();
-    const body = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}';
-    const socket = createConnection({ port, host: 'localhost' });
-    socket.write(head(body.length));
-    let received = '';
-    socket.on('data', (chunk) => {
-      if (received === '') socket.write(body);
-      received += chunk;
-    });
-    await once(socket, 'close');
-    expect(received).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 \d/);
-  });
+  it.each(['close', 'keep-alive'])(
+    'gets its 100 with a length within it, and the reply after it, with Connection: %s',
+    async (connection) => {
+      const { port } = await program();
+      const body = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}';
+      const socket = createConnection({ port, host: 'localhost' });
+      socket.write(head(body.length, connection));
+      let received = '';
+      socket.on('data', (chunk) => {
+        if (received === '') socket.write(body);
+        received += chunk;
+        if (/HTTP[\s\S]+HTTP\/1\.1 \d/.test(received)) socket.end();
+      });
+      await once(socket, 'close');
+      expect(received).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 \d/);
+    },
+  );
 });
