@@ -26,7 +26,7 @@ export function backoff(count: number, { retryFirst, retryMost }: Pace, random =
 }
 
 /** What `work` gives, unless the signal is aborted first: then its reason. The work itself goes on. */
-export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function unlessAborted<T>(work: Promise<T>, signal: Cancellation): Promise<T> {
   return new Promise((resolve, reject) => {
     const unheard = onAbort(signal, reject);
     work.then(resolve, reject).finally(unheard);
@@ -37,7 +37,7 @@ export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise
 export async function withDeadline<T>(
   ms: number,
   late: () => Error,
-  outer: AbortSignal,
+  outer: Cancellation,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const own = new AbortController();

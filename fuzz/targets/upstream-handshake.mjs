@@ -1,5 +1,8 @@
-import { judgeDiscovery, judgeInitialize } from '../../dist/gateway/upstream/negotiate.js';
+import { upstreamErrors } from '../../dist/gateway/upstream/errors.js';
+import { judgeDiscovery, judgeInitialize } from '../../dist/mcp/client/negotiate.js';
 import { assertNoDefect } from '../lib/judge.mjs';
+
+const errors = upstreamErrors('u');
 
 /** What an upstream answers to `server/discover` and `initialize`. */
 export default {
@@ -28,8 +31,8 @@ export default {
       // A body that is no object is none of the answers that get here.
       if (typeof message !== 'object' || message === null || Array.isArray(message)) return;
       for (const verdict of [
-        judgeDiscovery('u', { kind: 'answer', message }),
-        judgeInitialize('u', message),
+        judgeDiscovery(errors, { kind: 'answer', message }),
+        judgeInitialize(errors, message),
       ]) {
         const error = verdict.error ?? verdict;
         assertNoDefect('the verdict', String(error.message ?? ''), input.toString('utf8'));

@@ -1,6 +1,26 @@
+import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cancellation } from '../cancel.js';
+import type { McpSettings } from '../config/index.js';
+import {
+  CallCancelled,
+  ConnectionLost,
+  ConnectionTimeout,
+  findSallyError,
+  HttpStatusUnexpected,
+  messageOf,
+  ReplyInvalid,
+} from '../errors.js';
 import type { Logger } from '../log.js';
-import type { CredentialStore, TlsMetrics } from '../tls/index.js';
+import { httpTransport } from '../mcp/client/http.js';
+import type { ClientContext, ClientSession, PeerErrors } from '../mcp/client/session.js';
+import { stdioTransport } from '../mcp/client/stdio.js';
+import type { Answer } from '../mcp/messages.js';
+import { type CredentialStore, pluginRule, type TlsMetrics } from '../tls/index.js';
+import { packageVersion } from '../version.js';
+import { backoff, unlessAborted, withDeadline } from '../wait.js';
+import { toolNames } from '../wire/index.js';
+import { httpErrors, stdioErrors } from './errors.js';
 
 /** What a tool answered. */
 export interface ToolReply {
@@ -29,4 +49,224 @@ export interface ConnectionDeps {
   readonly metrics?: TlsMetrics | undefined;
   /** The plugin that is to be at the other end. */
   readonly plugin: string;
+}
+
+type StdioSettings = Extract<McpSettings, { transport: 'stdio' }>;
+type HttpSettings = Exclude<McpSettings, StdioSettings>;
+
+/** How sessions with one server come and go. */
+interface Sessions {
+  open(signal: AbortSignal): Promise<ClientSession>;
+  /** Waits until another attempt is due. */
+  due(): Promise<void>;
+  /** A call was answered. */
+  answered(): void;
+  /** Whether a call may be made once more, over a new session. */
+  again(error: unknown): boolean;
+  /** One that failed is used no more. */
+  drop(session: ClientSession): void;
+  close(): Promise<void>;
+}
+
+/** Replies above this are cut off: a payload of the contract has at most a million bytes. */
+const maxReplyBytes = 8_000_000;
+/** Connections to one plugin server at a time; further calls wait for a free one. */
+const maxConnections = 64;
+/** How long a server may take to open a session, in milliseconds. */
+const handshakeMs = 20_000;
+/** How long a server that has replied may close connections before that is taken for a refusal, in milliseconds. */
+const refusedAfterMs = 2_000;
+/** How long a child that died is left alone before it is started again, in milliseconds: doubled each time. */
+const childPace = { retryFirst: 100, retryMost: 10_000 } as const;
+
+/** Opens the way that `settings` describe. Nothing is sent yet; rejects where its credentials are not valid, and for nothing else. */
+export async function openConnection(settings: McpSettings, deps: ConnectionDeps): Promise<Connection> {
+  const { timeoutMs } = deps;
+  const peer = `the plugin server ${nameOf(settings)}`;
+  const sessions =
+    settings.transport === 'stdio'
+      ? childSessions(settings, contextOf(peer, deps, stdioErrors(peer)))
+      : await httpSessions(settings, contextOf(peer, deps, httpErrors(peer, settings.url)), deps);
+  /** The session of now: opened by the first call, and again by the next one after it was lost. */
+  let current: Opened | undefined;
+  const closing = new AbortController();
+
+  const open = (): Opened => {
+    // In time for the caller's own limit, so that it hears what was missing.
+    const ms = Math.min(handshakeMs, timeoutMs * 0.8);
+    const late = () => ConnectionTimeout({ peer, seconds: timeoutMs / 1000 });
+    const standing = sessions.due().then(async () => {
+      const session = await withDeadline(ms, late, closing.signal, (signal) => sessions.open(signal));
+      session.onEnd = () => forget(opened);
+      // A pool takes a connection for free only a turn after its reply: the first call would open a second one.
+      await new Promise((resolve) => setImmediate(resolve));
+      opened.session = session;
+      return session;
+    });
+    // Whoever waits for it hears of a failure; nobody may be waiting.
+    standing.catch(() => forget(opened));
+    const opened: Opened = { standing };
+    return opened;
+  };
+  const forget = (opened: Opened) => {
+    if (current === opened) current = undefined;
+  };
+  const callOnce = async (tool: string, args: string, scope: Cancellation): Promise<ToolReply> => {
+    current ??= open();
+    const opened = current;
+    const session = opened.session ?? (await unlessAborted(opened.standing, scope));
+    try {
+      return replyOf(await session.callTool(tool, args, { signal: scope }), peer, tool);
+    } catch (error) {
+      const answered = /^SALLY_(WIRE_REPLY|JSON)/.test(findSallyError(error)?.code ?? '');
+      if (!scope.aborted && !answered) {
+        forget(opened);
+        sessions.drop(session);
+      }
+      throw error;
+    }
+  };
+
+  return {
+    peer,
+    async call(tool, args, scope) {
+      try {
+        const reply = await callOnce(tool, args, scope).catch((error: unknown) => {
+          if (scope.aborted || !sessions.again(error)) throw error;
+          return callOnce(tool, args, scope);
+        });
+        sessions.answered();
+        return reply;
+      } catch (error) {
+        const known = findSallyError(error) ?? findSallyError(scope.reason);
+        if (known) throw known;
+        throw scope.aborted
+          ? CallCancelled({ plugin: peer, hook: tool })
+          : ReplyInvalid({ peer, tool, reason: messageOf(error) }, error);
+      }
+    },
+    async close() {
+      closing.abort(ConnectionLost({ peer, detail: 'it was closed' }));
+      await sessions.close();
+    },
+  };
+}
+
+/** A session that was begun: it stands, or will, or never does. */
+interface Opened {
+  readonly standing: Promise<ClientSession>;
+  /** The same, once it stands. */
+  session?: ClientSession;
+}
+
+function nameOf(settings: McpSettings): string {
+  if (settings.transport === 'uds') return settings.socketPath;
+  if (settings.transport === 'http') return settings.url.origin;
+  return [settings.command, ...settings.args].map((word) => basename(word)).join(' ');
+}
+
+function contextOf(peer: string, { log, timeoutMs }: ConnectionDeps, errors: PeerErrors): ClientContext {
+  return {
+    client: { name: 'sallyport', version: packageVersion() },
+    about: { peer },
+    who: 'the plugin server',
+    message: `a reply of ${peer}`,
+    log,
+    errors,
+    timeoutMs,
+    limits: { messageBytes: maxReplyBytes, unreadBytes: Number.POSITIVE_INFINITY },
+    pace: {
+      ...childPace,
+      handshake: handshakeMs,
+      probe: handshakeMs,
+      ask: timeoutMs,
+      grace: 2_000,
+    },
+    callsOnly: true,
+    now: Date.now,
+    random: Math.random,
+  };
+}
+
+/** Over HTTPS, HTTP or HTTP over a Unix domain socket, of either era. */
+async function httpSessions(
+  settings: HttpSettings,
+  context: ClientContext,
+  { credentials, metrics, plugin, timeoutMs }: ConnectionDeps,
+): Promise<Sessions> {
+  const tls = settings.transport === 'http' ? settings.tls : undefined;
+  const longestMs = timeoutMs + 2_000;
+  const target = {
+    url: settings.url,
+    socketPath: settings.transport === 'uds' ? settings.socketPath : undefined,
+    peer: `the plugin server ${nameOf(settings)}`,
+    tls,
+    server: tls && { identity: pluginRule(plugin, tls.identity), pins: tls.pins },
+    credentials,
+    metrics,
+    maxConnections,
+    longestMs,
+    retiredMs: longestMs,
+    maxRedirects: 0,
+    refusedAfterMs,
+  };
+  const transport = httpTransport(target, context, () => false);
+  await transport.prepare();
+  return {
+    open: (signal) => transport.contact(undefined, signal),
+    due: async () => {},
+    answered() {},
+    // A server that was restarted does not know the session, one that stops has not looked at the call: once more, anew.
+    again(error) {
+      if (!HttpStatusUnexpected.is(error)) return false;
+      const { status, text } = error.context;
+      const lost = status === 404 || status === 503 || (status === 400 && /session/i.test(text));
+      if (lost) transport.doubt();
+      return lost;
+    },
+    // Other calls may be under way over it: nothing of it is to be closed.
+    drop() {},
+    close: () => transport.close(),
+  };
+}
+
+/**
+ * A child process is started by the first call, and again by a later one after it died, not at once but with a growing
+ * pause; a call that succeeds ends the pause. Its end of the pipe closes with this process, so none is left behind.
+ */
+function childSessions(settings: StdioSettings, context: ClientContext): Sessions {
+  const transport = stdioTransport(settings, context);
+  let starts = 0;
+  let startedAt = 0;
+  return {
+    open: (signal) => transport.open({}, signal),
+    async due() {
+      const wait = startedAt + (starts > 0 ? backoff(starts, childPace) : 0) - Date.now();
+      if (wait > 0) await sleep(wait);
+      starts += 1;
+      startedAt = Date.now();
+    },
+    answered() {
+      starts = 0;
+    },
+    again: () => false,
+    drop: (session) => void session.close(),
+    close: () => transport.close(),
+  };
+}
+
+/** The result of a call. Throws a SallyError where it has none of the contract. */
+function replyOf(answer: Answer, peer: string, tool: string): ToolReply {
+  if ('error' in answer) throw ReplyInvalid({ peer, tool, reason: messageOf(answer.error) });
+  const { content = [], _meta: meta } = answer.result;
+  if (!Array.isArray(content)) throw ReplyInvalid({ peer, tool, reason: 'content: expected array' });
+  const texts: string[] = [];
+  for (const item of content) {
+    if (item?.type === 'text' && typeof item.text === 'string') texts.push(item.text);
+  }
+  // A server without plugins has nothing to list.
+  if (texts.length === 0 && tool !== toolNames.pluginConfigs) {
+    throw ReplyInvalid({ peer, tool, reason: 'no text item' });
+  }
+  return { texts, meta: (meta ?? {}) as ToolReply['meta'] };
 }

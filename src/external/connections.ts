@@ -4,8 +4,7 @@ import { pluginRule } from '../tls/index.js';
 import { toolNames } from '../wire/index.js';
 import { Breaker, type Probe } from './breaker.js';
 import { ConnectionChain } from './chain.js';
-import type { Connection, ConnectionDeps } from './connection.js';
-import { openConnection } from './open.js';
+import { type Connection, type ConnectionDeps, openConnection } from './connection.js';
 
 /** A connection, and what the plugins that use it share. */
 export interface SharedConnection extends Connection {

@@ -7,6 +7,7 @@ import {
   InternalError,
   messageOf,
   PluginFailed,
+  PluginNotFound,
   ReplyInvalid,
 } from '../errors.js';
 import { type PluginContext, wholeResult } from '../hooks/index.js';
@@ -17,15 +18,15 @@ import {
   type InvokeReply,
   type PluginReport,
   pluginDefaults,
+  readPluginReport,
   readReply,
   takesChains,
   toolNames,
   writeInvokeArguments,
 } from '../wire/index.js';
 import type { ChainMember } from './chain.js';
-import type { ToolReply } from './connection.js';
+import type { Connection, ToolReply } from './connection.js';
 import type { Connections, SharedConnection } from './connections.js';
-import { learnPlugin } from './learn.js';
 import type { PluginMetrics } from './metrics.js';
 
 /** What an external plugin needs of its surroundings. */
@@ -276,4 +277,31 @@ function settle(entry: PluginEntry, report: PluginReport): PluginEntry {
   const reported = Object.entries({ hooks, priority, conditions, ...strictness });
   const given = Object.fromEntries(reported.filter(([, value]) => value !== null && value !== undefined));
   return { ...given, ...entry };
+}
+
+type Way = Pick<Connection, 'call' | 'peer'>;
+
+/** What a server says of one plugin, and beside it. Rejects with a SallyError; where it has no such plugin, the error names those that it has. */
+export async function learnPlugin(
+  connection: Way,
+  name: string,
+  scope: Cancellation,
+): Promise<{ readonly report: PluginReport; readonly meta: Readonly<Record<string, unknown>> }> {
+  const tool = toolNames.pluginConfig;
+  const { peer } = connection;
+  const { texts, meta } = await connection.call(tool, JSON.stringify({ name }), scope);
+  const [text = ''] = texts;
+  const report = readPluginReport(text);
+  if (typeof report === 'string') throw ReplyInvalid({ peer, tool, reason: report });
+  if (report === null)
+    throw PluginNotFound({ plugin: name, where: peer, has: await listPlugins(connection, scope) });
+  return { report, meta };
+}
+
+/** The names of the plugins that a server has. */
+export async function listPlugins(connection: Way, scope: Cancellation): Promise<readonly string[]> {
+  const { texts } = await connection.call(toolNames.pluginConfigs, '{}', scope);
+  return texts
+    .map(readPluginReport)
+    .flatMap((report) => (report && typeof report === 'object' ? [report.name] : []));
 }

@@ -1,23 +1,10 @@
 import type { Cancellation } from '../cancel.js';
 import type { UpstreamSettings } from '../config/index.js';
+import type { OnRequest, RequestOptions } from '../mcp/client/session.js';
 import type { Answer, JsonObject } from '../mcp/messages.js';
 import type { Era } from '../mcp/revisions.js';
 
-/** How one request is made of an upstream. */
-export interface CallOptions {
-  /** Aborting it cancels the request at the upstream too. */
-  readonly signal: Cancellation;
-  /** HTTP headers beside the configured ones: what plugins added. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** A notification about this request: progress (with the caller's own token again), and logging where it is known to belong to it. */
-  readonly onNotification?: (method: string, params: JsonObject | undefined) => void;
-  /** A request of the upstream within this one (sampling, elicitation, roots). Without it the upstream is told that there is no such method. */
-  readonly onRequest?: (
-    method: string,
-    params: JsonObject | undefined,
-    signal: AbortSignal,
-  ) => Promise<Answer>;
-}
+export type CallOptions = RequestOptions;
 
 /** An MCP session with an upstream, or the stateless way to it, in the upstream's own era. */
 export interface UpstreamSession {
@@ -27,12 +14,12 @@ export interface UpstreamSession {
   readonly serverInfo: JsonObject;
   readonly instructions: string | undefined;
   /**
-   * One request, with `params` as the upstream's era has them except for what belongs to the hop: progress token,
-   * envelope and headers are made here. The answer is the upstream's, as it came.
+   * One request, with `params` as the upstream's era has them but for the progress token, the
+   * envelope and the headers, which are made here. The answer is the upstream's, as it came.
    *
    * Rejects with a SallyError that names the upstream where none came: down, lost in the call, too late, cancelled.
    */
-  request(method: string, params: JsonObject | undefined, options: CallOptions): Promise<Answer>;
+  request(method: string, params: JsonObject | undefined, options: RequestOptions): Promise<Answer>;
   notify(method: string, params?: JsonObject): Promise<void>;
 }
 
@@ -51,11 +38,7 @@ export interface SessionWish {
   /** What the upstream says outside any request. All who share the session hear it. */
   readonly onNotification?: (method: string, params: JsonObject | undefined) => void;
   /** What the upstream asks outside any request. Only of an own session. */
-  readonly onRequest?: (
-    method: string,
-    params: JsonObject | undefined,
-    signal: AbortSignal,
-  ) => Promise<Answer>;
+  readonly onRequest?: OnRequest;
 }
 
 export type UpstreamState =
@@ -68,7 +51,7 @@ export interface Upstream {
   readonly name: string;
   readonly settings: UpstreamSettings;
   readonly state: UpstreamState;
-  /** Hears of every change of `state`; the answer removes the listener. */
+  /** Hears of every change of `state`; returns a disposer. */
   onState(listener: (state: UpstreamState) => void): () => void;
   /** Waits for the first contact, good or bad, for at most as long as the signal lets it. */
   settled(signal: AbortSignal): Promise<void>;

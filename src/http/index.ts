@@ -8,7 +8,6 @@ export { createFastPath, type FastHandler, type FastRequest } from './fast-path.
 export { authority, listen, listenOnSocket, stopListening } from './listen.js';
 export type { PooledReply } from './pooled-connection.js';
 export { type Reply, type RequestHead, sendJson } from './reply.js';
-export type { ReplyStream } from './reply-parser.js';
 export { createHostGuard, type HostGuard, refusedBy } from './request-head.js';
 export { createHttpServer, graceMs, type Handler } from './server.js';
 export { headerLines, openSocketPool, type SocketPool, writeRequest } from './socket-pool.js';

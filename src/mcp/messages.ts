@@ -127,10 +127,10 @@ export interface PeerMessage {
  *
  * @throws SallyError for JSON that is not taken.
  */
-export function messagesOf(text: string): readonly PeerMessage[] | undefined {
+export function messagesOf(text: string, what = 'the message'): readonly PeerMessage[] | undefined {
   let value: unknown;
   try {
-    value = parseExactJson(text, { what: 'the message' });
+    value = parseExactJson(text, { what });
   } catch (error) {
     const refusal = findSallyError(error);
     if (refusal) throw refusal;

@@ -11,19 +11,19 @@ import {
   UpstreamStatus,
   UpstreamTimeout,
 } from '../../errors.js';
+import { httpTransport } from '../../mcp/client/http.js';
+import type { ClientSession, RequestOptions, Transport } from '../../mcp/client/session.js';
+import { stdioTransport } from '../../mcp/client/stdio.js';
 import type { Answer, JsonObject } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
-import { createCredentialStore } from '../../tls/index.js';
+import { anyPeer } from '../../tls/index.js';
 import { backoff, pause, withDeadline } from '../../wait.js';
-import type { CallOptions, SessionWish, Upstream, UpstreamSession, UpstreamState } from '../upstream.js';
-import { httpTransport } from './http/transport.js';
-import type { Link, Transport } from './link.js';
-import { defaultPace, limitsOf, type UpstreamContext, type UpstreamDeps } from './options.js';
-import { Sessions } from './sessions.js';
+import type { SessionWish, Upstream, UpstreamSession, UpstreamState } from '../upstream.js';
+import { LegacySessions } from './legacy-sessions.js';
+import { type UpstreamContext, type UpstreamDeps, upstreamContext } from './options.js';
 import { Slots } from './slots.js';
-import { HeldState } from './state.js';
+import { State } from './state.js';
 import { StatelessSessions } from './stateless-sessions.js';
-import { stdioTransport } from './stdio/transport.js';
 
 /** A child that lived so long did not die of its start, in milliseconds. */
 const settledMs = 10_000;
@@ -33,30 +33,46 @@ const settledMs = 10_000;
  * until `close`. Never throws: what is wrong, files of certificates included, is its `state`.
  */
 export function openUpstream(settings: UpstreamSettings, deps: UpstreamDeps): Upstream {
-  const context: UpstreamContext = {
-    upstream: settings.name,
-    timeoutMs: settings.timeoutMs,
-    log: deps.log,
-    client: { name: 'sallyport', version: deps.version },
-    credentials: deps.credentials ?? createCredentialStore({ log: deps.log }),
-    metrics: deps.metrics,
-    limits: limitsOf(settings.transport, deps.limits),
-    pace: { ...defaultPace, ...deps.pace },
-    now: deps.now ?? Date.now,
-    random: deps.random ?? Math.random,
-  };
-  return new HeldUpstream(settings, context);
+  return new OpenUpstream(settings, upstreamContext(settings, deps));
 }
 
-class HeldUpstream implements Upstream {
+/** Redirects that are followed: Python servers give one from `/mcp` to `/mcp/` or back. */
+const maxRedirects = 3;
+
+function transportOf(settings: UpstreamSettings, context: UpstreamContext): Transport {
+  if (settings.transport === 'stdio') return stdioTransport(settings, context);
+  const { url, headers, tls } = settings;
+  const never = Number.POSITIVE_INFINITY;
+  const target = {
+    url,
+    peer: `the upstream ${url.origin}`,
+    headers,
+    tls,
+    server: tls && { ...anyPeer, pins: tls.pins },
+    credentials: context.credentials,
+    metrics: context.metrics,
+    maxConnections: never,
+    // Every wait has a deadline of its own, which progress starts anew.
+    longestMs: never,
+    retiredMs: context.timeoutMs,
+    maxRedirects,
+    refusedAfterMs: never,
+  };
+  return httpTransport(target, context, (error) => {
+    const refused = UpstreamStatus.is(error) && error.context.status >= 400 && error.context.status < 500;
+    return refused || UpstreamProtocol.is(error);
+  });
+}
+
+class OpenUpstream implements Upstream {
   readonly name: string;
   readonly settings: UpstreamSettings;
   readonly #context: UpstreamContext;
   readonly #transport: Transport;
   readonly #slots: Slots;
-  readonly #sessions: Sessions;
+  readonly #sessions: LegacySessions;
   readonly #stateless: StatelessSessions;
-  readonly #state: HeldState;
+  readonly #state: State;
   readonly #closing = new AbortController();
   readonly #sweeper: NodeJS.Timeout;
   #verdict: { era: Era; until: number } | undefined;
@@ -69,17 +85,20 @@ class HeldUpstream implements Upstream {
     this.name = settings.name;
     this.settings = settings;
     this.#context = context;
-    this.#state = new HeldState(this.name, context.log);
+    this.#state = new State(this.name, context.log);
     const { limits, pace } = context;
-    this.#transport =
-      settings.transport === 'http' ? httpTransport(settings, context) : stdioTransport(settings, context);
+    this.#transport = transportOf(settings, context);
     this.#transport.onDoubt = (reason) => this.#doubt(reason);
     this.#transport.onRenewed = () => {
       if (this.state.kind === 'up') this.#state.become({ ...this.state });
     };
     this.#slots = new Slots(this.name, limits.inFlight, limits.queue);
     const run = this.#run.bind(this);
-    this.#sessions = new Sessions({ context, run, open: (capabilities) => this.#openLink(capabilities) });
+    this.#sessions = new LegacySessions({
+      context,
+      run,
+      open: (capabilities) => this.#openSession(capabilities),
+    });
     this.#stateless = new StatelessSessions(context, run);
     this.#sweeper = setInterval(() => this.#sessions.sweep(), pace.idle / 4).unref();
     this.#reach(0);
@@ -152,11 +171,11 @@ class HeldUpstream implements Upstream {
     const { pace, now, log } = this.#context;
     const known = this.#verdict && this.#verdict.until > now() ? this.#verdict.era : undefined;
     const work = (signal: AbortSignal) => this.#transport.contact(known, signal);
-    const link = await withDeadline(this.#handshakeMs, this.#late, this.#closing.signal, work);
-    if (this.#closing.signal.aborted) return link.close();
-    const { era, revision } = link.facts;
+    const session = await withDeadline(this.#handshakeMs, this.#late, this.#closing.signal, work);
+    if (this.#closing.signal.aborted) return session.close();
+    const { era, revision } = session.facts;
     if (era !== known) this.#verdict = { era, until: now() + pace.verdict };
-    await this.#adopt(link);
+    await this.#adopt(session);
     // A child that goes on dying young is started less and less often.
     if (this.settings.transport === 'http') this.#failures = 0;
     this.#upSince = now();
@@ -176,14 +195,14 @@ class HeldUpstream implements Upstream {
   readonly #late = (): SallyError =>
     UpstreamTimeout({ upstream: this.name, method: 'the handshake', seconds: this.#handshakeMs / 1000 });
 
-  async #adopt(link: Link): Promise<void> {
-    link.onEnd = (reason) => this.#linkEnded(link, reason);
-    if (link.facts.era === 'modern') {
+  async #adopt(session: ClientSession): Promise<void> {
+    session.onEnd = (reason) => this.#sessionEnded(session, reason);
+    if (session.facts.era === 'modern') {
       await this.#sessions.closeAll();
-      this.#stateless.use(link);
+      this.#stateless.use(session);
     } else {
       await this.#stateless.close();
-      this.#sessions.keepSpare(link);
+      this.#sessions.keepSpare(session);
     }
   }
 
@@ -212,9 +231,9 @@ class HeldUpstream implements Upstream {
   }
 
   /** A child has ended by itself. */
-  #linkEnded(link: Link, reason: SallyError): void {
-    this.#sessions.drop(link);
-    this.#stateless.drop(link);
+  #sessionEnded(session: ClientSession, reason: SallyError): void {
+    this.#sessions.drop(session);
+    this.#stateless.drop(session);
     if (this.#closing.signal.aborted || this.#reaching) return;
     const { log, now, pace, random } = this.#context;
     log.warn({ upstream: this.name, code: reason.code, remedy: reason.remedy }, reason.message);
@@ -229,13 +248,13 @@ class HeldUpstream implements Upstream {
     this.#reach(backoff(this.#failures, pace, random));
   }
 
-  async #openLink(capabilities: JsonObject): Promise<Link> {
+  async #openSession(capabilities: JsonObject): Promise<ClientSession> {
     const work = (signal: AbortSignal) => this.#transport.open(capabilities, signal);
     try {
-      const link = await withDeadline(this.#handshakeMs, this.#late, this.#closing.signal, work);
-      link.onEnd = (reason) => this.#linkEnded(link, reason);
-      if (!this.#closing.signal.aborted) return link;
-      await link.close();
+      const session = await withDeadline(this.#handshakeMs, this.#late, this.#closing.signal, work);
+      session.onEnd = (reason) => this.#sessionEnded(session, reason);
+      if (!this.#closing.signal.aborted) return session;
+      await session.close();
       throw this.#closing.signal.reason;
     } catch (error) {
       const known =
@@ -248,17 +267,17 @@ class HeldUpstream implements Upstream {
   }
 
   async #run(
-    link: Link,
+    session: ClientSession,
     method: string,
     params: JsonObject | undefined,
-    options: CallOptions,
+    options: RequestOptions,
     capabilities: JsonObject,
   ): Promise<Answer> {
     // A stream that lasts would take its place from the others.
     const lasting = method === 'subscriptions/listen';
     if (!lasting && !this.#slots.tryTake()) await this.#slots.take(method, options.signal);
     try {
-      return await link.request(method, params, options, capabilities);
+      return await session.request(method, params, options, capabilities);
     } catch (error) {
       this.#observe(error);
       throw error;

@@ -1,8 +1,8 @@
 import type { UpstreamSettings } from '../../config/index.js';
-import { messageOf, UpstreamJson, UpstreamReplyTooLarge } from '../../errors.js';
 import type { Logger } from '../../log.js';
-import { messagesOf, type PeerMessage } from '../../mcp/messages.js';
-import type { CredentialStore, TlsMetrics } from '../../tls/index.js';
+import type { ClientContext, ClientPace } from '../../mcp/client/session.js';
+import { type CredentialStore, createCredentialStore, type TlsMetrics } from '../../tls/index.js';
+import { upstreamErrors } from './errors.js';
 
 /** What one upstream may take up. */
 export interface UpstreamLimits {
@@ -19,22 +19,11 @@ export interface UpstreamLimits {
 }
 
 /** Durations, in milliseconds. */
-export interface UpstreamPace {
-  /** Before the first attempt to reach an upstream again, and at most; doubled in between. */
-  readonly retryFirst: number;
-  readonly retryMost: number;
-  /** For the handshake, in which a child may first have to be installed. */
-  readonly handshake: number;
-  /** For a child's answer to `server/discover`: some never answer what comes before `initialize`. */
-  readonly probe: number;
+export interface UpstreamPace extends ClientPace {
   /** How long the era of an upstream is remembered. */
   readonly verdict: number;
   /** A shared session that nobody uses ends after this. */
   readonly idle: number;
-  /** For what an upstream asks a client: there may be a human behind it. */
-  readonly ask: number;
-  /** For each of the steps by which a child is ended: closed input, SIGTERM. */
-  readonly grace: number;
 }
 
 const defaultLimits: UpstreamLimits = {
@@ -47,14 +36,6 @@ const defaultLimits: UpstreamLimits = {
 
 /** Children take up more than sessions over HTTP do. */
 const maxChildren = 64;
-
-export function limitsOf(
-  transport: UpstreamSettings['transport'],
-  given: Partial<UpstreamLimits> | undefined,
-): UpstreamLimits {
-  const sessions = transport === 'stdio' ? maxChildren : defaultLimits.sessions;
-  return { ...defaultLimits, sessions, ...given };
-}
 
 export const defaultPace: UpstreamPace = {
   retryFirst: 250,
@@ -83,30 +64,31 @@ export interface UpstreamDeps {
 }
 
 /** The same, complete, with what every part of one upstream says of it. */
-export interface UpstreamContext {
+export interface UpstreamContext extends ClientContext {
   readonly upstream: string;
-  readonly timeoutMs: number;
-  readonly log: Logger;
-  readonly client: { readonly name: string; readonly version: string };
   readonly credentials: CredentialStore;
   readonly metrics: TlsMetrics | undefined;
-  readonly limits: UpstreamLimits;
+  readonly limits: UpstreamLimits & ClientContext['limits'];
   readonly pace: UpstreamPace;
-  readonly now: () => number;
-  readonly random: () => number;
 }
 
-/** The messages of a body, event or line. Throws a SallyError for JSON that is not taken. */
-export function messagesFrom(text: string, upstream: string): readonly PeerMessage[] | undefined {
-  try {
-    return messagesOf(text);
-  } catch (error) {
-    throw UpstreamJson({ upstream, reason: messageOf(error) }, error);
-  }
+export function upstreamContext(settings: UpstreamSettings, deps: UpstreamDeps): UpstreamContext {
+  const { name, transport, timeoutMs } = settings;
+  const sessions = transport === 'stdio' ? maxChildren : defaultLimits.sessions;
+  const limits = { ...defaultLimits, sessions, ...deps.limits };
+  return {
+    upstream: name,
+    about: { upstream: name },
+    who: 'the upstream',
+    timeoutMs,
+    log: deps.log,
+    errors: upstreamErrors(name),
+    client: { name: 'sallyport', version: deps.version },
+    credentials: deps.credentials ?? createCredentialStore({ log: deps.log }),
+    metrics: deps.metrics,
+    limits: { ...limits, unreadBytes: limits.messageBytes },
+    pace: { ...defaultPace, ...deps.pace },
+    now: deps.now ?? Date.now,
+    random: deps.random ?? Math.random,
+  };
 }
-
-/** How much of a stream is held for one event. */
-export const eventLimit = ({ upstream, limits }: Pick<UpstreamContext, 'upstream' | 'limits'>) => ({
-  bytes: limits.messageBytes,
-  tooLarge: () => UpstreamReplyTooLarge({ upstream, limit: limits.messageBytes }),
-});

@@ -4,7 +4,7 @@ import { unlessAborted } from '../../wait.js';
 import type { UpstreamState } from '../upstream.js';
 
 /** The state of one upstream, why it is what it is, and who hears of its changes. */
-export class HeldState {
+export class State {
   readonly #upstream: string;
   readonly #log: Logger;
   readonly #listeners = new Set<(state: UpstreamState) => void>();

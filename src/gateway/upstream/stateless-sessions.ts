@@ -1,9 +1,9 @@
 import { messageOf } from '../../errors.js';
 import { writeJson } from '../../json/index.js';
+import type { ClientSession } from '../../mcp/client/session.js';
 import type { JsonObject } from '../../mcp/messages.js';
 import type { SessionWish, UpstreamSession } from '../upstream.js';
-import type { RunCall } from './held-session.js';
-import type { Link } from './link.js';
+import type { RunCall } from './legacy-session.js';
 import type { UpstreamContext } from './options.js';
 
 /** Sets of capabilities for which the way is remembered. */
@@ -15,23 +15,23 @@ export class StatelessSessions {
   readonly #run: RunCall;
   readonly #hearers = new Map<string, NonNullable<SessionWish['onNotification']>>();
   readonly #kept = new Map<string, UpstreamSession>();
-  #link: Link | undefined;
+  #way: ClientSession | undefined;
 
   constructor(context: UpstreamContext, run: RunCall) {
     this.#context = context;
     this.#run = run;
   }
 
-  /** From now on over `link`. One that stands already over the same connections goes on, with what the new one found out. */
-  use(link: Link): void {
-    if (this.#link) this.#link.facts = link.facts;
-    else this.#link = link;
+  /** From now on over `way`. One that stands already over the same connections goes on, with what the new one found out. */
+  use(way: ClientSession): void {
+    if (this.#way) this.#way.facts = way.facts;
+    else this.#way = way;
     this.#listen();
   }
 
   /** Undefined where the upstream is not of this era. */
   take(wish: SessionWish): UpstreamSession | undefined {
-    if (!this.#link) return undefined;
+    if (!this.#way) return undefined;
     if (wish.onNotification) {
       this.#hearers.set(wish.client, wish.onNotification);
       this.#listen();
@@ -40,7 +40,7 @@ export class StatelessSessions {
     const kept = this.#kept.get(key);
     if (kept) return kept;
     if (this.#kept.size >= maxKept) this.#kept.clear();
-    const session = this.#session(this.#link, wish.capabilities);
+    const session = this.#session(this.#way, wish.capabilities);
     this.#kept.set(key, session);
     return session;
   }
@@ -49,45 +49,45 @@ export class StatelessSessions {
     this.#hearers.delete(client);
   }
 
-  drop(link: Link): void {
-    if (this.#link !== link) return;
-    this.#link = undefined;
+  drop(way: ClientSession): void {
+    if (this.#way !== way) return;
+    this.#way = undefined;
     this.#kept.clear();
   }
 
   async close(): Promise<void> {
-    const link = this.#link;
-    if (!link) return;
-    this.drop(link);
-    await link.close();
+    const way = this.#way;
+    if (!way) return;
+    this.drop(way);
+    await way.close();
   }
 
-  #session(link: Link, own: JsonObject): UpstreamSession {
+  #session(way: ClientSession, own: JsonObject): UpstreamSession {
     const run = this.#run;
     return {
       get era() {
-        return link.facts.era;
+        return way.facts.era;
       },
       get revision() {
-        return link.facts.revision;
+        return way.facts.revision;
       },
       get capabilities() {
-        return link.facts.capabilities;
+        return way.facts.capabilities;
       },
       get serverInfo() {
-        return link.facts.serverInfo;
+        return way.facts.serverInfo;
       },
       get instructions() {
-        return link.facts.instructions;
+        return way.facts.instructions;
       },
-      request: (method, params, options) => run(link, method, params, options, own),
-      notify: (method, params) => link.notify(method, params),
+      request: (method, params, options) => run(way, method, params, options, own),
+      notify: (method, params) => way.notify(method, params),
     };
   }
 
   #listen(): void {
-    if (!this.#link || this.#hearers.size === 0 || this.#link.listeners.onNotification) return;
-    this.#link.listeners = { onNotification: (method, params) => this.#tell(method, params) };
+    if (!this.#way || this.#hearers.size === 0 || this.#way.listeners.onNotification) return;
+    this.#way.listeners = { onNotification: (method, params) => this.#tell(method, params) };
   }
 
   #tell(method: string, params: JsonObject | undefined): void {

@@ -1,9 +1,16 @@
 import { expect, it } from 'vitest';
-import { Dialogue } from '../../../src/gateway/upstream/dialogue.js';
+import { upstreamErrors } from '../../../src/gateway/upstream/errors.js';
 import { defaultPace, type UpstreamContext } from '../../../src/gateway/upstream/options.js';
 import { silentLogger } from '../../../src/log.js';
+import { Dialogue } from '../../../src/mcp/client/dialogue.js';
 
-const context = { upstream: 'a', log: silentLogger, pace: defaultPace } as UpstreamContext;
+const context = {
+  upstream: 'a',
+  errors: upstreamErrors('a'),
+  timeoutMs: 60_000,
+  log: silentLogger,
+  pace: defaultPace,
+} as UpstreamContext;
 /** As what is nested too deep, for some versions of Node, it cannot be written. */
 const unwritable = 1n;
 

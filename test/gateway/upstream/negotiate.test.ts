@@ -1,12 +1,14 @@
 import { expect, it } from 'vitest';
-import { judgeDiscovery, judgeInitialize } from '../../../src/gateway/upstream/negotiate.js';
+import { upstreamErrors } from '../../../src/gateway/upstream/errors.js';
+import { judgeDiscovery, judgeInitialize } from '../../../src/mcp/client/negotiate.js';
 
+const errors = upstreamErrors('u');
 const status = (code: number) =>
-  judgeDiscovery('u', { kind: 'status', status: code, text: '', challenge: undefined }).kind;
+  judgeDiscovery(errors, { kind: 'status', status: code, text: '', challenge: undefined }).kind;
 const error = (code: number, data?: unknown) =>
-  judgeDiscovery('u', { kind: 'answer', message: { id: 0, error: { code, message: 'no', data } } }).kind;
+  judgeDiscovery(errors, { kind: 'answer', message: { id: 0, error: { code, message: 'no', data } } }).kind;
 const versions = (...supportedVersions: string[]) =>
-  judgeDiscovery('u', { kind: 'answer', message: { id: 0, result: { supportedVersions } } }).kind;
+  judgeDiscovery(errors, { kind: 'answer', message: { id: 0, result: { supportedVersions } } }).kind;
 
 it('takes bad requests of any kind for the old era', () => {
   expect([400, 404, 405, 406, 415, 422].map(status)).toEqual(Array(6).fill('legacy'));
@@ -28,11 +30,11 @@ it('goes by the revisions that a server names', () => {
 it('a peer’s value that has no text is told of all the same', () => {
   const strange = { toString: 1, valueOf: 2 };
   const failure = { id: 0, error: { code: -32020, message: strange as never } };
-  expect(judgeDiscovery('u', { kind: 'answer', message: failure }).kind).toBe('failed');
+  expect(judgeDiscovery(errors, { kind: 'answer', message: failure }).kind).toBe('failed');
   expect(error(-32022, { supported: [strange] })).toBe('failed');
   const coded = { id: 0, error: { code: strange as never, message: 'no' } };
-  expect(judgeInitialize('u', coded)).toMatchObject({ code: 'SALLY_UPSTREAM_PROTOCOL' });
-  expect(judgeInitialize('u', failure)).toMatchObject({ code: 'SALLY_UPSTREAM_PROTOCOL' });
+  expect(judgeInitialize(errors, coded)).toMatchObject({ code: 'SALLY_UPSTREAM_PROTOCOL' });
+  expect(judgeInitialize(errors, failure)).toMatchObject({ code: 'SALLY_UPSTREAM_PROTOCOL' });
 });
 
 it('takes the errors of the new era for it, and all others for the old one', () => {
@@ -46,7 +48,7 @@ it('reads the facts of either handshake', () => {
   const result = { supportedVersions: ['2026-07-28'], capabilities: { tools: {} }, instructions: 'i' };
   const info = { name: 'n', version: '1' };
   const modern = { ...result, _meta: { 'io.modelcontextprotocol/serverInfo': info } };
-  expect(judgeDiscovery('u', { kind: 'answer', message: { result: modern } })).toEqual({
+  expect(judgeDiscovery(errors, { kind: 'answer', message: { result: modern } })).toEqual({
     kind: 'modern',
     facts: {
       era: 'modern',
@@ -57,12 +59,15 @@ it('reads the facts of either handshake', () => {
     },
   });
   const legacy = { protocolVersion: '2025-03-26', capabilities: {}, serverInfo: info };
-  expect(judgeInitialize('u', { result: legacy })).toMatchObject({ era: 'legacy', revision: '2025-03-26' });
+  expect(judgeInitialize(errors, { result: legacy })).toMatchObject({
+    era: 'legacy',
+    revision: '2025-03-26',
+  });
   for (const bad of [
     { result: {} },
     { result: { protocolVersion: '2019-01-01' } },
     { error: { code: 1, message: 'x' } },
   ]) {
-    expect(judgeInitialize('u', bad)).toMatchObject({ code: 'SALLY_UPSTREAM_PROTOCOL' });
+    expect(judgeInitialize(errors, bad)).toMatchObject({ code: 'SALLY_UPSTREAM_PROTOCOL' });
   }
 });

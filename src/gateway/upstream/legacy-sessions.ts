@@ -1,36 +1,34 @@
 import { findSallyError, messageOf, UpstreamBusy, UpstreamCancelled, UpstreamLost } from '../../errors.js';
 import { writeJson } from '../../json/index.js';
+import type { ClientSession } from '../../mcp/client/session.js';
 import type { JsonObject } from '../../mcp/messages.js';
 import { unlessAborted } from '../../wait.js';
 import type { SessionWish, UpstreamSession } from '../upstream.js';
-import { HeldSession, type RunCall } from './held-session.js';
-import type { Link } from './link.js';
-import type { SessionMemory } from './memory.js';
+import { LegacySession, PooledSession, type RunCall, type SessionMemory } from './legacy-session.js';
 import type { UpstreamContext } from './options.js';
-import { PooledSession } from './pooled-session.js';
 
-interface SessionsParts {
+interface Parts {
   readonly context: UpstreamContext;
-  readonly open: (capabilities: JsonObject) => Promise<Link>;
+  readonly open: (capabilities: JsonObject) => Promise<ClientSession>;
   readonly run: RunCall;
 }
 
 /** The sessions with one upstream of the legacy era: whose they are, who hears what, and when they end. */
-export class Sessions {
-  readonly #parts: SessionsParts;
+export class LegacySessions {
+  readonly #parts: Parts;
   /** By whose they are: a client's own, or shared by the clients of a principal that can be asked the same. */
-  readonly #standing = new Map<string, HeldSession | PooledSession>();
-  readonly #opening = new Map<string, Promise<HeldSession | PooledSession>>();
+  readonly #standing = new Map<string, LegacySession | PooledSession>();
+  readonly #opening = new Map<string, Promise<LegacySession | PooledSession>>();
   /** All of them, the members of pools included. */
-  readonly #held = new Set<HeldSession>();
+  readonly #held = new Set<LegacySession>();
   /** Those that ended by themselves while someone listened: they come again. */
   readonly #lost = new Map<string, { memory: SessionMemory; wishes: SessionWish[] }>();
   /** A session that the contact with the upstream opened, for the first who can use it. */
-  #spare: { link: Link; since: number } | undefined;
+  #spare: { link: ClientSession; since: number } | undefined;
   #begun = 0;
   #closed = false;
 
-  constructor(parts: SessionsParts) {
+  constructor(parts: Parts) {
     this.#parts = parts;
   }
 
@@ -39,7 +37,7 @@ export class Sessions {
   }
 
   /** Keeps a session without capabilities for whoever wants one first. */
-  keepSpare(link: Link): void {
+  keepSpare(link: ClientSession): void {
     void this.#spare?.link.close();
     this.#spare = { link, since: this.#parts.context.now() };
   }
@@ -74,10 +72,10 @@ export class Sessions {
   }
 
   /** A link has ended by itself. */
-  drop(link: Link): void {
+  drop(link: ClientSession): void {
     if (this.#spare?.link === link) this.#spare = undefined;
     for (const held of [...this.#held]) {
-      if (held.link !== link) continue;
+      if (held.session !== link) continue;
       this.#forget(held);
       const { memory, wishes } = held;
       if (wishes.length > 0) this.#lost.set(held.key, { memory, wishes });
@@ -106,7 +104,7 @@ export class Sessions {
   /** `forGood`: whatever is still being opened ends as soon as it stands. */
   async closeAll(forGood = false): Promise<void> {
     this.#closed ||= forGood;
-    const links = [...this.#held].map((held) => held.link);
+    const links = [...this.#held].map((held) => held.session);
     if (this.#spare) links.push(this.#spare.link);
     this.#spare = undefined;
     for (const held of [...this.#held]) this.#forget(held);
@@ -116,12 +114,12 @@ export class Sessions {
     await Promise.all(links.map((link) => link.close()));
   }
 
-  #begin(wish: SessionWish, key: string): Promise<HeldSession | PooledSession> {
+  #begin(wish: SessionWish, key: string): Promise<LegacySession | PooledSession> {
     const { context } = this.#parts;
     const open = () => this.#open(wish, key);
     const opening = isPooled(wish) ? PooledSession.open(context, open) : open();
     this.#opening.set(key, opening);
-    const stood = (session: HeldSession | PooledSession) => {
+    const stood = (session: LegacySession | PooledSession) => {
       // Its client may be gone by now, or have come again.
       if (!this.#opened(key, opening)) for (const member of session.members) void this.#end(member);
       else if (!session.over) this.#standing.set(key, session);
@@ -134,7 +132,7 @@ export class Sessions {
     return this.#opening.get(key) === opening && this.#opening.delete(key);
   }
 
-  async #open(wish: SessionWish, key: string): Promise<HeldSession> {
+  async #open(wish: SessionWish, key: string): Promise<LegacySession> {
     this.#makeRoom();
     this.#begun += 1;
     try {
@@ -150,7 +148,7 @@ export class Sessions {
           detail: 'the process has ended',
         });
       }
-      const held = new HeldSession(link, key, wish, context, run, memory);
+      const held = new LegacySession(link, key, wish, context, run, memory);
       this.#held.add(held);
       if (this.#closed) await this.#end(held);
       return held;
@@ -159,7 +157,7 @@ export class Sessions {
     }
   }
 
-  #takeSpare(capabilities: JsonObject): Link | undefined {
+  #takeSpare(capabilities: JsonObject): ClientSession | undefined {
     if (!this.#spare || Object.keys(capabilities).length > 0) return undefined;
     const { link } = this.#spare;
     this.#spare = undefined;
@@ -177,16 +175,16 @@ export class Sessions {
     void this.#end(oldest);
   }
 
-  async #end(held: HeldSession): Promise<void> {
+  async #end(held: LegacySession): Promise<void> {
     this.#forget(held);
-    await held.link.close().catch((error) => {
+    await held.session.close().catch((error) => {
       const { upstream, log } = this.#parts.context;
       log.debug({ upstream, error: messageOf(error) }, 'a session could not be closed');
     });
   }
 
   /** A pool goes with the first of its members that does, and is made anew when it is wanted. */
-  #forget(held: HeldSession): void {
+  #forget(held: LegacySession): void {
     held.over = true;
     this.#held.delete(held);
     const standing = this.#standing.get(held.key);

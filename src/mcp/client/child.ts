@@ -1,17 +1,39 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { UpstreamSettings } from '../../../config/index.js';
-import { messageOf, type SallyError, UpstreamNotStarted, UpstreamReplyTooLarge } from '../../../errors.js';
-import { cutLines } from '../../../mcp/lines.js';
-import { plainText } from '../../../mcp/messages.js';
-import type { UpstreamContext } from '../options.js';
+import type { SallyError } from '../../errors.js';
+import { cutLines } from '../lines.js';
+import { plainText } from '../messages.js';
+import type { ClientContext } from './session.js';
 
-export type StdioSettings = Extract<UpstreamSettings, { transport: 'stdio' }>;
+/** How a server that is a child process is started: not by a shell. */
+export interface ChildCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Set over the few variables that it inherits. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
 
 /** A line of standard error in the log, in characters. */
 const maxErrorLine = 1_000;
 /** What a child that has ended had still written comes within this, in milliseconds; a grandchild may hold the pipe for ever. */
 const drainMs = 100;
+
+/** A child gets what it needs to run, and what its entry gives it: no secret of this process. The same as the MCP SDK has. */
+const inherited =
+  process.platform === 'win32'
+    ? 'APPDATA COMSPEC HOMEDRIVE HOMEPATH LOCALAPPDATA PATH PATHEXT PROCESSOR_ARCHITECTURE PROGRAMDATA PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 SYSTEMDRIVE SYSTEMROOT TEMP USERNAME USERPROFILE WINDIR'
+    : 'HOME LOGNAME PATH SHELL TERM USER';
+
+function environment(own: Readonly<Record<string, string>>): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const name of inherited.split(' ')) {
+    const value = process.env[name];
+    // A function that a shell has exported.
+    if (value !== undefined && !value.startsWith('()')) env[name] = value;
+  }
+  return { ...env, ...own };
+}
 
 /** A child process that speaks in lines, at the head of a process group of its own. */
 export class Child {
@@ -19,43 +41,35 @@ export class Child {
   /** Resolves with how it ended, in words, once all that it said was heard. */
   readonly ended: Promise<string>;
   onLine: (line: string) => void = () => {};
-  onLong: (error: SallyError) => void = () => {};
+  /** A line that is too long: its beginning, and the error for it. */
+  onLong: (beginning: string, error: SallyError) => void = () => {};
   readonly #process: ChildProcess;
-  readonly #context: UpstreamContext;
+  readonly #graceMs: number;
 
-  private constructor(child: ChildProcess, pid: number, context: UpstreamContext) {
+  private constructor(child: ChildProcess, pid: number, context: ClientContext) {
     this.#process = child;
-    this.#context = context;
     this.pid = pid;
-    const { upstream, log, limits } = context;
+    const { about, who, log, errors, limits, pace } = context;
+    this.#graceMs = pace.grace;
     const limit = limits.messageBytes;
+    const onLong = (beginning: string) => this.onLong(beginning, errors.tooLarge(limit));
     child.stdout?.on(
       'data',
-      cutLines(
-        limit,
-        (line) => this.onLine(line),
-        () => this.onLong(UpstreamReplyTooLarge({ upstream, limit })),
-      ),
+      cutLines(limit, (line) => this.onLine(line), onLong),
     );
     const says = (line: string) =>
-      log.debug({ upstream, pid, line: plainText(line, maxErrorLine) }, 'the upstream says');
+      log.debug({ ...about, pid, line: plainText(line, maxErrorLine) }, `${who} says`);
     child.stderr?.on('data', cutLines(maxErrorLine * 4, says, says));
     for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.on('error', () => {});
     this.ended = this.#end();
   }
 
-  /** Starts `settings.command`, not by a shell. Rejects with a SallyError where that does not work. */
-  static async start(
-    settings: StdioSettings,
-    env: Readonly<Record<string, string>>,
-    context: UpstreamContext,
-  ): Promise<Child> {
-    const { upstream } = context;
-    const { command, args, cwd } = settings;
+  /** Rejects with an error of `PeerErrors` where it cannot be started. */
+  static async start({ command, args, env, cwd }: ChildCommand, context: ClientContext): Promise<Child> {
     let child: ChildProcess;
     try {
       child = spawn(command, [...args], {
-        env,
+        env: environment(env),
         stdio: ['pipe', 'pipe', 'pipe'],
         // A group of its own: npx and shells start others, and all of them are ended together.
         detached: true,
@@ -64,7 +78,7 @@ export class Child {
       });
       if (child.pid === undefined) await once(child, 'spawn');
     } catch (error) {
-      throw UpstreamNotStarted({ upstream, command, reason: reasonOf(error) }, error);
+      throw context.errors.notStarted(command, error);
     }
     child.on('error', () => {});
     return new Child(child, child.pid ?? 0, context);
@@ -86,13 +100,12 @@ export class Child {
 
   /** Ends it, and whatever it has started: closed input, SIGTERM, SIGKILL. */
   async stop(): Promise<void> {
-    const { grace } = this.#context.pace;
     this.#process.stdin?.end();
-    if (await this.#gone(grace)) return;
+    if (await this.#gone()) return;
     this.kill('SIGTERM');
-    if (await this.#gone(grace)) return;
+    if (await this.#gone()) return;
     this.kill('SIGKILL');
-    await this.#gone(grace);
+    await this.#gone();
   }
 
   /** To the whole group. */
@@ -118,19 +131,13 @@ export class Child {
       : `the process ended with exit code ${child.exitCode}`;
   }
 
-  async #gone(ms: number): Promise<boolean> {
+  async #gone(): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), ms);
+      timer = setTimeout(() => resolve(false), this.#graceMs);
     });
     const gone = await Promise.race([this.ended.then(() => true), late]);
     clearTimeout(timer);
     return gone;
   }
-}
-
-function reasonOf(error: unknown): string {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'no such program or folder';
-  return code === 'EACCES' ? 'permission denied' : messageOf(error);
 }

@@ -1,0 +1,92 @@
+import {
+  CallCancelled,
+  ChildGone,
+  ChildNotStarted,
+  ConnectionLost,
+  ConnectionTimeout,
+  findSallyError,
+  HttpStatusUnexpected,
+  messageOf,
+  ReplyIdUnexpected,
+  ReplyInvalid,
+  ReplyTooLarge,
+  type SallyError,
+} from '../errors.js';
+import { parseJson } from '../json/index.js';
+import { isClosed } from '../mcp/client/http-connections.js';
+import type { PeerErrors } from '../mcp/client/session.js';
+import { strayText } from '../mcp/requests.js';
+
+/** What goes wrong with a plugin server in the same way over every way to it. */
+function commonErrors(peer: string) {
+  return {
+    timeout: (_method, seconds) => ConnectionTimeout({ peer, seconds }),
+    cancelled: (tool) => CallCancelled({ plugin: peer, hook: tool }),
+    replyId: (tool, seen, id) => ReplyIdUnexpected({ peer, tool, seen, id }),
+    unusable(tool, _detail, { id, text }) {
+      let reason = 'neither a result nor an error';
+      try {
+        const value = text === undefined ? {} : parseJson(text);
+        if (typeof value !== 'object' || value === null) {
+          return ReplyIdUnexpected({ peer, tool, seen: strayText(value), id: id ?? '' });
+        }
+      } catch (error) {
+        reason = messageOf(error);
+      }
+      return ReplyInvalid({ peer, tool, reason });
+    },
+    protocol: (detail) => ReplyInvalid({ peer, tool: 'initialize', reason: detail }),
+    json: (refusal) => refusal,
+    tooLarge: (limit) => ReplyTooLarge({ peer, limit }),
+    busy: (what) => ChildGone({ peer, detail: what }),
+  } satisfies Partial<PeerErrors>;
+}
+
+/** Over HTTPS, HTTP or HTTP over a Unix domain socket. */
+export function httpErrors(peer: string, url: URL): PeerErrors {
+  return {
+    ...commonErrors(peer),
+    lost: (tool) => ReplyInvalid({ peer, tool, reason: 'neither a result nor an error' }),
+    status: ({ status, text }) =>
+      HttpStatusUnexpected({ peer, path: url.pathname, status, text: pageText(text) }),
+    ended: (how) => ConnectionLost({ peer, detail: how }),
+    notStarted: (_command, error) => ConnectionLost({ peer, detail: messageOf(error) }),
+    explain(error, tool): SallyError {
+      const detail = messageOf(error);
+      const known = findSallyError(error);
+      if (known) return known;
+      return isClosed(error)
+        ? ConnectionLost({ peer, detail }, error)
+        : ReplyInvalid({ peer, tool, reason: detail }, error);
+    },
+  };
+}
+
+/** Of one that is a child process. */
+export function stdioErrors(peer: string): PeerErrors {
+  const gone = () => ChildGone({ peer, detail: 'Connection closed' });
+  return {
+    ...commonErrors(peer),
+    lost: gone,
+    ended: gone,
+    status: ({ text }) => ChildGone({ peer, detail: text }),
+    notStarted(command, error) {
+      const { code } = error as NodeJS.ErrnoException;
+      return code === 'ENOENT' || code === 'EACCES'
+        ? ChildNotStarted({ peer, command, reason: code }, error)
+        : ChildGone({ peer, detail: messageOf(error) }, error);
+    },
+    explain: (error) => findSallyError(error) ?? ChildGone({ peer, detail: messageOf(error) }, error),
+  };
+}
+
+/** What an error page says: its `error` field where it is JSON, else the text itself. */
+function pageText(text: string): string {
+  try {
+    const page = parseJson(text) as { error?: unknown };
+    if (typeof page.error === 'string') return page.error;
+  } catch {
+    // Not JSON: shown as it is.
+  }
+  return text.replaceAll(/\s+/g, ' ').slice(0, 200);
+}

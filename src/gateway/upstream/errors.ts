@@ -1,0 +1,70 @@
+import {
+  ConnectionLost,
+  findSallyError,
+  messageOf,
+  ReplyMalformed,
+  ReplyTooLarge,
+  UpstreamBusy,
+  UpstreamCancelled,
+  UpstreamDown,
+  UpstreamJson,
+  UpstreamLost,
+  UpstreamNotStarted,
+  UpstreamProtocol,
+  UpstreamReplyId,
+  UpstreamReplyTooLarge,
+  UpstreamStatus,
+  UpstreamTimeout,
+} from '../../errors.js';
+import { pageText } from '../../mcp/client/http-connections.js';
+import type { PeerErrors } from '../../mcp/client/session.js';
+
+const childHint =
+  "it is started again by itself; LOG_LEVEL=DEBUG shows the process's standard error, which may say why it ended";
+
+/** What a client says of an upstream that fails it. */
+export const upstreamErrors = (upstream: string): PeerErrors => ({
+  timeout: (method, seconds) => UpstreamTimeout({ upstream, method, seconds }),
+  cancelled: (method) => UpstreamCancelled({ upstream, method }),
+  replyId: (method, seen, id) => UpstreamReplyId({ upstream, method, seen, id }),
+  unusable: (_method, detail) => UpstreamProtocol({ upstream, detail }),
+  protocol: (detail) => UpstreamProtocol({ upstream, detail }),
+  json: (refusal) => UpstreamJson({ upstream, reason: refusal.message }, refusal),
+  tooLarge: (limit) => UpstreamReplyTooLarge({ upstream, limit }),
+  lost: (method, detail) => UpstreamLost({ upstream, method, detail }),
+  status: ({ text, ...reply }) => UpstreamStatus({ upstream, ...reply, text: pageText(text) }),
+  busy: (what, limit) => UpstreamBusy({ upstream, what, limit }),
+  ended: (how) => UpstreamDown({ upstream, reason: how, hint: childHint }),
+  notStarted: (command, error) =>
+    UpstreamNotStarted({ upstream, command, reason: startReason(error) }, error),
+  explain(error, method) {
+    const known = findSallyError(error);
+    if (known?.code.startsWith('SALLY_UPSTREAM_')) return known;
+    if (ReplyTooLarge.is(known))
+      return UpstreamReplyTooLarge({ upstream, limit: known.context.limit }, error);
+    if (ConnectionLost.is(known)) {
+      return UpstreamLost({ upstream, method, detail: known.context.detail }, error);
+    }
+    if (ReplyMalformed.is(known)) {
+      const detail = `its reply is not HTTP/1.1: ${known.context.reason}`;
+      return UpstreamLost({ upstream, method, detail }, error);
+    }
+    if (known) {
+      const hint = known.code.startsWith('SALLY_TLS_') ? keysOfUpstream(known.remedy) : undefined;
+      return UpstreamDown({ upstream, reason: known.message, hint }, error);
+    }
+    const { code } = error as { code?: unknown };
+    return UpstreamLost({ upstream, method, detail: messageOf(error) || String(code) }, error);
+  },
+});
+
+function startReason(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'no such program or folder';
+  return code === 'EACCES' ? 'permission denied' : messageOf(error);
+}
+
+/** Remedies of the sockets speak of the keys and the peer of a plugin. */
+function keysOfUpstream(remedy: string): string {
+  return remedy.replaceAll(/\bmcp\.(?=tls|url)/g, '').replaceAll('plugin server', 'upstream');
+}

@@ -1,0 +1,340 @@
+import { CancelSource, onAbort } from '../../cancel.js';
+import { findSallyError, messageOf, type SallyError } from '../../errors.js';
+import { idKey, plainNumber } from '../../json/index.js';
+import { unlessAborted } from '../../wait.js';
+import {
+  type Answer,
+  codes,
+  isObject,
+  type JsonObject,
+  type PeerMessage,
+  type RequestId,
+} from '../messages.js';
+import { metaKeys, progressTokenOf, withoutSubscription } from '../meta.js';
+import { isAboutServer } from '../methods.js';
+import { InFlight, randomRequestId, replyKind, strayText } from '../requests.js';
+import type { ClientContext, Listeners, OnRequest, RequestOptions } from './session.js';
+
+/** Requests of one server that are being answered at a time. */
+const maxAsked = 64;
+
+/** Requests that are over whose late replies are known for that. */
+const mostOver = 256;
+
+type OnEnd = (call: Call, givenUp: boolean) => void;
+
+/** A request that the server has not answered yet. It ends by its answer, its deadline, or its caller's signal. */
+export class Call {
+  readonly id: number;
+  readonly method: string;
+  /** What it is, as errors name it. */
+  readonly what: string;
+  readonly options: RequestOptions;
+  /** The caller's progress token. */
+  readonly token: unknown;
+  readonly answered: Promise<Answer>;
+  /** Aborted where the call ends without an answer: closes the HTTP request that it is. */
+  readonly given = new CancelSource();
+  readonly #context: ClientContext;
+  readonly #onEnd: OnEnd;
+  #unheard: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** What the server asks within this call. */
+  #asks: Set<CancelSource> | undefined;
+  #resolve: (answer: Answer) => void = () => {};
+  #reject: (error: SallyError) => void = () => {};
+  #lasting: boolean;
+  #ended = false;
+
+  constructor(
+    id: number,
+    method: string,
+    what: string,
+    token: unknown,
+    options: RequestOptions,
+    context: ClientContext,
+    onEnd: OnEnd,
+  ) {
+    this.id = id;
+    this.method = method;
+    this.what = what;
+    this.token = token;
+    this.options = options;
+    this.#context = context;
+    this.#onEnd = onEnd;
+    this.#lasting = context.callsOnly === true;
+    this.answered = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Whoever made the call waits for it, perhaps a turn later.
+    this.answered.catch(() => {});
+  }
+
+  /** Its time begins; its caller may have given it up already. */
+  begin(): void {
+    if (!this.#lasting) this.#timer = setTimeout(this.#late, this.#context.timeoutMs);
+    this.#unheard = onAbort(this.options.signal, this.#cancelled);
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** The server is at work: the time begins anew. */
+  alive(): void {
+    if (!this.#ended && !this.#lasting && !this.#asks?.size) this.#timer?.refresh();
+  }
+
+  /** The time stands still while the client is asked something: that has a deadline of its own. */
+  asking(ask: CancelSource): void {
+    this.#asks ??= new Set();
+    this.#asks.add(ask);
+    clearTimeout(this.#timer);
+  }
+
+  told(ask: CancelSource): void {
+    this.#asks?.delete(ask);
+    if (this.#ended || this.#lasting || this.#asks?.size) return;
+    this.#timer = setTimeout(this.#late, this.#context.timeoutMs);
+  }
+
+  /** From now on without a deadline: for a stream that lasts. */
+  lasting(): void {
+    this.#lasting = true;
+    clearTimeout(this.#timer);
+  }
+
+  answer(answer: Answer): void {
+    if (this.#end(false)) this.#resolve(answer);
+  }
+
+  fail(error: SallyError, givenUp = false): void {
+    if (!this.#end(givenUp)) return;
+    this.#reject(error);
+    this.given.abort(error);
+  }
+
+  readonly #late = () => {
+    const { errors, timeoutMs } = this.#context;
+    this.fail(errors.timeout(this.what, timeoutMs / 1000), true);
+  };
+
+  readonly #cancelled = (reason: unknown) => {
+    this.fail(findSallyError(reason) ?? this.#context.errors.cancelled(this.what), true);
+  };
+
+  #end(givenUp: boolean): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#unheard?.();
+    for (const ask of this.#asks ?? []) ask.abort(undefined);
+    this.#onEnd(this, givenUp);
+    return true;
+  }
+}
+
+/**
+ * The JSON-RPC of one session: our requests in flight, what the other side asks and tells, and to whom that goes. How
+ * bytes travel is none of its business.
+ */
+export class Dialogue {
+  listeners: Listeners = {};
+  readonly #context: ClientContext;
+  readonly #send: (message: object) => void;
+  readonly #calls = new InFlight<Call>();
+  readonly #asked = new Map<unknown, CancelSource>();
+  /** Ids of requests that were answered or given up, the last ones, and where the next goes. */
+  readonly #over: number[] = [];
+  #overAt = 0;
+
+  /** `send` takes answers and notifications on their way; it must not throw. */
+  constructor(context: ClientContext, send: (message: object) => void) {
+    this.#context = context;
+    this.#send = send;
+  }
+
+  /** A new request: its id, its progress token and its deadline. */
+  begin(
+    method: string,
+    params: JsonObject | undefined,
+    options: RequestOptions,
+    onEnd?: OnEnd,
+    what = method,
+  ): Call {
+    let id = randomRequestId();
+    while (this.#callOf(id)) id = randomRequestId();
+    let over: (() => void) | undefined;
+    const token = progressTokenOf(params);
+    const call = new Call(id, method, what, token, options, this.#context, (ended, givenUp) => {
+      this.#over[this.#overAt] = id;
+      this.#overAt = (this.#overAt + 1) % mostOver;
+      // One that its caller had given up before it began was never sent.
+      if (!over) return;
+      over();
+      onEnd?.(ended, givenUp);
+    });
+    call.begin();
+    if (!call.ended) over = this.#calls.add(call);
+    return call;
+  }
+
+  /** A message of the server; `within` is the call on whose HTTP exchange it came. */
+  receive(message: PeerMessage, within?: Call): void {
+    const { id, method } = message;
+    if (typeof method !== 'string') this.#replied(message, within);
+    else if (id === undefined || id === null) this.#hear(method, message.params, within);
+    else void this.#ask(id, method, message.params, within);
+  }
+
+  /** A reply that came in a batch, where there are none. */
+  receiveOfBatch(message: PeerMessage): void {
+    const call = this.#callOf(message.id) ?? this.#onlyCall(message);
+    if (call) this.stray(call, 'a batch');
+  }
+
+  /** The call ends: what came in place of its reply is none. */
+  stray(call: Call, seen: string): void {
+    call.fail(this.#context.errors.replyId(call.what, seen, call.id));
+  }
+
+  /** All calls end, each with its error. */
+  end(error: (method: string) => SallyError): void {
+    for (const call of this.#calls) call.fail(error(call.what));
+    for (const asked of this.#asked.values()) asked.abort(undefined);
+  }
+
+  /** The reply to one of our requests, or what may be one, is not taken: whoever waits for it hears why. */
+  refuse(id: unknown, error: SallyError): void {
+    const call = this.#callOf(id);
+    if (call) call.fail(error);
+    else if (id === undefined) this.end(() => error);
+  }
+
+  /** What comes on a call's own exchange is for that call alone, whatever id it has. */
+  #replied(message: PeerMessage, within: Call | undefined): void {
+    const call = within ?? this.#callOf(message.id) ?? this.#onlyCall(message);
+    if (!call || call.ended) return;
+    const { result, error } = message;
+    if (replyKind(message, call.id) === 'stray') this.stray(call, strayText(message));
+    else if (isObject(error)) call.answer({ error });
+    else if (isObject(result)) call.answer({ result });
+    else {
+      const detail = `the answer to ${call.what} has neither a result nor an error`;
+      call.fail(this.#context.errors.unusable(call.what, detail, {}));
+    }
+  }
+
+  /** On a pipe, whose a reply with no id of ours is can be known only where one alone is waited for. */
+  #onlyCall({ id }: PeerMessage): Call | undefined {
+    return this.#over.includes(id as number) ? undefined : this.#only();
+  }
+
+  #only(): Call | undefined {
+    const [call, another] = this.#calls;
+    return another === undefined ? call : undefined;
+  }
+
+  #hear(method: string, params: JsonObject | undefined, within: Call | undefined): void {
+    try {
+      this.#notified(method, params, within);
+    } catch (error) {
+      const { about, log } = this.#context;
+      log.warn({ ...about, method, error: messageOf(error) }, 'a notification could not be passed on');
+    }
+  }
+
+  #notified(method: string, params: JsonObject | undefined, within: Call | undefined): void {
+    if (method === 'notifications/cancelled') {
+      this.#asked.get(idKey(params?.['requestId']))?.abort(undefined);
+      return;
+    }
+    if (method === 'notifications/progress') {
+      const call = this.#callOf(plainNumber(params?.['progressToken']));
+      if (within && call !== within) return;
+      call?.alive();
+      if (call?.token !== undefined) {
+        call.options.onNotification?.(method, { ...params, progressToken: call.token });
+      }
+      return;
+    }
+    // A log message says not which request it is about: with only one in flight it is that one.
+    const call =
+      within ?? this.#subscription(params) ?? (method === 'notifications/message' ? this.#only() : undefined);
+    const own = call?.method === 'subscriptions/listen';
+    if (own) call.lasting();
+    const listener = own || !isAboutServer(method) ? call?.options.onNotification : undefined;
+    (listener ?? this.listeners.onNotification)?.(method, withoutSubscription(params));
+  }
+
+  #callOf(id: unknown): Call | undefined {
+    return this.#calls.find((call) => call.id === id);
+  }
+
+  #subscription(params: JsonObject | undefined): Call | undefined {
+    const meta = params?.['_meta'];
+    return isObject(meta) ? this.#callOf(plainNumber(meta[metaKeys.subscriptionId])) : undefined;
+  }
+
+  async #ask(
+    id: RequestId,
+    method: string,
+    params: JsonObject | undefined,
+    within: Call | undefined,
+  ): Promise<void> {
+    const answer = await this.#answerTo(id, method, params, within);
+    if (!answer) return;
+    try {
+      this.#send({ jsonrpc: '2.0', id, ...answer });
+    } catch (error) {
+      // What is nested too deep can be read, and not be written.
+      const message = `the answer cannot be written: ${messageOf(error)}`;
+      this.#send({ jsonrpc: '2.0', id, error: { code: codes.internalError, message } });
+    }
+  }
+
+  /** Undefined where the server has taken its request back. */
+  async #answerTo(
+    id: RequestId,
+    method: string,
+    params: JsonObject | undefined,
+    within: Call | undefined,
+  ): Promise<Answer | undefined> {
+    if (method === 'ping') return { result: {} };
+    const { call, answerer } = this.#answerer(within);
+    if (!answerer) return { error: { code: codes.methodNotFound, message: `Method not found: ${method}` } };
+    if (this.#asked.size >= maxAsked || this.#asked.has(idKey(id))) {
+      return { error: { code: codes.internalError, message: 'Too many requests at once' } };
+    }
+    const asked = new CancelSource();
+    const { errors, pace } = this.#context;
+    let late: SallyError | undefined;
+    const timer = setTimeout(() => {
+      late = errors.timeout(method, pace.ask / 1000);
+      asked.abort(late);
+    }, pace.ask);
+    this.#asked.set(idKey(id), asked);
+    call?.asking(asked);
+    try {
+      return await unlessAborted(answerer(method, params, asked.signal), asked);
+    } catch (thrown) {
+      if (asked.aborted && !late) return undefined;
+      const error = findSallyError(thrown);
+      const message = late !== undefined && error === late ? 'Nobody answered in time' : messageOf(thrown);
+      return { error: { code: error?.jsonRpcCode ?? codes.internalError, message } };
+    } finally {
+      call?.told(asked);
+      this.#asked.delete(idKey(id));
+      clearTimeout(timer);
+    }
+  }
+
+  /** Who answers: the caller on whose way it came, the only caller who could be meant, or else the session's owner. */
+  #answerer(within: Call | undefined): { call?: Call; answerer?: OnRequest } {
+    if (within?.options.onRequest) return { call: within, answerer: within.options.onRequest };
+    const [call, another] = [...this.#calls].filter(({ options }) => options.onRequest);
+    if (call?.options.onRequest && !another) return { call, answerer: call.options.onRequest };
+    return this.listeners.onRequest ? { answerer: this.listeners.onRequest } : {};
+  }
+}

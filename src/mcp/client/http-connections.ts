@@ -1,0 +1,223 @@
+import type { Cancellation } from '../../cancel.js';
+import type { ClientTlsSettings } from '../../config/index.js';
+import { ClientCertRefused, ConnectionLost, messageOf, NoClientCert, type SallyError } from '../../errors.js';
+import {
+  headerLines,
+  openSocketPool,
+  type PooledReply,
+  type SocketPool,
+  writeRequest,
+} from '../../http/index.js';
+import { createConnector, ownName } from '../../tls/connector.js';
+import type { CredentialStore, Credentials, PeerRule, TlsMetrics } from '../../tls/index.js';
+import { plainText, rpcErrorOf } from '../messages.js';
+import type { ClientContext } from './session.js';
+
+/** Where a server is, and on which terms it is spoken to. */
+export interface HttpTarget {
+  /** Of what is behind a socket, it only fills the Host header. */
+  readonly url: URL;
+  /** A Unix domain socket in place of the URL's host. */
+  readonly socketPath?: string | undefined;
+  /** The other end, as a sentence names it. */
+  readonly peer: string;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly tls?: ClientTlsSettings | undefined;
+  /** Who has to be there, for TLS. */
+  readonly server?: PeerRule | undefined;
+  readonly credentials: CredentialStore;
+  readonly metrics?: TlsMetrics | undefined;
+  readonly maxConnections: number;
+  /** A reply that takes longer is given up, whatever its request's own deadline, in milliseconds. */
+  readonly longestMs: number;
+  /** The same for what is under way over a connection that is retired. */
+  readonly retiredMs: number;
+  /** Redirects that are followed, one after the other. */
+  readonly maxRedirects: number;
+  /** One that has replied and closes connections for so long refuses our certificate; before, it has most likely stopped. */
+  readonly refusedAfterMs: number;
+}
+
+/** The connections to one server. A reply that streams keeps one of its own; how many there are is bounded by the callers. */
+export class HttpConnections {
+  readonly #target: HttpTarget;
+  readonly #context: ClientContext;
+  readonly #configured: Readonly<Record<string, string>>;
+  #path: string;
+  #opened: Promise<SocketPool> | undefined;
+  #pool: SocketPool | undefined;
+  /** Whether this server has ever replied to our certificate, and since when it has closed connections instead. */
+  #replied = false;
+  #closingSince: number | undefined;
+  #credentials: Credentials | undefined;
+  #closed = false;
+  /** Whether the next request is to have a connection of its own. */
+  #doubted = false;
+
+  constructor(target: HttpTarget, context: ClientContext) {
+    this.#target = target;
+    this.#context = context;
+    this.#configured = lowered(target.headers ?? {});
+    this.#path = target.url.pathname + target.url.search;
+  }
+
+  /** Headers of every request of a session, on top of the configured ones. */
+  headers(own: Readonly<Record<string, string>>): Record<string, string> {
+    return { ...this.#configured, ...own };
+  }
+
+  /** Headers as `send` takes them: those that are the same each time are written once. Throws for what cannot be sent. */
+  lines(headers: Readonly<Record<string, string>>): string {
+    return headerLines(headers, (name) => {
+      const detail = `the request cannot be sent: invalid header ${JSON.stringify(name)}`;
+      return this.#context.errors.protocol(detail);
+    });
+  }
+
+  /** Loads the credentials. Rejects where they are not valid; they may be so at the next attempt. */
+  open(): Promise<SocketPool> {
+    this.#opened ??= this.#connect();
+    this.#opened.catch(() => {
+      this.#opened = undefined;
+    });
+    return this.#opened;
+  }
+
+  /** The connections of now may be at their end: the next request goes over another one. */
+  doubt(): void {
+    this.#doubted = true;
+  }
+
+  /** Sends one request; one that is `repeatable` a second time where the connection closed over it. Rejects with what the connection rejects with. */
+  async send(
+    method: 'GET' | 'POST' | 'DELETE',
+    lines: string,
+    body: string | undefined,
+    signal: Cancellation,
+    repeatable = false,
+  ): Promise<PooledReply> {
+    const pool = this.#pool ?? (await this.open());
+    const { url, maxRedirects } = this.#target;
+    for (let redirects = 0; ; redirects += 1) {
+      const message = writeRequest({ method, host: url.host, path: this.#path, lines, body });
+      const fresh = this.#doubted;
+      this.#doubted = false;
+      let reply: PooledReply;
+      try {
+        reply = await pool.send(message, signal, fresh);
+      } catch (error) {
+        const refusal = this.#refusal(error);
+        if (refusal || !repeatable || !isClosed(error)) throw refusal ?? error;
+        reply = await pool.send(message, signal, true).catch((again: unknown) => {
+          throw this.#refusal(again) ?? again;
+        });
+      }
+      this.#replied = true;
+      this.#closingSince = undefined;
+      const { status, headers } = reply.head;
+      if ((status !== 307 && status !== 308) || redirects >= maxRedirects) return reply;
+      const path = this.#sameOrigin(headers.get('location'));
+      if (path === undefined) return reply;
+      this.#path = path;
+    }
+  }
+
+  /** The error for a reply with a status that is no answer. */
+  failure(method: string, { head: { status, headers } }: PooledReply, text: string): SallyError {
+    return this.#context.errors.status({ method, status, text, challenge: challengeOf(headers) });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#pool?.close();
+    this.#credentials?.close();
+  }
+
+  async #connect(): Promise<SocketPool> {
+    const { tls, credentials: store } = this.#target;
+    const credentials = tls && (await store.open(tls, 'client'));
+    this.#credentials = credentials;
+    const pool = this.#newPool(credentials);
+    if (this.#closed) {
+      pool.close();
+      credentials?.close();
+    }
+    this.#pool = pool;
+    return pool;
+  }
+
+  #newPool(credentials: Credentials | undefined): SocketPool {
+    const { url, tls, server, socketPath, metrics, peer } = this.#target;
+    const { maxConnections, longestMs, retiredMs, refusedAfterMs } = this.#target;
+    const pool: SocketPool = openSocketPool({
+      url,
+      peer,
+      maxConnections,
+      maxReplyBytes: this.#context.limits.messageBytes,
+      timeoutMs: longestMs,
+      retiredMs,
+      connector: createConnector({
+        url,
+        peer,
+        ...(socketPath !== undefined && { socketPath }),
+        ...(tls && credentials && { tls: { ...tls, ...(server && { server }), credentials } }),
+        log: this.#context.log,
+        ...(metrics && { metrics }),
+        onRetire: (socket) => {
+          // Over other credentials it has yet to reply, where time does not tell.
+          if (refusedAfterMs === Number.POSITIVE_INFINITY) this.#replied = false;
+          pool.retire((one) => one === socket);
+        },
+      }),
+    });
+    return pool;
+  }
+
+  /**
+   * A server that wants another certificate closes the connection once it has seen ours: over TLS 1.3 that is after the
+   * handshake is done here (RFC 8446 section 4.4.2.4).
+   */
+  #refusal(error: unknown): SallyError | undefined {
+    const { tls, peer, refusedAfterMs } = this.#target;
+    if (!tls) return undefined;
+    const required = codeOf(error) === 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED';
+    if (!required && !isClosed(error)) return undefined;
+    this.#closingSince ??= Date.now();
+    if (!required && this.#replied && Date.now() - this.#closingSince <= refusedAfterMs) return undefined;
+    const own = this.#credentials?.current().certificate;
+    if (!own || required) return NoClientCert({ peer, side: 'client' }, error);
+    const detail = ConnectionLost.is(error) ? error.context.detail : messageOf(error);
+    return ClientCertRefused({ peer, subject: ownName(own), detail }, error);
+  }
+
+  /** The path to go on with, where `location` is on the same origin: headers with secrets go nowhere else. */
+  #sameOrigin(location: string | undefined): string | undefined {
+    if (location === undefined) return undefined;
+    const base = new URL(this.#path, this.#target.url);
+    const target = URL.canParse(location, base.href) ? new URL(location, base) : undefined;
+    return target?.origin === this.#target.url.origin ? target.pathname + target.search : undefined;
+  }
+}
+
+const codeOf = (error: unknown) => String((error as NodeJS.ErrnoException).code ?? '');
+
+/** Whether the server closed the connection over a request. */
+export const isClosed = (error: unknown): boolean =>
+  ConnectionLost.is(error) || ['ECONNRESET', 'EPIPE'].includes(codeOf(error));
+
+/** How a server that refuses says who may ask. */
+export function challengeOf(headers: PooledReply['head']['headers']): string | undefined {
+  const challenge = headers.get('www-authenticate') ?? '';
+  return challenge === '' ? undefined : plainText(challenge);
+}
+
+/** What an error page says: the message of a JSON-RPC error, or the text itself. */
+export function pageText(text: string): string {
+  const { message } = rpcErrorOf(text) ?? {};
+  return plainText(typeof message === 'string' ? message : text);
+}
+
+function lowered(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}

@@ -1,0 +1,258 @@
+import type { Cancellation } from '../../cancel.js';
+import { findSallyError, type SallyError } from '../../errors.js';
+import type { PooledReply } from '../../http/index.js';
+import { writeJson } from '../../json/index.js';
+import { backoff, pause } from '../../wait.js';
+import { type Position, readEvents } from '../events.js';
+import { type JsonObject, messagesOf, type PeerMessage } from '../messages.js';
+import { randomRequestId, replyKind, strayText } from '../requests.js';
+import { batchRevision } from '../revisions.js';
+import type { Call, Dialogue } from './dialogue.js';
+import type { HttpConnections } from './http-connections.js';
+import type { ClientContext } from './session.js';
+
+/** A stream may stay open so long after the reply that it was for, in milliseconds. */
+const afterReplyMs = 1_000;
+
+export function isStream({ head: { status, contentType } }: PooledReply): boolean {
+  return status === 200 && contentType.startsWith('text/event-stream');
+}
+
+/** All of a body. Rejects where it broke or is too large. */
+export async function textOf(reply: PooledReply, { limits, errors }: ClientContext): Promise<string> {
+  if (reply.kind === 'whole') return reply.text;
+  const parts: string[] = [];
+  let length = 0;
+  await reply.stream.read((part) => {
+    length += part.length;
+    if (length > limits.messageBytes) throw errors.tooLarge(limits.messageBytes);
+    parts.push(part);
+  });
+  return parts.join('');
+}
+
+/** Nobody wants the rest of it: the connection is kept where it ends soon. */
+export function leave(reply: PooledReply): void {
+  if (reply.kind === 'stream') reply.stream.leave();
+}
+
+/** Ends it, and the connection with it: one that has ended may carry the next call. `error` is what its reader is told. */
+function destroy(reply: PooledReply, error?: Error): void {
+  if (reply.kind === 'stream') reply.stream.destroy(error);
+  reply.connection.retire();
+}
+
+/** Reads a reply that is a stream of events. Resolves at its end, with the error where it broke. */
+function eventsOf(
+  reply: PooledReply,
+  position: Position,
+  { limits: { messageBytes }, errors }: ClientContext,
+  onData: (data: string) => void,
+  onPiece?: () => void,
+): Promise<Error | undefined> {
+  const source = {
+    read: async (take: (text: string) => void) =>
+      reply.kind === 'whole' ? take(reply.text) : reply.stream.read(take),
+    destroy: (error?: Error) => destroy(reply, error),
+  };
+  const limit = { bytes: messageBytes, tooLarge: () => errors.tooLarge(messageBytes) };
+  return readEvents(source, position, limit, onData, onPiece);
+}
+
+/** The messages of a body, event or line. Throws an error of `PeerErrors` for JSON that is not taken. */
+export function readMessages(
+  text: string,
+  { errors, message }: ClientContext,
+): readonly PeerMessage[] | undefined {
+  try {
+    return messagesOf(text, message);
+  } catch (error) {
+    throw errors.json(error as SallyError);
+  }
+}
+
+/** Sends the first request of a session and returns its reply, with the JSON-RPC response where there is one. */
+export async function exchangeOnce(
+  connections: HttpConnections,
+  context: ClientContext,
+  lines: string,
+  method: string,
+  params: JsonObject,
+  signal: Cancellation,
+): Promise<{ reply: PooledReply; text: string; message: PeerMessage | undefined }> {
+  const id = randomRequestId();
+  const body = writeJson({ jsonrpc: '2.0', id, method, params });
+  const reply = await connections.send('POST', lines, body, signal, true);
+  let text = '';
+  let message: PeerMessage | undefined;
+  let stray: PeerMessage | undefined;
+  const look = (data: string) => {
+    for (const one of readMessages(data, context) ?? []) {
+      const kind = replyKind(one, id);
+      // Python servers refuse what they do not know as `server-error`: the status says whose that is.
+      const refusal = kind === 'stray' && reply.head.status >= 400 && one.error !== undefined;
+      if (kind === 'reply' || kind === 'unread' || refusal) message ??= one;
+      else if (kind === 'stray') stray ??= one;
+    }
+  };
+  if (isStream(reply)) {
+    const broken = await eventsOf(reply, {}, context, (data) => {
+      look(data);
+      if (message || stray) leave(reply);
+    });
+    if (broken && !message && !stray) throw broken;
+  } else {
+    text = await textOf(reply, context);
+    look(text);
+  }
+  if (stray && !message) {
+    destroy(reply);
+    throw context.errors.replyId(method, strayText(stray), id);
+  }
+  return { reply, text, message };
+}
+
+/** What comes on the exchange of one call: messages of the server for its dialogue, and one reply. */
+class Incoming {
+  readonly #reply: PooledReply;
+  readonly #call: Call;
+  readonly #dialogue: Dialogue;
+  readonly #context: ClientContext;
+  readonly #batches: boolean;
+  /** What came at once, and is no request and no notification: there may be only one. */
+  #replies: PeerMessage[] = [];
+  #batched = false;
+
+  constructor(reply: PooledReply, call: Call, dialogue: Dialogue, context: ClientContext, revision: string) {
+    this.#reply = reply;
+    this.#call = call;
+    this.#dialogue = dialogue;
+    this.#context = context;
+    this.#batches = revision === batchRevision;
+  }
+
+  /** Whether it is JSON-RPC. */
+  take(data: string): boolean {
+    let messages: readonly PeerMessage[] | undefined;
+    try {
+      messages = readMessages(data, this.#context);
+    } catch (error) {
+      // What it was is not known: most likely the reply, for which nobody has to wait any more.
+      this.#call.fail(error as SallyError);
+      return true;
+    }
+    if (messages === undefined || messages.length === 0) return false;
+    for (const message of messages) {
+      if (typeof message.method === 'string') this.#dialogue.receive(message, this.#call);
+      else {
+        this.#replies.push(message);
+        this.#batched ||= messages.length > 1 && !this.#batches;
+      }
+    }
+    return true;
+  }
+
+  /** Hands over the reply, once all that came with it is here. */
+  settle(): void {
+    const [reply, another] = this.#replies;
+    if (!reply) return;
+    this.#replies = [];
+    const call = this.#call;
+    if (this.#batched) this.#dialogue.stray(call, 'a batch');
+    else if (another) this.#dialogue.stray(call, 'two replies');
+    else this.#dialogue.receive(reply, call);
+    // What comes next over this connection may be out of step, too.
+    if (this.#batched || another || replyKind(reply, call.id) === 'stray') destroy(this.#reply);
+  }
+}
+
+/** Reads the reply to the request of `call`, as far as it goes. What it is worth is seen in `call`. */
+export async function readReply(
+  reply: PooledReply,
+  call: Call,
+  position: Position,
+  { dialogue, context, revision }: { dialogue: Dialogue; context: ClientContext; revision: string },
+): Promise<void> {
+  const incoming = new Incoming(reply, call, dialogue, context, revision);
+  if (isStream(reply)) {
+    let closing: NodeJS.Timeout | undefined;
+    const onPiece = () => {
+      incoming.settle();
+      if (call.ended) closing ??= setTimeout(() => destroy(reply), afterReplyMs).unref();
+    };
+    const onData = (data: string) => {
+      if (!incoming.take(data)) context.log.debug(context.about, 'an event that is not JSON-RPC');
+    };
+    const broken = await eventsOf(reply, position, context, onData, onPiece);
+    clearTimeout(closing);
+    if (broken && !call.ended && position.lastEventId === undefined) throw broken;
+    return;
+  }
+  const text = await textOf(reply, context);
+  const taken = incoming.take(text);
+  incoming.settle();
+  if (taken && call.ended) return;
+  const { status, contentType } = reply.head;
+  const what = text === '' ? 'empty' : 'not the JSON of an answer to it';
+  const detail = `its reply to ${call.what} (HTTP ${status}, ${contentType || 'no content type'}) is ${what}`;
+  throw context.errors.unusable(call.what, detail, { id: call.id, text });
+}
+
+interface StandingStream {
+  open(lastEventId: string | undefined): Promise<PooledReply>;
+  receive(message: PeerMessage): void;
+  /** The server has no such stream, or not any more. */
+  refused(reply: PooledReply): Promise<void>;
+  /** It cannot be opened: nobody is there, or the way is cut. */
+  failed(error: unknown): void;
+}
+
+/** A stream that lasted so long ended for a reason that has passed, in milliseconds. */
+const settledMs = 5_000;
+
+/**
+ * Keeps a GET stream open until the signal: takes it up again where it ended, from the last event that came. A server
+ * that answers with a 4xx status has none to offer.
+ */
+export async function keepStream(
+  context: ClientContext,
+  signal: Cancellation,
+  stream: StandingStream,
+): Promise<void> {
+  const position: Position = {};
+  let attempts = 0;
+  while (!signal.aborted) {
+    const begun = context.now();
+    try {
+      const reply = await stream.open(position.lastEventId);
+      const { status } = reply.head;
+      // 409: the server has not noticed yet that the stream before is gone.
+      if (status >= 400 && status < 500 && status !== 409) return await stream.refused(reply);
+      if (!isStream(reply)) {
+        leave(reply);
+      } else {
+        // Proxies cut streams that rest: only one that cannot be opened again says something of the server.
+        await eventsOf(reply, position, context, (data) => {
+          attempts = 0;
+          for (const message of standing(data, context)) stream.receive(message);
+        });
+      }
+    } catch (error) {
+      if (!signal.aborted) stream.failed(error);
+    }
+    if (context.now() - begun > settledMs) attempts = 0;
+    attempts += 1;
+    await pause(position.retry ?? backoff(attempts, context.pace, context.random), signal);
+  }
+}
+
+/** One that is not taken is left out: it belongs to nobody's request. */
+function standing(data: string, context: ClientContext): readonly PeerMessage[] {
+  try {
+    return readMessages(data, context) ?? [];
+  } catch (error) {
+    const { code, remedy, message } = findSallyError(error) ?? {};
+    context.log.warn({ ...context.about, code, remedy }, message ?? 'an event could not be read');
+    return [];
+  }
+}

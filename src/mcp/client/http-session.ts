@@ -1,0 +1,327 @@
+import type { Cancellation } from '../../cancel.js';
+import type { SallyError } from '../../errors.js';
+import type { PooledReply } from '../../http/index.js';
+import { writeJson } from '../../json/index.js';
+import { backoff, pause, withDeadline } from '../../wait.js';
+import type { Position } from '../events.js';
+import { headerNames, postHeaders } from '../headers.js';
+import { type Answer, type JsonObject, rpcErrorOf } from '../messages.js';
+import { sentParams } from '../meta.js';
+import { isRepeatable } from '../methods.js';
+import { latestLegacyRevision } from '../revisions.js';
+import { type Call, Dialogue } from './dialogue.js';
+import { type HttpConnections, pageText } from './http-connections.js';
+import { exchangeOnce, isStream, keepStream, leave, readReply, textOf } from './http-reply.js';
+import { judgeInitialize } from './negotiate.js';
+import {
+  type ClientContext,
+  type ClientSession,
+  type Facts,
+  type Listeners,
+  type RequestOptions,
+  toolCallBody,
+} from './session.js';
+
+/** What a session tells those who hold it. */
+export interface SessionEvents {
+  doubt(reason: SallyError): void;
+  renewed(): void;
+}
+
+/** How long the end of a session may take to be said, in milliseconds. */
+const deleteMs = 2_000;
+/** Attempts to take up a stream that broke before its reply, where nobody is reached. */
+const maxResumes = 5;
+
+/** A session over Streamable HTTP, as revisions up to 2025-11-25 have it. */
+export class HttpSession implements ClientSession {
+  facts: Facts;
+  onEnd: (reason: SallyError) => void = () => {};
+  onRenew: () => void = () => {};
+  readonly over = false;
+  readonly #connections: HttpConnections;
+  readonly #context: ClientContext;
+  readonly #capabilities: JsonObject;
+  readonly #events: SessionEvents;
+  readonly #dialogue: Dialogue;
+  readonly #closing = new AbortController();
+  #id: string | undefined;
+  #headers: Readonly<Record<string, string>> = {};
+  /** The same, as they are sent. */
+  #lines = '';
+  /** Counts the times that the session began anew. */
+  #generation = 0;
+  #stream: AbortController | undefined;
+  #renewing: Promise<void> | undefined;
+
+  private constructor(
+    connections: HttpConnections,
+    context: ClientContext,
+    capabilities: JsonObject,
+    events: SessionEvents,
+  ) {
+    this.#connections = connections;
+    this.#context = context;
+    this.#capabilities = capabilities;
+    this.#events = events;
+    this.#dialogue = new Dialogue(context, (message) => void this.#tell(message));
+    const nothing = { capabilities: {}, serverInfo: {}, instructions: undefined };
+    this.facts = { era: 'legacy', revision: latestLegacyRevision, ...nothing };
+  }
+
+  static async open(
+    connections: HttpConnections,
+    context: ClientContext,
+    capabilities: JsonObject,
+    events: SessionEvents,
+    signal: AbortSignal,
+  ): Promise<HttpSession> {
+    const session = new HttpSession(connections, context, capabilities, events);
+    await session.#initialize(signal);
+    return session;
+  }
+
+  get listeners(): Listeners {
+    return this.#dialogue.listeners;
+  }
+
+  set listeners(listeners: Listeners) {
+    this.#dialogue.listeners = listeners;
+  }
+
+  request(method: string, params: JsonObject | undefined, options: RequestOptions): Promise<Answer> {
+    const call = this.#dialogue.begin(method, params, options, this.#callEnded);
+    if (call.ended) return call.answered;
+    try {
+      const own = sentParams(params, call.id, undefined);
+      const body = writeJson({ jsonrpc: '2.0', id: call.id, method, ...(own && { params: own }) });
+      return this.#carry(call, body, isRepeatable(method));
+    } catch (error) {
+      return this.#failed(call, error);
+    }
+  }
+
+  callTool(tool: string, args: string, options: RequestOptions): Promise<Answer> {
+    const call = this.#dialogue.begin('tools/call', undefined, options, this.#callEnded, tool);
+    return call.ended ? call.answered : this.#carry(call, toolCallBody(call.id, tool, args, undefined), true);
+  }
+
+  async notify(method: string, params?: JsonObject): Promise<void> {
+    const message = { jsonrpc: '2.0', method, ...(params && { params }) };
+    const generation = this.#generation;
+    const { reply, text } = await this.#say(message, method).catch((error) => {
+      throw this.#context.errors.explain(error, method);
+    });
+    if (reply.head.status < 300) return;
+    if (!this.#isGone(reply, text)) throw this.#connections.failure(method, reply, text);
+    await this.#renew(generation);
+    await this.#tell(message);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    this.#stream?.abort();
+    this.#dialogue.end((method) => this.#context.errors.lost(method, 'the session was closed'));
+    if (this.#id === undefined || this.#context.callsOnly) return;
+    try {
+      const late = AbortSignal.timeout(deleteMs);
+      leave(await this.#connections.send('DELETE', this.#lines, undefined, late, true));
+    } catch {
+      // A server that is not there any more has no session either.
+    }
+  }
+
+  async #initialize(signal: AbortSignal): Promise<void> {
+    const method = 'initialize';
+    const { client, errors } = this.#context;
+    const connections = this.#connections;
+    const params = {
+      protocolVersion: latestLegacyRevision,
+      capabilities: this.#capabilities,
+      clientInfo: client,
+    };
+    const lines = connections.lines(connections.headers(postHeaders));
+    const { reply, text, message } = await exchangeOnce(
+      connections,
+      this.#context,
+      lines,
+      method,
+      params,
+      signal,
+    ).catch((error) => {
+      throw errors.explain(error, method);
+    });
+    const { status, headers } = reply.head;
+    if (!message || (status >= 400 && !message.error) || status === 401 || status === 403) {
+      throw connections.failure(method, reply, text);
+    }
+    const facts = judgeInitialize(errors, message);
+    if (facts instanceof Error) throw facts;
+    this.facts = facts;
+    this.#id = headers.get(headerNames.sessionId);
+    this.#headers = connections.headers({
+      ...postHeaders,
+      [headerNames.protocolVersion]: facts.revision,
+      ...(this.#id !== undefined && { [headerNames.sessionId]: this.#id }),
+    });
+    this.#lines = connections.lines(this.#headers);
+    this.#generation += 1;
+    const initialized = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' });
+    leave(await connections.send('POST', this.#lines, initialized, signal, true));
+    if (!this.#context.callsOnly) this.#listen();
+  }
+
+  /** The stream for what belongs to no request, on a connection of its own: requests would wait behind it for ever. */
+  #listen(): void {
+    this.#stream?.abort();
+    const stream = new AbortController();
+    this.#stream = stream;
+    const generation = this.#generation;
+    void keepStream(this.#context, stream.signal, {
+      open: (lastEventId) => this.#get(lastEventId, stream.signal),
+      // Replies come on the exchanges of their requests.
+      receive: (message) => message.method !== undefined && this.#dialogue.receive(message),
+      refused: async (reply) => {
+        const text = await textOf(reply, this.#context);
+        if (this.#isGone(reply, text)) await this.#renew(generation);
+      },
+      failed: (error) => this.#events.doubt(this.#context.errors.explain(error, 'GET')),
+    });
+  }
+
+  #get(lastEventId: string | undefined, signal: Cancellation): Promise<PooledReply> {
+    const { 'content-type': _, ...own } = this.#headers;
+    const resume = lastEventId !== undefined && { [headerNames.lastEventId]: lastEventId };
+    const lines = this.#connections.lines({ ...own, accept: 'text/event-stream', ...resume });
+    return this.#connections.send('GET', lines, undefined, signal);
+  }
+
+  #carry(call: Call, body: string, repeatable: boolean): Promise<Answer> {
+    this.#exchange(call, body, repeatable).catch((error) => void this.#failed(call, error));
+    return call.answered;
+  }
+
+  #failed(call: Call, error: unknown): Promise<Answer> {
+    call.fail(this.#context.errors.explain(error, call.what));
+    return call.answered;
+  }
+
+  /** Sends the request of `call`, and once more where the session turns out to be gone. */
+  async #exchange(call: Call, body: string, repeatable: boolean): Promise<void> {
+    const added = call.options.headers;
+    for (let again = false; ; again = true) {
+      const generation = this.#generation;
+      const lines = added ? this.#connections.lines({ ...this.#headers, ...added }) : this.#lines;
+      const reply = await this.#connections.send('POST', lines, body, call.given, repeatable);
+      if (reply.head.status < 300) return this.#read(reply, call);
+      const text = await textOf(reply, this.#context);
+      if (again || !this.#isGone(reply, text))
+        return refuse(call, reply, text, this.#connections, this.#context);
+      await this.#renew(generation);
+    }
+  }
+
+  /** Reads a reply; its stream is taken up again where that breaks before the end. */
+  async #read(first: PooledReply, call: Call): Promise<void> {
+    const { errors, pace, random } = this.#context;
+    const parts = { dialogue: this.#dialogue, context: this.#context, revision: this.facts.revision };
+    const position: Position = {};
+    await readReply(first, call, position, parts);
+    let failures = 0;
+    while (!call.ended) {
+      // The stream ended before the reply: a server that gave an event id keeps the rest for who comes again.
+      if (position.lastEventId === undefined) throw errors.lost(call.what, 'its stream ended');
+      if (!(await pause(position.retry ?? backoff(failures + 1, pace, random), call.given))) return;
+      let reply: PooledReply;
+      try {
+        reply = await this.#get(position.lastEventId, call.given);
+      } catch (error) {
+        failures += 1;
+        if (failures <= maxResumes && !call.ended) continue;
+        // Whatever is the matter now, the server has had the request.
+        const { message } = errors.explain(error, call.what);
+        throw errors.lost(call.what, `its stream broke and is not taken up: ${message}`);
+      }
+      if (!isStream(reply)) {
+        const text = pageText(await textOf(reply, this.#context));
+        const detail = `its stream broke and is not taken up: HTTP ${reply.head.status} ${text}`;
+        throw errors.lost(call.what, detail);
+      }
+      await readReply(reply, call, position, parts);
+    }
+  }
+
+  readonly #callEnded = (call: Call, givenUp: boolean) => {
+    if (!givenUp || this.#closing.signal.aborted || this.#context.callsOnly) return;
+    const params = { requestId: call.id, reason: 'given up' };
+    void this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
+  };
+
+  /** Sends what has no reply, and hears how it was received. Twice is the same as once. */
+  #say(message: object, what: string): Promise<{ reply: PooledReply; text: string }> {
+    const { errors, timeoutMs } = this.#context;
+    const late = () => errors.timeout(what, timeoutMs / 1000);
+    return withDeadline(timeoutMs, late, this.#closing.signal, async (signal) => {
+      const reply = await this.#connections.send('POST', this.#lines, writeJson(message), signal, true);
+      return { reply, text: await textOf(reply, this.#context) };
+    });
+  }
+
+  /** Sends what has no reply; that it did not arrive shows in what follows. */
+  async #tell(message: object): Promise<void> {
+    try {
+      await this.#say(message, 'a message');
+    } catch (error) {
+      const { about, errors, log } = this.#context;
+      const { message: why } = errors.explain(error, 'a message');
+      log.debug({ ...about, error: why }, 'a message did not arrive');
+    }
+  }
+
+  /** 404 for a session that is gone; servers of the older generation answer 400 and say so in words. */
+  #isGone({ head: { status } }: PooledReply, text: string): boolean {
+    if (this.#id === undefined) return false;
+    return status === 404 || (status === 400 && /session/i.test(text));
+  }
+
+  #renew(generation: number): Promise<void> {
+    if (generation !== this.#generation || this.#closing.signal.aborted) return Promise.resolve();
+    const { errors, pace } = this.#context;
+    const gone = { method: 'initialize', status: 404, text: 'the session is gone', challenge: undefined };
+    this.#renewing ??= withDeadline(
+      pace.handshake,
+      () => errors.status(gone),
+      this.#closing.signal,
+      (signal) => this.#initialize(signal),
+    )
+      .then(
+        () => {
+          this.onRenew();
+          this.#events.renewed();
+        },
+        (error) => {
+          this.#events.doubt(errors.explain(error, 'initialize'));
+          throw error;
+        },
+      )
+      .finally(() => {
+        this.#renewing = undefined;
+      });
+    return this.#renewing;
+  }
+}
+
+/** A reply whose status is no success. An error of the protocol is an answer all the same; one of the gate before it is not. */
+export function refuse(
+  call: Call,
+  reply: PooledReply,
+  text: string,
+  connections: HttpConnections,
+  { callsOnly }: ClientContext,
+): void {
+  const { status } = reply.head;
+  const error = callsOnly || status === 401 || status === 403 ? undefined : rpcErrorOf(text, call.id);
+  if (error) call.answer({ error });
+  else call.fail(connections.failure(call.what, reply, text));
+}

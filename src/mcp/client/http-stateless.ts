@@ -1,0 +1,163 @@
+import type { SallyError } from '../../errors.js';
+import { writeJson } from '../../json/index.js';
+import { headerNames, type MirroredHeaders, postHeaders } from '../headers.js';
+import { type Answer, codes, type JsonObject, rpcErrorOf } from '../messages.js';
+import { envelopeOf, sentParams } from '../meta.js';
+import { isRepeatable } from '../methods.js';
+import { type Call, Dialogue } from './dialogue.js';
+import type { HttpConnections } from './http-connections.js';
+import { readReply, textOf } from './http-reply.js';
+import { refuse } from './http-session.js';
+import {
+  type ClientContext,
+  type ClientSession,
+  type Facts,
+  type Listeners,
+  type RequestOptions,
+  toolCallBody,
+} from './session.js';
+import { keepSubscription } from './subscription.js';
+
+/** What is the same in every call of one tool. */
+interface ToolHead {
+  readonly lines: string;
+  readonly meta: string;
+}
+
+/** Tools whose calls are kept ready. */
+const mostTools = 100;
+
+/** The way to a server of 2026-07-28 over HTTP: every request stands for itself. */
+export class HttpStateless implements ClientSession {
+  facts: Facts;
+  onEnd: (reason: SallyError) => void = () => {};
+  onRenew: () => void = () => {};
+  readonly over = false;
+  readonly #connections: HttpConnections;
+  readonly #context: ClientContext;
+  readonly #mirrored: MirroredHeaders;
+  readonly #doubt: (reason: SallyError) => void;
+  readonly #dialogue: Dialogue;
+  readonly #headers: Readonly<Record<string, string>>;
+  /** The same, as they are sent. */
+  readonly #lines: string;
+  readonly #tools = new Map<string, ToolHead>();
+  readonly #closing = new AbortController();
+
+  constructor(
+    facts: Facts,
+    connections: HttpConnections,
+    context: ClientContext,
+    mirrored: MirroredHeaders,
+    doubt: (reason: SallyError) => void,
+  ) {
+    this.facts = facts;
+    this.#connections = connections;
+    this.#context = context;
+    this.#mirrored = mirrored;
+    this.#doubt = doubt;
+    // Servers of this revision ask nothing and clients tell nothing.
+    this.#dialogue = new Dialogue(context, () => {});
+    this.#headers = connections.headers({ ...postHeaders, [headerNames.protocolVersion]: facts.revision });
+    this.#lines = connections.lines(this.#headers);
+  }
+
+  get listeners(): Listeners {
+    return this.#dialogue.listeners;
+  }
+
+  set listeners(listeners: Listeners) {
+    const first = !this.#dialogue.listeners.onNotification && listeners.onNotification;
+    this.#dialogue.listeners = listeners;
+    if (first) void keepSubscription(this, this.#context, this.#closing.signal, this.#doubt);
+  }
+
+  request(
+    method: string,
+    params: JsonObject | undefined,
+    options: RequestOptions,
+    capabilities: JsonObject,
+  ): Promise<Answer> {
+    const call = this.#dialogue.begin(method, params, options);
+    if (call.ended) return call.answered;
+    if (method === 'tools/list') void call.answered.then(this.#learn, () => {});
+    try {
+      const envelope = envelopeOf(this.facts.revision, this.#context.client, capabilities);
+      const sent = sentParams(params, call.id, envelope);
+      const body = writeJson({ jsonrpc: '2.0', id: call.id, method, params: sent });
+      return this.#carry(call, this.#linesOf(method, params, options), body, isRepeatable(method));
+    } catch (error) {
+      return this.#failed(call, error);
+    }
+  }
+
+  callTool(tool: string, args: string, options: RequestOptions): Promise<Answer> {
+    const call = this.#dialogue.begin('tools/call', undefined, options, undefined, tool);
+    if (call.ended) return call.answered;
+    try {
+      const { lines, meta } = this.#tools.get(tool) ?? this.#toolHead(tool);
+      return this.#carry(call, lines, toolCallBody(call.id, tool, args, meta), true);
+    } catch (error) {
+      return this.#failed(call, error);
+    }
+  }
+
+  #toolHead(tool: string): ToolHead {
+    const lines = this.#linesOf('tools/call', { name: tool }, {});
+    const meta = JSON.stringify(envelopeOf(this.facts.revision, this.#context.client, {}));
+    const head = { lines, meta };
+    if (this.#tools.size < mostTools) this.#tools.set(tool, head);
+    return head;
+  }
+
+  /** A client of this revision has nothing to tell: what it gives up, it closes. */
+  async notify(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#dialogue.end((method) => this.#context.errors.lost(method, 'the upstream was closed'));
+  }
+
+  #linesOf(method: string, params: JsonObject | undefined, { headers }: Partial<RequestOptions>): string {
+    const mirrored = this.#mirrored.of(method, params);
+    return headers
+      ? this.#connections.lines({ ...this.#headers, ...mirrored, ...headers })
+      : this.#lines + this.#connections.lines(mirrored);
+  }
+
+  #carry(call: Call, lines: string, body: string, repeatable: boolean): Promise<Answer> {
+    this.#exchange(call, lines, body, repeatable).catch((error) => void this.#failed(call, error));
+    return call.answered;
+  }
+
+  #failed(call: Call, error: unknown): Promise<Answer> {
+    call.fail(this.#context.errors.explain(error, call.what));
+    return call.answered;
+  }
+
+  async #exchange(call: Call, lines: string, body: string, repeatable: boolean): Promise<void> {
+    const { errors } = this.#context;
+    const reply = await this.#connections.send('POST', lines, body, call.given, repeatable);
+    const { status } = reply.head;
+    if (status >= 300) {
+      const text = await textOf(reply, this.#context);
+      refuse(call, reply, text, this.#connections, this.#context);
+      if (isStrange(status, text)) this.#doubt(this.#connections.failure(call.what, reply, text));
+      return;
+    }
+    const parts = { dialogue: this.#dialogue, context: this.#context, revision: this.facts.revision };
+    await readReply(reply, call, {}, parts);
+    if (!call.ended) throw errors.lost(call.what, 'its stream ended');
+  }
+
+  readonly #learn = (answer: Answer) => {
+    if ('result' in answer) this.#mirrored.learn(answer.result);
+  };
+}
+
+/** What a server of this revision does not say to a whole request: another one may stand in its place by now. */
+function isStrange(status: number, text: string): boolean {
+  if (status !== 400) return false;
+  const error = rpcErrorOf(text);
+  return error === undefined || error.code === -32000 || error.code === codes.unsupportedVersion;
+}

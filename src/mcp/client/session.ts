@@ -1,0 +1,156 @@
+import type { Cancellation } from '../../cancel.js';
+import type { SallyError } from '../../errors.js';
+import type { Logger } from '../../log.js';
+import type { Answer, JsonObject } from '../messages.js';
+import type { Era } from '../revisions.js';
+
+/** Answers a request of the server. */
+export type OnRequest = (
+  method: string,
+  params: JsonObject | undefined,
+  signal: AbortSignal,
+) => Promise<Answer>;
+
+/** How one request is made. */
+export interface RequestOptions {
+  /** Aborting it cancels the request at the server too. */
+  readonly signal: Cancellation;
+  /** HTTP headers beside the configured ones: lower-case names, none of the connection or of MCP. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A notification about this request: progress (with the caller's own token again), and logging where it is known to belong to it. */
+  readonly onNotification?: (method: string, params: JsonObject | undefined) => void;
+  /** A request of the server within this one (sampling, elicitation, roots). Without it the server is told that there is no such method. */
+  readonly onRequest?: OnRequest;
+}
+
+/** What the server said of itself in the handshake. */
+export interface Facts {
+  readonly era: Era;
+  readonly revision: string;
+  readonly capabilities: JsonObject;
+  readonly serverInfo: JsonObject;
+  readonly instructions: string | undefined;
+}
+
+/** Where goes what belongs to no request. */
+export interface Listeners {
+  readonly onNotification?: (method: string, params: JsonObject | undefined) => void;
+  readonly onRequest?: OnRequest;
+}
+
+/** One session with an MCP server on the wire, or in the modern era the stateless way to it. */
+export interface ClientSession {
+  facts: Facts;
+  listeners: Listeners;
+  /** Whether it has ended by itself. */
+  readonly over: boolean;
+  /**
+   * One request, with `params` as the server's era has them, but for the progress token, the envelope and the headers, which
+   * are made here. `capabilities` count where each request says them: in the modern era. Rejects with an error of
+   * `PeerErrors` where no reply came.
+   */
+  request(
+    method: string,
+    params: JsonObject | undefined,
+    options: RequestOptions,
+    capabilities: JsonObject,
+  ): Promise<Answer>;
+  /** `tools/call`, with arguments that are an object written as JSON: they are not read again, and may be sent once more. */
+  callTool(tool: string, args: string, options: RequestOptions): Promise<Answer>;
+  notify(method: string, params?: JsonObject): Promise<void>;
+  /** Called once, when the session has ended by itself: nothing can be asked over it any more. */
+  onEnd: (reason: SallyError) => void;
+  /** Called where the session began anew: the server has forgotten what it held. */
+  onRenew: () => void;
+  close(): Promise<void>;
+}
+
+/** How sessions with one server are opened: over HTTP or a Unix domain socket, or with a child process. */
+export interface Transport {
+  /** Finds out which era the server speaks, `known` being what was found before, and opens the first session. */
+  contact(known: Era | undefined, signal: AbortSignal): Promise<ClientSession>;
+  /** A further session of the legacy era. */
+  open(capabilities: JsonObject, signal: AbortSignal): Promise<ClientSession>;
+  /** Called where the server should be looked at again: its session was lost, its stream broke. */
+  onDoubt: (reason: SallyError) => void;
+  /** Called where a session began anew: the server may have become another. */
+  onRenewed: () => void;
+  close(): Promise<void>;
+}
+
+/** What a client says of a server that fails it: an upstream and a plugin server have errors of their own for it. */
+export interface PeerErrors {
+  timeout(method: string, seconds: number): SallyError;
+  cancelled(method: string): SallyError;
+  /** What came in place of a reply. */
+  replyId(method: string, seen: string, id: number): SallyError;
+  /** A reply that is none, in place of that to request `id`. */
+  unusable(
+    method: string,
+    detail: string,
+    seen: { readonly id?: number; readonly text?: string },
+  ): SallyError;
+  /** What it says of itself in the handshake cannot be used. */
+  protocol(detail: string): SallyError;
+  json(refusal: SallyError): SallyError;
+  tooLarge(limit: number): SallyError;
+  lost(method: string, detail: string): SallyError;
+  status(reply: { method: string; status: number; text: string; challenge: string | undefined }): SallyError;
+  busy(what: string, limit: number): SallyError;
+  /** A child process has ended. */
+  ended(how: string): SallyError;
+  notStarted(command: string, error: unknown): SallyError;
+  /** What a connection rejected with. */
+  explain(error: unknown, method: string): SallyError;
+}
+
+/** Durations, in milliseconds. */
+export interface ClientPace {
+  /** Before the first attempt to reach a server again, and at most; doubled in between. */
+  readonly retryFirst: number;
+  readonly retryMost: number;
+  /** For the handshake, in which a child may first have to be installed. */
+  readonly handshake: number;
+  /** For a child's answer to `server/discover`: some never answer what comes before `initialize`. */
+  readonly probe: number;
+  /** For what a server asks a client: there may be a human behind it. */
+  readonly ask: number;
+  /** For each of the steps by which a child is ended: closed input, SIGTERM. */
+  readonly grace: number;
+}
+
+/** What every part of a client knows of its server. */
+export interface ClientContext {
+  /** How this side introduces itself. */
+  readonly client: { readonly name: string; readonly version: string };
+  /** The server as log lines have it: a field, and in words. */
+  readonly about: Readonly<Record<string, string>>;
+  readonly who: string;
+  /** One message of it, as errors about its JSON name it. Default: the message. */
+  readonly message?: string;
+  readonly log: Logger;
+  readonly errors: PeerErrors;
+  /** For a request without a reply. */
+  readonly timeoutMs: number;
+  readonly limits: {
+    /** One message of the server, in bytes. */
+    readonly messageBytes: number;
+    /** What may wait for a child that does not read, in bytes. */
+    readonly unreadBytes: number;
+  };
+  readonly pace: ClientPace;
+  /**
+   * Only calls go over its sessions: no stream is opened for what belongs to no request, and neither the end of a call nor
+   * that of a session is said. Each call has a deadline of its caller's; an error of the protocol comes with status 200.
+   */
+  readonly callsOnly?: boolean;
+  readonly now: () => number;
+  /** From 0 to 1: spreads the attempts of several clients to reach one server again. */
+  readonly random: () => number;
+}
+
+/** The body of a `tools/call`; `meta` is its `_meta`, written. */
+export function toolCallBody(id: number, tool: string, args: string, meta: string | undefined): string {
+  const head = `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":${JSON.stringify(tool)},"arguments":${args}`;
+  return meta === undefined ? `${head}}}` : `${head},"_meta":${meta}}}`;
+}
