@@ -1,5 +1,5 @@
+import { readCertificates } from '../../dist/pki/pem.js';
 import { isRequestFor, parseRequest, requestKey } from '../../dist/pki/request.js';
-import { parseCertificates } from '../../dist/tls/pem.js';
 import { authority } from '../lib/authority.mjs';
 import { disagree, refusable } from '../lib/judge.mjs';
 
@@ -15,7 +15,7 @@ export default {
     '\0',
   ],
   async open() {
-    const [certificate] = parseCertificates(authority['server.crt'], 'a.crt');
+    const [certificate] = readCertificates(authority['server.crt'], 'a.crt');
     return async (input) => {
       const text = input.toString('latin1');
       const request = await refusable(() => parseRequest(text, 'a.csr'));

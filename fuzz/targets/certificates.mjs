@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkCertificates } from 'sallyport/pki';
 import { partsOf, weaknessOf } from '../../dist/pki/der.js';
+import { readCertificates } from '../../dist/pki/pem.js';
 import { certificateNames, namesOf, rolesOf } from '../../dist/tls/identity.js';
 import { loadCredentials } from '../../dist/tls/load.js';
 import { oneLineName } from '../../dist/tls/peer.js';
-import { parseCertificates } from '../../dist/tls/pem.js';
 import { authority, credentialsWith, signedAnew } from '../lib/authority.mjs';
 import { assertNoDefect, disagree, refusable } from '../lib/judge.mjs';
 import { hash } from '../lib/random.mjs';
@@ -36,7 +36,7 @@ export default {
     return async (input) => {
       const asIs = input.toString('latin1');
       for (const text of new Set([asIs, signedAnew(asIs)])) {
-        const certificates = refusable(() => parseCertificates(text, 'a.crt')) ?? [];
+        const certificates = refusable(() => readCertificates(text, 'a.crt')) ?? [];
         for (const certificate of certificates) look(certificate);
         await refusable(() => loadCredentials(...credentialsWith({ 'server.crt': text })));
         await refusable(() =>

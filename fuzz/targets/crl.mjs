@@ -18,7 +18,7 @@ export default {
         // The commands read more of a list than an end needs, and may refuse it for that.
         if (!loaded || !listed) continue;
         const ends = loaded.crls.flatMap(({ revoked }) => [...revoked]);
-        const commands = listed.flatMap(({ revoked }) => revoked.map(({ serial }) => serial.toLowerCase()));
+        const commands = listed.flatMap(({ revoked }) => revoked.map(({ serial }) => serial));
         agree('others are revoked', ends.sort(), commands.sort());
       }
     };

@@ -1,24 +1,48 @@
 import { Command } from 'commander';
-import { FileUnreadable, UsageError } from '../errors.js';
-import {
-  always,
-  due,
-  type Flags,
-  keeping,
-  leaf,
-  making,
-  type Option,
-  plugins,
-  progressing,
-  variable,
-} from './certs-options.js';
-import { printChecked, printEnsured } from './certs-print.js';
+import { UsageError } from '../errors.js';
+import type { Flags } from './certs-make.js';
 import { type CommandIo, commandWithSubcommands } from './io.js';
 
-/** The rooms are loaded by the actions: `--help` has no use for a certificate library. */
-const pki = () => import('../pki/index.js');
+/** What the commands do is loaded by them: `--help` has no use for a certificate library. */
+const make = () => import('./certs-make.js');
+const keep = () => import('./certs-keep.js');
 
-const defaultConfig = 'plugins/external/config.yaml';
+type Option = readonly [flags: string, description: string, fallback?: string];
+
+const always: readonly Option[] = [
+  ['--dir <dir>', 'folder of all certificates', 'certs/mcp'],
+  ['--json', 'print one JSON object'],
+];
+const making: readonly Option[] = [
+  ['--days <n>', 'days of validity, 1 to 36500 (MCP_CERT_DAYS, else 825)'],
+  ['--key <type>', 'rsa-4096, ec-p256, ec-p384 or ed25519 (MCP_CERT_KEY, else rsa-4096)'],
+];
+const leaf: readonly Option[] = [
+  [
+    '--trust-domain <name>',
+    "host of the certificate's SPIFFE name (MCP_CERT_TRUST_DOMAIN, else sallyport.local)",
+  ],
+];
+const plugins: readonly Option[] = [
+  [
+    '--sans <list>',
+    'more names for plugins, such as IP:127.0.0.1,DNS:host,URI:https://host/ (MCP_CERT_SANS)',
+  ],
+];
+
+const due: readonly Option[] = [
+  [
+    '--expires-in <time>',
+    'what counts as due: 30d, 12h, 90m before its end, or the part of its life that is left, as 25% (default: a third)',
+  ],
+];
+const keeping: readonly Option[] = [
+  ['--daemon', 'stay, and look again whenever something is due, until SIGTERM'],
+  [
+    '--exec <command>',
+    'run this with `sh -c` when it has happened; with --daemon a failure is logged, and that is all',
+  ],
+];
 
 interface Subcommand {
   readonly name: string;
@@ -35,20 +59,14 @@ const subcommands: readonly Subcommand[] = [
     summary: 'make the certificate authority, unless it is there',
     options: [always, making],
     example: 'sallyport certs ca --days 1825',
-    run: async (io, flags) => {
-      const { ensureCa } = await pki();
-      await printEnsured(io, flags, [await progressing(io, ensureCa, flags)]);
-    },
+    run: async (io, flags) => (await make()).ca(io, flags),
   },
   {
     name: 'gateway',
     summary: "make the gateway's client certificate, and the CA if needed",
     options: [always, making, leaf],
     example: 'sallyport certs gateway --key ec-p256',
-    run: async (io, flags) => {
-      const { ensureGateway } = await pki();
-      await printEnsured(io, flags, await progressing(io, ensureGateway, flags));
-    },
+    run: async (io, flags) => (await make()).gateway(io, flags),
   },
   {
     name: 'plugin [NAME]',
@@ -66,17 +84,7 @@ const subcommands: readonly Subcommand[] = [
       ],
     ],
     example: 'sallyport certs plugin WordFilter --sans IP:127.0.0.1',
-    run: async (io, flags, [given]) => {
-      if (flags.csr !== undefined)
-        return (await import('./certs-request.js')).signed(io, flags, flags.csr, given);
-      const name = given || variable(io, 'PLUGIN_NAME');
-      if (name === undefined) {
-        const usage = 'sallyport certs plugin NAME\nor: make certs-mcp-plugin PLUGIN_NAME=MyPlugin';
-        throw UsageError({ message: 'the name of the plugin is missing', usage });
-      }
-      const { ensurePlugin } = await pki();
-      await printEnsured(io, flags, await progressing(io, (options) => ensurePlugin(name, options), flags));
-    },
+    run: async (io, flags, [given]) => (await make()).plugin(io, flags, given),
   },
   {
     name: 'all',
@@ -86,21 +94,10 @@ const subcommands: readonly Subcommand[] = [
       making,
       leaf,
       plugins,
-      [['--config <file>', `plugin config (MCP_PLUGIN_CONFIG, else ${defaultConfig})`]],
+      [['--config <file>', 'plugin config (MCP_PLUGIN_CONFIG, else plugins/external/config.yaml)']],
     ],
     example: 'sallyport certs all --config plugins/external/config.yaml --days 365',
-    run: async (io, flags) => {
-      const { ensureAll } = await pki();
-      const { externalPluginNames } = await import('../config/index.js');
-      const path = flags.config ?? variable(io, 'MCP_PLUGIN_CONFIG') ?? defaultConfig;
-      const configured = await externalPluginNames({ path, cwd: io.cwd, env: io.env });
-      // What is named by hand has to be there; the default, and what make passes on, need not.
-      if (configured === undefined && flags.config !== undefined)
-        throw FileUnreadable({ path, what: 'the configuration', reason: 'no such file' });
-      const names = configured ?? ['example-plugin-a', 'example-plugin-b'];
-      const results = await progressing(io, (options) => ensureAll(names, options), flags);
-      await printEnsured(io, flags, results, { path, found: configured !== undefined, names });
-    },
+    run: async (io, flags) => (await make()).all(io, flags),
   },
   {
     name: 'check',
@@ -110,11 +107,7 @@ const subcommands: readonly Subcommand[] = [
       [['--warn-days <n>', 'days before its end from which a certificate is reported', '30']],
     ],
     example: 'sallyport certs check --warn-days 14',
-    run: async (io, flags) => {
-      const { checkCertificates, parseDays } = await pki();
-      const warnDays = parseDays(flags.warnDays ?? '30', 0);
-      await printChecked(io, flags, await checkCertificates({ dir: flags.dir, warnDays }));
-    },
+    run: async (io, flags) => (await make()).check(io, flags),
   },
   {
     name: 'renew [NAME...]',
@@ -133,7 +126,7 @@ const subcommands: readonly Subcommand[] = [
       keeping,
     ],
     example: "sallyport certs renew --daemon --exec 'systemctl reload sallyport'",
-    run: async (io, flags, names) => (await import('./certs-renew.js')).renew(io, flags, names),
+    run: async (io, flags, names) => (await keep()).renew(io, flags, names),
   },
   {
     name: 'needs-renewal <FILE|NAME>',
@@ -141,7 +134,7 @@ const subcommands: readonly Subcommand[] = [
       'whether a certificate is due: exit status 0 it is, 1 it is not, 2 it is missing, 3 it cannot be read',
     options: [always, due, keeping],
     example: 'sallyport certs needs-renewal certs/mcp/gateway/client.crt --expires-in 30d',
-    run: async (io, flags, [what = '']) => (await import('./certs-renew.js')).askRenewal(io, flags, what),
+    run: async (io, flags, [what = '']) => (await keep()).askRenewal(io, flags, what),
   },
   {
     name: 'ca-rotate [STEP]',
@@ -158,7 +151,7 @@ const subcommands: readonly Subcommand[] = [
       ],
     ],
     example: 'sallyport certs ca-rotate prepare && sallyport certs ca-rotate status',
-    run: async (io, flags, [step]) => (await import('./certs-rotate.js')).rotate(io, flags, step || 'status'),
+    run: async (io, flags, [step]) => (await keep()).rotate(io, flags, step || 'status'),
   },
   {
     name: 'revoke [WHAT]',
@@ -171,7 +164,7 @@ const subcommands: readonly Subcommand[] = [
       ],
     ],
     example: 'sallyport certs revoke WordFilter --reason keyCompromise',
-    run: async (io, flags, [given]) => (await import('./certs-revoke.js')).revoke(io, flags, given),
+    run: async (io, flags, [given]) => (await keep()).revoke(io, flags, given),
   },
   {
     name: 'crl',
@@ -184,7 +177,7 @@ const subcommands: readonly Subcommand[] = [
       ],
     ],
     example: 'sallyport certs crl --days 14',
-    run: async (io, flags) => (await import('./certs-revoke.js')).refresh(io, flags),
+    run: async (io, flags) => (await keep()).refresh(io, flags),
   },
 ];
 

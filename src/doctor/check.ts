@@ -61,8 +61,13 @@ export interface Check<K extends Facts['kind'] = Facts['kind']> {
 export const stages = ['setting', 'file', 'both sides', 'way', 'handshake', 'contract'] as const;
 export type Stage = (typeof stages)[number];
 
-/** A row, with the type of its facts told from `about`. */
-export const check = <K extends Facts['kind']>(row: Check<K>): Check => row as unknown as Check;
+type Row<K extends Facts['kind']> = Omit<Check<K>, 'about' | 'stage'> & { readonly stage?: Stage };
+
+/** Makes rows about one kind of facts, of that stage where they name none. */
+export const checksOf =
+  <K extends Facts['kind']>(about: K, stage: Stage) =>
+  (row: Row<K>): Check =>
+    ({ about, stage, ...row }) as unknown as Check;
 
 export const ok = (seen: string, lookedAt?: string): Finding => ({
   status: 'ok',
@@ -98,3 +103,26 @@ export function among(
   if (found.length === 0) return [fine];
   return found.map((problem) => (mild.includes(problem.code) ? warn(problem) : fail(problem)));
 }
+
+type RowAmong<K extends Facts['kind']> = Omit<Row<K>, 'look'> & {
+  /** Codes that are no failure. */
+  readonly mild?: readonly string[];
+  /** What is seen where no problem has one of the codes. */
+  readonly fine: (facts: Extract<Facts, { kind: K }>) => Finding;
+};
+
+/** As `checksOf`, for rows that look for their codes among what has been found wrong. */
+export const checksAmong =
+  <K extends Facts['kind']>(
+    about: K,
+    stage: Stage,
+    problems: (facts: Extract<Facts, { kind: K }>) => readonly Problem[],
+  ) =>
+  ({ mild, fine, ...row }: RowAmong<K>): Check =>
+    checksOf(
+      about,
+      stage,
+    )({
+      ...row,
+      look: (facts) => among(problems(facts), row.codes, fine(facts), mild),
+    });

@@ -11,8 +11,6 @@ import {
   InternalError,
   messageOf,
   PeerChainTooLong,
-  PeerExpired,
-  PeerNotYetValid,
   PeerWeak,
   PeerWrongPurpose,
   SallyError,
@@ -20,7 +18,7 @@ import {
 } from '../errors.js';
 import { learnPlugin, listPlugins, openConnection } from '../external/index.js';
 import { silentLogger } from '../log.js';
-import { judgeHostname, longestChain, oneLineName, weakShown } from '../tls/index.js';
+import { judgeHostname, longestChain, oneLineName, peerDates, weakShown } from '../tls/index.js';
 import type { CredentialFacts, DoctorContext, EndpointFacts, RawReply, TlsLook } from './facts.js';
 import {
   askPlain,
@@ -158,8 +156,7 @@ function shownBy(
     weak && PeerWeak({ ...at, detail: weak.detail }),
     chain.length > longestChain && PeerChainTooLong({ ...at, most: longestChain }),
     inBundle && SelfSignedServer(at),
-    now > new Date(leaf.validTo) && PeerExpired({ ...at, until: leaf.validTo }),
-    now < new Date(leaf.validFrom) && PeerNotYetValid({ ...at, from: leaf.validFrom }),
+    peerDates(leaf, at, now),
     usages === undefined && CertWithoutPurpose({ path: `the certificate of ${peer}` }),
     usages !== undefined && !usages.includes('1.3.6.1.5.5.7.3.1') && PeerWrongPurpose(at),
     (tls?.checkHostname ?? true) && nameProblem(leaf, tls?.serverName ?? host, peer),

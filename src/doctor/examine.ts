@@ -1,36 +1,22 @@
 import type { X509Certificate } from 'node:crypto';
-import { access, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ClientTlsSettings, ConfigSide, PluginsConfig, ServerTlsSettings } from '../config/index.js';
 import {
-  CaElsewhere,
-  CertsMissing,
   ClientCertNotDemanded,
   FileUnreadable,
   fileReason,
-  findSallyError,
   NoClientCert,
   type SallyError,
 } from '../errors.js';
-import { checkCertificates, rotationStatus } from '../pki/index.js';
-import {
-  type CredentialFiles,
-  expiryWarnings,
-  judgeHostname,
-  judgePeer,
-  loadCredentials,
-  oneLineName,
-  pluginRule,
-  type TlsRole,
-} from '../tls/index.js';
-import { examineConfig } from './examine-config.js';
+import { type CredentialFiles, judgeHostname, judgePeer, oneLineName, pluginRule } from '../tls/index.js';
 import { type Endpoint, examineEndpoint } from './examine-endpoint.js';
+import { examineConfig, examineCredentials, examineFolder } from './examine-files.js';
 import type {
   ConfigFacts,
   CredentialFacts,
   DoctorContext,
   Facts,
-  FolderFacts,
   ListenerFacts,
   PairFacts,
 } from './facts.js';
@@ -186,62 +172,6 @@ function given({ certfile, keyfile, caBundle }: CredentialFiles) {
     ...(keyfile !== undefined && { keyfile }),
     ...(caBundle !== undefined && { caBundle }),
   };
-}
-
-/** Loads the files of one side, as its program would. */
-async function examineCredentials(
-  files: CredentialFiles,
-  role: TlsRole,
-  about: Pick<CredentialFacts, 'title' | 'keys' | 'within'>,
-  context: DoctorContext,
-): Promise<CredentialFacts> {
-  const now = context.now();
-  const keys = [...about.keys, ...(files.certfile === undefined ? [] : [files.certfile])];
-  const facts = { ...about, keys, kind: 'credentials', role, files } as const;
-  try {
-    const set = await loadCredentials(files, role, { version: 1, now });
-    return { ...facts, set, problems: [...set.warnings, ...expiryWarnings(set, now, new Map())] };
-  } catch (error) {
-    const problem = findSallyError(error);
-    if (problem === undefined) throw error;
-    return { ...facts, problems: [problem] };
-  }
-}
-
-/** Looks at a folder of certificates. @throws SALLY_FILE_UNREADABLE where there is none. */
-async function examineFolder(
-  dir: string,
-  configs: readonly ConfigFacts[],
-  context: DoctorContext,
-): Promise<FolderFacts> {
-  const at = resolve(context.cwd, dir);
-  await access(at).catch((error: unknown) => {
-    throw FileUnreadable({ path: dir, what: 'the folder', reason: fileReason(error) }, error);
-  });
-  // Remedies name the folder as the user did, where that leads there.
-  const shown = resolve(dir) === at ? dir : at;
-  const now = context.now();
-  const report = await checkCertificates({ dir: shown, now: () => now });
-  const named = configs.flatMap(({ config }) => config?.plugins ?? []).map(({ name }) => name.toLowerCase());
-  const folders = report.entries.filter(({ role }) => role === 'plugin').map(({ name }) => name);
-  return {
-    kind: 'folder',
-    title: dir,
-    keys: [`folder:${at}`],
-    within: [],
-    dir: shown,
-    report,
-    rotation: await rotationStatus({ dir: shown }).catch(whereNoCa),
-    strays: named.length === 0 ? undefined : folders.filter((name) => !named.includes(name.toLowerCase())),
-    besideServer: configs.some(({ side }) => side === 'server'),
-    now,
-  };
-}
-
-/** What is missing from the folder is for its own checks to say. */
-function whereNoCa(error: unknown): undefined {
-  if (CaElsewhere.is(error) || CertsMissing.is(error)) return;
-  throw error;
 }
 
 /** Every address, as a setting names it. */

@@ -1,6 +1,6 @@
+import type { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { CaUnusable } from '../errors.js';
-import { activeCa, certificatesIn, fingerprint } from './bundle.js';
 import { createCa, type Issued, signingDefect } from './certificate.js';
 import { type FoundFile, type NewFile, publish, readIfExists } from './files.js';
 import {
@@ -9,14 +9,13 @@ import {
   type FolderState,
   layoutOf,
   makeCommand,
-  parseCertificate,
-  parseKey,
   readState,
   remakeCommand,
   type Settings,
   untilComplete,
 } from './folder.js';
-import { judgeCa, type Trust } from './judge.js';
+import { judgeCa, type Trust, trustIn } from './judge.js';
+import { certificatesIn, isSame, readKey } from './pem.js';
 import { validityOf } from './validity.js';
 
 /** A CA in waiting, beside the one that issues: `ca/next/` before it takes over, `ca/previous/` after. */
@@ -25,6 +24,7 @@ export interface Slot {
   readonly paths: { readonly cert: string; readonly key: string };
   readonly cert: FoundFile | undefined;
   readonly key: FoundFile | undefined;
+  readonly certificate: X509Certificate | undefined;
 }
 
 export type SlotName = 'next' | 'previous';
@@ -33,9 +33,9 @@ export type SlotName = 'next' | 'previous';
 export interface Authorities {
   readonly state: FolderState<{ readonly role: 'ca' }>;
   /** The certificate that issues. */
-  readonly active: string | undefined;
+  readonly active: X509Certificate | undefined;
   /** All certificates of `ca/ca.crt`. */
-  readonly bundle: readonly string[];
+  readonly bundle: readonly X509Certificate[];
   readonly next: Slot;
   readonly previous: Slot;
 }
@@ -44,8 +44,8 @@ export async function readAuthorities(dir: string): Promise<Authorities> {
   const state = await readState(dir, { role: 'ca' });
   return {
     state,
-    active: activeCa(state),
-    bundle: certificatesIn(state.cert?.text ?? ''),
+    active: state.certificate,
+    bundle: state.certificates,
     next: await readSlot(dir, 'next'),
     previous: await readSlot(dir, 'previous'),
   };
@@ -54,26 +54,29 @@ export async function readAuthorities(dir: string): Promise<Authorities> {
 async function readSlot(dir: string, name: SlotName): Promise<Slot> {
   const folder = join(layoutOf(dir, { role: 'ca' }).folder, name);
   const paths = { cert: join(folder, 'ca.crt'), key: join(folder, 'ca.key') };
-  return { folder, paths, cert: await readIfExists(paths.cert), key: await readIfExists(paths.key) };
+  const [cert, key] = [await readIfExists(paths.cert), await readIfExists(paths.key)];
+  return { folder, paths, cert, key, certificate: certificatesIn(cert?.text)[0] };
 }
 
 export const isOccupied = (slot: Slot): boolean => (slot.cert ?? slot.key) !== undefined;
 
 /** The CA with its key, from wherever in `ca/` that is; undefined where the key is kept elsewhere. */
-export function withKey(certPem: string, { state, next, previous }: Authorities): Issued | undefined {
-  const certificate = parseCertificate(certPem);
+export function withKey(
+  certificate: X509Certificate,
+  { state, next, previous }: Authorities,
+): Issued | undefined {
   for (const file of [state.key, next.key, previous.key]) {
-    const content = file && parseKey(file.text);
-    if (file && content?.kind === 'key' && certificate?.checkPrivateKey(content.key))
-      return { certPem, keyPem: file.text };
+    const content = file && readKey(file.text);
+    if (file && content?.kind === 'key' && certificate.checkPrivateKey(content.key))
+      return { certPem: certificate.toString(), keyPem: file.text };
   }
   return undefined;
 }
 
 /** Where the key of a CA belongs that is not there. */
-export function keyPathFor(certPem: string, { state, next, previous }: Authorities): string {
+export function keyPathFor(ca: X509Certificate, { state, next, previous }: Authorities): string {
   const slot = [next, previous].find(
-    ({ cert }) => cert !== undefined && fingerprint(cert.text) === fingerprint(certPem),
+    ({ certificate }) => certificate !== undefined && isSame(certificate, ca),
   );
   return slot?.paths.key ?? state.layout.key;
 }
@@ -85,11 +88,10 @@ export function keyPathFor(certPem: string, { state, next, previous }: Authoriti
  * @throws SALLY_CA_UNUSABLE
  */
 export function assertCaUsable(state: FolderState, settings: Settings): void {
-  const { cert, key, layout } = state;
+  const { cert, key, keyContent: content, layout } = state;
   const anew = `start anew: ${remakeCommand(settings.dir, state.target)}`;
   const unusable = (path: string, reason: string, remedy = `to ${anew}`) =>
     CaUnusable({ path, reason, remedy });
-  const content = key && parseKey(key.text);
   if (content?.kind === 'encrypted')
     throw unusable(layout.key, 'is encrypted; it is used without a password');
   if (content?.kind === 'bad')
@@ -120,17 +122,17 @@ const harmless: ReadonlySet<string> = new Set([
 /** The CA that issues, with what goes into the folders of its leaves. */
 export interface Authority extends Trust {
   readonly ca: Issued;
+  readonly issuing: X509Certificate;
+  /** The file of the bundle. */
+  readonly text: string;
 }
 
 /** What a whole CA folder says; undefined without certificate or key. */
 export function authorityIn(state: FolderState): Authority | undefined {
-  const active = activeCa(state);
-  if (active === undefined || !state.cert || !state.key) return undefined;
-  return {
-    ca: { certPem: active, keyPem: state.key.text },
-    bundle: state.cert.text,
-    ...(state.crl ? { crl: state.crl.text } : {}),
-  };
+  const { certificate, cert, key } = state;
+  if (!certificate || !cert || !key) return undefined;
+  const ca = { certPem: certificate.toString(), keyPem: key.text };
+  return { ...trustIn(state), issuing: certificate, ca, text: cert.text };
 }
 
 /**

@@ -204,7 +204,7 @@ export function certify(publicKey: KeyObject, request: Omit<LeafRequest, keyof K
 
 /** A certificate of `ca` that says what `like` says of its holder: subject, purposes and every alternative name. */
 export function certifyLike(
-  like: string,
+  like: X509Certificate,
   publicKey: KeyObject,
   request: Validity & { readonly ca: Issued },
 ): Promise<string> {
@@ -222,21 +222,17 @@ function signLeaf(
   subject: x509.Name,
   more: readonly x509.Extension[],
 ): Promise<string> {
-  const issuer = read(ca.certPem);
+  const issuer = read(new X509Certificate(ca.certPem));
+  const { digitalSignature, keyEncipherment } = x509.KeyUsageFlags;
   const signed = { publicKey, validity, subject, issuer: issuer.subjectName, signerPem: ca.keyPem };
   return sign(signed, async (spki, isRsa) => [
     new x509.BasicConstraintsExtension(false, undefined, true),
-    new x509.KeyUsagesExtension(leafUsages(isRsa), true),
+    // RFC 8446 has no use for key encipherment; TLS 1.2's RSA key exchange is the only one, and RSA's alone.
+    new x509.KeyUsagesExtension(isRsa ? digitalSignature | keyEncipherment : digitalSignature, true),
     await x509.SubjectKeyIdentifierExtension.create(spki),
     await authorityKeyIdentifier(issuer),
     ...more,
   ]);
-}
-
-/** RFC 8446 has no use for key encipherment; TLS 1.2's RSA key exchange is the only one, and RSA's alone. */
-function leafUsages(isRsa: boolean): number {
-  const { digitalSignature, keyEncipherment } = x509.KeyUsageFlags;
-  return isRsa ? digitalSignature | keyEncipherment : digitalSignature;
 }
 
 /** The CA's own identifier, whatever it was derived from (RFC 5280 4.2.1.1): another tool may have made it. */
@@ -290,14 +286,14 @@ function generalName(san: San): x509.JsonGeneralName {
   return { type: san.type === 'uri' ? 'url' : san.type, value: san.value };
 }
 
-/** Node's reader takes what OpenSSL takes: text before the first block, more certificates after it. */
-export function read(certPem: string): x509.X509Certificate {
-  return new x509.X509Certificate(new X509Certificate(certPem).raw);
+/** A certificate as the library has it that makes others. */
+export function read(certificate: X509Certificate): x509.X509Certificate {
+  return new x509.X509Certificate(certificate.raw);
 }
 
 /** The subject alternative names of a certificate, those of the kinds that are issued here. */
-export function sansOf(certPem: string): readonly San[] {
-  return sansOfExtension(read(certPem).getExtension(x509.SubjectAlternativeNameExtension));
+export function sansOf(certificate: X509Certificate): readonly San[] {
+  return sansOfExtension(read(certificate).getExtension(x509.SubjectAlternativeNameExtension));
 }
 
 export function sansOfExtension(
@@ -311,8 +307,8 @@ export function sansOfExtension(
 }
 
 /** Whether the CA may sign revocation lists (RFC 5280 4.2.1.3): without a keyUsage it may do all. */
-export function mayListRevoked(certPem: string): boolean {
-  const usage = read(certPem).getExtension(x509.KeyUsagesExtension);
+export function mayListRevoked(certificate: X509Certificate): boolean {
+  const usage = read(certificate).getExtension(x509.KeyUsagesExtension);
   return !usage || (usage.usages & x509.KeyUsageFlags.cRLSign) !== 0;
 }
 
@@ -320,8 +316,8 @@ export function mayListRevoked(certPem: string): boolean {
  * What strict verifiers miss in a CA certificate, if anything: `openssl verify -x509_strict` and Python 3.13 ask for
  * it (RFC 5280 4.2.1), others do without. CAs of other tools are made like this.
  */
-export function caStrictnessGap(certPem: string): string | undefined {
-  const ca = read(certPem);
+export function caStrictnessGap(certificate: X509Certificate): string | undefined {
+  const ca = read(certificate);
   if (ca.getExtension(x509.BasicConstraintsExtension)?.critical !== true)
     return 'basicConstraints that are critical';
   if (!ca.getExtension(x509.KeyUsagesExtension)) return 'keyUsage';
@@ -330,8 +326,8 @@ export function caStrictnessGap(certPem: string): string | undefined {
 }
 
 /** Why leaves of this CA would not verify, if so, as far as its extensions say. */
-export function caExtensionsDefect(certPem: string): string | undefined {
-  const ca = read(certPem);
+export function caExtensionsDefect(certificate: X509Certificate): string | undefined {
+  const ca = read(certificate);
   const constraints = ca.getExtension(x509.BasicConstraintsExtension);
   const usage = ca.getExtension(x509.KeyUsagesExtension);
   const purposes = ca.getExtension(x509.ExtendedKeyUsageExtension)?.usages.map(String);

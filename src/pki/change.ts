@@ -1,10 +1,18 @@
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { open, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CaElsewhere, CertsMissing, CertUnknown, CertWriteFailed, fileReason } from '../errors.js';
+import {
+  CaElsewhere,
+  CertsMissing,
+  CertUnknown,
+  CertWriteFailed,
+  FileUnreadable,
+  fileReason,
+} from '../errors.js';
 import { parseJson } from '../json/index.js';
 import { type BeforeChange, lockedFolder, readIfExists, settle, sweep } from './files.js';
 import {
+  defaultDir,
   type EnsureOptions,
   type FolderState,
   isEmpty,
@@ -15,6 +23,8 @@ import {
   readState,
   targetName,
 } from './folder.js';
+import { certificatesIn, normalSerial } from './pem.js';
+import { type DuePolicy, defaultDue, dueAt, validityIn } from './validity.js';
 
 /** How certificates that exist are changed. */
 export interface ChangeOptions extends EnsureOptions {
@@ -107,29 +117,23 @@ export interface IssuedRecord {
 /** Beside the folders, not in one of them: no host needs it. */
 const pathIn = (dir: string): string => join(dir, 'issued.jsonl');
 
-/** The form in which serial numbers are compared: tools differ in case, colons, prefix and leading zeros. */
-export function normalSerial(text: string): string {
-  return text
-    .replace(/^0x/i, '')
-    .replaceAll(':', '')
-    .toUpperCase()
-    .replace(/^0+(?=.)/, '');
-}
-
-export const serialOf = (certPem: string): string => normalSerial(new X509Certificate(certPem).serialNumber);
-
 /**
  * Adds a certificate to the list, so that it can be revoked by its number when it is in no folder any more. One
  * line, one write at the end of the file: runs side by side do not disturb each other.
  *
  * @throws SALLY_CERT_WRITE
  */
-export async function recordIssued(dir: string, name: string, certPem: string, caPem: string): Promise<void> {
+export async function recordIssued(
+  dir: string,
+  name: string,
+  certificate: X509Certificate,
+  ca: X509Certificate,
+): Promise<void> {
   const record: IssuedRecord = {
-    serial: serialOf(certPem),
+    serial: normalSerial(certificate.serialNumber),
     name,
-    issuer: new X509Certificate(caPem).fingerprint256,
-    notAfter: new Date(new X509Certificate(certPem).validTo).toISOString(),
+    issuer: ca.fingerprint256,
+    notAfter: validityIn(certificate).notAfter.toISOString(),
   };
   const path = pathIn(dir);
   try {
@@ -162,5 +166,60 @@ function parse(line: string): IssuedRecord[] {
       : [];
   } catch {
     return [];
+  }
+}
+
+/** Whether a certificate is to be renewed. */
+export type NeedsRenewal =
+  | {
+      readonly kind: 'due' | 'not due';
+      readonly path: string;
+      readonly notAfter: Date;
+      readonly dueAt: Date;
+    }
+  | { readonly kind: 'missing'; readonly path: string }
+  | { readonly kind: 'unreadable'; readonly path: string; readonly reason: string };
+
+/**
+ * Whether a certificate is due. Only its own dates count: it may be of any CA.
+ *
+ * @param what a certificate's file, or `gateway` or a plugin's name.
+ * @example
+ * ```ts
+ * import { needsRenewal, parseExpiresIn } from 'sallyport/pki';
+ *
+ * const answer = await needsRenewal('certs/mcp/gateway/client.crt', { due: parseExpiresIn('30d') });
+ * if (answer.kind === 'due') console.log(`${answer.path} ends on ${answer.notAfter.toISOString()}`);
+ * ```
+ */
+export async function needsRenewal(
+  what: string,
+  options: { readonly dir?: string; readonly due?: DuePolicy; readonly now?: () => Date } = {},
+): Promise<NeedsRenewal> {
+  const { dir = defaultDir, due = defaultDue, now = () => new Date() } = options;
+  let path = what;
+  try {
+    path = await certificatePath(what, dir);
+    const file = await readIfExists(path);
+    if (!file) return { kind: 'missing', path };
+    const [certificate] = certificatesIn(file.text);
+    if (!certificate) return { kind: 'unreadable', path, reason: 'it is not a certificate in PEM form' };
+    const validity = validityIn(certificate);
+    const at = dueAt(validity, due);
+    return { kind: now() < at ? 'not due' : 'due', path, notAfter: validity.notAfter, dueAt: at };
+  } catch (error) {
+    if (FileUnreadable.is(error)) return { kind: 'unreadable', path, reason: error.context.reason };
+    throw error;
+  }
+}
+
+/** A name wins over a file of that name, as it does for `renew`. */
+async function certificatePath(what: string, dir: string): Promise<string> {
+  if (/[/\\]/.test(what) && /\.\w+$/.test(what)) return what;
+  const leaves = await presentLeaves(dir, await leafTargets(dir));
+  try {
+    return leafNamed(what, dir, leaves).layout.cert;
+  } catch {
+    return what;
   }
 }

@@ -1,8 +1,6 @@
 import { FileUnreadable, type SallyError } from '../errors.js';
 import { readAuthorities } from './authority.js';
-import { activeCa, issuerIn } from './bundle.js';
 import { readIssued } from './change.js';
-import type { FoundFile } from './files.js';
 import {
   certsCommandLine,
   defaultDir,
@@ -11,27 +9,27 @@ import {
   type LeafTarget,
   layoutOf,
   leafTargets,
-  parseCertificate,
   readState,
   remakeCommand,
   shellWord,
+  stateOf,
   type Target,
   targetName,
-  validityIn,
 } from './folder.js';
 import {
   type Finding,
   type JudgeContext,
   judgeCa,
-  judgeLeaf,
-  type Trust,
+  trustIn,
   type Verdict,
   verdicts,
   worstFirst,
 } from './judge.js';
+import { judgeLeaf } from './judge-leaf.js';
+import { certificatesIn, issuerIn } from './pem.js';
 import { type CrlSummary, readCrls } from './revoke.js';
 import { phaseOf } from './rotate-state.js';
-import { checkDays, daysLeft } from './validity.js';
+import { checkDays, daysLeft, validityIn } from './validity.js';
 
 export interface CheckOptions {
   /** Default `certs/mcp`. */
@@ -98,7 +96,7 @@ export async function checkCertificates(options: CheckOptions = {}): Promise<Che
   const elsewhere = isAway ? caInCopies(dir, found.filter(isReadable)) : undefined;
   const ca = elsewhere ?? here;
   // Beside an unreadable CA every leaf would look wrong: the CA's own finding says it all.
-  const trust = isReadable(ca) && ca.cert && activeCa(ca) !== undefined ? trustIn(ca, ca.cert) : undefined;
+  const trust = isReadable(ca) && ca.certificate ? trustIn(ca, ca.layout.cert) : undefined;
   if (found.length === 0 && isReadable(ca) && isEmpty(ca)) return { dir, entries: [], notes: [], status: 3 };
   const remedied = (findings: readonly Finding[], target: Target) =>
     elsewhere ? findings.map((finding) => remediedThere(finding, target)) : findings;
@@ -136,12 +134,6 @@ async function notesOn(dir: string, hasLeaves: boolean): Promise<readonly string
   ];
 }
 
-const trustIn = ({ crl }: FolderState, { text, path }: FoundFile): Trust => ({
-  bundle: text,
-  from: path,
-  ...(crl ? { crl: crl.text } : {}),
-});
-
 interface Unreadable<T extends Target> {
   readonly target: T;
   readonly error: SallyError;
@@ -170,8 +162,7 @@ function entryOf<T extends Target>(
   const findings = isReadable(found)
     ? worstFirst(judge(found))
     : [{ verdict: 'unreadable' as const, path, detail: found.error.message, remedy: found.error.remedy }];
-  const pem = isReadable(found) ? (target.role === 'ca' ? activeCa(found) : found.cert?.text) : undefined;
-  const certificate = pem === undefined ? undefined : parseCertificate(pem);
+  const certificate = isReadable(found) ? found.certificate : undefined;
   const validity = certificate && validityIn(certificate);
   const [worst] = findings;
   return {
@@ -197,12 +188,11 @@ function worstStatus(findings: readonly Finding[]): 0 | 1 | 3 {
  */
 function caInCopies(dir: string, leaves: readonly FolderState<LeafTarget>[]): FolderState | undefined {
   const target = { role: 'ca' } as const;
-  for (const { cert, caCopy, crl } of leaves) {
-    const certificate = cert && parseCertificate(cert.text);
-    if (!certificate || !caCopy || issuerIn(caCopy.text, certificate) === undefined) continue;
+  for (const { certificate, caCopy, crl } of leaves) {
+    if (!certificate || !caCopy || !issuerIn(certificatesIn(caCopy.text), certificate)) continue;
     const layout = { ...layoutOf(dir, target), cert: caCopy.path };
     const none = { key: undefined, caCopy: undefined, pem: undefined, request: undefined };
-    return { target, layout, cert: caCopy, crl, ...none };
+    return stateOf(target, layout, { cert: caCopy, crl, ...none });
   }
   return undefined;
 }

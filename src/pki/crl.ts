@@ -1,10 +1,12 @@
 // Its classes are decorated: without the metadata shim the import itself throws.
 import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
+import { webcrypto, X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
+import { messageOf, NotPem } from '../errors.js';
 import { authorityKeyIdentifier, type Issued, read, signingKey } from './certificate.js';
-import { normalSerial, serialOf } from './change.js';
-import { wholeSecond } from './validity.js';
+import { hasSigned } from './der.js';
+import { blocksOf, normalSerial } from './pem.js';
+import { type Validity, wholeSecond } from './validity.js';
 
 /** Reasons that a revocation may have here, with their codes (RFC 5280 5.3.1): those that are for good. */
 const reasonCodes = {
@@ -41,6 +43,7 @@ export interface Revocation {
 /** What one revocation list says. */
 export interface Crl {
   readonly pem: string;
+  readonly der: Buffer;
   readonly issuer: string;
   readonly number: bigint;
   readonly thisUpdate: Date;
@@ -57,12 +60,25 @@ export const revocationOf = (serial: string, date: Date, reason: RevocationReaso
 export const reasonName = (code: number | undefined): string =>
   revocationReasons.find((name) => reasonCodes[name] === (code ?? 0)) ?? `reason ${code}`;
 
-const block = /-----BEGIN X509 CRL-----[\s\S]+?-----END X509 CRL-----/g;
+/**
+ * The lists of a file: PEM, any number of them one behind the other.
+ *
+ * @throws SALLY_TLS_NOT_PEM
+ */
+export function readLists(text: string, path: string): readonly Crl[] {
+  return blocksOf(text, 'list', path).map((pem) => {
+    try {
+      return parse(`${pem}\n`);
+    } catch (error) {
+      throw NotPem({ path, what: 'a revocation list', reason: messageOf(error) }, error);
+    }
+  });
+}
 
-/** The lists of a file that holds one or more, or undefined where one of them cannot be read. */
+/** As `readLists`; undefined where one of them cannot be read. */
 export function crlsIn(text: string): readonly Crl[] | undefined {
   try {
-    return (text.match(block) ?? []).map((pem) => parse(`${pem}\n`));
+    return readLists(text, '');
   } catch {
     return undefined;
   }
@@ -73,10 +89,11 @@ function parse(pem: string): Crl {
   const number = crl.getExtension(crlNumberOid);
   return {
     pem,
+    der: Buffer.from(crl.rawData),
     issuer: crl.issuer,
     number: number ? readInteger(number.value) : 0n,
     thisUpdate: crl.thisUpdate,
-    // Optional in X.509, required by RFC 5280 5.1.2.5: one without is as good as over.
+    // Optional in X.509, required by RFC 5280 5.1.2.5: one without is as good as over. OpenSSL takes it for ever.
     nextUpdate: crl.nextUpdate ?? crl.thisUpdate,
     revoked: crl.entries.map((entry) => ({
       serial: normalSerial(entry.serialNumber),
@@ -86,25 +103,30 @@ function parse(pem: string): Crl {
   };
 }
 
+export const lifeOf = ({ thisUpdate, nextUpdate }: Crl): Validity => ({
+  notBefore: thisUpdate,
+  notAfter: nextUpdate,
+});
+
 /** Whether the list was signed by the CA: two CAs may share a name, so the signature decides. */
-export async function isCrlOf(crl: Crl, caPem: string): Promise<boolean> {
-  const ca = read(caPem);
-  const list = new x509.X509Crl(crl.pem);
-  if (list.issuer !== ca.subject) return false;
-  return list.verify({ publicKey: ca.publicKey }, webcrypto).catch(() => false);
+export function isCrlOf(crl: Crl, ca: X509Certificate): boolean {
+  return hasSigned(ca.publicKey, crl.der);
 }
 
-/** Where `text`, a file of lists, says that the certificate is revoked; `issuer` is the CA that it is of. */
-export function revocationIn(text: string, certPem: string, issuer: string): Revocation | undefined {
-  const serial = serialOf(certPem);
-  const name = read(issuer).subject;
+/** Where a file of lists says that the certificate of `issuer` is revoked. */
+export function revocationIn(
+  text: string,
+  serialNumber: string,
+  issuer: X509Certificate,
+): Revocation | undefined {
+  const serial = normalSerial(serialNumber);
   return crlsIn(text)
-    ?.filter((crl) => crl.issuer === name)
+    ?.filter((crl) => isCrlOf(crl, issuer))
     .flatMap((crl) => crl.revoked)
     .find((entry) => entry.serial === serial);
 }
 
-export interface CrlRequest {
+interface CrlRequest {
   readonly ca: Issued;
   readonly number: bigint;
   readonly thisUpdate: Date;
@@ -114,7 +136,7 @@ export interface CrlRequest {
 
 /** A revocation list of `ca`, version 2, as PEM (RFC 5280 5). */
 export async function signCrl(request: CrlRequest): Promise<string> {
-  const ca = read(request.ca.certPem);
+  const ca = read(new X509Certificate(request.ca.certPem));
   const signer = await signingKey(request.ca.keyPem);
   const crl = await x509.X509CrlGenerator.create(
     {

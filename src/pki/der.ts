@@ -63,8 +63,17 @@ export interface CertificateParts {
 
 const tags = { boolean: 0x01, integer: 0x02, version: 0xa0, extensions: 0xa3 } as const;
 
+/** Certificates are asked for several of their parts, and never change. */
+const known = new WeakMap<X509Certificate, { readonly parts: CertificateParts | undefined }>();
+
 /** Undefined where the encoding is not DER. */
 export function partsOf(certificate: X509Certificate): CertificateParts | undefined {
+  const found = known.get(certificate) ?? { parts: readParts(certificate) };
+  known.set(certificate, found);
+  return found.parts;
+}
+
+function readParts(certificate: X509Certificate): CertificateParts | undefined {
   const [outer] = derValues(certificate.raw) ?? [];
   const [tbs, algorithm] = (outer && derValues(outer.content)) ?? [];
   const fields = tbs && derValues(tbs.content);
@@ -151,6 +160,29 @@ export function signedOverSha1(signed: Buffer): boolean {
   const [, algorithm] = (outer && derValues(outer.content)) ?? [];
   const [oid] = (algorithm && derValues(algorithm.content)) ?? [];
   return oid !== undefined && hashes[oidText(oid.content)] === 'sha1';
+}
+
+/** Node throws for a key of a kind that OpenSSL does not know: anybody may send one among the certificates of a chain. */
+export function hasIssued(issuer: X509Certificate, certificate: X509Certificate): boolean {
+  try {
+    return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+  } catch {
+    return false;
+  }
+}
+
+/** Also where its keyUsage does not let it sign certificates, as that of a server need not. */
+export function isSelfSigned(certificate: X509Certificate): boolean {
+  try {
+    return certificate.subject === certificate.issuer && certificate.verify(certificate.publicKey);
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a certificate may sign others. X.509 v1 has no way to say so: a self-signed one may. */
+export function canSign(certificate: X509Certificate): boolean {
+  return certificate.ca || (partsOf(certificate)?.version1 === true && isSelfSigned(certificate));
 }
 
 /** Where a certificate stands in a chain. */

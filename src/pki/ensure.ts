@@ -1,8 +1,8 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { CertUnusable, RequestInvalid } from '../errors.js';
 import { unlocked } from '../lock.js';
 import { type Authority, assertCaUsable, authorityIn, ensureAuthority } from './authority.js';
-import { certify, type Issued, sansOf } from './certificate.js';
+import { certify, sansOf } from './certificate.js';
 import { recordIssued } from './change.js';
 import { isUnsettled, lockedFolder, lockOf, type NewFile, publish, settle, sweep } from './files.js';
 import {
@@ -12,8 +12,6 @@ import {
   type FolderState,
   type LeafTarget,
   layoutOf,
-  parseCertificate,
-  parseKey,
   pluginFolders,
   profileOf,
   readState,
@@ -22,9 +20,9 @@ import {
   settingsOf,
   targetName,
   untilComplete,
-  validityIn,
 } from './folder.js';
-import { type Finding, judgeLeaf, type Trust, verdicts } from './judge.js';
+import { type Finding, type Trust, verdicts } from './judge.js';
+import { judgeLeaf } from './judge-leaf.js';
 import {
   assertNoTwin,
   distinctSans,
@@ -35,7 +33,7 @@ import {
   showSan,
 } from './names.js';
 import { requestKey } from './request.js';
-import { opensslDate, validityOf } from './validity.js';
+import { opensslDate, validityIn, validityOf } from './validity.js';
 
 /**
  * The CA in `<dir>/ca`, made if it is not there.
@@ -177,7 +175,7 @@ function leafObstacles(
     const elsewhere = `run this where that CA is; if it is lost: ${remedy}`;
     return [{ verdict: 'not issued by this CA', path: orphan.path, detail, remedy: elsewhere }];
   }
-  if (!state.cert && state.key && parseKey(state.key.text).kind === 'encrypted') {
+  if (!state.cert && state.key && state.keyContent?.kind === 'encrypted') {
     const detail = 'is encrypted and has no certificate';
     return [...findings, { verdict: 'unreadable', path: state.key.path, detail, remedy }];
   }
@@ -207,7 +205,7 @@ async function ensureLeaf(
     made.push(...published);
     const cert = files.find(({ path }) => path === state.layout.cert);
     if (cert && published.includes(cert.path))
-      await recordIssued(settings.dir, targetName(target), cert.text, trust.ca.certPem);
+      await recordIssued(settings.dir, targetName(target), new X509Certificate(cert.text), trust.issuing);
     return undefined;
   });
 }
@@ -220,12 +218,12 @@ async function missingFiles(
   settings: Settings,
 ): Promise<readonly NewFile[]> {
   const { target, cert, key, caCopy, crl, pem, layout } = state;
-  const certPem = cert?.text ?? (await issueProfile(target, trust.ca, publicKeyIn(state, keyPem), settings));
+  const certPem = cert?.text ?? (await issueProfile(target, trust, publicKeyIn(state, keyPem), settings));
   const files: NewFile[] = [];
   if (!key && keyPem !== undefined) files.push({ path: layout.key, mode: 0o600, text: keyPem });
   if (!cert) files.push({ path: layout.cert, mode: 0o644, text: certPem });
   if (!caCopy && layout.caCopy !== undefined)
-    files.push({ path: layout.caCopy, mode: 0o644, text: trust.bundle });
+    files.push({ path: layout.caCopy, mode: 0o644, text: trust.text });
   if (!crl && trust.crl !== undefined) files.push({ path: layout.crl, mode: 0o644, text: trust.crl });
   if (!pem && layout.pem !== undefined && keyPem !== undefined)
     files.push({ path: layout.pem, mode: 0o600, text: `${certPem}${keyPem}` });
@@ -243,13 +241,13 @@ function publicKeyIn(state: FolderState<LeafTarget>, keyPem: string | undefined)
 /** A certificate for `publicKey` that says of its holder what the role says. */
 export function issueProfile(
   target: LeafTarget,
-  ca: Issued,
+  { ca, issuing }: Authority,
   publicKey: KeyObject,
   settings: Settings,
 ): Promise<string> {
   const { subject, purpose } = profileOf(target, settings.trustDomain);
   return certify(publicKey, {
-    ...leafValidity(ca, settings),
+    ...leafValidity(issuing, settings),
     ca,
     subject,
     purposes: [purpose],
@@ -263,9 +261,8 @@ function sansFor(target: LeafTarget, settings: Settings): readonly San[] {
 }
 
 /** A leaf that outlived its CA would be refused from the CA's end on, however good its own date looks. */
-export function leafValidity(ca: Issued, settings: Settings) {
-  const certificate = parseCertificate(ca.certPem);
-  return validityOf({ ...settings, ...(certificate ? { ca: validityIn(certificate) } : {}) });
+export function leafValidity(ca: X509Certificate | undefined, settings: Settings) {
+  return validityOf({ ...settings, ...(ca && { ca: validityIn(ca) }) });
 }
 
 function notesOn(
@@ -280,11 +277,14 @@ function notesOn(
     (finding) => `${finding.path} ${finding.detail}: ${finding.remedy}`,
   );
   if (made.includes(state.layout.cert)) {
-    const { shortened, notAfter } = leafValidity(trust.ca, settings);
+    const { shortened, notAfter } = leafValidity(trust.issuing, settings);
     if (shortened)
       notes.push(`ends with its CA on ${opensslDate(notAfter)}, before the ${settings.days} days are over`);
   } else {
-    const lacking = sansWithout(state.target.role === 'plugin' ? settings.extraSans : [], sansOf(certPem));
+    const lacking = sansWithout(
+      state.target.role === 'plugin' ? settings.extraSans : [],
+      sansOf(new X509Certificate(certPem)),
+    );
     if (lacking.length > 0)
       notes.push(
         `lacks ${lacking.map(showSan).join(', ')}; to have it issued with them: ${withSans(remake, settings.extraSans)}`,

@@ -1,11 +1,12 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CertWriteFailed, FileUnreadable, fileReason, messageOf } from '../errors.js';
+import { CertWriteFailed, FileUnreadable, fileReason } from '../errors.js';
 import { generateKeyPem, type KeyType, keyTypes, type Purpose, type Subject } from './certificate.js';
 import { type FoundFile, readIfExists } from './files.js';
 import { parsePluginName, parseTrustDomain, type San } from './names.js';
-import { checkDays, defaultDays, type Validity } from './validity.js';
+import { certificatesIn, type KeyContent, readKey } from './pem.js';
+import { checkDays, defaultDays, validityIn } from './validity.js';
 
 export const defaultDir = 'certs/mcp';
 
@@ -163,7 +164,15 @@ export interface FolderState<T extends Target = Target> {
   readonly pem: FoundFile | undefined;
   readonly crl: FoundFile | undefined;
   readonly request: FoundFile | undefined;
+  /** What `cert` holds; none where it cannot be read. */
+  readonly certificates: readonly X509Certificate[];
+  /** The one that the folder is about: of a leaf the first, of a CA the one that issues. */
+  readonly certificate: X509Certificate | undefined;
+  /** What `key` holds. */
+  readonly keyContent: KeyContent | undefined;
 }
+
+type Files = Pick<FolderState, 'cert' | 'key' | 'caCopy' | 'pem' | 'crl' | 'request'>;
 
 /**
  * Reads the folder of `target`, in the reverse of the order in which its files are made: whoever sees one here
@@ -179,7 +188,20 @@ export async function readState<T extends Target>(dir: string, target: T): Promi
   const cert = await readIfExists(layout.cert);
   const key = await readIfExists(layout.key);
   const request = await readOptional(layout.request);
-  return { target, layout, cert, key, caCopy, pem, crl, request };
+  return stateOf(target, layout, { cert, key, caCopy, pem, crl, request });
+}
+
+/** The files of a folder, and what they hold. */
+export function stateOf<T extends Target>(target: T, layout: Layout, files: Files): FolderState<T> {
+  const certificates = certificatesIn(files.cert?.text);
+  const keyContent = files.key && readKey(files.key.text);
+  // Of a bundle the CA that issues is the one whose key is `ca.key`: a run that is cut off between the two files of a CA
+  // so leaves nothing ambiguous. Without the key (it may be kept elsewhere) it is the first.
+  const own =
+    target.role === 'ca' && keyContent?.kind === 'key'
+      ? certificates.find((certificate) => certificate.checkPrivateKey(keyContent.key))
+      : undefined;
+  return { target, layout, ...files, certificates, certificate: own ?? certificates[0], keyContent };
 }
 
 async function readOptional(path: string | undefined): Promise<FoundFile | undefined> {
@@ -188,36 +210,6 @@ async function readOptional(path: string | undefined): Promise<FoundFile | undef
 
 export function isEmpty(state: FolderState): boolean {
   return !(state.cert ?? state.key ?? state.caCopy ?? state.pem ?? state.request);
-}
-
-export function parseCertificate(pem: string): X509Certificate | undefined {
-  try {
-    return new X509Certificate(pem);
-  } catch {
-    return undefined;
-  }
-}
-
-/** `validToDate` came with Node 22: the text form is what Node 20 has. */
-export function validityIn(certificate: X509Certificate): Validity {
-  return { notBefore: new Date(certificate.validFrom), notAfter: new Date(certificate.validTo) };
-}
-
-/** A key file's content: an encrypted key is fine for a server that knows its password, but not to sign with. */
-export type KeyContent =
-  | { readonly kind: 'key'; readonly key: KeyObject }
-  | { readonly kind: 'encrypted' }
-  | { readonly kind: 'bad'; readonly reason: string };
-
-export function parseKey(pem: string): KeyContent {
-  try {
-    return { kind: 'key', key: createPrivateKey(pem) };
-  } catch (error) {
-    // The code of the error tells little: for EC keys Node 20 says "interrupted or cancelled" in place of ERR_MISSING_PASSPHRASE.
-    if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem))
-      return { kind: 'encrypted' };
-    return { kind: 'bad', reason: messageOf(error) };
-  }
 }
 
 /** How certificates are made on disk. Every field has a default. */
@@ -289,7 +281,7 @@ export function describe(
   notes: readonly string[],
 ): EnsureResult {
   const { target, layout } = state;
-  const certificate = parseCertificate(certPem);
+  const [certificate] = certificatesIn(certPem);
   const whole = made.includes(layout.key) && made.includes(layout.cert);
   return {
     role: target.role,

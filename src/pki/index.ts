@@ -11,7 +11,7 @@ export {
   parseKeyType,
   type Subject,
 } from './certificate.js';
-export type { ChangeOptions } from './change.js';
+export { type ChangeOptions, type NeedsRenewal, needsRenewal } from './change.js';
 export { type CheckEntry, type CheckOptions, type CheckReport, checkCertificates } from './check.js';
 export { type Revocation, type RevocationReason, revocationReasons } from './crl.js';
 export { ensureAll, ensureCa, ensureGateway, ensurePlugin } from './ensure.js';
@@ -26,8 +26,6 @@ export {
 export type { Finding, Verdict } from './judge.js';
 export { parsePluginName, parseSans, parseTrustDomain, type San } from './names.js';
 export {
-  type NeedsRenewal,
-  needsRenewal,
   type RenewOptions,
   type RenewResult,
   renewCertificates,

@@ -1,34 +1,22 @@
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { FileUnreadable, RequestInvalid } from '../errors.js';
-import { type Authority, authorityIn, readAuthority } from './authority.js';
-import { activeCa, issuerIn } from './bundle.js';
+import { RequestInvalid } from '../errors.js';
+import { type Authority, readAuthority } from './authority.js';
 import { certifyLike, type KeyType, keyTypeOf } from './certificate.js';
-import {
-  type ChangeOptions,
-  changing,
-  leafNamed,
-  presentLeaves,
-  readIssued,
-  recordIssued,
-  serialOf,
-} from './change.js';
+import { type ChangeOptions, changing, leafNamed, readIssued, recordIssued } from './change.js';
 import { leafValidity } from './ensure.js';
-import { type NewFile, readIfExists, replaceEach, replaceTogether } from './files.js';
+import { type NewFile, replaceEach, replaceTogether } from './files.js';
 import {
   certsCommandLine,
-  defaultDir,
   type FolderState,
   type LeafTarget,
-  leafTargets,
-  parseCertificate,
-  parseKey,
   readState,
   type Settings,
   settingsOf,
   targetName,
-  validityIn,
 } from './folder.js';
-import { type Finding, judgeLeaf, keepsWeakKey, type Verdict } from './judge.js';
+import { type Finding, type Trust, trustIn, type Verdict } from './judge.js';
+import { judgeLeaf, keepsWeakKey } from './judge-leaf.js';
+import { issuerIn, normalSerial } from './pem.js';
 import { requestKey } from './request.js';
 import {
   type DuePolicy,
@@ -38,6 +26,7 @@ import {
   dueAt,
   opensslDate,
   type Validity,
+  validityIn,
 } from './validity.js';
 
 export interface RenewOptions extends ChangeOptions {
@@ -88,18 +77,14 @@ export async function renewCertificates(options: RenewOptions = {}): Promise<rea
   return changing(settings.dir, async (leaves) => {
     const chosen = options.names?.map((name) => leafNamed(name, settings.dir, leaves)) ?? leaves;
     const ca = await readState(settings.dir, { role: 'ca' });
-    const active = activeCa(ca);
     // Whether anything is due can be told without the key, which may be kept elsewhere.
-    const trust = authorityIn(ca) ?? {
-      bundle: ca.cert?.text ?? '',
-      ca: { certPem: active ?? '', keyPem: '' },
-      ...(ca.crl ? { crl: ca.crl.text } : {}),
-    };
     const plans = [...new Set(chosen)].map((leaf) => ({
       leaf,
-      plan: planFor(leaf, trust, settings, options),
+      plan: planFor(leaf, trustIn(ca), settings, options),
     }));
-    const authority = plans.some(({ plan }) => plan.kind === 'renew') ? await readAuthority(settings) : trust;
+    const authority = plans.some(({ plan }) => plan.kind === 'renew')
+      ? await readAuthority(settings)
+      : undefined;
     const done = await Promise.allSettled(
       plans.map(({ leaf, plan }) => carryOut(leaf, plan, authority, settings, options)),
     );
@@ -124,18 +109,17 @@ const noteOf = ({ path, detail, remedy }: Finding): string => `${path} ${detail}
 /** What to do about one leaf, from what is on disk. */
 function planFor(
   leaf: FolderState<LeafTarget>,
-  trust: Authority,
+  trust: Trust,
   settings: Settings,
   { due = defaultDue, force = false, names, days }: RenewOptions,
 ): Plan {
   const findings = judgeLeaf(leaf, trust, { ...settings, warnDays: 0 });
-  const certificate = leaf.cert && parseCertificate(leaf.cert.text);
+  const { certificate } = leaf;
   const obstacles = findings.filter(
     ({ verdict, path }) => fatal.has(verdict) || (!certificate && path === leaf.layout.cert),
   );
-  if (!leaf.cert || !certificate || obstacles.length > 0)
-    return { kind: 'fail', notes: obstacles.map(noteOf) };
-  const renewable = { ...leaf, cert: leaf.cert };
+  if (!certificate || obstacles.length > 0) return { kind: 'fail', notes: obstacles.map(noteOf) };
+  const renewable = { ...leaf, certificate };
   const revoked = findings.find(({ verdict }) => verdict === 'revoked');
   if (revoked && !(force && names)) return { kind: 'keep', notes: [noteOf(revoked)] };
   const mends = findings.some(
@@ -143,12 +127,12 @@ function planFor(
       mended.has(verdict) ||
       (verdict === 'weak' && !keepsWeakKey(leaf, certificate)) ||
       path === leaf.layout.request ||
-      isBadKey(verdict, path, leaf),
+      (verdict === 'unreadable' && path === leaf.layout.key),
   );
   if (force || mends) return { kind: 'renew', leaf: renewable };
   const validity = validityIn(certificate);
   if (settings.now < dueAt(validity, due)) return { kind: 'keep', notes: [] };
-  const pointless = pointlessness(leaf.cert.text, validity, trust, settings, {
+  const pointless = pointlessness(certificate, trust, settings, {
     due,
     ...(days ? { days } : {}),
   });
@@ -157,14 +141,14 @@ function planFor(
 
 /** Why a new certificate would be no better than this one, if so: a daemon would renew it over and over. */
 function pointlessness(
-  certPem: string,
-  old: Validity,
-  trust: Authority,
+  certificate: X509Certificate,
+  trust: Trust,
   settings: Settings,
   { due = defaultDue, days }: Pick<RenewOptions, 'due' | 'days'>,
 ): string | undefined {
-  const next = nextValidity(certPem, trust, settings, days);
-  const ca = parseCertificate(trust.ca.certPem);
+  const old = validityIn(certificate);
+  const next = nextValidity(certificate, trust, settings, days);
+  const { issuing: ca } = trust;
   if (ca && next.notAfter >= validityIn(ca).notAfter) {
     const gained = next.notAfter.getTime() - old.notAfter.getTime();
     const rotate = certsCommandLine(settings.dir, 'ca-rotate', 'prepare');
@@ -178,24 +162,22 @@ function pointlessness(
     : undefined;
 }
 
-const isBadKey = (verdict: Verdict, path: string, { layout }: FolderState): boolean =>
-  verdict === 'unreadable' && path === layout.key;
-
 async function carryOut(
   leaf: FolderState<LeafTarget>,
   plan: Plan,
-  authority: Authority,
+  authority: Authority | undefined,
   settings: Settings,
   options: RenewOptions,
 ): Promise<RenewResult> {
   const { target, layout } = leaf;
   const subject = { role: target.role, name: targetName(target), folder: layout.folder };
-  if (plan.kind !== 'renew') {
-    const outcome = plan.kind === 'keep' ? ('kept' as const) : ('failed' as const);
-    return { ...subject, outcome, made: [], ...told(leaf.cert?.text, options), notes: plan.notes };
+  if (plan.kind !== 'renew' || !authority) {
+    const outcome = plan.kind === 'fail' ? ('failed' as const) : ('kept' as const);
+    const notes = plan.kind === 'renew' ? [] : plan.notes;
+    return { ...subject, outcome, made: [], ...told(leaf.certificate, options), notes };
   }
-  const { certPem, made, notes } = await renewLeaf(plan.leaf, authority, settings, options);
-  const after = told(certPem, options);
+  const { certificate, made, notes } = await renewLeaf(plan.leaf, authority, settings, options);
+  const after = told(certificate, options);
   const wanted = options.days ?? 0;
   const cut =
     after.notAfter && after.notAfter.getTime() < settings.now.getTime() + (wanted - 1) * 86_400_000
@@ -205,18 +187,17 @@ async function carryOut(
 }
 
 function told(
-  certPem: string | undefined,
+  certificate: X509Certificate | undefined,
   { due = defaultDue }: RenewOptions,
 ): Pick<RenewResult, 'serial' | 'notBefore' | 'notAfter' | 'dueAt'> {
-  const certificate = certPem === undefined ? undefined : parseCertificate(certPem);
-  if (certPem === undefined || !certificate) return {};
+  if (!certificate) return {};
   const validity = validityIn(certificate);
-  return { serial: serialOf(certPem), ...validity, dueAt: dueAt(validity, due) };
+  return { serial: normalSerial(certificate.serialNumber), ...validity, dueAt: dueAt(validity, due) };
 }
 
 /** A leaf with a certificate that can be read. */
 export interface Renewable extends FolderState<LeafTarget> {
-  readonly cert: NonNullable<FolderState['cert']>;
+  readonly certificate: X509Certificate;
 }
 
 /** Where the key of the next certificate comes from. */
@@ -235,13 +216,14 @@ export async function renewLeaf(
   authority: Authority,
   settings: Settings,
   options: ChangeOptions,
-): Promise<{ certPem: string; made: readonly string[]; notes: readonly string[] }> {
-  const { layout, target, cert } = leaf;
+): Promise<{ certificate: X509Certificate; made: readonly string[]; notes: readonly string[] }> {
+  const { layout, target, certificate: old } = leaf;
   const next = await nextKey(leaf, settings, options.keyType);
   const publicKey = next.kind === 'new' ? createPublicKey(next.pem) : next.publicKey;
-  const validity = nextValidity(cert.text, authority, settings, options.days);
-  const certPem = await certifyLike(cert.text, publicKey, { ...validity, ca: authority.ca });
-  await record(settings.dir, targetName(target), [cert.text, certPem], authority);
+  const validity = nextValidity(old, authority, settings, options.days);
+  const certPem = await certifyLike(old, publicKey, { ...validity, ca: authority.ca });
+  const certificate = new X509Certificate(certPem);
+  await record(settings.dir, targetName(target), [old, certificate], authority);
   const keyPem = next.kind === 'new' ? next.pem : leaf.key?.text;
   const files: NewFile[] = [
     ...(next.kind === 'new' ? [{ path: layout.key, mode: 0o600, text: next.pem }] : []),
@@ -252,18 +234,18 @@ export async function renewLeaf(
   ];
   if (files.length === 1) await replaceEach(files, options.onChange);
   else await replaceTogether(files, options.onChange);
-  return { certPem, made: files.map(({ path }) => path), notes: next.kind === 'kept' ? [next.note] : [] };
+  return { certificate, made: files.map(({ path }) => path), notes: next.kind === 'kept' ? [next.note] : [] };
 }
 
 async function nextKey(leaf: Renewable, settings: Settings, asked: KeyType | undefined): Promise<NextKey> {
-  const { key, request, cert } = leaf;
+  const { key, keyContent, request, certificate } = leaf;
   if (!key && request) {
     const publicKey = requestKey(request.text);
     if (!publicKey) throw RequestInvalid({ path: request.path, reason: 'it cannot be read' });
     return { kind: 'kept', publicKey, note: `for the same key, which is kept elsewhere (${request.path})` };
   }
-  const { publicKey } = new X509Certificate(cert.text);
-  if (key && parseKey(key.text).kind === 'encrypted')
+  const { publicKey } = certificate;
+  if (key && keyContent?.kind === 'encrypted')
     return {
       kind: 'kept',
       publicKey,
@@ -277,18 +259,16 @@ async function nextKey(leaf: Renewable, settings: Settings, asked: KeyType | und
  * says nothing of how long it should live.
  */
 function nextValidity(
-  certPem: string,
-  authority: Pick<Authority, 'ca' | 'bundle'>,
+  certificate: X509Certificate,
+  { bundle, issuing }: Trust,
   settings: Settings,
   asked: number | undefined,
 ): Validity {
-  const certificate = new X509Certificate(certPem);
-  const issuer = issuerIn(authority.bundle, certificate);
-  const ca = issuer === undefined ? undefined : parseCertificate(issuer);
+  const ca = issuerIn(bundle, certificate);
   const old = validityIn(certificate);
   const cut = ca !== undefined && validityIn(ca).notAfter.getTime() - old.notAfter.getTime() < dayMs;
   const days = asked ?? (cut ? defaultDays : lifeInDays(old));
-  return leafValidity(authority.ca, { ...settings, days });
+  return leafValidity(issuing, { ...settings, days });
 }
 
 export const lifeInDays = ({ notBefore, notAfter }: Validity): number =>
@@ -298,68 +278,14 @@ export const lifeInDays = ({ notBefore, notAfter }: Validity): number =>
 async function record(
   dir: string,
   name: string,
-  pems: readonly string[],
+  certificates: readonly X509Certificate[],
   { bundle }: Authority,
 ): Promise<void> {
   const known = new Set((await readIssued(dir)).map(({ serial }) => serial));
-  for (const pem of pems) {
+  for (const certificate of certificates) {
     // A new one's issuer is in the bundle in any case; an old one of no CA here needs no place in the list.
-    const issuer = issuerIn(bundle, new X509Certificate(pem));
-    if (issuer !== undefined && !known.has(serialOf(pem))) await recordIssued(dir, name, pem, issuer);
-  }
-}
-
-/** Whether a certificate is to be renewed. */
-export type NeedsRenewal =
-  | {
-      readonly kind: 'due' | 'not due';
-      readonly path: string;
-      readonly notAfter: Date;
-      readonly dueAt: Date;
-    }
-  | { readonly kind: 'missing'; readonly path: string }
-  | { readonly kind: 'unreadable'; readonly path: string; readonly reason: string };
-
-/**
- * Whether a certificate is due. Only its own dates count: it may be of any CA.
- *
- * @param what a certificate's file, or `gateway` or a plugin's name.
- * @example
- * ```ts
- * import { needsRenewal, parseExpiresIn } from 'sallyport/pki';
- *
- * const answer = await needsRenewal('certs/mcp/gateway/client.crt', { due: parseExpiresIn('30d') });
- * if (answer.kind === 'due') console.log(`${answer.path} ends on ${answer.notAfter.toISOString()}`);
- * ```
- */
-export async function needsRenewal(
-  what: string,
-  options: { readonly dir?: string; readonly due?: DuePolicy; readonly now?: () => Date } = {},
-): Promise<NeedsRenewal> {
-  const { dir = defaultDir, due = defaultDue, now = () => new Date() } = options;
-  let path = what;
-  try {
-    path = await certificatePath(what, dir);
-    const file = await readIfExists(path);
-    if (!file) return { kind: 'missing', path };
-    const certificate = parseCertificate(file.text);
-    if (!certificate) return { kind: 'unreadable', path, reason: 'it is not a certificate in PEM form' };
-    const validity = validityIn(certificate);
-    const at = dueAt(validity, due);
-    return { kind: now() < at ? 'not due' : 'due', path, notAfter: validity.notAfter, dueAt: at };
-  } catch (error) {
-    if (FileUnreadable.is(error)) return { kind: 'unreadable', path, reason: error.context.reason };
-    throw error;
-  }
-}
-
-/** A name wins over a file of that name, as it does for `renew`. */
-async function certificatePath(what: string, dir: string): Promise<string> {
-  if (/[/\\]/.test(what) && /\.\w+$/.test(what)) return what;
-  const leaves = await presentLeaves(dir, await leafTargets(dir));
-  try {
-    return leafNamed(what, dir, leaves).layout.cert;
-  } catch {
-    return what;
+    const issuer = issuerIn(bundle, certificate);
+    if (issuer && !known.has(normalSerial(certificate.serialNumber)))
+      await recordIssued(dir, name, certificate, issuer);
   }
 }

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { dirname } from 'node:path';
 import {
   CaUnusable,
@@ -10,28 +10,23 @@ import {
   RevocationReasonInvalid,
 } from '../errors.js';
 import { type Authorities, keyPathFor, readAuthorities, withKey } from './authority.js';
-import { fingerprint, issuerIn } from './bundle.js';
 import { mayListRevoked } from './certificate.js';
-import { type ChangeOptions, changing, leafNamed, normalSerial, readIssued, serialOf } from './change.js';
+import { type ChangeOptions, changing, leafNamed, readIssued } from './change.js';
 import {
   type Crl,
   crlsIn,
   isCrlOf,
+  lifeOf,
   type Revocation,
   type RevocationReason,
+  revocationIn,
   revocationOf,
   revocationReasons,
   signCrl,
 } from './crl.js';
 import { type BeforeChange, readIfExists, replaceEach } from './files.js';
-import {
-  certsCommandLine,
-  type FolderState,
-  type LeafTarget,
-  parseCertificate,
-  settingsOf,
-  targetName,
-} from './folder.js';
+import { certsCommandLine, type FolderState, type LeafTarget, settingsOf, targetName } from './folder.js';
+import { bundleHas, certificatesIn, isSame, issuerIn, normalSerial, oneLineName } from './pem.js';
 import { backdateMs, checkDays, dayMs, defaultDue, dueAt } from './validity.js';
 
 export interface CrlOptions extends ChangeOptions {
@@ -86,7 +81,7 @@ interface WriteOptions {
   readonly days?: number;
   readonly force?: boolean;
   /** A certificate to add, and the CA that it is of. */
-  readonly add?: { readonly issuer: string; readonly revocation: Revocation };
+  readonly add?: { readonly issuer: X509Certificate; readonly revocation: Revocation };
   readonly onChange?: BeforeChange;
 }
 
@@ -120,15 +115,14 @@ export async function crlsFor(authorities: Authorities, options: WriteOptions): 
 }
 
 async function listFor(
-  ca: string,
+  ca: X509Certificate,
   authorities: Authorities,
   present: readonly Crl[],
   { now, days = defaultCrlDays, force = false, add }: WriteOptions,
 ): Promise<string> {
-  const own: Crl[] = [];
-  for (const crl of present) if (await isCrlOf(crl, ca)) own.push(crl);
+  const own = present.filter((crl) => isCrlOf(crl, ca));
   const old = own.reduce<Crl | undefined>((a, b) => (a && a.number > b.number ? a : b), undefined);
-  const added = add && fingerprint(add.issuer) === fingerprint(ca) ? [add.revocation] : [];
+  const added = add && isSame(add.issuer, ca) ? [add.revocation] : [];
   if (old && !force && added.length === 0 && now < dueAt(lifeOf(old), defaultDue)) return old.pem;
   const path = authorities.state.layout.cert;
   if (!mayListRevoked(ca)) {
@@ -152,8 +146,6 @@ async function listFor(
     revoked: [...(old?.revoked ?? []), ...added],
   });
 }
-
-const lifeOf = ({ thisUpdate, nextUpdate }: Crl) => ({ notBefore: thisUpdate, notAfter: nextUpdate });
 
 function summary(crl: Crl): CrlSummary {
   const { issuer, thisUpdate, nextUpdate, revoked } = crl;
@@ -228,7 +220,7 @@ export async function revokeCertificate(what: string, options: RevokeOptions = {
   return changing(dir, async (leaves) => {
     const authorities = await readAuthorities(dir);
     const found = await find(what, dir, leaves, authorities);
-    const since = await revokedSince(found, authorities);
+    const since = revocationIn(authorities.state.crl?.text ?? '', found.serial, found.issuer)?.date;
     if (since) throw CertAlreadyRevoked({ name: found.name, dir, serial: found.serial, since });
     const add = { issuer: found.issuer, revocation: revocationOf(found.serial, now, reason) };
     const crl = await writeCrls(authorities, leaves, { ...options, now, add });
@@ -240,7 +232,7 @@ interface ToRevoke {
   readonly name: string;
   readonly serial: string;
   /** The certificate of its CA. */
-  readonly issuer: string;
+  readonly issuer: X509Certificate;
 }
 
 /** A name before a file before a number: `gateway` is none of the others, and a plugin may be called `cafe`. */
@@ -256,18 +248,18 @@ async function find(
     if (FileUnreadable.is(error)) return undefined;
     throw error;
   });
-  if (file) return ofCertificate(file.text, what, what, authorities);
+  if (file) return ofCertificate(certificatesIn(file.text)[0], what, what, authorities);
   const serial = /^(?:0x)?[0-9a-f:]+$/i.test(what) ? normalSerial(what) : undefined;
   if (serial !== undefined) {
     const record = (await readIssued(dir)).findLast((issued) => issued.serial === serial);
-    const issuer = authorities.bundle.find((pem) => fingerprint(pem) === record?.issuer);
+    const issuer = authorities.bundle.find((ca) => ca.fingerprint256 === record?.issuer);
     if (record && issuer !== undefined) return { name: record.name, serial, issuer };
     if (record) {
       const bundle = authorities.state.layout.cert;
       throw CertForeign({ path: `${record.name} (${serial})`, issuer: 'a CA that was retired', bundle });
     }
     const current = leaves.find(
-      ({ cert }) => cert && parseCertificate(cert.text) && serialOf(cert.text) === serial,
+      ({ certificate }) => certificate && normalSerial(certificate.serialNumber) === serial,
     );
     if (current) return inFolder(current, authorities);
   }
@@ -275,28 +267,27 @@ async function find(
   return inFolder(leafNamed(what, dir, leaves), authorities);
 }
 
-function inFolder({ cert, target, layout }: FolderState<LeafTarget>, authorities: Authorities): ToRevoke {
-  return ofCertificate(cert?.text ?? '', targetName(target), layout.cert, authorities);
+function inFolder(
+  { certificate, target, layout }: FolderState<LeafTarget>,
+  authorities: Authorities,
+): ToRevoke {
+  return ofCertificate(certificate, targetName(target), layout.cert, authorities);
 }
 
-function ofCertificate(pem: string, name: string, path: string, { state, bundle }: Authorities): ToRevoke {
-  if (!parseCertificate(pem)) throw CertUnknown({ name: path, dir: dirname(state.layout.folder), known: [] });
-  const certificate = new X509Certificate(pem);
-  const issuer = issuerIn(bundle.join(''), certificate);
-  const self = bundle.some((ca) => fingerprint(ca) === certificate.fingerprint256);
+function ofCertificate(
+  certificate: X509Certificate | undefined,
+  name: string,
+  path: string,
+  { state, bundle }: Authorities,
+): ToRevoke {
+  if (!certificate) throw CertUnknown({ name: path, dir: dirname(state.layout.folder), known: [] });
+  const issuer = issuerIn(bundle, certificate);
+  const self = bundleHas(bundle, certificate);
   if (issuer === undefined || self) {
-    const by = self ? 'itself (a CA is replaced with ca-rotate, not revoked)' : oneLine(certificate.issuer);
+    const by = self
+      ? 'itself (a CA is replaced with ca-rotate, not revoked)'
+      : oneLineName(certificate.issuer);
     throw CertForeign({ path, issuer: by, bundle: state.layout.cert });
   }
-  return { name, serial: serialOf(pem), issuer };
-}
-
-const oneLine = (name: string): string => name.replaceAll('\n', ', ');
-
-async function revokedSince({ serial, issuer }: ToRevoke, { state }: Authorities): Promise<Date | undefined> {
-  for (const crl of crlsIn(state.crl?.text ?? '') ?? []) {
-    const entry = crl.revoked.find((revoked) => revoked.serial === serial);
-    if (entry && (await isCrlOf(crl, issuer))) return entry.date;
-  }
-  return undefined;
+  return { name, serial: normalSerial(certificate.serialNumber), issuer };
 }

@@ -1,5 +1,5 @@
+import type { X509Certificate } from 'node:crypto';
 import { type Authorities, isOccupied, readAuthorities } from './authority.js';
-import { bundleHas, fingerprint, issuerIn } from './bundle.js';
 import { read } from './certificate.js';
 import { assertCa, presentLeaves } from './change.js';
 import { revocationIn } from './crl.js';
@@ -9,10 +9,10 @@ import {
   type FolderState,
   type LeafTarget,
   leafTargets,
-  parseCertificate,
   targetName,
-  validityIn,
 } from './folder.js';
+import { bundleHas, certificatesIn, issuerIn } from './pem.js';
+import { validityIn } from './validity.js';
 
 /**
  * Where a rotation stands, told from the files alone. `switching`: `activate`, or `undo` of it, was cut off between
@@ -78,15 +78,20 @@ export function phaseOf({ next, previous }: Pick<Authorities, 'next' | 'previous
 }
 
 /** The old and the new CA's certificate. While they are switched, the one in waiting tells which is which. */
-function pairOf(authorities: Authorities): { old: string | undefined; new: string | undefined } {
+interface Pair {
+  readonly old: X509Certificate | undefined;
+  readonly new: X509Certificate | undefined;
+}
+
+function pairOf(authorities: Authorities): Pair {
   const { active, next, previous } = authorities;
   const phase = phaseOf(authorities);
   if (phase === 'none') return { old: active, new: undefined };
-  if (phase === 'activated') return { old: previous.cert?.text, new: active };
+  if (phase === 'activated') return { old: previous.certificate, new: active };
   // In `switching` each of the two has its slot, or is the one that issues.
   return {
-    old: previous.cert?.text ?? active,
-    new: next.cert?.text ?? (phase === 'switching' ? active : undefined),
+    old: previous.certificate ?? active,
+    new: next.certificate ?? (phase === 'switching' ? active : undefined),
   };
 }
 
@@ -97,36 +102,28 @@ export function statusOf(
 ): RotationStatus {
   const pair = pairOf(authorities);
   const phase = phaseOf(authorities);
-  const bundle = authorities.bundle.join('');
   const status = {
     dir,
     phase,
-    old: describe(pair.old),
-    new: describe(pair.new),
-    bundled: [pair.old, pair.new].every((pem) => pem !== undefined && bundleHas(bundle, [pem])),
+    old: shown(pair.old),
+    new: shown(pair.new),
+    bundled: [pair.old, pair.new].every((ca) => bundleHas(authorities.bundle, ca)),
     folders: leaves.map((leaf) => folderOf(leaf, pair, authorities)),
   };
   return { ...status, next: nextCommand(status) };
 }
 
-function describe(pem: string | undefined): RotationCa | undefined {
-  const certificate = pem === undefined ? undefined : parseCertificate(pem);
-  if (pem === undefined || !certificate) return undefined;
-  const { notAfter } = validityIn(certificate);
-  return { subject: read(pem).subject, fingerprint: fingerprint(pem), notAfter };
+function shown(ca: X509Certificate | undefined): RotationCa | undefined {
+  if (!ca) return undefined;
+  const { notAfter } = validityIn(ca);
+  return { subject: read(ca).subject, fingerprint: ca.fingerprint256, notAfter };
 }
 
-function folderOf(
-  leaf: FolderState<LeafTarget>,
-  pair: ReturnType<typeof pairOf>,
-  { state }: Authorities,
-): RotationFolder {
-  const copy = leaf.caCopy?.text ?? '';
-  const has = (pem: string | undefined) => pem !== undefined && bundleHas(copy, [pem]);
-  const certificate = leaf.cert && parseCertificate(leaf.cert.text);
-  const by = (pem: string | undefined) =>
-    pem !== undefined && certificate !== undefined && issuerIn(pem, certificate) !== undefined;
-  const issuer = by(pair.old) ? pair.old : by(pair.new) ? pair.new : undefined;
+function folderOf(leaf: FolderState<LeafTarget>, pair: Pair, { state }: Authorities): RotationFolder {
+  const { certificate } = leaf;
+  const copy = certificatesIn(leaf.caCopy?.text);
+  const has = (ca: X509Certificate | undefined) => bundleHas(copy, ca);
+  const issuer = certificate && issuerIn([pair.old ?? [], pair.new ?? []].flat(), certificate);
   const trusts = has(pair.old) ? (has(pair.new) ? 'both' : 'old') : has(pair.new) ? 'new' : 'neither';
   return {
     name: targetName(leaf.target),
@@ -135,9 +132,10 @@ function folderOf(
     issuedBy: !leaf.cert ? 'none' : issuer === undefined ? 'neither' : issuer === pair.old ? 'old' : 'new',
     crlCurrent: leaf.crl?.text === state.crl?.text,
     revoked:
-      issuer !== undefined && leaf.cert !== undefined && state.crl !== undefined
-        ? revocationIn(state.crl.text, leaf.cert.text, issuer) !== undefined
-        : false,
+      certificate !== undefined &&
+      issuer !== undefined &&
+      state.crl !== undefined &&
+      revocationIn(state.crl.text, certificate.serialNumber, issuer) !== undefined,
   };
 }
 

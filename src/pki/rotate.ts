@@ -2,9 +2,9 @@ import { X509Certificate } from 'node:crypto';
 import { rmdir } from 'node:fs/promises';
 import { CaUnusable, RotationRefused } from '../errors.js';
 import { type Authorities, readAuthorities, readAuthority, type Slot, type SlotName } from './authority.js';
-import { bundleOf, certificatesIn, fingerprint, issuerIn } from './bundle.js';
 import { createCa, keyTypeOf, type Subject } from './certificate.js';
 import { type ChangeOptions, changing, presentLeaves } from './change.js';
+import { hasIssued } from './der.js';
 import { type BeforeChange, type NewFile, publish, removeEach, replaceEach } from './files.js';
 import {
   certsCommandLine,
@@ -12,15 +12,14 @@ import {
   type LeafTarget,
   leafTargets,
   makeCommand,
-  parseCertificate,
   type Settings,
   settingsOf,
-  validityIn,
 } from './folder.js';
+import { isSame } from './pem.js';
 import { lifeInDays, renewLeaf } from './renew.js';
 import { crlsFor } from './revoke.js';
 import { hasReached, isOfNewCa, type RotationFolder, type RotationStatus, statusOf } from './rotate-state.js';
-import { validityOf } from './validity.js';
+import { validityIn, validityOf } from './validity.js';
 
 /** The steps of replacing a CA, in their order, and the way back from the first two. */
 export const rotationSteps = ['prepare', 'activate', 'retire', 'undo'] as const;
@@ -85,8 +84,9 @@ const steps: Readonly<Record<RotationStep, (rotation: Rotation) => Promise<void>
       throw refusal(rotation, 'prepare', 'the new CA is active already', [], 'retire');
     if (phase === 'switching')
       throw refusal(rotation, 'prepare', '`activate` or its undoing was cut off', [], 'activate');
-    const next = await secondCa(rotation);
-    await spread(rotation, [...rotation.authorities.bundle, next]);
+    const { active } = rotation.authorities;
+    const next = active && (await secondCa(active, rotation));
+    if (next) await spread(rotation, [...rotation.authorities.bundle, next]);
   },
 
   async activate(rotation) {
@@ -197,10 +197,12 @@ async function rotationIn(context: Context): Promise<Rotation> {
 }
 
 /** The second CA's certificate: as it is in `ca/next/`, or made there. */
-async function secondCa({ authorities, settings, options }: Rotation): Promise<string> {
-  const { active = '', next } = authorities;
-  if (next.cert) return next.cert.text;
-  const old = new X509Certificate(active);
+async function secondCa(
+  old: X509Certificate,
+  { authorities, settings, options }: Rotation,
+): Promise<X509Certificate> {
+  const { next } = authorities;
+  if (next.certificate) return next.certificate;
   const keyPem = next.key?.text ?? (await settings.newKey(options.keyType ?? keyTypeOf(old.publicKey)));
   const days = options.days ?? lifeInDays(validityIn(old));
   const subject = nextSubject(old.subject);
@@ -211,7 +213,7 @@ async function secondCa({ authorities, settings, options }: Rotation): Promise<s
     options.onChange(file.path);
     await publish([file]);
   }
-  return certPem;
+  return new X509Certificate(certPem);
 }
 
 /**
@@ -230,15 +232,17 @@ function nextSubject(subject: string): Subject {
  */
 async function spread(
   rotation: Pick<Rotation, 'settings' | 'options'>,
-  pems: readonly string[],
+  cas: readonly X509Certificate[],
   without?: string,
 ): Promise<void> {
   const { settings, options } = rotation;
   const authorities = await readAuthorities(settings.dir);
   const { state, active } = authorities;
-  const ordered = [...(active === undefined ? [] : [active]), ...pems];
-  const text = bundleOf(ordered.filter((pem) => fingerprint(pem) !== without));
-  const bundle = certificatesIn(text);
+  const ordered = [...(active === undefined ? [] : [active]), ...cas];
+  const each = new Map(ordered.map((ca) => [ca.fingerprint256, ca]));
+  if (without !== undefined) each.delete(without);
+  const bundle = [...each.values()];
+  const text = bundle.join('');
   const crl = state.crl && (await crlsFor({ ...authorities, bundle }, { now: settings.now }));
   const give = (caPath: string, crlPath: string) =>
     replaceEach(
@@ -256,14 +260,14 @@ async function spread(
 
 /**
  * Lets the CA of one slot issue, and puts the one that issued into the other slot. Each file is one step, and after
- * each the same call goes on: which CA issues is told by `ca/ca.key` alone (see `activeCa`), so that name and key
+ * each the same call goes on: which CA issues is told by `ca/ca.key` alone (see `stateOf`), so that name and key
  * cannot disagree, and both CAs are in every bundle while this runs.
  */
 async function switchTo(rotation: Rotation, from: SlotName, to: SlotName): Promise<void> {
   const { options } = rotation;
-  const { active = '', state, ...slots } = rotation.authorities;
+  const { active, state, ...slots } = rotation.authorities;
   const { [from]: source, [to]: target } = slots;
-  if (source.cert && fingerprint(source.cert.text) !== fingerprint(active)) {
+  if (source.certificate && active && !isSame(source.certificate, active)) {
     const missing = source.key ? (state.key ? undefined : state.layout.key) : source.paths.key;
     if (missing !== undefined) {
       const remedy = `put ${missing} back for as long as this command runs`;
@@ -273,7 +277,7 @@ async function switchTo(rotation: Rotation, from: SlotName, to: SlotName): Promi
     await replaceEach(
       [
         { path: target.paths.key, ...key },
-        { path: target.paths.cert, mode: 0o644, text: active },
+        { path: target.paths.cert, mode: 0o644, text: active.toString() },
         { path: state.layout.key, mode: 0o600, text: source.key?.text ?? '' },
       ],
       options.onChange,
@@ -288,9 +292,9 @@ async function reissue({ settings, options }: Rotation): Promise<void> {
   const authority = await readAuthority(settings);
   const leaves = await presentLeaves(settings.dir, await leafTargets(settings.dir));
   const due = leaves.flatMap((leaf) => {
-    const certificate = leaf.cert && parseCertificate(leaf.cert.text);
-    const done = certificate && issuerIn(authority.ca.certPem, certificate) !== undefined;
-    return leaf.cert && !done ? [{ ...leaf, cert: leaf.cert }] : [];
+    const { certificate } = leaf;
+    const done = certificate && hasIssued(authority.issuing, certificate);
+    return certificate && !done ? [{ ...leaf, certificate }] : [];
   });
   // `days` and `keyType` of `prepare` are the CA's; here they are the certificates'.
   const made = await Promise.allSettled(due.map((leaf) => renewLeaf(leaf, authority, settings, options)));

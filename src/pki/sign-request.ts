@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { RequestInTheWay } from '../errors.js';
 import { readAuthority } from './authority.js';
 import { type ChangeOptions, changing, recordIssued } from './change.js';
@@ -9,7 +10,6 @@ import {
   type EnsureResult,
   type FolderState,
   type LeafTarget,
-  parseCertificate,
   pluginFolders,
   profileOf,
   readState,
@@ -55,19 +55,19 @@ export async function signRequest(pem: string, options: SignOptions = {}): Promi
     assertFree(state, request, options, settings.dir);
     const authority = await readAuthority(settings);
     const allowed = settings.extraSans.filter((san) => sansWithout([san], request.sans).length === 0);
-    const certificate = state.cert && parseCertificate(state.cert.text);
+    const { certificate } = state;
     const answered = certificate !== undefined && request.publicKey.equals(certificate.publicKey);
     const certPem =
       state.cert && answered
         ? state.cert.text
-        : await issueProfile(target, authority.ca, request.publicKey, { ...settings, extraSans: allowed });
-    if (!answered) await recordIssued(settings.dir, name, certPem, authority.ca.certPem);
+        : await issueProfile(target, authority, request.publicKey, { ...settings, extraSans: allowed });
+    if (!answered) await recordIssued(settings.dir, name, new X509Certificate(certPem), authority.issuing);
     const { layout } = state;
     // The request first: a certificate without it, and without a key, would seem to have lost the key.
     const files: NewFile[] = [
       { path: layout.request ?? '', mode: 0o644, text: request.pem },
       { path: layout.cert, mode: 0o644, text: certPem },
-      { path: layout.caCopy ?? '', mode: 0o644, text: authority.bundle },
+      { path: layout.caCopy ?? '', mode: 0o644, text: authority.text },
       ...(authority.crl === undefined ? [] : [{ path: layout.crl, mode: 0o644, text: authority.crl }]),
     ];
     const made = await replaceEach(files, options.onChange);

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import { DaysInvalid, ExpiresInInvalid } from '../errors.js';
 
 /** From when until when a certificate is valid, both to the second. */
@@ -5,6 +6,24 @@ export interface Validity {
   readonly notBefore: Date;
   readonly notAfter: Date;
 }
+
+/** `validToDate` came with Node 22: the text form is what Node 20 has. */
+export function validityIn(certificate: X509Certificate): Validity {
+  return { notBefore: new Date(certificate.validFrom), notAfter: new Date(certificate.validTo) };
+}
+
+/** What is wrong with the dates of a certificate or a list at a moment; a second that has begun belongs to it whole. */
+export function dateDefect(
+  { notBefore, notAfter }: Validity,
+  now: Date,
+): 'not yet valid' | 'expired' | undefined {
+  if (now < notBefore) return 'not yet valid';
+  return now > notAfter ? 'expired' : undefined;
+}
+
+/** Whether a certificate is valid at that time, as far as its own dates say. */
+export const inDate = (certificate: X509Certificate, now: Date): boolean =>
+  dateDefect(validityIn(certificate), now) === undefined;
 
 export const defaultDays = 825;
 const mostDays = 36_500;

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
-import { encodingDefectOf, partsOf, weaknessOf } from '../pki/der.js';
-import { oneLineName } from './peer.js';
+import { canSign, encodingDefectOf, hasIssued, isSelfSigned, weaknessOf } from '../pki/der.js';
+import { oneLineName } from '../pki/pem.js';
 
 /** How a certificate's chain ends: at a CA of the bundle, or where something is wrong. */
 export type ChainVerdict =
@@ -29,7 +29,7 @@ export function followChain(
     }
     const child = current;
     const issuer = [...anchors, ...intermediates].find(
-      (candidate) => candidate !== child && issued(candidate, child),
+      (candidate) => candidate !== child && hasIssued(candidate, child),
     );
     if (issuer === undefined) return { kind: 'no-issuer', at: current };
     if (!canSign(issuer)) return { kind: 'not-a-ca', at: issuer };
@@ -37,29 +37,6 @@ export function followChain(
     current = issuer;
   }
   return { kind: 'too-long' };
-}
-
-/** Whether a certificate may sign others. X.509 v1 has no way to say so: a self-signed one may. */
-export function canSign(certificate: X509Certificate): boolean {
-  return certificate.ca || (partsOf(certificate)?.version1 === true && isSelfSigned(certificate));
-}
-
-/** Also where its keyUsage does not let it sign certificates, as that of a server need not. */
-export function isSelfSigned(certificate: X509Certificate): boolean {
-  return certificate.subject === certificate.issuer && verifies(certificate, certificate);
-}
-
-function issued(issuer: X509Certificate, certificate: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && verifies(issuer, certificate);
-}
-
-/** Node throws for a key of a kind that OpenSSL does not know: anybody may send one among the certificates of a chain. */
-function verifies(issuer: X509Certificate, certificate: X509Certificate): boolean {
-  try {
-    return certificate.verify(issuer.publicKey);
-  } catch {
-    return false;
-  }
 }
 
 /** A certificate that nobody should rely on, and why. */

@@ -4,12 +4,13 @@ import { TLSSocket } from 'node:tls';
 import { buildConnector } from 'undici';
 import { PeerWeak, type SallyError } from '../errors.js';
 import type { Logger } from '../log.js';
+import { oneLineName } from '../pki/pem.js';
 import { weakShown } from './chain.js';
 import type { Credentials } from './credentials.js';
 import { judgeHostname } from './identity.js';
 import { type CredentialSet, handshakeTimeoutMs, tlsPolicy } from './load.js';
 import { noMetrics, type TlsMetrics } from './metrics.js';
-import { oneLineName, peerFacts, remarkOnce } from './peer.js';
+import { peerFacts, remarkOnce } from './peer.js';
 import { connectFailure, verifyFailure } from './reasons.js';
 import {
   anyPeer,

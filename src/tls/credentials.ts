@@ -1,9 +1,9 @@
 import { findSallyError, InternalError, messageOf, type SallyError } from '../errors.js';
 import type { Logger } from '../log.js';
+import { oneLineName } from '../pki/pem.js';
 import { type CredentialFiles, readFiles, readSettled } from './files.js';
 import { type CredentialSet, loadCredentials, type TlsRole } from './load.js';
 import { expiryWarnings, noMetrics, type TlsMetrics } from './metrics.js';
-import { oneLineName } from './peer.js';
 
 /** What came of a look at the files. */
 export type Reloaded =

@@ -2,6 +2,7 @@
  * Sockets and trust: the credentials of one side, the listener and the connector that use them, and who may be at the
  * other end. Begin with `load.ts` (what is read and checked) and `trust.ts` (whether a peer passes).
  */
+export { oneLineName } from '../pki/pem.js';
 export { longestChain, weakShown } from './chain.js';
 export {
   type CredentialDeps,
@@ -22,6 +23,6 @@ export {
 } from './identity.js';
 export { type CredentialSet, loadCredentials, type TlsRole, tlsPolicy } from './load.js';
 export { expiryWarnings, openTlsMetrics, type TlsMetrics } from './metrics.js';
-export { oneLineName, remarkOnce } from './peer.js';
+export { remarkOnce } from './peer.js';
 export { connectFailure } from './reasons.js';
-export { anyPeer, chainOf, judgePeer, type PeerRule } from './trust.js';
+export { anyPeer, chainOf, judgePeer, type PeerRule, peerDates } from './trust.js';

@@ -10,8 +10,14 @@ import {
   ChainBroken,
   ChainTooLong,
   CredentialsRefused,
+  CrlExpired,
+  CrlForeign,
+  CrlMissing,
+  CrlNotYetValid,
   CrlWeak,
+  KeyEncrypted,
   KeyMismatch,
+  KeyPasswordWrong,
   KeyReadableByOthers,
   messageOf,
   NotACa,
@@ -20,18 +26,11 @@ import {
   SelfSignedOwn,
   WrongPurpose,
 } from '../errors.js';
-import {
-  canSign,
-  followStrongChain,
-  isSelfSigned,
-  longestChain,
-  weakAuthorities,
-  weakShown,
-} from './chain.js';
-import { type Crl, isRevoked, loadCrls } from './crl.js';
+import { canSign, hasIssued, isSelfSigned, signedOverSha1 } from '../pki/der.js';
+import { blocksOf, isSame, normalSerial, oneLineName, readCertificates, readKey } from '../pki/pem.js';
+import { dateDefect, inDate, validityIn } from '../pki/validity.js';
+import { followStrongChain, longestChain, weakAuthorities, weakShown } from './chain.js';
 import { type CredentialFiles, type FileSnapshot, readFiles } from './files.js';
-import { oneLineName } from './peer.js';
-import { parseCertificates, parseKey } from './pem.js';
 
 /**
  * What both sides agree to: TLS 1.2 and 1.3, forward secrecy and AEAD only. Node's own list for TLS 1.2
@@ -59,6 +58,18 @@ export const tlsPolicy = {
 
 /** A handshake that takes longer than this is given up, in milliseconds. */
 export const handshakeTimeoutMs = 10_000;
+
+/** A certificate revocation list (RFC 5280 section 5) that is in date, and signed by a CA that is trusted. */
+export interface Crl {
+  readonly pem: string;
+  readonly issuer: X509Certificate;
+  /** When the next one was to come: from then on it says nothing any more. */
+  readonly nextUpdate: Date;
+  /** Signed over a hash for which collisions can be made. */
+  readonly weak: boolean;
+  /** Serial numbers, as `normalSerial` has them. */
+  readonly revoked: ReadonlySet<string>;
+}
 
 /** Which side of a connection the credentials are for. */
 export type TlsRole = 'client' | 'server';
@@ -139,14 +150,13 @@ export async function loadCredentials(
   if (certificate && isRevoked(certificate, crls)) {
     warnings.push(CertRevoked({ path: certfile ?? '', subject: oneLineName(certificate.subject) }));
   }
-  const context = buildContext(files, { ca: ca?.pem, cert: own?.pem, key: own?.key, crls });
+  const context = buildContext(files, { ca: ca?.pem, cert: own?.chain.join(''), key: own?.key, crls });
   const { fingerprint } = read;
   const shown = certificate && { certificate };
   return { version, files, ...shown, chain, authorities, crls, context, fingerprint, warnings };
 }
 
 interface Identity {
-  readonly pem: string;
   readonly key: KeyObject;
   readonly chain: readonly X509Certificate[];
 }
@@ -160,23 +170,30 @@ function loadIdentity(
 ): Identity | undefined {
   const { certfile, keyfile } = files;
   if (certfile === undefined || keyfile === undefined) return undefined;
-  const pem = read.text(certfile, 'the certificate');
-  const chain = parseCertificates(pem, certfile);
+  const chain = readCertificates(read.text(certfile, 'the certificate'), certfile);
   const leaf = chain[0];
   if (leaf === undefined) throw NotPem({ path: certfile, what: 'a certificate', reason: 'it holds none' });
   checkDates(leaf, certfile, now);
   checkPurpose(leaf, certfile, role, warnings);
-  const keyPem = read.text(keyfile, 'the private key');
-  const key = parseKey(keyPem, keyfile, files.keyfilePassword, roles[role].variable);
+  const key = loadKey(read.text(keyfile, 'the private key'), keyfile, files.keyfilePassword, role);
   if (!leaf.checkPrivateKey(key)) throw KeyMismatch({ keyfile, certfile });
   const open = read.openToOthers(keyfile);
   if (open) warnings.push(KeyReadableByOthers({ path: keyfile, mode: open.mode.toString(8) }));
-  return { pem, key, chain };
+  return { key, chain };
+}
+
+function loadKey(text: string, path: string, password: string | undefined, role: TlsRole): KeyObject {
+  const content = readKey(text, password);
+  if (content.kind === 'key') return content.key;
+  if (content.kind === 'bad')
+    throw NotPem({ path, what: 'a private key', reason: content.reason }, content.cause);
+  const make = password ? KeyPasswordWrong : KeyEncrypted;
+  throw make({ path, variable: roles[role].variable }, content.cause);
 }
 
 function loadBundle(read: FileSnapshot, path: string, role: TlsRole, now: Date) {
-  const pem = read.text(path, 'the CA bundle');
-  const certificates = parseCertificates(pem, path);
+  const text = read.text(path, 'the CA bundle');
+  const certificates = readCertificates(text, path);
   for (const certificate of certificates) {
     // A server without a CA is trusted by its own certificate, which need not be able to sign.
     const ofServer = role === 'client' && isSelfSigned(certificate);
@@ -187,19 +204,15 @@ function loadBundle(read: FileSnapshot, path: string, role: TlsRole, now: Date) 
   if (first !== undefined && !certificates.some((certificate) => inDate(certificate, now))) {
     checkDates(first, path, now);
   }
-  return { pem, certificates };
-}
-
-/** Whether a certificate is valid at that time, as far as its own dates say. */
-export function inDate(certificate: X509Certificate, now: Date): boolean {
-  return now >= new Date(certificate.validFrom) && now <= new Date(certificate.validTo);
+  // The blocks as they are: in those of OpenSSL's own form (TRUSTED CERTIFICATE) stands what the CA is not trusted for.
+  return { pem: blocksOf(text, 'certificate', path).join('\n'), certificates };
 }
 
 function checkDates(certificate: X509Certificate, path: string, now: Date): void {
-  const notBefore = new Date(certificate.validFrom);
-  const notAfter = new Date(certificate.validTo);
-  if (now < notBefore) throw CertNotYetValid({ path, notBefore, now });
-  if (now > notAfter) throw CertExpired({ path, notAfter });
+  const validity = validityIn(certificate);
+  const defect = dateDefect(validity, now);
+  if (defect === 'not yet valid') throw CertNotYetValid({ path, ...validity, now });
+  if (defect === 'expired') throw CertExpired({ path, ...validity });
 }
 
 /** OpenSSL checks the usage only where the certificate states one: without it any role is allowed. */
@@ -248,6 +261,49 @@ function checkChain(
         namesake: anchors.some((anchor) => anchor.subject === verdict.at.issuer),
       });
   }
+}
+
+interface Wanted {
+  readonly path: string;
+  readonly caBundle: string;
+  /** The CAs that are trusted and in date: each needs a list. */
+  readonly authorities: readonly X509Certificate[];
+  /** CAs below them, which may have one. */
+  readonly intermediates: readonly X509Certificate[];
+  readonly now: Date;
+}
+
+/**
+ * The lists of a file. Fails closed: each has to be signed by a CA of the bundle and in date, and each CA of the bundle
+ * that is in date needs one.
+ */
+export async function loadCrls(text: string, wanted: Wanted): Promise<readonly Crl[]> {
+  const { path, caBundle, authorities, intermediates, now } = wanted;
+  // Loaded only where there is a list: the library behind it is large.
+  const { isCrlOf, lifeOf, readLists } = await import('../pki/crl.js');
+  const crls = readLists(text, path).map((list): Crl => {
+    const { pem, der, thisUpdate, nextUpdate, revoked } = list;
+    const issuer = [...authorities, ...intermediates].find((ca) => isCrlOf(list, ca));
+    if (!issuer) throw CrlForeign({ path, issuer: list.issuer, caBundle });
+    const of = { path, issuer: oneLineName(issuer.subject) };
+    const defect = dateDefect(lifeOf(list), now);
+    if (defect === 'not yet valid') throw CrlNotYetValid({ ...of, thisUpdate, now });
+    if (defect === 'expired') throw CrlExpired({ ...of, nextUpdate });
+    const weak = signedOverSha1(der);
+    return { pem, issuer, nextUpdate, weak, revoked: new Set(revoked.map(({ serial }) => serial)) };
+  });
+  for (const authority of authorities)
+    if (!crls.some(({ issuer }) => isSame(issuer, authority)))
+      throw CrlMissing({ path, subject: oneLineName(authority.subject), caBundle });
+  return crls;
+}
+
+/** Whether one of `crls` names `certificate`, which its issuer has signed. */
+export function isRevoked(certificate: X509Certificate, crls: readonly Crl[]): boolean {
+  return crls.some(
+    ({ issuer, revoked }) =>
+      revoked.has(normalSerial(certificate.serialNumber)) && hasIssued(issuer, certificate),
+  );
 }
 
 function buildContext(

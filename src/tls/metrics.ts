@@ -1,10 +1,9 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import { CertExpiring, type SallyError } from '../errors.js';
+import { oneLineName } from '../pki/pem.js';
+import { dayMs, validityIn } from '../pki/validity.js';
 import type { CredentialSet, TlsRole } from './load.js';
-import { oneLineName } from './peer.js';
-
-const dayMs = 86_400_000;
 
 /** Days before the end of a certificate at which its holder is warned, the last one first. */
 const thresholds = [1, 7, 30] as const;
@@ -30,9 +29,9 @@ function heldBy({ certificate, authorities, files }: CredentialSet): readonly He
  */
 export function expiryWarnings(set: CredentialSet, now: Date, told: Map<string, number>): SallyError[] {
   return heldBy(set).flatMap(({ path, certificate }) => {
-    const notAfter = new Date(certificate.validTo);
+    const { notBefore, notAfter } = validityIn(certificate);
     const left = notAfter.getTime() - now.getTime();
-    const life = notAfter.getTime() - new Date(certificate.validFrom).getTime();
+    const life = notAfter.getTime() - notBefore.getTime();
     const threshold = thresholds.find((days) => left <= days * dayMs);
     const { fingerprint256: id } = certificate;
     if (left < 0 || life <= dayMs || threshold === undefined || threshold >= (told.get(id) ?? Infinity))

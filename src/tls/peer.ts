@@ -39,14 +39,6 @@ function presented(socket: TLSSocket): DetailedPeerCertificate | undefined {
   return certificate?.raw === undefined ? undefined : (certificate as DetailedPeerCertificate);
 }
 
-/**
- * `CN=a, O=b` from the several lines in which Node gives a distinguished name. It gives undefined for an empty one, which
- * its types do not say: names may be in the extension alone (RFC 5280 section 4.2.1.6).
- */
-export function oneLineName(name: string | undefined): string {
-  return name?.trim().split('\n').join(', ') || 'without a subject';
-}
-
 function dnOf(name: object | undefined): string {
   return Object.entries(name ?? {})
     .flatMap(([key, value]) => [value].flat().map((one) => `${key}=${one}`))

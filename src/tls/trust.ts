@@ -16,12 +16,12 @@ import {
   SelfSignedServer,
   WrongPlugin,
 } from '../errors.js';
+import { oneLineName } from '../pki/pem.js';
+import { dateDefect, inDate, validityIn } from '../pki/validity.js';
 import { followStrongChain, longestChain } from './chain.js';
 import type { Credentials } from './credentials.js';
-import { isRevoked } from './crl.js';
 import { type IdentityRule, judgeIdentity, namesOf, showNames } from './identity.js';
-import { type CredentialSet, inDate } from './load.js';
-import { oneLineName } from './peer.js';
+import { type CredentialSet, isRevoked } from './load.js';
 
 /** Who may be at the other end, beside what OpenSSL makes sure of. */
 export interface PeerRule {
@@ -60,8 +60,8 @@ export function judgePeer(chain: readonly X509Certificate[], asked: Asked): Verd
   const refused = (error: SallyError): Verdict => ({ kind: 'refused', error });
   if (leaf === undefined) return refused(PeerUnknownCa({ peer, side, detail: 'it has shown none' }));
   const context = { peer, side, subject: oneLineName(leaf.subject) };
-  if (now > new Date(leaf.validTo)) return refused(PeerExpired({ ...context, until: leaf.validTo }));
-  if (now < new Date(leaf.validFrom)) return refused(PeerNotYetValid({ ...context, from: leaf.validFrom }));
+  const outOfDate = peerDates(leaf, context, now);
+  if (outOfDate) return refused(outOfDate);
   const current = (certificate: X509Certificate) => inDate(certificate, now);
   const shownBy = side === 'server' ? 'client' : 'server';
   const found = followStrongChain(leaf, others.filter(current), set.authorities.filter(current), shownBy);
@@ -103,6 +103,17 @@ export function judgePeer(chain: readonly X509Certificate[], asked: Asked): Verd
   if (identity.kind === 'passes' && identity.commonName !== undefined)
     remarks.push(NamedByCommonName({ peer, name: identity.commonName }));
   return { kind: 'trusted', until, remarks };
+}
+
+/** What is wrong with the dates of a peer's certificate. */
+export function peerDates(
+  leaf: X509Certificate,
+  context: Pick<Asked, 'peer' | 'side'> & { readonly subject: string },
+  now: Date,
+): SallyError | undefined {
+  const defect = dateDefect(validityIn(leaf), now);
+  if (defect === 'not yet valid') return PeerNotYetValid({ ...context, from: leaf.validFrom });
+  return defect && PeerExpired({ ...context, until: leaf.validTo });
 }
 
 /** RFC 7469 section 2.4: over the SubjectPublicKeyInfo, so that a renewal with the same key keeps it. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { signCrl } from '../../src/pki/crl.js';
 import { derValues } from '../../src/pki/der.js';
 import type { Issued } from '../../src/pki/index.js';
-import { loadCrls } from '../../src/tls/crl.js';
+import { loadCrls } from '../../src/tls/load.js';
 import { anyPeer, judgePeer, type PeerRule, pinOf } from '../../src/tls/trust.js';
 import { rsaKey } from '../support/certs.js';
 import { gatewayLeaf, newCa, newCrl } from '../support/trust.js';

@@ -8,20 +8,22 @@ import {
   StaleCertificate,
   VariableDisagrees,
 } from '../../errors.js';
-import { check, fail, ok, skipped, warn } from '../check.js';
+import { checksOf, fail, ok, skipped, warn } from '../check.js';
+
+const port = checksOf('listener', 'way');
+
+const file = checksOf('config', 'setting');
 
 /** Warnings that checks of their own are about. */
 const verification = ['SALLY_CONFIG_VERIFY_OFF', 'SALLY_CONFIG_HOSTNAME_CHECK_OFF'];
 
 export const configurationChecks = [
-  check({
+  file({
     id: 'config-valid',
     group: 'configuration',
     title: 'the file is whole and valid',
-    about: 'config',
     codes: ['SALLY_CONFIG_INVALID', 'SALLY_CONFIG_TLS_INCOMPLETE', 'SALLY_CONFIG_TLS_UNDECIDED'],
     guide: ['configuration validation: fail fast', 'certificate paths are correct'],
-    stage: 'setting',
     explains: 'all',
     look({ problem, config }) {
       if (!problem) return [ok(`plugins: ${config?.plugins.map(({ name }) => name).join(', ') || 'none'}`)];
@@ -30,13 +32,11 @@ export const configurationChecks = [
       return [fail({ code, message: problem.message, remedy })];
     },
   }),
-  check({
+  file({
     id: 'variables-agree',
     group: 'configuration',
     title: 'no variable says otherwise than the file',
-    about: 'config',
     codes: ['SALLY_DOCTOR_VARIABLE'],
-    stage: 'setting',
     explains: 'all',
     look({ overrides, config }) {
       if (!config) return [skipped('the file is not valid')];
@@ -48,14 +48,12 @@ export const configurationChecks = [
       });
     },
   }),
-  check({
+  file({
     id: 'verification-on',
     group: 'configuration',
     title: 'servers are verified, and their names checked',
-    about: 'config',
     codes: verification,
     guide: ['certificate verification on', 'host name verification on'],
-    stage: 'setting',
     look({ config, side }) {
       if (!config || side === 'server') return [skipped('only a gateway verifies servers')];
       const found = config.warnings.filter(({ code }) => verification.includes(code));
@@ -64,11 +62,10 @@ export const configurationChecks = [
         : [ok('verify and check_hostname are on')];
     },
   }),
-  check({
+  file({
     id: 'config-remarks',
     group: 'configuration',
     title: 'nothing in it deserves a second look',
-    about: 'config',
     codes: [
       'SALLY_CONFIG_TLS_TURNED_OFF',
       'SALLY_CONFIG_NO_CLIENT_CERTIFICATE',
@@ -77,7 +74,6 @@ export const configurationChecks = [
       'SALLY_CONFIG_UNKNOWN_VARIABLE',
     ],
     guide: ['no plain HTTP in production'],
-    stage: 'setting',
     look({ config }) {
       if (!config) return [skipped('the file is not valid')];
       const found = config.warnings.filter(({ code }) => !verification.includes(code));
@@ -88,14 +84,12 @@ export const configurationChecks = [
 
 /** What the file of a plugin server asks for, and what of it is to be seen on its machine. */
 export const serverChecks = [
-  check({
+  file({
     id: 'mutual-tls',
     group: 'authorisation',
     title: 'the plugin server demands client certificates',
-    about: 'config',
     codes: ['SALLY_DOCTOR_NOT_MUTUAL'],
     guide: ['insecure mode off', 'ssl_cert_reqs 2', 'no plain HTTP in production'],
-    stage: 'setting',
     look({ config, side, path }) {
       if (!config || side === 'gateway') return [skipped('only a plugin server does')];
       const { tls, host, uds, transport } = config.server;
@@ -110,14 +104,12 @@ export const serverChecks = [
       return [tls.sslCertReqs === 0 ? fail(seen) : warn(seen)];
     },
   }),
-  check({
+  file({
     id: 'health-local',
     group: 'health port',
     title: 'the plain health endpoint stays on this machine',
-    about: 'config',
     codes: ['SALLY_DOCTOR_HEALTH_EXPOSED'],
     guide: ['health endpoint on localhost', 'bound to the right interface'],
-    stage: 'setting',
     look({ config, side }) {
       if (!config || side === 'gateway') return [skipped('only a plugin server has one')];
       const { tls, host, port } = config.server;
@@ -126,14 +118,12 @@ export const serverChecks = [
       return [isLoopback(host) ? ok(at) : fail(HealthExposed({ host, port: port + 1_000 }))];
     },
   }),
-  check({
+  port({
     id: 'port-ours',
     group: 'reachability and TLS',
     title: 'the port is free, or our server has it',
-    about: 'listener',
     codes: ['SALLY_SERVER_PORT_IN_USE', 'SALLY_DOCTOR_STALE'],
     guide: ['server running: lsof', 'bound to the right interface'],
-    stage: 'way',
     look({ main, look, tls, certificate, host, port, title }) {
       if (main.kind === 'closed') return [ok(`nothing listens yet (${main.code})`)];
       const taken = PortInUse({ host, port, what: 'the plugin server' });
@@ -144,14 +134,12 @@ export const serverChecks = [
       return [fail(StaleCertificate({ peer: `the server on ${title}`, certfile: tls.certfile }))];
     },
   }),
-  check({
+  port({
     id: 'health-answers',
     group: 'health port',
     title: 'port + 1000 is free, or our health endpoint has it',
-    about: 'listener',
     codes: ['SALLY_SERVER_PORT_IN_USE', 'SALLY_DOCTOR_HEALTH'],
     guide: ['health server on port + 1000'],
-    stage: 'way',
     look({ main, health, healthReply, tls, host, port }) {
       if (!tls || health.kind === 'unknown') return [skipped('there is none without TLS')];
       const url = `http://${host}:${port + 1_000}/health`;

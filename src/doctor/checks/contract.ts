@@ -6,17 +6,17 @@ import {
   PluginAway,
   PluginNotFound,
 } from '../../errors.js';
-import { among, check, fail, ok, skipped, warn } from '../check.js';
+import { among, checksOf, fail, ok, skipped, warn } from '../check.js';
+
+const server = checksOf('endpoint', 'contract');
 
 /** What a server answers once one is in. */
 export const contractChecks = [
-  check({
+  server({
     id: 'mcp-path',
     group: 'MCP contract',
     title: 'MCP is at the path of the URL',
-    about: 'endpoint',
     codes: ['SALLY_WIRE_HTTP_STATUS'],
-    stage: 'contract',
     look({ calls, url, plugins }) {
       const refused = calls.find((error) => HttpStatusUnexpected.is(error));
       if (!HttpStatusUnexpected.is(refused)) return [plugins ? ok(url.pathname) : skipped('not reached')];
@@ -26,11 +26,10 @@ export const contractChecks = [
       return [fail({ code, message, remedy: better }, `HTTP ${context.status} on ${url.pathname}`)];
     },
   }),
-  check({
+  server({
     id: 'mcp-answers',
     group: 'MCP contract',
     title: 'it answers the tools of the contract',
-    about: 'endpoint',
     codes: [
       'SALLY_WIRE_REPLY',
       'SALLY_WIRE_REPLY_SIZE',
@@ -40,18 +39,15 @@ export const contractChecks = [
       'SALLY_CALL_CANCELLED',
       'SALLY_INTERNAL',
     ],
-    stage: 'contract',
     look({ calls, plugins }) {
       return among(calls, this.codes, plugins ? ok('get_plugin_configs') : skipped('not reached'));
     },
   }),
-  check({
+  server({
     id: 'plugin-away',
     group: 'MCP contract',
     title: 'its process answers at all',
-    about: 'endpoint',
     codes: ['SALLY_PLUGIN_AWAY'],
-    stage: 'contract',
     look({ calls, ports, plugins, plugin, peer }) {
       if (plugin === undefined || !ports.some(({ state }) => state.kind === 'open')) {
         return [skipped('not reached')];
@@ -62,13 +58,11 @@ export const contractChecks = [
       return [warn(PluginAway({ plugin, peer, seconds: 0 }), 'it takes connections and answers nothing')];
     },
   }),
-  check({
+  server({
     id: 'plugin-known',
     group: 'MCP contract',
     title: 'it has the plugin of that name',
-    about: 'endpoint',
     codes: ['SALLY_PLUGIN_NOT_FOUND'],
-    stage: 'contract',
     look({ calls, plugins, plugin, peer }) {
       const missing = calls.find((error) => PluginNotFound.is(error));
       if (PluginNotFound.is(missing)) {
@@ -87,14 +81,12 @@ export const contractChecks = [
       return [ok(`${plugin ? `${plugin}; ` : ''}${peer} has ${plugins.join(', ') || 'none'}`)];
     },
   }),
-  check({
+  server({
     id: 'health-exposed',
     group: 'health port',
     title: 'the plain health endpoint is not open to other hosts',
-    about: 'endpoint',
     codes: ['SALLY_DOCTOR_HEALTH_EXPOSED'],
     guide: ['health endpoint on localhost', 'health server on port + 1000'],
-    stage: 'contract',
     look({ health, healthOpen, url, look }) {
       if (look?.kind !== 'spoken' || url.protocol === 'http:') return [skipped('there is none without TLS')];
       const port = Number(url.port || 443) + 1_000;

@@ -1,38 +1,28 @@
 import { CertVersion1 } from '../../errors.js';
 import { partsOf } from '../../pki/der.js';
 import { oneLineName } from '../../tls/index.js';
-import { among, type Check, check, type Finding, fail, type Group, ok, skipped } from '../check.js';
+import { checksAmong, checksOf, type Finding, fail, ok, skipped } from '../check.js';
 import type { CredentialFacts } from '../facts.js';
 
-type Row = Pick<Check, 'id' | 'title' | 'codes' | 'guide' | 'explains'> & {
-  readonly group: Group;
-  /** Codes that are no failure. */
-  readonly mild?: readonly string[];
-  /** What is seen where it is well; undefined where there is nothing to look at. */
-  readonly fine: (facts: CredentialFacts) => string | undefined;
-};
+const loaded = checksOf('credentials', 'file');
 
 /** A check of what loading the files came to. */
-const row = ({ mild = [], fine, ...rest }: Row): Check =>
-  check({
-    ...rest,
-    about: 'credentials',
-    stage: 'file',
-    look(facts) {
-      const seen = fine(facts);
-      return among(facts.problems, rest.codes, seen === undefined ? unseen(facts) : ok(seen), mild);
-    },
-  });
+const row = checksAmong('credentials', 'file', ({ problems }: CredentialFacts) => problems);
 
 const unseen = ({ set, problems }: CredentialFacts): Finding =>
   skipped(set ? 'there is none' : `not reached: ${problems[0]?.code ?? 'they do not load'}`);
 
-const files = ({ files: { certfile, keyfile, caBundle, crlFile } }: CredentialFacts) =>
-  [certfile, keyfile, caBundle, crlFile].filter((path) => path !== undefined).join(', ') || undefined;
+const named = (facts: CredentialFacts) => {
+  const { certfile, keyfile, caBundle, crlFile } = facts.files;
+  const paths = [certfile, keyfile, caBundle, crlFile].filter((path) => path !== undefined);
+  return paths.length === 0 ? unseen(facts) : ok(paths.join(', '));
+};
+/** `text`: what is seen of a set that loads; undefined where it has nothing to look at. */
 const whenLoaded =
-  (text: (set: NonNullable<CredentialFacts['set']>) => string | undefined) =>
-  ({ set }: CredentialFacts) =>
-    set && text(set);
+  (text: (set: NonNullable<CredentialFacts['set']>) => string | undefined) => (facts: CredentialFacts) => {
+    const seen = facts.set && text(facts.set);
+    return seen === undefined ? unseen(facts) : ok(seen);
+  };
 
 export const credentialChecks = [
   row({
@@ -42,7 +32,7 @@ export const credentialChecks = [
     codes: ['SALLY_FILE_UNREADABLE'],
     guide: ['certificate paths are correct'],
     explains: 'all',
-    fine: files,
+    fine: named,
   }),
   row({
     id: 'files-pem',
@@ -117,13 +107,11 @@ export const credentialChecks = [
     explains: 'all',
     fine: whenLoaded((set) => set.certificate?.publicKey.asymmetricKeyType),
   }),
-  check({
+  loaded({
     id: 'cert-version',
     group: 'certificates',
     title: 'they are of X.509 version 3',
-    about: 'credentials',
     codes: ['SALLY_DOCTOR_X509_V1'],
-    stage: 'file',
     look(facts) {
       const { set } = facts;
       if (!set) return [unseen(facts)];

@@ -1,36 +1,13 @@
 import { resolve } from 'node:path';
 import { RotationHalfDone } from '../../errors.js';
 import { certsCommandLine, opensslDate, type Verdict } from '../../pki/index.js';
-import { type Check, check, type Finding, fail, type Group, ok, skipped, warn } from '../check.js';
+import { verdicts } from '../../pki/judge.js';
+import { type Check, checksOf, type Finding, fail, type Group, ok, skipped, warn } from '../check.js';
 import type { FolderFacts } from '../facts.js';
 
-type Bad = Exclude<Verdict, 'ok'>;
+const folder = checksOf('folder', 'setting');
 
-/** The code by which the rest of the program knows the same fault. */
-const codes: Readonly<Record<Bad, string>> = {
-  missing: 'SALLY_CERTS_MISSING',
-  unreadable: 'SALLY_FILE_UNREADABLE',
-  'unusable CA': 'SALLY_CA_UNUSABLE',
-  'not issued by this CA': 'SALLY_TLS_CHAIN',
-  'key mismatch': 'SALLY_TLS_KEY_MISMATCH',
-  'key missing': 'SALLY_FILE_UNREADABLE',
-  'wrong purpose': 'SALLY_TLS_PURPOSE',
-  weak: 'SALLY_TLS_WEAK',
-  'ca.crt differs': 'SALLY_TLS_UNKNOWN_CA',
-  'client.pem differs': 'SALLY_CERT_UNUSABLE',
-  revoked: 'SALLY_CERT_REVOKED',
-  'ca.crt behind': 'SALLY_TLS_UNKNOWN_CA',
-  'ca.crl unusable': 'SALLY_CERT_CRL',
-  'ca.crl differs': 'SALLY_CRL_FOREIGN',
-  'ca.crl expired': 'SALLY_CRL_EXPIRED',
-  incomplete: 'SALLY_CERTS_MISSING',
-  expired: 'SALLY_CERT_EXPIRED',
-  'not yet valid': 'SALLY_CERT_NOT_YET_VALID',
-  'expires soon': 'SALLY_CERT_EXPIRING',
-  'ca.crl expires soon': 'SALLY_CRL_EXPIRED',
-  'key readable by others': 'SALLY_TLS_KEY_READABLE',
-  'not strict': 'SALLY_CA_UNUSABLE',
-};
+type Bad = Exclude<Verdict, 'ok'>;
 
 const mild: readonly Bad[] = ['expires soon', 'ca.crl expires soon', 'not strict'];
 
@@ -45,20 +22,19 @@ interface Row {
 }
 
 /** A check of what `certs check` says of the folder. */
-const row = ({ verdicts, harmless, after, ...rest }: Row): Check =>
-  check({
+const row = ({ verdicts: wanted, harmless, after, ...rest }: Row): Check =>
+  folder({
     ...rest,
-    about: 'folder',
-    codes: [...new Set(verdicts.map((verdict) => codes[verdict]))],
+    codes: [...new Set(wanted.map((verdict) => verdicts[verdict].code))],
     stage: after ?? 'file',
     ...(harmless ? {} : { explains: 'all' as const }),
     look({ report }) {
       const found = report.entries.flatMap(({ role, name, path, findings }) =>
         findings
-          .filter(({ verdict }) => verdicts.includes(verdict))
+          .filter(({ verdict }) => wanted.includes(verdict))
           .map((finding): Finding => {
             const problem = {
-              code: codes[finding.verdict],
+              code: verdicts[finding.verdict].code,
               message: `${finding.path} ${finding.detail}`,
               remedy: finding.remedy,
             };
@@ -83,14 +59,12 @@ function keysOf(role: FolderFacts['report']['entries'][number]['role'], name: st
 }
 
 export const folderChecks = [
-  check({
+  folder({
     id: 'folder-filled',
     group: 'files and permissions',
     title: 'there are certificates',
-    about: 'folder',
     codes: ['SALLY_CERTS_MISSING'],
     guide: ['certificates generated'],
-    stage: 'setting',
     explains: 'all',
     look({ report, dir }) {
       if (report.entries.length > 0)
@@ -172,13 +146,11 @@ export const folderChecks = [
     title: 'no certificate is revoked',
     verdicts: ['revoked'],
   }),
-  check({
+  folder({
     id: 'folder-strays',
     group: 'configuration',
     title: 'every plugin with a certificate has an entry',
-    about: 'folder',
     codes: ['SALLY_CERT_UNKNOWN'],
-    stage: 'setting',
     look({ strays, dir }) {
       if (strays === undefined) return [skipped('no file that names plugins was looked at')];
       return strays.length === 0
@@ -192,11 +164,10 @@ export const folderChecks = [
           );
     },
   }),
-  check({
+  folder({
     id: 'ca-key-away',
     group: 'files and permissions',
     title: "the CA's key is not where a server runs",
-    about: 'folder',
     codes: ['SALLY_CA_UNUSABLE'],
     guide: ['dedicated CA'],
     stage: 'file',
@@ -211,14 +182,12 @@ export const folderChecks = [
       return [besideServer ? warn(problem) : ok('it is here, and no server was named')];
     },
   }),
-  check({
+  folder({
     id: 'rotation-finished',
     group: 'rotation',
     title: 'no replacement of the CA is half done',
-    about: 'folder',
     codes: ['SALLY_DOCTOR_ROTATION'],
     guide: ['certificate rotation', 'plan rotation'],
-    stage: 'setting',
     explains: ['SALLY_TLS_UNKNOWN_CA', 'SALLY_CRL_FOREIGN', 'SALLY_CERT_CRL', 'SALLY_TLS_CHAIN'],
     look({ dir, rotation, now }) {
       if (rotation === undefined) return [skipped('the CA is not in this folder')];

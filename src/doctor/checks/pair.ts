@@ -1,7 +1,9 @@
 import { isLoopback } from '../../config/index.js';
 import { PortDiffers } from '../../errors.js';
-import { among, check, fail, ok, type Problem, skipped, warn } from '../check.js';
+import { checksAmong, checksOf, fail, ok, type Problem, skipped, warn } from '../check.js';
 import type { PairFacts } from '../facts.js';
+
+const pair = checksOf('pair', 'both sides');
 
 const unknownCa = [
   'SALLY_TLS_UNKNOWN_CA',
@@ -13,19 +15,18 @@ const tooWeak = ['SALLY_TLS_PEER_WEAK', 'SALLY_TLS_PEER_CHAIN_LENGTH'];
 const makeshift = ['SALLY_TLS_COMMON_NAME', 'SALLY_TLS_PEER_SELF_SIGNED'];
 const saidBy = ({ saidHere, saidThere }: PairFacts): readonly Problem[] =>
   [saidHere, saidThere].filter((said) => said !== undefined);
+const row = checksAmong('pair', 'both sides', saidBy);
 const both = ({ bundles }: PairFacts) =>
   `gateway: ${bundles.client.join('; ') || 'none'}; server: ${bundles.server.join('; ') || 'none'}`;
 
 /** Whether one end takes the other's certificate, by what it would say of it. */
 const trusts = (end: string, title: string, said: 'saidHere' | 'saidThere') =>
-  check({
+  pair({
     id: `pair-${end}-trusts`,
     group: 'CA and bundles',
     title,
-    about: 'pair',
     codes: unknownCa,
     guide: ['CA bundle matches on both sides'],
-    stage: 'both sides',
     explains: 'all',
     look: (facts) => {
       const problem = facts[said];
@@ -35,13 +36,11 @@ const trusts = (end: string, title: string, said: 'saidHere' | 'saidThere') =>
 
 /** What the files of both ends say of each other, where both are here. */
 export const pairChecks = [
-  check({
+  pair({
     id: 'pair-port',
     group: 'names and addresses',
     title: 'the URL has the port of the plugin server',
-    about: 'pair',
     codes: ['SALLY_DOCTOR_PORT'],
-    stage: 'both sides',
     explains: 'everything',
     look({ url, plugin, serverFile: file, serverPort: port }) {
       const asked = Number(url.port || 443);
@@ -51,14 +50,12 @@ export const pairChecks = [
       return [fail(PortDiffers({ url: url.href, plugin, file, port, health }), `${asked}, not ${port}`)];
     },
   }),
-  check({
+  pair({
     id: 'pair-server-name',
     group: 'names and addresses',
     title: "the host of the URL is in the server's certificate",
-    about: 'pair',
     codes: ['SALLY_TLS_HOSTNAME'],
     guide: ['host name verification failed'],
-    stage: 'both sides',
     explains: 'all',
     look({ saidHere, url, plugin }) {
       return [saidHere?.code === 'SALLY_TLS_HOSTNAME' ? fail(named(saidHere, plugin)) : ok(url.hostname)];
@@ -66,43 +63,36 @@ export const pairChecks = [
   }),
   trusts('gateway', "the gateway's bundle has the CA of the server's certificate", 'saidHere'),
   trusts('server', "the server's bundle has the CA of the gateway's certificate", 'saidThere'),
-  check({
+  row({
     id: 'pair-strength',
     group: 'handshake',
     title: 'neither end has a chain that is weak or too long',
-    about: 'pair',
     codes: tooWeak,
-    stage: 'both sides',
     explains: 'all',
-    look: (facts) => among(saidBy(facts), tooWeak, ok('neither has')),
+    fine: () => ok('neither has'),
   }),
-  check({
+  row({
     id: 'pair-named',
     group: 'handshake',
     title: 'both ends have a certificate of a CA, with their names in it',
-    about: 'pair',
     codes: makeshift,
-    stage: 'both sides',
-    look: (facts) => among(saidBy(facts), makeshift, ok('they have'), makeshift),
+    mild: makeshift,
+    fine: () => ok('they have'),
   }),
-  check({
+  row({
     id: 'pair-not-revoked',
     group: 'handshake',
     title: 'neither end is revoked by the list of the other',
-    about: 'pair',
     codes: ['SALLY_TLS_REVOKED'],
-    stage: 'both sides',
     explains: 'all',
-    look: (facts) => among(saidBy(facts), ['SALLY_TLS_REVOKED'], ok('neither is')),
+    fine: () => ok('neither is'),
   }),
-  check({
+  pair({
     id: 'pair-mutual',
     group: 'authorisation',
     title: 'the server demands the certificate, and the gateway has one',
-    about: 'pair',
     codes: ['SALLY_DOCTOR_NOT_MUTUAL', 'SALLY_TLS_NO_CLIENT_CERT'],
     guide: ['ssl_cert_reqs 2'],
-    stage: 'both sides',
     explains: 'all',
     look: ({ saidThere }) => [
       saidThere && ['SALLY_DOCTOR_NOT_MUTUAL', 'SALLY_TLS_NO_CLIENT_CERT'].includes(saidThere.code)
@@ -110,13 +100,11 @@ export const pairChecks = [
         : ok('it does'),
     ],
   }),
-  check({
+  pair({
     id: 'pair-allowed',
     group: 'authorisation',
     title: 'the server lets this gateway in',
-    about: 'pair',
     codes: ['SALLY_TLS_CLIENT_NOT_ALLOWED', 'SALLY_TLS_NO_ROLE', 'SALLY_TLS_PIN'],
-    stage: 'both sides',
     explains: 'all',
     look({ saidThere }) {
       if (saidThere?.code === 'SALLY_TLS_NO_ROLE') return [warn(saidThere)];
@@ -124,13 +112,11 @@ export const pairChecks = [
       return [saidThere && refused ? fail(saidThere) : ok('it does')];
     },
   }),
-  check({
+  pair({
     id: 'pair-identity',
     group: 'authorisation',
     title: "the server's certificate is of this plugin, and has a pinned key",
-    about: 'pair',
     codes: ['SALLY_TLS_WRONG_PLUGIN', 'SALLY_TLS_PIN'],
-    stage: 'both sides',
     explains: 'all',
     look: ({ saidHere, plugin }) => [
       saidHere && ['SALLY_TLS_WRONG_PLUGIN', 'SALLY_TLS_PIN'].includes(saidHere.code)

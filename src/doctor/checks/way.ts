@@ -6,8 +6,10 @@ import {
   PlainHttpToTls,
   TlsToPlainHttp,
 } from '../../errors.js';
-import { among, check, fail, ok, skipped } from '../check.js';
+import { among, checksOf, fail, ok, skipped } from '../check.js';
 import type { EndpointFacts } from '../facts.js';
+
+const server = checksOf('endpoint', 'way');
 
 const dates = [
   'SALLY_CERT_EXPIRED',
@@ -29,11 +31,10 @@ const notReached = 'it is not reached';
 
 /** The way to a server, up to TLS. */
 export const wayChecks = [
-  check({
+  server({
     id: 'clock',
     group: 'clock',
     title: 'both clocks say the same',
-    about: 'endpoint',
     codes: ['SALLY_DOCTOR_CLOCK'],
     guide: ['clock'],
     stage: 'setting',
@@ -46,21 +47,18 @@ export const wayChecks = [
       return [fail(ClockSkewed({ peer, ...clock }), `${seconds} s apart`, { keys })];
     },
   }),
-  check({
+  server({
     id: 'host-resolves',
     group: 'names and addresses',
     title: 'the host name has an address',
-    about: 'endpoint',
     codes: ['SALLY_CONNECT_HOST'],
-    stage: 'way',
     explains: 'everything',
     look: ({ resolveError, addresses }) => [resolveError ? fail(resolveError) : ok(addresses.join(', '))],
   }),
-  check({
+  server({
     id: 'bound-here',
     group: 'names and addresses',
     title: 'the server is on the address that the URL names',
-    about: 'endpoint',
     codes: ['SALLY_DOCTOR_BOUND_ELSEWHERE'],
     guide: ['bound to the right interface'],
     stage: 'both sides',
@@ -71,14 +69,12 @@ export const wayChecks = [
       return [connectError || asked.length === 0 ? skipped(notReached) : ok(states(ports))];
     },
   }),
-  check({
+  server({
     id: 'reachable',
     group: 'reachability and TLS',
     title: 'the port takes connections',
-    about: 'endpoint',
     codes: ['SALLY_CONNECT_REFUSED', 'SALLY_CONNECT_TIMEOUT'],
     guide: ['server running: lsof', 'server logs for startup errors'],
-    stage: 'way',
     explains: 'everything',
     look({ connectError, resolveError, ports, url }) {
       if (resolveError) return [skipped('the host name does not resolve')];
@@ -89,11 +85,10 @@ export const wayChecks = [
       return [fail({ code, message, remedy }, states(ports))];
     },
   }),
-  check({
+  server({
     id: 'speaks-tls',
     group: 'reachability and TLS',
     title: 'the port speaks what the URL says',
-    about: 'endpoint',
     codes: ['SALLY_TLS_NOT_TLS', 'SALLY_TLS_TO_PLAIN_PORT', 'SALLY_TLS_PLAIN_HTTP'],
     guide: ['server logs for startup errors', 'health server on port + 1000'],
     stage: 'handshake',
@@ -113,14 +108,12 @@ export const wayChecks = [
       return among([look.error], ['SALLY_TLS_NOT_TLS'], ok('TLS'));
     },
   }),
-  check({
+  server({
     id: 'tls-version',
     group: 'reachability and TLS',
     title: 'it speaks TLS 1.2 or 1.3',
-    about: 'endpoint',
     codes: ['SALLY_TLS_PROTOCOL'],
     guide: ['TLS version enforced'],
-    stage: 'way',
     explains: 'all',
     look(facts) {
       const { look, oldProtocol } = facts;
@@ -131,11 +124,10 @@ export const wayChecks = [
       );
     },
   }),
-  check({
+  server({
     id: 'tls-no-old-version',
     group: 'reachability and TLS',
     title: 'it refuses TLS 1.0 and 1.1',
-    about: 'endpoint',
     codes: ['SALLY_DOCTOR_OLD_TLS'],
     guide: ['TLS version enforced'],
     stage: 'handshake',
@@ -144,13 +136,11 @@ export const wayChecks = [
       return [oldProtocol ? fail(OldTlsAccepted({ peer, protocol: oldProtocol })) : ok('it does')];
     },
   }),
-  check({
+  server({
     id: 'tls-cipher',
     group: 'reachability and TLS',
     title: 'there is a cipher suite in common',
-    about: 'endpoint',
     codes: ['SALLY_TLS_CIPHER'],
-    stage: 'way',
     explains: 'all',
     look: ({ look, calls }) =>
       look?.kind === 'spoken'

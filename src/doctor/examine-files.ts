@@ -1,7 +1,17 @@
+import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { type ConfigSide, loadConfig, type PluginsConfig, variableTable } from '../config/index.js';
-import { ConfigInvalid, findSallyError } from '../errors.js';
-import { loadCredentials } from '../tls/index.js';
-import type { ConfigFacts, DoctorContext, Override } from './facts.js';
+import {
+  CaElsewhere,
+  CertsMissing,
+  ConfigInvalid,
+  FileUnreadable,
+  fileReason,
+  findSallyError,
+} from '../errors.js';
+import { checkCertificates, rotationStatus } from '../pki/index.js';
+import { type CredentialFiles, expiryWarnings, loadCredentials, type TlsRole } from '../tls/index.js';
+import type { ConfigFacts, CredentialFacts, DoctorContext, FolderFacts, Override } from './facts.js';
 
 /** Loads a configuration as its program would. @throws SALLY_FILE_UNREADABLE: then there is nothing to look at. */
 export async function examineConfig(
@@ -122,4 +132,60 @@ async function harmOf(
   return (await loads(before)) && !(await loads(now))
     ? 'with the value of the file the credentials load, with that of the variable they do not'
     : undefined;
+}
+
+/** Loads the files of one side, as its program would. */
+export async function examineCredentials(
+  files: CredentialFiles,
+  role: TlsRole,
+  about: Pick<CredentialFacts, 'title' | 'keys' | 'within'>,
+  context: DoctorContext,
+): Promise<CredentialFacts> {
+  const now = context.now();
+  const keys = [...about.keys, ...(files.certfile === undefined ? [] : [files.certfile])];
+  const facts = { ...about, keys, kind: 'credentials', role, files } as const;
+  try {
+    const set = await loadCredentials(files, role, { version: 1, now });
+    return { ...facts, set, problems: [...set.warnings, ...expiryWarnings(set, now, new Map())] };
+  } catch (error) {
+    const problem = findSallyError(error);
+    if (problem === undefined) throw error;
+    return { ...facts, problems: [problem] };
+  }
+}
+
+/** Looks at a folder of certificates. @throws SALLY_FILE_UNREADABLE where there is none. */
+export async function examineFolder(
+  dir: string,
+  configs: readonly ConfigFacts[],
+  context: DoctorContext,
+): Promise<FolderFacts> {
+  const at = resolve(context.cwd, dir);
+  await access(at).catch((error: unknown) => {
+    throw FileUnreadable({ path: dir, what: 'the folder', reason: fileReason(error) }, error);
+  });
+  // Remedies name the folder as the user did, where that leads there.
+  const shown = resolve(dir) === at ? dir : at;
+  const now = context.now();
+  const report = await checkCertificates({ dir: shown, now: () => now });
+  const named = configs.flatMap(({ config }) => config?.plugins ?? []).map(({ name }) => name.toLowerCase());
+  const folders = report.entries.filter(({ role }) => role === 'plugin').map(({ name }) => name);
+  return {
+    kind: 'folder',
+    title: dir,
+    keys: [`folder:${at}`],
+    within: [],
+    dir: shown,
+    report,
+    rotation: await rotationStatus({ dir: shown }).catch(whereNoCa),
+    strays: named.length === 0 ? undefined : folders.filter((name) => !named.includes(name.toLowerCase())),
+    besideServer: configs.some(({ side }) => side === 'server'),
+    now,
+  };
+}
+
+/** What is missing from the folder is for its own checks to say. */
+function whereNoCa(error: unknown): undefined {
+  if (CaElsewhere.is(error) || CertsMissing.is(error)) return;
+  throw error;
 }

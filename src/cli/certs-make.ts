@@ -1,0 +1,277 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { externalPluginNames } from '../config/index.js';
+import { CertsMissing, FileUnreadable, fileReason, UsageError } from '../errors.js';
+import {
+  type CheckEntry,
+  type CheckReport,
+  checkCertificates,
+  type EnsureOptions,
+  type EnsureResult,
+  ensureAll,
+  ensureCa,
+  ensureGateway,
+  ensurePlugin,
+  makeCommand,
+  opensslDate,
+  parseDays,
+  parseKeyType,
+  parseSans,
+  parseTrustDomain,
+  signRequest,
+} from '../pki/index.js';
+import { type CommandIo, columns, paint } from './io.js';
+
+export interface Flags {
+  readonly dir: string;
+  readonly json?: true;
+  readonly days?: string;
+  readonly key?: string;
+  readonly sans?: string;
+  readonly trustDomain?: string;
+  readonly config?: string;
+  readonly warnDays?: string;
+  readonly all?: true;
+  readonly expiresIn?: string;
+  readonly force?: true;
+  readonly daemon?: true;
+  readonly exec?: string;
+  readonly reason?: string;
+  readonly csr?: string;
+}
+
+/** The configuration that `certs all` reads, from the working directory. */
+const defaultConfig = 'plugins/external/config.yaml';
+
+/** An empty variable counts as unset: make passes on those that it was not given. */
+export function variable(io: CommandIo, name: string): string | undefined {
+  return io.env[name] || undefined;
+}
+
+/** The options of making certificates, from flags and then variables, checked. */
+export function parsedOptions(io: CommandIo, flags: Flags): EnsureOptions {
+  const parsed = <K extends string, V>(key: K, text: string | undefined, parse: (text: string) => V) =>
+    (text === undefined ? {} : { [key]: parse(text) }) as { [P in K]?: V };
+  return {
+    dir: flags.dir,
+    ...parsed('days', flags.days ?? variable(io, 'MCP_CERT_DAYS'), (text) => parseDays(text)),
+    ...parsed('keyType', flags.key ?? variable(io, 'MCP_CERT_KEY'), parseKeyType),
+    ...parsed('extraSans', flags.sans ?? variable(io, 'MCP_CERT_SANS'), parseSans),
+    ...parsed('trustDomain', flags.trustDomain ?? variable(io, 'MCP_CERT_TRUST_DOMAIN'), parseTrustDomain),
+  };
+}
+
+/** Runs `make` with the parsed options; on a terminal a line says how many keys are ready. */
+export async function progressing<T>(
+  io: CommandIo,
+  make: (options: EnsureOptions) => Promise<T>,
+  flags: Flags,
+): Promise<T> {
+  const options = parsedOptions(io, flags);
+  if (!io.interactive) return make(options);
+  const clear = '\r\u001b[K';
+  io.err('generating keys');
+  try {
+    return await make({
+      ...options,
+      onKey: ({ ready, wanted }) => io.err(`${clear}generating keys: ${ready} of ${wanted}`),
+    });
+  } finally {
+    io.err(clear);
+  }
+}
+
+/** `sallyport certs ca`. */
+export async function ca(io: CommandIo, flags: Flags): Promise<void> {
+  printEnsured(io, flags, [await progressing(io, ensureCa, flags)]);
+}
+
+/** `sallyport certs gateway`. */
+export async function gateway(io: CommandIo, flags: Flags): Promise<void> {
+  printEnsured(io, flags, await progressing(io, ensureGateway, flags));
+}
+
+/** `sallyport certs plugin`. */
+export async function plugin(io: CommandIo, flags: Flags, given: string | undefined): Promise<void> {
+  if (flags.csr !== undefined) return signed(io, flags, flags.csr, given);
+  const name = given || variable(io, 'PLUGIN_NAME');
+  if (name === undefined) {
+    const usage = 'sallyport certs plugin NAME\nor: make certs-mcp-plugin PLUGIN_NAME=MyPlugin';
+    throw UsageError({ message: 'the name of the plugin is missing', usage });
+  }
+  printEnsured(io, flags, await progressing(io, (options) => ensurePlugin(name, options), flags));
+}
+
+/** `sallyport certs all`. */
+export async function all(io: CommandIo, flags: Flags): Promise<void> {
+  const path = flags.config ?? variable(io, 'MCP_PLUGIN_CONFIG') ?? defaultConfig;
+  const configured = await externalPluginNames({ path, cwd: io.cwd, env: io.env });
+  // What is named by hand has to be there; the default, and what make passes on, need not.
+  if (configured === undefined && flags.config !== undefined)
+    throw FileUnreadable({ path, what: 'the configuration', reason: 'no such file' });
+  const names = configured ?? ['example-plugin-a', 'example-plugin-b'];
+  const results = await progressing(io, (options) => ensureAll(names, options), flags);
+  printEnsured(io, flags, results, { path, found: configured !== undefined, names });
+}
+
+/** `sallyport certs check`. */
+export async function check(io: CommandIo, flags: Flags): Promise<void> {
+  const warnDays = parseDays(flags.warnDays ?? '30', 0);
+  printChecked(io, flags, await checkCertificates({ dir: flags.dir, warnDays }));
+}
+
+/** `sallyport certs plugin --csr`. */
+async function signed(io: CommandIo, flags: Flags, path: string, given: string | undefined): Promise<void> {
+  const pem = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw FileUnreadable({ path, what: 'the request', reason: fileReason(error) }, error);
+  });
+  const name = given || variable(io, 'PLUGIN_NAME');
+  const named = name === undefined ? {} : { name };
+  const result = await progressing(io, (options) => signRequest(pem, { ...options, ...named, path }), flags);
+  printEnsured(io, flags, [result]);
+}
+
+interface Format {
+  readonly dir: string;
+  readonly json?: true;
+}
+
+interface ConfigUsed {
+  readonly path: string;
+  readonly found: boolean;
+  readonly names: readonly string[];
+}
+
+const titles = { ca: 'CA', gateway: 'gateway', plugin: 'plugin' } as const;
+const outcomeStyles = { made: 'green', repaired: 'yellow', kept: 'dim' } as const;
+
+/** A line for each folder that was made or kept, its notes, and what to do next. */
+function printEnsured(
+  io: CommandIo,
+  { dir, json }: Format,
+  results: readonly EnsureResult[],
+  config?: ConfigUsed,
+): void {
+  if (json) {
+    const used = config ? { config: { path: config.path, found: config.found } } : {};
+    io.out(`${JSON.stringify({ dir, ...used, results }, null, 2)}\n`);
+    return;
+  }
+  const { lines, style } = configLine(config);
+  for (const line of lines) io.out(`${paint(io, style, line)}\n\n`);
+  const rows = columns(
+    results.map((result) => [
+      result.outcome.padEnd('repaired'.length),
+      [titles[result.role], result.name].filter(Boolean).join(' '),
+      result.folder,
+      result.made.length > 0
+        ? result.made.map((path) => basename(path)).join(' ')
+        : `as it was, ends ${opensslDate(result.notAfter)}`,
+    ]),
+  );
+  for (const [i, result] of results.entries()) {
+    const row = rows[i] ?? '';
+    const word = 'repaired'.length;
+    io.out(`  ${paint(io, outcomeStyles[result.outcome], row.slice(0, word))}${row.slice(word)}\n`);
+    for (const note of result.notes)
+      io.out(`  ${' '.repeat(word)}  ${paint(io, 'yellow', `note: ${note}`)}\n`);
+  }
+  io.out(`\nNext: ${paint(io, 'cyan', makeCommand(dir, { role: 'check' }))}\n`);
+}
+
+function configLine(config: ConfigUsed | undefined): { lines: readonly string[]; style: 'yellow' | 'dim' } {
+  if (config === undefined) return { lines: [], style: 'dim' };
+  if (!config.found) {
+    return {
+      lines: [`There is no ${config.path}: making certificates for ${config.names.join(' and ')}`],
+      style: 'yellow',
+    };
+  }
+  const count = config.names.length;
+  return { lines: [`${config.path} names ${count} external plugin${count === 1 ? '' : 's'}`], style: 'dim' };
+}
+
+const groups = [
+  ['ca', 'CA Certificate:'],
+  ['gateway', 'Gateway Client Certificate:'],
+  ['plugin', 'Plugin Certificates:'],
+] as const;
+
+/** The ends of all certificates in three groups, then each finding with what to run. */
+function printChecked(io: CommandIo, { json }: Format, report: CheckReport): void {
+  if (json) {
+    io.out(`${JSON.stringify(report, null, 2)}\n`);
+    io.exitWith(report.status);
+    return;
+  }
+  const { dir, entries } = report;
+  if (entries.length === 0) throw CertsMissing({ dir, remedy: makeCommand(dir, { role: 'all' }) });
+  const rows = columns(
+    entries.map((entry) => [
+      `   ${entry.role === 'plugin' ? entry.name : 'Expires'}:`,
+      entry.notAfter ? opensslDate(entry.notAfter) : '-',
+      entry.daysLeft === undefined ? '-' : remaining(entry.daysLeft),
+      '',
+    ]),
+  );
+  io.out(`Expiry of the certificates in ${dir}\n`);
+  for (const [role, title] of groups) {
+    const members = [...entries.entries()].filter(([, entry]) => entry.role === role);
+    io.out(`\n${paint(io, 'bold', title)}\n`);
+    if (members.length === 0)
+      io.out(report.caElsewhere ? '   none on this host\n' : `   none yet: ${none(role, dir)}\n`);
+    for (const [i, entry] of members) io.out(`${rows[i]}${paint(io, styleOf(entry), entry.verdict)}\n`);
+  }
+  printRevoked(io, report);
+  printFindings(io, entries);
+  for (const note of report.notes) io.out(`\n${paint(io, 'yellow', `note: ${note}`)}\n`);
+  io.exitWith(report.status);
+}
+
+/** When each list of the revoked ends, and who is on it. */
+function printRevoked(io: CommandIo, { crls = [] }: CheckReport): void {
+  if (crls.length === 0) return;
+  io.out(`\n${paint(io, 'bold', 'Revocation Lists:')}\n`);
+  const rows = crls.map(({ issuer, number, nextUpdate, revoked }) => [
+    `   ${issuer}:`,
+    opensslDate(nextUpdate),
+    `number ${number}`,
+    `${revoked.length} revoked`,
+  ]);
+  const lines = columns(rows);
+  for (const [i, { revoked }] of crls.entries()) {
+    io.out(`${lines[i]}\n`);
+    for (const { serial, date } of revoked) io.out(`     ${serial}, since ${opensslDate(date)}\n`);
+  }
+}
+
+function none(role: 'ca' | 'gateway' | 'plugin', dir: string): string {
+  return makeCommand(dir, role === 'plugin' ? { role, name: 'NAME' } : { role });
+}
+
+function printFindings(io: CommandIo, entries: readonly CheckEntry[]): void {
+  const findings = entries.flatMap((entry) => entry.findings);
+  if (findings.length === 0) return;
+  io.out('\n');
+  for (const { path, verdict, detail, remedy } of findings) {
+    const sentence = verdict === 'unreadable' && detail.includes(path) ? detail : `${path} ${detail}`;
+    io.out(`${sentence}\n  ${paint(io, 'cyan', '→')} ${remedy}\n`);
+  }
+}
+
+function remaining(days: number): string {
+  const count = Math.abs(days);
+  return `${count} day${count === 1 ? '' : 's'} ${days < 0 ? 'ago' : 'left'}`;
+}
+
+function styleOf({ verdict }: CheckEntry): 'green' | 'yellow' | 'red' {
+  if (verdict === 'ok') return 'green';
+  return mild.has(verdict) ? 'yellow' : 'red';
+}
+
+const mild: ReadonlySet<string> = new Set([
+  'expires soon',
+  'ca.crl expires soon',
+  'key readable by others',
+  'not strict',
+]);

@@ -1,0 +1,125 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { messageOf, NotPem } from '../errors.js';
+import { hasIssued } from './der.js';
+
+/** What is looked for in a PEM file (RFC 7468): the labels that OpenSSL takes for it, and its name in a sentence. */
+const kinds = {
+  certificate: { label: '(?:X509 |TRUSTED )?CERTIFICATE', shown: 'CERTIFICATE', what: 'a certificate' },
+  list: { label: 'X509 CRL', shown: 'X509 CRL', what: 'a revocation list' },
+} as const;
+
+/**
+ * The blocks of one kind in a PEM file, one at least; what stands between them is passed over. One that has a beginning
+ * and no end is an error: the file is being written, and what stands before it is not all.
+ *
+ * @throws SALLY_TLS_NOT_PEM
+ */
+export function blocksOf(text: string, kind: keyof typeof kinds, path: string): readonly string[] {
+  const { label, shown, what } = kinds[kind];
+  const blocks =
+    text.match(new RegExp(`-----BEGIN ${label}-----[\\s\\S]*?-----END ${label}-----`, 'g')) ?? [];
+  if (blocks.length === 0) throw NotPem({ path, what, reason: whatIsThere(text, shown) });
+  const rest = text.replace(/-----BEGIN ([^\n-]+)-----[\s\S]*?-----END \1-----/g, '').trim();
+  if (/-----BEGIN|-+[BEGIN]*$/.test(rest))
+    throw NotPem({ path, what, reason: 'its last END line is missing' });
+  return blocks;
+}
+
+function whatIsThere(text: string, wanted: string): string {
+  if (text.trim() === '') return 'the file is empty';
+  const found = text.match(/-----BEGIN ([A-Z0-9 ]+)-----/)?.[1];
+  if (found === undefined) return `no BEGIN ${wanted} line`;
+  return found === wanted ? `its END ${wanted} line is missing` : `it holds a ${found}`;
+}
+
+/**
+ * The certificates of a file, in its order; each has to be whole.
+ *
+ * @throws SALLY_TLS_NOT_PEM
+ */
+export function readCertificates(text: string, path: string): readonly X509Certificate[] {
+  const blocks = blocksOf(text, 'certificate', path);
+  return blocks.map((block, index) => {
+    try {
+      return new X509Certificate(block);
+    } catch (error) {
+      const which = blocks.length > 1 ? `certificate ${index + 1} of ${blocks.length}: ` : '';
+      throw NotPem({ path, what: 'a certificate', reason: which + messageOf(error) }, error);
+    }
+  });
+}
+
+/** As `readCertificates`; none where the file is not as it has to be. */
+export function certificatesIn(text: string | undefined): readonly X509Certificate[] {
+  if (text === undefined) return [];
+  try {
+    return readCertificates(text, '');
+  } catch {
+    return [];
+  }
+}
+
+/** What a key file holds. */
+export type KeyContent =
+  | { readonly kind: 'key'; readonly key: KeyObject }
+  /** No password was given, or not the right one: fine for a server that knows it, but not to sign with. */
+  | { readonly kind: 'encrypted'; readonly cause?: unknown }
+  | { readonly kind: 'bad'; readonly reason: string; readonly cause?: unknown };
+
+/** The private key of a file; other blocks may stand before it, as a certificate or the parameters of its curve. */
+export function readKey(text: string, password?: string): KeyContent {
+  const block = /-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----[\s\S]*?-----END \1-----/.exec(text);
+  if (block === null) return { kind: 'bad', reason: whatIsThere(text, 'PRIVATE KEY') };
+  const encrypted = block[1] === 'ENCRYPTED PRIVATE KEY' || block[0].includes('Proc-Type: 4,ENCRYPTED');
+  if (encrypted && !password) return { kind: 'encrypted' };
+  try {
+    const passphrase = encrypted && { passphrase: password };
+    return { kind: 'key', key: createPrivateKey({ key: block[0], ...passphrase }) };
+  } catch (cause) {
+    return encrypted ? { kind: 'encrypted', cause } : { kind: 'bad', reason: messageOf(cause), cause };
+  }
+}
+
+/** The form in which serial numbers are compared: tools differ in case, colons, prefix and leading zeros. */
+export function normalSerial(text: string): string {
+  return text
+    .replace(/^0x/i, '')
+    .replaceAll(':', '')
+    .toUpperCase()
+    .replace(/^0+(?=.)/, '');
+}
+
+/** The one of `authorities` that issued `certificate`. */
+export function issuerIn(
+  authorities: readonly X509Certificate[],
+  certificate: X509Certificate,
+): X509Certificate | undefined {
+  return authorities.find((ca) => hasIssued(ca, certificate));
+}
+
+/**
+ * `CN=a, O=b` from the several lines in which Node gives a distinguished name. It gives undefined for an empty one, which
+ * its types do not say: names may be in the extension alone (RFC 5280 section 4.2.1.6).
+ */
+export function oneLineName(name: string | undefined): string {
+  return name?.trim().split('\n').join(', ') || 'without a subject';
+}
+
+export const isSame = (a: X509Certificate, b: X509Certificate): boolean => a.raw.equals(b.raw);
+
+/** Whether `certificate` is among `bundle`. */
+export function bundleHas(
+  bundle: readonly X509Certificate[],
+  certificate: X509Certificate | undefined,
+): boolean {
+  return certificate !== undefined && bundle.some((one) => isSame(one, certificate));
+}
+
+/** How two bundles compare, whatever the order of their certificates. */
+export function compareBundles(
+  a: readonly X509Certificate[],
+  b: readonly X509Certificate[],
+): 'same' | 'overlapping' | 'different' {
+  if (!a.some((one) => bundleHas(b, one))) return 'different';
+  return a.every((one) => bundleHas(b, one)) && b.every((one) => bundleHas(a, one)) ? 'same' : 'overlapping';
+}
