@@ -181,7 +181,12 @@ export const maxPayloadBytes = 1_000_000;
 export function checkPayload(hook: string, payload: unknown): string | undefined {
   const read = readPayload(hook, payload);
   if (!read.ok) throw PayloadInvalid({ hook, problems: read.problems });
-  const json = toJson(hook, payload);
+  let json: string;
+  try {
+    json = writeJson(payload);
+  } catch (error) {
+    throw PayloadInvalid({ hook, problems: [messageOf(error)] }, error);
+  }
   // What came from a client was within the limits; a program that calls by itself has other ways to make values.
   const beyond = beyondLimits(payload);
   if (beyond !== undefined) throw PayloadInvalid({ hook, problems: [beyond] });
@@ -189,12 +194,4 @@ export function checkPayload(hook: string, payload: unknown): string | undefined
   const bytes = json.length * 3 <= maxPayloadBytes ? 0 : Buffer.byteLength(json);
   if (bytes > maxPayloadBytes) throw PayloadTooLarge({ hook, bytes, limit: maxPayloadBytes });
   return json || undefined;
-}
-
-function toJson(hook: string, payload: unknown): string {
-  try {
-    return writeJson(payload);
-  } catch (error) {
-    throw PayloadInvalid({ hook, problems: [messageOf(error)] }, error);
-  }
 }

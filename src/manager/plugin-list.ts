@@ -19,9 +19,10 @@ interface Candidate extends Selected {
 /** What a call has one value of, and a condition lists the values of. */
 const keys = ['payload', 'server', 'tenant'] as const;
 type Key = (typeof keys)[number];
+const sourceKeys = ['always', ...keys] as const;
 
 /** The candidates of one hook: those that a value of the call leads to, and those that are looked at each time. */
-type HookIndex = Readonly<Record<Key, ReadonlyMap<string, readonly Candidate[]>>> & {
+type HookIndex = Readonly<Record<Key, ReadonlyMap<unknown, readonly Candidate[]>>> & {
   readonly always: readonly Candidate[];
 };
 
@@ -48,7 +49,9 @@ export function createPluginList(
       const index = indexOf(hook);
       const found: Candidate[] = [];
       let sources = 0;
-      for (const list of [index.always, ...keys.map((key) => at(index, key, hook, payload, context))]) {
+      for (const key of sourceKeys) {
+        if (key !== 'always' && index[key].size === 0) continue;
+        const list = key === 'always' ? index.always : index[key].get(callValue(key, hook, payload, context));
         if (list === undefined || list.length === 0) continue;
         sources += 1;
         for (const one of list) {
@@ -92,18 +95,6 @@ function listOf(condition: Condition, key: Key, hook: string): readonly string[]
   if (key === 'tenant') return condition.tenant_ids ?? [];
   const match = hookRow(hook)?.match;
   return (match && condition[match.condition]) ?? [];
-}
-
-function at(
-  index: HookIndex,
-  key: Key,
-  hook: string,
-  payload: unknown,
-  context: GlobalContext,
-): readonly Candidate[] | undefined {
-  if (index[key].size === 0) return undefined;
-  const value = callValue(key, hook, payload, context);
-  return typeof value === 'string' ? index[key].get(value) : undefined;
 }
 
 function callValue(key: Key, hook: string, payload: unknown, context: GlobalContext): unknown {
