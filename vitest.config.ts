@@ -10,7 +10,7 @@ export default defineConfig({
     setupFiles: ['test/setup.ts'],
     expect: { poll: { timeout: patience(5_000) } },
     // Most of the time a test waits for other processes.
-    maxWorkers: 2 * availableParallelism(),
+    maxWorkers: Math.min(2 * availableParallelism(), 16),
     // A worker keeps its modules: loading them for each file takes longer than most files do.
     isolate: false,
     reporters: process.env['CI'] ? ['default'] : ['dot'],
