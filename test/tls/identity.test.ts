@@ -2,11 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type IdentityRule,
+  judgeHostname,
   judgeIdentity,
   namesOf,
   nameThatFits,
   pluginRule,
   rolesOf,
+  showNames,
 } from '../../src/tls/identity.js';
 import { gatewayLeaf, newCa, pluginLeaf } from '../support/trust.js';
 import { parsed } from './made.js';
@@ -169,4 +171,51 @@ describe('which plugin is there', () => {
   ])('[O3] %s, with identity %s', (_title, identity, peer, passes) => {
     expect(judgeIdentity(peer, pluginRule('A', identity)).kind).toBe(passes ? 'passes' : 'refused');
   });
+});
+
+describe('the host that a certificate is for', () => {
+  const judged = async (
+    host: string,
+    CN: string,
+    ...sans: NonNullable<Parameters<typeof pluginLeaf>[2]>['sans'] & object
+  ) =>
+    judgeHostname(
+      host,
+      parsed(await pluginLeaf(await newCa(), 'A', { subject: { CN }, sans })),
+      'the server',
+    );
+  const dns = (value: string) => ({ type: 'dns', value }) as const;
+
+  it('[O3] is one of its DNS names or addresses', async () => {
+    expect(await judged('a.example', 'x', dns('A.example'))).toEqual({ kind: 'fits' });
+    expect(await judged('b.example.org', 'x', dns('*.example.org'))).toEqual({ kind: 'fits' });
+    expect(await judged('127.0.0.1', 'x', { type: 'ip', value: '127.0.0.1' })).toEqual({ kind: 'fits' });
+  });
+
+  it('[O3] is its CN where it has no SAN at all, which is told', async () => {
+    expect(await judged('a.example', 'a.example')).toMatchObject({
+      kind: 'fits',
+      remark: { code: 'SALLY_TLS_COMMON_NAME', context: { name: 'a.example' } },
+    });
+    for (const san of [dns('b.example'), { type: 'uri', value: 'spiffe://x/gateway' } as const])
+      expect((await judged('a.example', 'a.example', san)).kind).toBe('refused');
+    expect((await judged('b.example', 'a.example')).kind).toBe('refused');
+  });
+
+  it('[O3] is no other, and what it is for is said', async () => {
+    const uri = { type: 'uri', value: 'spiffe://x/gateway' } as const;
+    expect(await judged('a.example', 'x', dns('b.example'), uri, dns('c.example'))).toMatchObject({
+      error: { context: { host: 'a.example', ip: false, valid: 'DNS:b.example, DNS:c.example' } },
+    });
+    expect(await judged('127.0.0.1', 'x', uri)).toMatchObject({
+      error: { context: { host: '127.0.0.1', ip: true, valid: 'no host name and no IP address' } },
+    });
+  });
+});
+
+it('[O3] a sentence has eight of its names at most, and says where there is none', () => {
+  const many = names({ uris: ['u'], dns: ['a', 'b', 'c', 'd', 'e', 'f', 'g'], cns: ['x'] });
+  expect(showNames(many)).toBe('URI:u, DNS:a, DNS:b, DNS:c, DNS:d, DNS:e, DNS:f, DNS:g');
+  expect(showNames(names({ dns: ['a'], cns: ['x'] }))).toBe('DNS:a, CN:x');
+  expect(showNames(names({}))).toBe('without a name');
 });

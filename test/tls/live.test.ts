@@ -77,6 +77,46 @@ it('[O3] one whose handshake was made with an older set is let go of at once', a
   });
 });
 
+it.each([
+  ['current', 1],
+  ['trusted', 0],
+] as const)(
+  '[O3] a new set lets go of what is not trusted any more, and where %s counts, of what was made before',
+  async (keep, older) => {
+    const credentials = await openCredentials(files, 'client', { log: silentLogger });
+    onTestFinished(() => credentials.close());
+    let change = () => {};
+    let version = 1;
+    const changing = {
+      current: () => ({ ...credentials.current(), version }),
+      onChange: (listener: () => void) => {
+        change = listener;
+        return () => {};
+      },
+    } as unknown as typeof credentials;
+    const error = PeerExpired(PeerExpired.example);
+    const [bad, good, renewed] = [1, 2, 3].map(() => new EventEmitter() as TLSSocket);
+    const ended: unknown[] = [];
+    const live = createLiveConnections({
+      credentials: changing,
+      keep,
+      judge: ({ socket }) =>
+        socket === bad
+          ? { kind: 'refused', error }
+          : { kind: 'trusted', until: new Date(Date.now() + year), remarks: [] },
+      retire: (socket, reason) =>
+        ended.push([socket === bad ? 'bad' : socket === good ? 'good' : 'renewed', reason]),
+    });
+    for (const socket of [bad, good]) live.add({ socket: socket as TLSSocket, chain: [], version: 1 });
+    version = 2;
+    live.add({ socket: renewed as TLSSocket, chain: [], version: 2 });
+    change();
+    expect(ended).toEqual([['bad', error], ...Array(older).fill(['good', undefined])]);
+    change();
+    expect(ended).toHaveLength(1 + older);
+  },
+);
+
 it('[O3] no session is resumed on the way out, though the server offers tickets', async () => {
   const credentials = await openCredentials(files, 'client', { log: silentLogger });
   onTestFinished(() => credentials.close());
