@@ -1,4 +1,4 @@
-import { readChainArguments } from '../../dist/wire/chain.js';
+import { readChainArguments, writeChainArguments } from '../../dist/wire/chain.js';
 import {
   describePlugin,
   readChainReply,
@@ -6,9 +6,8 @@ import {
   readNameArgument,
   readPluginReport,
   readReply,
-  writeChainArguments,
-  writeInvokeArguments,
 } from '../../dist/wire/index.js';
+import { writeInvokeArguments } from '../../dist/wire/invoke.js';
 import { agree, refusable } from '../lib/judge.mjs';
 
 /** The wire between gateway and plugin server, a hook call and a chain of them, in both directions. */

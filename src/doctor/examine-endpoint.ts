@@ -16,9 +16,10 @@ import {
   SallyError,
   SelfSignedServer,
 } from '../errors.js';
-import { learnPlugin, listPlugins, openConnection } from '../external/index.js';
+import { openConnection } from '../external/index.js';
 import { silentLogger } from '../log.js';
 import { judgeHostname, longestChain, oneLineName, peerDates, weakShown } from '../tls/index.js';
+import { learnPlugin, listPlugins } from '../wire/index.js';
 import type { CredentialFacts, DoctorContext, EndpointFacts, RawReply, TlsLook } from './facts.js';
 import {
   askPlain,

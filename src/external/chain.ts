@@ -1,12 +1,12 @@
-import { findSallyError, InternalError, messageOf, PluginTimeout, ReplyInvalid } from '../errors.js';
+import { findSallyError, InternalError, messageOf, PluginTimeout } from '../errors.js';
 import type { GlobalContext, PluginContext } from '../hooks/index.js';
 import type { Chain, ChainCall, HandleCall, HookOutcome, Outcome } from '../plugin/handle.js';
 import {
   type ChainReply,
+  callHooks,
   type InvokeReply,
-  readChainReply,
-  toolNames,
-  writeChainArguments,
+  knowsNoChains,
+  readHookReplies,
 } from '../wire/index.js';
 import type { Breaker, Probe } from './breaker.js';
 import type { Connection } from './connection.js';
@@ -63,20 +63,18 @@ export class ConnectionChain implements Chain {
     };
     const breaker = this.#breaker;
     if (breaker.busy) await breaker.admit(steps[0]?.plugin.name ?? '', scope);
-    const { peer } = this.#connection;
-    const tool = toolNames.invokeHooks;
-    let replies: readonly ChainReply[] | string;
+    let replies: readonly ChainReply[];
     try {
-      const { texts } = await this.#connection.call(tool, writeChainArguments(args, payloadJson), scope);
+      const reply = await callHooks(this.#connection, args, payloadJson, scope);
       breaker.answered();
       const names = steps.map(({ plugin }) => plugin.name);
-      replies = readChainReply(texts[0] ?? '', names, this.#exactNumbers);
-      if (typeof replies === 'string') throw ReplyInvalid({ peer, tool, reason: replies });
+      const { peer } = this.#connection;
+      replies = readHookReplies(reply, names, { peer, exactNumbers: this.#exactNumbers });
     } catch (error) {
       breaker.failed(error, scope, this.#probe);
       if (!scope.aborted) for (const { plugin } of steps) this.#members.get(plugin.name)?.forget();
       // A server that was replaced by an older one: what it said before is forgotten, and nothing has run.
-      if (ReplyInvalid.is(error) && error.context.reason.includes('Unknown tool')) return [];
+      if (knowsNoChains(error)) return [];
       throw error;
     }
     const outcomes: Outcome[] = [];

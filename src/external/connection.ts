@@ -19,23 +19,11 @@ import type { Answer } from '../mcp/messages.js';
 import { type CredentialStore, pluginRule, type TlsMetrics } from '../tls/index.js';
 import { packageVersion } from '../version.js';
 import { backoff, unlessAborted, withDeadline } from '../wait.js';
-import { toolNames } from '../wire/index.js';
+import { mayBeEmpty, type ToolConnection, type ToolReply } from '../wire/index.js';
 import { httpErrors, stdioErrors } from './errors.js';
 
-/** What a tool answered. */
-export interface ToolReply {
-  /** The texts of the text items. */
-  readonly texts: readonly string[];
-  /** What the server says beside the result: `_meta` of MCP. */
-  readonly meta: Readonly<Record<string, unknown>>;
-}
-
 /** A way to a plugin server: HTTP with or without TLS, a Unix domain socket, or a child process. */
-export interface Connection {
-  /** The other end, as a sentence names it. */
-  readonly peer: string;
-  /** Calls a tool; its arguments are an object written as JSON. Rejects with a SallyError. */
-  call(tool: string, args: string, scope: Cancellation): Promise<ToolReply>;
+export interface Connection extends ToolConnection {
   close(): Promise<void>;
 }
 
@@ -264,8 +252,7 @@ function replyOf(answer: Answer, peer: string, tool: string): ToolReply {
   for (const item of content) {
     if (item?.type === 'text' && typeof item.text === 'string') texts.push(item.text);
   }
-  // A server without plugins has nothing to list.
-  if (texts.length === 0 && tool !== toolNames.pluginConfigs) {
+  if (texts.length === 0 && !mayBeEmpty(tool)) {
     throw ReplyInvalid({ peer, tool, reason: 'no text item' });
   }
   return { texts, meta: (meta ?? {}) as ToolReply['meta'] };

@@ -1,7 +1,7 @@
 import type { Cancellation } from '../cancel.js';
 import type { McpSettings } from '../config/index.js';
 import { pluginRule } from '../tls/index.js';
-import { toolNames } from '../wire/index.js';
+import { askForPlugin } from '../wire/index.js';
 import { Breaker, type Probe } from './breaker.js';
 import { ConnectionChain } from './chain.js';
 import { type Connection, type ConnectionDeps, openConnection } from './connection.js';
@@ -96,8 +96,7 @@ async function probe(
   deps: ConnectionDeps,
   scope: Cancellation,
 ): Promise<void> {
-  const ask = (connection: Connection) =>
-    connection.call(toolNames.pluginConfig, JSON.stringify({ name: deps.plugin }), scope);
+  const ask = (connection: Connection) => askForPlugin(connection, deps.plugin, scope);
   if (settings.transport === 'stdio') {
     await ask(used);
     return;

@@ -7,25 +7,21 @@ import {
   InternalError,
   messageOf,
   PluginFailed,
-  PluginNotFound,
-  ReplyInvalid,
 } from '../errors.js';
 import { type PluginContext, wholeResult } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { Chain, HandleCall, HookOutcome, PluginHandle } from '../plugin/handle.js';
 import {
+  callHook,
   describePlugin,
   type InvokeReply,
+  learnPlugin,
   type PluginReport,
   pluginDefaults,
-  readPluginReport,
-  readReply,
-  takesChains,
-  toolNames,
-  writeInvokeArguments,
+  readHookReply,
+  type ToolReply,
 } from '../wire/index.js';
 import type { ChainMember } from './chain.js';
-import type { Connection, ToolReply } from './connection.js';
 import type { Connections, SharedConnection } from './connections.js';
 import type { PluginMetrics } from './metrics.js';
 
@@ -176,8 +172,8 @@ class ExternalPlugin implements PluginHandle, ChainMember {
 
   /** Asks the server what it knows of this plugin. */
   async learn(scope: Cancellation): Promise<PluginReport> {
-    const { report, meta } = await learnPlugin(this.#connection, this.name, scope);
-    this.#chains = takesChains(meta);
+    const { report, chains } = await learnPlugin(this.#connection, this.name, scope);
+    this.#chains = chains;
     this.#settle(settle(this.#entry, report), true);
     this.#lastHooks = this.#settled.hooks;
     return report;
@@ -199,21 +195,17 @@ class ExternalPlugin implements PluginHandle, ChainMember {
     }
     const hooks = this.hooks ?? [];
     if (!hooks.includes(hook)) throw HookNotImplemented({ plugin: this.name, hook, has: hooks });
-    const args = writeInvokeArguments({ hook, plugin: this.name, payload, payloadJson, context });
+    const call = { hook, plugin: this.name, payload, payloadJson, context };
     let reply: ToolReply;
     try {
-      reply = await this.#connection.call(toolNames.invokeHook, args, scope);
+      reply = await callHook(this.#connection, call, scope);
       breaker.answered();
     } catch (error) {
       breaker.failed(error, scope, probe);
       if (!scope.aborted) this.forget();
       throw error;
     }
-    const read = readReply(reply.texts[0] ?? '', this.#connection.exactNumbers);
-    if (typeof read === 'string') {
-      throw ReplyInvalid({ peer: this.peer, tool: toolNames.invokeHook, reason: read });
-    }
-    return this.outcomeOf(read, hook, context);
+    return this.outcomeOf(readHookReply(reply, this.#connection), hook, context);
   }
 
   chainFor(hook: string): Chain | undefined {
@@ -277,31 +269,4 @@ function settle(entry: PluginEntry, report: PluginReport): PluginEntry {
   const reported = Object.entries({ hooks, priority, conditions, ...strictness });
   const given = Object.fromEntries(reported.filter(([, value]) => value !== null && value !== undefined));
   return { ...given, ...entry };
-}
-
-type Way = Pick<Connection, 'call' | 'peer'>;
-
-/** What a server says of one plugin, and beside it. Rejects with a SallyError; where it has no such plugin, the error names those that it has. */
-export async function learnPlugin(
-  connection: Way,
-  name: string,
-  scope: Cancellation,
-): Promise<{ readonly report: PluginReport; readonly meta: Readonly<Record<string, unknown>> }> {
-  const tool = toolNames.pluginConfig;
-  const { peer } = connection;
-  const { texts, meta } = await connection.call(tool, JSON.stringify({ name }), scope);
-  const [text = ''] = texts;
-  const report = readPluginReport(text);
-  if (typeof report === 'string') throw ReplyInvalid({ peer, tool, reason: report });
-  if (report === null)
-    throw PluginNotFound({ plugin: name, where: peer, has: await listPlugins(connection, scope) });
-  return { report, meta };
-}
-
-/** The names of the plugins that a server has. */
-export async function listPlugins(connection: Way, scope: Cancellation): Promise<readonly string[]> {
-  const { texts } = await connection.call(toolNames.pluginConfigs, '{}', scope);
-  return texts
-    .map(readPluginReport)
-    .flatMap((report) => (report && typeof report === 'object' ? [report.name] : []));
 }

@@ -1,22 +1,33 @@
 /**
- * Hook calls as MCP tools. A connection is given the arguments of a call and a reply is read (`invoke.ts`, `chain.ts` for
- * several plugins in one round trip); a server's calls come in through `tools` (`serve.ts`), which knows whoever runs the
- * hooks as a `HookHost`. No other room of a server, and no manager, has a name of a tool.
+ * Hook calls as MCP tools. A gateway calls hooks over any connection that carries calls of tools (`client.ts`); a
+ * server's calls come in through `tools` (`serve.ts`), which knows whoever runs the hooks as a `HookHost`. What is written
+ * and read is in `invoke.ts`, and in `chain.ts` for several plugins in one round trip. No other room has a name of a tool.
  */
+
 export {
   type ChainReply,
   chainBudgetMs,
   readChainReply,
-  takesChains,
-  writeChainArguments,
 } from './chain.js';
+export {
+  askForPlugin,
+  callHook,
+  callHooks,
+  knowsNoChains,
+  learnPlugin,
+  listPlugins,
+  mayBeEmpty,
+  readHookReplies,
+  readHookReply,
+  type ToolConnection,
+  type ToolReply,
+} from './client.js';
 export {
   type InvokeReply,
   readInvokeArguments,
   readNameArgument,
   readReply,
   writeError,
-  writeInvokeArguments,
   writeResult,
 } from './invoke.js';
 export { type Tool, type ToolDeps, type ToolResult, tools } from './serve.js';
