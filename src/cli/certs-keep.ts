@@ -25,7 +25,7 @@ import {
   rotationStatus,
   rotationSteps,
 } from '../pki/index.js';
-import { type Flags, parsedOptions, progressing, variable } from './certs-make.js';
+import { type Flags, parsedOptions, printRow, progressing, variable } from './certs-make.js';
 import { type CommandIo, columns, paint } from './io.js';
 import { loggerOf } from './runtime.js';
 
@@ -102,12 +102,8 @@ function printRenewed(
         : made.map((path) => basename(path)).join(' '),
     ]),
   );
-  const word = 'renewed'.length;
-  for (const [i, { outcome, notes }] of results.entries()) {
-    const row = rows[i] ?? '';
-    io.out(`  ${paint(io, outcomeStyles[outcome], row.slice(0, word))}${row.slice(word)}\n`);
-    for (const note of notes) io.out(`  ${' '.repeat(word)}  ${paint(io, 'yellow', `note: ${note}`)}\n`);
-  }
+  for (const [i, { outcome, notes }] of results.entries())
+    printRow(io, rows[i] ?? '', 'renewed'.length, outcomeStyles[outcome], notes);
   if (crl?.made.length) io.out(`  ${paint(io, 'green', 'renewed')}  ${crl.path}\n`);
 }
 

@@ -169,14 +169,21 @@ function printEnsured(
         : `as it was, ends ${opensslDate(result.notAfter)}`,
     ]),
   );
-  for (const [i, result] of results.entries()) {
-    const row = rows[i] ?? '';
-    const word = 'repaired'.length;
-    io.out(`  ${paint(io, outcomeStyles[result.outcome], row.slice(0, word))}${row.slice(word)}\n`);
-    for (const note of result.notes)
-      io.out(`  ${' '.repeat(word)}  ${paint(io, 'yellow', `note: ${note}`)}\n`);
-  }
+  for (const [i, result] of results.entries())
+    printRow(io, rows[i] ?? '', 'repaired'.length, outcomeStyles[result.outcome], result.notes);
   io.out(`\nNext: ${paint(io, 'cyan', makeCommand(dir, { role: 'check' }))}\n`);
+}
+
+/** A row that begins with a word in a colour, and its notes below. */
+export function printRow(
+  io: CommandIo,
+  row: string,
+  word: number,
+  style: Parameters<typeof paint>[1],
+  notes: readonly string[],
+): void {
+  io.out(`  ${paint(io, style, row.slice(0, word))}${row.slice(word)}\n`);
+  for (const note of notes) io.out(`  ${' '.repeat(word)}  ${paint(io, 'yellow', `note: ${note}`)}\n`);
 }
 
 function configLine(config: ConfigUsed | undefined): { lines: readonly string[]; style: 'yellow' | 'dim' } {

@@ -63,7 +63,7 @@ export const isOwnAddress = (address: string): boolean =>
 /** More than this of a reply is not looked at. */
 const maxBytes = 8_192;
 
-/** Asks a fresh connection for a path, and answers the head of the reply; undefined where none came. */
+/** Asks a fresh connection for a path, and returns the head of the reply; undefined where none came. */
 function ask(socket: Socket, host: string, path: string, timeoutMs: number): Promise<RawReply | undefined> {
   return new Promise((resolve) => {
     let text = '';
@@ -83,7 +83,7 @@ function ask(socket: Socket, host: string, path: string, timeoutMs: number): Pro
   });
 }
 
-/** What a port answers in plain HTTP. */
+/** What a port replies in plain HTTP. */
 export function askPlain(
   address: string,
   port: number,

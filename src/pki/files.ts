@@ -136,7 +136,7 @@ async function claim(staged: string, path: string): Promise<boolean> {
 }
 
 /**
- * Makes a folder with those above it; answers the first that was not there. Node's own way (`recursive`) never ends on a
+ * Makes a folder with those above it; returns the first that was not there. Node's own way (`recursive`) never ends on a
  * file system that takes no folders, such as /proc.
  */
 async function makeFolders(folder: string): Promise<string | undefined> {

@@ -18,7 +18,7 @@ export interface Credentials {
   current(): CredentialSet;
   /** Looks at the files now. A reload that fails keeps the old set and is reported, never thrown. */
   reload(): Promise<Reloaded>;
-  /** Calls `listener` after each change; the answer removes it. */
+  /** Calls `listener` after each change; returns a disposer. */
   onChange(listener: (set: CredentialSet) => void): () => void;
   /** Ends the watching. The set stays. */
   close(): void;

@@ -64,7 +64,7 @@ const handshakeRecord = 0x16;
 /**
  * A listener that lets a connection through only once its peer is known. It stands before the HTTP server in
  * place of `https.Server` for three reasons: each connection takes the credentials that are current when it
- * arrives; a peer that is refused can still be named in the log; and plain HTTP gets an answer.
+ * arrives; a peer that is refused can still be named in the log; and plain HTTP gets a reply.
  *
  * A connection stays for as long as its peer would pass again: with each change of the credentials, and when a
  * certificate or a revocation list ends, those that would not are finished.
@@ -83,7 +83,7 @@ export function createTlsFront(options: FrontOptions): Server {
         raw.unshift(first);
         handshake(raw, peer, front);
       } else {
-        answerPlainHttp(raw, first, peer, front);
+        replyToPlainHttp(raw, first, peer, front);
       }
     });
   });
@@ -208,7 +208,7 @@ function safeFacts(socket: TLSSocket): PeerFacts {
 
 const httpMethod = /^(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) /;
 
-function answerPlainHttp(raw: Socket, first: Buffer, peer: string, { log, metrics, end }: Front): void {
+function replyToPlainHttp(raw: Socket, first: Buffer, peer: string, { log, metrics, end }: Front): void {
   const http = httpMethod.test(first.subarray(0, 16).toString('latin1'));
   const error = http ? PlainHttpToTls({ peer }) : NotTls({ peer, side: 'server' });
   metrics?.refused('server', error.code);

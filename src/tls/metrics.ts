@@ -9,14 +9,14 @@ import type { CredentialSet, TlsRole } from './load.js';
 const thresholds = [1, 7, 30] as const;
 
 /** A certificate of a set, and the file that it is from. */
-export interface Held {
+export interface InUse {
   readonly kind: 'leaf' | 'ca';
   readonly path: string;
   readonly certificate: X509Certificate;
 }
 
 /** The certificates of a set whose end somebody has to see coming. */
-function heldBy({ certificate, authorities, files }: CredentialSet): readonly Held[] {
+function inUse({ certificate, authorities, files }: CredentialSet): readonly InUse[] {
   return [
     ...(certificate ? [{ kind: 'leaf', path: files.certfile ?? '', certificate } as const] : []),
     ...authorities.map((ca) => ({ kind: 'ca', path: files.caBundle ?? '', certificate: ca }) as const),
@@ -28,7 +28,7 @@ function heldBy({ certificate, authorities, files }: CredentialSet): readonly He
  * One that lives a day or less is renewed by a machine, and begins below every threshold: nothing is said of it.
  */
 export function expiryWarnings(set: CredentialSet, now: Date, told: Map<string, number>): SallyError[] {
-  return heldBy(set).flatMap(({ path, certificate }) => {
+  return inUse(set).flatMap(({ path, certificate }) => {
     const { notBefore, notAfter } = validityIn(certificate);
     const left = notAfter.getTime() - now.getTime();
     const life = notAfter.getTime() - notBefore.getTime();
@@ -44,7 +44,7 @@ export function expiryWarnings(set: CredentialSet, now: Date, told: Map<string, 
 
 /** What is counted of credentials and handshakes. */
 export interface TlsMetrics {
-  /** Shows when the certificates that `current` gives end, until the answer is called. */
+  /** Shows when the certificates that `current` gives end; returns a disposer. */
   holds(role: TlsRole, current: () => CredentialSet): () => void;
   reloaded(role: TlsRole, result: 'changed' | 'refused', at: Date): void;
   /** A handshake that failed, or a peer that was refused after it: the code of the error. */
@@ -72,7 +72,7 @@ export async function openTlsMetrics(
     collect() {
       this.reset();
       for (const { role, current } of holders) {
-        for (const { kind, path, certificate } of heldBy(current())) {
+        for (const { kind, path, certificate } of inUse(current())) {
           const subject = oneLineName(certificate.subject);
           const labels = { role, kind, subject, serial: certificate.serialNumber, file: path };
           this.set(labels, Math.round((Date.parse(certificate.validTo) - now().getTime()) / 1000));

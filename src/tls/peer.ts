@@ -33,7 +33,7 @@ export function peerFacts(socket: TLSSocket): PeerFacts {
   };
 }
 
-/** Whether the peer presented a certificate at all. Node answers an empty object where it did not. */
+/** Whether the peer presented a certificate at all. Node gives an empty object where it did not. */
 function presented(socket: TLSSocket): DetailedPeerCertificate | undefined {
   const certificate = socket.getPeerCertificate(false) as Partial<DetailedPeerCertificate> | undefined;
   return certificate?.raw === undefined ? undefined : (certificate as DetailedPeerCertificate);

@@ -114,20 +114,27 @@ const handshakeReasons: Record<string, Reason> = {
     HandshakeFailed({ ...context(f), detail: 'the connection was closed in the middle of it' }),
 };
 
+type Unreached = (peer: string, error: NodeJS.ErrnoException) => SallyError;
+const refused: Unreached = (peer, error) =>
+  ConnectionRefused({ peer, detail: error.message || 'ECONNREFUSED' }, error);
+const notFound: Unreached = (peer, error) =>
+  HostNotFound({ peer, host: hostOf(error), detail: String(error.code) }, error);
+const timedOut: Unreached = (peer, error) =>
+  ConnectionTimeout({ peer, seconds: handshakeTimeoutMs / 1000 }, error);
+
 /** Ways not to reach the other side at all. */
-const connectReasons: Record<string, (peer: string, error: NodeJS.ErrnoException) => SallyError> = {
-  ECONNREFUSED: (peer, error) => ConnectionRefused({ peer, detail: error.message || 'ECONNREFUSED' }, error),
+const connectReasons: Record<string, Unreached> = {
+  ECONNREFUSED: refused,
   // A Unix domain socket that is not there, or that this user may not open.
-  ENOENT: (peer, error) => ConnectionRefused({ peer, detail: error.message }, error),
-  EACCES: (peer, error) => ConnectionRefused({ peer, detail: error.message }, error),
-  EHOSTUNREACH: (peer, error) => ConnectionRefused({ peer, detail: error.message }, error),
-  ENETUNREACH: (peer, error) => ConnectionRefused({ peer, detail: error.message }, error),
-  EADDRNOTAVAIL: (peer, error) => ConnectionRefused({ peer, detail: error.message }, error),
-  ENOTFOUND: (peer, error) => HostNotFound({ peer, host: hostOf(error), detail: 'ENOTFOUND' }, error),
-  EAI_AGAIN: (peer, error) => HostNotFound({ peer, host: hostOf(error), detail: 'EAI_AGAIN' }, error),
-  ETIMEDOUT: (peer, error) => ConnectionTimeout({ peer, seconds: handshakeTimeoutMs / 1000 }, error),
-  UND_ERR_CONNECT_TIMEOUT: (peer, error) =>
-    ConnectionTimeout({ peer, seconds: handshakeTimeoutMs / 1000 }, error),
+  ENOENT: refused,
+  EACCES: refused,
+  EHOSTUNREACH: refused,
+  ENETUNREACH: refused,
+  EADDRNOTAVAIL: refused,
+  ENOTFOUND: notFound,
+  EAI_AGAIN: notFound,
+  ETIMEDOUT: timedOut,
+  UND_ERR_CONNECT_TIMEOUT: timedOut,
 };
 
 const hostOf = (error: NodeJS.ErrnoException): string =>
