@@ -1,10 +1,13 @@
 import { sign, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { ClientWithoutRole, SelfSignedServer } from '../../src/errors.js';
 import { signCrl } from '../../src/pki/crl.js';
 import { derValues } from '../../src/pki/der.js';
 import type { Issued } from '../../src/pki/index.js';
 import { loadCrls } from '../../src/tls/load.js';
+import { remarkOnce } from '../../src/tls/peer.js';
 import { anyPeer, judgePeer, type PeerRule, pinOf } from '../../src/tls/trust.js';
+import { keptLog } from '../manager/handles.js';
 import { rsaKey } from '../support/certs.js';
 import { gatewayLeaf, newCa, newCrl } from '../support/trust.js';
 import { ca as madeCa, parsed, version1 } from './made.js';
@@ -139,4 +142,17 @@ it('[O3] a root of X.509 version 1 is a CA to a live connection as it is to a ne
   const set = { authorities: [new X509Certificate(root.certPem)], crls: [] };
   const asked = { set, rule: anyPeer, peer: 'x', side: 'server', now: new Date() } as const;
   expect(judgePeer([parsed(version1('leaf', root))], asked).kind).toBe('trusted');
+});
+
+it('[O3] a remark on connections is told once for each kind', () => {
+  const { log, lines } = keptLog();
+  const remark = remarkOnce(log);
+  const [one, other] = [
+    ClientWithoutRole(ClientWithoutRole.example),
+    SelfSignedServer(SelfSignedServer.example),
+  ];
+  for (const each of [one, one, other, one]) remark(each);
+  expect(lines).toEqual(
+    [one, other].map(({ code, remedy, message }) => ({ level: 'warn', fields: { code, remedy }, message })),
+  );
 });
