@@ -2,6 +2,7 @@ import { signalOf } from '../../cancel.js';
 import { MethodUnknown, NotOffered, ParamsInvalid } from '../../errors.js';
 import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
 import { kindNames, kinds } from '../../mcp/methods.js';
+import type { Era } from '../../mcp/revisions.js';
 import { signalWithin } from '../../wait.js';
 import type { ClientRequest } from '../client.js';
 import type { Upstream } from '../upstream.js';
@@ -12,7 +13,7 @@ import { findTargets, findTemplate } from './find.js';
 import { operations, RequestHooks, reachOf } from './hooks.js';
 import { listPage } from './list-pages.js';
 import { taskFactsOf } from './notifications.js';
-import { changeSubscription, listen } from './subscriptions.js';
+import { changeSubscription, listen, reachAll } from './subscriptions.js';
 import { isLevel } from './translate.js';
 import { listWaitMs } from './upstream-sessions.js';
 
@@ -20,51 +21,33 @@ type Handler = (routed: Routed) => Promise<Answer>;
 
 const unknown: Handler = async ({ request: { method } }) => errorAnswer(MethodUnknown({ method }));
 
-/** Methods of one era are unknown to the other. */
-const eras: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
-  legacy: {
-    ping: async () => ({ result: {} }),
-    'logging/setLevel': setLevel,
-    'resources/subscribe': changeSubscription,
-    'resources/unsubscribe': changeSubscription,
-    'subscriptions/listen': unknown,
-    'tasks/get': runTask,
-    'tasks/result': runTask,
-    'tasks/cancel': runTask,
-    'tasks/list': runTask,
-  },
-  modern: {
-    'subscriptions/listen': listen,
-    ping: unknown,
-    'logging/setLevel': unknown,
-    'resources/subscribe': unknown,
-    'resources/unsubscribe': unknown,
-    'tasks/get': unknown,
-    'tasks/update': unknown,
-    'tasks/result': unknown,
-    'tasks/cancel': unknown,
-    'tasks/list': unknown,
-  },
-};
+const inBoth = (handler: Handler) => ({ legacy: handler, modern: handler });
 
-const both: Readonly<Record<string, Handler>> = {
-  'completion/complete': complete,
+/** Who serves a method in which era: one that is there and not of the client's era is unknown to it. */
+const methods: Readonly<Record<string, Partial<Readonly<Record<Era, Handler>>>>> = {
+  ping: { legacy: async () => ({ result: {} }) },
+  'logging/setLevel': { legacy: setLevel },
+  'completion/complete': inBoth(complete),
+  'resources/subscribe': { legacy: changeSubscription },
+  'resources/unsubscribe': { legacy: changeSubscription },
+  'subscriptions/listen': { modern: listen },
+  'tasks/get': { legacy: runTask },
+  'tasks/result': { legacy: runTask },
+  'tasks/cancel': { legacy: runTask },
+  'tasks/list': { legacy: runTask },
+  'tasks/update': { legacy: passOn },
   ...Object.fromEntries(
-    kindNames.map((kind): [string, Handler] => [kinds[kind].list, (routed) => listPage(kind, routed)]),
+    kindNames.map((kind) => [kinds[kind].list, inBoth((routed) => listPage(kind, routed))]),
   ),
   ...Object.fromEntries(
-    Object.values(operations).map((op): [string, Handler] => [
-      op.method,
-      (routed) => callWithHooks(op, routed),
-    ]),
+    Object.values(operations).map((op) => [op.method, inBoth((routed) => callWithHooks(op, routed))]),
   ),
 };
 
 /** Who serves a method of this client's era. */
 export function handlerFor({ method, client }: ClientRequest): Handler {
-  const own = eras[client.era] ?? {};
-  if (Object.hasOwn(own, method)) return own[method] ?? unknown;
-  return Object.hasOwn(both, method) ? (both[method] ?? unknown) : passOn;
+  const eras = Object.hasOwn(methods, method) ? methods[method] : undefined;
+  return eras === undefined ? passOn : (eras[client.era] ?? unknown);
 }
 
 /** A method that is not known here goes through as it is where there is one upstream: which else would it be for. */
@@ -81,9 +64,7 @@ async function setLevel({ request, state, context }: Routed): Promise<Answer> {
   const { level } = params;
   if (!isLevel(level))
     return errorAnswer(ParamsInvalid({ method, problem: `level is no log level: ${level}` }));
-  const opened = await Promise.allSettled(
-    context.routes().map(({ upstream }) => context.sessions.of(state, upstream, signal)),
-  );
+  const opened = await reachAll({ state, context }, signal);
   // A session that opens from now on is told as it opens; those that stand, before the client has its answer.
   state.level = level;
   await Promise.allSettled(

@@ -101,7 +101,7 @@ class GatewayRouter implements ReplaceableRouter {
 
   notified(client: Client, method: string, params: JsonObject | undefined): void {
     const state = this.#clients.of(client);
-    // The lifecycle is the hop's own; all else is said to those upstreams that may have asked.
+    // The lifecycle is that of each connection; all else is said to those upstreams that may have asked.
     if (method === 'notifications/initialized' || method === 'notifications/cancelled') return;
     for (const session of new Set(state.sessions.values())) {
       if (session.era !== 'legacy') continue;

@@ -177,13 +177,10 @@ async function honour(
   }
 }
 
-/** Changes of a list are heard on the sessions of the client: it needs one at every upstream. */
-async function reachAll({ state, context }: ForClient, signal: AbortSignal): Promise<void> {
-  await Promise.allSettled(
-    context.routes().map(async ({ upstream }) => {
-      await context.sessions.of(state, upstream, signal);
-    }),
-  );
+/** The client's sessions at all upstreams, as far as there are any: whoever wants to hear of all lists needs them. */
+export function reachAll({ state, context }: ForClient, signal: AbortSignal) {
+  const sessions = context.routes().map(({ upstream }) => context.sessions.of(state, upstream, signal));
+  return Promise.allSettled(sessions);
 }
 
 /** What nobody else listens for is given up at the upstreams. */
