@@ -1,7 +1,7 @@
 // The floors of the house (CONTRIBUTING.md): a room imports only from floors below its own.
 const floors = [
   ['errors', 'cancel', 'headers', 'lock', 'log', 'json', 'nearest', 'version', 'wait'],
-  ['config', 'pki', 'hooks', 'workers'],
+  ['config', 'pki', 'hooks', 'sessions', 'workers'],
   ['wire', 'plugin', 'tls', 'http'],
   ['mcp'],
   ['external', 'plugins', 'listener'],

@@ -14,13 +14,14 @@ import { createEndpoint } from '../mcp/endpoint.js';
 import { serveStdio } from '../mcp/endpoint-stdio.js';
 import type { Answer } from '../mcp/messages.js';
 import type { Admitted, Identity } from '../mcp/router.js';
+import { ownSessions } from '../sessions/index.js';
 import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '../tls/index.js';
 import type { Commons } from '../workers/index.js';
 import { createAccessLog } from './access.js';
 import { createDoor, guarded, introduce, openAuthenticator } from './auth/index.js';
 import { tell } from './failures.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
-import { clashesAmong, createRouter, wordOf } from './router/index.js';
+import { clashesAmong, createRouter } from './router/index.js';
 import {
   createHealthPages,
   createPages,
@@ -116,12 +117,13 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     openUpstream(settings, { ...held, version, limits: { queue: limits.upstreamQueue } }),
   );
   const peers = commons && (await import('./peers.js')).openPeers(commons, log);
+  const sessions = peers ?? ownSessions;
   const router = createRouter({
     upstreams: upstreams.current(),
     plugins: () => sets.current().plugins,
     log,
     version,
-    makeId: peers?.makeId,
+    makeId: sessions.makeId,
   });
   const clientCertificate = clientCertificateOf(tls);
   const routed = guarded(router, sets);
@@ -146,12 +148,8 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       known: (socket) => listener.know(socket),
     }),
     guard,
-    sessions: true,
+    sessions,
     stopping: () => GatewayStopping({}),
-    peers: peers && {
-      ...peers,
-      waiterOf: ({ requestState }) => peers.holderOf(wordOf(requestState)),
-    },
   });
   let current = config;
   let stopping = false;

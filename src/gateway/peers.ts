@@ -7,12 +7,11 @@ import { messageOf } from '../errors.js';
 import { connectionHeaders } from '../headers.js';
 import { createHttpServer, type Handler, listenOnSocket, sendJson, stopListening } from '../http/index.js';
 import type { Logger } from '../log.js';
-import { randomId } from '../mcp/requests.js';
-import type { Peers as McpPeers } from '../mcp/router.js';
+import { randomId, type SessionStore } from '../sessions/index.js';
 import type { Commons } from '../workers/index.js';
 
-/** The workers that serve the same port: what one of them holds, clients ask any of them for. */
-export interface Peers extends Omit<McpPeers, 'waiterOf'> {
+/** The store of workers that serve the same port: what one of them holds, clients ask any of them for. */
+interface Peers extends SessionStore {
   /** Serves the others: `handle` gets what they send to `ask`. */
   listen(handle: Handler): Promise<void>;
   close(withinMs: number): Promise<void>;
@@ -49,6 +48,9 @@ export function openPeers({ folder, secret }: Commons, log: Logger): Peers {
 
   return {
     makeId: () => own + randomId(),
+    // Whoever holds a session keeps it: with a worker its sessions end.
+    keep() {},
+    forget() {},
     holderOf(id) {
       // A client's word: there may be no such worker, and it holds nothing but characters of base64url.
       const tag = typeof id === 'string' ? tagged.exec(id)?.[1] : undefined;

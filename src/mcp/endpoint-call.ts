@@ -3,6 +3,7 @@ import { CancelSource } from '../cancel.js';
 import { type SallyError, TooManyCalls, TooManyCallsOfOne } from '../errors.js';
 import { type Reply, retryAfter } from '../http/index.js';
 import { peerLog } from '../log/limit.js';
+import type { SessionStore } from '../sessions/index.js';
 import { answerJson, errorAnswer, type Refusal } from './answers.js';
 import type { Running, Slots } from './endpoint-open.js';
 import type { HttpReply, ReplyDeps } from './endpoint-reply.js';
@@ -17,7 +18,6 @@ import {
   type Credential,
   type Door,
   type Identity,
-  type Peers,
   principalOf,
   type Router,
   type Trace,
@@ -72,8 +72,8 @@ export interface HttpDeps extends ReplyDeps, CallDeps {
   /** Room for subscriptions, which take as much of a stateless client as a session of another. */
   readonly listens: Slots;
   readonly running: Running<Call>;
-  /** The other workers that serve the same port; absent where this process serves alone. */
-  readonly peers: Peers | undefined;
+  /** Who holds sessions and suspended requests; absent where clients get none. */
+  readonly store: SessionStore | undefined;
   /** What other workers answer. */
   readonly passing: Running<Exchange>;
   readonly checkParamHeaders: ParamHeaderCheck;

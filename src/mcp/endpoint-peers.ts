@@ -31,10 +31,10 @@ const ofSession = [headerNames.sessionId, headerNames.lastEventId];
  * so. Who the client is has been decided here, where its connection is; the other one goes by that.
  */
 export async function passOn(
-  peer: string,
+  holder: string,
   wanted: Wanted,
   exchange: Exchange,
-  { peers, passing }: HttpDeps,
+  { store, passing }: HttpDeps,
 ): Promise<boolean> {
   const { remote, response, reply, admitted } = exchange;
   const { headers, client } = admitted.handover?.() ?? {};
@@ -47,7 +47,7 @@ export async function passOn(
   response.once('close', abort);
   const over = passing.add(exchange);
   try {
-    const answer = await peers?.ask(peer, writeJson(handover), gone.signal);
+    const answer = await store?.ask(holder, writeJson(handover), gone.signal);
     if (answer === undefined) return gone.signal.aborted;
     await reply.pass(answer);
     return true;

@@ -4,7 +4,8 @@ import { framingHeaders } from '../headers.js';
 import { type Reply, sendJson } from '../http/index.js';
 import { peerLog } from '../log/limit.js';
 import type { Logger } from '../log.js';
-import type { Admitted, Credential, PeerReply } from './router.js';
+import type { HolderReply } from '../sessions/index.js';
+import type { Admitted, Credential } from './router.js';
 
 /** What waits to be read by a client; a client that lets more pile up is cut off. */
 const maxBacklogBytes = 4_000_000;
@@ -108,7 +109,7 @@ export class HttpReply {
   }
 
   /** The reply of another process, as it comes; resolves when it is over. What is not read is not fetched either. */
-  async pass({ status, headers, body }: PeerReply): Promise<void> {
+  async pass({ status, headers, body }: HolderReply): Promise<void> {
     if (this.#state !== 'waiting' || this.#response.destroyed) return void body.destroy();
     this.#state = 'ended';
     const response = this.#response;

@@ -1,5 +1,6 @@
 import { ClientGone } from '../errors.js';
 import { idKey } from '../json/index.js';
+import type { SessionRecord } from '../sessions/index.js';
 import { notificationJson } from './answers.js';
 import type { Call } from './endpoint-call.js';
 import { Questions } from './endpoint-open.js';
@@ -135,13 +136,7 @@ function isSame(one: Credential, other: Credential): boolean {
   return authorization !== undefined && authorization === other.shown.authorization;
 }
 
-export interface SessionFacts extends Pick<Client, 'identity' | 'revision' | 'capabilities' | 'info'> {
-  /** The secret that the client shows. */
-  readonly id: string;
-  /** What everybody else calls it. */
-  readonly key: string;
-  readonly principal: string;
-}
+export type SessionFacts = SessionRecord & Pick<Client, 'identity' | 'capabilities' | 'info'>;
 
 /** A client of a revision with sessions, over HTTP. */
 export class Session implements Client {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { messageOf, type SallyError, SessionsFull, UserSessionsFull } from '../errors.js';
 import type { Logger } from '../log.js';
+import type { SessionStore } from '../sessions/index.js';
 import { answerJson, fullReply, notificationJson, refusal } from './answers.js';
 import {
   badInitialize,
@@ -20,7 +21,6 @@ import type { HttpReply } from './endpoint-reply.js';
 import { type EventStream, Session, type SessionFacts } from './endpoint-session.js';
 import { headerNames } from './headers.js';
 import { type Answer, codes, type JsonObject, type Message, type RequestId } from './messages.js';
-import { randomId } from './requests.js';
 import { type Identity, principalOf, type Router } from './router.js';
 
 type RequestMessage = Extract<Message, { kind: 'request' }>;
@@ -30,7 +30,7 @@ interface SessionsDeps {
   readonly limits: EndpointLimits;
   readonly log: Logger;
   readonly now: () => number;
-  readonly makeId?: (() => string) | undefined;
+  readonly store: SessionStore;
 }
 
 /**
@@ -60,14 +60,14 @@ export class Sessions implements Iterable<Session> {
   }
 
   open(facts: Pick<SessionFacts, 'identity' | 'revision' | 'capabilities' | 'info'>): Session | SallyError {
-    const { limits, now, makeId = randomId } = this.#deps;
+    const { limits, now, store } = this.#deps;
     const room = this.#slots.take(holderOf(facts.identity));
     if (room === 'full') return SessionsFull({ limit: limits.sessions });
     if (room === 'full-for-one') return UserSessionsFull({ limit: limits.sessionsPerUser });
-    const id = makeId();
     const principal = principalOf(facts.identity);
-    const session = new Session({ ...facts, id, key: randomUUID(), principal }, now());
-    this.#open.set(id, session);
+    const session = new Session({ ...facts, id: store.makeId(), key: randomUUID(), principal }, now());
+    this.#open.set(session.id, session);
+    store.keep(session);
     return session;
   }
 
@@ -82,6 +82,7 @@ export class Sessions implements Iterable<Session> {
   end(session: Session): Promise<void> {
     if (!this.#open.delete(session.id)) return Promise.resolve();
     this.#slots.give(holderOf(session.identity));
+    this.#deps.store.forget(session.id);
     session.end();
     const over = this.#ending.add(session);
     const { router, log } = this.#deps;

@@ -10,6 +10,7 @@ import {
   readJson,
 } from '../http/index.js';
 import type { Logger } from '../log.js';
+import type { SessionStore } from '../sessions/index.js';
 import { answerJson, refusal } from './answers.js';
 import { accepts, bodyProblem, classify, notAcceptable, postProblem } from './classify.js';
 import {
@@ -41,7 +42,7 @@ import { sseComment } from './events.js';
 import { createParamHeaderCheck, headerNames } from './headers.js';
 import { type Message, readMessage } from './messages.js';
 import { batchRevision, isModern, legacyRevisions } from './revisions.js';
-import type { Admitted, Credential, Door, Peers } from './router.js';
+import type { Admitted, Credential, Door } from './router.js';
 
 interface EndpointOptions extends CallDeps {
   /** Who comes in. Absent: everyone does. */
@@ -53,14 +54,12 @@ interface EndpointOptions extends CallDeps {
   readonly bodyDepth?: number;
   readonly log: Logger;
   readonly access?: AccessLog;
-  /** Whether clients of revisions with `initialize` get sessions. Without, each of their requests stands by itself. */
-  readonly sessions: boolean;
+  /** Where the sessions of clients of revisions with `initialize` are kept. Without, each of their requests stands by itself. */
+  readonly sessions?: SessionStore | undefined;
   /** Revisions with `initialize` that are served, the newest first. Default: those that are current. */
   readonly revisions?: readonly string[];
   /** What clients are told once no more requests are taken. */
   readonly stopping: () => SallyError;
-  /** The workers beside this one. */
-  readonly peers?: Peers | undefined;
   /** Milliseconds of any clock that does not go back. */
   readonly now?: () => number;
   /** How often sessions are looked through and streams kept alive, in milliseconds. */
@@ -110,7 +109,7 @@ const anyone: Admitted = {
  * the router's.
  */
 export function createEndpoint(options: EndpointOptions): Endpoint {
-  const { door, guard, router, limits, log, peers, now = () => performance.now() } = options;
+  const { door, guard, router, limits, log, sessions: store, now = () => performance.now() } = options;
   let stopping: SallyError | undefined;
   const deps: EndpointDeps = {
     router,
@@ -119,14 +118,12 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     log,
     access: options.access,
     tell: options.tell,
-    sessions: options.sessions
-      ? new Sessions({ router, limits, log, now, makeId: peers?.makeId })
-      : undefined,
+    sessions: store && new Sessions({ router, limits, log, now, store }),
     legacyRevisions: options.revisions ?? legacyRevisions,
     calls: new Slots(limits.concurrentCalls, limits.concurrentCallsPerUser),
     listens: new Slots(limits.sessions, limits.sessionsPerUser),
     running: new Running<Call>(),
-    peers,
+    store,
     passing: new Running<Exchange>(),
     streams: new Set(),
     checkParamHeaders: createParamHeaderCheck(),
@@ -258,7 +255,7 @@ async function serveOther(
     }
   }
   const wanted: Wanted = { kind: method === 'GET' ? 'get' : 'delete' };
-  const holder = deps.peers?.holderOf(exchange.headers[headerNames.sessionId]);
+  const holder = deps.store?.holderOf(exchange.headers[headerNames.sessionId]);
   if (holder !== undefined && (await passOn(holder, wanted, exchange, deps))) return;
   await serve(wanted, exchange, deps);
 }
@@ -274,12 +271,12 @@ function serveBody(body: ReadBody, exchange: Exchange, deps: EndpointDeps): Prom
     const { id } = message;
     return refuse(exchange, 'POST', refusal(400, `Invalid Request: ${message.reason}`), deps, { id });
   }
-  return serveMessage(message, exchange, deps, deps.peers);
+  return serveMessage(message, exchange, deps, deps.store);
 }
 
 /** Serves what a client wants of this process, and of no other worker. */
 function serve(wanted: Wanted, exchange: Exchange, deps: EndpointDeps): Promise<void> | void {
-  if (wanted.kind === 'post') return serveMessage(wanted.message, exchange, deps, deps.peers);
+  if (wanted.kind === 'post') return serveMessage(wanted.message, exchange, deps, deps.store);
   if (deps.sessions === undefined) return undefined;
   return (wanted.kind === 'get' ? serveGet : serveDelete)(exchange, deps.sessions, deps);
 }
@@ -289,7 +286,7 @@ function serveMessage(
   message: Exclude<Message, { kind: 'invalid' }>,
   exchange: Exchange,
   deps: EndpointDeps,
-  peers: Peers | undefined,
+  store: SessionStore | undefined,
 ): Promise<void> | void {
   const { sessions } = deps;
   const stopping = deps.stopping();
@@ -302,11 +299,12 @@ function serveMessage(
     return refuse(exchange, message.method, classified.refusal, deps, { id });
   }
   const modern = classified?.kind === 'modern';
-  const peer = modern
-    ? message.kind === 'request' && peers?.waiterOf(message.params)
-    : peers?.holderOf(exchange.headers[headerNames.sessionId]);
-  if (peer) {
-    return passOn(peer, { kind: 'post', message }, exchange, deps).then((passed) =>
+  const about = modern
+    ? message.kind === 'request' && deps.router.suspendedId?.(message.params)
+    : exchange.headers[headerNames.sessionId];
+  const holder = store?.holderOf(about);
+  if (holder !== undefined) {
+    return passOn(holder, { kind: 'post', message }, exchange, deps).then((passed) =>
       passed ? undefined : serveMessage(message, exchange, deps, undefined),
     );
   }

@@ -1,7 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto';
-
-/** 192 bits: nobody finds what another one holds by trying. */
-export const randomId = (): string => randomBytes(24).toString('base64url');
+import { randomInt } from 'node:crypto';
 
 /**
  * An id for a JSON-RPC request, or a progress token, that nobody guesses who has not seen the request. An integer of 31

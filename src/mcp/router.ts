@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
 import type { Cancellation } from '../cancel.js';
 import type { Reply, RequestHead } from '../http/index.js';
 import type { CertificateName } from '../tls/index.js';
@@ -114,6 +113,8 @@ export interface Router {
    * upstream: `Mcp-Param-*` headers are checked against it. The same object each time, until the tool changes.
    */
   inputSchema?(client: Client, tool: string): JsonObject | undefined;
+  /** The id under which a request with these params of a stateless client is suspended: its holder goes on with it. */
+  suspendedId?(params: JsonObject): string | undefined;
   /** A notification of the client that is not about one of its requests, such as `notifications/roots/list_changed`. */
   notified(client: Client, method: string, params: JsonObject | undefined): void;
   /** A session has ended: nothing is kept for it any more. */
@@ -166,23 +167,4 @@ export interface Door {
   known?(socket: Socket): void;
   /** Finds out which credentials are over, of those that may have ended since they were judged. Absent: they do not end. */
   look?(credentials: () => Iterable<Credential>): Promise<void>;
-}
-
-/** The reply of another worker, as it comes. */
-export interface PeerReply {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Readable;
-}
-
-/** The workers that serve the same port: what one of them holds, clients ask any of them for. */
-export interface Peers {
-  /** An id that nobody can guess, and that says who holds what it stands for. */
-  readonly makeId: () => string;
-  /** The other worker that has handed an id out, if it says so. */
-  holderOf(id: unknown): string | undefined;
-  /** The other worker that waits for a request with these params of a stateless client. */
-  waiterOf(params: JsonObject): string | undefined;
-  /** Has another worker answer. Undefined where there is none of this name, or it ended before it answered. */
-  ask(peer: string, body: string, signal: AbortSignal): Promise<PeerReply | undefined>;
 }

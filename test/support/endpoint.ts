@@ -9,6 +9,7 @@ import { createHostGuard, createHttpServer, type Reply } from '../../src/http/in
 import type { Logger } from '../../src/log.js';
 import { createEndpoint, type Endpoint } from '../../src/mcp/endpoint.js';
 import type { Admitted, Identity, Refused } from '../../src/mcp/router.js';
+import { ownSessions } from '../../src/sessions/index.js';
 import { type FixtureRouter, fixtureRouter } from './fixture-router.js';
 
 export const roomyLimits: GatewayLimits = {
@@ -66,7 +67,7 @@ export async function startEndpoint(options: Options = {}): Promise<RunningEndpo
   };
   const endpoint = createEndpoint({
     router,
-    sessions: true,
+    sessions: ownSessions,
     stopping: () => GatewayStopping({}),
     door: {
       async admit(request, response): Promise<Admitted | Refused> {

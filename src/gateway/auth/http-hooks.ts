@@ -198,6 +198,7 @@ export function guarded(router: Router, sets: Pick<PluginSets, 'current'>): Rout
   return {
     describe: (client, signal) => router.describe(client, signal),
     inputSchema: (client, tool) => router.inputSchema?.(client, tool),
+    suspendedId: (params) => router.suspendedId?.(params),
     notified: (client, method, params) => router.notified(client, method, params),
     ended: (client) => router.ended(client),
     async handle(request: ClientRequest): Promise<Answer> {

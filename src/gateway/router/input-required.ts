@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { onAbort, signalOf } from '../../cancel.js';
 import { CallAbandoned, ParamsInvalid, TooManyRounds, TooManySuspended } from '../../errors.js';
 import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
-import { randomId } from '../../mcp/requests.js';
+import { randomId } from '../../sessions/index.js';
 import { pause } from '../../wait.js';
 import { type ClientRequest, principalOf } from '../client.js';
 import { errorAnswer } from './answers.js';
@@ -125,8 +125,8 @@ export function isOurState(state: unknown): state is string {
   return typeof state === 'string' && state.startsWith(prefix);
 }
 
-/** The random part of a `requestState` of ours. */
-export function wordOf(state: unknown): string | undefined {
+/** The id in a `requestState` of ours. */
+export function suspendedId(state: unknown): string | undefined {
   return isOurState(state) ? state.slice(prefix.length) : undefined;
 }
 

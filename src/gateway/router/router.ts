@@ -10,7 +10,7 @@ import { refusal } from './answers.js';
 import { capabilitiesOf, type Described, instructionsOf } from './capabilities.js';
 import { type ClientState, Clients } from './clients.js';
 import type { Context } from './context.js';
-import { SuspendedRequests } from './input-required.js';
+import { SuspendedRequests, suspendedId } from './input-required.js';
 import { offerOf, type Route } from './lists.js';
 import { handlerFor } from './methods.js';
 import { onUpstreamNotification } from './notifications.js';
@@ -26,8 +26,8 @@ interface RouterOptions {
   readonly log: Logger;
   /** Of this program, as clients are told. */
   readonly version: string;
-  /** Makes what nobody can guess, where it is to say more than that. */
-  readonly makeId?: (() => string) | undefined;
+  /** Makes the ids of suspended requests: their holder is found by them. */
+  readonly makeId?: () => string;
 }
 
 /** A router whose upstreams can be exchanged. Who opened them closes them. */
@@ -97,6 +97,10 @@ class GatewayRouter implements ReplaceableRouter {
   /** The schema that the client was last shown of a tool, where headers repeat some of its arguments. */
   inputSchema(client: Client, tool: string): JsonObject | undefined {
     return this.#clients.known(client.key)?.schemas.get(tool);
+  }
+
+  suspendedId({ requestState }: JsonObject): string | undefined {
+    return suspendedId(requestState);
   }
 
   notified(client: Client, method: string, params: JsonObject | undefined): void {
