@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Upstream } from '../../../src/gateway/upstream.js';
+import type { Upstream, UpstreamSession } from '../../../src/gateway/upstream.js';
 import { block, modify } from '../../../src/plugin/index.js';
 import { deferred, handle, keptLog } from '../../manager/handles.js';
 import { temporaryFolder } from '../../support/folder.js';
@@ -178,6 +178,37 @@ describe('other upstreams in place of those of now', () => {
     expect(textOf(await ask(router, from, 'tools/call', { name: 'new', arguments: {} }))).toBe('{}');
     await before.upstream.close();
     expect(names(await ask(router, from, 'tools/list'))).toEqual(['new']);
+  });
+});
+
+describe('an upstream that is gone after a reload', () => {
+  it('is not listened to any more by those who had subscribed there', async () => {
+    const one = await fixture('modern', { resources: ['file:///a'] });
+    const streams: { readonly aborted: boolean }[] = [];
+    const sessions = new Map<UpstreamSession, UpstreamSession>();
+    const watched: Upstream = {
+      ...counted(one.upstream).upstream,
+      async session(wish, signal) {
+        const session = await one.upstream.session(wish, signal);
+        const { era, revision, capabilities, serverInfo, instructions } = session;
+        const known = sessions.get(session) ?? {
+          ...{ era, revision, capabilities, serverInfo, instructions },
+          notify: (method, params) => session.notify(method, params),
+          request(method, params, options) {
+            if (method === 'subscriptions/listen') streams.push(options.signal);
+            return session.request(method, params, options);
+          },
+        };
+        sessions.set(session, known);
+        return known;
+      },
+    };
+    const router = routerOver([watched]);
+    const { result } = await ask(router, client('legacy'), 'resources/subscribe', { uri: 'file:///a' });
+    expect(result).toEqual({});
+    expect(streams.map(({ aborted }) => aborted)).toEqual([false]);
+    router.replace([]);
+    expect(streams.map(({ aborted }) => aborted)).toEqual([true]);
   });
 });
 
