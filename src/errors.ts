@@ -1718,6 +1718,7 @@ export const CredentialOver = defineError<object>('SALLY_GATEWAY_CREDENTIAL_OVER
 export const ServerStopping = defineError<object>('SALLY_SERVER_STOPPING', {
   message: 'the plugin server is about to stop, and takes no more calls',
   remedy: 'try again in a moment: another instance, or this one after its restart, will take it',
+  jsonRpc: -32000,
   http: 503,
   exit: 1,
   example: {},

@@ -11,8 +11,6 @@ export {
   plainJson,
   plainNumber,
   sameNumber,
-  standIn,
-  withNumbers,
 } from './number.js';
 export { findId, parseExactJson, parseJson } from './parse.js';
 export { jsonText, writeJson } from './write.js';

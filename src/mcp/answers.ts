@@ -4,11 +4,13 @@ import {
   type Answer,
   codes,
   failure,
+  isObject,
   type JsonObject,
   noRoom,
   type RequestId,
   type RpcError,
 } from './messages.js';
+import { metaKeys } from './meta.js';
 
 /** An error of the registry, or whatever else was thrown, as a client gets it. */
 export function errorAnswer(thrown: unknown): { readonly error: RpcError } {
@@ -41,6 +43,46 @@ export function answerJson(id: RequestId | null, answer: Answer): string {
     const detail = 'the answer cannot be written';
     return writeJson({ jsonrpc: '2.0', id, ...errorAnswer(InternalError({ detail }, error)) });
   }
+}
+
+/** A result as 2026-07-28 has it: it says of which type it is and who answers. */
+export function modernAnswer(answer: Answer, serverInfo: JsonObject, subscription?: RequestId): Answer {
+  if ('error' in answer) return answer;
+  const { result } = answer;
+  const meta = isObject(result['_meta']) ? result['_meta'] : undefined;
+  const own = { ...(subscription !== undefined && { [metaKeys.subscriptionId]: subscription }) };
+  return {
+    result: {
+      ...result,
+      resultType: result['resultType'] ?? 'complete',
+      _meta: { [metaKeys.serverInfo]: serverInfo, ...meta, ...own },
+    },
+  };
+}
+
+/** A response of 2026-07-28 as JSON. Most results say nothing of that by themselves: then it goes behind them, without a copy. */
+export function modernJson(
+  id: RequestId,
+  answer: Answer,
+  serverInfo: JsonObject,
+  subscription?: RequestId,
+): string {
+  if (
+    'result' in answer &&
+    subscription === undefined &&
+    answer.result['_meta'] === undefined &&
+    answer.result['resultType'] === undefined
+  ) {
+    try {
+      const result = writeJson(answer.result);
+      const rest = `"resultType":"complete","_meta":{"${metaKeys.serverInfo}":${writeJson(serverInfo)}}`;
+      const told = result === '{}' ? rest : `${result.slice(1, -1)},${rest}`;
+      return `{"jsonrpc":"2.0","id":${writeJson(id)},"result":{${told}}}`;
+    } catch {
+      // It cannot be written: that is told instead.
+    }
+  }
+  return answerJson(id, modernAnswer(answer, serverInfo, subscription));
 }
 
 /** What has no room is told by HTTP too, in whichever queue that was: clients and proxies know when to come again. */

@@ -5,7 +5,7 @@ import { decodeHeaderValue, headerNames } from './headers.js';
 import { areFacts, codes, isObject, type JsonObject, type Message } from './messages.js';
 import { metaKeys } from './meta.js';
 import { targetParameter } from './methods.js';
-import { isModern, modernRevisions } from './revisions.js';
+import { batchRevision, isModern, modernRevisions } from './revisions.js';
 import type { Client } from './router.js';
 
 /** What is wrong with a body that is not taken. */
@@ -46,6 +46,10 @@ type Spoken = Extract<Message, { kind: 'request' | 'notification' }>;
 
 const { protocolVersion: versionKey, clientCapabilities: capabilitiesKey, clientInfo: infoKey } = metaKeys;
 const nothing: JsonObject = {};
+
+/** What is known of a client that has said nothing of itself. */
+export const unsaid: Envelope = { revision: batchRevision, capabilities: nothing, info: nothing };
+
 const legacy: Classified = { kind: 'legacy' };
 
 function refused(code: number, message: string, data?: JsonObject): Classified {

@@ -159,7 +159,13 @@ export class HttpReply {
 
   #sendWhole(status: number, headers: Headers, body: string): void {
     if (this.#response.destroyed) return;
-    this.#response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) });
+    const length = Buffer.byteLength(body);
+    this.#response.writeHead(
+      status,
+      headers === jsonHeaders
+        ? { 'Content-Type': 'application/json', 'Content-Length': length }
+        : { ...headers, 'Content-Length': length },
+    );
     this.#response.end(body);
   }
 

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import { ClientNotAskable, CredentialOver } from '../errors.js';
 import { writeJson } from '../json/index.js';
-import { answerJson, errorAnswer, fullReply, notificationJson, refusal, statusOf } from './answers.js';
+import {
+  answerJson,
+  errorAnswer,
+  fullReply,
+  modernJson,
+  notificationJson,
+  refusal,
+  statusOf,
+} from './answers.js';
 import type { Envelope } from './classify.js';
 import {
   Call,
@@ -58,21 +66,6 @@ export function statelessClient(identity: Identity, envelope: Envelope): Client 
   return new StatelessClient('modern', identity, envelope);
 }
 
-/** A result as 2026-07-28 has it: it says of which type it is and who answers. */
-export function modernAnswer(answer: Answer, serverInfo: JsonObject, subscription?: RequestId): Answer {
-  if ('error' in answer) return answer;
-  const { result } = answer;
-  const meta = isObject(result['_meta']) ? result['_meta'] : undefined;
-  const own = { ...(subscription !== undefined && { [metaKeys.subscriptionId]: subscription }) };
-  return {
-    result: {
-      ...result,
-      resultType: result['resultType'] ?? 'complete',
-      _meta: { [metaKeys.serverInfo]: serverInfo, ...meta, ...own },
-    },
-  };
-}
-
 /** A notification of a subscription names the request that it belongs to. */
 export function subscribed(params: JsonObject | undefined, subscription: RequestId): JsonObject {
   const meta = params?.['_meta'];
@@ -118,8 +111,9 @@ class StatelessCall extends Call {
     if (this.abandoned !== undefined) return;
     const modern = this.client.era === 'modern';
     const subscription = isSubscription(this) ? this.id : undefined;
-    const told = modern ? modernAnswer(answer, this.#serverInfo, subscription) : answer;
-    const json = answerJson(this.id, told);
+    const json = modern
+      ? modernJson(this.id, answer, this.#serverInfo, subscription)
+      : answerJson(this.id, answer);
     if (this.#reply.streaming) {
       this.#reply.write(sseEvent(json));
       this.#reply.end();

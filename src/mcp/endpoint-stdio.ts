@@ -11,8 +11,8 @@ import {
 } from '../errors.js';
 import { findId, idKey, parseExactJson } from '../json/index.js';
 import type { Logger } from '../log.js';
-import { answerJson, errorAnswer, notificationJson } from './answers.js';
-import { classify, type Envelope } from './classify.js';
+import { answerJson, errorAnswer, modernJson, notificationJson } from './answers.js';
+import { classify, type Envelope, unsaid } from './classify.js';
 import {
   answered,
   badInitialize,
@@ -24,7 +24,7 @@ import {
   readInitialize,
 } from './endpoint-call.js';
 import { Questions, Running } from './endpoint-open.js';
-import { modernAnswer, statelessClient, subscribed } from './endpoint-stateless.js';
+import { statelessClient, subscribed } from './endpoint-stateless.js';
 import { readLines } from './lines.js';
 import {
   type Answer,
@@ -35,7 +35,7 @@ import {
   type RpcError,
   readMessage,
 } from './messages.js';
-import { type Admitted, type Client, clientName } from './router.js';
+import { type Admitted, type Client, clientName, type Identity } from './router.js';
 
 interface StdioOptions extends CallDeps {
   readonly input: Readable;
@@ -45,6 +45,8 @@ interface StdioOptions extends CallDeps {
   readonly limits: Pick<EndpointLimits, 'bodyBytes' | 'concurrentCalls'>;
   /** How deep the JSON of a line may be nested, where that is more than usual. */
   readonly depth?: number;
+  /** Whether each request of a client stands by itself, though it has not opened with `initialize`. */
+  readonly stateless?: boolean;
   /** Revisions with `initialize` that are served, the newest first. Default: those that are current. */
   readonly revisions?: readonly string[];
   readonly log: Logger;
@@ -133,8 +135,8 @@ class StdioCall extends Call {
     if (this.abandoned !== undefined) return;
     const modern = this.client.era === 'modern';
     const subscription = isSubscription(this) ? this.id : undefined;
-    const told = modern ? modernAnswer(answer, this.#out.serverInfo, subscription) : answer;
-    this.#out.send(answerJson(this.id, told));
+    const { send, serverInfo } = this.#out;
+    send(modern ? modernJson(this.id, answer, serverInfo, subscription) : answerJson(this.id, answer));
   }
 }
 
@@ -218,11 +220,12 @@ class StdioConnection {
   }
 
   async #serve(message: RequestMessage, envelope: Envelope | undefined): Promise<void> {
-    const { limits, admit, access } = this.#options;
+    const { limits, admit, access, stateless } = this.#options;
     const started = performance.now();
     const admitted = admit();
     const opens = message.method === 'initialize' && !envelope;
     const opened = opens ? this.#open(message.params, admitted) : undefined;
+    if (!envelope && stateless) this.#client ??= this.#made(admitted.identity, unsaid);
     const client = envelope ? statelessClient(admitted.identity, envelope) : (opened ?? this.#client);
     if (client === undefined) return this.#unopened(message);
     if (this.#calls.size >= limits.concurrentCalls) {
@@ -251,19 +254,24 @@ class StdioConnection {
 
   /** The client that `initialize` makes of the one on the other end. */
   #open(params: JsonObject, { identity }: Admitted): Client | undefined {
-    const asked = readInitialize(params, this.#options.revisions);
-    if (asked === undefined || this.#client !== undefined) return undefined;
+    const { revisions, stateless } = this.#options;
+    const asked = readInitialize(params, revisions);
+    if (asked === undefined || (this.#client !== undefined && !stateless)) return undefined;
+    this.#client = this.#made(identity, asked);
+    return this.#client;
+  }
+
+  #made(identity: Identity, said: Envelope): Client {
     const send = (json: string) => this.#send(json);
     const questions = this.#questions;
-    this.#client = {
+    return {
       key: randomUUID(),
       era: 'legacy',
-      ...asked,
+      ...said,
       identity,
       notify: (method, given) => send(notificationJson(method, given)),
       ask: (method, given, signal) => questions.ask(send, method, given, signal),
     };
-    return this.#client;
   }
 
   #refuse(id: RequestId | null, error: RpcError): void {

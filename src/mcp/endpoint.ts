@@ -12,7 +12,7 @@ import {
 import type { Logger } from '../log.js';
 import type { SessionStore } from '../sessions/index.js';
 import { answerJson, refusal } from './answers.js';
-import { accepts, bodyProblem, classify, notAcceptable, postProblem } from './classify.js';
+import { accepts, bodyProblem, classify, notAcceptable, postProblem, unsaid } from './classify.js';
 import {
   type AccessLog,
   badInitialize,
@@ -41,8 +41,8 @@ import { serveStateless } from './endpoint-stateless.js';
 import { sseComment } from './events.js';
 import { createParamHeaderCheck, headerNames } from './headers.js';
 import { type Message, readMessage } from './messages.js';
-import { batchRevision, isModern, legacyRevisions } from './revisions.js';
-import type { Admitted, Credential, Door } from './router.js';
+import { isModern, legacyRevisions } from './revisions.js';
+import { anyone, type Credential, type Door } from './router.js';
 
 interface EndpointOptions extends CallDeps {
   /** Who comes in. Absent: everyone does. */
@@ -51,7 +51,7 @@ interface EndpointOptions extends CallDeps {
   readonly guard: HostGuard;
   readonly limits: EndpointLimits;
   /** How deep the JSON of a body may be nested, where that is more than usual. */
-  readonly bodyDepth?: number;
+  readonly depth?: number;
   readonly log: Logger;
   readonly access?: AccessLog;
   /** Where the sessions of clients of revisions with `initialize` are kept. Without, each of their requests stands by itself. */
@@ -94,15 +94,6 @@ const defaultPulseMs = 15_000;
 const lookEveryMs = 500;
 /** What ends in order does so at once; whoever does not is not waited for. */
 const lastWordsMs = 2_000;
-
-/** Without a door nobody is known. */
-const anyone: Admitted = {
-  kind: 'admitted',
-  identity: { user: null, tenant: null, method: 'none' },
-  headers: {},
-  requestId: () => '',
-  context: () => undefined,
-};
 
 /**
  * Serves MCP clients of both eras on one endpoint: sessions, streams, revisions and limits are its business, all else is
@@ -162,9 +153,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     const refused = postProblem(headers);
     if (refused) return refuse(exchange, 'POST', refused, deps);
     const body =
-      'body' in request
-        ? request.body
-        : await readJson(request, response, limits.bodyBytes, options.bodyDepth);
+      'body' in request ? request.body : await readJson(request, response, limits.bodyBytes, options.depth);
     return serveBody(body, exchange, deps);
   };
 
@@ -316,11 +305,13 @@ function serveMessage(
   if (message.kind !== 'request') return exchange.reply.empty(202);
   if (modern) return serveStateless(message, 'modern', classified.envelope, exchange, deps);
   if (method === 'ping') return exchange.reply.json(200, answerJson(id, { result: {} }));
-  const revision = exchange.headers[headerNames.protocolVersion] ?? batchRevision;
+  const revision = exchange.headers[headerNames.protocolVersion];
   const envelope =
     method === 'initialize'
       ? readInitialize(message.params, deps.legacyRevisions)
-      : { revision: String(revision), capabilities: {}, info: {} };
+      : revision === undefined
+        ? unsaid
+        : { ...unsaid, revision: String(revision) };
   if (envelope) return serveStateless(message, 'legacy', envelope, exchange, deps);
   return refuse(exchange, method, { status: 400, error: badInitialize }, deps, { id });
 }

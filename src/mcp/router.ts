@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Cancellation } from '../cancel.js';
 import type { Reply, RequestHead } from '../http/index.js';
@@ -107,7 +108,7 @@ export interface Router {
    * `notifications/subscriptions/acknowledged` with what it honours, and answers when its signal is aborted; the
    * endpoint puts the subscription's id into each of its notifications.
    */
-  handle(request: ClientRequest): Promise<Answer>;
+  handle(request: ClientRequest): Promise<Answer> | Answer;
   /**
    * The input schema of a tool, by the name that this client knows it by, where it is known without asking an
    * upstream: `Mcp-Param-*` headers are checked against it. The same object each time, until the tool changes.
@@ -148,6 +149,15 @@ export interface Admitted {
     headers: Readonly<Record<string, string>>,
   ) => Promise<Readonly<Record<string, string>>>;
 }
+
+/** A client where nobody is asked who it is. */
+export const anyone: Admitted = {
+  kind: 'admitted',
+  identity: { user: null, tenant: null, method: 'none' },
+  headers: {},
+  requestId: randomUUID,
+  context: () => undefined,
+};
 
 /** An HTTP request that ends here, with this reply: a JSON body. */
 export interface Refused {

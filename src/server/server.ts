@@ -1,14 +1,21 @@
 import type { Registry } from 'prom-client';
 import { isLoopback, type PluginsConfig } from '../config/index.js';
+import { ServerStopping } from '../errors.js';
 import { createHostGuard, listenOnSocket } from '../http/index.js';
 import { carriedDepth } from '../json/index.js';
-import { clientCertificateOf, createListener, createPages, type ListenerAddress } from '../listener/index.js';
+import {
+  clientCertificateOf,
+  createListener,
+  createPages,
+  type ListenerAddress,
+  pathOf,
+} from '../listener/index.js';
 import { peerLog } from '../log/limit.js';
 import { countDroppedLines } from '../log/output.js';
 import type { Logger } from '../log.js';
+import { createEndpoint } from '../mcp/endpoint.js';
 import { type ClientCertificate, openCredentials, openTlsMetrics, type Reloaded } from '../tls/index.js';
-import { createEndpoint, maxBodyBytes } from './endpoint.js';
-import { openOwnPlugins } from './own-plugins.js';
+import { maxBodyBytes, openOwnPlugins, serving } from './tools.js';
 
 /** Where a plugin server listens; `url` is `unix:` and the path of the socket for a Unix domain socket. */
 export type ServerAddress = Omit<ListenerAddress, 'port'> & Partial<Pick<ListenerAddress, 'port'>>;
@@ -59,14 +66,17 @@ export async function createPluginServer(
   let stopping = false;
   // Neither can be reached by a page in a browser.
   const trusted = clientCertificate === 'required' || uds !== undefined;
-  const { version } = deps;
+  const guard = createHostGuard({ host, trusted });
   const endpoint = createEndpoint({
-    plugins,
-    log,
-    version,
-    guard: createHostGuard({ host, trusted }),
+    ...serving({ plugins, log }, deps.version),
+    guard,
+    stopping: () => ServerStopping({}),
+  });
+  const pages = createPages({
+    guard,
     stopping: () => stopping,
     metrics: tls ? undefined : shown,
+    elsewhere: ': MCP is at /mcp',
   });
   const listener = createListener({
     tls: credentials && {
@@ -75,9 +85,14 @@ export async function createPluginServer(
       clients: { identity: { kind: 'client', allowed: tls?.allowedClients }, pins: tls?.pins },
       metrics,
     },
-    handle: endpoint.handle,
+    handle(request, response) {
+      const path = pathOf(request);
+      return path === '/mcp' || path === '/mcp/'
+        ? endpoint.handle(request, response)
+        : pages(request, response);
+    },
     fast: {
-      handle: endpoint.answer,
+      handle: endpoint.handle,
       maxBodyBytes: { first: maxBodyBytes, later: maxBodyBytes },
       maxBodyDepth: carriedDepth,
     },
@@ -94,8 +109,10 @@ export async function createPluginServer(
 
   const stop = async (withinMs: number) => {
     stopping = true;
+    endpoint.stop();
     if (withinMs > 0) await listener.stop();
     await listener.drain(withinMs);
+    await endpoint.drain(0);
     credentials?.close();
     await plugins.close();
     peerLog(log).flush();

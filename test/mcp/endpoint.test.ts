@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClientGone } from '../../src/errors.js';
-import { statusOf } from '../../src/mcp/answers.js';
+import { modernAnswer, statusOf } from '../../src/mcp/answers.js';
 import { classify } from '../../src/mcp/classify.js';
 import { readInitialize } from '../../src/mcp/endpoint-call.js';
 import { Questions } from '../../src/mcp/endpoint-open.js';
-import { modernAnswer, statelessClient } from '../../src/mcp/endpoint-stateless.js';
+import { statelessClient } from '../../src/mcp/endpoint-stateless.js';
 import { createParamHeaderCheck } from '../../src/mcp/headers.js';
 import { readMessage } from '../../src/mcp/messages.js';
 

@@ -1,0 +1,89 @@
+import type { PluginsConfig } from '../config/index.js';
+import { ExternalOnServer } from '../errors.js';
+import { carriedDepth } from '../json/index.js';
+import type { Logger } from '../log.js';
+import { openPluginManager, type PluginManager } from '../manager/index.js';
+import { errorAnswer } from '../mcp/answers.js';
+import { type Answer, codes } from '../mcp/messages.js';
+import { serverRevisions } from '../mcp/revisions.js';
+import type { ClientRequest, Router } from '../mcp/router.js';
+import { type ToolDeps, toolList, tools } from '../wire/index.js';
+
+/** A payload has at most 1,000,000 bytes; its context and the envelope come on top. */
+export const maxBodyBytes = 4_000_000;
+
+/**
+ * Starts the plugins that a server hosts. External ones are refused: a server that passed calls on would lend its own
+ * certificate to whoever may call it.
+ */
+export async function openOwnPlugins(config: PluginsConfig, log: Logger): Promise<PluginManager> {
+  const external = config.plugins
+    .filter((entry) => entry.kind === 'external' && entry.mode !== 'disabled')
+    .map((entry) => entry.name);
+  if (external.length > 0) throw ExternalOnServer({ plugins: external });
+  return openPluginManager(config, { log });
+}
+
+/** What a plugin server tells its endpoint, over HTTP and stdio: the tools are all there is behind it. */
+export function serving(deps: ToolDeps, version: string) {
+  const serverInfo = { name: 'sallyport-plugin-server', version };
+  return {
+    router: createToolRouter(deps, serverInfo),
+    serverInfo,
+    limits: {
+      bodyBytes: maxBodyBytes,
+      concurrentCalls: Number.POSITIVE_INFINITY,
+      concurrentCallsPerUser: Number.POSITIVE_INFINITY,
+      sessions: Number.POSITIVE_INFINITY,
+      sessionsPerUser: Number.POSITIVE_INFINITY,
+      sessionIdleMs: Number.POSITIVE_INFINITY,
+    },
+    depth: carriedDepth,
+    // The oldest ones differ in nothing that a tool's call is about.
+    revisions: [...serverRevisions, '2024-10-07'],
+    log: deps.log,
+  };
+}
+
+function createToolRouter(deps: ToolDeps, serverInfo: { name: string; version: string }): Router {
+  const offer = {
+    capabilities: { tools: {} },
+    serverInfo,
+    instructions: 'Hosts policy plugins: a gateway calls them by invoke_hook.',
+  };
+  return {
+    describe: () => offer,
+    handle(request) {
+      const { method } = request;
+      if (method === 'tools/call') return callTool(request, deps);
+      const modern = request.client.era === 'modern';
+      if (method === 'tools/list') {
+        const fresh = modern ? { ttlMs: 0, cacheScope: 'private' } : {};
+        return { result: { tools: toolList, ...fresh } };
+      }
+      if (method === 'subscriptions/listen' && modern) {
+        // Nothing here ever changes.
+        request.notify('notifications/subscriptions/acknowledged', { notifications: {} });
+        return { result: {} };
+      }
+      return { error: { code: codes.methodNotFound, message: `Method not found: ${method}` } };
+    },
+    notified() {},
+    ended: () => Promise.resolve(),
+  };
+}
+
+async function callTool({ params, signal }: ClientRequest, deps: ToolDeps): Promise<Answer> {
+  const { name, arguments: args } = params;
+  const tool = typeof name === 'string' && Object.hasOwn(tools, name) ? tools[name] : undefined;
+  if (tool === undefined) {
+    const message =
+      typeof name === 'string' ? `Unknown tool: ${name}` : 'Invalid params: name has to be a text';
+    return { error: { code: codes.invalidParams, message } };
+  }
+  try {
+    return { result: await tool(args, deps, signal) };
+  } catch (thrown) {
+    return errorAnswer(thrown);
+  }
+}
