@@ -1,5 +1,5 @@
 import { messageOf, UpstreamLost } from '../../errors.js';
-import type { ClientSession, RequestOptions } from '../../mcp/client/session.js';
+import type { ClientSession, Facts, RequestOptions } from '../../mcp/client/session.js';
 import { type Answer, codes, type JsonObject } from '../../mcp/messages.js';
 import type { SessionWish, UpstreamSession } from '../upstream.js';
 import type { UpstreamContext } from './options.js';
@@ -14,8 +14,52 @@ export type RunCall = (
   capabilities: JsonObject,
 ) => Promise<Answer>;
 
+/** What an upstream said of itself, as its sessions tell it. */
+export abstract class Described implements UpstreamSession {
+  abstract readonly facts: Facts;
+  abstract request(...asked: Parameters<UpstreamSession['request']>): Promise<Answer>;
+  abstract notify(...told: Parameters<UpstreamSession['notify']>): Promise<void>;
+
+  get era() {
+    return this.facts.era;
+  }
+
+  get revision() {
+    return this.facts.revision;
+  }
+
+  get capabilities() {
+    return this.facts.capabilities;
+  }
+
+  get serverInfo() {
+    return this.facts.serverInfo;
+  }
+
+  get instructions() {
+    return this.facts.instructions;
+  }
+}
+
+type OnNotification = NonNullable<SessionWish['onNotification']>;
+
+/** Passes a notification on to all who listen, whatever becomes of it at one of them. */
+export function tellAll(
+  listeners: Iterable<OnNotification | undefined>,
+  told: Parameters<OnNotification>,
+  { upstream, log }: UpstreamContext,
+): void {
+  for (const listener of listeners) {
+    try {
+      listener?.(...told);
+    } catch (error) {
+      log.error({ upstream, error: messageOf(error) }, 'a notification could not be passed on');
+    }
+  }
+}
+
 /** One session with an upstream, and who uses it. */
-export class LegacySession implements UpstreamSession {
+export class LegacySession extends Described {
   readonly session: ClientSession;
   readonly key: string;
   /** The client whose own it is. */
@@ -30,7 +74,7 @@ export class LegacySession implements UpstreamSession {
   /** What it holds at the upstream. */
   readonly memory: SessionMemory;
   readonly members: ReadonlySet<LegacySession> = new Set([this]);
-  readonly #hearers = new Map<string, SessionWish>();
+  readonly #listeners = new Map<string, SessionWish>();
   #busy = 0;
   #usedAt: number;
 
@@ -42,6 +86,7 @@ export class LegacySession implements UpstreamSession {
     run: RunCall,
     memory = new SessionMemory(),
   ) {
+    super();
     this.memory = memory;
     this.session = session;
     this.key = key;
@@ -52,39 +97,25 @@ export class LegacySession implements UpstreamSession {
     this.#usedAt = context.now();
     session.onRenew = () => void memory.replay(session, context);
     session.listeners = {
-      onNotification: (method, params) => this.#tell(method, params),
+      onNotification: (...told) => tellAll(this.#onNotification(), told, context),
       ...(wish.own && wish.onRequest && { onRequest: (...asked) => this.#ask(wish, asked) }),
     };
   }
 
-  get era() {
-    return this.session.facts.era;
-  }
-
-  get revision() {
-    return this.session.facts.revision;
-  }
-
-  get capabilities() {
-    return this.session.facts.capabilities;
-  }
-
-  get serverInfo() {
-    return this.session.facts.serverInfo;
-  }
-
-  get instructions() {
-    return this.session.facts.instructions;
+  get facts(): Facts {
+    return this.session.facts;
   }
 
   /** Who waits for what it says. */
   get wishes(): SessionWish[] {
-    return [...this.#hearers.values()];
+    return [...this.#listeners.values()];
   }
 
   /** Since when nobody has used it, in milliseconds; infinite while someone does, or waits for what it says. */
   get idleSince(): number {
-    return this.#busy > 0 || this.leased || this.#hearers.size > 0 ? Number.POSITIVE_INFINITY : this.#usedAt;
+    return this.#busy > 0 || this.leased || this.#listeners.size > 0
+      ? Number.POSITIVE_INFINITY
+      : this.#usedAt;
   }
 
   async request(method: string, params: JsonObject | undefined, options: RequestOptions): Promise<Answer> {
@@ -108,28 +139,21 @@ export class LegacySession implements UpstreamSession {
     return this.session.notify(method, params);
   }
 
-  hear(wish: SessionWish): void {
+  listen(wish: SessionWish): void {
     this.#usedAt = this.#context.now();
-    if (wish.onNotification || wish.onRequest) this.#hearers.set(wish.client, wish);
+    if (wish.onNotification || wish.onRequest) this.#listeners.set(wish.client, wish);
   }
 
   forget(client: string): void {
-    this.#hearers.delete(client);
+    this.#listeners.delete(client);
   }
 
-  #tell(method: string, params: JsonObject | undefined): void {
-    for (const { onNotification } of this.#hearers.values()) {
-      try {
-        onNotification?.(method, params);
-      } catch (error) {
-        const { upstream, log } = this.#context;
-        log.error({ upstream, error: messageOf(error) }, 'a notification could not be passed on');
-      }
-    }
+  *#onNotification() {
+    for (const { onNotification } of this.#listeners.values()) yield onNotification;
   }
 
   #ask(first: SessionWish, asked: Parameters<NonNullable<SessionWish['onRequest']>>): Promise<Answer> {
-    const { onRequest } = this.#hearers.get(first.client) ?? first;
+    const { onRequest } = this.#listeners.get(first.client) ?? first;
     const none = { error: { code: codes.methodNotFound, message: `Method not found: ${asked[0]}` } };
     return onRequest ? onRequest(...asked) : Promise.resolve(none);
   }
@@ -179,13 +203,14 @@ export class SessionMemory {
  * Sessions for stateless clients that can be asked things. What an upstream asks on a pipe, or on a stream of its own,
  * names no request: a call that can be asked has a session for itself as long as it lasts.
  */
-export class PooledSession implements UpstreamSession {
+export class PooledSession extends Described {
   readonly #open: () => Promise<LegacySession>;
   readonly #slots: Slots;
   readonly #members: Set<LegacySession>;
   readonly #first: LegacySession;
 
   private constructor(first: LegacySession, context: UpstreamContext, open: () => Promise<LegacySession>) {
+    super();
     this.#first = first;
     this.#members = new Set([first]);
     this.#open = open;
@@ -204,24 +229,8 @@ export class PooledSession implements UpstreamSession {
     return this.#first.over;
   }
 
-  get era() {
-    return this.#first.era;
-  }
-
-  get revision() {
-    return this.#first.revision;
-  }
-
-  get capabilities() {
-    return this.#first.capabilities;
-  }
-
-  get serverInfo() {
-    return this.#first.serverInfo;
-  }
-
-  get instructions() {
-    return this.#first.instructions;
+  get facts(): Facts {
+    return this.#first.facts;
   }
 
   async request(method: string, params: JsonObject | undefined, options: RequestOptions): Promise<Answer> {
@@ -240,8 +249,8 @@ export class PooledSession implements UpstreamSession {
     }
   }
 
-  hear(wish: SessionWish): void {
-    this.#first.hear(wish);
+  listen(wish: SessionWish): void {
+    this.#first.listen(wish);
   }
 
   notify(method: string, params?: JsonObject): Promise<void> {

@@ -13,18 +13,18 @@ interface Parts {
   readonly run: RunCall;
 }
 
-/** The sessions with one upstream of the legacy era: whose they are, who hears what, and when they end. */
+/** The sessions with one upstream of the legacy era: whose they are, who listens to what, and when they end. */
 export class LegacySessions {
   readonly #parts: Parts;
   /** By whose they are: a client's own, or shared by the clients of a principal that can be asked the same. */
   readonly #standing = new Map<string, LegacySession | PooledSession>();
   readonly #opening = new Map<string, Promise<LegacySession | PooledSession>>();
   /** All of them, the members of pools included. */
-  readonly #held = new Set<LegacySession>();
+  readonly #all = new Set<LegacySession>();
   /** Those that ended by themselves while someone listened: they come again. */
   readonly #lost = new Map<string, { memory: SessionMemory; wishes: SessionWish[] }>();
   /** A session that the contact with the upstream opened, for the first who can use it. */
-  #spare: { link: ClientSession; since: number } | undefined;
+  #spare: { session: ClientSession; since: number } | undefined;
   #begun = 0;
   #closed = false;
 
@@ -33,20 +33,20 @@ export class LegacySessions {
   }
 
   get alive(): number {
-    return this.#held.size + (this.#spare ? 1 : 0);
+    return this.#all.size + (this.#spare ? 1 : 0);
   }
 
   /** Keeps a session without capabilities for whoever wants one first. */
-  keepSpare(link: ClientSession): void {
-    void this.#spare?.link.close();
-    this.#spare = { link, since: this.#parts.context.now() };
+  keepSpare(session: ClientSession): void {
+    void this.#spare?.session.close();
+    this.#spare = { session, since: this.#parts.context.now() };
   }
 
   /** The session for `wish` where it stands already. */
   ready(wish: SessionWish): UpstreamSession | undefined {
     const session = this.#standing.get(keyOf(wish));
     if (!session || session.over) return undefined;
-    session.hear(wish);
+    session.listen(wish);
     return session;
   }
 
@@ -57,7 +57,7 @@ export class LegacySessions {
     const session = await unlessAborted(opening, signal).catch((error) => {
       throw findSallyError(error) ?? UpstreamCancelled({ upstream, method: 'initialize' });
     });
-    session.hear(wish);
+    session.listen(wish);
     return session;
   }
 
@@ -67,18 +67,18 @@ export class LegacySessions {
     this.#standing.delete(key);
     this.#lost.delete(key);
     for (const lost of this.#lost.values()) lost.wishes = lost.wishes.filter((one) => one.client !== client);
-    for (const held of this.#held) held.forget(client);
-    await Promise.all([...this.#held].filter(({ owner }) => owner === client).map((held) => this.#end(held)));
+    for (const one of this.#all) one.forget(client);
+    await Promise.all([...this.#all].filter(({ owner }) => owner === client).map((one) => this.#end(one)));
   }
 
-  /** A link has ended by itself. */
-  drop(link: ClientSession): void {
-    if (this.#spare?.link === link) this.#spare = undefined;
-    for (const held of [...this.#held]) {
-      if (held.session !== link) continue;
-      this.#forget(held);
-      const { memory, wishes } = held;
-      if (wishes.length > 0) this.#lost.set(held.key, { memory, wishes });
+  /** A session has ended by itself. */
+  drop(session: ClientSession): void {
+    if (this.#spare?.session === session) this.#spare = undefined;
+    for (const one of [...this.#all]) {
+      if (one.session !== session) continue;
+      this.#forget(one);
+      const { memory, wishes } = one;
+      if (wishes.length > 0) this.#lost.set(one.key, { memory, wishes });
     }
   }
 
@@ -95,23 +95,23 @@ export class LegacySessions {
     const { now, pace } = this.#parts.context;
     const before = now() - pace.idle;
     if (this.#spare && this.#spare.since < before) {
-      void this.#spare.link.close();
+      void this.#spare.session.close();
       this.#spare = undefined;
     }
-    for (const held of [...this.#held]) if (held.idleSince < before) void this.#end(held);
+    for (const one of [...this.#all]) if (one.idleSince < before) void this.#end(one);
   }
 
   /** `forGood`: whatever is still being opened ends as soon as it stands. */
   async closeAll(forGood = false): Promise<void> {
     this.#closed ||= forGood;
-    const links = [...this.#held].map((held) => held.session);
-    if (this.#spare) links.push(this.#spare.link);
+    const ended = [...this.#all].map((one) => one.session);
+    if (this.#spare) ended.push(this.#spare.session);
     this.#spare = undefined;
-    for (const held of [...this.#held]) this.#forget(held);
+    for (const one of [...this.#all]) this.#forget(one);
     this.#opening.clear();
     this.#standing.clear();
     this.#lost.clear();
-    await Promise.all(links.map((link) => link.close()));
+    await Promise.all(ended.map((session) => session.close()));
   }
 
   #begin(wish: SessionWish, key: string): Promise<LegacySession | PooledSession> {
@@ -137,21 +137,21 @@ export class LegacySessions {
     this.#begun += 1;
     try {
       const { context, open, run } = this.#parts;
-      const link = this.#takeSpare(wish.capabilities) ?? (await open(wish.capabilities));
+      const session = this.#takeSpare(wish.capabilities) ?? (await open(wish.capabilities));
       const memory = this.#lost.get(key)?.memory;
       this.#lost.delete(key);
-      if (memory) await memory.replay(link, context);
-      if (link.over) {
+      if (memory) await memory.replay(session, context);
+      if (session.over) {
         throw UpstreamLost({
           upstream: context.upstream,
           method: 'initialize',
           detail: 'the process has ended',
         });
       }
-      const held = new LegacySession(link, key, wish, context, run, memory);
-      this.#held.add(held);
-      if (this.#closed) await this.#end(held);
-      return held;
+      const one = new LegacySession(session, key, wish, context, run, memory);
+      this.#all.add(one);
+      if (this.#closed) await this.#end(one);
+      return one;
     } finally {
       this.#begun -= 1;
     }
@@ -159,36 +159,36 @@ export class LegacySessions {
 
   #takeSpare(capabilities: JsonObject): ClientSession | undefined {
     if (!this.#spare || Object.keys(capabilities).length > 0) return undefined;
-    const { link } = this.#spare;
+    const { session } = this.#spare;
     this.#spare = undefined;
-    return link;
+    return session;
   }
 
   /** Where there are as many sessions as there may be, the one that has rested longest goes. */
   #makeRoom(): void {
     const { upstream, limits } = this.#parts.context;
-    if (this.#held.size + this.#begun < limits.sessions) return;
-    const [oldest] = [...this.#held].sort((a, b) => a.idleSince - b.idleSince);
+    if (this.#all.size + this.#begun < limits.sessions) return;
+    const [oldest] = [...this.#all].sort((a, b) => a.idleSince - b.idleSince);
     if (!oldest || oldest.idleSince === Number.POSITIVE_INFINITY) {
       throw UpstreamBusy({ upstream, what: 'sessions are in use', limit: limits.sessions });
     }
     void this.#end(oldest);
   }
 
-  async #end(held: LegacySession): Promise<void> {
-    this.#forget(held);
-    await held.session.close().catch((error) => {
+  async #end(one: LegacySession): Promise<void> {
+    this.#forget(one);
+    await one.session.close().catch((error) => {
       const { upstream, log } = this.#parts.context;
       log.debug({ upstream, error: messageOf(error) }, 'a session could not be closed');
     });
   }
 
   /** A pool goes with the first of its members that does, and is made anew when it is wanted. */
-  #forget(held: LegacySession): void {
-    held.over = true;
-    this.#held.delete(held);
-    const standing = this.#standing.get(held.key);
-    if (standing?.members.has(held)) this.#standing.delete(held.key);
+  #forget(one: LegacySession): void {
+    one.over = true;
+    this.#all.delete(one);
+    const standing = this.#standing.get(one.key);
+    if (standing?.members.has(one)) this.#standing.delete(one.key);
   }
 }
 

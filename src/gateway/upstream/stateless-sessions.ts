@@ -1,10 +1,11 @@
-import { messageOf } from '../../errors.js';
 import { writeJson } from '../../json/index.js';
-import type { ClientSession } from '../../mcp/client/session.js';
-import type { JsonObject } from '../../mcp/messages.js';
+import type { ClientSession, Facts, RequestOptions } from '../../mcp/client/session.js';
+import type { Answer, JsonObject } from '../../mcp/messages.js';
 import type { SessionWish, UpstreamSession } from '../upstream.js';
-import type { RunCall } from './legacy-session.js';
+import { Described, type RunCall, tellAll } from './legacy-session.js';
 import type { UpstreamContext } from './options.js';
+
+type Listener = NonNullable<SessionWish['onNotification']>;
 
 /** Sets of capabilities for which the way is remembered. */
 const maxKept = 256;
@@ -13,7 +14,7 @@ const maxKept = 256;
 export class StatelessSessions {
   readonly #context: UpstreamContext;
   readonly #run: RunCall;
-  readonly #hearers = new Map<string, NonNullable<SessionWish['onNotification']>>();
+  readonly #listeners = new Map<string, Listener>();
   readonly #kept = new Map<string, UpstreamSession>();
   #way: ClientSession | undefined;
 
@@ -33,20 +34,20 @@ export class StatelessSessions {
   take(wish: SessionWish): UpstreamSession | undefined {
     if (!this.#way) return undefined;
     if (wish.onNotification) {
-      this.#hearers.set(wish.client, wish.onNotification);
+      this.#listeners.set(wish.client, wish.onNotification);
       this.#listen();
     }
     const key = writeJson(wish.capabilities);
     const kept = this.#kept.get(key);
     if (kept) return kept;
     if (this.#kept.size >= maxKept) this.#kept.clear();
-    const session = this.#session(this.#way, wish.capabilities);
+    const session = new StatelessSession(this.#way, this.#run, wish.capabilities);
     this.#kept.set(key, session);
     return session;
   }
 
   release(client: string): void {
-    this.#hearers.delete(client);
+    this.#listeners.delete(client);
   }
 
   drop(way: ClientSession): void {
@@ -62,42 +63,35 @@ export class StatelessSessions {
     await way.close();
   }
 
-  #session(way: ClientSession, own: JsonObject): UpstreamSession {
-    const run = this.#run;
-    return {
-      get era() {
-        return way.facts.era;
-      },
-      get revision() {
-        return way.facts.revision;
-      },
-      get capabilities() {
-        return way.facts.capabilities;
-      },
-      get serverInfo() {
-        return way.facts.serverInfo;
-      },
-      get instructions() {
-        return way.facts.instructions;
-      },
-      request: (method, params, options) => run(way, method, params, options, own),
-      notify: (method, params) => way.notify(method, params),
-    };
-  }
-
   #listen(): void {
-    if (!this.#way || this.#hearers.size === 0 || this.#way.listeners.onNotification) return;
-    this.#way.listeners = { onNotification: (method, params) => this.#tell(method, params) };
+    if (!this.#way || this.#listeners.size === 0 || this.#way.listeners.onNotification) return;
+    const onNotification: Listener = (...told) => tellAll(this.#listeners.values(), told, this.#context);
+    this.#way.listeners = { onNotification };
+  }
+}
+
+class StatelessSession extends Described {
+  readonly #way: ClientSession;
+  readonly #run: RunCall;
+  /** What its users can be asked. */
+  readonly #own: JsonObject;
+
+  constructor(way: ClientSession, run: RunCall, own: JsonObject) {
+    super();
+    this.#way = way;
+    this.#run = run;
+    this.#own = own;
   }
 
-  #tell(method: string, params: JsonObject | undefined): void {
-    for (const hear of this.#hearers.values()) {
-      try {
-        hear(method, params);
-      } catch (error) {
-        const { upstream, log } = this.#context;
-        log.error({ upstream, error: messageOf(error) }, 'a notification could not be passed on');
-      }
-    }
+  get facts(): Facts {
+    return this.#way.facts;
+  }
+
+  request(method: string, params: JsonObject | undefined, options: RequestOptions): Promise<Answer> {
+    return this.#run(this.#way, method, params, options, this.#own);
+  }
+
+  notify(method: string, params?: JsonObject): Promise<void> {
+    return this.#way.notify(method, params);
   }
 }

@@ -5,7 +5,7 @@ import { writeJson } from '../../json/index.js';
 import { backoff, pause, withDeadline } from '../../wait.js';
 import type { Position } from '../events.js';
 import { headerNames, postHeaders } from '../headers.js';
-import { type Answer, type JsonObject, rpcErrorOf } from '../messages.js';
+import { type Answer, isObject, type JsonObject, rpcErrorOf } from '../messages.js';
 import { sentParams } from '../meta.js';
 import { isRepeatable } from '../methods.js';
 import { latestLegacyRevision } from '../revisions.js';
@@ -153,7 +153,9 @@ export class HttpSession implements ClientSession {
       throw errors.explain(error, method);
     });
     const { status, headers } = reply.head;
-    if (!message || (status >= 400 && !message.error) || status === 401 || status === 403) {
+    // What is no error of JSON-RPC is a page of somebody before the server, or of the wrong place.
+    const refused = status >= 400 && (this.#context.callsOnly || !isObject(message?.error));
+    if (!message || refused || status === 401 || status === 403) {
       throw connections.failure(method, reply, text);
     }
     const facts = judgeInitialize(errors, message);
