@@ -4,8 +4,6 @@ import type { OnRequest, RequestOptions } from '../mcp/client/session.js';
 import type { Answer, JsonObject } from '../mcp/messages.js';
 import type { Era } from '../mcp/revisions.js';
 
-export type CallOptions = RequestOptions;
-
 /** An MCP session with an upstream, or the stateless way to it, in the upstream's own era. */
 export interface UpstreamSession {
   readonly era: Era;

@@ -1,9 +1,10 @@
 import { NotOffered, ParamsInvalid, RequestStateInvalid } from '../../errors.js';
+import type { OnRequest } from '../../mcp/client/session.js';
 import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
 import { metaOf, withoutEnvelope } from '../../mcp/meta.js';
 import { changedList, kinds } from '../../mcp/methods.js';
 import type { ClientRequest } from '../client.js';
-import type { CallOptions, Upstream, UpstreamSession } from '../upstream.js';
+import type { Upstream, UpstreamSession } from '../upstream.js';
 import { errorAnswer, refusal } from './answers.js';
 import { askable, canAnswer, cannotAnswer } from './capabilities.js';
 import type { ClientState } from './clients.js';
@@ -281,7 +282,7 @@ export async function callWithoutHooks(
 }
 
 /** Passes what an upstream asks within a call on to the client, on the way of the request's reply. */
-function askingClient(request: ClientRequest): NonNullable<CallOptions['onRequest']> {
+function askingClient(request: ClientRequest): OnRequest {
   return async (method, params, signal) =>
     canAnswer(request.client.capabilities, method) === false
       ? cannotAnswer(method)

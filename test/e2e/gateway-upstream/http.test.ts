@@ -211,6 +211,15 @@ it('[M4] takes no refusal and no failure for a sign of the era, and says what it
   }
 });
 
+it('takes a page for none of MCP, also where it is JSON and speaks of an error', async () => {
+  const page = await serve((_, response) =>
+    response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":"no such page"}'),
+  );
+  const state = await reaches(open(httpUpstream(page.url)), 'down');
+  expect(state).toMatchObject({ code: 'SALLY_UPSTREAM_STATUS' });
+  expect(JSON.stringify(state)).toContain('HTTP 404');
+});
+
 it('follows a redirect on the same origin and none to another', async () => {
   const served = await serveSessions();
   const target = new URL(served.url).origin;
