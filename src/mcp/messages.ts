@@ -164,6 +164,12 @@ export function rpcErrorOf(text: string, id?: number): RpcError | undefined {
   return isObject(error) && typeof error.code === 'number' ? error : undefined;
 }
 
+/** The body of a `tools/call`; `meta` is its `_meta`, written. */
+export function toolCallBody(id: number, tool: string, args: string, meta: string | undefined): string {
+  const head = `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":${JSON.stringify(tool)},"arguments":${args}`;
+  return meta === undefined ? `${head}}}` : `${head},"_meta":${meta}}}`;
+}
+
 /** A peer's text for a message or the log: one line, bounded, with nothing that could steer a terminal. */
 export function plainText(text: string, most = 200): string {
   return (

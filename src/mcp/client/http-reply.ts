@@ -112,58 +112,36 @@ export async function exchangeOnce(
   return { reply, text, message };
 }
 
-/** What comes on the exchange of one call: messages of the server for its dialogue, and one reply. */
-class Incoming {
-  readonly #reply: PooledReply;
-  readonly #call: Call;
-  readonly #dialogue: Dialogue;
-  readonly #context: ClientContext;
-  readonly #batches: boolean;
-  /** What came at once, and is no request and no notification: there may be only one. */
-  #replies: PeerMessage[] = [];
-  #batched = false;
+interface Exchange {
+  readonly dialogue: Dialogue;
+  readonly context: ClientContext;
+  readonly revision: string;
+}
 
-  constructor(reply: PooledReply, call: Call, dialogue: Dialogue, context: ClientContext, revision: string) {
-    this.#reply = reply;
-    this.#call = call;
-    this.#dialogue = dialogue;
-    this.#context = context;
-    this.#batches = revision === batchRevision;
-  }
-
-  /** Whether it is JSON-RPC. */
-  take(data: string): boolean {
-    let messages: readonly PeerMessage[] | undefined;
-    try {
-      messages = readMessages(data, this.#context);
-    } catch (error) {
-      // What it was is not known: most likely the reply, for which nobody has to wait any more.
-      this.#call.fail(error as SallyError);
-      return true;
-    }
-    if (messages === undefined || messages.length === 0) return false;
+/**
+ * Hands over what came at once on the exchange of `call`, body by body or event by event: messages of the server, and the
+ * reply, of which there may be only one.
+ */
+function handOver(
+  came: readonly (readonly PeerMessage[])[],
+  reply: PooledReply,
+  call: Call,
+  { dialogue, revision }: Exchange,
+): void {
+  let only: PeerMessage | undefined;
+  let stray: string | undefined;
+  for (const messages of came) {
     for (const message of messages) {
-      if (typeof message.method === 'string') this.#dialogue.receive(message, this.#call);
-      else {
-        this.#replies.push(message);
-        this.#batched ||= messages.length > 1 && !this.#batches;
-      }
+      if (typeof message.method === 'string') dialogue.receive(message, call);
+      else if (messages.length > 1 && revision !== batchRevision) stray = 'a batch';
+      else if (only) stray ??= 'two replies';
+      else only = message;
     }
-    return true;
   }
-
-  /** Hands over the reply, once all that came with it is here. */
-  settle(): void {
-    const [reply, another] = this.#replies;
-    if (!reply) return;
-    this.#replies = [];
-    const call = this.#call;
-    if (this.#batched) this.#dialogue.stray(call, 'a batch');
-    else if (another) this.#dialogue.stray(call, 'two replies');
-    else this.#dialogue.receive(reply, call);
-    // What comes next over this connection may be out of step, too.
-    if (this.#batched || another || replyKind(reply, call.id) === 'stray') destroy(this.#reply);
-  }
+  if (stray !== undefined) dialogue.stray(call, stray);
+  else if (only) dialogue.receive(only, call);
+  // What comes next over this connection may be out of step, too.
+  if (stray !== undefined || (only && replyKind(only, call.id) === 'stray')) destroy(reply);
 }
 
 /** Reads the reply to the request of `call`, as far as it goes. What it is worth is seen in `call`. */
@@ -171,31 +149,48 @@ export async function readReply(
   reply: PooledReply,
   call: Call,
   position: Position,
-  { dialogue, context, revision }: { dialogue: Dialogue; context: ClientContext; revision: string },
+  exchange: Exchange,
 ): Promise<void> {
-  const incoming = new Incoming(reply, call, dialogue, context, revision);
-  if (isStream(reply)) {
-    let closing: NodeJS.Timeout | undefined;
-    const onPiece = () => {
-      incoming.settle();
-      if (call.ended) closing ??= setTimeout(() => destroy(reply), afterReplyMs).unref();
-    };
-    const onData = (data: string) => {
-      if (!incoming.take(data)) context.log.debug(context.about, 'an event that is not JSON-RPC');
-    };
-    const broken = await eventsOf(reply, position, context, onData, onPiece);
-    clearTimeout(closing);
-    if (broken && !call.ended && position.lastEventId === undefined) throw broken;
-    return;
-  }
-  const text = await textOf(reply, context);
-  const taken = incoming.take(text);
-  incoming.settle();
-  if (taken && call.ended) return;
+  const { context } = exchange;
+  if (isStream(reply)) return readStream(reply, call, position, exchange);
+  const text = reply.kind === 'whole' ? reply.text : await textOf(reply, context);
+  const messages = readMessages(text, context);
+  if (messages) handOver([messages], reply, call, exchange);
+  if (call.ended) return;
   const { status, contentType } = reply.head;
   const what = text === '' ? 'empty' : 'not the JSON of an answer to it';
   const detail = `its reply to ${call.what} (HTTP ${status}, ${contentType || 'no content type'}) is ${what}`;
   throw context.errors.unusable(call.what, detail, { id: call.id, text });
+}
+
+async function readStream(
+  reply: PooledReply,
+  call: Call,
+  position: Position,
+  exchange: Exchange,
+): Promise<void> {
+  const { context } = exchange;
+  let came: (readonly PeerMessage[])[] = [];
+  let closing: NodeJS.Timeout | undefined;
+  const onData = (data: string) => {
+    try {
+      const messages = readMessages(data, context);
+      if (messages?.length) came.push(messages);
+      else context.log.debug(context.about, 'an event that is not JSON-RPC');
+    } catch (error) {
+      // What it was is not known: most likely the reply, for which nobody has to wait any more.
+      call.fail(error as SallyError);
+    }
+  };
+  const onPiece = () => {
+    const now = came;
+    came = [];
+    handOver(now, reply, call, exchange);
+    if (call.ended) closing ??= setTimeout(() => destroy(reply), afterReplyMs).unref();
+  };
+  const broken = await eventsOf(reply, position, context, onData, onPiece);
+  clearTimeout(closing);
+  if (broken && !call.ended && position.lastEventId === undefined) throw broken;
 }
 
 interface StandingStream {

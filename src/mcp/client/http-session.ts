@@ -5,7 +5,7 @@ import { writeJson } from '../../json/index.js';
 import { backoff, pause, withDeadline } from '../../wait.js';
 import type { Position } from '../events.js';
 import { headerNames, postHeaders } from '../headers.js';
-import { type Answer, isObject, type JsonObject, rpcErrorOf } from '../messages.js';
+import { type Answer, isObject, type JsonObject, rpcErrorOf, toolCallBody } from '../messages.js';
 import { sentParams } from '../meta.js';
 import { isRepeatable } from '../methods.js';
 import { latestLegacyRevision } from '../revisions.js';
@@ -13,14 +13,7 @@ import { type Call, Dialogue } from './dialogue.js';
 import { type HttpConnections, pageText } from './http-connections.js';
 import { exchangeOnce, isStream, keepStream, leave, readReply, textOf } from './http-reply.js';
 import { judgeInitialize } from './negotiate.js';
-import {
-  type ClientContext,
-  type ClientSession,
-  type Facts,
-  type Listeners,
-  type RequestOptions,
-  toolCallBody,
-} from './session.js';
+import type { ClientContext, ClientSession, Facts, Listeners, RequestOptions } from './session.js';
 
 /** What a session tells those who hold it. */
 export interface SessionEvents {

@@ -1,21 +1,14 @@
 import type { SallyError } from '../../errors.js';
 import { writeJson } from '../../json/index.js';
 import { headerNames, type MirroredHeaders, postHeaders } from '../headers.js';
-import { type Answer, codes, type JsonObject, rpcErrorOf } from '../messages.js';
+import { type Answer, codes, type JsonObject, rpcErrorOf, toolCallBody } from '../messages.js';
 import { envelopeOf, sentParams } from '../meta.js';
 import { isRepeatable } from '../methods.js';
 import { type Call, Dialogue } from './dialogue.js';
 import type { HttpConnections } from './http-connections.js';
 import { readReply, textOf } from './http-reply.js';
 import { refuse } from './http-session.js';
-import {
-  type ClientContext,
-  type ClientSession,
-  type Facts,
-  type Listeners,
-  type RequestOptions,
-  toolCallBody,
-} from './session.js';
+import type { ClientContext, ClientSession, Facts, Listeners, RequestOptions } from './session.js';
 import { keepSubscription } from './subscription.js';
 
 /** What is the same in every call of one tool. */

@@ -148,9 +148,3 @@ export interface ClientContext {
   /** From 0 to 1: spreads the attempts of several clients to reach one server again. */
   readonly random: () => number;
 }
-
-/** The body of a `tools/call`; `meta` is its `_meta`, written. */
-export function toolCallBody(id: number, tool: string, args: string, meta: string | undefined): string {
-  const head = `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":${JSON.stringify(tool)},"arguments":${args}`;
-  return meta === undefined ? `${head}}}` : `${head},"_meta":${meta}}}`;
-}

@@ -1,7 +1,7 @@
 import { findSallyError, type SallyError } from '../../errors.js';
 import { findId, writeJson } from '../../json/index.js';
 import { withDeadline } from '../../wait.js';
-import { type Answer, type JsonObject, type PeerMessage, plainText } from '../messages.js';
+import { type Answer, type JsonObject, type PeerMessage, plainText, toolCallBody } from '../messages.js';
 import { envelopeOf, sentParams } from '../meta.js';
 import { isHandshake } from '../methods.js';
 import { batchRevision, type Era, latestLegacyRevision, modernRevision } from '../revisions.js';
@@ -9,15 +9,7 @@ import { Child, type ChildCommand } from './child.js';
 import { type Call, Dialogue } from './dialogue.js';
 import { readMessages } from './http-reply.js';
 import { judgeDiscovery, judgeInitialize } from './negotiate.js';
-import {
-  type ClientContext,
-  type ClientSession,
-  type Facts,
-  type Listeners,
-  type RequestOptions,
-  type Transport,
-  toolCallBody,
-} from './session.js';
+import type { ClientContext, ClientSession, Facts, Listeners, RequestOptions, Transport } from './session.js';
 import { keepSubscription } from './subscription.js';
 
 /** So much of a line that is too long is searched for its id. */
