@@ -1503,17 +1503,17 @@ export const ReplyIdUnexpected = defineError<{
   peer: string;
   tool: string;
   seen: string;
-  id: string | number;
+  id: number;
 }>('SALLY_WIRE_REPLY_ID', {
   message: (c) =>
-    `${c.peer} answered ${c.tool} with what is not the reply to it: ${c.seen} in place of the id ${JSON.stringify(c.id)}`,
+    `${c.peer} answered ${c.tool} with what is not the reply to it: ${c.seen} in place of the id ${c.id}`,
   remedy:
     'a reply has the id of its request, and of the same type; where the plugin server does so, a proxy in between mixes up connections',
   example: {
     peer: 'the plugin server https://localhost:8000',
     tool: 'invoke_hook',
-    seen: 'the id "call-7-x1y2z3"',
-    id: 'call-8-a4b5c6',
+    seen: 'the id "1804289383"',
+    id: 1804289383,
   },
 });
 

@@ -28,7 +28,7 @@ function commonErrors(peer: string) {
       try {
         const value = text === undefined ? {} : parseJson(text);
         if (typeof value !== 'object' || value === null) {
-          return ReplyIdUnexpected({ peer, tool, seen: strayText(value), id: id ?? '' });
+          return ReplyIdUnexpected({ peer, tool, seen: strayText(value), id: id ?? 0 });
         }
       } catch (error) {
         reason = messageOf(error);
