@@ -5,11 +5,11 @@ import { type Reply, retryAfter } from '../http/index.js';
 import { peerLog } from '../log/limit.js';
 import type { SessionStore } from '../sessions/index.js';
 import { answerJson, errorAnswer, type Refusal } from './answers.js';
-import type { Running, Slots } from './endpoint-open.js';
 import type { HttpReply, ReplyDeps } from './endpoint-reply.js';
 import type { ParamHeaderCheck } from './headers.js';
 import { type Answer, areFacts, codes, type JsonObject, type RequestId, type RpcError } from './messages.js';
 import { metaKeys } from './meta.js';
+import type { Running, Slots } from './requests.js';
 import { modernRevisions, negotiate } from './revisions.js';
 import {
   type Admitted,
@@ -79,7 +79,7 @@ export interface HttpDeps extends ReplyDeps, CallDeps {
   readonly checkParamHeaders: ParamHeaderCheck;
   readonly now: () => number;
   /** Why no more requests are taken, once that is so. */
-  readonly stopping: () => SallyError | undefined;
+  stopping: SallyError | undefined;
 }
 
 /** One HTTP request that was let in. */

@@ -3,7 +3,7 @@ import { idKey } from '../json/index.js';
 import type { SessionRecord } from '../sessions/index.js';
 import { notificationJson } from './answers.js';
 import type { Call } from './endpoint-call.js';
-import { Questions } from './endpoint-open.js';
+import { Questions } from './endpoint-questions.js';
 import type { HttpReply } from './endpoint-reply.js';
 import { sseEvent, ssePrime } from './events.js';
 import type { Answer, JsonObject } from './messages.js';

@@ -16,11 +16,11 @@ import {
   refuseWith,
   run,
 } from './endpoint-call.js';
-import { Running, Slots } from './endpoint-open.js';
 import type { HttpReply } from './endpoint-reply.js';
 import { type EventStream, Session, type SessionFacts } from './endpoint-session.js';
 import { headerNames } from './headers.js';
 import { type Answer, codes, type JsonObject, type Message, type RequestId } from './messages.js';
+import { Running, Slots } from './requests.js';
 import { type Identity, principalOf, type Router } from './router.js';
 
 type RequestMessage = Extract<Message, { kind: 'request' }>;
@@ -305,7 +305,7 @@ export function refuseSession(
   deps: HttpDeps,
   id: RequestId | null,
 ): void {
-  const stopping = deps.stopping();
+  const stopping = deps.stopping;
   // At the next server its client learns what became of it.
   if (stopping) refuseWith(exchange, method, stopping, deps, id);
   // The code by which the SDKs know that they have to initialize again.

@@ -117,7 +117,8 @@ class StatelessCall extends Call {
     if (this.#reply.streaming) {
       this.#reply.write(sseEvent(json));
       this.#reply.end();
-    } else {
+    } else if ('result' in answer) this.#reply.json(200, json);
+    else {
       const full = fullReply(answer);
       this.#reply.json(full?.status ?? (modern ? statusOf(answer) : 200), json, full?.headers);
     }

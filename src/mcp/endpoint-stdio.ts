@@ -23,7 +23,7 @@ import {
   isSubscription,
   readInitialize,
 } from './endpoint-call.js';
-import { Questions, Running } from './endpoint-open.js';
+import { Questions } from './endpoint-questions.js';
 import { statelessClient, subscribed } from './endpoint-stateless.js';
 import { readLines } from './lines.js';
 import {
@@ -35,6 +35,7 @@ import {
   type RpcError,
   readMessage,
 } from './messages.js';
+import { Running } from './requests.js';
 import { type Admitted, type Client, clientName, type Identity } from './router.js';
 
 interface StdioOptions extends CallDeps {

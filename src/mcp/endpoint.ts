@@ -26,7 +26,6 @@ import {
   refuse,
   refuseWith,
 } from './endpoint-call.js';
-import { Running, Slots } from './endpoint-open.js';
 import { createHandedEndpoint, passOn, type Wanted } from './endpoint-peers.js';
 import { HttpReply } from './endpoint-reply.js';
 import {
@@ -41,6 +40,7 @@ import { serveStateless } from './endpoint-stateless.js';
 import { sseComment } from './events.js';
 import { createParamHeaderCheck, headerNames } from './headers.js';
 import { type Message, readMessage } from './messages.js';
+import { Running, Slots } from './requests.js';
 import { isModern, legacyRevisions } from './revisions.js';
 import { anyone, type Credential, type Door } from './router.js';
 
@@ -101,7 +101,6 @@ const lastWordsMs = 2_000;
  */
 export function createEndpoint(options: EndpointOptions): Endpoint {
   const { door, guard, router, limits, log, sessions: store, now = () => performance.now() } = options;
-  let stopping: SallyError | undefined;
   const deps: EndpointDeps = {
     router,
     door,
@@ -120,12 +119,12 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     checkParamHeaders: createParamHeaderCheck(),
     serverInfo: options.serverInfo,
     now,
-    stopping: () => stopping,
+    stopping: undefined,
   };
   const { sessions, running, passing, streams } = deps;
 
   const handle: Endpoint['handle'] = async (request, response) => {
-    const started = now();
+    const started = options.access ? now() : 0;
     const method = request.method ?? '';
     const rebound = guard(request);
     if (rebound) {
@@ -145,11 +144,11 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     const reply = new HttpReply(response, deps, admitted);
     const { headers } = request;
     const exchange = { headers, remote: request.socket.remoteAddress, response, admitted, reply, started };
-    const modern = isModern(String(headers[headerNames.protocolVersion] ?? ''));
+    const modern = () => isModern(String(headers[headerNames.protocolVersion] ?? ''));
     // A server without sessions has handed none out: the id is of another one.
-    if (sessions === undefined && !modern && headers[headerNames.sessionId] !== undefined)
+    if (sessions === undefined && headers[headerNames.sessionId] !== undefined && !modern())
       return refuseSession(exchange, method, deps, null);
-    if (method !== 'POST') return serveOther(method, exchange, modern ? undefined : sessions, deps);
+    if (method !== 'POST') return serveOther(method, exchange, modern() ? undefined : sessions, deps);
     const refused = postProblem(headers);
     if (refused) return refuse(exchange, 'POST', refused, deps);
     const body =
@@ -187,7 +186,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     }, lookEveryMs);
   watch?.unref();
   const stop = () => {
-    stopping ??= options.stopping();
+    deps.stopping ??= options.stopping();
   };
   const readmit = door?.readmit;
 
@@ -237,7 +236,7 @@ async function serveOther(
     return refuse(exchange, method, why, deps, { headers: { Allow: allow } });
   }
   if (method === 'GET') {
-    const stopping = deps.stopping();
+    const stopping = deps.stopping;
     if (stopping) return refuseWith(exchange, method, stopping, deps);
     if (!accepts(exchange.headers.accept, 'text/event-stream')) {
       return refuse(exchange, method, notAcceptable('text/event-stream'), deps);
@@ -278,7 +277,7 @@ function serveMessage(
   store: SessionStore | undefined,
 ): Promise<void> | void {
   const { sessions } = deps;
-  const stopping = deps.stopping();
+  const stopping = deps.stopping;
   // What belongs to calls that are under way goes on.
   if (stopping && message.kind === 'request')
     return refuseWith(exchange, message.method, stopping, deps, message.id);

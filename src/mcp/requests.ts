@@ -96,3 +96,67 @@ export class InFlight<T> implements Iterable<T> {
     entry.after = undefined;
   }
 }
+
+/** What is under way, with a way to wait for its end. */
+export class Running<T> extends InFlight<T> {
+  readonly #waiting = new Set<() => void>();
+
+  override add(one: T): () => void {
+    const remove = super.add(one);
+    return () => {
+      remove();
+      for (const look of this.#waiting) look();
+    };
+  }
+
+  /** Whether none is left for which `counts` holds, at once or within that time. */
+  over(counts: (one: T) => boolean, withinMs: number): Promise<boolean> {
+    const none = () => this.find(counts) === undefined;
+    if (none()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const end = (over: boolean) => {
+        clearTimeout(timer);
+        this.#waiting.delete(look);
+        resolve(over);
+      };
+      const look = () => {
+        if (none()) end(true);
+      };
+      const timer = setTimeout(end, withinMs, false);
+      this.#waiting.add(look);
+    });
+  }
+}
+
+/** Room for so many things at once, altogether and for each principal. */
+export class Slots {
+  taken = 0;
+  readonly #limit: number;
+  readonly #limitForOne: number;
+  readonly #byWho = new Map<string, number>();
+
+  constructor(limit: number, limitForOne: number) {
+    this.#limit = limit;
+    this.#limitForOne = limitForOne;
+  }
+
+  /** Takes one, or says whose limit is in the way. `who` is undefined where nobody is known: only the total counts. */
+  take(who: string | undefined): 'taken' | 'full' | 'full-for-one' {
+    if (this.taken >= this.#limit) return 'full';
+    if (who !== undefined) {
+      const own = this.#byWho.get(who) ?? 0;
+      if (own >= this.#limitForOne) return 'full-for-one';
+      this.#byWho.set(who, own + 1);
+    }
+    this.taken += 1;
+    return 'taken';
+  }
+
+  give(who: string | undefined): void {
+    this.taken -= 1;
+    if (who === undefined) return;
+    const own = (this.#byWho.get(who) ?? 1) - 1;
+    if (own > 0) this.#byWho.set(who, own);
+    else this.#byWho.delete(who);
+  }
+}

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Slots } from '../../src/mcp/endpoint-open.js';
 import { Replay, readEventId } from '../../src/mcp/endpoint-session.js';
 import { decodeHeaderValue } from '../../src/mcp/headers.js';
 import { readLines } from '../../src/mcp/lines.js';
+import { Slots } from '../../src/mcp/requests.js';
 import { isModern, negotiate } from '../../src/mcp/revisions.js';
 
 describe('a value in a header', () => {

@@ -4,7 +4,7 @@ import { ClientGone } from '../../src/errors.js';
 import { modernAnswer, statusOf } from '../../src/mcp/answers.js';
 import { classify } from '../../src/mcp/classify.js';
 import { readInitialize } from '../../src/mcp/endpoint-call.js';
-import { Questions } from '../../src/mcp/endpoint-open.js';
+import { Questions } from '../../src/mcp/endpoint-questions.js';
 import { statelessClient } from '../../src/mcp/endpoint-stateless.js';
 import { createParamHeaderCheck } from '../../src/mcp/headers.js';
 import { readMessage } from '../../src/mcp/messages.js';
