@@ -4,9 +4,9 @@ import { type SallyError, TooManyCalls, TooManyCallsOfOne } from '../errors.js';
 import { type Reply, retryAfter } from '../http/index.js';
 import { peerLog } from '../log/limit.js';
 import type { SessionStore } from '../sessions/index.js';
-import { answerJson, errorAnswer, type Refusal } from './answers.js';
+import { answerJson, errorAnswer, type Refusal, refusal } from './answers.js';
 import type { HttpReply, ReplyDeps } from './endpoint-reply.js';
-import type { ParamHeaderCheck } from './headers.js';
+import { headerNames, type ParamHeaderCheck } from './headers.js';
 import { type Answer, areFacts, codes, type JsonObject, type RequestId, type RpcError } from './messages.js';
 import { metaKeys } from './meta.js';
 import type { Running, Slots } from './requests.js';
@@ -282,4 +282,33 @@ export function refuseWith(
   peerLog(deps.log).warn(exchange.remote, error);
   const headers = { 'Retry-After': error.httpStatus === 429 ? '1' : retryAfter };
   refuse(exchange, method, { status: error.httpStatus, ...errorAnswer(error) }, deps, { id, headers });
+}
+
+/** A session that is not here may have ended with this server, or with a worker of it. */
+export function refuseSession(
+  exchange: Exchange,
+  method: string,
+  deps: HttpDeps,
+  id: RequestId | null,
+): void {
+  const stopping = deps.stopping;
+  // At the next server its client learns what became of it.
+  if (stopping) refuseWith(exchange, method, stopping, deps, id);
+  // The code by which the SDKs know that they have to initialize again.
+  else refuse(exchange, method, refusal(404, 'Session not found', codes.sessionNotFound), deps, { id });
+}
+
+/** Whether a request was refused for the revision that its header names. */
+export function refusedRevision(
+  exchange: Exchange,
+  method: string,
+  deps: HttpDeps,
+  id: RequestId | null,
+): boolean {
+  const revision = exchange.headers[headerNames.protocolVersion];
+  const { legacyRevisions } = deps;
+  if (revision === undefined || legacyRevisions.includes(String(revision))) return false;
+  const message = `Bad Request: Unsupported protocol version: ${revision} (supported versions: ${legacyRevisions.join(', ')})`;
+  refuse(exchange, method, refusal(400, message), deps, { id });
+  return true;
 }

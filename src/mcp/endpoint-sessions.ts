@@ -13,13 +13,15 @@ import {
   holderOf,
   readInitialize,
   refuse,
+  refusedRevision,
+  refuseSession,
   refuseWith,
   run,
 } from './endpoint-call.js';
 import type { HttpReply } from './endpoint-reply.js';
 import { type EventStream, Session, type SessionFacts } from './endpoint-session.js';
 import { headerNames } from './headers.js';
-import { type Answer, codes, type JsonObject, type Message, type RequestId } from './messages.js';
+import type { Answer, JsonObject, Message, RequestId } from './messages.js';
 import { Running, Slots } from './requests.js';
 import { type Identity, principalOf, type Router } from './router.js';
 
@@ -296,35 +298,6 @@ function sessionOf(
     return session;
   }
   return undefined;
-}
-
-/** A session that is not here may have ended with this server, or with a worker of it. */
-export function refuseSession(
-  exchange: Exchange,
-  method: string,
-  deps: HttpDeps,
-  id: RequestId | null,
-): void {
-  const stopping = deps.stopping;
-  // At the next server its client learns what became of it.
-  if (stopping) refuseWith(exchange, method, stopping, deps, id);
-  // The code by which the SDKs know that they have to initialize again.
-  else refuse(exchange, method, refusal(404, 'Session not found', codes.sessionNotFound), deps, { id });
-}
-
-/** Whether a request was refused for the revision that its header names. */
-export function refusedRevision(
-  exchange: Exchange,
-  method: string,
-  deps: HttpDeps,
-  id: RequestId | null,
-): boolean {
-  const revision = exchange.headers[headerNames.protocolVersion];
-  const { legacyRevisions } = deps;
-  if (revision === undefined || legacyRevisions.includes(String(revision))) return false;
-  const message = `Bad Request: Unsupported protocol version: ${revision} (supported versions: ${legacyRevisions.join(', ')})`;
-  refuse(exchange, method, refusal(400, message), deps, { id });
-  return true;
 }
 
 /** GET: the stream of a session for what belongs to none of its requests, or a lost stream again. */

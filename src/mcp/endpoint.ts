@@ -24,18 +24,13 @@ import {
   isSubscription,
   readInitialize,
   refuse,
+  refusedRevision,
+  refuseSession,
   refuseWith,
 } from './endpoint-call.js';
 import { createHandedEndpoint, passOn, type Wanted } from './endpoint-peers.js';
 import { HttpReply } from './endpoint-reply.js';
-import {
-  refusedRevision,
-  refuseSession,
-  Sessions,
-  serveDelete,
-  serveGet,
-  serveSession,
-} from './endpoint-sessions.js';
+import { Sessions, serveDelete, serveGet, serveSession } from './endpoint-sessions.js';
 import { serveStateless } from './endpoint-stateless.js';
 import { sseComment } from './events.js';
 import { createParamHeaderCheck, headerNames } from './headers.js';
