@@ -1,6 +1,6 @@
-import { type Check, type Finding, type Group, groups, type Status, stages } from './check.js';
+import { type Check, type Finding, fail, type Group, groups, type Status, stages } from './check.js';
 import { configurationChecks, serverChecks } from './checks/configuration.js';
-import { contractChecks } from './checks/contract.js';
+import { callCheck, contractChecks } from './checks/contract.js';
 import { credentialChecks } from './checks/credentials.js';
 import { folderChecks } from './checks/folder.js';
 import { handshakeChecks } from './checks/handshake.js';
@@ -56,7 +56,7 @@ export function diagnose(facts: readonly Facts[]): Diagnosis {
     .flatMap((check) =>
       facts
         .filter(({ kind }) => kind === check.about)
-        .flatMap((one) => check.look(one as never).map((finding): Row => ({ check, facts: one, finding }))),
+        .flatMap((one) => look(check, one).map((finding): Row => ({ check, facts: one, finding }))),
     );
   const failures = rows.filter(({ finding }) => finding.status === 'fail');
   const results = rows.map((row) => resultOf(row, failures));
@@ -66,6 +66,16 @@ export function diagnose(facts: readonly Facts[]): Diagnosis {
     counts: { ok: count('ok'), warn: count('warn'), fail: count('fail'), skipped: count('skipped') },
     causes: results.filter(({ status, follows }) => status === 'fail' && follows === undefined),
   };
+}
+
+const ofCalls = new Set(checks.filter(({ about }) => about === 'endpoint').flatMap(({ codes }) => codes));
+
+/** What a check sees. An error of a call that no check knows is told by the check of the call: a server is never well that cannot be called. */
+function look(check: Check, facts: Facts): readonly Finding[] {
+  const findings = check.look(facts as never);
+  if (check.id !== callCheck || facts.kind !== 'endpoint') return findings;
+  const unknown = facts.calls.find(({ code }) => !ofCalls.has(code));
+  return unknown && findings.every(({ status }) => status === 'skipped') ? [fail(unknown)] : findings;
 }
 
 function resultOf(row: Row, failures: readonly Row[]): Result {

@@ -47,8 +47,10 @@ export function httpErrors(peer: string, url: URL): PeerErrors {
   return {
     ...commonErrors(peer),
     lost: (tool) => ReplyInvalid({ peer, tool, reason: 'neither a result nor an error' }),
-    status: ({ status, text }) =>
-      HttpStatusUnexpected({ peer, path: url.pathname, status, text: pageText(text) }),
+    status: ({ method, status, text }) =>
+      status < 300
+        ? ReplyInvalid({ peer, tool: method, reason: 'neither a result nor an error' })
+        : HttpStatusUnexpected({ peer, path: url.pathname, status, text: pageText(text) }),
     ended: (how) => ConnectionLost({ peer, detail: how }),
     notStarted: (_command, error) => ConnectionLost({ peer, detail: messageOf(error) }),
     explain(error, tool): SallyError {

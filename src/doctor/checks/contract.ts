@@ -10,6 +10,9 @@ import { among, checksOf, fail, ok, skipped, warn } from '../check.js';
 
 const server = checksOf('endpoint', 'contract');
 
+/** The id of the check of a call as a whole. */
+export const callCheck = 'mcp-answers';
+
 /** What a server answers once one is in. */
 export const contractChecks = [
   server({
@@ -27,11 +30,12 @@ export const contractChecks = [
     },
   }),
   server({
-    id: 'mcp-answers',
+    id: callCheck,
     group: 'MCP contract',
     title: 'it answers the tools of the contract',
     codes: [
       'SALLY_WIRE_REPLY',
+      'SALLY_WIRE_REPLY_ID',
       'SALLY_WIRE_REPLY_SIZE',
       'SALLY_WIRE_REPLY_HTTP',
       'SALLY_CONNECT_LOST',

@@ -92,7 +92,8 @@ export async function exchangeOnce(
       // Python servers refuse what they do not know as `server-error`: the status says whose that is.
       const refusal = kind === 'stray' && reply.head.status >= 400 && one.error !== undefined;
       if (kind === 'reply' || kind === 'unread' || refusal) message ??= one;
-      else if (kind === 'stray') stray ??= one;
+      // What has neither is no reply to anybody: a page in the place of MCP.
+      else if (kind === 'stray' && (one.result !== undefined || one.error !== undefined)) stray ??= one;
     }
   };
   if (isStream(reply)) {
