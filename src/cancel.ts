@@ -66,11 +66,11 @@ export function signalOf(cancellation: Cancellation): AbortSignal {
 
 /** Calls `listener` when the call is ended, at once where it was. Returns a disposer. */
 export function onAbort(cancellation: Cancellation, listener: (reason: unknown) => void): () => void {
-  const heard = () => listener(cancellation.reason);
+  const onEvent = () => listener(cancellation.reason);
   if (cancellation.aborted) {
-    heard();
+    onEvent();
     return () => {};
   }
-  cancellation.addEventListener('abort', heard, { once: true });
-  return () => cancellation.removeEventListener('abort', heard);
+  cancellation.addEventListener('abort', onEvent, { once: true });
+  return () => cancellation.removeEventListener('abort', onEvent);
 }

@@ -6,11 +6,11 @@ export function pause(ms: number, signal: Cancellation): Promise<boolean> {
     if (signal.aborted) return resolve(false);
     const end = (waited: boolean) => {
       clearTimeout(timer);
-      unheard();
+      stop();
       resolve(waited);
     };
     const timer = setTimeout(end, ms, true).unref();
-    const unheard = onAbort(signal, () => end(false));
+    const stop = onAbort(signal, () => end(false));
   });
 }
 
@@ -28,8 +28,8 @@ export function backoff(count: number, { retryFirst, retryMost }: Pace, random =
 /** What `work` gives, unless the signal is aborted first: then its reason. The work itself goes on. */
 export function unlessAborted<T>(work: Promise<T>, signal: Cancellation): Promise<T> {
   return new Promise((resolve, reject) => {
-    const unheard = onAbort(signal, reject);
-    work.then(resolve, reject).finally(unheard);
+    const stop = onAbort(signal, reject);
+    work.then(resolve, reject).finally(stop);
   });
 }
 
@@ -42,12 +42,12 @@ export async function withDeadline<T>(
 ): Promise<T> {
   const own = new AbortController();
   const timer = setTimeout(() => own.abort(late()), ms);
-  const unheard = onAbort(outer, (reason) => own.abort(reason));
+  const stop = onAbort(outer, (reason) => own.abort(reason));
   try {
     return await work(own.signal);
   } finally {
     clearTimeout(timer);
-    unheard();
+    stop();
   }
 }
 
@@ -58,11 +58,11 @@ export async function withDeadline<T>(
 export function signalWithin(ms: number, signal?: AbortSignal): AbortSignal {
   const control = new AbortController();
   const late = () => {
-    unheard?.();
+    stop?.();
     control.abort(new DOMException('The operation timed out', 'TimeoutError'));
   };
   const timer = setTimeout(late, ms).unref();
-  const unheard =
+  const stop =
     signal &&
     onAbort(signal, (reason) => {
       clearTimeout(timer);

@@ -8,7 +8,7 @@ import { signalWithin } from '../wait.js';
 import {
   isSpokesman,
   isWorker,
-  joinCommons,
+  joinWorkerBus,
   reportServing,
   runWorkers,
   sharedMetrics,
@@ -67,7 +67,7 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   if (!config && !options.servers) throw ConfigNoUpstreams({});
   const log = loggerOf(io, options);
   // What deserves to be seen at the start is logged by the primary.
-  const load = async (heard = log) => {
+  const load = async (logger = log) => {
     const loaded = await loadGatewayConfig({
       config,
       servers: options.servers,
@@ -75,7 +75,7 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
       env: io.env,
       home: io.env['HOME'],
     });
-    logWarnings(loaded, heard);
+    logWarnings(loaded, logger);
     return loaded;
   };
   const first = await load(isWorker() ? silentLogger : log);
@@ -85,13 +85,13 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
     const [, script = '', ...args] = process.argv;
     process.exit(await runWorkers({ count, script, args, graceMs: workerGraceMs, log }));
   }
-  const commons = await joinCommons();
+  const bus = await joinWorkerBus();
   keepAliveAfterStrayErrors(log);
   const { createGateway } = await import('../gateway/index.js');
   const gateway = await createGateway(first, {
     log,
     version: packageVersion(),
-    commons,
+    bus,
     shared: sharedMetrics,
   });
   const stop = new AbortController();

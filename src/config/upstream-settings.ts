@@ -112,25 +112,25 @@ function upstream(
   );
   const offer = { name, prefix, include, exclude, timeoutMs };
   if (url !== undefined) {
-    const way = httpWay(name, fields, url, where, reading);
-    return way && { ...offer, ...way };
+    const http = httpOptions(name, fields, url, where, reading);
+    return http && { ...offer, ...http };
   }
   if (command?.value === undefined) return undefined;
   return { ...offer, transport: 'stdio', command: command.value, args, env, ...given('cwd', cwd) };
 }
 
-type HttpWay = Pick<
+type HttpOptions = Pick<
   Extract<UpstreamSettings, { transport: 'http' }>,
   'transport' | 'url' | 'headers' | 'tls'
 >;
 
-function httpWay(
+function httpOptions(
   name: string,
   { headers: named, tls: block }: UpstreamFields,
   urlField: Field<string>,
   { path }: Where,
   { problems, paths }: UpstreamReading,
-): HttpWay | undefined {
+): HttpOptions | undefined {
   const headers = headerMap(named?.value ?? {}, `${path}.headers`, problems);
   const url = readUrl(urlField, `${path}.url`, problems, { path: 'any' });
   if (url === undefined) return undefined;

@@ -5,7 +5,7 @@ import { credentialChecks } from './checks/credentials.js';
 import { folderChecks } from './checks/folder.js';
 import { handshakeChecks } from './checks/handshake.js';
 import { pairChecks } from './checks/pair.js';
-import { wayChecks } from './checks/way.js';
+import { reachabilityChecks } from './checks/reachability.js';
 import type { Facts } from './facts.js';
 
 /** Every check. Within a group they run, and are printed, in this order. */
@@ -14,7 +14,7 @@ export const checks: readonly Check[] = [
   ...folderChecks,
   ...credentialChecks,
   ...pairChecks,
-  ...wayChecks,
+  ...reachabilityChecks,
   ...serverChecks,
   ...handshakeChecks,
   ...contractChecks,

@@ -199,10 +199,10 @@ async function call(
   plugin: string | undefined,
   { timeoutMs, credentials }: DoctorContext,
 ): Promise<{ readonly error?: SallyError; readonly plugins?: readonly string[] }> {
-  const scope = new CancelSource();
+  const controller = new CancelSource();
   const peer = `the plugin server ${settings.url.origin}`;
   const timer = setTimeout(
-    () => scope.abort(ConnectionTimeout({ peer, seconds: timeoutMs / 1000 })),
+    () => controller.abort(ConnectionTimeout({ peer, seconds: timeoutMs / 1000 })),
     timeoutMs,
   );
   try {
@@ -211,8 +211,8 @@ async function call(
     const tls = settings.tls && plugin === undefined ? { ...settings.tls, identity: 'host' } : settings.tls;
     const connection = await openConnection({ ...settings, ...(tls && { tls }) }, deps);
     try {
-      if (plugin !== undefined) await learnPlugin(connection, plugin, scope);
-      return { plugins: await listPlugins(connection, scope) };
+      if (plugin !== undefined) await learnPlugin(connection, plugin, controller);
+      return { plugins: await listPlugins(connection, controller) };
     } finally {
       await connection.close();
     }

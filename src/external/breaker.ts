@@ -19,7 +19,7 @@ interface BreakerOptions {
 }
 
 /** Asks the server for something cheap, no hook. */
-export type Probe = (scope: Cancellation) => Promise<unknown>;
+export type Probe = (signal: Cancellation) => Promise<unknown>;
 
 /** A plugin of the server. */
 interface Member {
@@ -69,9 +69,9 @@ export class Breaker {
   }
 
   /** Waits for the probe that decides, where there is one. Rejects where the server is away. */
-  async admit(plugin: string, scope: Cancellation): Promise<void> {
+  async admit(plugin: string, signal: Cancellation): Promise<void> {
     await this.#suspecting;
-    if (scope.aborted) throw scope.reason;
+    if (signal.aborted) throw signal.reason;
     if (this.#awaySince === undefined) return;
     const seconds = Math.round((performance.now() - this.#awaySince) / 1000);
     throw PluginAway({ plugin, peer: this.#options.peer, seconds });
@@ -84,10 +84,10 @@ export class Breaker {
   }
 
   /** A call failed without an answer. `probe` asks the same server. */
-  failed(error: unknown, scope: Cancellation, probe: Probe): void {
+  failed(error: unknown, signal: Cancellation, probe: Probe): void {
     const { after } = this.#options;
-    const why = scope.aborted ? scope.reason : error;
-    if (scope.aborted && !isSilence(why)) return;
+    const why = signal.aborted ? signal.reason : error;
+    if (signal.aborted && !isSilence(why)) return;
     this.#timeouts = isSilence(why) ? this.#timeouts + 1 : 0;
     if (after === 0 || this.#timeouts < after || this.busy) return;
     this.#ask = probe;
@@ -111,7 +111,7 @@ export class Breaker {
   #probe(): Promise<boolean> {
     const ask = this.#ask;
     if (ask === undefined) return Promise.resolve(true);
-    const scope = new CancelSource();
+    const controller = new CancelSource();
     return new Promise((resolve) => {
       let ticks = 0;
       const settle = (answers: boolean) => {
@@ -121,12 +121,12 @@ export class Breaker {
       const timer = setInterval(() => {
         ticks += 1;
         if (ticks * tickMs < probeMs) return;
-        scope.abort(ConnectionTimeout({ peer: this.#options.peer, seconds: probeMs / 1000 }));
+        controller.abort(ConnectionTimeout({ peer: this.#options.peer, seconds: probeMs / 1000 }));
         settle(false);
       }, tickMs).unref();
-      ask(scope).then(
+      ask(controller).then(
         () => settle(true),
-        (error: unknown) => settle(!scope.aborted && !isSilence(error)),
+        (error: unknown) => settle(!controller.aborted && !isSilence(error)),
       );
     });
   }

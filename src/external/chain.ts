@@ -45,7 +45,7 @@ export class ConnectionChain implements Chain {
     this.#members.set(name, member);
   }
 
-  async invoke(call: ChainCall, { scope, payloadJson }: HandleCall): Promise<readonly Outcome[]> {
+  async invoke(call: ChainCall, { signal, payloadJson }: HandleCall): Promise<readonly Outcome[]> {
     const { hook, payload, global, steps } = call;
     const args = {
       hook_type: hook,
@@ -62,17 +62,17 @@ export class ConnectionChain implements Chain {
       })),
     };
     const breaker = this.#breaker;
-    if (breaker.busy) await breaker.admit(steps[0]?.plugin.name ?? '', scope);
+    if (breaker.busy) await breaker.admit(steps[0]?.plugin.name ?? '', signal);
     let replies: readonly ChainReply[];
     try {
-      const reply = await callHooks(this.#connection, args, payloadJson, scope);
+      const reply = await callHooks(this.#connection, args, payloadJson, signal);
       breaker.answered();
       const names = steps.map(({ plugin }) => plugin.name);
       const { peer } = this.#connection;
       replies = readHookReplies(reply, names, { peer, exactNumbers: this.#exactNumbers });
     } catch (error) {
-      breaker.failed(error, scope, this.#probe);
-      if (!scope.aborted) for (const { plugin } of steps) this.#members.get(plugin.name)?.forget();
+      breaker.failed(error, signal, this.#probe);
+      if (!signal.aborted) for (const { plugin } of steps) this.#members.get(plugin.name)?.forget();
       // A server that was replaced by an older one: what it said before is forgotten, and nothing has run.
       if (knowsNoChains(error)) return [];
       throw error;

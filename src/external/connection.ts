@@ -43,7 +43,7 @@ type StdioSettings = Extract<McpSettings, { transport: 'stdio' }>;
 type HttpSettings = Exclude<McpSettings, StdioSettings>;
 
 /** How sessions with one server come and go. */
-interface Sessions {
+interface SessionSource {
   open(signal: AbortSignal): Promise<ClientSession>;
   /** Waits until another attempt is due. */
   due(): Promise<void>;
@@ -99,15 +99,15 @@ export async function openConnection(settings: McpSettings, deps: ConnectionDeps
   const forget = (opened: Opened) => {
     if (current === opened) current = undefined;
   };
-  const callOnce = async (tool: string, args: string, scope: Cancellation): Promise<ToolReply> => {
+  const callOnce = async (tool: string, args: string, signal: Cancellation): Promise<ToolReply> => {
     current ??= open();
     const opened = current;
-    const session = opened.session ?? (await unlessAborted(opened.standing, scope));
+    const session = opened.session ?? (await unlessAborted(opened.standing, signal));
     try {
-      return replyOf(await session.callTool(tool, args, { signal: scope }), peer, tool);
+      return replyOf(await session.callTool(tool, args, { signal }), peer, tool);
     } catch (error) {
       const answered = /^SALLY_(WIRE_REPLY|JSON)/.test(findSallyError(error)?.code ?? '');
-      if (!scope.aborted && !answered) {
+      if (!signal.aborted && !answered) {
         forget(opened);
         sessions.drop(session);
       }
@@ -117,18 +117,18 @@ export async function openConnection(settings: McpSettings, deps: ConnectionDeps
 
   return {
     peer,
-    async call(tool, args, scope) {
+    async call(tool, args, signal) {
       try {
-        const reply = await callOnce(tool, args, scope).catch((error: unknown) => {
-          if (scope.aborted || !sessions.again(error)) throw error;
-          return callOnce(tool, args, scope);
+        const reply = await callOnce(tool, args, signal).catch((error: unknown) => {
+          if (signal.aborted || !sessions.again(error)) throw error;
+          return callOnce(tool, args, signal);
         });
         sessions.answered();
         return reply;
       } catch (error) {
-        const known = findSallyError(error) ?? findSallyError(scope.reason);
+        const known = findSallyError(error) ?? findSallyError(signal.reason);
         if (known) throw known;
-        throw scope.aborted
+        throw signal.aborted
           ? CallCancelled({ plugin: peer, hook: tool })
           : ReplyInvalid({ peer, tool, reason: messageOf(error) }, error);
       }
@@ -181,7 +181,7 @@ async function httpSessions(
   settings: HttpSettings,
   context: ClientContext,
   { credentials, metrics, plugin, timeoutMs }: ConnectionDeps,
-): Promise<Sessions> {
+): Promise<SessionSource> {
   const tls = settings.transport === 'http' ? settings.tls : undefined;
   const longestMs = timeoutMs + 2_000;
   const target = {
@@ -222,7 +222,7 @@ async function httpSessions(
  * A child process is started by the first call, and again by a later one after it died, not at once but with a growing
  * pause; a call that succeeds ends the pause. Its end of the pipe closes with this process, so none is left behind.
  */
-function childSessions(settings: StdioSettings, context: ClientContext): Sessions {
+function childSessions(settings: StdioSettings, context: ClientContext): SessionSource {
   const transport = stdioTransport(settings, context);
   let starts = 0;
   let startedAt = 0;

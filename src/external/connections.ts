@@ -54,8 +54,8 @@ export function createConnections(
   };
   const open = async (settings: McpSettings, plugin: string): Promise<SharedConnection> => {
     const connection = await openConnection(settings, { ...deps, plugin });
-    const ask: Probe = (scope) =>
-      probe(settings, connection, { ...deps, plugin, timeoutMs: probeTimeoutMs }, scope);
+    const ask: Probe = (signal) =>
+      probe(settings, connection, { ...deps, plugin, timeoutMs: probeTimeoutMs }, signal);
     const breaker = breakerOf(settings, connection.peer);
     const chain = new ConnectionChain(connection, breaker, ask, exactNumbers);
     return { ...connection, chain, breaker, probe: ask, exactNumbers };
@@ -94,9 +94,9 @@ async function probe(
   settings: McpSettings,
   used: Connection,
   deps: ConnectionDeps,
-  scope: Cancellation,
+  signal: Cancellation,
 ): Promise<void> {
-  const ask = (connection: Connection) => askForPlugin(connection, deps.plugin, scope);
+  const ask = (connection: Connection) => askForPlugin(connection, deps.plugin, signal);
   if (settings.transport === 'stdio') {
     await ask(used);
     return;

@@ -12,7 +12,7 @@ export async function openPluginMetrics(registry: Registry): Promise<PluginMetri
   const { Counter, Gauge } = await import('prom-client');
   const registers = [registry];
   const labelNames = ['plugin'] as const;
-  const held = new Set<{ readonly plugin: string; readonly isAway: () => boolean }>();
+  const holders = new Set<{ readonly plugin: string; readonly isAway: () => boolean }>();
   new Gauge({
     name: 'sallyport_plugin_away',
     help: 'Whether the server of an external plugin answers nothing, not even a probe: 1 while its calls fail at once',
@@ -22,8 +22,8 @@ export async function openPluginMetrics(registry: Registry): Promise<PluginMetri
     registers,
     collect() {
       this.reset();
-      for (const { plugin } of held) this.set({ plugin }, 0);
-      for (const { plugin, isAway } of held) if (isAway()) this.set({ plugin }, 1);
+      for (const { plugin } of holders) this.set({ plugin }, 0);
+      for (const { plugin, isAway } of holders) if (isAway()) this.set({ plugin }, 1);
     },
   });
   const away = new Counter({
@@ -35,9 +35,9 @@ export async function openPluginMetrics(registry: Registry): Promise<PluginMetri
   return {
     holds(plugin, isAway) {
       const holder = { plugin, isAway };
-      held.add(holder);
+      holders.add(holder);
       away.inc({ plugin }, 0);
-      return () => held.delete(holder);
+      return () => holders.delete(holder);
     },
     wentAway: (plugin) => away.inc({ plugin }),
   };

@@ -158,21 +158,21 @@ class ExternalPlugin implements PluginHandle, ChainMember {
 
   /** The same as `learn`, for at most so long. */
   async learnWithin(ms: number): Promise<PluginReport> {
-    const scope = new CancelSource();
+    const controller = new CancelSource();
     const timer = setTimeout(
-      () => scope.abort(ConnectionTimeout({ peer: this.peer, seconds: ms / 1000 })),
+      () => controller.abort(ConnectionTimeout({ peer: this.peer, seconds: ms / 1000 })),
       ms,
     );
     try {
-      return await this.learn(scope);
+      return await this.learn(controller);
     } finally {
       clearTimeout(timer);
     }
   }
 
   /** Asks the server what it knows of this plugin. */
-  async learn(scope: Cancellation): Promise<PluginReport> {
-    const { report, chains } = await learnPlugin(this.#connection, this.name, scope);
+  async learn(signal: Cancellation): Promise<PluginReport> {
+    const { report, chains } = await learnPlugin(this.#connection, this.name, signal);
     this.#chains = chains;
     this.#settle(settle(this.#entry, report), true);
     this.#lastHooks = this.#settled.hooks;
@@ -183,13 +183,13 @@ class ExternalPlugin implements PluginHandle, ChainMember {
     hook: string,
     payload: unknown,
     context: PluginContext,
-    { scope, payloadJson }: HandleCall,
+    { signal, payloadJson }: HandleCall,
   ): Promise<HookOutcome> {
     const { breaker, probe } = this.#connection;
-    if (breaker.busy) await breaker.admit(this.name, scope);
+    if (breaker.busy) await breaker.admit(this.name, signal);
     if (!this.#known) {
-      await this.learn(scope).catch((error: unknown) => {
-        breaker.failed(error, scope, probe);
+      await this.learn(signal).catch((error: unknown) => {
+        breaker.failed(error, signal, probe);
         throw error;
       });
     }
@@ -198,11 +198,11 @@ class ExternalPlugin implements PluginHandle, ChainMember {
     const call = { hook, plugin: this.name, payload, payloadJson, context };
     let reply: ToolReply;
     try {
-      reply = await callHook(this.#connection, call, scope);
+      reply = await callHook(this.#connection, call, signal);
       breaker.answered();
     } catch (error) {
-      breaker.failed(error, scope, probe);
-      if (!scope.aborted) this.forget();
+      breaker.failed(error, signal, probe);
+      if (!signal.aborted) this.forget();
       throw error;
     }
     return this.outcomeOf(readHookReply(reply, this.#connection), hook, context);

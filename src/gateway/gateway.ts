@@ -16,7 +16,7 @@ import type { Answer } from '../mcp/messages.js';
 import type { Admitted, Identity } from '../mcp/router.js';
 import { ownSessions } from '../sessions/index.js';
 import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '../tls/index.js';
-import type { Commons } from '../workers/index.js';
+import type { WorkerBus } from '../workers/index.js';
 import { createAccessLog } from './access.js';
 import { createDoor, guarded, introduce, openAuthenticator } from './auth/index.js';
 import { tell } from './failures.js';
@@ -70,7 +70,7 @@ interface GatewayDeps {
   /** What is shown of a registry where other processes serve the same port: theirs with it. */
   readonly shared?: (registry: Registry) => Promise<Pick<Registry, 'contentType' | 'metrics'> | undefined>;
   /** What it shares with the other processes that serve the same port, where there are some. */
-  readonly commons?: Commons | undefined;
+  readonly bus?: WorkerBus | undefined;
 }
 
 /** More connections at a time are refused at the door. */
@@ -102,7 +102,7 @@ const lastRepliesMs = 2_000;
  * ```
  */
 export async function createGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
-  const { log, version, commons, now = () => new Date() } = deps;
+  const { log, version, bus, now = () => new Date() } = deps;
   const { host, tls, limits, allowedHosts, allowedOrigins } = config.gateway;
   const registry = deps.registry ?? new (await import('prom-client')).Registry();
   const metrics = await openTlsMetrics(registry);
@@ -116,8 +116,8 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const upstreams = createUpstreamSet(config.gateway.upstreams, (settings) =>
     openUpstream(settings, { ...held, version, limits: { queue: limits.upstreamQueue } }),
   );
-  const peers = commons && (await import('./peers.js')).openPeers(commons, log);
-  const sessions = peers ?? ownSessions;
+  const workerSessions = bus && (await import('./worker-sessions.js')).openWorkerSessions(bus, log);
+  const sessions = workerSessions ?? ownSessions;
   const router = createRouter({
     upstreams: upstreams.current(),
     plugins: () => sets.current().plugins,
@@ -201,7 +201,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     const drained = endpoint.drain(withinMs);
     if (withinMs > 0) await listener.stop();
     await drained;
-    await peers?.close(Math.min(withinMs, lastRepliesMs));
+    await workerSessions?.close(Math.min(withinMs, lastRepliesMs));
     // What is answered may still be on its way out.
     await listener.drain(Math.min(withinMs, lastRepliesMs));
     await router.close();
@@ -223,7 +223,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     async listen(options = {}) {
       const wanted = options.port ?? current.gateway.port;
       try {
-        if (endpoint.handed) await peers?.listen(endpoint.handed);
+        if (endpoint.handed) await workerSessions?.listen(endpoint.handed);
         return await listener.listen(host, wanted, 'the gateway');
       } catch (error) {
         await stop(0);

@@ -22,7 +22,7 @@ export interface UpstreamSession {
 }
 
 /** Whose session is wanted. */
-export interface SessionWish {
+export interface SessionRequest {
   readonly principal: string;
   /** What the client can be asked: its capabilities go to the upstream as they are. */
   readonly capabilities: JsonObject;
@@ -53,8 +53,8 @@ export interface Upstream {
   onState(listener: (state: UpstreamState) => void): () => void;
   /** Waits for the first contact, good or bad, for at most as long as the signal lets it. */
   settled(signal: AbortSignal): Promise<void>;
-  /** The session for `wish`, opened where there is none yet; one client gets the same one each time. Rejects while down. */
-  session(wish: SessionWish, signal: Cancellation): Promise<UpstreamSession>;
+  /** The session for `request`, opened where there is none yet; one client gets the same one each time. Rejects while down. */
+  session(request: SessionRequest, signal: Cancellation): Promise<UpstreamSession>;
   /** A client is gone: its own session ends, its listeners on a shared one are dropped. */
   release(client: string): Promise<void>;
   close(): Promise<void>;

@@ -77,7 +77,7 @@ export class PooledConnection {
   /** How much of the request is with the system: it may have reached the server from then on. */
   #sent: 'nothing' | 'part' | 'whole' = 'nothing';
   /** Whether any of the reply has come. */
-  #heard = false;
+  #received = false;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.socket = socket;
@@ -98,7 +98,7 @@ export class PooledConnection {
     exchange.connection = this;
     this.#exchange = exchange;
     this.#sent = 'nothing';
-    this.#heard = false;
+    this.#received = false;
     const now = performance.now();
     this.until = now + timeoutMs;
     this.socket.ref();
@@ -195,7 +195,7 @@ export class PooledConnection {
       this.#lose(undefined);
       return;
     }
-    this.#heard = true;
+    this.#received = true;
     try {
       parser.feed(chunk);
       if (parser.done) this.#finish(parser);
@@ -244,7 +244,7 @@ export class PooledConnection {
   /** The server is done with it. A request that it cannot have whole goes out again; once only, where it has a part. */
   #lose(error: unknown): void {
     if (this.#gone) return;
-    const exchange = this.#heard ? undefined : this.#exchange;
+    const exchange = this.#received ? undefined : this.#exchange;
     if (exchange) this.#options.onBroken(this.#idle);
     const again = exchange && (this.#sent === 'nothing' || (this.#sent === 'part' && !exchange.cut));
     if (!again) {

@@ -16,7 +16,7 @@ import { chainBudgetMs } from '../wire/index.js';
 import type { Selected } from './plugin-list.js';
 
 /** How long a call may take and who may end it before, and what else the plugin is told of it. */
-export interface CallLimits extends Omit<HandleCall, 'scope'> {
+export interface CallLimits extends Omit<HandleCall, 'signal'> {
   readonly timeoutMs: number;
   readonly signal: Cancellation | undefined;
 }
@@ -37,7 +37,8 @@ export function callPlugin(
   context: PluginContext,
   { timeoutMs, signal, owned = false, payloadJson }: CallLimits,
 ): OneOutcome | Promise<OneOutcome> {
-  const begin = (scope: CancelSource) => plugin.invoke(hook, payload, context, { scope, owned, payloadJson });
+  const begin = (controller: CancelSource) =>
+    plugin.invoke(hook, payload, context, { signal: controller, owned, payloadJson });
   return withDeadline(begin, { plugin: plugin.name, hook, timeoutMs }, timeoutMs, signal);
 }
 
@@ -53,7 +54,7 @@ export async function callChain(
   const { hook, timeoutMs } = call;
   const plugin = call.steps[0]?.plugin.name;
   if (plugin === undefined) return [];
-  const begin = (scope: CancelSource) => chain.invoke(call, { scope, payloadJson });
+  const begin = (controller: CancelSource) => chain.invoke(call, { signal: controller, payloadJson });
   const ended = await withDeadline(begin, { plugin, hook, timeoutMs }, timeoutMs + chainBudgetMs, signal);
   return ended.kind === 'failed' ? [ended] : ended.outcome;
 }
@@ -76,16 +77,16 @@ function thrownBy<A>(error: unknown): Ended<A> {
 }
 
 function withDeadline<A>(
-  begin: (scope: CancelSource) => A | Promise<A>,
+  begin: (controller: CancelSource) => A | Promise<A>,
   { plugin, hook, timeoutMs }: Called,
   deadlineMs: number,
   signal: Cancellation | undefined,
 ): Ended<A> | Promise<Ended<A>> {
   if (signal?.aborted) return { kind: 'failed', error: CallCancelled({ plugin, hook }) };
-  const scope = new CancelSource();
+  const inner = new CancelSource();
   let begun: A | Promise<A>;
   try {
-    begun = begin(scope);
+    begun = begin(inner);
   } catch (error) {
     return thrownBy(error);
   }
@@ -106,7 +107,7 @@ function withDeadline<A>(
       clearTimeout(timer);
       dispose?.();
       stopped = true;
-      scope.abort(error);
+      inner.abort(error);
       setImmediate(() => resolve({ kind: 'failed', error }));
     };
     const timer = setTimeout(

@@ -312,9 +312,9 @@ function serveMessage(
 
 /** Ends when the client goes before its reply is out. */
 function lifeOf(response: Reply): CancelSource {
-  const scope = new CancelSource();
+  const controller = new CancelSource();
   response.once('close', () => {
-    if (!response.writableFinished) scope.abort(undefined);
+    if (!response.writableFinished) controller.abort(undefined);
   });
-  return scope;
+  return controller;
 }

@@ -29,7 +29,7 @@ export interface ChainCall {
 
 /** What a call of a plugin comes with beside payload and context. */
 export interface HandleCall {
-  readonly scope: Cancellation;
+  readonly signal: Cancellation;
   /** Nobody else holds payload and context: they may be given to the plugin without a copy. */
   readonly owned?: boolean;
   /** The payload as JSON, where somebody had to write it: it is what was checked. */

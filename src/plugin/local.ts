@@ -107,15 +107,15 @@ function implementedHooks(entry: PluginEntry, instance: PluginInstance): readonl
 /** What a hook is given beside payload and context. Few look at the signal: it is made for those. */
 class LocalCall implements HookCall {
   readonly log: Logger;
-  readonly #scope: Cancellation;
+  readonly #signal: Cancellation;
 
-  constructor(scope: Cancellation, log: Logger) {
-    this.#scope = scope;
+  constructor(signal: Cancellation, log: Logger) {
+    this.#signal = signal;
     this.log = log;
   }
 
   get signal(): AbortSignal {
-    return signalOf(this.#scope);
+    return signalOf(this.#signal);
   }
 }
 
@@ -125,7 +125,7 @@ function callHook(
   hook: string,
   payload: unknown,
   context: PluginContext,
-  { scope, owned = false }: HandleCall,
+  { signal, owned = false }: HandleCall,
   log: Logger,
 ): HookOutcome | Promise<HookOutcome> {
   // The plugin gets what a server of its own would have read: what it changes counts only as it says so.
@@ -165,7 +165,7 @@ function callHook(
   let later: boolean;
   try {
     const payload = (written ? written.plain(given.data) : given.data) as Record<string, unknown>;
-    answer = (instance.hooks[hook] as Hook<string>)(payload, own, new LocalCall(scope, log));
+    answer = (instance.hooks[hook] as Hook<string>)(payload, own, new LocalCall(signal, log));
     later = typeof (answer as PromiseLike<unknown> | undefined)?.then === 'function';
   } catch (error) {
     throw failure(error);

@@ -19,7 +19,7 @@ import {
   judgePeer,
   type LiveConnections,
   type PeerRule,
-  type Verdict,
+  type PeerVerdict,
 } from './trust.js';
 
 interface ConnectorOptions {
@@ -147,7 +147,7 @@ function judgeServer(
   chain: readonly X509Certificate[],
   tls: TlsTarget,
   { url, peer }: ConnectorOptions,
-): Verdict | undefined {
+): PeerVerdict | undefined {
   if (!tls.verify) return undefined;
   const [certificate] = chain;
   if (socket.authorized !== true || certificate === undefined) {
@@ -167,7 +167,7 @@ function judgeAs(
   peer: string,
   chain: readonly X509Certificate[],
   set: CredentialSet,
-): Verdict | undefined {
+): PeerVerdict | undefined {
   if (!tls.verify) return undefined;
   const rule = tls.server ?? anyPeer;
   return judgePeer(chain, { set, rule, peer, side: 'client', now: new Date() });

@@ -23,7 +23,7 @@ import {
   judgePeer,
   type LiveConnections,
   type PeerRule,
-  type Verdict,
+  type PeerVerdict,
 } from './trust.js';
 
 /** What is asked of clients: nothing, a certificate that verifies if one is presented, or a certificate. */
@@ -175,14 +175,14 @@ function admit(
   chain: readonly X509Certificate[],
   peer: string,
   front: Front,
-): Verdict | undefined {
+): PeerVerdict | undefined {
   const { clientCertificate: wanted, credentials, rule } = front;
   const asked = { peer, side: 'server' } as const;
   if (wanted === 'none') return undefined;
   if (chain.length === 0) {
     return wanted === 'optional' ? undefined : { kind: 'refused', error: NoClientCert(asked) };
   }
-  const reason = verifyVerdict(socket);
+  const reason = verifyError(socket);
   if (reason !== undefined)
     return { kind: 'refused', error: verifyFailure(reason, { ...asked, facts: peerFacts(socket), chain }) };
   // By the set that is current now, which may be a later one than that of the handshake.
@@ -194,7 +194,7 @@ function admit(
  * sockets that its own TLS server made; the verdict that it computes it from is on the handle of any. Where a
  * future Node has no such method, nobody is admitted.
  */
-function verifyVerdict(socket: TLSSocket): string | undefined {
+function verifyError(socket: TLSSocket): string | undefined {
   const handle = (socket as unknown as { _handle?: { verifyError?: () => NodeJS.ErrnoException | null } })
     ._handle;
   if (typeof handle?.verifyError !== 'function') return 'NO_VERDICT';

@@ -33,7 +33,7 @@ export interface PeerRule {
 /** Any peer whose certificate verifies. */
 export const anyPeer: PeerRule = { identity: { kind: 'any' } };
 
-export type Verdict =
+export type PeerVerdict =
   /**
    * `until`: when something that this rests on ends, so that it has to be judged again. `remarks`: what it passes with
    * and deserves to be seen.
@@ -54,10 +54,10 @@ interface Asked {
  * Whether the peer with that chain is trusted now, by that set: its chain, dates, revocation, keys and names. Asked after
  * the handshake, and of a live connection whenever the set changes or time passes, when OpenSSL is not there to ask.
  */
-export function judgePeer(chain: readonly X509Certificate[], asked: Asked): Verdict {
+export function judgePeer(chain: readonly X509Certificate[], asked: Asked): PeerVerdict {
   const { set, rule, peer, side, now } = asked;
   const [leaf, ...others] = chain;
-  const refused = (error: SallyError): Verdict => ({ kind: 'refused', error });
+  const refused = (error: SallyError): PeerVerdict => ({ kind: 'refused', error });
   if (leaf === undefined) return refused(PeerUnknownCa({ peer, side, detail: 'it has shown none' }));
   const context = { peer, side, subject: oneLineName(leaf.subject) };
   const outOfDate = peerDates(leaf, context, now);
@@ -162,7 +162,7 @@ interface Passed {
 interface LiveOptions {
   readonly credentials: Credentials;
   /** What `judgePeer` says of such a peer now; undefined where nobody asks. */
-  readonly judge: (connection: Passed, set: CredentialSet) => Verdict | undefined;
+  readonly judge: (connection: Passed, set: CredentialSet) => PeerVerdict | undefined;
   /**
    * What stays after a change: `trusted`, whatever is still trusted; `current`, only what was made with the new set. A
    * client lets go of the rest: it connects anew before the other side stops trusting what it showed.

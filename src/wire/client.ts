@@ -18,7 +18,7 @@ export interface ToolConnection {
   /** The other end, as a sentence names it. */
   readonly peer: string;
   /** Calls a tool; its arguments are an object written as JSON. Rejects with a SallyError. */
-  call(tool: string, args: string, scope: Cancellation): Promise<ToolReply>;
+  call(tool: string, args: string, signal: Cancellation): Promise<ToolReply>;
 }
 
 /** Whose numbers come as they were written, where `exactNumbers` says so. */
@@ -34,9 +34,9 @@ export function callHook(
     readonly payloadJson?: string | undefined;
     readonly context: PluginContext;
   },
-  scope: Cancellation,
+  signal: Cancellation,
 ): Promise<ToolReply> {
-  return connection.call(toolNames.invokeHook, writeInvokeArguments(call), scope);
+  return connection.call(toolNames.invokeHook, writeInvokeArguments(call), signal);
 }
 
 /** What came back of a hook call. Throws `SALLY_WIRE_REPLY` where it is none. */
@@ -51,9 +51,9 @@ export function callHooks(
   connection: ToolConnection,
   chain: Parameters<typeof writeChainArguments>[0],
   payloadJson: string | undefined,
-  scope: Cancellation,
+  signal: Cancellation,
 ): Promise<ToolReply> {
-  return connection.call(toolNames.invokeHooks, writeChainArguments(chain, payloadJson), scope);
+  return connection.call(toolNames.invokeHooks, writeChainArguments(chain, payloadJson), signal);
 }
 
 /** What came back of a call of these plugins. Throws `SALLY_WIRE_REPLY`. */
@@ -76,32 +76,32 @@ export function knowsNoChains(error: unknown): boolean {
 export function askForPlugin(
   connection: ToolConnection,
   name: string,
-  scope: Cancellation,
+  signal: Cancellation,
 ): Promise<ToolReply> {
-  return connection.call(toolNames.pluginConfig, JSON.stringify({ name }), scope);
+  return connection.call(toolNames.pluginConfig, JSON.stringify({ name }), signal);
 }
 
 /** What a server says of one plugin, and whether it takes chains. Rejects with a SallyError; where it has no such plugin, the error names those that it has. */
 export async function learnPlugin(
   connection: ToolConnection,
   name: string,
-  scope: Cancellation,
+  signal: Cancellation,
 ): Promise<{ readonly report: PluginReport; readonly chains: boolean }> {
   const { peer } = connection;
-  const { texts, meta } = await askForPlugin(connection, name, scope);
+  const { texts, meta } = await askForPlugin(connection, name, signal);
   const report = readPluginReport(texts[0] ?? '');
   if (typeof report === 'string') throw ReplyInvalid({ peer, tool: toolNames.pluginConfig, reason: report });
   if (report === null)
-    throw PluginNotFound({ plugin: name, where: peer, has: await listPlugins(connection, scope) });
+    throw PluginNotFound({ plugin: name, where: peer, has: await listPlugins(connection, signal) });
   return { report, chains: takesChains(meta) };
 }
 
 /** The names of the plugins that a server has. */
 export async function listPlugins(
   connection: ToolConnection,
-  scope: Cancellation,
+  signal: Cancellation,
 ): Promise<readonly string[]> {
-  const { texts } = await connection.call(toolNames.pluginConfigs, '{}', scope);
+  const { texts } = await connection.call(toolNames.pluginConfigs, '{}', signal);
   return texts
     .map(readPluginReport)
     .flatMap((report) => (report && typeof report === 'object' ? [report.name] : []));

@@ -1,4 +1,4 @@
-export type { Commons } from './commons.js';
+export type { WorkerBus } from './bus.js';
 export { sharedMetrics } from './metrics.js';
 export { runWorkers } from './primary.js';
-export { acceptingTurn, isSpokesman, isWorker, joinCommons, reportServing } from './worker.js';
+export { acceptingTurn, isSpokesman, isWorker, joinWorkerBus, reportServing } from './worker.js';

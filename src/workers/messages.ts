@@ -1,17 +1,17 @@
-import type { Commons } from './commons.js';
+import type { WorkerBus } from './bus.js';
 
 /** What a worker tells its primary once it serves. */
 export const readyMessage = 'sallyport:serving';
 /** What a worker asks its primary, and is told once a turn of the primary's event loop is over. */
 export const turnMessage = 'sallyport:turn';
 /** What a worker asks its primary for; the answer is a `CommonsAnswer`. */
-export const commonsMessage = 'sallyport:commons';
+export const busMessage = 'sallyport:bus';
 
-export interface CommonsAnswer {
-  readonly sallyport: 'commons';
-  readonly commons: Commons;
+export interface BusReply {
+  readonly sallyport: 'bus';
+  readonly bus: WorkerBus;
 }
 
-export function isCommonsAnswer(message: unknown): message is CommonsAnswer {
-  return (message as Partial<CommonsAnswer> | null)?.sallyport === 'commons';
+export function isBusReply(message: unknown): message is BusReply {
+  return (message as Partial<BusReply> | null)?.sallyport === 'bus';
 }

@@ -22,23 +22,23 @@ export function gatherMetrics(alive: ReadonlySet<Worker>): (worker: Worker, mess
   let last = 0;
   const send = (worker: Worker, message: Message) => void worker.send(message, () => {});
   return (worker, message) => {
-    const heard = read(message);
-    if (heard?.sallyport === 'gather-metrics') {
+    const received = read(message);
+    if (received?.sallyport === 'gather-metrics') {
       last += 1;
       const id = last;
       const all: object[][] = [];
       const end = () => {
         clearTimeout(timer);
         open.delete(id);
-        send(worker, { sallyport: 'metrics-gathered', id: heard.id, all });
+        send(worker, { sallyport: 'metrics-gathered', id: received.id, all });
       };
       const timer = setTimeout(end, gatherMs);
       open.set(id, { from: new Set(alive), all, end });
       for (const one of alive) send(one, { sallyport: 'metrics-wanted', id });
-    } else if (heard?.sallyport === 'metrics') {
-      const gathering = open.get(heard.id);
+    } else if (received?.sallyport === 'metrics') {
+      const gathering = open.get(received.id);
       if (!gathering?.from.delete(worker)) return;
-      gathering.all.push(heard.metrics);
+      gathering.all.push(received.metrics);
       if (gathering.from.size === 0) gathering.end();
     }
   };
@@ -54,14 +54,14 @@ export async function sharedMetrics(
   let last = 0;
   const send = (message: Message) => void process.send?.(message, undefined, undefined, () => {});
   process.on('message', (message) => {
-    const heard = read(message);
-    if (heard?.sallyport === 'metrics-wanted') {
+    const received = read(message);
+    if (received?.sallyport === 'metrics-wanted') {
       void registry
         .getMetricsAsJSON()
-        .then((metrics) => send({ sallyport: 'metrics', id: heard.id, metrics }));
-    } else if (heard?.sallyport === 'metrics-gathered') {
-      waiting.get(heard.id)?.(heard.all);
-      waiting.delete(heard.id);
+        .then((metrics) => send({ sallyport: 'metrics', id: received.id, metrics }));
+    } else if (received?.sallyport === 'metrics-gathered') {
+      waiting.get(received.id)?.(received.all);
+      waiting.delete(received.id);
     }
   });
   return {

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { WorkerLost } from '../errors.js';
 import type { Logger } from '../log.js';
 import { backoff } from '../wait.js';
-import { type Commons, makeCommons, removeCommons } from './commons.js';
-import { type CommonsAnswer, commonsMessage, readyMessage, turnMessage } from './messages.js';
+import { makeWorkerBus, removeWorkerBus, type WorkerBus } from './bus.js';
+import { type BusReply, busMessage, readyMessage, turnMessage } from './messages.js';
 import { gatherMetrics } from './metrics.js';
 
 interface WorkersOptions {
@@ -38,14 +38,14 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
   };
   let stopping = false;
   let lostInARow = 0;
-  let commons: Commons | undefined;
+  let bus: WorkerBus | undefined;
   process.once('exit', () => {
-    if (commons) removeCommons(commons);
+    if (bus) removeWorkerBus(bus);
   });
   cluster.on('message', (worker, message) => {
-    if (message !== commonsMessage) return;
-    commons ??= makeCommons();
-    const answer: CommonsAnswer = { sallyport: 'commons', commons };
+    if (message !== busMessage) return;
+    bus ??= makeWorkerBus();
+    const answer: BusReply = { sallyport: 'bus', bus };
     // A worker that has ended meanwhile needs none.
     worker.send(answer, () => {});
   });

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
-import { type Commons, removeCommons } from './commons.js';
-import { commonsMessage, isCommonsAnswer, readyMessage, turnMessage } from './messages.js';
+import { removeWorkerBus, type WorkerBus } from './bus.js';
+import { busMessage, isBusReply, readyMessage, turnMessage } from './messages.js';
 
 /** Whether this process is one of several that a primary runs. */
 export const isWorker = (): boolean => cluster.isWorker;
@@ -42,22 +42,22 @@ export function acceptingTurn(): Promise<void> {
 }
 
 /** What this worker shares with the others; undefined for a process that is no worker. */
-export function joinCommons(): Promise<Commons | undefined> {
+export function joinWorkerBus(): Promise<WorkerBus | undefined> {
   const { worker } = cluster;
   if (worker === undefined) return Promise.resolve(undefined);
   return new Promise((resolve) => {
     // Node ends a worker whose primary is gone: the wait for its answer has no other end.
     const hear = (message: unknown) => {
-      if (!isCommonsAnswer(message)) return;
+      if (!isBusReply(message)) return;
       process.off('message', hear);
-      const { commons } = message;
+      const { bus } = message;
       // The primary removes the folder, unless it was killed.
       process.once('exit', () => {
-        if (!process.connected) removeCommons(commons);
+        if (!process.connected) removeWorkerBus(bus);
       });
-      resolve(commons);
+      resolve(bus);
     };
     process.on('message', hear);
-    process.send?.(commonsMessage);
+    process.send?.(busMessage);
   });
 }

@@ -29,9 +29,9 @@ export function handle(
     describe: () => ({}),
     close: async () => {},
     ...fields,
-    async invoke(_hook, payload, context, { scope }) {
+    async invoke(_hook, payload, context, { signal }) {
       const own = structuredClone(context);
-      const result = await behave(structuredClone(payload), own, signalOf(scope));
+      const result = await behave(structuredClone(payload), own, signalOf(signal));
       return { result: result ?? proceed(), context: own };
     },
   };

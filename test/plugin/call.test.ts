@@ -132,7 +132,7 @@ describe('what a hook is given', () => {
   });
 
   it('[S9] the signal and the log are those of the call', async () => {
-    const scope = new CancelSource();
+    const source = new CancelSource();
     let seen: unknown;
     const plugin = await withHooks({
       tool_pre_invoke: (_payload, _context, { signal, log }) => {
@@ -140,8 +140,8 @@ describe('what a hook is given', () => {
         return undefined;
       },
     });
-    await plugin.invoke(hook, { name: 't' }, context(), { scope });
-    expect(seen).toEqual({ signal: scope.signal, log: silentLogger });
+    await plugin.invoke(hook, { name: 't' }, context(), { signal: source });
+    expect(seen).toEqual({ signal: source.signal, log: silentLogger });
   });
 
   it('[S9] the signal can be given to a fetch', async () => {

@@ -31,5 +31,5 @@ export async function call(
   name = hook,
   given = context(),
 ) {
-  return plugin.invoke(name, payload, given, { scope: new CancelSource() });
+  return plugin.invoke(name, payload, given, { signal: new CancelSource() });
 }

@@ -21,7 +21,7 @@ function start(config: Record<string, unknown>) {
 async function run(words: Words, hook: string, payload: unknown): Promise<unknown> {
   const plugin = await start({ words: words.map(([search, replace]) => ({ search, replace })) });
   const context = { state: {}, metadata: {}, global_context: globalContext('1') };
-  const { result } = await plugin.invoke(hook, payload, context, { scope: new CancelSource() });
+  const { result } = await plugin.invoke(hook, payload, context, { signal: new CancelSource() });
   expect(result.continue_processing).toBe(true);
   return result.modified_payload ?? payload;
 }

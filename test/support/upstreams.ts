@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { UpstreamSettings } from '../../src/config/index.js';
 import { openUpstream, type UpstreamDeps } from '../../src/gateway/upstream/index.js';
-import type { SessionWish, UpstreamState } from '../../src/gateway/upstream.js';
+import type { SessionRequest, UpstreamState } from '../../src/gateway/upstream.js';
 import { silentLogger } from '../../src/log.js';
 import type { JsonObject } from '../../src/mcp/messages.js';
 import { patience } from './patience.js';
@@ -48,7 +48,7 @@ export function open(settings: UpstreamSettings, deps: Partial<UpstreamDeps> = {
 let clients = 0;
 
 /** A session that clients of one principal share; `own` where it is to be one client's. */
-export function wish(more: Partial<SessionWish> = {}): SessionWish {
+export function sessionRequest(more: Partial<SessionRequest> = {}): SessionRequest {
   clients += 1;
   return { principal: 'p', capabilities: {}, client: `client-${clients}`, own: false, ...more };
 }

@@ -23,7 +23,7 @@ export interface Unknown {
 }
 
 /** What a client's credentials are worth. */
-export type Verdict =
+export type AuthResult =
   | {
       readonly kind: 'known';
       readonly identity: Identity;
@@ -39,13 +39,13 @@ export interface Authenticator {
   /** What of a request it goes by. */
   shown(arrival: Arrival): Shown;
   /** Never rejects. */
-  judge(shown: Shown): Promise<Verdict>;
+  judge(shown: Shown): Promise<AuthResult>;
   /** What its verdicts rest on: another object once that has changed. Absent: nothing that changes. */
   basis?(): object;
   /** Looks whether what they rest on has changed. */
   look?(): Promise<void>;
   /** The `WWW-Authenticate` of a refusal (RFC 9110 section 11.6.1); absent where there is nothing to send. */
-  challenge?(arrival: Arrival, verdict: Unknown): string;
+  challenge?(arrival: Arrival, result: Unknown): string;
   /** The metadata of RFC 9728 for a client that asks without a token. */
   metadata?(arrival: Arrival): Record<string, unknown>;
 }
@@ -56,7 +56,7 @@ export const everyone: Authenticator = {
   judge: () => Promise.resolve(nobodyAsked),
 };
 
-const nobodyAsked: Verdict = { kind: 'known', identity: { user: null, tenant: null, method: 'none' } };
+const nobodyAsked: AuthResult = { kind: 'known', identity: { user: null, tenant: null, method: 'none' } };
 
 /** What a bearer token comes in. */
 export const shownHeader = ({ headers }: Arrival): Shown => ({ authorization: headers['authorization'] });
@@ -123,11 +123,11 @@ interface StandingDeps {
 /** Judges credentials again, of which something is open. */
 export function createStanding({ authenticator, log, now }: StandingDeps) {
   const again = async (credential: Credential, by: Authenticator) => {
-    const verdict = await by.judge(credential.shown);
-    if (verdict.kind === 'known') {
+    const result = await by.judge(credential.shown);
+    if (result.kind === 'known') {
       // Who is somebody else now may not go on as who it was.
-      credential.over = principalOf(verdict.identity) !== principalOf(credential.identity);
-    } else if (verdict.kind === 'unknown') credential.over = true;
+      credential.over = principalOf(result.identity) !== principalOf(credential.identity);
+    } else if (result.kind === 'unknown') credential.over = true;
     // Nobody can say: it is asked again.
     else credential.judged = undefined;
   };

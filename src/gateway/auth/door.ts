@@ -148,15 +148,15 @@ class Admission {
     const shown = authenticator.shown(arrival);
     // Read before: what changes meanwhile has the credential judged again.
     const basis = basisOf(authenticator);
-    const verdict = await authenticator.judge(shown);
-    if (verdict.kind === 'known') {
-      const { identity, until } = verdict;
+    const result = await authenticator.judge(shown);
+    if (result.kind === 'known') {
+      const { identity, until } = result;
       return { identity, credential: new Credential(identity, shown, until, basis) };
     }
-    if (verdict.kind === 'unavailable') {
-      return this.failed(verdict.error);
+    if (result.kind === 'unavailable') {
+      return this.failed(result.error);
     }
-    return challenged(verdict, authenticator.challenge?.(arrival, verdict));
+    return challenged(result, authenticator.challenge?.(arrival, result));
   }
 
   /**
@@ -259,9 +259,9 @@ function refused(status: number, error: string, error_description: string): Refu
   return { kind: 'refused', status, headers: {}, body: { error, error_description } };
 }
 
-function challenged(verdict: Unknown, challenge: string | undefined): Refused {
-  const error = verdict.error ?? (verdict.status === 401 ? 'unauthorized' : 'forbidden');
-  const { status, description } = verdict;
+function challenged(result: Unknown, challenge: string | undefined): Refused {
+  const error = result.error ?? (result.status === 401 ? 'unauthorized' : 'forbidden');
+  const { status, description } = result;
   const headers: Record<string, string> = challenge === undefined ? {} : { 'WWW-Authenticate': challenge };
   return { ...refused(status, error, description), headers };
 }

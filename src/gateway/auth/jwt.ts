@@ -9,12 +9,12 @@ import { createConnector } from '../../tls/connector.js';
 import type { Arrival } from './arrival.js';
 import {
   type Authenticator,
+  type AuthResult,
   bearerChallenge,
   bearerToken,
   invalidToken,
   metadataPath,
   shownHeader,
-  type Verdict,
 } from './authenticator.js';
 
 type JwtSettings = Extract<AuthSettings, { kind: 'jwt' }>;
@@ -70,7 +70,7 @@ export async function openJwt(
           return invalidToken('the typ of the token is not at+jwt or JWT');
         const until = ((payload.exp ?? 0) + lateSeconds) * 1_000;
         if (until <= deps.now().getTime()) return invalidToken(expired);
-        return verdictOf(payload, settings, until);
+        return resultOf(payload, settings, until);
       } catch (error) {
         return refusal(error, settings, jose);
       }
@@ -146,11 +146,11 @@ function fetchOver(url: URL, log: Logger) {
 
 const expired = 'the token has expired';
 
-function verdictOf(
+function resultOf(
   payload: JWTPayload,
   { userClaim, tenantClaim, scopes }: JwtSettings,
   until: number,
-): Verdict {
+): AuthResult {
   const user = textOf(payload[userClaim]);
   if (user === undefined) return invalidToken(`the claim ${userClaim} names no user`);
   const has = scopesOf(payload);
@@ -176,7 +176,7 @@ function scopesOf(payload: JWTPayload): ReadonlySet<string> {
 }
 
 /** What jose has against a token, without what is in it. */
-function refusal(error: unknown, { jwks }: JwtSettings, { errors }: Jose): Verdict {
+function refusal(error: unknown, { jwks }: JwtSettings, { errors }: Jose): AuthResult {
   if (error instanceof errors.JWTExpired) return invalidToken(expired);
   if (error instanceof errors.JWTClaimValidationFailed) {
     return invalidToken(

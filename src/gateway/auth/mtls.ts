@@ -2,7 +2,7 @@ import type { AuthSettings } from '../../config/index.js';
 import { NamedByCommonName } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import { type CertificateName, certificateNames, matchingName, remarkOnce } from '../../tls/index.js';
-import type { Authenticator, Shown, Verdict } from './authenticator.js';
+import type { Authenticator, AuthResult, Shown } from './authenticator.js';
 
 type Users = Extract<AuthSettings, { kind: 'mtls' }>['users'];
 
@@ -12,13 +12,13 @@ type Users = Extract<AuthSettings, { kind: 'mtls' }>['users'];
  */
 export function openMtls(users: Users, { log }: { readonly log: Logger }): Authenticator {
   const bySocket = new WeakMap<object, Shown>();
-  const verdicts = new WeakMap<Shown, Verdict>();
+  const results = new WeakMap<Shown, AuthResult>();
   const remark = remarkOnce(log);
-  const judge = ({ names = [], remote = 'unknown' }: Shown): Verdict => {
-    const { verdict, commonName } = userOf(names, users);
+  const judge = ({ names = [], remote = 'unknown' }: Shown): AuthResult => {
+    const { result, commonName } = userOf(names, users);
     if (commonName !== undefined)
       remark(NamedByCommonName({ peer: `the client ${remote}`, name: commonName }));
-    return verdict;
+    return result;
   };
   return {
     shown({ socket }) {
@@ -33,15 +33,15 @@ export function openMtls(users: Users, { log }: { readonly log: Logger }): Authe
       if (shown.names === undefined) {
         return { kind: 'unknown', status: 401, description: 'a client certificate is needed' };
       }
-      const known = verdicts.get(shown) ?? judge(shown);
-      verdicts.set(shown, known);
+      const known = results.get(shown) ?? judge(shown);
+      results.set(shown, known);
       return known;
     },
   };
 }
 
 interface Found {
-  readonly verdict: Verdict;
+  readonly result: AuthResult;
   /** The CN that it went by though nobody asked for a CN. */
   readonly commonName?: string;
 }
@@ -51,19 +51,19 @@ export function userOf(names: readonly CertificateName[], users: Users): Found {
   const known = (
     name: CertificateName,
     as: { user?: string | undefined; tenant?: string | undefined },
-  ): Verdict => {
+  ): AuthResult => {
     const who = as.user === undefined ? { user: userText(name), nameKind: name.kind } : { user: as.user };
     return { kind: 'known', identity: { ...who, tenant: as.tenant ?? null, method: 'mtls' } };
   };
   const byCommonName = ({ kind, value }: CertificateName) => (kind === 'CN' ? { commonName: value } : {});
   const [first] = names.filter(({ besideSan }) => !besideSan);
-  if (users.length === 0 && first !== undefined) return { verdict: known(first, {}), ...byCommonName(first) };
+  if (users.length === 0 && first !== undefined) return { result: known(first, {}), ...byCommonName(first) };
   for (const { match, ...as } of users) {
     const name = matchingName(names, match);
     if (name === undefined) continue;
-    return { verdict: known(name, as), ...(match.startsWith('CN:') ? {} : byCommonName(name)) };
+    return { result: known(name, as), ...(match.startsWith('CN:') ? {} : byCommonName(name)) };
   }
-  return { verdict: { kind: 'unknown', status: 403, description: unknownText(names, first) } };
+  return { result: { kind: 'unknown', status: 403, description: unknownText(names, first) } };
 }
 
 /** Plugins and the log see the text alone: one that reads like a URI and is none says so. */

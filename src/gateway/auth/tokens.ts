@@ -18,11 +18,11 @@ import { locked } from '../../lock.js';
 import type { Logger } from '../../log.js';
 import {
   type Authenticator,
+  type AuthResult,
   bearerChallenge,
   bearerToken,
   invalidToken,
   shownHeader,
-  type Verdict,
 } from './authenticator.js';
 
 /** A token as its file keeps it: enough to know it again, too little to use it. */
@@ -127,7 +127,7 @@ export async function changeTokens(
       ? TokensFolderMissing({ path, folder: dirname(path) }, error)
       : TokensFileWrite({ path, reason: fileReason(error) }, error);
   const busy = () => TokensFileLocked({ path, lock });
-  await locked({ path: lock, mode: 0o600, patienceMs: 2_000, busy, failed }, async () => {
+  await locked({ path: lock, mode: 0o600, patienceMs: 10_000, busy, failed }, async () => {
     const tokens = change(await readTokens(path, missing));
     // Beside it under a name that only the holder of the lock uses: one that was killed leaves no second file.
     const next = `${path}.next`;
@@ -217,16 +217,16 @@ export async function openBearer(
       if (now().getTime() - looked >= lookEveryMs) begin();
       await looking;
       const found = findToken(presented.token, records, now());
-      if (found !== 'unknown') return verdictOf(found);
+      if (found !== 'unknown') return resultOf(found);
       // It may have been made since.
       await begin();
-      return verdictOf(findToken(presented.token, records, now()));
+      return resultOf(findToken(presented.token, records, now()));
     },
     challenge: (_, refusal) => bearerChallenge(refusal),
   };
 }
 
-function verdictOf(found: ReturnType<typeof findToken>): Verdict {
+function resultOf(found: ReturnType<typeof findToken>): AuthResult {
   if (typeof found === 'object') {
     const { user, tenant, expires } = found;
     const until = expires === null ? undefined : Date.parse(expires);

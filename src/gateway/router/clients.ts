@@ -4,7 +4,7 @@ import type { PluginRequest } from '../../manager/index.js';
 import type { JsonObject } from '../../mcp/messages.js';
 import { type ChangingList, listChanged } from '../../mcp/methods.js';
 import { type Client, principalOf } from '../client.js';
-import type { SessionWish, Upstream, UpstreamSession } from '../upstream.js';
+import type { SessionRequest, Upstream, UpstreamSession } from '../upstream.js';
 import type { Level } from './translate.js';
 
 /** An open `subscriptions/listen` request. */
@@ -23,9 +23,9 @@ interface TaskRecord {
 }
 
 /** Whose sessions a client uses at one upstream: one and the same for a session client. */
-export interface Wishes {
-  readonly listening: SessionWish;
-  readonly calling: SessionWish;
+export interface SessionRequests {
+  readonly listening: SessionRequest;
+  readonly calling: SessionRequest;
 }
 
 /** How much of what passed is remembered for one client. */
@@ -45,7 +45,7 @@ export class ClientState {
   readonly subscriptions = new Map<string, Upstream>();
   readonly listens = new Set<OpenListen>();
   /** The sessions of this client: those it hears on, and those its calls are made on. */
-  readonly wishes = new Map<Upstream, Wishes>();
+  readonly sessionRequests = new Map<Upstream, SessionRequests>();
   readonly sessions = new Map<Upstream, UpstreamSession>();
   /** Schemas of tools whose arguments are repeated in headers (`x-mcp-header`), by the tools' public names. */
   readonly schemas = new BoundedMap<string, JsonObject>(memory.schemas);

@@ -156,13 +156,13 @@ export async function clashesAmong(
   upstreams: readonly Upstream[],
   signal: AbortSignal,
 ): Promise<SallyError[]> {
-  const wish = { principal: 'sallyport', client: 'clashes', capabilities: {}, own: false };
+  const request = { principal: 'sallyport', client: 'clashes', capabilities: {}, own: false };
   const all = await Promise.all(
     (['tools', 'prompts'] as const).map(async (kind) => {
       const listings = upstreams.map(async (upstream): Promise<Listing> => {
         const offer = offerOf(upstream.settings, upstreams.length);
         try {
-          const session = await upstream.session(wish, signal);
+          const session = await upstream.session(request, signal);
           return { offer, names: await readNames(session, kind, signalWithin(listWaitMs, signal)) };
         } catch {
           return { offer, names: [] };
@@ -171,6 +171,6 @@ export async function clashesAmong(
       return findClashes(kind, await Promise.all(listings), undefined);
     }),
   );
-  await Promise.allSettled(upstreams.map((upstream) => upstream.release(wish.client)));
+  await Promise.allSettled(upstreams.map((upstream) => upstream.release(request.client)));
   return all.flat().map(({ kind, ...clash }) => NameClash({ what: kinds[kind].what, ...clash }));
 }

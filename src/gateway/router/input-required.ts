@@ -261,7 +261,7 @@ export class SuspendedCall {
    */
   async wait(request: ClientRequest, done: Promise<Answer>, finish: Finish): Promise<Answer> {
     this.#now = request;
-    const unheard = onAbort(request.signal, (reason) => this.#control.abort(reason));
+    const stop = onAbort(request.signal, (reason) => this.#control.abort(reason));
     try {
       const asked = this.#nextQuestion();
       const first = await Promise.race([done, asked]);
@@ -270,7 +270,7 @@ export class SuspendedCall {
       this.#control.abort(error);
       throw error;
     } finally {
-      unheard();
+      stop();
       if (this.#now === request) this.#now = undefined;
     }
   }

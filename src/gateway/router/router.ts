@@ -128,7 +128,7 @@ class GatewayRouter implements ReplaceableRouter {
         const session = state.sessions.get(gone);
         if (session) void this.#context.sessions.shared(session).leave(state.key);
         state.sessions.delete(gone);
-        state.wishes.delete(gone);
+        state.sessionRequests.delete(gone);
         for (const [uri, of] of state.subscriptions) if (of === gone) state.subscriptions.delete(uri);
       }
     }
@@ -193,12 +193,12 @@ class GatewayRouter implements ReplaceableRouter {
     this.#note(upstream, session);
     const signal = signalWithin(listWaitMs);
     const { sessions } = this.#context;
-    const told = [
+    const args = [
       before && sessions.shared(before).leave(state.key),
       restore({ state, context: this.#context }, upstream, session, signal),
       state.level && sessions.shared(session).tellLevel(state.key, state.level, signal),
     ];
-    Promise.all(told).catch((error: unknown) => {
+    Promise.all(args).catch((error: unknown) => {
       this.#log.debug(
         { upstream: upstream.name, reason: messageOf(error) },
         'a new session was not told all',
@@ -225,9 +225,9 @@ class GatewayRouter implements ReplaceableRouter {
         if (this.#said.has(upstream.name)) return;
         // Not any client's own: it ends with the asking.
         const client = `describe ${upstream.name}`;
-        const wish = { principal: 'sallyport', client, capabilities: {}, own: false };
+        const request = { principal: 'sallyport', client, capabilities: {}, own: false };
         try {
-          this.#note(upstream, await upstream.session(wish, limit));
+          this.#note(upstream, await upstream.session(request, limit));
         } finally {
           await upstream.release(client);
         }
@@ -236,7 +236,7 @@ class GatewayRouter implements ReplaceableRouter {
   }
 
   async #leave(state: ClientState): Promise<void> {
-    const upstreams = new Set(state.wishes.keys());
+    const upstreams = new Set(state.sessionRequests.keys());
     for (const [upstream, session] of state.sessions) {
       const uris = await this.#context.sessions.shared(session).leave(state.key);
       if (session.era === 'modern' || upstream.state.kind !== 'up') continue;

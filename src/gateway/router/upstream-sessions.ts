@@ -4,10 +4,10 @@ import type { Logger } from '../../log.js';
 import type { Answer, JsonObject } from '../../mcp/messages.js';
 import { type ChangingList, type Kind, kinds } from '../../mcp/methods.js';
 import { backoff, pause, signalWithin, unlessAborted } from '../../wait.js';
-import type { SessionWish, Upstream, UpstreamSession } from '../upstream.js';
+import type { SessionRequest, Upstream, UpstreamSession } from '../upstream.js';
 import { errorAnswer } from './answers.js';
 import { canAnswer, cannotAnswer, isPersonal, passedCapabilities } from './capabilities.js';
-import type { ClientState, Wishes } from './clients.js';
+import type { ClientState, SessionRequests } from './clients.js';
 import { entryName } from './lists.js';
 import { type Level, mostVerbose } from './translate.js';
 
@@ -43,7 +43,7 @@ export class UpstreamSessions {
 
   /** The session on which the client hears of the upstream, for lists and all else that no upstream asks anything about. */
   async of(state: ClientState, upstream: Upstream, signal: Cancellation): Promise<UpstreamSession> {
-    const session = await this.#open(state, upstream, this.#wishes(state, upstream).listening, signal);
+    const session = await this.#open(state, upstream, this.#requestsOf(state, upstream).listening, signal);
     const before = state.sessions.get(upstream);
     if (before !== session) {
       state.sessions.set(upstream, session);
@@ -54,7 +54,7 @@ export class UpstreamSessions {
 
   /** The session for a call within which the client may be asked. */
   async forCall(state: ClientState, upstream: Upstream, signal: Cancellation): Promise<UpstreamSession> {
-    const { listening, calling } = this.#wishes(state, upstream);
+    const { listening, calling } = this.#requestsOf(state, upstream);
     return listening === calling
       ? this.of(state, upstream, signal)
       : this.#open(state, upstream, calling, signal);
@@ -71,42 +71,42 @@ export class UpstreamSessions {
   async #open(
     state: ClientState,
     upstream: Upstream,
-    wish: SessionWish,
+    request: SessionRequest,
     signal: Cancellation,
   ): Promise<UpstreamSession> {
     const gone = () => UpstreamCancelled({ upstream: upstream.name, method: 'initialize' });
     if (state.gone) throw gone();
-    const session = await upstream.session(wish, signal);
+    const session = await upstream.session(request, signal);
     if (!state.gone) return session;
     await upstream.release(state.key);
     throw gone();
   }
 
-  /** The same wishes each time: their listeners are registered once. */
-  #wishes(state: ClientState, upstream: Upstream): Wishes {
-    const known = state.wishes.get(upstream);
+  /** The same requests each time: their listeners are registered once. */
+  #requestsOf(state: ClientState, upstream: Upstream): SessionRequests {
+    const known = state.sessionRequests.get(upstream);
     if (known !== undefined) return known;
-    const wishes = this.#made(state, upstream);
-    state.wishes.set(upstream, wishes);
-    return wishes;
+    const requests = this.#newRequests(state, upstream);
+    state.sessionRequests.set(upstream, requests);
+    return requests;
   }
 
-  #made(state: ClientState, upstream: Upstream): Wishes {
+  #newRequests(state: ClientState, upstream: Upstream): SessionRequests {
     const capabilities = passedCapabilities(state.client.capabilities);
     const own = isPersonal(capabilities);
-    const wish = { principal: state.principal, client: state.key, capabilities };
+    const request = { principal: state.principal, client: state.key, capabilities };
     const onNotification = (method: string, params: JsonObject | undefined) =>
       this.#deps.onNotification(state, upstream, method, params);
     if (state.client.era === 'modern') {
-      const listening: SessionWish = { ...wish, own: false, onNotification };
+      const listening: SessionRequest = { ...request, own: false, onNotification };
       // All that are alike have this key: without a listener for questions, each call has a session for itself.
-      return { listening, calling: own ? { ...wish, own } : listening };
+      return { listening, calling: own ? { ...request, own } : listening };
     }
-    const onRequest: NonNullable<SessionWish['onRequest']> = async (method, params, signal) =>
+    const onRequest: NonNullable<SessionRequest['onRequest']> = async (method, params, signal) =>
       canAnswer(state.client.capabilities, method) === false
         ? cannotAnswer(method)
         : state.client.ask(method, params, signal).catch((error: unknown) => errorAnswer(error));
-    const both: SessionWish = { ...wish, own, onNotification, onRequest };
+    const both: SessionRequest = { ...request, own, onNotification, onRequest };
     return { listening: both, calling: both };
   }
 }
@@ -198,7 +198,7 @@ export class SharedSession {
   }
 
   /**
-   * Sets what a client wants to hear of a modern upstream's resources. A changed wish opens the next stream before the
+   * Sets what a client wants to hear of a modern upstream's resources. A changed set opens the next stream before the
    * last one is closed: nothing is missed in between. Resolves when the upstream has acknowledged it, or the stream has
    * ended.
    */

@@ -1,7 +1,7 @@
 import { messageOf, UpstreamLost } from '../../errors.js';
 import type { ClientSession, Facts, RequestOptions } from '../../mcp/client/session.js';
 import { type Answer, codes, type JsonObject } from '../../mcp/messages.js';
-import type { SessionWish, UpstreamSession } from '../upstream.js';
+import type { SessionRequest, UpstreamSession } from '../upstream.js';
 import type { UpstreamContext } from './options.js';
 import { Slots } from './slots.js';
 
@@ -18,7 +18,7 @@ export type RunCall = (
 export abstract class Described implements UpstreamSession {
   abstract readonly facts: Facts;
   abstract request(...asked: Parameters<UpstreamSession['request']>): Promise<Answer>;
-  abstract notify(...told: Parameters<UpstreamSession['notify']>): Promise<void>;
+  abstract notify(...args: Parameters<UpstreamSession['notify']>): Promise<void>;
 
   get era() {
     return this.facts.era;
@@ -41,17 +41,17 @@ export abstract class Described implements UpstreamSession {
   }
 }
 
-type OnNotification = NonNullable<SessionWish['onNotification']>;
+type OnNotification = NonNullable<SessionRequest['onNotification']>;
 
 /** Passes a notification on to all who listen, whatever becomes of it at one of them. */
-export function tellAll(
+export function notifyAll(
   listeners: Iterable<OnNotification | undefined>,
-  told: Parameters<OnNotification>,
+  args: Parameters<OnNotification>,
   { upstream, log }: UpstreamContext,
 ): void {
   for (const listener of listeners) {
     try {
-      listener?.(...told);
+      listener?.(...args);
     } catch (error) {
       log.error({ upstream, error: messageOf(error) }, 'a notification could not be passed on');
     }
@@ -74,14 +74,14 @@ export class LegacySession extends Described {
   /** What it holds at the upstream. */
   readonly memory: SessionMemory;
   readonly members: ReadonlySet<LegacySession> = new Set([this]);
-  readonly #listeners = new Map<string, SessionWish>();
+  readonly #listeners = new Map<string, SessionRequest>();
   #busy = 0;
   #usedAt: number;
 
   constructor(
     session: ClientSession,
     key: string,
-    wish: SessionWish,
+    request: SessionRequest,
     context: UpstreamContext,
     run: RunCall,
     memory = new SessionMemory(),
@@ -90,15 +90,15 @@ export class LegacySession extends Described {
     this.memory = memory;
     this.session = session;
     this.key = key;
-    this.owner = wish.own ? wish.client : undefined;
+    this.owner = request.own ? request.client : undefined;
     this.#context = context;
     this.#run = run;
-    this.#capabilities = wish.capabilities;
+    this.#capabilities = request.capabilities;
     this.#usedAt = context.now();
     session.onRenew = () => void memory.replay(session, context);
     session.listeners = {
-      onNotification: (...told) => tellAll(this.#onNotification(), told, context),
-      ...(wish.own && wish.onRequest && { onRequest: (...asked) => this.#ask(wish, asked) }),
+      onNotification: (...args) => notifyAll(this.#onNotification(), args, context),
+      ...(request.own && request.onRequest && { onRequest: (...asked) => this.#ask(request, asked) }),
     };
   }
 
@@ -107,7 +107,7 @@ export class LegacySession extends Described {
   }
 
   /** Who waits for what it says. */
-  get wishes(): SessionWish[] {
+  get requests(): SessionRequest[] {
     return [...this.#listeners.values()];
   }
 
@@ -139,9 +139,9 @@ export class LegacySession extends Described {
     return this.session.notify(method, params);
   }
 
-  listen(wish: SessionWish): void {
+  listen(request: SessionRequest): void {
     this.#usedAt = this.#context.now();
-    if (wish.onNotification || wish.onRequest) this.#listeners.set(wish.client, wish);
+    if (request.onNotification || request.onRequest) this.#listeners.set(request.client, request);
   }
 
   forget(client: string): void {
@@ -152,7 +152,7 @@ export class LegacySession extends Described {
     for (const { onNotification } of this.#listeners.values()) yield onNotification;
   }
 
-  #ask(first: SessionWish, asked: Parameters<NonNullable<SessionWish['onRequest']>>): Promise<Answer> {
+  #ask(first: SessionRequest, asked: Parameters<NonNullable<SessionRequest['onRequest']>>): Promise<Answer> {
     const { onRequest } = this.#listeners.get(first.client) ?? first;
     const none = { error: { code: codes.methodNotFound, message: `Method not found: ${asked[0]}` } };
     return onRequest ? onRequest(...asked) : Promise.resolve(none);
@@ -249,8 +249,8 @@ export class PooledSession extends Described {
     }
   }
 
-  listen(wish: SessionWish): void {
-    this.#first.listen(wish);
+  listen(request: SessionRequest): void {
+    this.#first.listen(request);
   }
 
   notify(method: string, params?: JsonObject): Promise<void> {

@@ -3,7 +3,7 @@ import { writeJson } from '../../json/index.js';
 import type { ClientSession } from '../../mcp/client/session.js';
 import type { JsonObject } from '../../mcp/messages.js';
 import { unlessAborted } from '../../wait.js';
-import type { SessionWish, UpstreamSession } from '../upstream.js';
+import type { SessionRequest, UpstreamSession } from '../upstream.js';
 import { LegacySession, PooledSession, type RunCall, type SessionMemory } from './legacy-session.js';
 import type { UpstreamContext } from './options.js';
 
@@ -22,7 +22,7 @@ export class LegacySessions {
   /** All of them, the members of pools included. */
   readonly #all = new Set<LegacySession>();
   /** Those that ended by themselves while someone listened: they come again. */
-  readonly #lost = new Map<string, { memory: SessionMemory; wishes: SessionWish[] }>();
+  readonly #lost = new Map<string, { memory: SessionMemory; requests: SessionRequest[] }>();
   /** A session that the contact with the upstream opened, for the first who can use it. */
   #spare: { session: ClientSession; since: number } | undefined;
   #begun = 0;
@@ -42,22 +42,22 @@ export class LegacySessions {
     this.#spare = { session, since: this.#parts.context.now() };
   }
 
-  /** The session for `wish` where it stands already. */
-  ready(wish: SessionWish): UpstreamSession | undefined {
-    const session = this.#standing.get(keyOf(wish));
+  /** The session for `request` where it stands already. */
+  ready(request: SessionRequest): UpstreamSession | undefined {
+    const session = this.#standing.get(keyOf(request));
     if (!session || session.over) return undefined;
-    session.listen(wish);
+    session.listen(request);
     return session;
   }
 
-  async take(wish: SessionWish, signal: AbortSignal): Promise<UpstreamSession> {
-    const key = keyOf(wish);
-    const opening = this.#opening.get(key) ?? this.#begin(wish, key);
+  async take(request: SessionRequest, signal: AbortSignal): Promise<UpstreamSession> {
+    const key = keyOf(request);
+    const opening = this.#opening.get(key) ?? this.#begin(request, key);
     const { upstream } = this.#parts.context;
     const session = await unlessAborted(opening, signal).catch((error) => {
       throw findSallyError(error) ?? UpstreamCancelled({ upstream, method: 'initialize' });
     });
-    session.listen(wish);
+    session.listen(request);
     return session;
   }
 
@@ -66,7 +66,8 @@ export class LegacySessions {
     this.#opening.delete(key);
     this.#standing.delete(key);
     this.#lost.delete(key);
-    for (const lost of this.#lost.values()) lost.wishes = lost.wishes.filter((one) => one.client !== client);
+    for (const lost of this.#lost.values())
+      lost.requests = lost.requests.filter((one) => one.client !== client);
     for (const one of this.#all) one.forget(client);
     await Promise.all([...this.#all].filter(({ owner }) => owner === client).map((one) => this.#end(one)));
   }
@@ -77,16 +78,16 @@ export class LegacySessions {
     for (const one of [...this.#all]) {
       if (one.session !== session) continue;
       this.#forget(one);
-      const { memory, wishes } = one;
-      if (wishes.length > 0) this.#lost.set(one.key, { memory, wishes });
+      const { memory, requests } = one;
+      if (requests.length > 0) this.#lost.set(one.key, { memory, requests });
     }
   }
 
   /** Opens those again that ended by themselves while someone listened. */
   restore(): void {
     const { pace } = this.#parts.context;
-    for (const { wishes } of this.#lost.values()) {
-      for (const wish of wishes) this.take(wish, AbortSignal.timeout(pace.handshake)).catch(() => {});
+    for (const { requests } of this.#lost.values()) {
+      for (const request of requests) this.take(request, AbortSignal.timeout(pace.handshake)).catch(() => {});
     }
   }
 
@@ -114,10 +115,10 @@ export class LegacySessions {
     await Promise.all(ended.map((session) => session.close()));
   }
 
-  #begin(wish: SessionWish, key: string): Promise<LegacySession | PooledSession> {
+  #begin(request: SessionRequest, key: string): Promise<LegacySession | PooledSession> {
     const { context } = this.#parts;
-    const open = () => this.#open(wish, key);
-    const opening = isPooled(wish) ? PooledSession.open(context, open) : open();
+    const open = () => this.#open(request, key);
+    const opening = isPooled(request) ? PooledSession.open(context, open) : open();
     this.#opening.set(key, opening);
     const stood = (session: LegacySession | PooledSession) => {
       // Its client may be gone by now, or have come again.
@@ -132,12 +133,12 @@ export class LegacySessions {
     return this.#opening.get(key) === opening && this.#opening.delete(key);
   }
 
-  async #open(wish: SessionWish, key: string): Promise<LegacySession> {
+  async #open(request: SessionRequest, key: string): Promise<LegacySession> {
     this.#makeRoom();
     this.#begun += 1;
     try {
       const { context, open, run } = this.#parts;
-      const session = this.#takeSpare(wish.capabilities) ?? (await open(wish.capabilities));
+      const session = this.#takeSpare(request.capabilities) ?? (await open(request.capabilities));
       const memory = this.#lost.get(key)?.memory;
       this.#lost.delete(key);
       if (memory) await memory.replay(session, context);
@@ -148,7 +149,7 @@ export class LegacySessions {
           detail: 'the process has ended',
         });
       }
-      const one = new LegacySession(session, key, wish, context, run, memory);
+      const one = new LegacySession(session, key, request, context, run, memory);
       this.#all.add(one);
       if (this.#closed) await this.#end(one);
       return one;
@@ -194,11 +195,13 @@ export class LegacySessions {
 
 const ownKey = (client: string) => `own ${client}`;
 
-function keyOf(wish: SessionWish): string {
-  return wish.own ? ownKey(wish.client) : `shared ${wish.principal} ${writeJson(wish.capabilities)}`;
+function keyOf(request: SessionRequest): string {
+  return request.own
+    ? ownKey(request.client)
+    : `shared ${request.principal} ${writeJson(request.capabilities)}`;
 }
 
 /** A client without a session of its own stands for all that are alike: only within a call is it known whom to ask. */
-function isPooled(wish: SessionWish): boolean {
-  return wish.own && !wish.onRequest;
+function isPooled(request: SessionRequest): boolean {
+  return request.own && !request.onRequest;
 }

@@ -18,7 +18,7 @@ import type { Answer, JsonObject } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
 import { anyPeer } from '../../tls/index.js';
 import { backoff, pause, withDeadline } from '../../wait.js';
-import type { SessionWish, Upstream, UpstreamSession, UpstreamState } from '../upstream.js';
+import type { SessionRequest, Upstream, UpstreamSession, UpstreamState } from '../upstream.js';
 import { LegacySessions } from './legacy-sessions.js';
 import { type UpstreamContext, type UpstreamDeps, upstreamContext } from './options.js';
 import { Slots } from './slots.js';
@@ -116,7 +116,7 @@ class OpenUpstream implements Upstream {
     return this.#state.settled(signal);
   }
 
-  async session(wish: SessionWish, signal: Cancellation): Promise<UpstreamSession> {
+  async session(request: SessionRequest, signal: Cancellation): Promise<UpstreamSession> {
     if (this.state.kind === 'connecting') await this.settled(signalOf(signal));
     const upstream = this.name;
     if (signal.aborted) {
@@ -124,7 +124,9 @@ class OpenUpstream implements Upstream {
     }
     if (this.state.kind !== 'up') throw this.#state.error();
     return (
-      this.#stateless.take(wish) ?? this.#sessions.ready(wish) ?? this.#sessions.take(wish, signalOf(signal))
+      this.#stateless.take(request) ??
+      this.#sessions.ready(request) ??
+      this.#sessions.take(request, signalOf(signal))
     );
   }
 

@@ -39,12 +39,12 @@ export class Slots {
         reject(findSallyError(signal.reason) ?? UpstreamCancelled({ upstream, method }));
       };
       const go = () => {
-        unheard();
+        stop();
         resolve();
       };
       if (signal.aborted) return cancelled();
       this.#waiting.add(go);
-      const unheard = onAbort(signal, cancelled);
+      const stop = onAbort(signal, cancelled);
     });
   }
 

@@ -1,11 +1,11 @@
 import { writeJson } from '../../json/index.js';
 import type { ClientSession, Facts, RequestOptions } from '../../mcp/client/session.js';
 import type { Answer, JsonObject } from '../../mcp/messages.js';
-import type { SessionWish, UpstreamSession } from '../upstream.js';
-import { Described, type RunCall, tellAll } from './legacy-session.js';
+import type { SessionRequest, UpstreamSession } from '../upstream.js';
+import { Described, notifyAll, type RunCall } from './legacy-session.js';
 import type { UpstreamContext } from './options.js';
 
-type Listener = NonNullable<SessionWish['onNotification']>;
+type Listener = NonNullable<SessionRequest['onNotification']>;
 
 /** Sets of capabilities for which the way is remembered. */
 const maxKept = 256;
@@ -31,17 +31,17 @@ export class StatelessSessions {
   }
 
   /** Undefined where the upstream is not of this era. */
-  take(wish: SessionWish): UpstreamSession | undefined {
+  take(request: SessionRequest): UpstreamSession | undefined {
     if (!this.#way) return undefined;
-    if (wish.onNotification) {
-      this.#listeners.set(wish.client, wish.onNotification);
+    if (request.onNotification) {
+      this.#listeners.set(request.client, request.onNotification);
       this.#listen();
     }
-    const key = writeJson(wish.capabilities);
+    const key = writeJson(request.capabilities);
     const kept = this.#kept.get(key);
     if (kept) return kept;
     if (this.#kept.size >= maxKept) this.#kept.clear();
-    const session = new StatelessSession(this.#way, this.#run, wish.capabilities);
+    const session = new StatelessSession(this.#way, this.#run, request.capabilities);
     this.#kept.set(key, session);
     return session;
   }
@@ -65,7 +65,7 @@ export class StatelessSessions {
 
   #listen(): void {
     if (!this.#way || this.#listeners.size === 0 || this.#way.listeners.onNotification) return;
-    const onNotification: Listener = (...told) => tellAll(this.#listeners.values(), told, this.#context);
+    const onNotification: Listener = (...args) => notifyAll(this.#listeners.values(), args, this.#context);
     this.#way.listeners = { onNotification };
   }
 }

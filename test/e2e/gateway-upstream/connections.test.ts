@@ -9,7 +9,7 @@ import { cert } from '../../support/certs.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { errorOf } from '../../support/gateway.js';
 import { serve } from '../../support/mcp-fixture.js';
-import { httpUpstream, open, patient, reaches, resultOf, wish } from '../../support/upstreams.js';
+import { httpUpstream, open, patient, reaches, resultOf, sessionRequest } from '../../support/upstreams.js';
 
 type Request = IncomingMessage & { text: string };
 const json = { 'content-type': 'application/json' };
@@ -30,7 +30,7 @@ it('uses one connection for one call after another', async () => {
     sockets.add(socket);
     return { content: [] };
   });
-  const session = await open(httpUpstream(url)).session(wish(), patient());
+  const session = await open(httpUpstream(url)).session(sessionRequest(), patient());
   for (let count = 0; count < 5; count += 1) {
     await session.request('tools/call', { name: 'x' }, { signal: patient() });
   }
@@ -42,7 +42,7 @@ it('says the length of a body in bytes', async () => {
     said: Number(headers['content-length']),
     was: Buffer.byteLength(text),
   }));
-  const session = await open(httpUpstream(url)).session(wish(), patient());
+  const session = await open(httpUpstream(url)).session(sessionRequest(), patient());
   const params = { name: 'x', arguments: { text: 'ü€😀\ud800' } };
   const { said, was } = resultOf(await session.request('tools/call', params, { signal: patient() }));
   expect(said).toBe(was);
@@ -50,7 +50,7 @@ it('says the length of a body in bytes', async () => {
 
 it('sends nothing where a header could begin another', async () => {
   const { url, seen } = await modern(() => ({ content: [] }));
-  const session = await open(httpUpstream(url)).session(wish(), patient());
+  const session = await open(httpUpstream(url)).session(sessionRequest(), patient());
   const before = seen.requests.length;
   for (const value of ['a\r\nx-evil: 1', 'a\nx-evil: 1', 'a\u010ax-evil: 1']) {
     const headers = { 'x-own': value };
@@ -80,7 +80,7 @@ it('[M10] repeats what changes nothing where the connection closed over it, and 
     lost.add(method);
     return { method };
   });
-  const session = await open(httpUpstream(url)).session(wish(), patient());
+  const session = await open(httpUpstream(url)).session(sessionRequest(), patient());
   expect(resultOf(await session.request('ping', {}, { signal: patient() }))).toEqual({ method: 'ping' });
   const call = session.request('tools/call', { name: 'x' }, { signal: patient() });
   expect(await errorOf(call)).toMatchObject({ code: 'SALLY_UPSTREAM_LOST', context: { upstream: 'web' } });
@@ -117,7 +117,7 @@ it('lets go of kept connections when the certificate is replaced', async () => {
   );
   const own = { certfile: path('c.crt'), keyfile: path('c.key'), caBundle: cert('ca.crt') };
   const upstream = open(httpUpstream(url, { tls: { ...own, verify: true, checkHostname: true } }));
-  const session = await upstream.session(wish(), patient());
+  const session = await upstream.session(sessionRequest(), patient());
   const serial = async () =>
     resultOf(await session.request('tools/call', {}, { signal: patient() }))['serial'];
   const first = await serial();

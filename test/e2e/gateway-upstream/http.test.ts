@@ -11,9 +11,9 @@ import {
   patient,
   reaches,
   resultOf,
+  sessionRequest,
   startEverything,
   textOf,
-  wish,
 } from '../../support/upstreams.js';
 
 const call = (name: string, args: object = {}, meta?: object) => ({
@@ -25,7 +25,7 @@ const call = (name: string, args: object = {}, meta?: object) => ({
 it('[M4] speaks to a server with sessions in its own revision, and ends the session', async () => {
   const served = await serveSessions();
   const upstream = open(httpUpstream(served.url, { headers: { 'X-Team': 'a' } }));
-  const session = await upstream.session(wish(), patient());
+  const session = await upstream.session(sessionRequest(), patient());
   expect(session.era).toBe('legacy');
   expect(session.revision).toBe('2025-11-25');
   expect(session.instructions).toBe('for tests');
@@ -41,7 +41,7 @@ it('[M4] speaks to a server with sessions in its own revision, and ends the sess
 it('[M4] speaks to a stateless server with envelope and headers of each request', async () => {
   const served = await serveModern();
   const upstream = open(httpUpstream(served.url));
-  const session = await upstream.session(wish({ capabilities: { elicitation: {} } }), patient());
+  const session = await upstream.session(sessionRequest({ capabilities: { elicitation: {} } }), patient());
   expect(session.era).toBe('modern');
   expect(session.serverInfo).toMatchObject({ name: 'fixture' });
   await session.request('tools/list', {}, { signal: patient() });
@@ -67,7 +67,7 @@ for (const [era, start] of [
 ] as const) {
   it(`[M12] gives progress back under the caller's token, from a server with ${era}`, async () => {
     const { url } = await start();
-    const session = await open(httpUpstream(url)).session(wish(), patient());
+    const session = await open(httpUpstream(url)).session(sessionRequest(), patient());
     const heard: unknown[] = [];
     const options = {
       signal: patient(),
@@ -82,7 +82,7 @@ for (const [era, start] of [
 
   it(`[M12] cancels a call at a server with ${era}`, async () => {
     const { url, events } = await start();
-    const session = await open(httpUpstream(url)).session(wish(), patient());
+    const session = await open(httpUpstream(url)).session(sessionRequest(), patient());
     const own = new AbortController();
     const begun = once(events, 'slow');
     const aborted = once(events, 'aborted');
@@ -95,7 +95,7 @@ for (const [era, start] of [
 
   it(`[M12] gives a call up at its deadline and says so to a server with ${era}`, async () => {
     const { url, events } = await start();
-    const session = await open(httpUpstream(url, { timeoutMs: 300 })).session(wish(), patient());
+    const session = await open(httpUpstream(url, { timeoutMs: 300 })).session(sessionRequest(), patient());
     const aborted = once(events, 'aborted');
     const error = await errorOf(session.request('tools/call', call('slow'), { signal: patient() }));
     expect(error.code).toBe('SALLY_UPSTREAM_TIMEOUT');
@@ -108,7 +108,7 @@ for (const [era, start] of [
     const upstream = open(httpUpstream(served.url));
     const heard = new Promise((resolve) => {
       void upstream
-        .session(wish({ onNotification: (method) => resolve(method) }), patient())
+        .session(sessionRequest({ onNotification: (method) => resolve(method) }), patient())
         .then(async () => {
           // The stream for it opens in its own time: the change is told until it is heard.
           const timer = setInterval(() => {
@@ -126,7 +126,7 @@ for (const [era, start] of [
 it('[M6] takes what a server asks within a call to the caller, and the answer back', async () => {
   const { url } = await serveSessions();
   const session = await open(httpUpstream(url)).session(
-    wish({ capabilities: { elicitation: {} }, own: true, onRequest: async () => ({ result: {} }) }),
+    sessionRequest({ capabilities: { elicitation: {} }, own: true, onRequest: async () => ({ result: {} }) }),
     patient(),
   );
   const asked: unknown[] = [];
@@ -144,14 +144,14 @@ it('[M6] takes what a server asks within a call to the caller, and the answer ba
 it('tells a server that asks where nobody can answer that there is no such method', async () => {
   const { url } = await serveSessions();
   const capabilities = { elicitation: {} };
-  const session = await open(httpUpstream(url)).session(wish({ capabilities }), patient());
+  const session = await open(httpUpstream(url)).session(sessionRequest({ capabilities }), patient());
   const answer = await session.request('tools/call', call('ask', { message: '?' }), { signal: patient() });
   expect(JSON.stringify(answer)).toContain('Method not found');
 });
 
 it('begins a lost session anew and sends the request once more', async () => {
   const served = await serveSessions();
-  const session = await open(httpUpstream(served.url)).session(wish(), patient());
+  const session = await open(httpUpstream(served.url)).session(sessionRequest(), patient());
   served.sessions.clear();
   const answer = await session.request('tools/call', call('echo', { text: 'again' }), { signal: patient() });
   expect(textOf(answer)).toBe('again');
@@ -160,7 +160,7 @@ it('begins a lost session anew and sends the request once more', async () => {
 it('[M19] finds server-everything again after it was killed and started anew on the same port', async () => {
   const first = await startEverything();
   const upstream = open(httpUpstream(first.url));
-  const session = await upstream.session(wish({ onNotification: () => {} }), patient());
+  const session = await upstream.session(sessionRequest({ onNotification: () => {} }), patient());
   const long = {
     name: 'trigger-long-running-operation',
     arguments: { duration: 20, steps: 200 },
@@ -178,7 +178,7 @@ it('[M19] finds server-everything again after it was killed and started anew on 
   first.child.kill('SIGKILL');
   expect((await lost).code).toBe('SALLY_UPSTREAM_LOST');
   await reaches(upstream, 'down');
-  const refused = await errorOf(upstream.session(wish(), patient()));
+  const refused = await errorOf(upstream.session(sessionRequest(), patient()));
   expect(refused.code).toBe('SALLY_UPSTREAM_DOWN');
   expect(refused.message).toContain("'web'");
   await startEverything(first.port);
@@ -190,7 +190,7 @@ it('[M19] finds server-everything again after it was killed and started anew on 
 
 it('answers with the error of the server as it came', async () => {
   const { url } = await serveModern();
-  const session = await open(httpUpstream(url)).session(wish(), patient());
+  const session = await open(httpUpstream(url)).session(sessionRequest(), patient());
   const answer = await session.request('no/such', {}, { signal: patient() });
   expect(answer).toMatchObject({ error: { code: -32601 } });
 });
@@ -251,7 +251,7 @@ it('[M28] forwards what it does not know, in both directions', async () => {
     response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' });
     response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
   });
-  const session = await open(httpUpstream(served.url)).session(wish(), patient());
+  const session = await open(httpUpstream(served.url)).session(sessionRequest(), patient());
   const params = { name: 'x', arguments: {}, 'x-own': { a: 1 }, _meta: { 'vendor/key': 2 } };
   expect(resultOf(await session.request('tools/call', params, { signal: patient() }))).toEqual(odd);
   const sent = JSON.parse(served.seen.requests.at(-1)?.body ?? '').params;
@@ -297,7 +297,7 @@ it('takes a stream that broke before its answer up again where the server keeps 
       },
     ),
   );
-  const session = await open(httpUpstream(served.url)).session(wish(), patient());
+  const session = await open(httpUpstream(served.url)).session(sessionRequest(), patient());
   expect(session.revision).toBe('2025-06-18');
   const answer = await session.request('tools/call', call('x'), { signal: patient() });
   expect(resultOf(answer)['taken']).toMatch(/^e-\d+$/);
@@ -310,7 +310,7 @@ it('[M10] says that a stream without event ids was lost', async () => {
       response.end('data: {"jsonrpc":"2.0","method":"notifications/message","params":{}}\n\n');
     }),
   );
-  const session = await open(httpUpstream(served.url)).session(wish(), patient());
+  const session = await open(httpUpstream(served.url)).session(sessionRequest(), patient());
   const error = await errorOf(session.request('tools/call', call('x'), { signal: patient() }));
   expect(error.code).toBe('SALLY_UPSTREAM_LOST');
 });
@@ -324,7 +324,7 @@ it('[M10] says that a call was lost where the server that had it is gone: it may
       served.server.closeAllConnections();
     }),
   );
-  const session = await open(httpUpstream(served.url)).session(wish(), patient());
+  const session = await open(httpUpstream(served.url)).session(sessionRequest(), patient());
   const error = await errorOf(session.request('tools/call', call('x'), { signal: patient() }));
   expect(error.code).toBe('SALLY_UPSTREAM_LOST');
   expect(error.message).toContain('its stream broke and is not taken up');
@@ -340,7 +340,7 @@ it('[M23] refuses a reply above the limit', async () => {
       }),
     );
     const upstream = open(httpUpstream(served.url), { limits: { messageBytes: 10_000 } });
-    const session = await upstream.session(wish(), patient());
+    const session = await upstream.session(sessionRequest(), patient());
     const error = await errorOf(session.request('tools/call', call('x'), { signal: patient() }));
     expect(error.code).toBe('SALLY_UPSTREAM_REPLY_SIZE');
   }
@@ -349,7 +349,7 @@ it('[M23] refuses a reply above the limit', async () => {
 it('[M23] lets requests wait in a bounded queue', async () => {
   const { url, events } = await serveModern();
   const upstream = open(httpUpstream(url), { limits: { inFlight: 1, queue: 1 } });
-  const session = await upstream.session(wish(), patient());
+  const session = await upstream.session(sessionRequest(), patient());
   const own = new AbortController();
   const begun = once(events, 'slow');
   const slow = errorOf(session.request('tools/call', call('slow'), { signal: own.signal }));

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { cert } from '../../support/certs.js';
 import { callTool, openGateway } from '../../support/gateway.js';
 import { serve } from '../../support/mcp-fixture.js';
-import { httpUpstream, open, patient, textOf, wish } from '../../support/upstreams.js';
+import { httpUpstream, open, patient, sessionRequest, textOf } from '../../support/upstreams.js';
 
 const json = { 'content-type': 'application/json' };
 const discovered = { supportedVersions: ['2026-07-28'], capabilities: { tools: {} } };
@@ -29,7 +29,7 @@ it.each([{ secure: false }, { secure: true }])(
       },
       { tls: secure },
     );
-    const session = await open(httpUpstream(url, secure ? { tls } : {})).session(wish(), patient());
+    const session = await open(httpUpstream(url, secure ? { tls } : {})).session(sessionRequest(), patient());
     const names = Array.from({ length: 8 }, (_, i) => `t${i}`);
     for (const name of names) {
       const answer = await session.request('tools/call', { name }, { signal: patient() });

@@ -5,7 +5,14 @@ import { expect, it } from 'vitest';
 import { temporaryFolder } from '../../support/folder.js';
 import { errorOf } from '../../support/gateway.js';
 import { serve } from '../../support/mcp-fixture.js';
-import { httpUpstream, open, patient, resultOf, stdioUpstream, wish } from '../../support/upstreams.js';
+import {
+  httpUpstream,
+  open,
+  patient,
+  resultOf,
+  sessionRequest,
+  stdioUpstream,
+} from '../../support/upstreams.js';
 
 const initialized = {
   protocolVersion: '2025-06-18',
@@ -78,7 +85,7 @@ it.each(['HTTP', 'a stream of events', 'stdio'])(
     const settings =
       way === 'stdio' ? stdioUpstream([await overStdio()]) : httpUpstream(await overHttp(way !== 'HTTP'));
     const upstream = open(settings);
-    const session = await upstream.session(wish(), patient());
+    const session = await upstream.session(sessionRequest(), patient());
     const call = (name: string) =>
       session.request('tools/call', { name, arguments: {} }, { signal: patient() });
     for (const [name, why] of Object.entries(refused)) {

@@ -8,9 +8,9 @@ import {
   open,
   patient,
   resultOf,
+  sessionRequest,
   stdioUpstream,
   textOf,
-  wish,
 } from '../../support/upstreams.js';
 
 const content = (text: string) => ({ content: [{ type: 'text', text }] });
@@ -49,7 +49,7 @@ async function upstreamOver(forge: Forge, { stream = false, revision = '2026-07-
     const result = content(params.name);
     return params.name === 'forged' ? answer(forge(id, result)) : reply({ result });
   });
-  const session = await open(httpUpstream(url)).session(wish(), patient());
+  const session = await open(httpUpstream(url)).session(sessionRequest(), patient());
   const call = (name: string, _meta?: object) =>
     session.request('tools/call', { name, arguments: {}, ...(_meta && { _meta }) }, { signal: patient() });
   return { call, ids, sockets };
@@ -147,7 +147,7 @@ it('[M11] progress that names another call is not told to that one', async () =>
         .writeHead(200, { 'content-type': 'text/event-stream' })
         .end(`${asStream([progress])}data: ${reply}\n\n`);
   });
-  const session = await open(httpUpstream(url)).session(wish(), patient());
+  const session = await open(httpUpstream(url)).session(sessionRequest(), patient());
   const options = {
     signal: patient(),
     onNotification: (_: string, params?: object) => void told.push(params),
@@ -180,7 +180,7 @@ const child = (expression: string) => {
 
 describe('of a child process', () => {
   const openChild = async (expression: string) => {
-    const session = await open(child(expression)).session(wish(), patient());
+    const session = await open(child(expression)).session(sessionRequest(), patient());
     return (name: string, signal = patient()) => session.request('tools/call', { name }, { signal });
   };
 

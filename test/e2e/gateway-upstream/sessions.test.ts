@@ -10,10 +10,10 @@ import {
   httpUpstream,
   open,
   patient,
+  sessionRequest,
   startEverything,
   stdioUpstream,
   textOf,
-  wish,
 } from '../../support/upstreams.js';
 
 const echo = { name: 'echo', arguments: { text: 'x', message: 'x' } };
@@ -22,7 +22,7 @@ const sockets = (server: object) => promisify<number>((done) => (server as Serve
 it('[M6] takes what a server asks on the stream of the session to the client whose own it is', async () => {
   const { url } = await startEverything();
   const asked: string[] = [];
-  const own = wish({
+  const own = sessionRequest({
     own: true,
     capabilities: { roots: { listChanged: true } },
     onRequest: async (method) => {
@@ -41,7 +41,7 @@ it('subscribes again to what a session was subscribed to when the upstream forgo
   const upstream = open(httpUpstream(first.url));
   const heard: string[] = [];
   const onNotification = (method: string) => heard.push(method);
-  const session = await upstream.session(wish({ own: true, onNotification }), patient());
+  const session = await upstream.session(sessionRequest({ own: true, onNotification }), patient());
   const uri = 'demo://resource/dynamic/text/1';
   await session.request('resources/subscribe', { uri }, { signal: patient() });
   first.child.kill('SIGKILL');
@@ -61,8 +61,8 @@ it('starts the child of a client that listens again without being asked', async 
   const debug = (fields: { pid?: number }) => fields.pid && pids.add(fields.pid);
   const log = { debug, info() {}, warn() {}, error() {} };
   const upstream = open(stdioUpstream([everythingScript, 'stdio']), { log });
-  const other = await upstream.session(wish({ principal: 'other' }), patient());
-  const own = wish({
+  const other = await upstream.session(sessionRequest({ principal: 'other' }), patient());
+  const own = sessionRequest({
     own: true,
     capabilities: { roots: {} },
     onRequest: async () => ({ result: { roots: [] } }),
@@ -79,7 +79,11 @@ it('[M25] leaves no session behind for a client that goes while its session is b
   const served = await serveSessions();
   const upstream = open(httpUpstream(served.url));
   await upstream.settled(patient());
-  const own = wish({ own: true, capabilities: { roots: {} }, onRequest: async () => ({ result: {} }) });
+  const own = sessionRequest({
+    own: true,
+    capabilities: { roots: {} },
+    onRequest: async () => ({ result: {} }),
+  });
   const opening = upstream.session(own, patient());
   await upstream.release(own.client);
   await opening;
@@ -90,25 +94,25 @@ it('[M25] leaves no session behind for a client that goes while its session is b
 it('ends the session that has rested longest where there are as many as there may be', async () => {
   const served = await serveSessions();
   const upstream = open(httpUpstream(served.url), { limits: { sessions: 2 } });
-  const first = await upstream.session(wish({ principal: '1' }), patient());
-  await upstream.session(wish({ principal: '2' }), patient());
-  await upstream.session(wish({ principal: '3' }), patient());
+  const first = await upstream.session(sessionRequest({ principal: '1' }), patient());
+  await upstream.session(sessionRequest({ principal: '2' }), patient());
+  await upstream.session(sessionRequest({ principal: '3' }), patient());
   await vi.waitFor(() => expect(served.sessions.size).toBe(2), { timeout: patience(5_000) });
   const error = await errorOf(first.request('tools/call', echo, { signal: patient() }));
   expect(error.code).toBe('SALLY_UPSTREAM_LOST');
   const held = { limits: { sessions: 1 } };
   const full = open(httpUpstream(served.url), held);
-  await full.session(wish({ principal: '1', onNotification: () => {} }), patient());
-  const busy = await errorOf(full.session(wish({ principal: '2' }), patient()));
+  await full.session(sessionRequest({ principal: '1', onNotification: () => {} }), patient());
+  const busy = await errorOf(full.session(sessionRequest({ principal: '2' }), patient()));
   expect(busy.code).toBe('SALLY_UPSTREAM_BUSY');
 });
 
 it('[M25] ends sessions that nobody uses', async () => {
   const served = await serveSessions();
   const upstream = open(httpUpstream(served.url), { pace: { idle: 100 } });
-  const listening = wish({ principal: '1', onNotification: () => {} });
+  const listening = sessionRequest({ principal: '1', onNotification: () => {} });
   await upstream.session(listening, patient());
-  await upstream.session(wish({ principal: '2' }), patient());
+  await upstream.session(sessionRequest({ principal: '2' }), patient());
   await vi.waitFor(() => expect(served.sessions.size).toBe(1), { timeout: patience(5_000) });
   await upstream.release(listening.client);
   await vi.waitFor(() => expect(served.sessions.size).toBe(0), { timeout: patience(5_000) });
@@ -119,7 +123,7 @@ for (const start of [serveSessions, serveModern]) {
   it(`leaves no socket behind (${start.name})`, async () => {
     const served = await start();
     const upstream = open(httpUpstream(served.url));
-    const clients = Array.from({ length: 20 }, () => wish({ own: true, onNotification: () => {} }));
+    const clients = Array.from({ length: 20 }, () => sessionRequest({ own: true, onNotification: () => {} }));
     for (const client of clients) {
       const session = await upstream.session(client, patient());
       await session.request('tools/call', echo, { signal: patient() });

@@ -16,9 +16,9 @@ import {
   patient,
   reaches,
   resultOf,
+  sessionRequest,
   stdioUpstream,
   textOf,
-  wish,
 } from '../../support/upstreams.js';
 
 const everything = stdioUpstream([everythingScript, 'stdio']);
@@ -43,7 +43,7 @@ async function script(body: string): Promise<string> {
 }
 
 /** A logger that keeps what the children said. */
-function hearing(): { log: Logger; lines: string[]; pids: () => number[] } {
+function recordingLog(): { log: Logger; lines: string[]; pids: () => number[] } {
   const lines: string[] = [];
   const pids = new Set<number>();
   const debug = (fields: object) => {
@@ -57,10 +57,10 @@ function hearing(): { log: Logger; lines: string[]; pids: () => number[] } {
 it('reads and writes through server-filesystem and server-memory', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'a.txt'), 'grüße');
-  const files = await open(stdioUpstream([filesystemScript, folder])).session(wish(), patient());
+  const files = await open(stdioUpstream([filesystemScript, folder])).session(sessionRequest(), patient());
   expect(textOf(await call(files, 'read_text_file', { path: join(folder, 'a.txt') }))).toBe('grüße');
   const env = { MEMORY_FILE_PATH: join(folder, 'memory.jsonl') };
-  const memory = await open(stdioUpstream([memoryScript], { env })).session(wish(), patient());
+  const memory = await open(stdioUpstream([memoryScript], { env })).session(sessionRequest(), patient());
   const entities = [{ name: 'Ada', entityType: 'person', observations: ['counts'] }];
   await call(memory, 'create_entities', { entities });
   expect(textOf(await call(memory, 'read_graph'))).toContain('Ada');
@@ -69,7 +69,7 @@ it('reads and writes through server-filesystem and server-memory', async () => {
 it('[M13] gives a child the variables of its entry and few of ours', async () => {
   vi.stubEnv('SALLY_TEST_SECRET', 'must not be seen');
   const upstream = open({ ...everything, env: { OWN: 'given' } } as typeof everything);
-  const env = JSON.parse(textOf(await call(await upstream.session(wish(), patient()), 'get-env')));
+  const env = JSON.parse(textOf(await call(await upstream.session(sessionRequest(), patient()), 'get-env')));
   vi.unstubAllEnvs();
   expect(env).toMatchObject({ OWN: 'given', PATH: process.env['PATH'] });
   expect(env).not.toHaveProperty('SALLY_TEST_SECRET');
@@ -79,7 +79,7 @@ it('[M6] takes what a child asks to the client whose own it is', async () => {
   const upstream = open(everything);
   const asked: string[] = [];
   const capabilities = { sampling: {}, elicitation: {}, roots: { listChanged: true } };
-  const own = wish({
+  const own = sessionRequest({
     capabilities,
     own: true,
     onRequest: async (method) => {
@@ -100,10 +100,10 @@ it('[M6] takes what a child asks to the client whose own it is', async () => {
 });
 
 it('gives each client with a session of its own a child of its own, which ends with it', async () => {
-  const { log, pids } = hearing();
+  const { log, pids } = recordingLog();
   const upstream = open(everything, { log });
-  const first = wish({ own: true, onRequest: async () => ({ result: {} }) });
-  const second = wish({ own: true, onRequest: async () => ({ result: {} }) });
+  const first = sessionRequest({ own: true, onRequest: async () => ({ result: {} }) });
+  const second = sessionRequest({ own: true, onRequest: async () => ({ result: {} }) });
   const session = await upstream.session(first, patient());
   expect(await upstream.session(first, patient())).toBe(session);
   expect(await upstream.session(second, patient())).not.toBe(session);
@@ -116,15 +116,15 @@ it('gives each client with a session of its own a child of its own, which ends w
 
 it('[M14] shares a child among the clients of one principal, and with no other', async () => {
   const upstream = open(everything);
-  const one = await upstream.session(wish(), patient());
-  expect(await upstream.session(wish(), patient())).toBe(one);
-  expect(await upstream.session(wish({ principal: 'q' }), patient())).not.toBe(one);
+  const one = await upstream.session(sessionRequest(), patient());
+  expect(await upstream.session(sessionRequest(), patient())).toBe(one);
+  expect(await upstream.session(sessionRequest({ principal: 'q' }), patient())).not.toBe(one);
 });
 
 it('[M10,M19] names the upstream to the calls in which its child died, and starts it anew', async () => {
-  const { log, pids } = hearing();
+  const { log, pids } = recordingLog();
   const upstream = open(everything, { log });
-  const session = await upstream.session(wish(), patient());
+  const session = await upstream.session(sessionRequest(), patient());
   await vi.waitFor(() => expect(pids().length).toBe(1), { timeout: patience(5_000) });
   const lost = errorOf(call(session, 'trigger-long-running-operation', { duration: 20, steps: 2 }));
   process.kill(pids()[0] ?? 0, 'SIGKILL');
@@ -133,7 +133,7 @@ it('[M10,M19] names the upstream to the calls in which its child died, and start
   expect(error.message).toContain("'child'");
   expect(error.message).toContain('SIGKILL');
   await reaches(upstream, 'up');
-  const again = await upstream.session(wish(), patient());
+  const again = await upstream.session(sessionRequest(), patient());
   expect(again).not.toBe(session);
   expect(textOf(await call(again, 'echo', { message: 'hi' }))).toBe('Echo: hi');
 });
@@ -151,7 +151,7 @@ it('starts a child that goes on dying with growing pauses, and says why it is do
 it('says that a program does not exist', async () => {
   const upstream = open(stdioUpstream([], { command: 'no-such-program-here' }));
   expect(await reaches(upstream, 'down')).toMatchObject({ code: 'SALLY_UPSTREAM_SPAWN' });
-  const error = await errorOf(upstream.session(wish(), patient()));
+  const error = await errorOf(upstream.session(sessionRequest(), patient()));
   expect(error.message).toBe(
     "the upstream 'child' is down: it cannot be started: no-such-program-here: no such program or folder",
   );
@@ -167,7 +167,7 @@ it('initialises a fresh child where one is silent before initialize, or ends ove
 });
 
 it('speaks 2026-07-28 to a child that does, over one child for all', async () => {
-  const { log, pids } = hearing();
+  const { log, pids } = recordingLog();
   const path = await script(`
     process.stderr.write('here\\n');
     if (method === 'server/discover') send({ id, result: { supportedVersions: ['2026-07-28'], capabilities: { tools: { listChanged: true } } } });
@@ -180,7 +180,7 @@ it('speaks 2026-07-28 to a child that does, over one child for all', async () =>
   `);
   const upstream = open(stdioUpstream([path]), { log });
   const heard: unknown[] = [];
-  const hears = wish({
+  const hears = sessionRequest({
     capabilities: { elicitation: {} },
     own: true,
     onNotification: (...told) => heard.push(told),
@@ -190,7 +190,7 @@ it('speaks 2026-07-28 to a child that does, over one child for all', async () =>
   await vi.waitFor(() => expect(heard).toEqual([['notifications/tools/list_changed', {}]]), {
     timeout: patience(5_000),
   });
-  const other = await upstream.session(wish({ principal: 'q' }), patient());
+  const other = await upstream.session(sessionRequest({ principal: 'q' }), patient());
   expect(resultOf(await call(session, 'x'))['meta']).toMatchObject({
     'io.modelcontextprotocol/clientCapabilities': { elicitation: {} },
   });
@@ -209,7 +209,10 @@ it('gives calls of stateless clients that can be asked a child each, as far as t
     if (method === undefined) send({ id: globalThis.asked, result: { told: result.told, pid: process.pid } });
   `);
   const upstream = open(stdioUpstream([path]), { limits: { pool: 2 } });
-  const session = await upstream.session(wish({ own: true, capabilities: { elicitation: {} } }), patient());
+  const session = await upstream.session(
+    sessionRequest({ own: true, capabilities: { elicitation: {} } }),
+    patient(),
+  );
   const results = await Promise.all(
     ['a', 'b', 'c', 'd'].map(async (name) =>
       resultOf(
@@ -234,7 +237,7 @@ it('ends the processes that a shell has started too, also where they do not heed
   `);
   const args = ['-c', `sleep 1000 & ${process.execPath} ${path}; true`];
   const upstream = open(stdioUpstream(args, { command: 'sh', cwd: folder }), { pace: { grace: 100 } });
-  const session = await upstream.session(wish(), patient());
+  const session = await upstream.session(sessionRequest(), patient());
   const pid = Number(session.instructions);
   expect(exists(pid)).toBe(true);
   await upstream.close();
@@ -242,7 +245,7 @@ it('ends the processes that a shell has started too, also where they do not heed
 });
 
 it('escapes and bounds what a child says on standard error', async () => {
-  const { log, lines } = hearing();
+  const { log, lines } = recordingLog();
   const path = await script(`
     process.stderr.write('\\u001b[2J' + 'x'.repeat(5_000) + '\\n');
     if (method === 'initialize') send({ id, result: initialized });
@@ -261,7 +264,7 @@ it('answers a ping of a child, and lets lines that are no JSON-RPC pass', async 
     if (method === 'tools/call') { globalThis.asked = id; send({ id: 1, method: 'ping' }); }
     if (method === undefined) send({ id: globalThis.asked, result: { ponged: result } });
   `);
-  const session = await open(stdioUpstream([path])).session(wish(), patient());
+  const session = await open(stdioUpstream([path])).session(sessionRequest(), patient());
   expect(resultOf(await call(session, 'x'))).toEqual({ ponged: {} });
 });
 
@@ -278,7 +281,7 @@ it('[M12] cancels a call at a child', async () => {
     heard.push([method, params]);
     if (method === 'notifications/begun') own.abort();
   };
-  const session = await open(stdioUpstream([path])).session(wish({ onNotification }), patient());
+  const session = await open(stdioUpstream([path])).session(sessionRequest({ onNotification }), patient());
   const error = await errorOf(session.request('tools/call', tool('x'), { signal: own.signal }));
   expect(error.code).toBe('SALLY_UPSTREAM_CANCELLED');
   await vi.waitFor(() => expect(heard).toContainEqual(['notifications/seen', { same: true }]), {
@@ -293,7 +296,7 @@ it('refuses a message above the limit and goes on with the next', async () => {
     if (method === 'tools/call') send({ id, result: { text: 'x'.repeat(params.arguments.size) } });
   `);
   const session = await open(stdioUpstream([path]), { limits: { messageBytes: 10_000 } }).session(
-    wish(),
+    sessionRequest(),
     patient(),
   );
   expect((await errorOf(call(session, 'x', { size: 200_000 }))).code).toBe('SALLY_UPSTREAM_REPLY_SIZE');
@@ -325,7 +328,7 @@ it('[M4] speaks the new era to a child of the SDK that speaks both, or that one 
   const path = join(import.meta.dirname, '../../support/mcp-stdio.mjs');
   for (const legacy of ['serve', 'reject']) {
     const upstream = open(stdioUpstream([path, legacy]));
-    const session = await upstream.session(wish({ capabilities: { elicitation: {} } }), patient());
+    const session = await upstream.session(sessionRequest({ capabilities: { elicitation: {} } }), patient());
     expect(session.revision).toBe('2026-07-28');
     expect(session.serverInfo).toMatchObject({ name: 'stdio' });
     const own = new AbortController();
@@ -352,7 +355,7 @@ it('gives a call more time with each step of its progress', async () => {
       }, 150);
     }
   `);
-  const session = await open(stdioUpstream([path], { timeoutMs: 800 })).session(wish(), patient());
+  const session = await open(stdioUpstream([path], { timeoutMs: 800 })).session(sessionRequest(), patient());
   const params = { ...tool('x'), _meta: { progressToken: 1 } };
   expect(resultOf(await session.request('tools/call', params, { signal: patient() }))).toEqual({
     progress: 8,
@@ -364,7 +367,7 @@ it('lets the time of a call stand still while the client is asked', async () => 
     if (method === 'tools/call') { globalThis.asked = id; send({ id: 'q', method: 'elicitation/create' }); }
     if (method === undefined) send({ id: globalThis.asked, result });
   `);
-  const session = await open(stdioUpstream([path], { timeoutMs: 200 })).session(wish(), patient());
+  const session = await open(stdioUpstream([path], { timeoutMs: 200 })).session(sessionRequest(), patient());
   const answer = await session.request('tools/call', tool('x'), {
     signal: patient(),
     onRequest: () => new Promise((done) => setTimeout(() => done({ result: { late: true } }), 500)),
@@ -382,7 +385,7 @@ it('takes a question back where the child does, or where its call has ended', as
     }
     if (method === 'ping') { send({ id, result: {} }); send({ id: globalThis.asked, result: {} }); }
   `);
-  const session = await open(stdioUpstream([path])).session(wish(), patient());
+  const session = await open(stdioUpstream([path])).session(sessionRequest(), patient());
   for (const name of ['back', 'ended']) {
     let taken: (value: unknown) => void = () => {};
     const back = new Promise((resolve) => {

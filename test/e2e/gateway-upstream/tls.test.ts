@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { cert } from '../../support/certs.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { serveModern, serveSessions } from '../../support/mcp-fixture.js';
-import { httpUpstream, open, patient, reaches, textOf, wish } from '../../support/upstreams.js';
+import { httpUpstream, open, patient, reaches, sessionRequest, textOf } from '../../support/upstreams.js';
 
 const tls = (name = 'client') => ({
   certfile: cert(`${name}.crt`),
@@ -22,7 +22,7 @@ for (const [era, start] of [
   it(`calls a server of ${era} behind mutual TLS`, async () => {
     const { url } = await start({ tls: true });
     const upstream = open(httpUpstream(url, { tls: tls() }));
-    const session = await upstream.session(wish(), patient());
+    const session = await upstream.session(sessionRequest(), patient());
     expect(session.revision).toBe(era);
     expect(textOf(await session.request('tools/call', echo, { signal: patient() }))).toBe('over TLS');
   });

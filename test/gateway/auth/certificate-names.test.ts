@@ -55,7 +55,7 @@ describe('the names of a certificate', () => {
       { match: '*', user: 'anyone' },
     ];
     const who = (given: object, tenant: string | null) => ({
-      verdict: { kind: 'known', identity: { ...given, tenant, method: 'mtls' } },
+      result: { kind: 'known', identity: { ...given, tenant, method: 'mtls' } },
     });
     expect(userOf(names, users)).toEqual(who({ user: 'ada@example.org', nameKind: 'EMAIL' }, 'research'));
     expect(userOf(names, [])).toEqual(who({ user: 'spiffe://example.org/team/a', nameKind: 'URI' }, null));
@@ -63,13 +63,13 @@ describe('the names of a certificate', () => {
       ...who({ user: 'anyone' }, null),
       commonName: 'Ada Lovelace',
     });
-    expect(userOf(names, users.slice(0, 1)).verdict).toMatchObject({ kind: 'unknown', status: 403 });
-    expect(userOf([], []).verdict).toMatchObject({ kind: 'unknown', status: 403 });
+    expect(userOf(names, users.slice(0, 1)).result).toMatchObject({ kind: 'unknown', status: 403 });
+    expect(userOf([], []).result).toMatchObject({ kind: 'unknown', status: 403 });
   });
 
   const principal = (...names: CertificateName[]) => {
-    const { verdict } = userOf(names, []);
-    return verdict.kind === 'known' ? principalOf(verdict.identity) : undefined;
+    const { result } = userOf(names, []);
+    return result.kind === 'known' ? principalOf(result.identity) : undefined;
   };
 
   it.each(['spiffe://t/alice', 'alice', 'alice@example.org'])(
@@ -78,22 +78,22 @@ describe('the names of a certificate', () => {
       const kinds = ['URI', 'DNS', 'EMAIL', 'CN'] as const;
       const principals = kinds.map((kind) => principal({ kind, value }));
       expect(new Set(principals).size).toBe(4);
-      const named = userOf([{ kind: 'CN', value: 'x' }], [{ match: 'CN:x', user: value }]).verdict;
+      const named = userOf([{ kind: 'CN', value: 'x' }], [{ match: 'CN:x', user: value }]).result;
       expect(principals).not.toContain(named.kind === 'known' && principalOf(named.identity));
     },
   );
 
   it('plugins, which see the text alone, see no URI in what is none', () => {
-    const seen = userOf([{ kind: 'CN', value: 'spiffe://t/alice' }], []).verdict;
+    const seen = userOf([{ kind: 'CN', value: 'spiffe://t/alice' }], []).result;
     expect(seen).toMatchObject({ identity: { user: 'CN:spiffe://t/alice' } });
   });
 
   it('a CN beside a SAN is nobody, unless an entry asks for it as CN:', () => {
     const beside = [{ kind: 'CN', value: 'ada', besideSan: true }] as const;
-    expect(userOf(beside, []).verdict).toMatchObject({ kind: 'unknown', status: 403 });
-    expect(userOf(beside, [{ match: '*' }]).verdict).toMatchObject({ kind: 'unknown', status: 403 });
+    expect(userOf(beside, []).result).toMatchObject({ kind: 'unknown', status: 403 });
+    expect(userOf(beside, [{ match: '*' }]).result).toMatchObject({ kind: 'unknown', status: 403 });
     expect(userOf(beside, [{ match: 'CN:ada' }])).toEqual({
-      verdict: { kind: 'known', identity: { user: 'ada', nameKind: 'CN', tenant: null, method: 'mtls' } },
+      result: { kind: 'known', identity: { user: 'ada', nameKind: 'CN', tenant: null, method: 'mtls' } },
     });
   });
 });

@@ -42,7 +42,7 @@ function counted(upstream: Upstream) {
     },
     onState: (listener) => upstream.onState(listener),
     settled: (signal) => upstream.settled(signal),
-    session: (wish, signal) => upstream.session(wish, signal),
+    session: (request, signal) => upstream.session(request, signal),
     release(key) {
       released.push(key);
       return upstream.release(key);
@@ -188,8 +188,8 @@ describe('an upstream that is gone after a reload', () => {
     const sessions = new Map<UpstreamSession, UpstreamSession>();
     const watched: Upstream = {
       ...counted(one.upstream).upstream,
-      async session(wish, signal) {
-        const session = await one.upstream.session(wish, signal);
+      async session(sessionRequest, signal) {
+        const session = await one.upstream.session(sessionRequest, signal);
         const { era, revision, capabilities, serverInfo, instructions } = session;
         const known = sessions.get(session) ?? {
           ...{ era, revision, capabilities, serverInfo, instructions },

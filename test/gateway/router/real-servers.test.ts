@@ -10,8 +10,8 @@ import {
   memoryScript,
   open,
   patient,
+  sessionRequest,
   stdioUpstream,
-  wish,
 } from '../../support/upstreams.js';
 import { ask, client, routerOver } from './world.js';
 
@@ -30,7 +30,7 @@ const steady = (text: string) => text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z|\d+:\
 /** Each call through the router and straight at a session of the same upstream: byte for byte the same. */
 async function same(settings: UpstreamSettings, calls: Calls): Promise<void> {
   const [direct, through] = [open(settings), open(settings)];
-  const session = await direct.session(wish(), patient());
+  const session = await direct.session(sessionRequest(), patient());
   const router = routerOver([through]);
   const from = client('legacy');
   for (const [method, params] of [...lists, ...calls]) {

@@ -4,18 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** What the workers of one primary share, and nobody else has. */
-export interface Commons {
+export interface WorkerBus {
   /** A folder that only this user may enter (mkdtemp makes it with mode 700), for their sockets. */
   readonly folder: string;
   /** How one shows another that it is among them: the folder keeps other users out, this keeps out other programs. */
   readonly secret: string;
 }
 
-export function makeCommons(): Commons {
+export function makeWorkerBus(): WorkerBus {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-'));
   return { folder, secret: randomBytes(32).toString('base64url') };
 }
 
-export function removeCommons({ folder }: Commons): void {
+export function removeWorkerBus({ folder }: WorkerBus): void {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -30,7 +30,7 @@ const closed = ({ resolveError, connectError }: EndpointFacts) => resolveError ?
 const notReached = 'it is not reached';
 
 /** The way to a server, up to TLS. */
-export const wayChecks = [
+export const reachabilityChecks = [
   server({
     id: 'clock',
     group: 'clock',

@@ -8,10 +8,10 @@ import { connectionHeaders } from '../headers.js';
 import { createHttpServer, type Handler, listenOnSocket, sendJson, stopListening } from '../http/index.js';
 import type { Logger } from '../log.js';
 import { randomId, type SessionStore } from '../sessions/index.js';
-import type { Commons } from '../workers/index.js';
+import type { WorkerBus } from '../workers/index.js';
 
 /** The store of workers that serve the same port: what one of them holds, clients ask any of them for. */
-interface Peers extends SessionStore {
+interface WorkerSessions extends SessionStore {
   /** Serves the others: `handle` gets what they send to `ask`. */
   listen(handle: Handler): Promise<void>;
   close(withinMs: number): Promise<void>;
@@ -26,7 +26,7 @@ const secretHeader = 'x-sallyport-worker';
  * The way between workers: HTTP over a Unix domain socket for each, in a folder that nobody else may enter. How long a
  * reply may take is decided by who makes it; who waits for it gives up by `signal`.
  */
-export function openPeers({ folder, secret }: Commons, log: Logger): Peers {
+export function openWorkerSessions({ folder, secret }: WorkerBus, log: Logger): WorkerSessions {
   // A worker that is started anew is another one.
   const own = randomBytes(tagBytes).toString('base64url');
   const pathOf = (tag: string) => join(folder, `${tag}.sock`);
