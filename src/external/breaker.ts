@@ -33,7 +33,7 @@ interface Member {
 /**
  * Whether a plugin server answers at all. Hooks that take too long do not say that: a payload may have made one slow, and
  * would then switch a filter off. So after some timeouts in a row the server is probed, and only where that is not
- * answered either are its plugins away: calls of them fail at once until a probe is answered. Any answer ends the row;
+ * answered either are its plugins away: calls of them fail at once until a probe is answered. Any reply ends the row;
  * calls that their caller gave up are no part of it.
  */
 export class Breaker {
@@ -50,7 +50,7 @@ export class Breaker {
     this.#options = options;
   }
 
-  /** Until the answer is called. Nobody is asked for plugins that are all gone. */
+  /** Adds a plugin; returns a disposer. A server whose plugins are all gone is not probed. */
   add(member: Member): () => void {
     this.#members.add(member);
     return () => {
@@ -77,13 +77,13 @@ export class Breaker {
     throw PluginAway({ plugin, peer: this.#options.peer, seconds });
   }
 
-  /** A call was answered, whatever the answer was. */
+  /** A call was answered, with whatever reply. */
   answered(): void {
     this.#timeouts = 0;
     if (this.#awaySince !== undefined) this.#comeBack();
   }
 
-  /** A call failed without an answer. `probe` asks the same server. */
+  /** A call failed without a reply. `probe` asks the same server. */
   failed(error: unknown, signal: Cancellation, probe: Probe): void {
     const { after } = this.#options;
     const why = signal.aborted ? signal.reason : error;

@@ -15,7 +15,7 @@ import type { Logger } from '../log.js';
 import { httpTransport } from '../mcp/client/http.js';
 import type { ClientContext, ClientSession, PeerErrors } from '../mcp/client/session.js';
 import { stdioTransport } from '../mcp/client/stdio.js';
-import type { Answer } from '../mcp/messages.js';
+import type { RpcResponse } from '../mcp/messages.js';
 import { type CredentialStore, pluginRule, type TlsMetrics } from '../tls/index.js';
 import { packageVersion } from '../version.js';
 import { backoff, unlessAborted, withDeadline } from '../wait.js';
@@ -244,9 +244,9 @@ function childSessions(settings: StdioSettings, context: ClientContext): Session
 }
 
 /** The result of a call. Throws a SallyError where it has none of the contract. */
-function replyOf(answer: Answer, peer: string, tool: string): ToolReply {
-  if ('error' in answer) throw ReplyInvalid({ peer, tool, reason: messageOf(answer.error) });
-  const { content = [], _meta: meta } = answer.result;
+function replyOf(response: RpcResponse, peer: string, tool: string): ToolReply {
+  if ('error' in response) throw ReplyInvalid({ peer, tool, reason: messageOf(response.error) });
+  const { content = [], _meta: meta } = response.result;
   if (!Array.isArray(content)) throw ReplyInvalid({ peer, tool, reason: 'content: expected array' });
   const texts: string[] = [];
   for (const item of content) {

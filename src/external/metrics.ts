@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 
 /** What is counted of external plugins. */
 export interface PluginMetrics {
-  /** Shows whether a plugin is away, until the answer is called. */
+  /** Shows whether a plugin is away; returns a disposer. */
   holds(plugin: string, isAway: () => boolean): () => void;
   wentAway(plugin: string): void;
 }

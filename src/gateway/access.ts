@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../log.js';
 import type { AccessLog, Call } from '../mcp/endpoint-call.js';
-import type { Answer } from '../mcp/messages.js';
+import type { RpcResponse } from '../mcp/messages.js';
 import { clientName } from '../mcp/router.js';
 
 /** A client chooses its methods, and the names it asks for: a line does not grow with them. */
@@ -11,7 +11,7 @@ const longest = 200;
 export function createAccessLog(log: Logger, now: () => number = () => performance.now()): AccessLog {
   const ms = (started: number) => Math.round((now() - started) * 100) / 100;
   return {
-    served(call, answer, started) {
+    served(call, response, started) {
       const { user, tenant } = call.client.identity;
       const { upstream, target, plugins } = call.trace;
       const line = {
@@ -23,7 +23,7 @@ export function createAccessLog(log: Logger, now: () => number = () => performan
         ...(upstream !== undefined && { upstream }),
         ...(target !== undefined && { target: bounded(target) }),
         ...(plugins.length > 0 && { plugins }),
-        ...outcomeOf(call, answer),
+        ...outcomeOf(call, response),
         ms: ms(started),
       };
       log.info(line, 'request');
@@ -42,8 +42,8 @@ function bounded(text: string): string {
   return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
 }
 
-function outcomeOf(call: Call, answer: Answer): { outcome: string; error?: number } {
+function outcomeOf(call: Call, response: RpcResponse): { outcome: string; error?: number } {
   if (call.abandoned !== undefined) return { outcome: call.abandoned };
-  if ('error' in answer) return { outcome: 'error', error: answer.error.code };
-  return { outcome: answer.result['isError'] === true ? 'tool-error' : 'ok' };
+  if ('error' in response) return { outcome: 'error', error: response.error.code };
+  return { outcome: response.result['isError'] === true ? 'tool-error' : 'ok' };
 }

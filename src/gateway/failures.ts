@@ -1,6 +1,6 @@
 import { InternalError } from '../errors.js';
 import type { Logger } from '../log.js';
-import { type Answer, type Failure, failure, type RpcError } from '../mcp/messages.js';
+import { type Failure, failure, type RpcError, type RpcResponse } from '../mcp/messages.js';
 
 /**
  * How much of a failure a client is told (CWE-209): that there was one and where, or the text too, in which a URL, a path,
@@ -11,13 +11,13 @@ export interface Telling {
   readonly log: Logger;
 }
 
-/** What the client is told of `answer`, and the log of the rest: both under the id of the request. */
-export function tell(answer: Answer, request: string, { failures, log }: Telling): Answer {
-  if (!('error' in answer)) return answer;
-  const failed = answer.error[failure];
-  if (failed === undefined) return answer;
+/** What the client is told of `response`, and the log of the rest: both under the id of the request. */
+export function tell(response: RpcResponse, request: string, { failures, log }: Telling): RpcResponse {
+  if (!('error' in response)) return response;
+  const failed = response.error[failure];
+  if (failed === undefined) return response;
   report(failed, request, log);
-  return failures() === 'full' ? answer : { error: brief(answer.error, failed, request) };
+  return failures() === 'full' ? response : { error: brief(response.error, failed, request) };
 }
 
 function brief({ code, data }: RpcError, { error, plugin }: Failure, request: string): RpcError {

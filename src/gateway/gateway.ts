@@ -12,13 +12,13 @@ import type { Logger } from '../log.js';
 import { openPluginManager, type PluginRequest } from '../manager/index.js';
 import { createEndpoint } from '../mcp/endpoint.js';
 import { serveStdio } from '../mcp/endpoint-stdio.js';
-import type { Answer } from '../mcp/messages.js';
+import type { RpcResponse } from '../mcp/messages.js';
 import type { Admitted, Identity } from '../mcp/router.js';
 import { ownSessions } from '../sessions/index.js';
 import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '../tls/index.js';
 import type { WorkerBus } from '../workers/index.js';
 import { createAccessLog } from './access.js';
-import { createDoor, guarded, introduce, openAuthenticator } from './auth/index.js';
+import { createAuthentication, guarded, introduce, openAuthenticator } from './auth/index.js';
 import { tell } from './failures.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
 import { clashesAmong, createRouter } from './router/index.js';
@@ -51,7 +51,7 @@ export interface Gateway {
   /**
    * Goes on with another configuration and with what its files hold now: plugins, plugin settings, upstreams, who may
    * call, credentials. Sessions stay. Rejects with a SallyError where something of it cannot be used, and then nothing
-   * has changed. Answers what takes effect only at the next start.
+   * has changed. Returns what takes effect only at the next start.
    */
   reload(config: GatewayConfig): Promise<readonly string[]>;
   /** Takes no more requests and finishes what is in flight, for at most `withinMs` (default 30 s). */
@@ -73,7 +73,7 @@ interface GatewayDeps {
   readonly bus?: WorkerBus | undefined;
 }
 
-/** More connections at a time are refused at the door. */
+/** More connections at a time are refused as they come in. */
 const maxConnections = 16_384;
 const defaultDrainMs = 30_000;
 /** What is read before it is known who sent it: as much as a head may have, and more where others of a connection were let in. */
@@ -136,11 +136,11 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     log,
     serverInfo: { name: 'sallyport', version },
     access: createAccessLog(log),
-    tell: (answer: Answer, request: string) => tell(answer, request, telling),
+    tell: (response: RpcResponse, request: string) => tell(response, request, telling),
   };
   const endpoint = createEndpoint({
     ...serving,
-    door: createDoor({
+    authentication: createAuthentication({
       authenticator: () => authenticator,
       sets,
       log,

@@ -81,7 +81,7 @@ class InUse implements PluginSet {
 /** The upstreams in use. A reload keeps those whose settings are the same, with all that is connected to them. */
 export interface UpstreamSet {
   current(): readonly Upstream[];
-  /** Opens those that are new and answers the others, which are to be closed once nothing goes to them any more. */
+  /** Opens those that are new and returns the others, which are to be closed once nothing goes to them any more. */
   replace(settings: readonly UpstreamSettings[]): readonly Upstream[];
   /** Waits until each has been reached or not, for at most as long as the signal lets it. */
   settled(signal: AbortSignal): Promise<void>;

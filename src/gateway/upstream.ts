@@ -1,7 +1,7 @@
 import type { Cancellation } from '../cancel.js';
 import type { UpstreamSettings } from '../config/index.js';
 import type { OnRequest, RequestOptions } from '../mcp/client/session.js';
-import type { Answer, JsonObject } from '../mcp/messages.js';
+import type { JsonObject, RpcResponse } from '../mcp/messages.js';
 import type { Era } from '../mcp/revisions.js';
 
 /** An MCP session with an upstream, or the stateless way to it, in the upstream's own era. */
@@ -13,11 +13,11 @@ export interface UpstreamSession {
   readonly instructions: string | undefined;
   /**
    * One request, with `params` as the upstream's era has them but for the progress token, the
-   * envelope and the headers, which are made here. The answer is the upstream's, as it came.
+   * envelope and the headers, which are made here. The response is the upstream's, as it came.
    *
    * Rejects with a SallyError that names the upstream where none came: down, lost in the call, too late, cancelled.
    */
-  request(method: string, params: JsonObject | undefined, options: RequestOptions): Promise<Answer>;
+  request(method: string, params: JsonObject | undefined, options: RequestOptions): Promise<RpcResponse>;
   notify(method: string, params?: JsonObject): Promise<void>;
 }
 

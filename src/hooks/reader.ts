@@ -46,7 +46,7 @@ const definition = (schema: z.core.$ZodType | undefined): Def | undefined =>
   schema?._zod.def as Def | undefined;
 
 /**
- * A quick yes, made of the schema itself: where it answers true, the schema takes the value and its output is the
+ * A fast check, made of the schema itself: where it returns true, the schema takes the value and its output is the
  * value, so that parsing it once more would change nothing. False says nothing: then the schema has to judge. What the
  * schema is made of and this does not know is a "no".
  */

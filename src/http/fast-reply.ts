@@ -8,7 +8,7 @@ type Headers = Readonly<Record<string, string | number>>;
 
 interface FastReplyOptions {
   readonly socket: Socket;
-  /** Told of the status before anything is sent; answers whether the connection ends with this reply. */
+  /** Told of the status before anything is sent; returns whether the connection ends with this reply. */
   readonly onHead: (status: number) => boolean;
   readonly onEnd: (last: boolean) => void;
   /** What every head ends with, where the connection ends with it and where it does not. */

@@ -2,7 +2,7 @@ import { chmod, lstat, unlink } from 'node:fs/promises';
 import { type AddressInfo, createConnection, isIPv6, type Server } from 'node:net';
 import { ListenFailed, messageOf, PortInUse, SocketInUse } from '../errors.js';
 
-/** Listens, and answers the port that it got. Rejects with a SallyError that names what could not listen. */
+/** Listens, and returns the port that it got. Rejects with a SallyError that names what could not listen. */
 export function listen(server: Server, host: string, port: number, what: string): Promise<number> {
   const failed = (error: NodeJS.ErrnoException) =>
     error.code === 'EADDRINUSE'

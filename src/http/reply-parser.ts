@@ -256,7 +256,7 @@ export class ReplyStream {
   }
 
   /**
-   * Hands the text over as it comes; where the reader answers with a promise it is given more once that has resolved.
+   * Hands the text over as it comes; where the reader returns a promise it is given more once that has resolved.
    * Resolves at the end of the stream, also where the reader ended it; rejects where it broke.
    */
   read(take: (text: string) => Promise<void> | void): Promise<void> {

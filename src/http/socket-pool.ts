@@ -222,7 +222,7 @@ interface Request {
   readonly host: string;
   /** As a URL has it: everything but ASCII is escaped. */
   readonly path: string;
-  /** What `headerLines` answered. */
+  /** What `headerLines` returned. */
   readonly lines: string;
   readonly body: string | undefined;
 }

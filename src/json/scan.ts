@@ -31,7 +31,7 @@ const keysAt = new Int32Array(1_000);
 /**
  * One pass over a text, before anything that is recursive or keeps what it reads: how deep it is nested, how many keys
  * an object has, how many members there are, and which numbers do not come back out of JavaScript as they went in. Of
- * what is no JSON the answer means nothing.
+ * what is no JSON the result means nothing.
  */
 export function scan(text: string, depthLimit: number = maxDepth): Scan {
   const { length } = text;

@@ -28,7 +28,7 @@ type Ended<A> =
 
 /**
  * One call of one plugin, with its deadline. Never throws or rejects: what went wrong is the outcome. A plugin that
- * answers at once costs no timer and no promise.
+ * returns at once costs no timer and no promise.
  */
 export function callPlugin(
   plugin: PluginHandle,
@@ -176,7 +176,7 @@ export function bandEnd(selected: readonly Selected[], from: number, parallel: b
 export const maxPayloadBytes = 1_000_000;
 
 /**
- * A payload that no plugin could read is the caller's mistake, whatever the modes say. Answers its JSON: written to be
+ * A payload that no plugin could read is the caller's mistake, whatever the modes say. Returns its JSON: written to be
  * measured, and then sent as it was measured.
  */
 export function checkPayload(hook: string, payload: unknown): string | undefined {

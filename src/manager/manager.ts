@@ -34,7 +34,7 @@ export interface PluginManager {
   find(name: string): PluginHandle | undefined;
   /**
    * Calls one plugin by name, whatever its conditions say: what a plugin server does for a gateway, which has
-   * applied them. Never throws or rejects; what is known at once is answered at once.
+   * applied them. Never throws or rejects; what is known at once is returned at once.
    */
   invokeOne(call: OneCall): OneOutcome | Promise<OneOutcome>;
   close(): Promise<void>;

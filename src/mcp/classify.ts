@@ -1,16 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RefusedBody } from '../http/index.js';
-import { errorAnswer, type Refusal, refusal } from './answers.js';
 import { decodeHeaderValue, headerNames } from './headers.js';
 import { areFacts, codes, isObject, type JsonObject, type Message } from './messages.js';
 import { metaKeys } from './meta.js';
 import { targetParameter } from './methods.js';
+import { errorResponse, type Refusal, refusal } from './responses.js';
 import { batchRevision, isModern, modernRevisions } from './revisions.js';
 import type { Client } from './router.js';
 
 /** What is wrong with a body that is not taken. */
 export function bodyProblem({ status, error }: RefusedBody, limit: number): Refusal {
-  if (error) return { status, ...errorAnswer(error) };
+  if (error) return { status, ...errorResponse(error) };
   if (status === 413) return refusal(413, `Request body exceeds ${limit} bytes`);
   return refusal(400, 'Parse error: the body is not JSON', codes.parseError);
 }

@@ -4,19 +4,26 @@ import { type SallyError, TooManyCalls, TooManyCallsOfOne } from '../errors.js';
 import { type Reply, retryAfter } from '../http/index.js';
 import { peerLog } from '../log/limit.js';
 import type { SessionStore } from '../sessions/index.js';
-import { answerJson, errorAnswer, type Refusal, refusal } from './answers.js';
 import type { HttpReply, ReplyDeps } from './endpoint-reply.js';
 import { headerNames, type ParamHeaderCheck } from './headers.js';
-import { type Answer, areFacts, codes, type JsonObject, type RequestId, type RpcError } from './messages.js';
+import {
+  areFacts,
+  codes,
+  type JsonObject,
+  type RequestId,
+  type RpcError,
+  type RpcResponse,
+} from './messages.js';
 import { metaKeys } from './meta.js';
 import type { Running, Slots } from './requests.js';
+import { errorResponse, type Refusal, refusal, responseJson } from './responses.js';
 import { modernRevisions, negotiate } from './revisions.js';
 import {
   type Admitted,
+  type Authentication,
   type Client,
   type ClientRequest,
   type Credential,
-  type Door,
   type Identity,
   principalOf,
   type Router,
@@ -36,7 +43,7 @@ export interface EndpointLimits {
 /** Hears of every request at its end. */
 export interface AccessLog {
   /** A JSON-RPC request that was served. */
-  served(call: Call, answer: Answer, started: number): void;
+  served(call: Call, response: RpcResponse, started: number): void;
   /**
    * A request that was refused before anything was done for it, or one without JSON-RPC (GET, DELETE); without a status
    * one that nobody waited for any more.
@@ -56,15 +63,15 @@ export interface CallDeps {
   readonly router: Router;
   /** Names the server in what it sends to clients of 2026-07-28. */
   readonly serverInfo: JsonObject;
-  /** How much of an answer the client is told: errors can be shortened. */
-  readonly tell?: ((answer: Answer, request: string) => Answer) | undefined;
+  /** How much of a response the client is told: errors can be shortened. */
+  readonly tell?: ((response: RpcResponse, request: string) => RpcResponse) | undefined;
   readonly access?: AccessLog | undefined;
 }
 
 /** What all requests over HTTP share. */
 export interface HttpDeps extends ReplyDeps, CallDeps {
   readonly limits: EndpointLimits;
-  readonly door: Door | undefined;
+  readonly authentication: Authentication | undefined;
   /** Revisions with `initialize` that are served, the newest first. */
   readonly legacyRevisions: readonly string[];
   /** Room for requests that end by themselves. */
@@ -108,7 +115,7 @@ export abstract class Call implements ClientRequest {
   readonly remote?: string;
   readonly trace: Trace = { plugins: [] };
   readonly signal = new CancelSource();
-  /** How it ended where no answer is wanted any more. */
+  /** How it ended where no response is wanted any more. */
   abandoned: 'cancelled' | 'gone' | undefined;
   readonly #admitted: Admitted;
 
@@ -139,14 +146,14 @@ export abstract class Call implements ClientRequest {
     return this.#admitted.context();
   }
 
-  /** Nobody waits for the answer any more. */
+  /** Nobody waits for the response any more. */
   abandon(how: 'cancelled' | 'gone'): void {
     if (this.abandoned !== undefined) return;
     this.abandoned = how;
     this.stop();
   }
 
-  /** It is to come to its end, and its answer is still wanted: how a subscription ends in order. */
+  /** It is to come to its end, and its response is still wanted: how a subscription ends in order. */
   stop(): void {
     this.signal.abort(undefined);
   }
@@ -155,9 +162,9 @@ export abstract class Call implements ClientRequest {
   credentialOver(): void {}
 
   abstract notify(method: string, params?: JsonObject): void;
-  abstract ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer>;
-  /** Sends the answer, unless nobody waits for it. */
-  abstract finish(answer: Answer): void;
+  abstract ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<RpcResponse>;
+  /** Sends the response, unless nobody waits for it. */
+  abstract finish(response: RpcResponse): void;
 }
 
 /** Whether a call goes on until it is stopped. */
@@ -166,15 +173,19 @@ export function isSubscription({ method, client }: Pick<Call, 'method' | 'client
 }
 
 /** What the client is told: the router never rejects, unless it is broken. */
-export async function answered(call: Call, { router, tell }: CallDeps, refused?: RpcError): Promise<Answer> {
-  let answer: Answer;
+export async function answered(
+  call: Call,
+  { router, tell }: CallDeps,
+  refused?: RpcError,
+): Promise<RpcResponse> {
+  let response: RpcResponse;
   try {
-    answer = refused ? { error: refused } : await answerOf(call, router);
+    response = refused ? { error: refused } : await responseOf(call, router);
   } catch (thrown) {
-    answer = errorAnswer(thrown);
+    response = errorResponse(thrown);
   }
   // Nobody waits for it: what failed was ended, and may say so in any words.
-  return tell === undefined || call.signal.aborted ? answer : tell(answer, call.requestId);
+  return tell === undefined || call.signal.aborted ? response : tell(response, call.requestId);
 }
 
 /** Methods of revisions with `initialize`, unknown to the others whatever the router has. */
@@ -187,7 +198,7 @@ const removed = new Set([
 ]);
 
 /** The lifecycle is served here, everything else by the router. */
-function answerOf(call: Call, router: Router): Answer | Promise<Answer> {
+function responseOf(call: Call, router: Router): RpcResponse | Promise<RpcResponse> {
   const { method, client } = call;
   if (client.era === 'modern') {
     if (method === 'server/discover') return discovered(call, router);
@@ -198,14 +209,14 @@ function answerOf(call: Call, router: Router): Answer | Promise<Answer> {
   return method === 'initialize' ? initialized(call, router) : router.handle(call);
 }
 
-async function initialized({ client, signal }: Call, router: Router): Promise<Answer> {
+async function initialized({ client, signal }: Call, router: Router): Promise<RpcResponse> {
   const { capabilities, serverInfo, instructions } = await router.describe(client, signal.signal);
   const text = instructions === undefined ? {} : { instructions };
   return { result: { protocolVersion: client.revision, capabilities, serverInfo, ...text } };
 }
 
 /** What is offered changes as upstreams come and go, and is one caller's own. */
-async function discovered({ client, signal }: Call, router: Router): Promise<Answer> {
+async function discovered({ client, signal }: Call, router: Router): Promise<RpcResponse> {
   const { capabilities, serverInfo, instructions } = await router.describe(client, signal.signal);
   const text = instructions === undefined ? {} : { instructions };
   const result = {
@@ -250,11 +261,11 @@ export async function run(exchange: Exchange, call: Call, slots: Slots, deps: Ht
     return refuseWith(exchange, call.method, error, deps, call.id);
   }
   const over = deps.running.add(call);
-  const answer = await answered(call, deps);
+  const response = await answered(call, deps);
   over();
   slots.give(who);
-  call.finish(answer);
-  deps.access?.served(call, answer, exchange.started);
+  call.finish(response);
+  deps.access?.served(call, response, exchange.started);
 }
 
 /** Answers with a JSON-RPC error, and says so in the access log. */
@@ -266,7 +277,7 @@ export function refuse(
   more: { id?: RequestId | null; headers?: Readonly<Record<string, string>> } = {},
 ): void {
   // JSON-RPC 2.0 section 5: where the id is not known, it is null.
-  reply.json(status, answerJson(more.id ?? null, { error }), more.headers);
+  reply.json(status, responseJson(more.id ?? null, { error }), more.headers);
   const identity = admitted && { identity: admitted.identity };
   access?.other({ method, status, ...identity, error: error.code }, started);
 }
@@ -281,7 +292,7 @@ export function refuseWith(
 ): void {
   peerLog(deps.log).warn(exchange.remote, error);
   const headers = { 'Retry-After': error.httpStatus === 429 ? '1' : retryAfter };
-  refuse(exchange, method, { status: error.httpStatus, ...errorAnswer(error) }, deps, { id, headers });
+  refuse(exchange, method, { status: error.httpStatus, ...errorResponse(error) }, deps, { id, headers });
 }
 
 /** A session that is not here may have ended with this server, or with a worker of it. */

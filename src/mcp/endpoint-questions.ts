@@ -1,13 +1,16 @@
 import { AskCancelled, type SallyError, TooManyQuestions } from '../errors.js';
 import { plainNumber, writeJson } from '../json/index.js';
-import type { Answer, JsonObject, RequestId } from './messages.js';
+import type { JsonObject, RequestId, RpcResponse } from './messages.js';
 
 /** More at a time are not asked: whoever asks is not waiting for answers. */
 const maxOpen = 100;
 
 /** What a client has been asked and has not answered yet. */
 export class Questions {
-  readonly #open = new Map<unknown, { resolve(answer: Answer): void; reject(error: SallyError): void }>();
+  readonly #open = new Map<
+    unknown,
+    { resolve(response: RpcResponse): void; reject(error: SallyError): void }
+  >();
   #last = 0;
   #ended: SallyError | undefined;
 
@@ -17,7 +20,7 @@ export class Questions {
     method: string,
     params: JsonObject | undefined,
     signal: AbortSignal,
-  ): Promise<Answer> {
+  ): Promise<RpcResponse> {
     if (this.#ended) return Promise.reject(this.#ended);
     if (signal.aborted) return Promise.reject(AskCancelled({ method }));
     if (this.#open.size >= maxOpen) return Promise.reject(TooManyQuestions({ method, limit: maxOpen }));
@@ -35,9 +38,9 @@ export class Questions {
         reject(AskCancelled({ method }));
       };
       this.#open.set(id, {
-        resolve(answer) {
+        resolve(response) {
           done();
-          resolve(answer);
+          resolve(response);
         },
         reject(error) {
           done();
@@ -49,9 +52,9 @@ export class Questions {
     });
   }
 
-  /** Takes an answer. One that nobody waits for any more is of no use. */
-  answered(id: RequestId | null, answer: Answer): void {
-    if (id !== null) this.#open.get(plainNumber(id))?.resolve(answer);
+  /** Takes a response. One that nobody waits for any more is of no use. */
+  answered(id: RequestId | null, response: RpcResponse): void {
+    if (id !== null) this.#open.get(plainNumber(id))?.resolve(response);
   }
 
   /** The client is gone: nothing is answered any more. */

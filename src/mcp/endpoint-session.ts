@@ -1,12 +1,12 @@
 import { ClientGone } from '../errors.js';
 import { idKey } from '../json/index.js';
 import type { SessionRecord } from '../sessions/index.js';
-import { notificationJson } from './answers.js';
 import type { Call } from './endpoint-call.js';
 import { Questions } from './endpoint-questions.js';
 import type { HttpReply } from './endpoint-reply.js';
 import { sseEvent, ssePrime } from './events.js';
-import type { Answer, JsonObject } from './messages.js';
+import type { JsonObject, RpcResponse } from './messages.js';
+import { notificationJson } from './responses.js';
 import { primesStreams } from './revisions.js';
 import { type Client, type Credential, clientName, type Identity } from './router.js';
 
@@ -192,7 +192,7 @@ export class Session implements Client {
     this.#send(notificationJson(method, params));
   }
 
-  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer> {
+  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<RpcResponse> {
     return this.questions.ask((json) => this.#send(json), method, params, signal);
   }
 

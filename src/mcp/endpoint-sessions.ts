@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { messageOf, type SallyError, SessionsFull, UserSessionsFull } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { SessionStore } from '../sessions/index.js';
-import { answerJson, fullReply, notificationJson, refusal } from './answers.js';
 import {
   badInitialize,
   Call,
@@ -21,8 +20,9 @@ import {
 import type { HttpReply } from './endpoint-reply.js';
 import { type EventStream, Session, type SessionFacts } from './endpoint-session.js';
 import { headerNames } from './headers.js';
-import type { Answer, JsonObject, Message, RequestId } from './messages.js';
+import type { JsonObject, Message, RequestId, RpcResponse } from './messages.js';
 import { Running, Slots } from './requests.js';
+import { fullReply, notificationJson, refusal, responseJson } from './responses.js';
 import { type Identity, principalOf, type Router } from './router.js';
 
 type RequestMessage = Extract<Message, { kind: 'request' }>;
@@ -42,7 +42,7 @@ interface SessionsDeps {
 const refreshMs = 3_000;
 
 /** The sessions of all clients over HTTP. */
-export class Sessions implements Iterable<Session> {
+export class ClientSessions implements Iterable<Session> {
   readonly #deps: SessionsDeps;
   readonly #open = new Map<string, Session>();
   readonly #slots: Slots;
@@ -144,19 +144,19 @@ class SessionCall extends Call {
     this.#begun()?.send(notificationJson(method, params));
   }
 
-  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer> {
+  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<RpcResponse> {
     const stream = this.#begun();
     if (stream === undefined) return this.#session.ask(method, params, signal);
     return this.#session.questions.ask((json) => stream.send(json), method, params, signal);
   }
 
-  finish(answer: Answer): void {
-    const json = answerJson(this.id, answer);
+  finish(response: RpcResponse): void {
+    const json = responseJson(this.id, response);
     // No response is sent to a request that was cancelled; HTTP wants one all the same.
     if (this.#stream === undefined) {
       if (this.abandoned === 'cancelled') this.#reply.end();
       else {
-        const full = fullReply(answer);
+        const full = fullReply(response);
         this.#reply.json(full?.status ?? 200, json, full?.headers);
       }
       return;
@@ -194,14 +194,14 @@ class InitializeCall extends Call {
     this.#session.notify(method, params);
   }
 
-  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer> {
+  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<RpcResponse> {
     return this.#session.ask(method, params, signal);
   }
 
-  finish(answer: Answer): void {
-    this.opened = 'result' in answer && this.abandoned === undefined;
+  finish(response: RpcResponse): void {
+    this.opened = 'result' in response && this.abandoned === undefined;
     const headers = this.opened ? { 'Mcp-Session-Id': this.#session.id } : {};
-    this.#reply.json(200, answerJson(this.id, answer), headers);
+    this.#reply.json(200, responseJson(this.id, response), headers);
   }
 }
 
@@ -209,7 +209,7 @@ class InitializeCall extends Call {
 export async function serveSession(
   message: Exclude<Message, { kind: 'invalid' }>,
   exchange: Exchange,
-  sessions: Sessions,
+  sessions: ClientSessions,
   deps: HttpDeps,
 ): Promise<void> {
   const { headers, reply, response } = exchange;
@@ -223,7 +223,7 @@ export async function serveSession(
   if (message.kind !== 'request' || message.method === 'ping') {
     // A message that wants nothing of the router: the session has been used, and that is all.
     session.lastUsed = deps.now();
-    if (message.kind === 'request') return reply.json(200, answerJson(message.id, { result: {} }));
+    if (message.kind === 'request') return reply.json(200, responseJson(message.id, { result: {} }));
     if (message.kind === 'reply') session.questions.answered(message.id, message.answer);
     else if (message.method === 'notifications/cancelled') session.cancel(message.params?.['requestId']);
     else if (message.method !== 'notifications/initialized') {
@@ -252,7 +252,7 @@ export async function serveSession(
 async function initialize(
   message: RequestMessage,
   exchange: Exchange,
-  sessions: Sessions,
+  sessions: ClientSessions,
   deps: HttpDeps,
 ): Promise<void> {
   const { id } = message;
@@ -282,7 +282,7 @@ async function initialize(
 function sessionOf(
   exchange: Exchange,
   method: string,
-  sessions: Sessions,
+  sessions: ClientSessions,
   deps: HttpDeps,
   id: RequestId | null = null,
 ): Session | undefined {
@@ -301,7 +301,7 @@ function sessionOf(
 }
 
 /** GET: the stream of a session for what belongs to none of its requests, or a lost stream again. */
-export function serveGet(exchange: Exchange, sessions: Sessions, deps: HttpDeps): void {
+export function serveGet(exchange: Exchange, sessions: ClientSessions, deps: HttpDeps): void {
   const session = sessionOf(exchange, 'GET', sessions, deps);
   if (session === undefined) return;
   const { headers, response, reply, admitted, started } = exchange;
@@ -321,7 +321,11 @@ export function serveGet(exchange: Exchange, sessions: Sessions, deps: HttpDeps)
 }
 
 /** DELETE: the client needs its session no more. */
-export async function serveDelete(exchange: Exchange, sessions: Sessions, deps: HttpDeps): Promise<void> {
+export async function serveDelete(
+  exchange: Exchange,
+  sessions: ClientSessions,
+  deps: HttpDeps,
+): Promise<void> {
   const session = sessionOf(exchange, 'DELETE', sessions, deps);
   if (session === undefined) return;
   const ended = sessions.end(session);

@@ -1,15 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ClientNotAskable, CredentialOver } from '../errors.js';
 import { writeJson } from '../json/index.js';
-import {
-  answerJson,
-  errorAnswer,
-  fullReply,
-  modernJson,
-  notificationJson,
-  refusal,
-  statusOf,
-} from './answers.js';
 import type { Envelope } from './classify.js';
 import {
   Call,
@@ -22,8 +13,24 @@ import {
 } from './endpoint-call.js';
 import type { HttpReply } from './endpoint-reply.js';
 import { sseEvent } from './events.js';
-import { type Answer, codes, isObject, type JsonObject, type Message, type RequestId } from './messages.js';
+import {
+  codes,
+  isObject,
+  type JsonObject,
+  type Message,
+  type RequestId,
+  type RpcResponse,
+} from './messages.js';
 import { metaKeys } from './meta.js';
+import {
+  errorResponse,
+  fullReply,
+  modernJson,
+  notificationJson,
+  refusal,
+  responseJson,
+  statusOf,
+} from './responses.js';
 import type { Era } from './revisions.js';
 import { type Client, type Identity, principalOf } from './router.js';
 
@@ -57,7 +64,7 @@ class StatelessClient implements Client {
 
   notify(): void {}
 
-  ask(method: string): Promise<Answer> {
+  ask(method: string): Promise<RpcResponse> {
     return Promise.reject(ClientNotAskable({ method, revision: this.revision }));
   }
 }
@@ -96,31 +103,31 @@ class StatelessCall extends Call {
     this.#reply.write(sseEvent(notificationJson(method, said)));
   }
 
-  ask(method: string): Promise<Answer> {
+  ask(method: string): Promise<RpcResponse> {
     return Promise.reject(ClientNotAskable({ method, revision: this.client.revision }));
   }
 
   /** A stream has no end of its own to wait for; one document that is still to come was asked for in time. */
   override credentialOver(): void {
     if (!this.#reply.streaming || this.abandoned !== undefined) return;
-    this.finish(errorAnswer(CredentialOver({})));
+    this.finish(errorResponse(CredentialOver({})));
     this.abandon('gone');
   }
 
-  finish(answer: Answer): void {
+  finish(response: RpcResponse): void {
     if (this.abandoned !== undefined) return;
     const modern = this.client.era === 'modern';
     const subscription = isSubscription(this) ? this.id : undefined;
     const json = modern
-      ? modernJson(this.id, answer, this.#serverInfo, subscription)
-      : answerJson(this.id, answer);
+      ? modernJson(this.id, response, this.#serverInfo, subscription)
+      : responseJson(this.id, response);
     if (this.#reply.streaming) {
       this.#reply.write(sseEvent(json));
       this.#reply.end();
-    } else if ('result' in answer) this.#reply.json(200, json);
+    } else if ('result' in response) this.#reply.json(200, json);
     else {
-      const full = fullReply(answer);
-      this.#reply.json(full?.status ?? (modern ? statusOf(answer) : 200), json, full?.headers);
+      const full = fullReply(response);
+      this.#reply.json(full?.status ?? (modern ? statusOf(response) : 200), json, full?.headers);
     }
   }
 }

@@ -11,7 +11,6 @@ import {
 } from '../errors.js';
 import { findId, idKey, parseExactJson } from '../json/index.js';
 import type { Logger } from '../log.js';
-import { answerJson, errorAnswer, modernJson, notificationJson } from './answers.js';
 import { classify, type Envelope, unsaid } from './classify.js';
 import {
   answered,
@@ -27,15 +26,16 @@ import { Questions } from './endpoint-questions.js';
 import { statelessClient, subscribed } from './endpoint-stateless.js';
 import { readLines } from './lines.js';
 import {
-  type Answer,
   codes,
   type JsonObject,
   type Message,
   type RequestId,
   type RpcError,
+  type RpcResponse,
   readMessage,
 } from './messages.js';
 import { Running } from './requests.js';
+import { errorResponse, modernJson, notificationJson, responseJson } from './responses.js';
 import { type Admitted, type Client, clientName, type Identity } from './router.js';
 
 interface StdioOptions extends CallDeps {
@@ -126,18 +126,18 @@ class StdioCall extends Call {
     this.#out.send(notificationJson(method, isSubscription(this) ? subscribed(params, this.id) : params));
   }
 
-  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer> {
+  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<RpcResponse> {
     const { era, revision } = this.client;
     if (era === 'modern') return Promise.reject(ClientNotAskable({ method, revision }));
     return this.#out.questions.ask((json) => this.#out.send(json), method, params, signal);
   }
 
-  finish(answer: Answer): void {
+  finish(response: RpcResponse): void {
     if (this.abandoned !== undefined) return;
     const modern = this.client.era === 'modern';
     const subscription = isSubscription(this) ? this.id : undefined;
     const { send, serverInfo } = this.#out;
-    send(modern ? modernJson(this.id, answer, serverInfo, subscription) : answerJson(this.id, answer));
+    send(modern ? modernJson(this.id, response, serverInfo, subscription) : responseJson(this.id, response));
   }
 }
 
@@ -162,7 +162,7 @@ class StdioConnection {
     if (line === undefined) {
       const error = LineTooLong({ limit: limits.bodyBytes });
       log.warn({ code: error.code, remedy: error.remedy }, error.message);
-      this.#refuse(null, errorAnswer(error).error);
+      this.#refuse(null, errorResponse(error).error);
       return;
     }
     let json: unknown;
@@ -172,7 +172,7 @@ class StdioConnection {
       const reason = findSallyError(error);
       const notJson = { code: codes.parseError, message: 'Parse error: the line is not JSON' };
       // Here only the id says whose reply it is.
-      if (reason) this.#refuse(findId(line) ?? null, errorAnswer(reason).error);
+      if (reason) this.#refuse(findId(line) ?? null, errorResponse(reason).error);
       else this.#refuse(null, notJson);
       return;
     }
@@ -190,8 +190,8 @@ class StdioConnection {
       else {
         const envelope = classified.kind === 'modern' ? classified.envelope : undefined;
         this.#serve(message, envelope).catch((thrown: unknown) => {
-          const answer = errorAnswer(thrown);
-          this.#send(answerJson(message.id, this.#options.tell?.(answer, randomUUID()) ?? answer));
+          const response = errorResponse(thrown);
+          this.#send(responseJson(message.id, this.#options.tell?.(response, randomUUID()) ?? response));
         });
       }
     }
@@ -230,22 +230,22 @@ class StdioConnection {
     const client = envelope ? statelessClient(admitted.identity, envelope) : (opened ?? this.#client);
     if (client === undefined) return this.#unopened(message);
     if (this.#calls.size >= limits.concurrentCalls) {
-      return this.#refuse(message.id, errorAnswer(TooManyCalls({ limit: limits.concurrentCalls })).error);
+      return this.#refuse(message.id, errorResponse(TooManyCalls({ limit: limits.concurrentCalls })).error);
     }
     const call = new StdioCall(client, message, { admitted, remote: undefined }, this.#out);
     this.#calls.set(idKey(call.id), call);
     const over = this.#running.add(call);
     const refused = opens && opened === undefined ? badInitialize : undefined;
-    const answer = await answered(call, this.#options, refused);
+    const response = await answered(call, this.#options, refused);
     if (this.#calls.get(idKey(call.id)) === call) this.#calls.delete(idKey(call.id));
-    call.finish(answer);
-    access?.served(call, answer, started);
+    call.finish(response);
+    access?.served(call, response, started);
     over();
   }
 
   /** A request of a client that has not opened its session, and says nothing of itself in the request. */
   #unopened({ id, method }: RequestMessage): void {
-    if (method === 'ping') this.#send(answerJson(id, { result: {} }));
+    if (method === 'ping') this.#send(responseJson(id, { result: {} }));
     else if (method === 'initialize') this.#refuse(id, badInitialize);
     else {
       const message = 'Invalid params: send initialize first, or _meta with each request';
@@ -276,7 +276,7 @@ class StdioConnection {
   }
 
   #refuse(id: RequestId | null, error: RpcError): void {
-    this.#send(answerJson(id, { error }));
+    this.#send(responseJson(id, { error }));
   }
 
   #send(json: string): void {

@@ -11,7 +11,6 @@ import {
 } from '../http/index.js';
 import type { Logger } from '../log.js';
 import type { SessionStore } from '../sessions/index.js';
-import { answerJson, refusal } from './answers.js';
 import { accepts, bodyProblem, classify, notAcceptable, postProblem, unsaid } from './classify.js';
 import {
   type AccessLog,
@@ -28,20 +27,21 @@ import {
   refuseSession,
   refuseWith,
 } from './endpoint-call.js';
-import { createHandedEndpoint, passOn, type Wanted } from './endpoint-peers.js';
 import { HttpReply } from './endpoint-reply.js';
-import { Sessions, serveDelete, serveGet, serveSession } from './endpoint-sessions.js';
+import { ClientSessions, serveDelete, serveGet, serveSession } from './endpoint-sessions.js';
 import { serveStateless } from './endpoint-stateless.js';
+import { createHandedEndpoint, passOn, type Wanted } from './endpoint-workers.js';
 import { sseComment } from './events.js';
 import { createParamHeaderCheck, headerNames } from './headers.js';
 import { type Message, readMessage } from './messages.js';
 import { Running, Slots } from './requests.js';
+import { refusal, responseJson } from './responses.js';
 import { isModern, legacyRevisions } from './revisions.js';
-import { anyone, type Credential, type Door } from './router.js';
+import { type Authentication, anyone, type Credential } from './router.js';
 
 interface EndpointOptions extends CallDeps {
   /** Who comes in. Absent: everyone does. */
-  readonly door?: Door;
+  readonly authentication?: Authentication;
   /** The rule for Host and Origin. */
   readonly guard: HostGuard;
   readonly limits: EndpointLimits;
@@ -80,7 +80,7 @@ export interface Endpoint {
 
 interface EndpointDeps extends HttpDeps {
   /** Absent where clients get none, and every request stands by itself. */
-  readonly sessions: Sessions | undefined;
+  readonly sessions: ClientSessions | undefined;
 }
 
 /** Nothing on the way takes a stream for dead that says something this often. */
@@ -95,15 +95,23 @@ const lastWordsMs = 2_000;
  * the router's.
  */
 export function createEndpoint(options: EndpointOptions): Endpoint {
-  const { door, guard, router, limits, log, sessions: store, now = () => performance.now() } = options;
+  const {
+    authentication,
+    guard,
+    router,
+    limits,
+    log,
+    sessions: store,
+    now = () => performance.now(),
+  } = options;
   const deps: EndpointDeps = {
     router,
-    door,
+    authentication,
     limits,
     log,
     access: options.access,
     tell: options.tell,
-    sessions: store && new Sessions({ router, limits, log, now, store }),
+    sessions: store && new ClientSessions({ router, limits, log, now, store }),
     legacyRevisions: options.revisions ?? legacyRevisions,
     calls: new Slots(limits.concurrentCalls, limits.concurrentCallsPerUser),
     listens: new Slots(limits.sessions, limits.sessionsPerUser),
@@ -126,14 +134,16 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       const early = { reply: new HttpReply(response, deps), started };
       return refuse(early, method, refusal(...rebound), deps);
     }
-    const admitted = door ? await door.admit(request, response, lifeOf(response)) : anyone;
+    const admitted = authentication
+      ? await authentication.authenticate(request, response, lifeOf(response))
+      : anyone;
     if (admitted.kind === 'refused') {
       const { status, headers, body } = admitted;
       new HttpReply(response, deps).json(status, `${JSON.stringify(body)}\n`, headers);
       return deps.access?.other({ method, status }, started);
     }
     // Of one that the fast path has read its success says as much.
-    if (!('body' in request) && admitted.identity.method !== 'none') door?.known?.(request.socket);
+    if (!('body' in request) && admitted.identity.method !== 'none') authentication?.known?.(request.socket);
     // Nothing says so any more: what were begun now would never end.
     if (response.destroyed) return deps.access?.other({ method, identity: admitted.identity }, started);
     const reply = new HttpReply(response, deps, admitted);
@@ -166,7 +176,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   const look = async () => {
     if (looking) return;
     looking = true;
-    await door?.look?.(shown).finally(() => {
+    await authentication?.recheck?.(shown).finally(() => {
       looking = false;
     });
     // What is being told first: a call has a last word on its stream.
@@ -175,7 +185,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     sessions?.sweepOver();
   };
   const watch =
-    door?.look &&
+    authentication?.recheck &&
     setInterval(() => {
       look().catch((error: unknown) => log.error({ error: messageOf(error) }, 'what is over was not ended'));
     }, lookEveryMs);
@@ -183,7 +193,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   const stop = () => {
     deps.stopping ??= options.stopping();
   };
-  const readmit = door?.readmit;
+  const readmit = authentication?.readmit;
 
   return {
     handle,
@@ -221,7 +231,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
 async function serveOther(
   method: string,
   exchange: Exchange,
-  sessions: Sessions | undefined,
+  sessions: ClientSessions | undefined,
   deps: EndpointDeps,
 ): Promise<void> {
   const known = method === 'GET' || method === 'DELETE';
@@ -298,7 +308,7 @@ function serveMessage(
   // 2026-07-28 has no notifications of clients over HTTP, and without a session there is nobody to hear one.
   if (message.kind !== 'request') return exchange.reply.empty(202);
   if (modern) return serveStateless(message, 'modern', classified.envelope, exchange, deps);
-  if (method === 'ping') return exchange.reply.json(200, answerJson(id, { result: {} }));
+  if (method === 'ping') return exchange.reply.json(200, responseJson(id, { result: {} }));
   const revision = exchange.headers[headerNames.protocolVersion];
   const envelope =
     method === 'initialize'

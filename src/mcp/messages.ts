@@ -44,7 +44,7 @@ export const codes = {
 } as const;
 
 /** What came of a request. A peer's error is passed on like a result, not thrown. */
-export type Answer = { readonly result: JsonObject } | { readonly error: RpcError };
+export type RpcResponse = { readonly result: JsonObject } | { readonly error: RpcError };
 
 export const isObject: (value: unknown) => value is JsonObject = isJsonObject;
 
@@ -74,7 +74,7 @@ export type Message =
       readonly method: string;
       readonly params: JsonObject | undefined;
     }
-  | { readonly kind: 'reply'; readonly id: RequestId | null; readonly answer: Answer }
+  | { readonly kind: 'reply'; readonly id: RequestId | null; readonly answer: RpcResponse }
   | { readonly kind: 'invalid'; readonly id: RequestId | null; readonly reason: string };
 
 /** MCP narrows JSON-RPC 2.0 section 4: an id is a string or an integer, never null. */

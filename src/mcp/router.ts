@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Cancellation } from '../cancel.js';
 import type { Reply, RequestHead } from '../http/index.js';
 import type { CertificateName } from '../tls/index.js';
-import type { Answer, JsonObject, RequestId } from './messages.js';
+import type { JsonObject, RequestId, RpcResponse } from './messages.js';
 import type { Era } from './revisions.js';
 
 /** Who a client is, as authentication found out. */
@@ -42,7 +42,7 @@ export interface Client {
    */
   notify(method: string, params?: JsonObject): void;
   /** Asks a session client something that belongs to none of its requests. Rejects with a SallyError. */
-  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer>;
+  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<RpcResponse>;
 }
 
 /** A client as logs name it. What it says of itself is as long as it likes. */
@@ -87,7 +87,7 @@ export interface ClientRequest {
   /** Sends a notification on the way of this request's reply, before it. */
   notify(method: string, params?: JsonObject): void;
   /** Asks the client, on the way of this request's reply. Only session clients can be asked; rejects with a SallyError. */
-  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer>;
+  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<RpcResponse>;
 }
 
 /** What a server offers a client: the result of `initialize` and `server/discover`. */
@@ -104,11 +104,11 @@ export interface Router {
     signal: AbortSignal,
   ): Promise<Offer> | Offer;
   /**
-   * Never rejects: what went wrong is the answer. `subscriptions/listen` first notifies
-   * `notifications/subscriptions/acknowledged` with what it honours, and answers when its signal is aborted; the
+   * Never rejects: what went wrong is an error response. `subscriptions/listen` first notifies
+   * `notifications/subscriptions/acknowledged` with what it honours, and resolves when its signal is aborted; the
    * endpoint puts the subscription's id into each of its notifications.
    */
-  handle(request: ClientRequest): Promise<Answer> | Answer;
+  handle(request: ClientRequest): Promise<RpcResponse> | RpcResponse;
   /**
    * The input schema of a tool, by the name that this client knows it by, where it is known without asking an
    * upstream: `Mcp-Param-*` headers are checked against it. The same object each time, until the tool changes.
@@ -168,13 +168,13 @@ export interface Refused {
 }
 
 /** Who comes in. Asked of every request over HTTP, of any method, once Host and Origin have been looked at. */
-export interface Door {
+export interface Authentication {
   /** Decides from the head of a request, before its body is read. Never rejects: what went wrong is a refusal. */
-  admit(request: RequestHead, response: Reply, signal: Cancellation): Promise<Admitted | Refused>;
+  authenticate(request: RequestHead, response: Reply, signal: Cancellation): Promise<Admitted | Refused>;
   /** Takes over a request that another worker has let in, by the `client` of its `handover`. */
   readmit?(client: unknown, response: Reply): Admitted;
   /** Told of the connection of a client that has shown who it is, before its request is read. */
   known?(socket: Socket): void;
   /** Finds out which credentials are over, of those that may have ended since they were judged. Absent: they do not end. */
-  look?(credentials: () => Iterable<Credential>): Promise<void>;
+  recheck?(credentials: () => Iterable<Credential>): Promise<void>;
 }

@@ -68,7 +68,7 @@ export interface PluginDefinition<T = unknown> {
 }
 
 /**
- * Declares a plugin. A module exports the answer, as `default` or under the name that `kind: ./file.js#Name` gives.
+ * Declares a plugin. A module exports what this returns, as `default` or under the name that `kind: ./file.js#Name` gives.
  *
  * @example
  * ```ts

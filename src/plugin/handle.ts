@@ -7,7 +7,7 @@ export type { HookOutcome, OneOutcome, Outcome } from '../hooks/index.js';
 /** Plugins that can be called one after another in one round trip. */
 export interface Chain {
   /**
-   * Calls them until one of them ends the request, each as a single call would. Answers the outcomes of the first of
+   * Calls them until one of them ends the request, each as a single call would. Returns the outcomes of the first of
    * them, all or fewer: the others were not called. Rejects with a SallyError where that failed as a whole.
    */
   invoke(call: ChainCall, limits: HandleCall): Promise<readonly Outcome[]>;
@@ -61,7 +61,7 @@ export interface PluginHandle {
   describe(): Record<string, unknown>;
   /**
    * Runs one hook. Throws or rejects with a SallyError, whatever went wrong. Changes neither payload nor context, unless
-   * they are given away with the call. What is known at once is answered at once: waiting costs more than most hooks.
+   * they are given away with the call. What is known at once is returned at once: waiting costs more than most hooks.
    */
   invoke(
     hook: string,

@@ -32,7 +32,7 @@ export interface PluginServer {
   close(): Promise<void>;
 }
 
-/** More connections at a time are refused at the door. */
+/** More connections at a time are refused as they come in. */
 const maxConnections = 4_096;
 
 /**

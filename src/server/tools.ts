@@ -3,8 +3,8 @@ import { ExternalOnServer } from '../errors.js';
 import { carriedDepth } from '../json/index.js';
 import type { Logger } from '../log.js';
 import { openPluginManager, type PluginManager } from '../manager/index.js';
-import { errorAnswer } from '../mcp/answers.js';
-import { type Answer, codes } from '../mcp/messages.js';
+import { codes, type RpcResponse } from '../mcp/messages.js';
+import { errorResponse } from '../mcp/responses.js';
 import { serverRevisions } from '../mcp/revisions.js';
 import type { ClientRequest, Router } from '../mcp/router.js';
 import { type ToolDeps, toolList, tools } from '../wire/index.js';
@@ -73,7 +73,7 @@ function createToolRouter(deps: ToolDeps, serverInfo: { name: string; version: s
   };
 }
 
-async function callTool({ params, signal }: ClientRequest, deps: ToolDeps): Promise<Answer> {
+async function callTool({ params, signal }: ClientRequest, deps: ToolDeps): Promise<RpcResponse> {
   const { name, arguments: args } = params;
   const tool = typeof name === 'string' && Object.hasOwn(tools, name) ? tools[name] : undefined;
   if (tool === undefined) {
@@ -84,6 +84,6 @@ async function callTool({ params, signal }: ClientRequest, deps: ToolDeps): Prom
   try {
     return { result: await tool(args, deps, signal) };
   } catch (thrown) {
-    return errorAnswer(thrown);
+    return errorResponse(thrown);
   }
 }

@@ -39,7 +39,7 @@ export interface SessionStore {
    * a client's word. Asked with every request, so the id itself has to say it; how its holder is reached is found out by `ask`.
    */
   holderOf(id: unknown): string | undefined;
-  /** Has the holder answer. Undefined where there is none of this name, or it ended before it answered. */
+  /** Forwards a request to the holder and resolves with its reply. Undefined where there is none of this name, or it ended before it answered. */
   ask(holder: string, body: string, signal: AbortSignal): Promise<HolderReply | undefined>;
 }
 

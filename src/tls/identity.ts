@@ -173,7 +173,7 @@ export function pluginRule(name: string, identity: string | undefined): Identity
 
 /**
  * Whether a peer of those names is the one that `rule` asks for. A certificate that claims several roles is held to each
- * of them: a second one must not open a second door.
+ * of them: a second role must not let it in at a second place.
  */
 export function judgeIdentity(names: PeerNames, rule: IdentityRule): IdentityVerdict {
   switch (rule.kind) {

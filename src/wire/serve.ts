@@ -36,7 +36,7 @@ export interface HookHost {
   readonly plugins: readonly HostedPlugin[];
   readonly pluginTimeoutMs: number;
   find(name: string): HostedPlugin | undefined;
-  /** Never throws or rejects; what is known at once is answered at once. */
+  /** Never throws or rejects; what is known at once is returned at once. */
   invokeOne(call: HookRun & { readonly signal: Cancellation }): OneOutcome | Promise<OneOutcome>;
 }
 interface HostedPlugin {
@@ -100,7 +100,7 @@ interface HookRun {
 }
 
 /**
- * Runs one hook of one plugin and answers the text of the reply: the result, or the plugin's failure. Rejects only
+ * Runs one hook of one plugin and returns the text of the reply: the result, or the plugin's failure. Rejects only
  * where the arguments are not of the contract (`SALLY_WIRE_ARGUMENTS`).
  */
 async function invokeHook(args: unknown, deps: ToolDeps, signal: Cancellation): Promise<string> {
@@ -125,7 +125,7 @@ type HookRunOutcome =
       readonly model: PluginErrorModel;
     };
 
-/** Runs one hook of one plugin. Never throws or rejects; what is known at once is answered at once. */
+/** Runs one hook of one plugin. Never throws or rejects; what is known at once is returned at once. */
 function runHook(
   run: HookRun,
   { plugins, log }: ToolDeps,
@@ -181,7 +181,7 @@ function errorModel(error: SallyError): PluginErrorModel {
 /**
  * Runs several plugins, each as a single call of `invoke_hook` would have run it, with the payload and the contexts that
  * the replies before it lead to: they are written and read again as on the wire. The gateway decides what the replies
- * mean; of that only as much is known here as says whether there is a next one. Answers the text of the reply.
+ * mean; of that only as much is known here as says whether there is a next one. Returns the text of the reply.
  */
 async function invokeHooks(args: unknown, deps: ToolDeps, signal: Cancellation): Promise<string> {
   const chain = readChainArguments(args);

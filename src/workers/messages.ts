@@ -4,7 +4,7 @@ import type { WorkerBus } from './bus.js';
 export const readyMessage = 'sallyport:serving';
 /** What a worker asks its primary, and is told once a turn of the primary's event loop is over. */
 export const turnMessage = 'sallyport:turn';
-/** What a worker asks its primary for; the answer is a `CommonsAnswer`. */
+/** What a worker asks its primary for; the reply is a `BusReply`. */
 export const busMessage = 'sallyport:bus';
 
 export interface BusReply {

@@ -70,7 +70,7 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
     }
   });
 
-  /** Starts a worker and answers once it serves, or with the status that it ended with before. */
+  /** Starts a worker; resolves once it serves, or with the status that it ended with before. */
   const start = async (): Promise<'serving' | number> => {
     const worker = cluster.fork();
     alive.add(worker);

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClientGone } from '../../src/errors.js';
-import { modernAnswer, statusOf } from '../../src/mcp/answers.js';
 import { classify } from '../../src/mcp/classify.js';
 import { readInitialize } from '../../src/mcp/endpoint-call.js';
 import { Questions } from '../../src/mcp/endpoint-questions.js';
 import { statelessClient } from '../../src/mcp/endpoint-stateless.js';
 import { createParamHeaderCheck } from '../../src/mcp/headers.js';
 import { readMessage } from '../../src/mcp/messages.js';
+import { modernResponse, statusOf } from '../../src/mcp/responses.js';
 
 const prefix = 'io.modelcontextprotocol/';
 const envelope = {
@@ -207,11 +207,11 @@ describe('a client without a session', () => {
   it('is told who answers, and of what type the result is, unless the result says so', () => {
     const own = { name: 'sallyport', version: '1' };
     const key = `${prefix}serverInfo`;
-    expect(modernAnswer({ result: { a: 1 } }, own)).toEqual({
+    expect(modernResponse({ result: { a: 1 } }, own)).toEqual({
       result: { a: 1, resultType: 'complete', _meta: { [key]: own } },
     });
     const theirs = { resultType: 'input_required', _meta: { [key]: { name: 'other' }, x: 1 } };
-    expect(modernAnswer({ result: theirs }, own)).toEqual({ result: theirs });
+    expect(modernResponse({ result: theirs }, own)).toEqual({ result: theirs });
   });
 
   it.each([

@@ -69,8 +69,8 @@ export async function startEndpoint(options: Options = {}): Promise<RunningEndpo
     router,
     sessions: ownSessions,
     stopping: () => GatewayStopping({}),
-    door: {
-      async admit(request, response): Promise<Admitted | Refused> {
+    authentication: {
+      async authenticate(request, response): Promise<Admitted | Refused> {
         await options.admitting?.(response);
         const user = request.headers['x-user'];
         if (user === 'nobody') {

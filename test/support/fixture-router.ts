@@ -2,7 +2,7 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import { onAbort, signalOf } from '../../src/cancel.js';
 import type { Client, ClientRequest, Router } from '../../src/gateway/client.js';
-import type { Answer, JsonObject } from '../../src/mcp/messages.js';
+import type { JsonObject, RpcResponse } from '../../src/mcp/messages.js';
 import { type FixtureEvents, fixtureEvents, fixtureServer } from './fixture-server.js';
 
 /** A router with one upstream, the fixture server, in this process: one connection for each client. */
@@ -54,7 +54,7 @@ function plainParams(params: JsonObject): JsonObject {
 class Connection {
   readonly #client: Client;
   readonly #wire: Wire;
-  readonly #open = new Map<RequestId, { request?: ClientRequest; resolve(answer: Answer): void }>();
+  readonly #open = new Map<RequestId, { request?: ClientRequest; resolve(answer: RpcResponse): void }>();
   readonly #listens: Set<ClientRequest>;
   readonly ready: Promise<JsonObject>;
   #last = 0;
@@ -81,12 +81,12 @@ class Connection {
     this.#wire.onmessage?.({ jsonrpc: '2.0', ...message } as JSONRPCMessage);
   }
 
-  async request(request: ClientRequest): Promise<Answer> {
+  async request(request: ClientRequest): Promise<RpcResponse> {
     await this.ready;
     return this.#send(request.method, plainParams(request.params), request);
   }
 
-  #send(method: string, params: JsonObject, request?: ClientRequest): Promise<Answer> {
+  #send(method: string, params: JsonObject, request?: ClientRequest): Promise<RpcResponse> {
     this.#last += 1;
     const id = this.#last;
     return new Promise((resolve) => {
@@ -106,7 +106,7 @@ class Connection {
     if (method === undefined) {
       const open = this.#open.get(id as RequestId);
       this.#open.delete(id as RequestId);
-      open?.resolve(message as unknown as Answer);
+      open?.resolve(message as unknown as RpcResponse);
       return;
     }
     const request = related === undefined ? undefined : this.#open.get(related)?.request;
@@ -208,7 +208,11 @@ export function fixtureRouter(): FixtureRouter {
   };
 }
 
-function listen(request: ClientRequest, listens: Set<ClientRequest>, changed: () => void): Promise<Answer> {
+function listen(
+  request: ClientRequest,
+  listens: Set<ClientRequest>,
+  changed: () => void,
+): Promise<RpcResponse> {
   const { toolsListChanged } = (request.params['notifications'] ?? {}) as JsonObject;
   request.notify('notifications/subscriptions/acknowledged', {
     notifications: toolsListChanged === true ? { toolsListChanged } : {},

@@ -43,7 +43,7 @@ export interface Authenticator {
   /** What its verdicts rest on: another object once that has changed. Absent: nothing that changes. */
   basis?(): object;
   /** Looks whether what they rest on has changed. */
-  look?(): Promise<void>;
+  recheck?(): Promise<void>;
   /** The `WWW-Authenticate` of a refusal (RFC 9110 section 11.6.1); absent where there is nothing to send. */
   challenge?(arrival: Arrival, result: Unknown): string;
   /** The metadata of RFC 9728 for a client that asks without a token. */
@@ -138,7 +138,7 @@ export function createStanding({ authenticator, log, now }: StandingDeps) {
      */
     async look(credentials: () => Iterable<Credential>): Promise<void> {
       const by = authenticator();
-      await by.look?.();
+      await by.recheck?.();
       const basis = basisOf(by);
       const at = now().getTime();
       for (const credential of credentials()) {

@@ -4,17 +4,17 @@ import { framingHeaders, headerName, headerValue } from '../../headers.js';
 import type { HookName, Violation } from '../../hooks/index.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager, PluginRequest, PluginRun } from '../../manager/index.js';
-import type { Answer } from '../../mcp/messages.js';
+import type { RpcResponse } from '../../mcp/messages.js';
 import type { ClientRequest, Identity, Router } from '../client.js';
 import type { PluginSets } from '../in-use.js';
-import { pluginErrorAnswer, violationAnswer } from '../router/index.js';
+import { pluginErrorResponse, violationResponse } from '../router/index.js';
 import type { Arrival } from './arrival.js';
 
 type Headers = Readonly<Record<string, string>>;
 
 /**
  * Whether a plugin may answer to `hook`. One whose server has never been there may. One whose server has gone away had
- * its hooks: where they were about MCP, the client is told of it in MCP's words, not turned away at the door.
+ * its hooks: where they were about MCP, the client is told of it in MCP's words, not with an HTTP error.
  */
 export function listens({ plugins }: Pick<PluginManager, 'plugins'>, hook: HookName): boolean {
   return plugins.some(({ mode, hooks, lastHooks = hooks }) => {
@@ -158,7 +158,7 @@ const permissionDenied = -32003;
 async function checkPermission(
   request: ClientRequest,
   plugins: Pick<PluginManager, 'plugins'>,
-): Promise<Answer | undefined> {
+): Promise<RpcResponse | undefined> {
   const needed = neededFor(request);
   // Over stdio there is no HTTP, and the client is who started the gateway.
   if (needed === undefined || request.remote === undefined) return undefined;
@@ -180,19 +180,19 @@ async function checkPermission(
     const result = await request
       .context()
       .invoke('http_auth_check_permission', payload, { signal: request.signal, onPlugin });
-    if (!result.continue_processing) return violationAnswer(result.violation, undefined);
+    if (!result.continue_processing) return violationResponse(result.violation, undefined);
     const decision = result.modified_payload as { granted: boolean; reason?: string | null } | null;
     if (decision === null || decision.granted) return undefined;
     const message = `Permission denied: ${decision.reason ?? permission}`;
     return { error: { code: permissionDenied, message, data: { permission } } };
   } catch (error) {
-    return pluginErrorAnswer(error, undefined);
+    return pluginErrorResponse(error, undefined);
   }
 }
 
 /**
  * The router behind `http_auth_check_permission`: what plugins do not permit never gets to it. The plugins of a request
- * are kept open until it is answered.
+ * are kept open until its response is there.
  */
 export function guarded(router: Router, sets: Pick<PluginSets, 'current'>): Router {
   return {
@@ -201,7 +201,7 @@ export function guarded(router: Router, sets: Pick<PluginSets, 'current'>): Rout
     suspendedId: (params) => router.suspendedId?.(params),
     notified: (client, method, params) => router.notified(client, method, params),
     ended: (client) => router.ended(client),
-    async handle(request: ClientRequest): Promise<Answer> {
+    async handle(request: ClientRequest): Promise<RpcResponse> {
       const set = sets.current();
       const release = set.hold();
       try {

@@ -209,7 +209,7 @@ export async function openBearer(
   };
   return {
     basis: () => records,
-    look: begin,
+    recheck: begin,
     shown: shownHeader,
     async judge(shown) {
       const presented = bearerToken(shown);

@@ -1,12 +1,11 @@
 import { NotOffered, ParamsInvalid, RequestStateInvalid } from '../../errors.js';
 import type { OnRequest } from '../../mcp/client/session.js';
-import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
+import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
 import { metaOf, withoutEnvelope } from '../../mcp/meta.js';
 import { changedList, kinds } from '../../mcp/methods.js';
 import type { ClientRequest } from '../client.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
-import { errorAnswer, refusal } from './answers.js';
-import { askable, canAnswer, cannotAnswer } from './capabilities.js';
+import { askable, canAnswer, cannotServe } from './capabilities.js';
 import type { ClientState } from './clients.js';
 import type { Context, Routed } from './context.js';
 import { findTargets } from './find.js';
@@ -14,27 +13,30 @@ import { extraHeaders, type Operation, RequestHooks, reachOf } from './hooks.js'
 import { askInRounds, isOurState, SuspendedCall } from './input-required.js';
 import { isShown, type Target } from './lists.js';
 import { notificationOf, taskFacts, urisIn } from './notifications.js';
+import { errorResponse, refusal } from './responses.js';
 import {
   type Ends,
   isInputRequired,
   modernFields,
-  translateAnswer,
+  translateResponse,
   translateResult,
   wantedLevel,
   withLevel,
 } from './translate.js';
 
 /** A request that hooks go around: a round of one that is suspended, or a new one. */
-export async function callWithHooks(op: Operation, routed: Routed): Promise<Answer> {
+export async function callWithHooks(op: Operation, routed: Routed): Promise<RpcResponse> {
   const { request, context } = routed;
   const { method, params, client, signal } = request;
   if (client.era === 'modern' && isOurState(params['requestState'])) {
     const suspended = context.suspended.take(request);
-    return suspended === undefined ? errorAnswer(RequestStateInvalid({ method })) : suspended.resume(request);
+    return suspended === undefined
+      ? errorResponse(RequestStateInvalid({ method }))
+      : suspended.resume(request);
   }
   const subject = params[op.key];
   if (typeof subject !== 'string') {
-    return errorAnswer(ParamsInvalid({ method, problem: `${op.key} must be a text` }));
+    return errorResponse(ParamsInvalid({ method, problem: `${op.key} must be a text` }));
   }
   const targets = await findTargets(op.kind, subject, routed, signal);
   const [only] = targets;
@@ -42,20 +44,20 @@ export async function callWithHooks(op: Operation, routed: Routed): Promise<Answ
     return new UpstreamCall(op, only, routed).run(request);
   }
   // Nobody knows whose resource it is: one after the other is asked, until one has it. One that could not be asked may have it.
-  let refused: Answer | undefined;
-  let away: Answer | undefined;
+  let refused: RpcResponse | undefined;
+  let unavailable: RpcResponse | undefined;
   for (const target of targets) {
     const call = new UpstreamCall(op, target, routed);
     try {
-      const answer = await call.run(request);
-      if (!call.refused) return answer;
-      refused = answer;
+      const response = await call.run(request);
+      if (!call.refused) return response;
+      refused = response;
     } catch (error) {
       if (signal.aborted) throw error;
-      away ??= refusal(error, client.era);
+      unavailable ??= refusal(error, client.era);
     }
   }
-  return away ?? refused ?? errorAnswer(ParamsInvalid({ method, problem: 'nobody can be asked' }));
+  return unavailable ?? refused ?? errorResponse(ParamsInvalid({ method, problem: 'nobody can be asked' }));
 }
 
 /** One request at one upstream, with the hooks around it: `pre` before the first round, `post` on the final result. */
@@ -92,7 +94,7 @@ class UpstreamCall {
     return this.#refused;
   }
 
-  async run(request: ClientRequest): Promise<Answer> {
+  async run(request: ClientRequest): Promise<RpcResponse> {
     this.#note(request);
     const { pre, kind, key } = this.#op;
     if (this.#hooks.applies(pre)) {
@@ -127,18 +129,18 @@ class UpstreamCall {
   }
 
   /** The four ways in which two eras meet. */
-  async #converse(session: UpstreamSession, request: ClientRequest): Promise<Answer> {
+  async #converse(session: UpstreamSession, request: ClientRequest): Promise<RpcResponse> {
     if (request.client.era === 'legacy') {
-      let answer = await this.#send(session, request, {});
-      if (session.era === 'modern' && isInputRequired(answer)) {
+      let response = await this.#send(session, request, {});
+      if (session.era === 'modern' && isInputRequired(response)) {
         const again = (more: JsonObject) => this.#send(session, request, more);
-        answer = await askInRounds(request, this.#upstream.name, answer, again);
+        response = await askInRounds(request, this.#upstream.name, response, again);
       }
-      return this.#finish(answer, session, request);
+      return this.#finish(response, session, request);
     }
     const { inputResponses, requestState } = request.params;
     if (session.era === 'modern') return this.#relay(session, request, inputResponses, requestState);
-    if (requestState !== undefined) return errorAnswer(RequestStateInvalid({ method: request.method }));
+    if (requestState !== undefined) return errorResponse(RequestStateInvalid({ method: request.method }));
     return this.#suspendable(session, request);
   }
 
@@ -148,13 +150,13 @@ class UpstreamCall {
     now: ClientRequest,
     inputResponses: unknown,
     requestState: unknown,
-  ): Promise<Answer> {
-    const answer = await this.#send(session, now, {
+  ): Promise<RpcResponse> {
+    const response = await this.#send(session, now, {
       ...(inputResponses !== undefined && { inputResponses }),
       ...(requestState !== undefined && { requestState }),
     });
-    if (!isInputRequired(answer)) return this.#finish(answer, session, now);
-    const result = this.#guarded ? questionsOnly(answer.result) : answer.result;
+    if (!isInputRequired(response)) return this.#finish(response, session, now);
+    const result = this.#guarded ? questionsOnly(response.result) : response.result;
     const hooked = this.#hooks.plugins !== undefined;
     const ends = endsOf(now, this.#upstream, session, this.#context, hooked);
     const translated = translateResult(result, ends);
@@ -162,19 +164,19 @@ class UpstreamCall {
     const ours = this.#context.suspended.suspend(now, {
       resume: (again) => {
         this.#note(again);
-        return this.#relay(session, again, again.params['inputResponses'], answer.result['requestState']);
+        return this.#relay(session, again, again.params['inputResponses'], response.result['requestState']);
       },
       drop() {},
     });
     return { result: { ...translated, requestState: ours } };
   }
 
-  #suspendable(session: UpstreamSession, request: ClientRequest): Promise<Answer> {
+  #suspendable(session: UpstreamSession, request: ClientRequest): Promise<RpcResponse> {
     const call = new SuspendedCall(this.#upstream.name, request.client.capabilities, this.#context.suspended);
-    const done = this.#send(session, request, {}, call).catch((error: unknown) => errorAnswer(error));
-    return call.wait(request, done, (answer, now) => {
+    const done = this.#send(session, request, {}, call).catch((error: unknown) => errorResponse(error));
+    return call.wait(request, done, (response, now) => {
       this.#note(now);
-      return this.#finish(answer, session, now);
+      return this.#finish(response, session, now);
     });
   }
 
@@ -187,7 +189,7 @@ class UpstreamCall {
     now: ClientRequest,
     more: JsonObject,
     call?: SuspendedCall,
-  ): Promise<Answer> {
+  ): Promise<RpcResponse> {
     const { sessions } = this.#context;
     const signal = call?.signal ?? now.signal;
     const level = wantedLevel(now, this.#state.level);
@@ -220,15 +222,15 @@ class UpstreamCall {
     }
   }
 
-  async #finish(answer: Answer, session: UpstreamSession, now: ClientRequest): Promise<Answer> {
+  async #finish(response: RpcResponse, session: UpstreamSession, now: ClientRequest): Promise<RpcResponse> {
     const ends = endsOf(now, this.#upstream, session, this.#context, this.#hooks.plugins !== undefined);
-    if ('error' in answer) this.#refused = true;
+    if ('error' in response) this.#refused = true;
     const several = this.#context.routes().length > 1;
     const asTask = now.params['task'] !== undefined;
     // Nothing looks at the result: most calls have no plugin behind them.
-    if ('error' in answer || !(several || asTask || this.#hooks.applies(this.#op.post)))
-      return translateAnswer(answer, ends);
-    const plain = translateResult(answer.result, { ...ends, to: 'legacy' });
+    if ('error' in response || !(several || asTask || this.#hooks.applies(this.#op.post)))
+      return translateResponse(response, ends);
+    const plain = translateResult(response.result, { ...ends, to: 'legacy' });
     const task = asTask ? taskIdOf(plain) : undefined;
     let result = plain;
     if (task === undefined) {
@@ -247,9 +249,9 @@ class UpstreamCall {
     if (several) for (const uri of urisIn(result)) this.#state.seen.set(uri, this.#upstream);
     const made =
       result === plain
-        ? answer.result
-        : { ...(session.era === 'modern' && modernFields(answer.result)), ...result };
-    return translateAnswer({ result: made }, ends);
+        ? response.result
+        : { ...(session.era === 'modern' && modernFields(response.result)), ...result };
+    return translateResponse({ result: made }, ends);
   }
 }
 
@@ -258,7 +260,7 @@ export async function callWithoutHooks(
   { request, state, context }: Routed,
   upstream: Upstream,
   { params = request.params, guarded = false }: { params?: JsonObject; guarded?: boolean } = {},
-): Promise<Answer> {
+): Promise<RpcResponse> {
   const { method, signal, trace, client } = request;
   trace.upstream = upstream.name;
   const session = await context.sessions.of(state, upstream, signal);
@@ -266,7 +268,7 @@ export async function callWithoutHooks(
   state.busy += 1;
   try {
     const sent = withLevel(withoutEnvelope(params), session, level);
-    const answer = await session.request(method, sent, {
+    const response = await session.request(method, sent, {
       signal,
       onNotification: (name, about) => {
         if (changedList(name) !== undefined) return context.onNotification(state, upstream, name, about);
@@ -275,7 +277,7 @@ export async function callWithoutHooks(
       },
       ...(client.era === 'legacy' && { onRequest: askingClient(request) }),
     });
-    return translateAnswer(answer, endsOf(request, upstream, session, context));
+    return translateResponse(response, endsOf(request, upstream, session, context));
   } finally {
     state.busy -= 1;
   }
@@ -285,8 +287,8 @@ export async function callWithoutHooks(
 function askingClient(request: ClientRequest): OnRequest {
   return async (method, params, signal) =>
     canAnswer(request.client.capabilities, method) === false
-      ? cannotAnswer(method)
-      : request.ask(method, params, signal).catch((error: unknown) => errorAnswer(error));
+      ? cannotServe(method)
+      : request.ask(method, params, signal).catch((error: unknown) => errorResponse(error));
 }
 
 /** Both ends of a request. `personal` where plugins have seen it: what they made of it is for nobody else. */

@@ -1,4 +1,4 @@
-import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
+import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
 import { tasksExtension } from '../../mcp/meta.js';
 import { changingLists } from '../../mcp/methods.js';
 import type { Era } from '../../mcp/revisions.js';
@@ -93,6 +93,6 @@ export function askable({ capabilities }: { readonly capabilities: JsonObject })
 }
 
 /** The answer to an upstream that asks what the client cannot answer: what the client would have said itself. */
-export function cannotAnswer(method: string): Answer {
+export function cannotServe(method: string): RpcResponse {
   return { error: { code: -32601, message: `Method not found: ${method}` } };
 }

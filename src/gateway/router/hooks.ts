@@ -3,9 +3,9 @@ import { connectionHeaders, headerName, headerValue } from '../../headers.js';
 import type { HookName } from '../../hooks/index.js';
 import { JsonNumber, sameNumber } from '../../json/index.js';
 import type { PluginManager, PluginRequest, PluginRun } from '../../manager/index.js';
-import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
+import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
 import type { ClientRequest } from '../client.js';
-import { pluginErrorAnswer, violationAnswer } from './answers.js';
+import { pluginErrorResponse, violationResponse } from './responses.js';
 
 /** One payload that a post-hook is given, and where what it made of it goes. */
 interface ResultPart {
@@ -124,7 +124,7 @@ export function reachOf({ plugins }: Plugins, hook: string, upstream: string): '
 }
 
 /** What the plugins made of a payload: null where they changed nothing, or the response that ends the request. */
-type HookOutcome = { readonly modified: unknown } | { readonly stop: Answer };
+type HookOutcome = { readonly modified: unknown } | { readonly stop: RpcResponse };
 
 /** The hooks of one client request at one upstream. */
 export class RequestHooks {
@@ -157,14 +157,14 @@ export class RequestHooks {
     try {
       const result = await this.plugins.invoke(hook, payload, { signal: now.signal, onPlugin });
       if (result.continue_processing) return { modified: result.modified_payload };
-      return { stop: violationAnswer(result.violation, last?.plugin) };
+      return { stop: violationResponse(result.violation, last?.plugin) };
     } catch (error) {
-      return { stop: pluginErrorAnswer(error, last?.plugin) };
+      return { stop: pluginErrorResponse(error, last?.plugin) };
     }
   }
 
   /** The post-hook on a result, part by part. A result that it stops reaches nobody. */
-  async runPost(op: Operation, name: string, result: JsonObject, now: ClientRequest): Promise<Answer> {
+  async runPost(op: Operation, name: string, result: JsonObject, now: ClientRequest): Promise<RpcResponse> {
     if (!this.applies(op.post)) return { result };
     let current = result;
     for (const part of op.parts(result, name)) {

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { onAbort, signalOf } from '../../cancel.js';
 import { CallAbandoned, ParamsInvalid, TooManyRounds, TooManySuspended } from '../../errors.js';
-import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
+import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
 import { randomId } from '../../sessions/index.js';
 import { pause } from '../../wait.js';
 import { type ClientRequest, principalOf } from '../client.js';
-import { errorAnswer } from './answers.js';
-import { canAnswer, cannotAnswer } from './capabilities.js';
+import { canAnswer, cannotServe } from './capabilities.js';
+import { errorResponse } from './responses.js';
 import { isInputRequired } from './translate.js';
 
 /**
@@ -27,56 +27,56 @@ const laterMs = 250;
 export async function askInRounds(
   request: ClientRequest,
   upstream: string,
-  first: Answer,
-  send: (more: JsonObject) => Promise<Answer>,
-): Promise<Answer> {
-  let answer = first;
-  for (let round = 1; isInputRequired(answer); round += 1) {
-    const { inputRequests, requestState } = answer.result;
+  first: RpcResponse,
+  send: (more: JsonObject) => Promise<RpcResponse>,
+): Promise<RpcResponse> {
+  let response = first;
+  for (let round = 1; isInputRequired(response); round += 1) {
+    const { inputRequests, requestState } = response.result;
     const responses = await askAll(request, isObject(inputRequests) ? inputRequests : {});
     if ('error' in responses) return responses;
     const answered = Object.keys(responses.result).length > 0;
     if (!answered && !(await pause(laterMs, request.signal))) throw request.signal.reason;
     if (round === maxRounds) {
-      return errorAnswer(TooManyRounds({ upstream, method: request.method, rounds: maxRounds }));
+      return errorResponse(TooManyRounds({ upstream, method: request.method, rounds: maxRounds }));
     }
-    answer = await send({
+    response = await send({
       inputResponses: responses.result,
       ...(requestState !== undefined && { requestState }),
     });
   }
-  return answer;
+  return response;
 }
 
 /** All questions at once, as a modern client would be asked them. An error of the client ends the request: a round has no place for it. */
-async function askAll(request: ClientRequest, questions: JsonObject): Promise<Answer> {
+async function askAll(request: ClientRequest, questions: JsonObject): Promise<RpcResponse> {
   const entries = Object.entries(questions);
   if (entries.length > maxQuestions) {
-    return errorAnswer(
+    return errorResponse(
       ParamsInvalid({ method: request.method, problem: `${entries.length} questions at once` }),
     );
   }
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, signalOf(request.signal)]);
   const asked = entries.map(async ([key, question]) => {
-    const answer = await askOne(request, question, signal);
-    if ('error' in answer) stop.abort();
-    return { key, answer };
+    const response = await askOne(request, question, signal);
+    if ('error' in response) stop.abort();
+    return { key, answer: response };
   });
   const responses: [string, unknown][] = [];
-  let failed: Answer | undefined;
+  let failed: RpcResponse | undefined;
   for (const settled of await Promise.allSettled(asked)) {
-    if (settled.status === 'rejected') failed ??= errorAnswer(settled.reason);
+    if (settled.status === 'rejected') failed ??= errorResponse(settled.reason);
     else if ('error' in settled.value.answer) failed = settled.value.answer;
     else responses.push([settled.value.key, settled.value.answer.result]);
   }
   return failed ?? { result: Object.fromEntries(responses) };
 }
 
-async function askOne(request: ClientRequest, question: unknown, signal: AbortSignal): Promise<Answer> {
+async function askOne(request: ClientRequest, question: unknown, signal: AbortSignal): Promise<RpcResponse> {
   const method = isObject(question) ? question['method'] : undefined;
-  if (!isObject(question) || typeof method !== 'string') return cannotAnswer(String(method));
-  if (canAnswer(request.client.capabilities, method) !== true) return cannotAnswer(method);
+  if (!isObject(question) || typeof method !== 'string') return cannotServe(String(method));
+  if (canAnswer(request.client.capabilities, method) !== true) return cannotServe(method);
   const { params } = question;
   // 2025-11-25 wants an id for an elicitation by URL, 2026-07-28 has none.
   const byUrl = method === 'elicitation/create' && isObject(params) && params['mode'] === 'url';
@@ -97,7 +97,7 @@ function modernQuestion(method: string, params: JsonObject | undefined): JsonObj
 /** A request that waits for its caller's input: what the caller gets is a random word for it, as `requestState`. */
 interface Suspended {
   /** Goes on with it: `again` is the caller's retry. */
-  resume(again: ClientRequest): Promise<Answer>;
+  resume(again: ClientRequest): Promise<RpcResponse>;
   /** Nobody comes back for it. */
   drop(): void;
 }
@@ -195,11 +195,11 @@ export class SuspendedRequests {
 }
 
 /** Makes the client's answer of the upstream's, for the request that waits. */
-type Finish = (answer: Answer, now: ClientRequest) => Promise<Answer>;
+type Finish = (response: RpcResponse, now: ClientRequest) => Promise<RpcResponse>;
 
 interface Question {
   readonly entry: JsonObject;
-  answer(answer: Answer): void;
+  answer(response: RpcResponse): void;
 }
 
 /**
@@ -233,9 +233,9 @@ export class SuspendedCall {
   }
 
   /** A question of the upstream within the call. */
-  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<Answer> {
+  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<RpcResponse> {
     if (canAnswer(this.#capabilities, method) !== true || this.#questions.size >= maxQuestions) {
-      return Promise.resolve(cannotAnswer(method));
+      return Promise.resolve(cannotServe(method));
     }
     this.#count += 1;
     const key = `${method.replace(/\W+/g, '-')}-${this.#count}`;
@@ -245,12 +245,12 @@ export class SuspendedCall {
         reject(signal.reason);
       };
       signal.addEventListener('abort', gone, { once: true });
-      const answer = (given: Answer) => {
+      const response = (given: RpcResponse) => {
         signal.removeEventListener('abort', gone);
         this.#questions.delete(key);
         resolve(given);
       };
-      this.#questions.set(key, { entry: modernQuestion(method, params), answer });
+      this.#questions.set(key, { entry: modernQuestion(method, params), answer: response });
       this.#asked();
     });
   }
@@ -259,7 +259,7 @@ export class SuspendedCall {
    * Waits, for the client's request, until the call has ended or the upstream asks. `done` is the call, and never
    * rejects; `finish` makes the client's answer of its own.
    */
-  async wait(request: ClientRequest, done: Promise<Answer>, finish: Finish): Promise<Answer> {
+  async wait(request: ClientRequest, done: Promise<RpcResponse>, finish: Finish): Promise<RpcResponse> {
     this.#now = request;
     const stop = onAbort(request.signal, (reason) => this.#control.abort(reason));
     try {
@@ -283,7 +283,7 @@ export class SuspendedCall {
     });
   }
 
-  #inputRequired(request: ClientRequest, done: Promise<Answer>, finish: Finish): Answer {
+  #inputRequired(request: ClientRequest, done: Promise<RpcResponse>, finish: Finish): RpcResponse {
     const requestState = this.#suspended.suspend(request, {
       resume: (again) => {
         this.#take(again.params['inputResponses']);

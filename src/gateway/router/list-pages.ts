@@ -1,46 +1,46 @@
 import { signalOf } from '../../cancel.js';
 import { CursorInvalid, findSallyError, ListIncomplete, messageOf } from '../../errors.js';
 import { parseJson } from '../../json/index.js';
-import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
+import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
 import { metaKeys, withoutEnvelope } from '../../mcp/meta.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import { signalWithin, unlessAborted } from '../../wait.js';
 import type { UpstreamSession } from '../upstream.js';
-import { errorAnswer } from './answers.js';
 import { endsOf } from './call.js';
 import type { ClientState } from './clients.js';
 import type { Context, Routed } from './context.js';
 import { clashingNames } from './find.js';
 import { type Route, shownEntries } from './lists.js';
-import { translateAnswer } from './translate.js';
+import { errorResponse } from './responses.js';
+import { translateResponse } from './translate.js';
 import { listWaitMs } from './upstream-sessions.js';
 
 /** One upstream's page, or why there is none. */
 type Page =
-  | { readonly route: Route; readonly session: UpstreamSession; readonly answer: Answer }
+  | { readonly route: Route; readonly session: UpstreamSession; readonly answer: RpcResponse }
   | { readonly route: Route; readonly error: unknown };
 
 /** One page of a list: the next page of every upstream that has one, in the order of the configuration. */
-export async function listPage(kind: Kind, routed: Routed): Promise<Answer> {
+export async function listPage(kind: Kind, routed: Routed): Promise<RpcResponse> {
   const { request, state, context } = routed;
   const { method, params, signal } = request;
   const place = params['cursor'] === undefined ? undefined : readCursor(params['cursor']);
-  if (params['cursor'] !== undefined && place === undefined) return errorAnswer(CursorInvalid({ method }));
+  if (params['cursor'] !== undefined && place === undefined) return errorResponse(CursorInvalid({ method }));
   const routes = context.routes();
   const wanted = routesAt(routes, place);
   const pages = await Promise.all(wanted.map(({ route, cursor }) => pageOf(route, kind, cursor, routed)));
-  if (signal.aborted) return errorAnswer(signal.reason);
-  const answer = await pagesTogether(pages, kind, routed);
-  if (kind === 'tools' && 'result' in answer) keepSchemas(answer.result['tools'], state);
-  return answer;
+  if (signal.aborted) return errorResponse(signal.reason);
+  const response = await pagesTogether(pages, kind, routed);
+  if (kind === 'tools' && 'result' in response) keepSchemas(response.result['tools'], state);
+  return response;
 }
 
-async function pagesTogether(pages: readonly Page[], kind: Kind, routed: Routed): Promise<Answer> {
+async function pagesTogether(pages: readonly Page[], kind: Kind, routed: Routed): Promise<RpcResponse> {
   const [only] = pages;
   if (routed.context.routes().length === 1 && only !== undefined) return onePage(only, kind, routed);
   const failures = pages.filter((page) => 'error' in page);
   const [failure] = failures;
-  if (failure !== undefined && failures.length === pages.length) return errorAnswer(failure.error);
+  if (failure !== undefined && failures.length === pages.length) return errorResponse(failure.error);
   const clashing = await clashingNames(kind, routed, routed.request.signal);
   return { result: merged(pages, kind, clashing, routed) };
 }
@@ -112,20 +112,20 @@ function leftOut(route: Route, method: string, detail: string, { log }: Context,
 }
 
 /** With one upstream its answer is the list: errors and unknown fields too. */
-function onePage(page: Page, kind: Kind, { request, context }: Routed): Answer {
-  if ('error' in page) return errorAnswer(page.error);
-  const { route, session, answer } = page;
+function onePage(page: Page, kind: Kind, { request, context }: Routed): RpcResponse {
+  if ('error' in page) return errorResponse(page.error);
+  const { route, session, answer: response } = page;
   const ends = endsOf(request, route.upstream, session, context);
-  if ('error' in answer) return translateAnswer(answer, ends);
+  if ('error' in response) return translateResponse(response, ends);
   const { entries } = kinds[kind];
   const result: JsonObject = {
-    ...answer.result,
-    [entries]: shownEntries(kind, answer.result[entries], route.offer, request.client, new Set()),
+    ...response.result,
+    [entries]: shownEntries(kind, response.result[entries], route.offer, request.client, new Set()),
   };
   if (typeof result['nextCursor'] === 'string') {
     result['nextCursor'] = writeCursor([{ upstream: route.upstream.name, cursor: result['nextCursor'] }]);
   }
-  return translateAnswer({ result }, ends);
+  return translateResponse({ result }, ends);
 }
 
 function merged(
@@ -145,7 +145,7 @@ function merged(
       continue;
     }
     const { route, session, answer } = page;
-    const translated = translateAnswer(answer, endsOf(request, route.upstream, session, context));
+    const translated = translateResponse(answer, endsOf(request, route.upstream, session, context));
     const { result } = translated as { readonly result: JsonObject };
     all.push(...shownEntries(kind, result[entries], route.offer, request.client, clashing));
     const { nextCursor: cursor } = result;

@@ -1,25 +1,25 @@
 import { signalOf } from '../../cancel.js';
 import { MethodUnknown, NotOffered, ParamsInvalid } from '../../errors.js';
-import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
+import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
 import { kindNames, kinds } from '../../mcp/methods.js';
 import type { Era } from '../../mcp/revisions.js';
 import { signalWithin } from '../../wait.js';
 import type { ClientRequest } from '../client.js';
 import type { Upstream } from '../upstream.js';
-import { errorAnswer } from './answers.js';
 import { callWithHooks, callWithoutHooks } from './call.js';
 import type { Routed } from './context.js';
 import { findTargets, findTemplate } from './find.js';
 import { operations, RequestHooks, reachOf } from './hooks.js';
 import { listPage } from './list-pages.js';
 import { taskFactsOf } from './notifications.js';
+import { errorResponse } from './responses.js';
 import { changeSubscription, listen, reachAll } from './subscriptions.js';
 import { isLevel } from './translate.js';
 import { listWaitMs } from './upstream-sessions.js';
 
-type Handler = (routed: Routed) => Promise<Answer>;
+type Handler = (routed: Routed) => Promise<RpcResponse>;
 
-const unknown: Handler = async ({ request: { method } }) => errorAnswer(MethodUnknown({ method }));
+const unknown: Handler = async ({ request: { method } }) => errorResponse(MethodUnknown({ method }));
 
 const inBoth = (handler: Handler) => ({ legacy: handler, modern: handler });
 
@@ -51,19 +51,19 @@ export function handlerFor({ method, client }: ClientRequest): Handler {
 }
 
 /** A method that is not known here goes through as it is where there is one upstream: which else would it be for. */
-async function passOn(routed: Routed): Promise<Answer> {
+async function passOn(routed: Routed): Promise<RpcResponse> {
   const [only, ...others] = routed.context.routes();
   if (only === undefined || others.length > 0) return unknown(routed);
   return callWithoutHooks(routed, only.upstream);
 }
 
 /** Every upstream is told; a session that opens later is told then. */
-async function setLevel({ request, state, context }: Routed): Promise<Answer> {
+async function setLevel({ request, state, context }: Routed): Promise<RpcResponse> {
   const { method, params } = request;
   const signal = signalWithin(listWaitMs, signalOf(request.signal));
   const { level } = params;
   if (!isLevel(level))
-    return errorAnswer(ParamsInvalid({ method, problem: `level is no log level: ${level}` }));
+    return errorResponse(ParamsInvalid({ method, problem: `level is no log level: ${level}` }));
   const opened = await reachAll({ state, context }, signal);
   // A session that opens from now on is told as it opens; those that stand, before the client has its answer.
   state.level = level;
@@ -77,14 +77,14 @@ async function setLevel({ request, state, context }: Routed): Promise<Answer> {
 }
 
 /** `completion/complete`: to the upstream of the prompt or template, under its own name there. */
-async function complete(routed: Routed): Promise<Answer> {
+async function complete(routed: Routed): Promise<RpcResponse> {
   const { request } = routed;
   const { method, params, signal } = request;
   const ref = isObject(params['ref']) ? params['ref'] : {};
   const key = ref['type'] === 'ref/prompt' ? 'name' : 'uri';
   const subject = ref[key];
   if (typeof subject !== 'string')
-    return errorAnswer(ParamsInvalid({ method, problem: `ref.${key} must be a text` }));
+    return errorResponse(ParamsInvalid({ method, problem: `ref.${key} must be a text` }));
   const template = key === 'uri' ? await findTemplate(subject, routed, signal) : undefined;
   const kind = key === 'uri' ? 'resources' : 'prompts';
   const target = template ?? (await findTargets(kind, subject, routed, signal))[0];
@@ -99,42 +99,43 @@ async function complete(routed: Routed): Promise<Answer> {
  * The tasks of 2025-11-25: a call's result that is fetched later. A task goes where the call went, and its result passes
  * the post-hook of the call, with the contexts that the plugins have of it.
  */
-async function runTask(routed: Routed): Promise<Answer> {
+async function runTask(routed: Routed): Promise<RpcResponse> {
   const { request, state, context } = routed;
   const { method, params } = request;
   const routes = context.routes();
   const [only] = routes;
   if (method === 'tasks/list') {
-    if (routes.length !== 1 || only === undefined) return errorAnswer(MethodUnknown({ method }));
+    if (routes.length !== 1 || only === undefined) return errorResponse(MethodUnknown({ method }));
     return passLegacy(routed, only.upstream);
   }
   const id = params['taskId'];
-  if (typeof id !== 'string') return errorAnswer(ParamsInvalid({ method, problem: 'taskId must be a text' }));
+  if (typeof id !== 'string')
+    return errorResponse(ParamsInvalid({ method, problem: 'taskId must be a text' }));
   const task = state.tasks.get(id);
   const upstream = task?.upstream ?? (routes.length === 1 ? only?.upstream : undefined);
-  if (upstream === undefined) return errorAnswer(NotOffered({ what: 'task', name: id }));
+  if (upstream === undefined) return errorResponse(NotOffered({ what: 'task', name: id }));
   if (method !== 'tasks/result') return passLegacy(routed, upstream);
   const { toolsCall } = operations;
   const hooks = new RequestHooks(context.plugins(), upstream.name, request, task?.plugins);
   // Of a task that is not known here nobody knows which plugins its result has to pass.
   if (task === undefined && hooks.applies(toolsCall.post)) {
-    return errorAnswer(NotOffered({ what: 'task', name: id }));
+    return errorResponse(NotOffered({ what: 'task', name: id }));
   }
-  const answer = await passLegacy(routed, upstream);
-  if ('error' in answer || task === undefined) return answer;
+  const response = await passLegacy(routed, upstream);
+  if ('error' in response || task === undefined) return response;
   request.trace.target = task.tool;
-  return hooks.runPost(toolsCall, task.tool, answer.result, request);
+  return hooks.runPost(toolsCall, task.tool, response.result, request);
 }
 
 /** The tasks of the modern era give results in more ways than one: they are not served. */
-async function passLegacy(routed: Routed, upstream: Upstream): Promise<Answer> {
+async function passLegacy(routed: Routed, upstream: Upstream): Promise<RpcResponse> {
   const { request, state, context } = routed;
   const session = await context.sessions.of(state, upstream, request.signal);
   if (session.era !== 'legacy' || request.client.era !== 'legacy') {
-    return errorAnswer(MethodUnknown({ method: request.method }));
+    return errorResponse(MethodUnknown({ method: request.method }));
   }
   const guarded = reachOf(context.plugins(), 'tool_post_invoke', upstream.name) === 'change';
-  const answer = await callWithoutHooks(routed, upstream, { guarded });
-  if (!guarded || 'error' in answer || request.method === 'tasks/result') return answer;
-  return { result: taskFactsOf(request.method, answer.result) };
+  const response = await callWithoutHooks(routed, upstream, { guarded });
+  if (!guarded || 'error' in response || request.method === 'tasks/result') return response;
+  return { result: taskFactsOf(request.method, response.result) };
 }

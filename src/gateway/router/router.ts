@@ -1,12 +1,11 @@
 import { messageOf, type SallyError } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager } from '../../manager/index.js';
-import type { Answer, JsonObject } from '../../mcp/messages.js';
+import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
 import { changingLists } from '../../mcp/methods.js';
 import { signalWithin } from '../../wait.js';
 import type { Client, ClientRequest, Router } from '../client.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
-import { refusal } from './answers.js';
 import { capabilitiesOf, type Described, instructionsOf } from './capabilities.js';
 import { type ClientState, Clients } from './clients.js';
 import type { Context } from './context.js';
@@ -14,6 +13,7 @@ import { SuspendedRequests, suspendedId } from './input-required.js';
 import { offerOf, type Route } from './lists.js';
 import { handlerFor } from './methods.js';
 import { onUpstreamNotification } from './notifications.js';
+import { refusal } from './responses.js';
 import { restore } from './subscriptions.js';
 import { listWaitMs, UpstreamSessions } from './upstream-sessions.js';
 
@@ -85,7 +85,7 @@ class GatewayRouter implements ReplaceableRouter {
     };
   }
 
-  async handle(request: ClientRequest): Promise<Answer> {
+  async handle(request: ClientRequest): Promise<RpcResponse> {
     try {
       const state = this.#clients.of(request.client);
       return await handlerFor(request)({ request, state, context: this.#context });

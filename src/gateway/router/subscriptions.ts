@@ -1,14 +1,14 @@
 import { signalOf } from '../../cancel.js';
 import { MethodUnknown, ParamsInvalid, TooManySubscriptions } from '../../errors.js';
-import { type Answer, isObject, type JsonObject } from '../../mcp/messages.js';
+import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
 import { metaKeys } from '../../mcp/meta.js';
 import { type ChangingList, changingLists } from '../../mcp/methods.js';
 import { signalWithin, unlessAborted } from '../../wait.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
-import { errorAnswer, notFoundCode } from './answers.js';
 import type { ClientState, OpenListen } from './clients.js';
 import type { ForClient, Routed } from './context.js';
 import { findTargets } from './find.js';
+import { errorResponse, notFoundCode } from './responses.js';
 import { isResourceNotFound } from './translate.js';
 import { listWaitMs } from './upstream-sessions.js';
 
@@ -40,19 +40,19 @@ async function subscribeAt(
   upstream: Upstream,
   uri: string,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<RpcResponse> {
   const { state, context } = client;
   const session = await context.sessions.of(state, upstream, signal);
   if (session.era === 'modern') {
     const { resources } = session.capabilities;
     const able = isObject(resources) && resources['subscribe'] === true;
-    if (!able) return errorAnswer(MethodUnknown({ method: 'resources/subscribe' }));
+    if (!able) return errorResponse(MethodUnknown({ method: 'resources/subscribe' }));
     await unlessAborted(watch(client, upstream, session), signal);
     return { result: {} };
   }
-  const answer = await session.request('resources/subscribe', { uri }, { signal });
-  if ('result' in answer) context.sessions.shared(session).subscribed(state.key, uri);
-  return answer;
+  const response = await session.request('resources/subscribe', { uri }, { signal });
+  if ('result' in response) context.sessions.shared(session).subscribed(state.key, uri);
+  return response;
 }
 
 async function unsubscribeAt(
@@ -60,7 +60,7 @@ async function unsubscribeAt(
   upstream: Upstream,
   uri: string,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<RpcResponse> {
   const { state, context } = client;
   if (urisOf(state, upstream).has(uri)) return { result: {} };
   const session = await context.sessions.of(state, upstream, signal);
@@ -73,15 +73,15 @@ async function unsubscribeAt(
 }
 
 /** `resources/subscribe` and `resources/unsubscribe` of a session client. */
-export async function changeSubscription(routed: Routed): Promise<Answer> {
+export async function changeSubscription(routed: Routed): Promise<RpcResponse> {
   const { request, state, context } = routed;
   const { method, params, trace } = request;
   const signal = signalOf(request.signal);
   const { uri } = params;
-  if (typeof uri !== 'string') return errorAnswer(ParamsInvalid({ method, problem: 'uri must be a text' }));
+  if (typeof uri !== 'string') return errorResponse(ParamsInvalid({ method, problem: 'uri must be a text' }));
   const known = state.subscriptions.get(uri);
   const upstream = known ?? (await findTargets('resources', uri, routed, signal))[0]?.route.upstream;
-  if (upstream === undefined) return errorAnswer(ParamsInvalid({ method, problem: 'no upstream has it' }));
+  if (upstream === undefined) return errorResponse(ParamsInvalid({ method, problem: 'no upstream has it' }));
   trace.upstream = upstream.name;
   trace.target = uri;
   if (method === 'resources/unsubscribe') {
@@ -89,17 +89,17 @@ export async function changeSubscription(routed: Routed): Promise<Answer> {
     return unsubscribeAt(routed, upstream, uri, signal);
   }
   if (known === undefined && state.subscriptions.size >= maxUris) {
-    return errorAnswer(TooManySubscriptions({ limit: maxUris }));
+    return errorResponse(TooManySubscriptions({ limit: maxUris }));
   }
   // A session that opens renews what is subscribed already: this is not yet.
   await context.sessions.of(state, upstream, signal);
   state.subscriptions.set(uri, upstream);
-  const answer = await subscribeAt(routed, upstream, uri, signal).catch((error: unknown) =>
-    errorAnswer(error),
+  const response = await subscribeAt(routed, upstream, uri, signal).catch((error: unknown) =>
+    errorResponse(error),
   );
-  if ('result' in answer) return answer;
+  if ('result' in response) return response;
   state.subscriptions.delete(uri);
-  const { error } = answer;
+  const { error } = response;
   return { error: isResourceNotFound(error) ? { ...error, code: notFoundCode(request.client.era) } : error };
 }
 
@@ -115,16 +115,16 @@ export async function restore(
 }
 
 /** `subscriptions/listen`: says first what it will tell of, then tells, and answers when the client has enough. */
-export async function listen(routed: Routed): Promise<Answer> {
+export async function listen(routed: Routed): Promise<RpcResponse> {
   const { request, state, context } = routed;
   const { method, params } = request;
   const signal = signalOf(request.signal);
   const filter = params['notifications'];
   if (!isObject(filter))
-    return errorAnswer(ParamsInvalid({ method, problem: 'notifications must be an object' }));
+    return errorResponse(ParamsInvalid({ method, problem: 'notifications must be an object' }));
   const asked = Array.isArray(filter['resourceSubscriptions']) ? filter['resourceSubscriptions'] : [];
   const wanted = [...new Set(asked.filter((uri: unknown) => typeof uri === 'string'))];
-  if (wanted.length > maxUris) return errorAnswer(TooManySubscriptions({ limit: maxUris }));
+  if (wanted.length > maxUris) return errorResponse(TooManySubscriptions({ limit: maxUris }));
   const uris = new Map<string, Upstream>();
   const offers = context.capabilities('modern');
   const lists = changingLists.filter((list) => filter[flags[list]] === true && offers[list] !== undefined);
@@ -170,8 +170,8 @@ async function honour(
     if (target === undefined) return;
     const { upstream } = target.route;
     uris.set(uri, upstream);
-    const answer = await subscribeAt(client, upstream, uri, signal);
-    if ('error' in answer) uris.delete(uri);
+    const response = await subscribeAt(client, upstream, uri, signal);
+    if ('error' in response) uris.delete(uri);
   } catch {
     uris.delete(uri);
   }

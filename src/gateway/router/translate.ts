@@ -1,11 +1,11 @@
 import { EnvelopeRefused } from '../../errors.js';
 import { plainNumber } from '../../json/index.js';
-import { type Answer, codes, isObject, type JsonObject, type RpcError } from '../../mcp/messages.js';
+import { codes, isObject, type JsonObject, type RpcError, type RpcResponse } from '../../mcp/messages.js';
 import { metaKeys, metaOf, withMeta, withoutMeta } from '../../mcp/meta.js';
 import type { Era } from '../../mcp/revisions.js';
 import type { ClientRequest } from '../client.js';
 import type { UpstreamSession } from '../upstream.js';
-import { errorAnswer, notFoundCode } from './answers.js';
+import { errorResponse, notFoundCode } from './responses.js';
 
 /** Both ends of one request. */
 export interface Ends {
@@ -30,15 +30,15 @@ const cacheable: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether the upstream wants something of the client before it goes on. */
-export function isInputRequired(answer: Answer): answer is { readonly result: JsonObject } {
-  return 'result' in answer && answer.result['resultType'] === 'input_required';
+export function isInputRequired(response: RpcResponse): response is { readonly result: JsonObject } {
+  return 'result' in response && response.result['resultType'] === 'input_required';
 }
 
 /** An upstream's answer in the terms of the client's era. */
-export function translateAnswer(answer: Answer, ends: Ends): Answer {
-  return 'error' in answer
-    ? translateError(answer.error, ends)
-    : { result: translateResult(answer.result, ends) };
+export function translateResponse(response: RpcResponse, ends: Ends): RpcResponse {
+  return 'error' in response
+    ? translateError(response.error, ends)
+    : { result: translateResult(response.result, ends) };
 }
 
 /** A result in the terms of the client's era: type, cache hints and server identity are there, or are not. */
@@ -82,14 +82,14 @@ export function isResourceNotFound({ code, data }: RpcError): boolean {
 }
 
 /** An upstream's error in the terms of the client's era. What it says of our own envelope is not the caller's to mend. */
-function translateError(error: RpcError, ends: Ends): Answer {
+function translateError(error: RpcError, ends: Ends): RpcResponse {
   const { code, message } = error;
   const ours =
     code === codes.headerMismatch ||
     code === codes.unsupportedVersion ||
     (code === codes.missingCapability && !callerLacks(error, ends));
   if (ours && ends.from === 'modern')
-    return errorAnswer(EnvelopeRefused({ upstream: ends.upstream, code, message }));
+    return errorResponse(EnvelopeRefused({ upstream: ends.upstream, code, message }));
   if (ends.method === 'resources/read' && ends.from !== ends.to && isResourceNotFound(error)) {
     return { error: { ...error, code: notFoundCode(ends.to) } };
   }

@@ -1,14 +1,14 @@
 import type { Cancellation } from '../../cancel.js';
 import { messageOf, UpstreamCancelled } from '../../errors.js';
 import type { Logger } from '../../log.js';
-import type { Answer, JsonObject } from '../../mcp/messages.js';
+import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
 import { type ChangingList, type Kind, kinds } from '../../mcp/methods.js';
 import { backoff, pause, signalWithin, unlessAborted } from '../../wait.js';
 import type { SessionRequest, Upstream, UpstreamSession } from '../upstream.js';
-import { errorAnswer } from './answers.js';
-import { canAnswer, cannotAnswer, isPersonal, passedCapabilities } from './capabilities.js';
+import { canAnswer, cannotServe, isPersonal, passedCapabilities } from './capabilities.js';
 import type { ClientState, SessionRequests } from './clients.js';
 import { entryName } from './lists.js';
+import { errorResponse } from './responses.js';
 import { type Level, mostVerbose } from './translate.js';
 
 /** How long a list waits for one upstream, in milliseconds: the others are not kept waiting by one that is slow. */
@@ -104,8 +104,8 @@ export class UpstreamSessions {
     }
     const onRequest: NonNullable<SessionRequest['onRequest']> = async (method, params, signal) =>
       canAnswer(state.client.capabilities, method) === false
-        ? cannotAnswer(method)
-        : state.client.ask(method, params, signal).catch((error: unknown) => errorAnswer(error));
+        ? cannotServe(method)
+        : state.client.ask(method, params, signal).catch((error: unknown) => errorResponse(error));
     const both: SessionRequest = { ...request, own, onNotification, onRequest };
     return { listening: both, calling: both };
   }
@@ -160,8 +160,9 @@ export class SharedSession {
     const wanted = mostVerbose(this.#levels.values());
     if (wanted === undefined || wanted === this.#toldLevel) return;
     this.#toldLevel = wanted;
-    const answer = await this.#session.request('logging/setLevel', { level: wanted }, { signal });
-    if ('error' in answer) this.#log.debug({ error: answer.error }, 'an upstream did not take the log level');
+    const response = await this.#session.request('logging/setLevel', { level: wanted }, { signal });
+    if ('error' in response)
+      this.#log.debug({ error: response.error }, 'an upstream did not take the log level');
   }
 
   /** The names of a list, for routing where names do not say where to. Rejects where the upstream does not answer. */
@@ -263,13 +264,13 @@ export async function readNames(
   let cursor: unknown;
   for (let page = 0; page < maxPages && names.size < maxNames; page += 1) {
     const params = cursor === undefined ? {} : { cursor };
-    const answer: Answer = await session.request(list, params, { signal });
-    if ('error' in answer) return names;
-    for (const entry of Array.isArray(answer.result[entries]) ? answer.result[entries] : []) {
+    const response: RpcResponse = await session.request(list, params, { signal });
+    if ('error' in response) return names;
+    for (const entry of Array.isArray(response.result[entries]) ? response.result[entries] : []) {
       const name = entryName(kind, entry);
       if (name !== undefined) names.add(name);
     }
-    cursor = answer.result['nextCursor'];
+    cursor = response.result['nextCursor'];
     if (typeof cursor !== 'string') break;
   }
   return names;

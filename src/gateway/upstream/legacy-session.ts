@@ -1,6 +1,6 @@
 import { messageOf, UpstreamLost } from '../../errors.js';
 import type { ClientSession, Facts, RequestOptions } from '../../mcp/client/session.js';
-import { type Answer, codes, type JsonObject } from '../../mcp/messages.js';
+import { codes, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
 import type { SessionRequest, UpstreamSession } from '../upstream.js';
 import type { UpstreamContext } from './options.js';
 import { Slots } from './slots.js';
@@ -12,12 +12,12 @@ export type RunCall = (
   params: JsonObject | undefined,
   options: RequestOptions,
   capabilities: JsonObject,
-) => Promise<Answer>;
+) => Promise<RpcResponse>;
 
 /** What an upstream said of itself, as its sessions tell it. */
 export abstract class Described implements UpstreamSession {
   abstract readonly facts: Facts;
-  abstract request(...asked: Parameters<UpstreamSession['request']>): Promise<Answer>;
+  abstract request(...asked: Parameters<UpstreamSession['request']>): Promise<RpcResponse>;
   abstract notify(...args: Parameters<UpstreamSession['notify']>): Promise<void>;
 
   get era() {
@@ -118,16 +118,20 @@ export class LegacySession extends Described {
       : this.#usedAt;
   }
 
-  async request(method: string, params: JsonObject | undefined, options: RequestOptions): Promise<Answer> {
+  async request(
+    method: string,
+    params: JsonObject | undefined,
+    options: RequestOptions,
+  ): Promise<RpcResponse> {
     if (this.over) {
       const { upstream } = this.#context;
       throw UpstreamLost({ upstream, method, detail: 'the session has ended' });
     }
     this.#busy += 1;
     try {
-      const answer = await this.#run(this.session, method, params, options, this.#capabilities);
-      this.memory.note(method, params, answer);
-      return answer;
+      const response = await this.#run(this.session, method, params, options, this.#capabilities);
+      this.memory.note(method, params, response);
+      return response;
     } finally {
       this.#busy -= 1;
       this.#usedAt = this.#context.now();
@@ -152,7 +156,10 @@ export class LegacySession extends Described {
     for (const { onNotification } of this.#listeners.values()) yield onNotification;
   }
 
-  #ask(first: SessionRequest, asked: Parameters<NonNullable<SessionRequest['onRequest']>>): Promise<Answer> {
+  #ask(
+    first: SessionRequest,
+    asked: Parameters<NonNullable<SessionRequest['onRequest']>>,
+  ): Promise<RpcResponse> {
     const { onRequest } = this.#listeners.get(first.client) ?? first;
     const none = { error: { code: codes.methodNotFound, message: `Method not found: ${asked[0]}` } };
     return onRequest ? onRequest(...asked) : Promise.resolve(none);
@@ -170,8 +177,8 @@ export class SessionMemory {
   readonly #resources = new Set<string>();
   #level: JsonObject | undefined;
 
-  note(method: string, params: JsonObject | undefined, answer: Answer): void {
-    if ('error' in answer) return;
+  note(method: string, params: JsonObject | undefined, response: RpcResponse): void {
+    if ('error' in response) return;
     if (method === 'logging/setLevel') this.#level = params;
     const uri = params?.['uri'];
     if (typeof uri !== 'string') return;
@@ -233,7 +240,11 @@ export class PooledSession extends Described {
     return this.#first.facts;
   }
 
-  async request(method: string, params: JsonObject | undefined, options: RequestOptions): Promise<Answer> {
+  async request(
+    method: string,
+    params: JsonObject | undefined,
+    options: RequestOptions,
+  ): Promise<RpcResponse> {
     if (!options.onRequest) return this.#first.request(method, params, options);
     await this.#slots.take(method, options.signal);
     try {

@@ -14,7 +14,7 @@ import {
 import { httpTransport } from '../../mcp/client/http.js';
 import type { ClientSession, RequestOptions, Transport } from '../../mcp/client/session.js';
 import { stdioTransport } from '../../mcp/client/stdio.js';
-import type { Answer, JsonObject } from '../../mcp/messages.js';
+import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
 import { anyPeer } from '../../tls/index.js';
 import { backoff, pause, withDeadline } from '../../wait.js';
@@ -274,7 +274,7 @@ class OpenUpstream implements Upstream {
     params: JsonObject | undefined,
     options: RequestOptions,
     capabilities: JsonObject,
-  ): Promise<Answer> {
+  ): Promise<RpcResponse> {
     // A stream that lasts would take its place from the others.
     const lasting = method === 'subscriptions/listen';
     if (!lasting && !this.#slots.tryTake()) await this.#slots.take(method, options.signal);

@@ -1,6 +1,6 @@
 import { writeJson } from '../../json/index.js';
 import type { ClientSession, Facts, RequestOptions } from '../../mcp/client/session.js';
-import type { Answer, JsonObject } from '../../mcp/messages.js';
+import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
 import type { SessionRequest, UpstreamSession } from '../upstream.js';
 import { Described, notifyAll, type RunCall } from './legacy-session.js';
 import type { UpstreamContext } from './options.js';
@@ -87,7 +87,7 @@ class StatelessSession extends Described {
     return this.#way.facts;
   }
 
-  request(method: string, params: JsonObject | undefined, options: RequestOptions): Promise<Answer> {
+  request(method: string, params: JsonObject | undefined, options: RequestOptions): Promise<RpcResponse> {
     return this.#run(this.#way, method, params, options, this.#own);
   }
 

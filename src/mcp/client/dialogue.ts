@@ -3,12 +3,12 @@ import { findSallyError, messageOf, type SallyError } from '../../errors.js';
 import { idKey, plainNumber } from '../../json/index.js';
 import { unlessAborted } from '../../wait.js';
 import {
-  type Answer,
   codes,
   isObject,
   type JsonObject,
   type PeerMessage,
   type RequestId,
+  type RpcResponse,
 } from '../messages.js';
 import { metaKeys, progressTokenOf, withoutSubscription } from '../meta.js';
 import { isAboutServer } from '../methods.js';
@@ -32,16 +32,16 @@ export class Call {
   readonly options: RequestOptions;
   /** The caller's progress token. */
   readonly token: unknown;
-  readonly answered: Promise<Answer>;
-  /** Aborted where the call ends without an answer: closes the HTTP request that it is. */
+  readonly answered: Promise<RpcResponse>;
+  /** Aborted where the call ends without a response: closes the HTTP request that it is. */
   readonly given = new CancelSource();
   readonly #context: ClientContext;
   readonly #onEnd: OnEnd;
-  #unheard: (() => void) | undefined;
+  #stopListening: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** What the server asks within this call. */
   #asks: Set<CancelSource> | undefined;
-  #resolve: (answer: Answer) => void = () => {};
+  #resolve: (response: RpcResponse) => void = () => {};
   #reject: (error: SallyError) => void = () => {};
   #lasting: boolean;
   #ended = false;
@@ -74,7 +74,7 @@ export class Call {
   /** Its time begins; its caller may have given it up already. */
   begin(): void {
     if (!this.#lasting) this.#timer = setTimeout(this.#late, this.#context.timeoutMs);
-    this.#unheard = onAbort(this.options.signal, this.#cancelled);
+    this.#stopListening = onAbort(this.options.signal, this.#cancelled);
   }
 
   get ended(): boolean {
@@ -105,8 +105,8 @@ export class Call {
     clearTimeout(this.#timer);
   }
 
-  answer(answer: Answer): void {
-    if (this.#end(false)) this.#resolve(answer);
+  answer(response: RpcResponse): void {
+    if (this.#end(false)) this.#resolve(response);
   }
 
   fail(error: SallyError, givenUp = false): void {
@@ -128,7 +128,7 @@ export class Call {
     if (this.#ended) return false;
     this.#ended = true;
     clearTimeout(this.#timer);
-    this.#unheard?.();
+    this.#stopListening?.();
     for (const ask of this.#asks ?? []) ask.abort(undefined);
     this.#onEnd(this, givenUp);
     return true;
@@ -283,10 +283,10 @@ export class Dialogue {
     params: JsonObject | undefined,
     within: Call | undefined,
   ): Promise<void> {
-    const answer = await this.#answerTo(id, method, params, within);
-    if (!answer) return;
+    const response = await this.#answerTo(id, method, params, within);
+    if (!response) return;
     try {
-      this.#send({ jsonrpc: '2.0', id, ...answer });
+      this.#send({ jsonrpc: '2.0', id, ...response });
     } catch (error) {
       // What is nested too deep can be read, and not be written.
       const message = `the answer cannot be written: ${messageOf(error)}`;
@@ -300,7 +300,7 @@ export class Dialogue {
     method: string,
     params: JsonObject | undefined,
     within: Call | undefined,
-  ): Promise<Answer | undefined> {
+  ): Promise<RpcResponse | undefined> {
     if (method === 'ping') return { result: {} };
     const { call, answerer } = this.#answerer(within);
     if (!answerer) return { error: { code: codes.methodNotFound, message: `Method not found: ${method}` } };

@@ -5,7 +5,7 @@ import { writeJson } from '../../json/index.js';
 import { backoff, pause, withDeadline } from '../../wait.js';
 import type { Position } from '../events.js';
 import { headerNames, postHeaders } from '../headers.js';
-import { type Answer, isObject, type JsonObject, rpcErrorOf, toolCallBody } from '../messages.js';
+import { isObject, type JsonObject, type RpcResponse, rpcErrorOf, toolCallBody } from '../messages.js';
 import { sentParams } from '../meta.js';
 import { isRepeatable } from '../methods.js';
 import { latestLegacyRevision } from '../revisions.js';
@@ -82,7 +82,7 @@ export class HttpSession implements ClientSession {
     this.#dialogue.listeners = listeners;
   }
 
-  request(method: string, params: JsonObject | undefined, options: RequestOptions): Promise<Answer> {
+  request(method: string, params: JsonObject | undefined, options: RequestOptions): Promise<RpcResponse> {
     const call = this.#dialogue.begin(method, params, options, this.#callEnded);
     if (call.ended) return call.answered;
     try {
@@ -94,7 +94,7 @@ export class HttpSession implements ClientSession {
     }
   }
 
-  callTool(tool: string, args: string, options: RequestOptions): Promise<Answer> {
+  callTool(tool: string, args: string, options: RequestOptions): Promise<RpcResponse> {
     const call = this.#dialogue.begin('tools/call', undefined, options, this.#callEnded, tool);
     return call.ended ? call.answered : this.#carry(call, toolCallBody(call.id, tool, args, undefined), true);
   }
@@ -192,12 +192,12 @@ export class HttpSession implements ClientSession {
     return this.#connections.send('GET', lines, undefined, signal);
   }
 
-  #carry(call: Call, body: string, repeatable: boolean): Promise<Answer> {
+  #carry(call: Call, body: string, repeatable: boolean): Promise<RpcResponse> {
     this.#exchange(call, body, repeatable).catch((error) => void this.#failed(call, error));
     return call.answered;
   }
 
-  #failed(call: Call, error: unknown): Promise<Answer> {
+  #failed(call: Call, error: unknown): Promise<RpcResponse> {
     call.fail(this.#context.errors.explain(error, call.what));
     return call.answered;
   }

@@ -1,7 +1,7 @@
 import type { SallyError } from '../../errors.js';
 import { writeJson } from '../../json/index.js';
 import { headerNames, type MirroredHeaders, postHeaders } from '../headers.js';
-import { type Answer, codes, type JsonObject, rpcErrorOf, toolCallBody } from '../messages.js';
+import { codes, type JsonObject, type RpcResponse, rpcErrorOf, toolCallBody } from '../messages.js';
 import { envelopeOf, sentParams } from '../meta.js';
 import { isRepeatable } from '../methods.js';
 import { type Call, Dialogue } from './dialogue.js';
@@ -70,7 +70,7 @@ export class HttpStateless implements ClientSession {
     params: JsonObject | undefined,
     options: RequestOptions,
     capabilities: JsonObject,
-  ): Promise<Answer> {
+  ): Promise<RpcResponse> {
     const call = this.#dialogue.begin(method, params, options);
     if (call.ended) return call.answered;
     if (method === 'tools/list') void call.answered.then(this.#learn, () => {});
@@ -84,7 +84,7 @@ export class HttpStateless implements ClientSession {
     }
   }
 
-  callTool(tool: string, args: string, options: RequestOptions): Promise<Answer> {
+  callTool(tool: string, args: string, options: RequestOptions): Promise<RpcResponse> {
     const call = this.#dialogue.begin('tools/call', undefined, options, undefined, tool);
     if (call.ended) return call.answered;
     try {
@@ -118,12 +118,12 @@ export class HttpStateless implements ClientSession {
       : this.#lines + this.#connections.lines(mirrored);
   }
 
-  #carry(call: Call, lines: string, body: string, repeatable: boolean): Promise<Answer> {
+  #carry(call: Call, lines: string, body: string, repeatable: boolean): Promise<RpcResponse> {
     this.#exchange(call, lines, body, repeatable).catch((error) => void this.#failed(call, error));
     return call.answered;
   }
 
-  #failed(call: Call, error: unknown): Promise<Answer> {
+  #failed(call: Call, error: unknown): Promise<RpcResponse> {
     call.fail(this.#context.errors.explain(error, call.what));
     return call.answered;
   }
@@ -143,8 +143,8 @@ export class HttpStateless implements ClientSession {
     if (!call.ended) throw errors.lost(call.what, 'its stream ended');
   }
 
-  readonly #learn = (answer: Answer) => {
-    if ('result' in answer) this.#mirrored.learn(answer.result);
+  readonly #learn = (response: RpcResponse) => {
+    if ('result' in response) this.#mirrored.learn(response.result);
   };
 }
 

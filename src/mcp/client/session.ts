@@ -1,7 +1,7 @@
 import type { Cancellation } from '../../cancel.js';
 import type { SallyError } from '../../errors.js';
 import type { Logger } from '../../log.js';
-import type { Answer, JsonObject } from '../messages.js';
+import type { JsonObject, RpcResponse } from '../messages.js';
 import type { Era } from '../revisions.js';
 
 /** Answers a request of the server. */
@@ -9,7 +9,7 @@ export type OnRequest = (
   method: string,
   params: JsonObject | undefined,
   signal: AbortSignal,
-) => Promise<Answer>;
+) => Promise<RpcResponse>;
 
 /** How one request is made. */
 export interface RequestOptions {
@@ -54,9 +54,9 @@ export interface ClientSession {
     params: JsonObject | undefined,
     options: RequestOptions,
     capabilities: JsonObject,
-  ): Promise<Answer>;
+  ): Promise<RpcResponse>;
   /** `tools/call`, with arguments that are an object written as JSON: they are not read again, and may be sent once more. */
-  callTool(tool: string, args: string, options: RequestOptions): Promise<Answer>;
+  callTool(tool: string, args: string, options: RequestOptions): Promise<RpcResponse>;
   notify(method: string, params?: JsonObject): Promise<void>;
   /** Called once, when the session has ended by itself: nothing can be asked over it any more. */
   onEnd: (reason: SallyError) => void;
@@ -111,7 +111,7 @@ export interface ClientPace {
   readonly retryMost: number;
   /** For the handshake, in which a child may first have to be installed. */
   readonly handshake: number;
-  /** For a child's answer to `server/discover`: some never answer what comes before `initialize`. */
+  /** For a child's response to `server/discover`: some never answer what comes before `initialize`. */
   readonly probe: number;
   /** For what a server asks a client: there may be a human behind it. */
   readonly ask: number;

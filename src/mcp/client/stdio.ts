@@ -1,7 +1,7 @@
 import { findSallyError, type SallyError } from '../../errors.js';
 import { findId, writeJson } from '../../json/index.js';
 import { withDeadline } from '../../wait.js';
-import { type Answer, type JsonObject, type PeerMessage, plainText, toolCallBody } from '../messages.js';
+import { type JsonObject, type PeerMessage, plainText, type RpcResponse, toolCallBody } from '../messages.js';
 import { envelopeOf, sentParams } from '../meta.js';
 import { isHandshake } from '../methods.js';
 import { batchRevision, type Era, latestLegacyRevision, modernRevision } from '../revisions.js';
@@ -62,7 +62,7 @@ class StdioSession implements ClientSession {
     params: JsonObject | undefined,
     options: RequestOptions,
     capabilities: JsonObject,
-  ): Promise<Answer> {
+  ): Promise<RpcResponse> {
     const call = this.#begin(method, params, options, method);
     if (call.ended) return call.answered;
     const { id } = call;
@@ -79,7 +79,7 @@ class StdioSession implements ClientSession {
     return call.answered;
   }
 
-  callTool(tool: string, args: string, options: RequestOptions): Promise<Answer> {
+  callTool(tool: string, args: string, options: RequestOptions): Promise<RpcResponse> {
     const call = this.#begin('tools/call', undefined, options, tool);
     const { era, revision } = this.facts;
     const meta =
@@ -181,8 +181,8 @@ export function stdioTransport(command: ChildCommand, context: ClientContext): T
   ): Promise<ClientSession> {
     return whole(session, async () => {
       const params = { protocolVersion: latestLegacyRevision, capabilities, clientInfo: client };
-      const answer = await session.request('initialize', params, { signal }, {});
-      const facts = judgeInitialize(errors, answer);
+      const response = await session.request('initialize', params, { signal }, {});
+      const facts = judgeInitialize(errors, response);
       if (facts instanceof Error) throw facts;
       session.facts = facts;
       await session.notify('notifications/initialized');
@@ -190,8 +190,8 @@ export function stdioTransport(command: ChildCommand, context: ClientContext): T
     });
   }
 
-  /** The answer to `server/discover`; undefined from a child that gives none, or ends over it. */
-  async function discover(session: StdioSession, signal: AbortSignal): Promise<Answer | undefined> {
+  /** The response to `server/discover`; undefined from a child that gives none, or ends over it. */
+  async function discover(session: StdioSession, signal: AbortSignal): Promise<RpcResponse | undefined> {
     const method = 'server/discover';
     const params = { _meta: envelopeOf(modernRevision, client, {}) };
     let late: SallyError | undefined;
@@ -213,12 +213,12 @@ export function stdioTransport(command: ChildCommand, context: ClientContext): T
   async function contact(known: Era | undefined, signal: AbortSignal): Promise<ClientSession> {
     const session = await start();
     if (known === 'legacy') return initialize(session, {}, signal);
-    const answer = await whole(session, () => discover(session, signal));
-    if (!answer) {
+    const response = await whole(session, () => discover(session, signal));
+    if (!response) {
       void session.close();
       return initialize(await start(), {}, signal);
     }
-    const judged = judgeDiscovery(errors, { kind: 'answer', message: answer });
+    const judged = judgeDiscovery(errors, { kind: 'answer', message: response });
     if (judged.kind === 'legacy') return initialize(session, {}, signal);
     if (judged.kind === 'failed') {
       void session.close();

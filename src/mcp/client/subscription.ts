@@ -32,9 +32,9 @@ export async function keepSubscription(
   while (!signal.aborted) {
     try {
       const options = { signal, onNotification };
-      const answer = await session.request('subscriptions/listen', { notifications }, options, {});
+      const response = await session.request('subscriptions/listen', { notifications }, options, {});
       // A server that does not have the method will not have it a second later.
-      if ('error' in answer) return;
+      if ('error' in response) return;
     } catch (thrown) {
       const error = findSallyError(thrown);
       // Proxies cut streams that rest: only one that cannot be opened again says something of the server.

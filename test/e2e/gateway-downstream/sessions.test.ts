@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { UpstreamBusy } from '../../../src/errors.js';
-import { refusal } from '../../../src/gateway/router/answers.js';
+import { refusal } from '../../../src/gateway/router/responses.js';
 import { callTool, initialize, rawRequest, startEndpoint } from '../../support/endpoint.js';
 import { all, events } from '../../support/sse.js';
 

@@ -4,7 +4,7 @@ import { request } from 'undici';
 import { onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
 import { type AuthSettings, parseConfig } from '../../../src/config/index.js';
-import { createDoor, openAuthenticator } from '../../../src/gateway/auth/index.js';
+import { createAuthentication, openAuthenticator } from '../../../src/gateway/auth/index.js';
 import { createPluginSets } from '../../../src/gateway/in-use.js';
 import { silentLogger } from '../../../src/log.js';
 import { openPluginManager, type PluginRequest } from '../../../src/manager/index.js';
@@ -31,9 +31,9 @@ export async function entrance(
   const log = silentLogger;
   const authenticator = await openAuthenticator(auth, { log, now });
   const sets = createPluginSets(await openPluginManager(config, { log }));
-  const door = createDoor({ authenticator: () => authenticator, sets, log, now });
+  const authentication = createAuthentication({ authenticator: () => authenticator, sets, log, now });
   const server = createServer(async (incoming, response) => {
-    const entry = await door.admit(incoming, response, new AbortController().signal);
+    const entry = await authentication.authenticate(incoming, response, new AbortController().signal);
     const refused = entry.kind === 'refused';
     const status = refused ? entry.status : 200;
     const own = { 'content-type': 'application/json' };

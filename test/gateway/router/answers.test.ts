@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { PayloadTooLarge, PluginFailed, PluginTimeout } from '../../../src/errors.js';
-import { errorAnswer, pluginErrorAnswer, violationAnswer } from '../../../src/gateway/router/answers.js';
+import {
+  errorResponse,
+  pluginErrorResponse,
+  violationResponse,
+} from '../../../src/gateway/router/responses.js';
 
 describe('[M18] what an MCP client is told', () => {
   it('of a violation: the plugin’s code or -32602, the description, and who', () => {
@@ -11,7 +15,7 @@ describe('[M18] what an MCP client is told', () => {
       details: { a: 1 },
       plugin_name: 'P',
     };
-    expect(violationAnswer(violation, undefined)).toEqual({
+    expect(violationResponse(violation, undefined)).toEqual({
       error: {
         code: -32602,
         message: 'Plugin Violation: Not this one',
@@ -23,10 +27,12 @@ describe('[M18] what an MCP client is told', () => {
         },
       },
     });
-    expect(violationAnswer({ ...violation, mcp_error_code: -32077 }, undefined)).toMatchObject({
+    expect(violationResponse({ ...violation, mcp_error_code: -32077 }, undefined)).toMatchObject({
       error: { code: -32077 },
     });
-    expect(violationAnswer(null, 'P')).toMatchObject({ error: { code: -32602, data: { plugin_name: 'P' } } });
+    expect(violationResponse(null, 'P')).toMatchObject({
+      error: { code: -32602, data: { plugin_name: 'P' } },
+    });
   });
 
   it('of a plugin’s failure: -32603 or the plugin’s code, the message, and who', () => {
@@ -37,7 +43,7 @@ describe('[M18] what an MCP client is told', () => {
       pluginCode: 'X1',
       details: { b: 2 },
     });
-    expect(pluginErrorAnswer(failed, undefined)).toMatchObject({
+    expect(pluginErrorResponse(failed, undefined)).toMatchObject({
       error: {
         code: -32603,
         message: "Plugin Error: plugin 'P' failed in tool_pre_invoke: boom",
@@ -50,22 +56,22 @@ describe('[M18] what an MCP client is told', () => {
       message: 'boom',
       mcpErrorCode: -32099,
     });
-    expect(pluginErrorAnswer(coded, undefined)).toMatchObject({ error: { code: -32099 } });
+    expect(pluginErrorResponse(coded, undefined)).toMatchObject({ error: { code: -32099 } });
     const late = PluginTimeout({ plugin: 'P', hook: 'tool_pre_invoke', seconds: 30 });
-    expect(pluginErrorAnswer(late, 'P')).toMatchObject({
+    expect(pluginErrorResponse(late, 'P')).toMatchObject({
       error: { code: -32603, data: { plugin_error_code: 'SALLY_PLUGIN_TIMEOUT', plugin_name: 'P' } },
     });
   });
 
   it('of a payload that no plugin was given: that it is the caller’s own', () => {
     const large = PayloadTooLarge({ hook: 'tool_pre_invoke', bytes: 2, limit: 1 });
-    expect(pluginErrorAnswer(large, undefined)).toMatchObject({
+    expect(pluginErrorResponse(large, undefined)).toMatchObject({
       error: { code: -32602, data: { code: 'SALLY_HOOK_PAYLOAD_SIZE' } },
     });
   });
 
   it('of anything that was thrown: a code of the registry and what to do', () => {
-    expect(errorAnswer(new Error('oops'))).toMatchObject({
+    expect(errorResponse(new Error('oops'))).toMatchObject({
       error: { code: -32603, data: { code: 'SALLY_INTERNAL' } },
     });
   });

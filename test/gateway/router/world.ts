@@ -4,7 +4,7 @@ import { createRouter, type ReplaceableRouter } from '../../../src/gateway/route
 import type { Upstream } from '../../../src/gateway/upstream.js';
 import { type Logger, silentLogger } from '../../../src/log.js';
 import type { PluginManager } from '../../../src/manager/index.js';
-import type { Answer, JsonObject } from '../../../src/mcp/messages.js';
+import type { JsonObject, RpcResponse } from '../../../src/mcp/messages.js';
 import type { PluginHandle } from '../../../src/plugin/handle.js';
 import { request as pluginRequest } from '../../manager/handles.js';
 import { patience } from '../../support/patience.js';
@@ -57,7 +57,7 @@ export function client(
   more: {
     capabilities?: JsonObject;
     identity?: Identity;
-    answer?: (method: string, params: JsonObject | undefined) => Answer;
+    answer?: (method: string, params: JsonObject | undefined) => RpcResponse;
   } = {},
 ): TestClient {
   clients += 1;
@@ -90,10 +90,10 @@ export function client(
   };
 }
 
-const unanswered = (method: string): Answer => ({ error: { code: -32601, message: `no ${method}` } });
+const unanswered = (method: string): RpcResponse => ({ error: { code: -32601, message: `no ${method}` } });
 
 export interface Served {
-  readonly answer: Answer;
+  readonly answer: RpcResponse;
   /** The result, where there is one. */
   readonly result: JsonObject;
   /** The error, where there is one. */
@@ -106,7 +106,7 @@ interface Asking {
   readonly headers?: Record<string, string>;
   readonly plugins?: PluginManager;
   readonly signal?: AbortSignal;
-  readonly answer?: (method: string, params: JsonObject | undefined) => Answer;
+  readonly answer?: (method: string, params: JsonObject | undefined) => RpcResponse;
   readonly onNote?: (said: Said) => void;
 }
 

@@ -5,7 +5,7 @@ import type { Exchange, HttpDeps } from './endpoint-call.js';
 import { HttpReply } from './endpoint-reply.js';
 import { headerNames } from './headers.js';
 import type { Message } from './messages.js';
-import type { Door } from './router.js';
+import type { Authentication } from './router.js';
 
 /** What a client asks for with one HTTP request. */
 export type Wanted =
@@ -19,7 +19,7 @@ interface Handover {
   /** Without credentials. What names the session is among them. */
   readonly headers: IncomingHttpHeaders;
   readonly remote?: string | undefined;
-  /** Who the client is, as its door has it. */
+  /** Who the client is, as authentication found it. */
   readonly client: unknown;
 }
 
@@ -27,7 +27,7 @@ interface Handover {
 const ofSession = [headerNames.sessionId, headerNames.lastEventId];
 
 /**
- * Has another worker answer. False where it is gone: then nobody knows what the request is about, and this worker says
+ * Forwards the request to the worker that holds its session. Resolves with false where it is gone: then nobody knows what the request is about, and this worker says
  * so. Who the client is has been decided here, where its connection is; the other one goes by that.
  */
 export async function passOn(
@@ -60,7 +60,7 @@ export async function passOn(
 /** Serves what other workers hand over: they have read and checked it, and let the client in. */
 export function createHandedEndpoint(
   serve: (wanted: Wanted, exchange: Exchange) => Promise<void> | void,
-  readmit: NonNullable<Door['readmit']>,
+  readmit: NonNullable<Authentication['readmit']>,
   deps: HttpDeps,
 ): Handler {
   return async (request, response) => {

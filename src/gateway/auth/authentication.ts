@@ -7,7 +7,7 @@ import type { GlobalContext, Violation } from '../../hooks/index.js';
 import { peerLog } from '../../log/limit.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager, PluginRequest } from '../../manager/index.js';
-import type { Admitted, Door, Identity, Refused } from '../../mcp/router.js';
+import type { Admitted, Authentication, Identity, Refused } from '../../mcp/router.js';
 import type { PluginSets } from '../in-use.js';
 import { type Arrival, arrivalOf, secretInQuery, withoutCredentials } from './arrival.js';
 import {
@@ -20,7 +20,7 @@ import {
 } from './authenticator.js';
 import { listens, postRequest, preRequest, resolveUser, sendable } from './http-hooks.js';
 
-interface DoorDeps {
+interface AuthenticationDeps {
   /** Asked anew for each request: a reload may have exchanged it. */
   readonly authenticator: () => Authenticator;
   readonly sets: Pick<PluginSets, 'current'>;
@@ -63,13 +63,13 @@ export async function openAuthenticator(
   }
 }
 
-/** The door of a gateway: authentication with the `http_*` hooks around it. */
-export function createDoor(deps: DoorDeps): Door {
+/** Authentication of HTTP requests with the `http_*` hooks around it. */
+export function createAuthentication(deps: AuthenticationDeps): Authentication {
   const { sets, known } = deps;
   return {
     ...createStanding(deps),
     ...(known && { known }),
-    async admit(request, response, signal) {
+    async authenticate(request, response, signal) {
       const set = sets.current();
       response.once('close', set.hold());
       const admission = new Admission(arrivalOf(request), set.plugins, deps, signal);
@@ -99,16 +99,16 @@ export function createDoor(deps: DoorDeps): Door {
   };
 }
 
-/** One request at the door. */
+/** One request, from its head until it is admitted or refused. */
 class Admission {
   readonly arrival: Arrival;
   readonly #plugins: PluginManager;
-  readonly #deps: DoorDeps;
+  readonly #deps: AuthenticationDeps;
   readonly #signal: Cancellation;
   #request: PluginRequest | undefined;
   #id: string | undefined;
 
-  constructor(arrival: Arrival, plugins: PluginManager, deps: DoorDeps, signal: Cancellation) {
+  constructor(arrival: Arrival, plugins: PluginManager, deps: AuthenticationDeps, signal: Cancellation) {
     this.arrival = arrival;
     this.#plugins = plugins;
     this.#deps = deps;

@@ -9,8 +9,8 @@ import {
   type SallyError,
 } from '../../errors.js';
 import type { Violation } from '../../hooks/index.js';
-import { errorAnswer } from '../../mcp/answers.js';
-import { type Answer, codes, failure, type RpcError } from '../../mcp/messages.js';
+import { codes, failure, type RpcError, type RpcResponse } from '../../mcp/messages.js';
+import { errorResponse } from '../../mcp/responses.js';
 import type { Era } from '../../mcp/revisions.js';
 
 /** The code for a resource that is not there. */
@@ -18,19 +18,21 @@ export function notFoundCode(era: Era): number {
   return era === 'modern' ? codes.invalidParams : codes.resourceNotFound;
 }
 
-export { errorAnswer };
+export { errorResponse };
 
 /** The same in the words of the client's era: a resource that is not offered is one that is not there. */
-export function refusal(thrown: unknown, era: Era): Answer {
-  const answer = errorAnswer(thrown);
-  if (!NotOffered.is(thrown)) return answer;
+export function refusal(thrown: unknown, era: Era): RpcResponse {
+  const response = errorResponse(thrown);
+  if (!NotOffered.is(thrown)) return response;
   const { what, name: uri } = thrown.context;
-  if (what !== 'resource') return answer;
-  return { error: { ...answer.error, code: notFoundCode(era), data: { ...Object(answer.error.data), uri } } };
+  if (what !== 'resource') return response;
+  return {
+    error: { ...response.error, code: notFoundCode(era), data: { ...Object(response.error.data), uri } },
+  };
 }
 
 /** A violation as the contract puts it to the MCP client. `plugin` names who blocked. */
-export function violationAnswer(violation: Violation | null, plugin: string | undefined): Answer {
+export function violationResponse(violation: Violation | null, plugin: string | undefined): RpcResponse {
   const description = violation?.description || violation?.reason || 'the plugin gave no reason';
   const error: RpcError = {
     code: violation?.mcp_error_code ?? -32602,
@@ -46,10 +48,10 @@ export function violationAnswer(violation: Violation | null, plugin: string | un
 }
 
 /** The failure of a hook call that ends the request, as the contract puts it to the MCP client. */
-export function pluginErrorAnswer(thrown: unknown, plugin: string | undefined): Answer {
+export function pluginErrorResponse(thrown: unknown, plugin: string | undefined): RpcResponse {
   const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
   // The caller's own doing, and no plugin's.
-  if (PayloadInvalid.is(error) || PayloadTooLarge.is(error)) return errorAnswer(error);
+  if (PayloadInvalid.is(error) || PayloadTooLarge.is(error)) return errorResponse(error);
   const { code = -32603, details, pluginCode, plugin: name = plugin ?? '' } = failureOf(error);
   return {
     error: {
