@@ -27,8 +27,9 @@ interface Handover {
 const ofSession = [headerNames.sessionId, headerNames.lastEventId];
 
 /**
- * Forwards the request to the worker that holds its session. Resolves with false where it is gone: then nobody knows what the request is about, and this worker says
- * so. Who the client is has been decided here, where its connection is; the other one goes by that.
+ * Forwards the request to the worker that holds its session. Resolves with false where that worker is gone: then nobody
+ * knows what the request is about, and this worker says so. The client was authenticated here, where its connection is;
+ * the other worker goes by that.
  */
 export async function passOn(
   holder: string,
