@@ -45,7 +45,7 @@ export const requirements: readonly Requirement[] = [
     'M2',
     'one endpoint for both eras: with sessions up to 2025-11-25, without them from 2026-07-28 on; what is neither is refused',
   ),
-  proven('M3', 'headers and envelope of a request have to agree, and both are made anew for each hop'),
+  proven('M3', 'headers and envelope of a request have to agree, and both are made anew for each connection'),
   proven(
     'M4',
     'upstreams of either era, over HTTP and stdio; a refusal, a failure or a timeout is no sign of the era',
@@ -69,7 +69,7 @@ export const requirements: readonly Requirement[] = [
     'a call is made once: one that was lost is told as lost, and only what changes nothing goes out again',
   ),
   proven('M11', 'a reply counts for the call whose id it has, and for no other'),
-  proven('M12', 'cancelling, deadlines and progress go through, each hop with tokens of its own'),
+  proven('M12', 'cancelling, deadlines and progress go through, each connection with tokens of its own'),
   proven(
     'M13',
     'who may call: nobody but this machine, or by token, JWT or certificate; credentials go no further',
@@ -80,7 +80,7 @@ export const requirements: readonly Requirement[] = [
     'M16',
     'Host and Origin are looked at on every page but /health; malformed heads and bodies are refused',
   ),
-  proven('M17', 'plugins at the door: headers before and after, who it is, what it may do'),
+  proven('M17', 'plugins around authentication: headers before and after, who it is, what it may do'),
   proven('M18', 'clients are told which part failed, by name, code and id; the log has the rest'),
   proven(
     'M19',

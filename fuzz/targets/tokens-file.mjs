@@ -6,7 +6,7 @@ import { disagree, refusable } from '../lib/judge.mjs';
 
 const token = `sally_abcdefgh_${'A'.repeat(43)}`;
 
-/** The file that bearer tokens are kept in: one that is not as it was written opens no door. */
+/** The file that bearer tokens are kept in: one that is not as it was written lets nobody in. */
 export default {
   format: 'json',
   words: ['"tokens":', '"id":', '"user":', '"expires":null', '"sha256":', '[', ']', '{', '}', ','],

@@ -63,7 +63,7 @@ export async function openPlace() {
       return program;
     },
     /** `sallyport gateway` before the upstreams: at `plugins` is the plugin server, at `upstream` that over HTTP. */
-    async startGateway({ port, workers, door = 'plain', plugins, upstream, more = {} } = {}) {
+    async startGateway({ port, workers, auth = 'plain', plugins, upstream, more = {} } = {}) {
       const child = { command: process.execPath, args: [script('upstream-stdio.mjs'), marks], timeout: 2 };
       const mcp = plugins && { url: `https://localhost:${plugins}/mcp`, tls: tls('gateway', 'client') };
       const path = write({
@@ -73,14 +73,14 @@ export async function openPlace() {
         plugin_settings: { plugin_timeout: 2 },
         gateway: {
           upstreams: { web: { url: `http://127.0.0.1:${upstream}/mcp`, timeout: 2 }, child },
-          ...doors[door](place),
+          ...authentications[auth](place),
           ...more,
         },
       });
       const args = ['gateway', '--config', path, '--port', String(port ?? (await freePort()))];
       const program = await started(sallyport([...args, ...many(workers)], { cwd: folder }));
       await ready(
-        `http://${door === 'plain' ? `127.0.0.1:${program.port}` : `localhost:${program.port + 1_000}`}/ready`,
+        `http://${auth === 'plain' ? `127.0.0.1:${program.port}` : `localhost:${program.port + 1_000}`}/ready`,
       );
       return program;
     },
@@ -101,7 +101,7 @@ const many = (workers) => (workers ? ['--workers', String(workers)] : []);
 
 /** Who may call the gateway, and how. */
 const limits = { concurrent_calls: 5_000, concurrent_calls_per_user: 5_000 };
-const doors = {
+const authentications = {
   plain: () => ({ host: '127.0.0.1', limits }),
   mtls: ({ serverTls }) => ({
     host: 'localhost',

@@ -2,7 +2,7 @@ import { createRandom } from '../../fuzz/lib/random.mjs';
 import { load, openClient, toolRequest, worst } from '../lib/calls.mjs';
 import { startChaos } from '../lib/chaos.mjs';
 
-export const title = 'marked calls through chaos proxies on all three legs';
+export const title = 'marked calls through chaos proxies on all three connections';
 export const share = 0.4;
 
 /** So many calls for each second of this scenario's share, so that the default length has 50,000 of them. */

@@ -8,7 +8,7 @@ export async function run(place) {
     auth: { kind: 'none' },
     allow_unauthenticated: true,
   };
-  const gateway = await place.startGateway({ door: 'mtls', upstream: await place.startUpstream(), more });
+  const gateway = await place.startGateway({ auth: 'mtls', upstream: await place.startUpstream(), more });
   const client = gatewayClient(`https://localhost:${gateway.port}`, place.clientTls);
   return floodOf(gateway, {
     host: 'localhost',

@@ -16,7 +16,7 @@ const settleMs = 40_000;
 export async function run(place, { seconds }) {
   const server = await place.startServer();
   const upstream = await place.startUpstream();
-  const gateway = await place.startGateway({ door: 'mtls', plugins: server.port, upstream });
+  const gateway = await place.startGateway({ auth: 'mtls', plugins: server.port, upstream });
   const round = () => oneRound(place, { server, gateway, ms: (seconds * 1_000) / 3 });
   const programs = { serve: server, gateway };
   await round();

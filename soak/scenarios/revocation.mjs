@@ -9,7 +9,7 @@ export const share = 0.1;
 
 const withinMs = 1_000;
 
-/** Guests with certificates of their own call all the while; one after another is revoked. */
+/** Clients with certificates of their own call all the while; one after another is revoked. */
 export async function run(place, { seconds }) {
   const server = await place.startServer();
   const origin = `https://localhost:${server.port}`;
@@ -44,24 +44,24 @@ async function revokeOne(place, origin, i) {
   const issued = await issueLeaf({
     ...validity,
     ca,
-    subject: { CN: `guest-${i}` },
+    subject: { CN: `client-${i}` },
     sans,
     purposes: ['clientAuth'],
   });
   const own = {
-    certfile: join(place.folder, `guest-${i}.crt`),
-    keyfile: join(place.folder, `guest-${i}.key`),
+    certfile: join(place.folder, `client-${i}.crt`),
+    keyfile: join(place.folder, `client-${i}.key`),
   };
   writeFileSync(own.certfile, issued.certPem);
   writeFileSync(own.keyfile, issued.keyPem);
-  const guest = openClient(origin, { ...place.clientTls, ...own }, { connections: 2 });
+  const client = openClient(origin, { ...place.clientTls, ...own }, { connections: 2 });
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
   let lastAccepted = 0;
   let over = false;
   const calls = load(
     [0, 1].map(() => async () => {
-      const outcome = await guest.call(hookRequest);
+      const outcome = await client.call(hookRequest);
       if (outcome.kind === 'ok') lastAccepted = Date.now();
       return outcome;
     }),
@@ -69,7 +69,7 @@ async function revokeOne(place, origin, i) {
   );
   const patient = Date.now() + 5_000;
   while (lastAccepted === 0 && Date.now() < patient) await new Promise((resolve) => setTimeout(resolve, 5));
-  if (lastAccepted === 0) throw new Error('a guest was never let in');
+  if (lastAccepted === 0) throw new Error('a client was never let in');
   await place.certify('revoke', own.certfile);
   const inPlace = statSync(join(place.certs, 'plugins/Guard/ca.crl')).mtimeMs;
   // Until none has been let in for a while: that is the end of it.
@@ -77,7 +77,7 @@ async function revokeOne(place, origin, i) {
   while (Date.now() - lastAccepted < 1_500 && Date.now() < patience)
     await new Promise((resolve) => setTimeout(resolve, 20));
   over = true;
-  await guest.close();
+  await client.close();
   await calls;
   delay.disable();
   // What this process itself was late by, it cannot blame on the server.

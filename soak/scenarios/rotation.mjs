@@ -21,7 +21,7 @@ const changes = [
 export async function run(place, { seconds }) {
   const server = await place.startServer();
   const upstream = await place.startUpstream();
-  const gateway = await place.startGateway({ door: 'mtls', plugins: server.port, upstream });
+  const gateway = await place.startGateway({ auth: 'mtls', plugins: server.port, upstream });
   const origin = `https://localhost:${gateway.port}`;
   // Connections of long standing, and one for each call.
   const kept = openClient(origin, place.clientTls);

@@ -1,7 +1,7 @@
 import { type Handler, type HostGuard, refusedBy, sendJson } from '../http/index.js';
 import { createPages as createPlainPages, type MetricsSource, onlyGet, pathOf } from '../listener/index.js';
 import type { PluginHandle } from '../plugin/handle.js';
-import { type Authenticator, arrivalOf, metadataPath } from './auth/index.js';
+import { type Authenticator, authRequestOf, metadataPath } from './auth/index.js';
 import type { Upstream } from './upstream.js';
 
 interface PagesDeps {
@@ -23,7 +23,7 @@ export function createPages(deps: PagesDeps): Handler {
     if (path === '/mcp' || path === '/mcp/') return deps.mcp(request, response);
     if (path === metadataPath || path === `${metadataPath}/mcp`) {
       if (refusedBy(deps.guard, request, response)) return undefined;
-      const document = deps.authenticator().metadata?.(arrivalOf(request));
+      const document = deps.authenticator().metadata?.(authRequestOf(request));
       // It is public, and browsers' clients have to read it before they have anything to show.
       const headers = { 'Access-Control-Allow-Origin': '*' };
       if (document !== undefined)

@@ -224,7 +224,7 @@ export async function serveSession(
     // A message that wants nothing of the router: the session has been used, and that is all.
     session.lastUsed = deps.now();
     if (message.kind === 'request') return reply.json(200, responseJson(message.id, { result: {} }));
-    if (message.kind === 'reply') session.questions.answered(message.id, message.answer);
+    if (message.kind === 'reply') session.questions.answered(message.id, message.response);
     else if (message.method === 'notifications/cancelled') session.cancel(message.params?.['requestId']);
     else if (message.method !== 'notifications/initialized') {
       deps.router.notified(session, message.method, message.params);

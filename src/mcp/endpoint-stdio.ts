@@ -181,7 +181,7 @@ class StdioConnection {
       const error = { code: codes.invalidRequest, message: `Invalid Request: ${message.reason}` };
       this.#refuse(message.id, error);
     } else if (message.kind === 'reply') {
-      this.#questions.answered(message.id, message.answer);
+      this.#questions.answered(message.id, message.response);
     } else if (message.kind === 'notification') {
       this.#notified(message.method, message.params);
     } else {

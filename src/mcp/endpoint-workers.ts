@@ -48,9 +48,9 @@ export async function passOn(
   response.once('close', abort);
   const over = passing.add(exchange);
   try {
-    const answer = await store?.ask(holder, writeJson(handover), gone.signal);
-    if (answer === undefined) return gone.signal.aborted;
-    await reply.pass(answer);
+    const passed = await store?.ask(holder, writeJson(handover), gone.signal);
+    if (passed === undefined) return gone.signal.aborted;
+    await reply.pass(passed);
     return true;
   } finally {
     response.off('close', abort);

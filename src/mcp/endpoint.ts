@@ -135,7 +135,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       return refuse(early, method, refusal(...rebound), deps);
     }
     const admitted = authentication
-      ? await authentication.authenticate(request, response, lifeOf(response))
+      ? await authentication.authenticate(request, response, closedSignal(response))
       : anyone;
     if (admitted.kind === 'refused') {
       const { status, headers, body } = admitted;
@@ -321,7 +321,7 @@ function serveMessage(
 }
 
 /** Ends when the client goes before its reply is out. */
-function lifeOf(response: Reply): CancelSource {
+function closedSignal(response: Reply): CancelSource {
   const controller = new CancelSource();
   response.once('close', () => {
     if (!response.writableFinished) controller.abort(undefined);

@@ -74,7 +74,7 @@ export type Message =
       readonly method: string;
       readonly params: JsonObject | undefined;
     }
-  | { readonly kind: 'reply'; readonly id: RequestId | null; readonly answer: RpcResponse }
+  | { readonly kind: 'reply'; readonly id: RequestId | null; readonly response: RpcResponse }
   | { readonly kind: 'invalid'; readonly id: RequestId | null; readonly reason: string };
 
 /** MCP narrows JSON-RPC 2.0 section 4: an id is a string or an integer, never null. */
@@ -102,9 +102,9 @@ export function readMessage(json: unknown): Message {
 }
 
 function readReply({ id, result, error }: JsonObject): Message {
-  if (isId(id) && isObject(result) && error === undefined) return { kind: 'reply', id, answer: { result } };
+  if (isId(id) && isObject(result) && error === undefined) return { kind: 'reply', id, response: { result } };
   if ((isId(id) || id === undefined || id === null) && result === undefined && isError(error)) {
-    return { kind: 'reply', id: id ?? null, answer: { error } };
+    return { kind: 'reply', id: id ?? null, response: { error } };
   }
   return invalid(id, 'neither a request, nor a notification, nor a response');
 }

@@ -32,7 +32,7 @@ describe('the head of a request that makes up the traffic', () => {
     ['announces headers after the body', 'Trailer: X-Id'],
     ['says that it takes such', 'TE: trailers'],
     ['says that the body is encoded', 'Content-Encoding: gzip'],
-    ['is of one hop in a way of its own', 'Proxy-Connection: keep-alive'],
+    ['is of one connection in a way of its own', 'Proxy-Connection: keep-alive'],
     ['is the name of no property', '__proto__: 1'],
     ['ends the connection', 'Connection: close'],
     ['names others that end here', 'Connection: keep-alive, X-Id'],

@@ -30,12 +30,12 @@ describe('messages', () => {
     expect(readMessage({ jsonrpc: '2.0', id: 1, result: { a: 1 } })).toEqual({
       kind: 'reply',
       id: 1,
-      answer: { result: { a: 1 } },
+      response: { result: { a: 1 } },
     });
     expect(readMessage({ jsonrpc: '2.0', id: null, error })).toEqual({
       kind: 'reply',
       id: null,
-      answer: { error },
+      response: { error },
     });
     expect(readMessage({ jsonrpc: '2.0', id: 1, result: {}, error }).kind).toBe('invalid');
     expect(readMessage({ jsonrpc: '2.0', id: 1, error: { code: 'x', message: '' } }).kind).toBe('invalid');

@@ -3,7 +3,7 @@ import { envelopeOf, sentParams, withoutSubscription } from '../../src/mcp/meta.
 
 const envelope = envelopeOf('2026-07-28', { name: 'me' }, { roots: {} });
 
-it('[M12] gives each hop a progress token of its own, and leaves the rest as it came', () => {
+it('[M12] gives each connection a progress token of its own, and leaves the rest as it came', () => {
   const params = { name: 'x', _meta: { progressToken: 'theirs', 'vendor/a': 1 }, odd: [1] };
   expect(sentParams(params, 7, undefined)).toEqual({
     name: 'x',
@@ -16,7 +16,7 @@ it('[M12] gives each hop a progress token of its own, and leaves the rest as it 
   expect(sentParams(undefined, 7, undefined)).toBeUndefined();
 });
 
-it('[M3] makes the envelope anew, and takes that of another hop away', () => {
+it('[M3] makes the envelope anew, and takes that of another connection away', () => {
   const foreign = { 'io.modelcontextprotocol/protocolVersion': 'old', traceparent: '00-1' };
   expect(sentParams({ _meta: foreign }, 1, undefined)).toEqual({ _meta: { traceparent: '00-1' } });
   expect(sentParams({ _meta: foreign }, 1, envelope)).toEqual({

@@ -9,7 +9,7 @@ import type { Logger } from '../../log.js';
 import type { PluginManager, PluginRequest } from '../../manager/index.js';
 import type { Admitted, Authentication, Identity, Refused } from '../../mcp/router.js';
 import type { PluginSets } from '../in-use.js';
-import { type Arrival, arrivalOf, secretInQuery, withoutCredentials } from './arrival.js';
+import { type AuthRequest, authRequestOf, secretInQuery, withoutCredentials } from './auth-request.js';
 import {
   type Authenticator,
   basisOf,
@@ -72,7 +72,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
     async authenticate(request, response, signal) {
       const set = sets.current();
       response.once('close', set.hold());
-      const admission = new Admission(arrivalOf(request), set.plugins, deps, signal);
+      const admission = new Admission(authRequestOf(request), set.plugins, deps, signal);
       try {
         return await admission.admit(secretInQuery(request));
       } catch (thrown) {
@@ -101,14 +101,14 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
 
 /** One request, from its head until it is admitted or refused. */
 class Admission {
-  readonly arrival: Arrival;
+  readonly arrival: AuthRequest;
   readonly #plugins: PluginManager;
   readonly #deps: AuthenticationDeps;
   readonly #signal: Cancellation;
   #request: PluginRequest | undefined;
   #id: string | undefined;
 
-  constructor(arrival: Arrival, plugins: PluginManager, deps: AuthenticationDeps, signal: Cancellation) {
+  constructor(arrival: AuthRequest, plugins: PluginManager, deps: AuthenticationDeps, signal: Cancellation) {
     this.arrival = arrival;
     this.#plugins = plugins;
     this.#deps = deps;
@@ -137,7 +137,7 @@ class Admission {
   }
 
   /** A plugin that knows the client has the first word; where none says anything, authentication is as configured. */
-  async #identify(arrival: Arrival): Promise<Known | Refused> {
+  async #identify(arrival: AuthRequest): Promise<Known | Refused> {
     if (listens(this.#plugins, 'http_auth_resolve_user')) {
       const asked = await resolveUser(this.plugins(), arrival, arrival.headers, this.#signal);
       if ('violation' in asked) return violated(asked.violation, 401);

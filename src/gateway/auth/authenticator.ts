@@ -2,7 +2,7 @@ import { messageOf, type SallyError } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { CertificateName } from '../../tls/index.js';
 import { type Identity, principalOf } from '../client.js';
-import type { Arrival } from './arrival.js';
+import type { AuthRequest } from './auth-request.js';
 
 /** What a client has to show for itself: enough to be judged again, by this process or another worker. */
 export interface Shown {
@@ -37,7 +37,7 @@ export type AuthResult =
 /** One way in which clients show who they are. */
 export interface Authenticator {
   /** What of a request it goes by. */
-  shown(arrival: Arrival): Shown;
+  shown(arrival: AuthRequest): Shown;
   /** Never rejects. */
   judge(shown: Shown): Promise<AuthResult>;
   /** What its verdicts rest on: another object once that has changed. Absent: nothing that changes. */
@@ -45,9 +45,9 @@ export interface Authenticator {
   /** Looks whether what they rest on has changed. */
   recheck?(): Promise<void>;
   /** The `WWW-Authenticate` of a refusal (RFC 9110 section 11.6.1); absent where there is nothing to send. */
-  challenge?(arrival: Arrival, result: Unknown): string;
+  challenge?(arrival: AuthRequest, result: Unknown): string;
   /** The metadata of RFC 9728 for a client that asks without a token. */
-  metadata?(arrival: Arrival): Record<string, unknown>;
+  metadata?(arrival: AuthRequest): Record<string, unknown>;
 }
 
 /** Nobody is asked. */
@@ -59,7 +59,7 @@ export const everyone: Authenticator = {
 const nobodyAsked: AuthResult = { kind: 'known', identity: { user: null, tenant: null, method: 'none' } };
 
 /** What a bearer token comes in. */
-export const shownHeader = ({ headers }: Arrival): Shown => ({ authorization: headers['authorization'] });
+export const shownHeader = ({ headers }: AuthRequest): Shown => ({ authorization: headers['authorization'] });
 
 /** The token of `Authorization: Bearer …` (RFC 6750 section 2.1); why there is none where there is none. */
 export function bearerToken({ authorization: header }: Shown): { readonly token: string } | Unknown {

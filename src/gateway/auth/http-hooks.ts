@@ -8,7 +8,7 @@ import type { RpcResponse } from '../../mcp/messages.js';
 import type { ClientRequest, Identity, Router } from '../client.js';
 import type { PluginSets } from '../in-use.js';
 import { pluginErrorResponse, violationResponse } from '../router/index.js';
-import type { Arrival } from './arrival.js';
+import type { AuthRequest } from './auth-request.js';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -28,7 +28,7 @@ export type Asked<T> = { readonly value: T } | { readonly violation: Violation |
 /** The headers that authentication sees: those of plugins over the client's own. */
 export async function preRequest(
   request: PluginRequest,
-  { path, method, host, port, headers }: Arrival,
+  { path, method, host, port, headers }: AuthRequest,
   signal: Cancellation,
 ): Promise<Asked<Headers>> {
   const payload = { path, method, client_host: host, client_port: port, headers };
@@ -55,7 +55,7 @@ export function mergeHeaders(headers: Headers, changed: Headers): Headers {
 /** The user that a plugin knows the client as; undefined where none says anything. */
 export async function resolveUser(
   request: PluginRequest,
-  { host, port }: Arrival,
+  { host, port }: AuthRequest,
   headers: Headers,
   signal: Cancellation,
 ): Promise<Asked<Identity | undefined | 'nameless'>> {
@@ -92,7 +92,7 @@ function identityOf(record: Record<string, unknown>): Identity | undefined {
 /** The headers of the reply as plugins leave them. The work is done by then: a plugin that fails here is only reported. */
 export async function postRequest(
   request: PluginRequest,
-  { path, method, host, port }: Arrival,
+  { path, method, host, port }: AuthRequest,
   headers: Headers,
   reply: { readonly status: number; readonly headers: Headers },
   deps: { readonly log: Logger; readonly signal: Cancellation },

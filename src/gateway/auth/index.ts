@@ -1,4 +1,4 @@
-export { arrivalOf } from './arrival.js';
+export { authRequestOf } from './auth-request.js';
 export { createAuthentication, introduce, openAuthenticator } from './authentication.js';
 export { type Authenticator, metadataPath } from './authenticator.js';
 export { guarded } from './http-hooks.js';

@@ -6,7 +6,7 @@ import { FileUnreadable, fileReason, JwksInvalid, JwksUnavailable, messageOf } f
 import { parseJson } from '../../json/index.js';
 import type { Logger } from '../../log.js';
 import { createConnector } from '../../tls/connector.js';
-import type { Arrival } from './arrival.js';
+import type { AuthRequest } from './auth-request.js';
 import {
   type Authenticator,
   type AuthResult,
@@ -90,7 +90,7 @@ export async function openJwt(
 }
 
 /** The gateway's own address: as the configuration has it, else as the client called it (its Host was checked). */
-function resourceOf({ resource }: JwtSettings, { origin }: Arrival): string {
+function resourceOf({ resource }: JwtSettings, { origin }: AuthRequest): string {
   return resource?.href ?? `${origin}/mcp`;
 }
 

@@ -90,7 +90,7 @@ function load(call: () => Promise<string>) {
   let going = true;
   let done = 0;
   const wrong: string[] = [];
-  const lanes = Array.from({ length: 4 }, async () => {
+  const loops = Array.from({ length: 4 }, async () => {
     while (going) {
       const text = await call().catch((error: unknown) => String(error));
       if (text === answer) done += 1;
@@ -101,7 +101,7 @@ function load(call: () => Promise<string>) {
     done: () => done,
     async stop() {
       going = false;
-      await Promise.all(lanes);
+      await Promise.all(loops);
       return { done, wrong };
     },
   };

@@ -222,7 +222,7 @@ describe('a gateway without authentication', () => {
   });
 });
 
-describe('[M17] a plugin at the door', () => {
+describe('[M17] a plugin around authentication', () => {
   it('permits subscriptions to resources, or not, in the words of either era', async () => {
     const { url } = await startGateway({ plugins: [plugin('http-hooks.mjs')], gateway: { upstreams } });
     const old = await legacyClient(url, { token: 'magic' });

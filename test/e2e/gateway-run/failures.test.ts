@@ -167,7 +167,7 @@ describe('[M18] a failure', () => {
     expect(JSON.stringify(told)).not.toMatch(secrets);
   });
 
-  it('at the door says who failed, and nothing of what', async () => {
+  it('in authentication says who failed, and nothing of what', async () => {
     const { url, waitForLog } = await startGateway(await gatewayFile());
     const reply = await fetch(url, { method: 'POST', headers: { 'x-fail': '1' } });
     const body = (await reply.json()) as Record<string, unknown>;

@@ -216,7 +216,7 @@ describe('[M21] SIGTERM', () => {
 describe('[M25] clients that come and go', () => {
   it('leave no process and no socket behind', async () => {
     const gateway = await startGateway({ gateway: { upstreams: { one: everything } } });
-    const visit = async () => {
+    const session = async () => {
       for (const connect of [legacyClient, modernClient]) {
         const client = await connect(gateway.url);
         expect(firstText(await client.callTool(echo('hi')))).toBe('Echo: hi');
@@ -225,14 +225,14 @@ describe('[M25] clients that come and go', () => {
         await client.close();
       }
     };
-    await visit();
+    await session();
     const { pid } = gateway.child;
     const settled = async () => [(await childrenOf(pid)).length, await openOf(pid)] as const;
     const [children, open] = await settled();
-    for (let i = 0; i < 10; i += 1) await visit();
+    for (let i = 0; i < 10; i += 1) await session();
     await until(async () => {
       const [nowChildren, nowOpen] = await settled();
-      // The connections of this process may be kept alive for a while: a few, and not one for each visit.
+      // The connections of this process may be kept alive for a while: a few, and not one for each session.
       return nowChildren <= children && nowOpen <= open + 4;
     });
   });

@@ -20,7 +20,7 @@ const open = (kind: 'ProcessWrap' | 'TCPSocketWrap') =>
   process.getActiveResourcesInfo().filter((one) => one === kind).length;
 
 /** Opens sessions that list and call a tool, and leaves them. */
-async function visits(url: string, sessions: number): Promise<readonly string[]> {
+async function openAndClose(url: string, sessions: number): Promise<readonly string[]> {
   const dispatcher = new Agent({ connections: 20 });
   const headers = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' };
   const post = async (message: object, session: object = {}) => {
@@ -35,7 +35,7 @@ async function visits(url: string, sessions: number): Promise<readonly string[]>
     expect(reply.statusCode).toBe(200);
     return String(reply.headers['mcp-session-id']);
   };
-  const visit = async () => {
+  const openOne = async () => {
     const params = {
       protocolVersion: '2025-11-25',
       capabilities: {},
@@ -49,7 +49,7 @@ async function visits(url: string, sessions: number): Promise<readonly string[]>
   };
   const ids: string[] = [];
   for (let i = 0; i < sessions; i += 20)
-    ids.push(...(await Promise.all(Array.from({ length: Math.min(20, sessions - i) }, visit))));
+    ids.push(...(await Promise.all(Array.from({ length: Math.min(20, sessions - i) }, openOne))));
   await dispatcher.close();
   return ids;
 }
@@ -70,13 +70,13 @@ it('[M25] a thousand sessions that are left give back their memory, and no child
   const gateway = await createGateway(config, { log: silentLogger, version: '0.0.0' });
   onTestFinished(() => gateway.close());
   const { url } = await gateway.listen({ port: 0 });
-  await visits(url, 100);
+  await openAndClose(url, 100);
   const before = {
     heap: heapAfterCollection(),
     children: open('ProcessWrap'),
     sockets: open('TCPSocketWrap'),
   };
-  const ids = await visits(url, count);
+  const ids = await openAndClose(url, count);
   expect(new Set(ids).size).toBe(count);
   // What they take while they are there gives the measure: what code and connections keep for good is a part of it.
   const taken = heapAfterCollection() - before.heap;

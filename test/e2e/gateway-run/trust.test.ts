@@ -17,7 +17,7 @@ const echo = { name: 'echo', arguments: { message: 'hi' } };
 const inUse = 'new certificates are in use';
 
 /** A gateway that asks for client certificates, with a revocation list, and the folder of its own files. */
-async function entrance(place: (typeof ways)[keyof typeof ways] = put) {
+async function watchedGateway(place: (typeof ways)[keyof typeof ways] = put) {
   const ca = await newCa();
   const folder = await temporaryFolder();
   await place(folder, { ...filesOf(await pluginLeaf(ca, 'Entrance'), ca), 'ca.crl': await newCrl(ca) });
@@ -55,7 +55,7 @@ describe('the listener of a gateway', () => {
   it.each(Object.entries(ways))(
     '[O3] whose files are replaced by %s shows the new certificate, and drops no session',
     async (_title, place) => {
-      const { ca, folder, gateway } = await entrance(place);
+      const { ca, folder, gateway } = await watchedGateway(place);
       const client = await gatewayLeaf(ca);
       const call = await clientWith(gateway.url, client, ca);
       expect(await call()).toBe('Echo: hi');
@@ -73,7 +73,7 @@ describe('the listener of a gateway', () => {
   );
 
   it('[O3] that is told by SIGHUP of files that are not whole says so each time, and goes on', async () => {
-    const { ca, folder, gateway } = await entrance();
+    const { ca, folder, gateway } = await watchedGateway();
     const call = await clientWith(gateway.url, await gatewayLeaf(ca), ca);
     await writeFile(join(folder, 'tls.key'), '');
     await gateway.waitForLog(({ msg }) => msg.startsWith('the certificates in use are kept'));
@@ -85,7 +85,7 @@ describe('the listener of a gateway', () => {
   });
 
   it('[O3] changes its CA in steps under clients of both', async () => {
-    const { ca, folder, gateway, known } = await entrance();
+    const { ca, folder, gateway, known } = await watchedGateway();
     const next = await newCa('Next');
     const old = await clientWith(gateway.url, await gatewayLeaf(ca), ca, next);
     expect(await old()).toBe('Echo: hi');
@@ -101,7 +101,7 @@ describe('the listener of a gateway', () => {
   });
 
   it('[O3] tells a client that is revoked no more: what it listens to ends with its certificate', async () => {
-    const { ca, folder, gateway, known } = await entrance();
+    const { ca, folder, gateway, known } = await watchedGateway();
     const leaked = await gatewayLeaf(ca);
     const socket = await connection(gateway.port, ca, leaked);
     let heard = '';
@@ -133,7 +133,7 @@ describe('the listener of a gateway', () => {
   });
 
   it('[O3] ends the connections of a client that is revoked, and of no other', async () => {
-    const { ca, folder, gateway, known } = await entrance();
+    const { ca, folder, gateway, known } = await watchedGateway();
     const [leaked, good] = [await gatewayLeaf(ca), await gatewayLeaf(ca)];
     const bad = await clientWith(gateway.url, leaked, ca);
     const call = await clientWith(gateway.url, good, ca);
@@ -157,7 +157,7 @@ describe('the listener of a gateway', () => {
   });
 
   it('[O3] ends a connection with the certificate of its client', async () => {
-    const { ca, gateway, known } = await entrance();
+    const { ca, gateway, known } = await watchedGateway();
     const notAfter = new Date(Date.now() + 4_000);
     const socket = await connection(gateway.port, ca, await gatewayLeaf(ca, { notAfter }));
     socket.resume();
@@ -167,7 +167,7 @@ describe('the listener of a gateway', () => {
   });
 
   judgedBy('openssl').each(['-tls1_2', '-tls1_3'])('[O3] resumes no session, with %s', async (version) => {
-    const { ca, gateway } = await entrance();
+    const { ca, gateway } = await watchedGateway();
     const folder = await temporaryFolder();
     await put(folder, filesOf(await gatewayLeaf(ca), ca));
     const { certfile, keyfile, ca_bundle } = tlsBlock(folder);
@@ -187,7 +187,7 @@ describe('the principal of a certificate', () => {
   const uri = 'spiffe://t/alice';
 
   it('[S3] is that of its kind of name: a CN with the text of a URI does not reach the session of its holder', async () => {
-    const { ca, gateway } = await entrance();
+    const { ca, gateway } = await watchedGateway();
     const alice = await gatewayLeaf(ca, { sans: [{ type: 'uri', value: uri }] });
     const others = {
       CN: await gatewayLeaf(ca, { subject: { CN: uri }, sans: [] }),

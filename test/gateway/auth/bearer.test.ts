@@ -11,7 +11,7 @@ import {
 import { changeTokens, makeToken, readTokens } from '../../../src/gateway/auth/index.js';
 import { findToken } from '../../../src/gateway/auth/tokens.js';
 import { temporaryFolder } from '../../support/folder.js';
-import { entrance } from './entrance.js';
+import { authenticatedServer } from './authenticated-server.js';
 
 const day = 86_400_000;
 const made = (user = 'ada', expires: Date | null = new Date(Date.now() + day)) =>
@@ -107,7 +107,7 @@ describe('the tokens file', () => {
 describe('[M13] a gateway with tokens', () => {
   it('knows a client by its token', async () => {
     const { token, record } = made();
-    const call = await entrance(bearer(await tokensFile(record)));
+    const call = await authenticatedServer(bearer(await tokensFile(record)));
     const { status, body } = await call({
       ...authorization(token),
       'x-team': 'a',
@@ -131,7 +131,7 @@ describe('[M13] a gateway with tokens', () => {
     ['a token of another kind', authorization('abc'), 401, /error="invalid_token"/],
     ['two tokens', { authorization: 'Bearer a, Bearer b' }, 401, /error="invalid_request"/],
   ])('refuses %s', async (_, headers, status, challenge) => {
-    const call = await entrance(bearer(await tokensFile(made().record)));
+    const call = await authenticatedServer(bearer(await tokensFile(made().record)));
     const reply = await call(headers as Record<string, string>);
     expect(reply.status).toBe(status);
     expect(reply.headers['www-authenticate']).toEqual(
@@ -141,7 +141,7 @@ describe('[M13] a gateway with tokens', () => {
 
   it('refuses credentials in the URL, also beside good ones', async () => {
     const { token, record } = made();
-    const call = await entrance(bearer(await tokensFile(record)));
+    const call = await authenticatedServer(bearer(await tokensFile(record)));
     const reply = await call(authorization(token), `/mcp?access_token=${token}`);
     expect(reply.status).toBe(400);
     expect(JSON.stringify(reply.body)).not.toContain(token);
@@ -150,7 +150,7 @@ describe('[M13] a gateway with tokens', () => {
 
   it('knows a token from the moment on that it is in the file, and asks the file once for many that are in none', async () => {
     const path = await tokensFile();
-    const call = await entrance(bearer(path), { now: () => new Date(1_000) });
+    const call = await authenticatedServer(bearer(path), { now: () => new Date(1_000) });
     for (const user of ['ada', 'bob']) {
       const { token, record } = made(user);
       expect((await call(authorization(token))).status).toBe(401);
@@ -168,7 +168,7 @@ describe('[M13] a gateway with tokens', () => {
     const other = made('bob');
     const path = await tokensFile(record, other.record);
     let clock = Date.now();
-    const call = await entrance(bearer(path), { now: () => new Date(clock) });
+    const call = await authenticatedServer(bearer(path), { now: () => new Date(clock) });
     expect((await call(authorization(token))).status).toBe(200);
     await changeTokens(path, (records) => records.filter(({ id }) => id !== record.id));
     clock += 1_001;

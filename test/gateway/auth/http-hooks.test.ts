@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { mergeHeaders } from '../../../src/gateway/auth/http-hooks.js';
 import { changeTokens, makeToken } from '../../../src/gateway/auth/index.js';
 import { temporaryFolder } from '../../support/folder.js';
-import { entrance } from './entrance.js';
+import { authenticatedServer } from './authenticated-server.js';
 
 const kind = resolve(import.meta.dirname, '../../support/plugins/http-hooks.mjs');
 const plugins = [{ name: 'Hooks', kind }];
@@ -14,7 +14,10 @@ async function closed(settings?: object) {
   const tokensFile = `${await temporaryFolder()}/tokens.json`;
   await changeTokens(tokensFile, () => [record]);
   return {
-    call: await entrance({ kind: 'bearer', tokensFile }, { plugins, ...(settings && { settings }) }),
+    call: await authenticatedServer(
+      { kind: 'bearer', tokensFile },
+      { plugins, ...(settings && { settings }) },
+    ),
     token,
   };
 }

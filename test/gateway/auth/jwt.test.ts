@@ -13,7 +13,7 @@ import { parseSans } from '../../../src/pki/index.js';
 import { run } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { ca, leaf, resigned } from '../../tls/made.js';
-import { entrance } from './entrance.js';
+import { authenticatedServer } from './authenticated-server.js';
 
 type Jwt = Extract<AuthSettings, { kind: 'jwt' }>;
 
@@ -43,7 +43,7 @@ const authorization = (text: string) => ({ authorization: `Bearer ${text}` });
 
 describe('[M13] a gateway with JWTs', () => {
   it('takes user and tenant from the claims', async () => {
-    const call = await entrance(await settings({ userClaim: 'email', tenantClaim: 'org' }));
+    const call = await authenticatedServer(await settings({ userClaim: 'email', tenantClaim: 'org' }));
     const { status, body } = await call(
       authorization(await token({ email: 'ada@example.org', org: 'research' })),
     );
@@ -69,7 +69,7 @@ describe('[M13] a gateway with JWTs', () => {
     ['one without a user', { sub: undefined }, 'the claim sub of the token is missing'],
     ['one whose user is empty', { sub: '' }, 'the claim sub names no user'],
   ])('refuses %s', async (_, claims, description) => {
-    const call = await entrance(await settings());
+    const call = await authenticatedServer(await settings());
     const reply = await call(authorization(await token(claims)));
     expect([reply.status, reply.body['error'], reply.body['error_description']]).toEqual([
       401,
@@ -79,7 +79,7 @@ describe('[M13] a gateway with JWTs', () => {
   });
 
   it('refuses tokens that somebody else could have made', async () => {
-    const call = await entrance(await settings());
+    const call = await authenticatedServer(await settings());
     const good = await token();
     const [head, body, signature] = good.split('.');
     const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${body}.`;
@@ -104,7 +104,7 @@ describe('[M13] a gateway with JWTs', () => {
   it.each([['at+jwt'], ['AT+JWT'], ['application/at+jwt'], ['JWT'], ['jwt'], [undefined]])(
     'takes a token of the type %s',
     async (typ) => {
-      const call = await entrance(await settings());
+      const call = await authenticatedServer(await settings());
       const one = await token({}, keys.privateKey, 'one', { typ });
       expect((await call(authorization(one))).status).toBe(200);
     },
@@ -120,7 +120,7 @@ describe('[M13] a gateway with JWTs', () => {
     [7],
     [null],
   ])('refuses a token that was made for something else: its type is %s', async (typ) => {
-    const call = await entrance(await settings());
+    const call = await authenticatedServer(await settings());
     const reply = await call(authorization(await token({}, keys.privateKey, 'one', { typ })));
     expect([reply.status, reply.body['error'], reply.body['error_description']]).toEqual([
       401,
@@ -130,7 +130,7 @@ describe('[M13] a gateway with JWTs', () => {
   });
 
   it('a request with credentials of another scheme gets a challenge without an error', async () => {
-    const call = await entrance(await settings());
+    const call = await authenticatedServer(await settings());
     const reply = await call({ authorization: 'Basic YTpi' });
     expect([reply.status, reply.headers['www-authenticate']]).toEqual([
       401,
@@ -139,14 +139,14 @@ describe('[M13] a gateway with JWTs', () => {
   });
 
   it('takes a clock that is a little off', async () => {
-    const call = await entrance(await settings());
+    const call = await authenticatedServer(await settings());
     const now = Math.floor(Date.now() / 1000);
     expect((await call(authorization(await token({ exp: now, nbf: now + 10 })))).status).toBe(200);
     expect((await call(authorization(await token({ exp: now - 3 })))).status).toBe(401);
   });
 
   it('asks for scopes, and says which are missing', async () => {
-    const call = await entrance(await settings({ scopes: ['mcp:read', 'mcp:write'] }));
+    const call = await authenticatedServer(await settings({ scopes: ['mcp:read', 'mcp:write'] }));
     for (const scope of ['mcp:write mcp:read more', ['mcp:read', 'mcp:write']])
       expect((await call(authorization(await token({ scope })))).status).toBe(200);
     const reply = await call(authorization(await token({ scope: 'mcp:read' })));
@@ -157,11 +157,11 @@ describe('[M13] a gateway with JWTs', () => {
   });
 
   it('says where its metadata is, by the name that it was called or the one it was given', async () => {
-    const call = await entrance(await settings());
+    const call = await authenticatedServer(await settings());
     const challenge =
       /resource_metadata="http:\/\/127\.0\.0\.1:\d+\/\.well-known\/oauth-protected-resource\/mcp"/;
     expect((await call()).headers['www-authenticate']).toMatch(challenge);
-    const named = await entrance(await settings({ resource: new URL('https://gw.example/mcp') }));
+    const named = await authenticatedServer(await settings({ resource: new URL('https://gw.example/mcp') }));
     expect((await named()).headers['www-authenticate']).toContain(
       'resource_metadata="https://gw.example/.well-known/oauth-protected-resource/mcp"',
     );
@@ -178,7 +178,7 @@ describe('[M13] a gateway with JWTs', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void server.close());
     const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`);
-    const call = await entrance(await settings({ jwks: { url } }));
+    const call = await authenticatedServer(await settings({ jwks: { url } }));
     expect(asked).toBe(0);
     served = jwks;
     const good = authorization(await token());
@@ -227,7 +227,9 @@ describe('[M13] a gateway with JWTs', () => {
   });
 
   it('answers 503 while nobody can say whether a token is good', async () => {
-    const call = await entrance(await settings({ jwks: { url: new URL('http://127.0.0.1:9/jwks') } }));
+    const call = await authenticatedServer(
+      await settings({ jwks: { url: new URL('http://127.0.0.1:9/jwks') } }),
+    );
     const reply = await call(authorization(await token()));
     expect([reply.status, reply.body['code'], reply.headers['retry-after']]).toEqual([
       503,

@@ -51,7 +51,7 @@ interface TestClient extends Client {
 const nobody: Identity = { user: null, tenant: null, method: 'none' };
 let clients = 0;
 
-/** A client of an era, as a leg would have it. */
+/** A client of an era, as an endpoint would have it. */
 export function client(
   era: 'legacy' | 'modern',
   more: {

@@ -6,7 +6,7 @@ import { authority, type RequestHead } from '../../http/index.js';
 type Headers = Readonly<Record<string, string>>;
 
 /** What authentication goes by: the head of an HTTP request and where it came from. */
-export interface Arrival {
+export interface AuthRequest {
   readonly method: string;
   /** Without the query. */
   readonly path: string;
@@ -21,7 +21,7 @@ export interface Arrival {
 }
 
 /** The head of `request` as plugins and authentication see it. */
-export function arrivalOf(request: RequestHead): Arrival {
+export function authRequestOf(request: RequestHead): AuthRequest {
   const { socket } = request;
   const secure = 'encrypted' in socket && socket.encrypted === true;
   return {

@@ -15,8 +15,8 @@ interface Reply {
   readonly body: Record<string, unknown>;
 }
 
-/** A real HTTP server with nothing behind its door: it answers what the door says of a request. */
-export async function entrance(
+/** A real HTTP server with nothing behind its authentication: it replies with what that says of a request. */
+export async function authenticatedServer(
   auth: AuthSettings,
   options: { plugins?: readonly object[]; settings?: object; now?: () => Date } = {},
 ): Promise<(headers?: Record<string, string>, path?: string) => Promise<Reply>> {
