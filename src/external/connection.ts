@@ -22,7 +22,7 @@ import { backoff, unlessAborted, withDeadline } from '../wait.js';
 import { mayBeEmpty, type ToolConnection, type ToolReply } from '../wire/index.js';
 import { httpErrors, stdioErrors } from './errors.js';
 
-/** A way to a plugin server: HTTP with or without TLS, a Unix domain socket, or a child process. */
+/** A connection to a plugin server: HTTP with or without TLS, a Unix domain socket, or a child process. */
 export interface Connection extends ToolConnection {
   close(): Promise<void>;
 }
@@ -67,7 +67,7 @@ const refusedAfterMs = 2_000;
 /** How long a child that died is left alone before it is started again, in milliseconds: doubled each time. */
 const childPace = { retryFirst: 100, retryMost: 10_000 } as const;
 
-/** Opens the way that `settings` describe. Nothing is sent yet; rejects where its credentials are not valid, and for nothing else. */
+/** Opens the connection that `settings` describe. Nothing is sent yet; rejects where its credentials are not valid, and for nothing else. */
 export async function openConnection(settings: McpSettings, deps: ConnectionDeps): Promise<Connection> {
   const { timeoutMs } = deps;
   const peer = `the plugin server ${nameOf(settings)}`;

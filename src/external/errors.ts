@@ -17,7 +17,7 @@ import { isClosed } from '../mcp/client/http-connections.js';
 import type { PeerErrors } from '../mcp/client/session.js';
 import { strayText } from '../mcp/requests.js';
 
-/** What goes wrong with a plugin server in the same way over every way to it. */
+/** What goes wrong with a plugin server in the same way over every kind of connection. */
 function commonErrors(peer: string) {
   return {
     timeout: (_method, seconds) => ConnectionTimeout({ peer, seconds }),

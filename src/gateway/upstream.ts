@@ -4,7 +4,7 @@ import type { OnRequest, RequestOptions } from '../mcp/client/session.js';
 import type { JsonObject, RpcResponse } from '../mcp/messages.js';
 import type { Era } from '../mcp/revisions.js';
 
-/** An MCP session with an upstream, or the stateless way to it, in the upstream's own era. */
+/** An MCP session with an upstream, or a stateless connection to it, in the upstream's own era. */
 export interface UpstreamSession {
   readonly era: Era;
   readonly revision: string;

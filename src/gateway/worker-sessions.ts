@@ -23,11 +23,11 @@ const noListener = new Set(['ECONNREFUSED', 'ENOENT']);
 const secretHeader = 'x-sallyport-worker';
 
 /**
- * The way between workers: HTTP over a Unix domain socket for each, in a folder that nobody else may enter. How long a
+ * The connections between workers: HTTP over a Unix domain socket for each, in a folder that nobody else may enter. How long a
  * reply may take is decided by who makes it; who waits for it gives up by `signal`.
  */
 export function openWorkerSessions({ folder, secret }: WorkerBus, log: Logger): WorkerSessions {
-  // A worker that is started anew is another one.
+  // A worker that replaces another has an id of its own: the sessions of the other ended with it.
   const own = randomBytes(tagBytes).toString('base64url');
   const pathOf = (tag: string) => join(folder, `${tag}.sock`);
   const pools = new Map<string, Pool>();
@@ -71,7 +71,7 @@ export function openWorkerSessions({ folder, secret }: WorkerBus, log: Logger): 
       } catch (error) {
         if (signal.aborted) return undefined;
         log.debug({ worker: tag, error: messageOf(error) }, 'another worker did not answer');
-        // It has ended, or takes no more: what it is still answering goes on.
+        // That worker has ended, or takes no more requests; those it still works on go on.
         if (noListener.has(String((error as NodeJS.ErrnoException).code)) && pools.delete(tag))
           void pool.close();
         return undefined;

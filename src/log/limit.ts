@@ -30,7 +30,7 @@ interface Kind {
   readonly before: string;
   readonly remedy: string;
   /** How many lines of each peer were written, and whether there was anything of it in this interval. */
-  readonly peers: Map<string, { lines: number; heard: boolean; counted: boolean }>;
+  readonly peers: Map<string, { lines: number; active: boolean; counted: boolean }>;
   /** Written, and only counted, in this interval. */
   lines: number;
   counted: number;
@@ -75,8 +75,8 @@ export function createPeerLog(log: Logger, limits: PeerLogLimits = {}): PeerLog 
     flush();
     for (const [key, { peers }] of kinds) {
       for (const [address, peer] of peers) {
-        if (!peer.heard) peers.delete(address);
-        peer.heard = false;
+        if (!peer.active) peers.delete(address);
+        peer.active = false;
       }
       if (peers.size === 0) kinds.delete(key);
     }
@@ -94,11 +94,11 @@ export function createPeerLog(log: Logger, limits: PeerLogLimits = {}): PeerLog 
     }
     let peer = kind.peers.get(address);
     if (peer === undefined && kind.peers.size < maxPeers) {
-      peer = { lines: 0, heard: true, counted: false };
+      peer = { lines: 0, active: true, counted: false };
       kind.peers.set(address, peer);
     }
     timer ??= setInterval(tick, intervalMs).unref();
-    if (peer) peer.heard = true;
+    if (peer) peer.active = true;
     if (peer && peer.lines < ofPeer && kind.lines < ofKind) {
       peer.lines += 1;
       kind.lines += 1;

@@ -80,8 +80,8 @@ export function modernJson(
     try {
       const result = writeJson(response.result);
       const rest = `"resultType":"complete","_meta":{"${metaKeys.serverInfo}":${writeJson(serverInfo)}}`;
-      const told = result === '{}' ? rest : `${result.slice(1, -1)},${rest}`;
-      return `{"jsonrpc":"2.0","id":${writeJson(id)},"result":{${told}}}`;
+      const members = result === '{}' ? rest : `${result.slice(1, -1)},${rest}`;
+      return `{"jsonrpc":"2.0","id":${writeJson(id)},"result":{${members}}}`;
     } catch {
       // It cannot be written: that is told instead.
     }

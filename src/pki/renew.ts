@@ -174,10 +174,10 @@ async function carryOut(
   if (plan.kind !== 'renew' || !authority) {
     const outcome = plan.kind === 'fail' ? ('failed' as const) : ('kept' as const);
     const notes = plan.kind === 'renew' ? [] : plan.notes;
-    return { ...subject, outcome, made: [], ...told(leaf.certificate, options), notes };
+    return { ...subject, outcome, made: [], ...summaryOf(leaf.certificate, options), notes };
   }
   const { certificate, made, notes } = await renewLeaf(plan.leaf, authority, settings, options);
-  const after = told(certificate, options);
+  const after = summaryOf(certificate, options);
   const wanted = options.days ?? 0;
   const cut =
     after.notAfter && after.notAfter.getTime() < settings.now.getTime() + (wanted - 1) * 86_400_000
@@ -186,7 +186,7 @@ async function carryOut(
   return { ...subject, outcome: 'renewed', made, ...after, notes: [...notes, ...cut] };
 }
 
-function told(
+function summaryOf(
   certificate: X509Certificate | undefined,
   { due = defaultDue }: RenewOptions,
 ): Pick<RenewResult, 'serial' | 'notBefore' | 'notAfter' | 'dueAt'> {

@@ -29,7 +29,7 @@ export interface CredentialDeps {
   readonly now?: () => Date;
   readonly metrics?: TlsMetrics;
   /** What has been warned of, by the fingerprint of a certificate: shared by holders of the same ones. */
-  readonly told?: Map<string, number>;
+  readonly warned?: Map<string, number>;
   /** How often the files are looked at, in milliseconds. Default 250. */
   readonly pollMs?: number;
   /** How long files have to stay as they are before they are taken, in milliseconds. Default 100. */
@@ -60,7 +60,7 @@ export async function openCredentials(
   role: TlsRole,
   deps: CredentialDeps,
 ): Promise<Credentials> {
-  const { log, metrics = noMetrics, told = new Map(), pollMs = defaultPollMs, settleMs = 100 } = deps;
+  const { log, metrics = noMetrics, warned = new Map(), pollMs = defaultPollMs, settleMs = 100 } = deps;
   const now = deps.now ?? (() => new Date());
   const listeners = new Set<(set: CredentialSet) => void>();
   const warn = (error: SallyError, text = error.message) =>
@@ -69,7 +69,7 @@ export async function openCredentials(
   let current = await loadCredentials(files, role, { version: 1, now: now(), snapshot: seen });
   for (const warning of current.warnings) warn(warning);
   const warnOfExpiry = () => {
-    for (const warning of expiryWarnings(current, now(), told)) warn(warning);
+    for (const warning of expiryWarnings(current, now(), warned)) warn(warning);
   };
   warnOfExpiry();
   const forget = metrics.holds(role, () => current);
@@ -190,7 +190,7 @@ interface Shared {
 }
 
 export function createCredentialStore(deps: CredentialDeps): CredentialStore {
-  const told = deps.told ?? new Map<string, number>();
+  const warned = deps.warned ?? new Map<string, number>();
   const shared = new Map<string, Shared>();
   const release = async (key: string, entry: Shared) => {
     entry.users -= 1;
@@ -202,7 +202,10 @@ export function createCredentialStore(deps: CredentialDeps): CredentialStore {
     async open(files, role) {
       const { certfile, keyfile, keyfilePassword, caBundle, crlFile } = files;
       const key = JSON.stringify([role, certfile, keyfile, keyfilePassword, caBundle, crlFile]);
-      const entry = shared.get(key) ?? { opened: openCredentials(files, role, { ...deps, told }), users: 0 };
+      const entry = shared.get(key) ?? {
+        opened: openCredentials(files, role, { ...deps, warned }),
+        users: 0,
+      };
       entry.users += 1;
       shared.set(key, entry);
       let credentials: Credentials;

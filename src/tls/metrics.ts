@@ -24,19 +24,19 @@ function inUse({ certificate, authorities, files }: CredentialSet): readonly InU
 }
 
 /**
- * The warnings that are due: one for each certificate and threshold. `told` holds what has been said, and is updated.
+ * The warnings that are due: one for each certificate and threshold. `warned` holds what has been said, and is updated.
  * One that lives a day or less is renewed by a machine, and begins below every threshold: nothing is said of it.
  */
-export function expiryWarnings(set: CredentialSet, now: Date, told: Map<string, number>): SallyError[] {
+export function expiryWarnings(set: CredentialSet, now: Date, warned: Map<string, number>): SallyError[] {
   return inUse(set).flatMap(({ path, certificate }) => {
     const { notBefore, notAfter } = validityIn(certificate);
     const left = notAfter.getTime() - now.getTime();
     const life = notAfter.getTime() - notBefore.getTime();
     const threshold = thresholds.find((days) => left <= days * dayMs);
     const { fingerprint256: id } = certificate;
-    if (left < 0 || life <= dayMs || threshold === undefined || threshold >= (told.get(id) ?? Infinity))
+    if (left < 0 || life <= dayMs || threshold === undefined || threshold >= (warned.get(id) ?? Infinity))
       return [];
-    told.set(id, threshold);
+    warned.set(id, threshold);
     const subject = oneLineName(certificate.subject);
     return [CertExpiring({ path, subject, notAfter, days: Math.floor(left / dayMs) })];
   });

@@ -116,8 +116,8 @@ export const handshakeChecks = [
       if (plugins) return [ok('it does')];
       // Over TLS 1.2 a server that wants a certificate ends it: with ours to show, the call tells.
       const late = look.kind === 'failed' && HandshakeTimeout.is(look.error);
-      const told = look.kind === 'spoken' || (own && !late) ? calls : [look.error];
-      return among(told, this.codes, look.kind === 'spoken' ? ok('it does') : skipped('see above'));
+      const errors = look.kind === 'spoken' || (own && !late) ? calls : [look.error];
+      return among(errors, this.codes, look.kind === 'spoken' ? ok('it does') : skipped('see above'));
     },
   }),
   server({

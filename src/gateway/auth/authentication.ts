@@ -46,7 +46,7 @@ interface HandedOver extends Pick<Admitted, 'identity' | 'headers'> {
   readonly global: GlobalContext;
 }
 
-/** The way of `settings` in which clients show who they are. Its libraries and files are loaded here. */
+/** The authenticator that `settings` ask for. Its libraries and files are loaded here. */
 export async function openAuthenticator(
   settings: AuthSettings,
   deps: { readonly log: Logger; readonly now: () => Date },

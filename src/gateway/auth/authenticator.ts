@@ -34,7 +34,7 @@ export type AuthResult =
   /** Nobody can say at the moment: the client may be right. */
   | { readonly kind: 'unavailable'; readonly error: SallyError };
 
-/** One way in which clients show who they are. */
+/** One kind of authentication: tokens, JWT or client certificates. */
 export interface Authenticator {
   /** What of a request it goes by. */
   shown(arrival: AuthRequest): Shown;

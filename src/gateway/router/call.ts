@@ -283,7 +283,7 @@ export async function callWithoutHooks(
   }
 }
 
-/** Passes what an upstream asks within a call on to the client, on the way of the request's reply. */
+/** Passes what an upstream asks within a call on to the client, on the stream of the request's reply. */
 function askingClient(request: ClientRequest): OnRequest {
   return async (method, params, signal) =>
     canAnswer(request.client.capabilities, method) === false

@@ -51,7 +51,7 @@ export class ClientState {
   readonly schemas = new BoundedMap<string, JsonObject>(memory.schemas);
   /** Calls in flight or suspended, and open streams. */
   busy = 0;
-  /** Nothing is opened for it any more. */
+  /** It has ended: no session or stream is opened for it any more. */
   gone = false;
   readonly #changed = new Set<ChangingList>();
   #telling: NodeJS.Timeout | undefined;
@@ -94,12 +94,12 @@ export class ClientState {
   }
 }
 
-/** A stateless client says no goodbye: after this long without a request what is kept for it goes. */
+/** A stateless client never signs off: what is kept for it is dropped after this long without a request. */
 const idleMs = 5 * 60_000;
 /** Stateless clients of one principal that something is kept for. */
 const maxStateless = 32;
 
-/** The clients that have been heard of. */
+/** The clients for which something is kept. */
 export class Clients {
   readonly #states = new Map<string, ClientState>();
   readonly #timers = new Map<string, NodeJS.Timeout>();

@@ -11,7 +11,7 @@ import { errorResponse } from './responses.js';
 import { isInputRequired } from './translate.js';
 
 /**
- * What an upstream asks within a call: a session client is asked on the way of its reply, a stateless one gets the
+ * What an upstream asks within a call: a session client is asked on the stream of its reply, a stateless one gets the
  * result `input_required` and comes again with the answers. Both, where the other end is of the other era.
  */
 
@@ -21,8 +21,8 @@ const maxQuestions = 50;
 const laterMs = 250;
 
 /**
- * A request of a session client at a modern upstream, which has answered with questions: the client is asked them on the
- * way of its reply, and the request is made again with its answers.
+ * A request of a session client at a modern upstream, whose result is `input_required`: the client is asked on the
+ * stream of its reply, and the request is made again with what it answered.
  */
 export async function askInRounds(
   request: ClientRequest,

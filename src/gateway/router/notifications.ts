@@ -7,7 +7,7 @@ import { reachOf } from './hooks.js';
 import { isWanted, type Level } from './translate.js';
 
 const postHooks = ['tool_post_invoke', 'prompt_post_fetch', 'resource_post_fetch'] as const;
-/** These have a way of their own, or belong to a request that is not there. */
+/** Not passed on here: handled elsewhere, or about a request, which a message outside any request cannot be. */
 const special: ReadonlySet<string> = new Set([
   'notifications/progress',
   'notifications/cancelled',

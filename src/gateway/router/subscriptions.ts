@@ -114,7 +114,7 @@ export async function restore(
   for (const uri of urisOf(client.state, upstream)) await subscribeAt(client, upstream, uri, signal);
 }
 
-/** `subscriptions/listen`: says first what it will tell of, then tells, and answers when the client has enough. */
+/** `subscriptions/listen`: acknowledges what it will notify of, notifies, and resolves once the client ends the request. */
 export async function listen(routed: Routed): Promise<RpcResponse> {
   const { request, state, context } = routed;
   const { method, params } = request;

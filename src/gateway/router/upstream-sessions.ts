@@ -41,7 +41,7 @@ export class UpstreamSessions {
     this.#deps = deps;
   }
 
-  /** The session on which the client hears of the upstream, for lists and all else that no upstream asks anything about. */
+  /** The session for notifications, lists and every other request within which no upstream asks the client anything. */
   async of(state: ClientState, upstream: Upstream, signal: Cancellation): Promise<UpstreamSession> {
     const session = await this.#open(state, upstream, this.#requestsOf(state, upstream).listening, signal);
     const before = state.sessions.get(upstream);
@@ -67,7 +67,7 @@ export class UpstreamSessions {
     return shared;
   }
 
-  /** A client that has left meanwhile gets none: nobody would end it. */
+  /** Rejects for a client that has left meanwhile: nobody would end its session. */
   async #open(
     state: ClientState,
     upstream: Upstream,
@@ -170,7 +170,7 @@ export class SharedSession {
     const known = this.#names.get(kind);
     if (known !== undefined && performance.now() - known.at < maxAgeMs)
       return unlessAborted(known.names, signal);
-    // Whoever asks first does not take it along when it goes: others wait for the same list.
+    // Not aborted with the request that came first: others wait for the same list.
     const names = readNames(this.#session, kind, signalWithin(listWaitMs));
     this.#names.set(kind, { at: performance.now(), names });
     names.catch(() => {
@@ -241,7 +241,7 @@ export class SharedSession {
     }
   }
 
-  /** A client is gone. Returns the URIs that nobody is left for. */
+  /** Removes a client; returns the URIs that no other client has subscribed to. */
   async leave(client: string): Promise<readonly string[]> {
     this.#levels.delete(client);
     const own = this.#watched.get(client);
