@@ -4,7 +4,7 @@ import { setMaxListeners } from 'node:events';
 export interface Cancellation {
   readonly aborted: boolean;
   readonly reason: unknown;
-  addEventListener(type: 'abort', listener: () => void, options?: { readonly once?: boolean }): void;
+  addEventListener(type: 'abort', listener: () => void): void;
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
@@ -71,6 +71,6 @@ export function onAbort(cancellation: Cancellation, listener: (reason: unknown) 
     onEvent();
     return () => {};
   }
-  cancellation.addEventListener('abort', onEvent, { once: true });
+  cancellation.addEventListener('abort', onEvent);
   return () => cancellation.removeEventListener('abort', onEvent);
 }

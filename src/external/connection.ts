@@ -171,8 +171,6 @@ function contextOf(peer: string, { log, timeoutMs }: ConnectionDeps, errors: Pee
       grace: 2_000,
     },
     callsOnly: true,
-    now: Date.now,
-    random: Math.random,
   };
 }
 

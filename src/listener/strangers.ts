@@ -22,14 +22,13 @@ interface StrangersOptions {
   readonly log: Logger;
   /** Whether a whole request of a connection is being answered: it goes after those that leave us waiting. */
   readonly isAnswering: (socket: Socket) => boolean;
-  readonly limit?: number;
 }
 
 /** Far more than come in within the seconds that a handshake and a first request may take, where nobody means ill. */
 const maxStrangers = 1_024;
 
 export function createStrangers(options: StrangersOptions): Strangers {
-  const { log, isAnswering, limit = maxStrangers } = options;
+  const { log, isAnswering } = options;
   /** By the socket that came in, the one that is read; the oldest first. */
   const all = new Map<Socket, Socket>();
   const rawOf = new WeakMap<Socket, Socket>();
@@ -47,12 +46,12 @@ export function createStrangers(options: StrangersOptions): Strangers {
     all.delete(victim);
     const remote = victim.remoteAddress;
     victim.destroy();
-    peerLog(log).warn(remote, TooManyStrangers({ limit }));
+    peerLog(log).warn(remote, TooManyStrangers({ limit: maxStrangers }));
   };
 
   return {
     add(raw) {
-      if (all.size >= limit) evict();
+      if (all.size >= maxStrangers) evict();
       all.set(raw, raw);
       raw.once('close', () => all.delete(raw));
     },

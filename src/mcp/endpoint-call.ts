@@ -247,8 +247,8 @@ export const badInitialize: RpcError = {
 };
 
 /** Whose share is taken: where nobody is known, everyone would share one. */
-export function holderOf(identity: Identity, principal = principalOf): string | undefined {
-  return identity.method === 'none' ? undefined : principal(identity);
+export function holderOf(identity: Identity): string | undefined {
+  return identity.method === 'none' ? undefined : principalOf(identity);
 }
 
 /** Runs a call where there is room for it, to its answer and its line in the log. */

@@ -55,10 +55,7 @@ export interface TlsMetrics {
 export const noMetrics: TlsMetrics = { holds: () => () => {}, reloaded() {}, refused() {} };
 
 /** Metrics that `registry` shows. To be called once for a registry. */
-export async function openTlsMetrics(
-  registry: Registry,
-  now: () => Date = () => new Date(),
-): Promise<TlsMetrics> {
+export async function openTlsMetrics(registry: Registry): Promise<TlsMetrics> {
   const { Counter, Gauge } = await import('prom-client');
   const registers = [registry];
   const holders = new Set<{ readonly role: TlsRole; readonly current: () => CredentialSet }>();
@@ -75,7 +72,7 @@ export async function openTlsMetrics(
         for (const { kind, path, certificate } of inUse(current())) {
           const subject = oneLineName(certificate.subject);
           const labels = { role, kind, subject, serial: certificate.serialNumber, file: path };
-          this.set(labels, Math.round((Date.parse(certificate.validTo) - now().getTime()) / 1000));
+          this.set(labels, Math.round((Date.parse(certificate.validTo) - Date.now()) / 1000));
         }
       }
     },
@@ -104,7 +101,7 @@ export async function openTlsMetrics(
       const holder = { role, current };
       holders.add(holder);
       for (const result of ['changed', 'refused']) reloads.inc({ role, result }, 0);
-      last.set({ role }, now().getTime() / 1000);
+      last.set({ role }, Date.now() / 1000);
       return () => holders.delete(holder);
     },
     reloaded(role, result, at) {

@@ -14,6 +14,8 @@ describe('{{ env.NAME }}', () => {
     ['"{{ env.EMPTY | default(\'d\') }}"', ''],
     ['"{{ env.EMPTY | default(\'d\', true) }}"', 'd'],
     ['"{{ env.X | upper }}"', 'V'],
+    ['"{{ env.Y | lower }}"', ' w '],
+    ['"{{ env.Y | trim }}"', 'W'],
     ['"{{ \'{{\' }} name }}"', '{{ name }}'],
     ['"no template } here {"', 'no template } here {'],
     ['|\n        one {{ env.X }}\n        two\n', 'one v\ntwo\n'],
@@ -28,7 +30,7 @@ describe('{{ env.NAME }}', () => {
     ['\'{{ "a\\n" "\\x41\\u00e9\\"" }}\'', 'a\nAé"'],
     ['|-\n        {{ env.X -}}\n\n        two\n', 'vtwo'],
   ])('[S2] renders %s', (template, expected) => {
-    expect(config(template, { X: 'v', EMPTY: '' })).toBe(expected);
+    expect(config(template, { X: 'v', Y: ' W ', EMPTY: '' })).toBe(expected);
   });
 
   it('[S2] is rendered once: a template in a value stays text', () => {

@@ -408,6 +408,24 @@ describe('a stream of events', () => {
     expect(opened.sockets).toHaveLength(1);
   });
 
+  it('that its reader leaves before its end gives its connection back at that end', async () => {
+    const opened = await open((socket, nth) =>
+      socket.write(nth === 1 ? `${begun}${chunk('data: 1\n\n')}` : ok('x')),
+    );
+    const stream = await streamOf(opened);
+    const read: string[] = [];
+    await stream.read((text) => {
+      read.push(text);
+      stream.leave();
+    });
+    opened.sockets[0]?.write(`${chunk('data: 2\n\n')}0\r\n\r\n`);
+    // Its end is read meanwhile.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect((await opened.post()).text).toBe('x');
+    expect(read).toEqual(['data: 1\n\n']);
+    expect(opened.sockets).toHaveLength(1);
+  });
+
   it('[G6] that breaks says so after what came', async () => {
     const opened = await open((socket) => socket.end(begun + chunk('data: 1\n\n')));
     const texts: string[] = [];

@@ -25,7 +25,6 @@ const inBoth = (handler: Handler) => ({ legacy: handler, modern: handler });
 
 /** Who serves a method in which era: one that is there and not of the client's era is unknown to it. */
 const methods: Readonly<Record<string, Partial<Readonly<Record<Era, Handler>>>>> = {
-  ping: { legacy: async () => ({ result: {} }) },
   'logging/setLevel': { legacy: setLevel },
   'completion/complete': inBoth(complete),
   'resources/subscribe': { legacy: changeSubscription },

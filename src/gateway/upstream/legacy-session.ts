@@ -94,7 +94,7 @@ export class LegacySession extends Described {
     this.#context = context;
     this.#run = run;
     this.#capabilities = request.capabilities;
-    this.#usedAt = context.now();
+    this.#usedAt = Date.now();
     session.onRenew = () => void memory.replay(session, context);
     session.listeners = {
       onNotification: (...args) => notifyAll(this.#onNotification(), args, context),
@@ -134,17 +134,17 @@ export class LegacySession extends Described {
       return response;
     } finally {
       this.#busy -= 1;
-      this.#usedAt = this.#context.now();
+      this.#usedAt = Date.now();
     }
   }
 
   notify(method: string, params?: JsonObject): Promise<void> {
-    this.#usedAt = this.#context.now();
+    this.#usedAt = Date.now();
     return this.session.notify(method, params);
   }
 
   listen(request: SessionRequest): void {
-    this.#usedAt = this.#context.now();
+    this.#usedAt = Date.now();
     if (request.onNotification || request.onRequest) this.#listeners.set(request.client, request);
   }
 

@@ -39,7 +39,7 @@ export class LegacySessions {
   /** Keeps a session without capabilities for whoever wants one first. */
   keepSpare(session: ClientSession): void {
     void this.#spare?.session.close();
-    this.#spare = { session, since: this.#parts.context.now() };
+    this.#spare = { session, since: Date.now() };
   }
 
   /** The session for `request` where it stands already. */
@@ -93,8 +93,7 @@ export class LegacySessions {
 
   /** Ends what nobody has used for long. */
   sweep(): void {
-    const { now, pace } = this.#parts.context;
-    const before = now() - pace.idle;
+    const before = Date.now() - this.#parts.context.pace.idle;
     if (this.#spare && this.#spare.since < before) {
       void this.#spare.session.close();
       this.#spare = undefined;

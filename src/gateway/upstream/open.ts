@@ -153,7 +153,7 @@ class OpenUpstream implements Upstream {
   }
 
   async #attempts(delay: number): Promise<void> {
-    const { pace, random } = this.#context;
+    const { pace } = this.#context;
     let wait = delay;
     for (;;) {
       if (wait > 0 && !(await pause(wait, this.#closing.signal))) return;
@@ -165,22 +165,22 @@ class OpenUpstream implements Upstream {
         if (this.#closing.signal.aborted) return;
         this.#failed(thrown);
       }
-      wait = backoff(this.#failures, pace, random);
+      wait = backoff(this.#failures, pace, Math.random);
     }
   }
 
   async #contact(): Promise<void> {
-    const { pace, now, log } = this.#context;
-    const known = this.#verdict && this.#verdict.until > now() ? this.#verdict.era : undefined;
+    const { pace, log } = this.#context;
+    const known = this.#verdict && this.#verdict.until > Date.now() ? this.#verdict.era : undefined;
     const work = (signal: AbortSignal) => this.#transport.contact(known, signal);
     const session = await withDeadline(this.#handshakeMs, this.#late, this.#closing.signal, work);
     if (this.#closing.signal.aborted) return session.close();
     const { era, revision } = session.facts;
-    if (era !== known) this.#verdict = { era, until: now() + pace.verdict };
+    if (era !== known) this.#verdict = { era, until: Date.now() + pace.verdict };
     await this.#adopt(session);
     // A child that goes on dying young is started less and less often.
     if (this.settings.transport === 'http') this.#failures = 0;
-    this.#upSince = now();
+    this.#upSince = Date.now();
     log.info({ upstream: this.name, revision }, `connected to the upstream '${this.name}'`);
     this.#state.become({ kind: 'up', era, revision });
     this.#sessions.restore();
@@ -237,17 +237,17 @@ class OpenUpstream implements Upstream {
     this.#sessions.drop(session);
     this.#stateless.drop(session);
     if (this.#closing.signal.aborted || this.#reaching) return;
-    const { log, now, pace, random } = this.#context;
+    const { log, pace } = this.#context;
     log.warn({ upstream: this.name, code: reason.code, remedy: reason.remedy }, reason.message);
-    this.#failures = now() - this.#upSince < settledMs ? this.#failures + 1 : 1;
+    this.#failures = Date.now() - this.#upSince < settledMs ? this.#failures + 1 : 1;
     if (this.#sessions.alive > 0) {
-      const wait = backoff(this.#failures, pace, random);
+      const wait = backoff(this.#failures, pace, Math.random);
       void pause(wait, this.#closing.signal).then((waited) => waited && this.#sessions.restore());
       return;
     }
     if (this.#failures === 1) this.#state.become({ kind: 'connecting' });
     else this.#state.becomeDown(reason);
-    this.#reach(backoff(this.#failures, pace, random));
+    this.#reach(backoff(this.#failures, pace, Math.random));
   }
 
   async #openSession(capabilities: JsonObject): Promise<ClientSession> {

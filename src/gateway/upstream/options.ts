@@ -58,9 +58,6 @@ export interface UpstreamDeps {
   readonly metrics?: TlsMetrics;
   readonly limits?: Partial<UpstreamLimits>;
   readonly pace?: Partial<UpstreamPace>;
-  readonly now?: () => number;
-  /** From 0 to 1: spreads the attempts of several gateways to reach one upstream again. */
-  readonly random?: () => number;
 }
 
 /** The same, complete, with what every part of one upstream says of it. */
@@ -88,7 +85,5 @@ export function upstreamContext(settings: UpstreamSettings, deps: UpstreamDeps):
     metrics: deps.metrics,
     limits: { ...limits, unreadBytes: limits.messageBytes },
     pace: { ...defaultPace, ...deps.pace },
-    now: deps.now ?? Date.now,
-    random: deps.random ?? Math.random,
   };
 }

@@ -15,10 +15,6 @@ export class Slots {
     this.#queue = queue;
   }
 
-  get taken(): number {
-    return this.#taken;
-  }
-
   /** Takes one without waiting, where that is possible. */
   tryTake(): boolean {
     if (this.#taken >= this.#limit) return false;

@@ -218,7 +218,7 @@ export async function keepStream(
   const position: Position = {};
   let attempts = 0;
   while (!signal.aborted) {
-    const begun = context.now();
+    const begun = Date.now();
     try {
       const reply = await stream.open(position.lastEventId);
       const { status } = reply.head;
@@ -236,9 +236,9 @@ export async function keepStream(
     } catch (error) {
       if (!signal.aborted) stream.failed(error);
     }
-    if (context.now() - begun > settledMs) attempts = 0;
+    if (Date.now() - begun > settledMs) attempts = 0;
     attempts += 1;
-    await pause(position.retry ?? backoff(attempts, context.pace, context.random), signal);
+    await pause(position.retry ?? backoff(attempts, context.pace, Math.random), signal);
   }
 }
 

@@ -219,7 +219,7 @@ export class HttpSession implements ClientSession {
 
   /** Reads a reply; its stream is taken up again where that breaks before the end. */
   async #read(first: PooledReply, call: Call): Promise<void> {
-    const { errors, pace, random } = this.#context;
+    const { errors, pace } = this.#context;
     const parts = { dialogue: this.#dialogue, context: this.#context, revision: this.facts.revision };
     const position: Position = {};
     await readReply(first, call, position, parts);
@@ -227,7 +227,7 @@ export class HttpSession implements ClientSession {
     while (!call.ended) {
       // The stream ended before the reply: a server that gave an event id keeps the rest for who comes again.
       if (position.lastEventId === undefined) throw errors.lost(call.what, 'its stream ended');
-      if (!(await pause(position.retry ?? backoff(failures + 1, pace, random), call.given))) return;
+      if (!(await pause(position.retry ?? backoff(failures + 1, pace, Math.random), call.given))) return;
       let reply: PooledReply;
       try {
         reply = await this.#get(position.lastEventId, call.given);

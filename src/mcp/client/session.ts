@@ -144,7 +144,4 @@ export interface ClientContext {
    * that of a session is said. Each call has a deadline of its caller's; an error of the protocol comes with status 200.
    */
   readonly callsOnly?: boolean;
-  readonly now: () => number;
-  /** From 0 to 1: spreads the attempts of several clients to reach one server again. */
-  readonly random: () => number;
 }

@@ -11,7 +11,7 @@ import type { ClientContext, ClientSession } from './session.js';
  */
 export async function keepSubscription(
   session: ClientSession,
-  { pace, random }: ClientContext,
+  { pace }: ClientContext,
   signal: Cancellation,
   doubt: (reason: SallyError) => void,
 ): Promise<void> {
@@ -42,6 +42,6 @@ export async function keepSubscription(
     }
     gap = true;
     attempts += 1;
-    await pause(backoff(attempts, pace, random), signal);
+    await pause(backoff(attempts, pace, Math.random), signal);
   }
 }
