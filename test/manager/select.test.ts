@@ -1,7 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { globalContext } from '../../src/hooks/index.js';
+import { silentLogger } from '../../src/log.js';
+import { openPluginManager } from '../../src/manager/index.js';
 import { createPluginList } from '../../src/manager/plugin-list.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
+import { parse } from '../config/helpers.js';
 import { handle } from './handles.js';
 
 function selected(plugins: readonly PluginHandle[], failOnPluginError = false) {
@@ -89,4 +92,20 @@ describe('with what effect', () => {
   it('[G6] fail_on_plugin_error does not make a disabled plugin run', () => {
     expect(selected([handle({ mode: 'disabled' })], true)).toEqual([]);
   });
+});
+
+it('[G6] a disabled one is listed, and neither looked for nor called', async () => {
+  const file = 'plugins: [{name: Off, kind: ./nowhere.js, mode: disabled, hooks: [tool_pre_invoke]}]';
+  const manager = await openPluginManager(parse(file), { log: silentLogger });
+  onTestFinished(() => manager.close());
+  expect(manager.plugins.map((plugin) => plugin.describe())).toMatchObject([
+    { name: 'Off', mode: 'disabled', hooks: ['tool_pre_invoke'] },
+  ]);
+  const call = { hook: 'tool_pre_invoke', payload: { name: 't' } };
+  const context = { state: {}, metadata: {}, global_context: globalContext('1') };
+  const outcomes = ['Off', 'On'].map((plugin) => manager.invokeOne({ plugin, ...call, context }));
+  expect(await Promise.all(outcomes)).toMatchObject([
+    { kind: 'failed', error: { code: 'SALLY_PLUGIN_DISABLED' } },
+    { kind: 'failed', error: { code: 'SALLY_PLUGIN_NOT_FOUND', context: { has: ['Off'] } } },
+  ]);
 });
