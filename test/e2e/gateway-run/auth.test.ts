@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { request, fetch as undiciFetch } from 'undici';
@@ -72,6 +72,23 @@ describe('[M13] a gateway with tokens', () => {
     await revoked();
     await expect(session.callTool(who)).rejects.toMatchObject({ code: 401 });
     expectSilence(gateway.log, token, token.slice(15));
+  });
+
+  it('[M14] are listed for people, with when each ends, and without what lets in', async () => {
+    const file = join(await temporaryFolder(), 'tokens.json');
+    const create = (...more: string[]) => sallyport(['token', 'create', '--file', file, '--user', ...more]);
+    const made = [await create('ada', '--tenant', 'research', '--expires-in', '12h'), await create('bob')];
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replace(/("expires": ?")[^"]+/, '$12026-01-02T03:04:05.000Z'), {
+      mode: 0o600,
+    });
+    const { stdout } = await sallyport(['token', 'list', '--file', file]);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines).toHaveLength(3);
+    expect(lines[0]).toMatch(/^id +user +tenant +made +ends$/);
+    expect(lines[1]).toMatch(/^\S+ +ada +research +\d{4}-\d\d-\d\d +2026-01-02T03:04Z \(expired\)$/);
+    expect(lines[2]).toMatch(/^\S+ +bob +- +\d{4}-\d\d-\d\d +\S+$/);
+    for (const { stdout: token } of made) expect(stdout).not.toContain(token.trim());
   });
 
   it('[M14] lets nobody into the session of another', async () => {
