@@ -9,19 +9,20 @@ const session = new Session();
 session.connect();
 session.post('Profiler.enable');
 session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false });
-let taken = 0;
 process.on('SIGUSR2', () => {
   session.post('Profiler.takePreciseCoverage', (error, coverage) => {
     if (error) throw error;
-    taken += 1;
     const entered = coverage.result
       .filter(({ url }) => url.startsWith(dist))
-      .map(({ url, functions }) => [
-        url.slice(dist.length),
-        functions.filter(({ ranges: [range] }) => range.count > 0).map(({ functionName }) => functionName),
-      ])
-      .filter(([, functions]) => functions.length > 0);
-    writeFileSync(`entered-${process.pid}-${taken}.json`, JSON.stringify(entered));
+      .flatMap(({ url, functions }) =>
+        functions
+          .filter(({ ranges: [range] }) => range.count > 0)
+          .map(
+            ({ functionName, ranges }) =>
+              `${url.slice(dist.length)}:${ranges[0].startOffset}:${functionName}`,
+          ),
+      );
+    writeFileSync(`entered-${process.pid}.json`, JSON.stringify(entered));
   });
 });
 process.argv[1] = fileURLToPath(new URL('cli/main.js', dist));
