@@ -98,13 +98,20 @@ class ExternalPlugin implements PluginHandle, ChainMember {
   /** Whether the server takes chains. */
   #chains = false;
   #settled: PluginEntry;
-  #lastHooks: readonly string[] | undefined;
+  hooks: readonly string[] | undefined;
+  /** Those that it had before its server went away. */
+  lastHooks: readonly string[] | undefined;
+  mode: PluginHandle['mode'] = pluginDefaults.mode;
+  onError: PluginHandle['onError'];
+  priority: number = pluginDefaults.priority;
+  conditions: PluginHandle['conditions'] = [];
 
   constructor(entry: PluginEntry, connection: SharedConnection, metrics: PluginMetrics | undefined) {
     this.name = entry.name;
     this.#entry = entry;
     this.#settled = entry;
     this.#connection = connection;
+    this.#settle(entry, false);
     connection.chain.add(entry.name, this);
     const leave = connection.breaker.add({
       name: entry.name,
@@ -120,36 +127,12 @@ class ExternalPlugin implements PluginHandle, ChainMember {
     return this.#connection.peer;
   }
 
-  get lastHooks(): readonly string[] | undefined {
-    return this.hooks ?? this.#lastHooks;
-  }
-
   get away(): boolean {
     return this.#connection.breaker.away;
   }
 
   get reachable(): boolean {
     return this.#known;
-  }
-
-  get hooks(): readonly string[] | undefined {
-    return this.#settled.hooks;
-  }
-
-  get mode() {
-    return this.#settled.mode ?? pluginDefaults.mode;
-  }
-
-  get onError() {
-    return this.#settled.on_error;
-  }
-
-  get priority() {
-    return this.#settled.priority ?? pluginDefaults.priority;
-  }
-
-  get conditions() {
-    return this.#settled.conditions ?? [];
   }
 
   describe(): Record<string, unknown> {
@@ -175,7 +158,6 @@ class ExternalPlugin implements PluginHandle, ChainMember {
     const { report, chains } = await learnPlugin(this.#connection, this.name, signal);
     this.#chains = chains;
     this.#settle(settle(this.#entry, report), true);
-    this.#lastHooks = this.#settled.hooks;
     return report;
   }
 
@@ -222,6 +204,12 @@ class ExternalPlugin implements PluginHandle, ChainMember {
   #settle(settled: PluginEntry, known: boolean): void {
     this.#known = known;
     this.#settled = settled;
+    this.hooks = settled.hooks;
+    if (known || settled.hooks !== undefined) this.lastHooks = settled.hooks;
+    this.mode = settled.mode ?? pluginDefaults.mode;
+    this.onError = settled.on_error;
+    this.priority = settled.priority ?? pluginDefaults.priority;
+    this.conditions = settled.conditions ?? [];
     for (const listener of this.#changed) listener();
   }
 

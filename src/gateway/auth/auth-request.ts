@@ -10,6 +10,8 @@ export interface AuthRequest {
   readonly method: string;
   /** Without the query. */
   readonly path: string;
+  /** With the question mark; empty without one. */
+  readonly query: string;
   /** In lower case. */
   readonly headers: Headers;
   readonly host: string | null;
@@ -24,9 +26,12 @@ export interface AuthRequest {
 export function authRequestOf(request: RequestHead): AuthRequest {
   const { socket } = request;
   const secure = 'encrypted' in socket && socket.encrypted === true;
+  const { url = '/' } = request;
+  const end = url.indexOf('?');
   return {
     method: request.method ?? 'GET',
-    path: pathOf(request),
+    path: end < 0 ? url : url.slice(0, end),
+    query: end < 0 ? '' : url.slice(end),
     headers: plainHeaders(request.headers),
     host: socket.remoteAddress ?? null,
     port: socket.remotePort ?? null,
@@ -40,32 +45,24 @@ function ownAddress({ localAddress = 'localhost', localPort = 80 }: RequestHead[
   return authority(localAddress.replace(/%.*$/, ''), localPort);
 }
 
-function pathOf({ url = '/' }: RequestHead): string {
-  const end = url.indexOf('?');
-  return end < 0 ? url : url.slice(0, end);
-}
-
-/** A parameter of the query that holds a credential: URLs end up in logs and histories (RFC 6750 section 5.3). */
-export function secretInQuery({ url = '' }: RequestHead): string | undefined {
-  const start = url.indexOf('?');
-  if (start < 0) return undefined;
-  return [...new URLSearchParams(url.slice(start)).keys()].find(looksSecret);
+/** Whether a query holds a credential: URLs end up in logs and histories (RFC 6750 section 5.3). */
+export function holdsSecret(query: string): boolean {
+  return [...new URLSearchParams(query).keys()].some(looksSecret);
 }
 
 /** One value for each name: the same object where that is so already. */
 function plainHeaders(headers: RequestHead['headers']): Headers {
-  if (isPlain(headers)) return headers;
+  for (const name in headers) if (typeof headers[name] !== 'string') return joined(headers);
+  return headers as Headers;
+}
+
+function joined(headers: RequestHead['headers']): Headers {
   const plain: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];
     if (value !== undefined) plain[name] = typeof value === 'string' ? value : value.join(', ');
   }
   return plain;
-}
-
-function isPlain(headers: RequestHead['headers']): headers is Headers {
-  for (const name in headers) if (typeof headers[name] !== 'string') return false;
-  return true;
 }
 
 /** Credentials (a session's id is one: it alone opens the session), what belongs to one connection (RFC 9110 section 7.6.1), and what only describes this body. */
@@ -81,11 +78,15 @@ const withheld = new Set([
 /** What of a request's headers goes further into the gateway: no credential, and nothing of the connection. */
 export function withoutCredentials(headers: Headers): Headers {
   const rest: Record<string, string> = {};
-  const named = headers['connection']?.toLowerCase().split(',') ?? [];
+  const named =
+    headers['connection']
+      ?.trim()
+      .toLowerCase()
+      .split(/\s*,\s*/) ?? [];
   for (const name in headers) {
     const value = headers[name];
     if (value === undefined || withheld.has(name) || name.startsWith('proxy-')) continue;
-    if (!named.some((one) => one.trim() === name)) rest[name] = value;
+    if (!named.includes(name)) rest[name] = value;
   }
   return rest;
 }

@@ -9,7 +9,7 @@ import type { Logger } from '../../log.js';
 import type { PluginManager, PluginRequest } from '../../manager/index.js';
 import type { Admitted, Authentication, Identity, Refused } from '../../mcp/router.js';
 import type { PluginSets } from '../in-use.js';
-import { type AuthRequest, authRequestOf, secretInQuery, withoutCredentials } from './auth-request.js';
+import { type AuthRequest, authRequestOf, holdsSecret, withoutCredentials } from './auth-request.js';
 import {
   type Authenticator,
   basisOf,
@@ -28,12 +28,6 @@ interface AuthenticationDeps {
   readonly now: () => Date;
   /** Told of the connection of a client that has shown who it is. */
   readonly known?: (socket: Socket) => void;
-}
-
-interface Known {
-  readonly identity: Identity;
-  /** What let it in; absent where a plugin knows the client: when that ends, nobody here can say. */
-  readonly credential?: Credential | undefined;
 }
 
 /**
@@ -74,7 +68,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
       response.once('close', set.hold());
       const admission = new Admission(authRequestOf(request), set.plugins, deps, signal);
       try {
-        return await admission.admit(secretInQuery(request));
+        return await admission.admit();
       } catch (thrown) {
         const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
         return admission.failed(error);
@@ -99,9 +93,14 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
   };
 }
 
-/** One request, from its head until it is admitted or refused. */
-class Admission {
-  readonly arrival: AuthRequest;
+/** One request, from its head until it is admitted or refused, and as what it is admitted. */
+class Admission implements Admitted {
+  readonly kind = 'admitted';
+  identity: Identity = nobody;
+  credential: Credential | undefined;
+  headers: Readonly<Record<string, string>>;
+  leaving?: NonNullable<Admitted['leaving']>;
+  readonly #arrival: AuthRequest;
   readonly #plugins: PluginManager;
   readonly #deps: AuthenticationDeps;
   readonly #signal: Cancellation;
@@ -109,54 +108,61 @@ class Admission {
   #id: string | undefined;
 
   constructor(arrival: AuthRequest, plugins: PluginManager, deps: AuthenticationDeps, signal: Cancellation) {
-    this.arrival = arrival;
+    this.headers = arrival.headers;
+    this.#arrival = arrival;
     this.#plugins = plugins;
     this.#deps = deps;
     this.#signal = signal;
   }
 
-  /** The id by which the log knows it, and plugins where one was asked. */
-  get id(): string {
-    this.#id ??= this.#request?.global.request_id ?? randomUUID();
-    return this.#id;
-  }
-
-  async admit(secret: string | undefined): Promise<Admitted | Refused> {
-    if (secret !== undefined) {
+  async admit(): Promise<Admitted | Refused> {
+    let arrival = this.#arrival;
+    if (arrival.query !== '' && holdsSecret(arrival.query)) {
       const description = 'credentials have no place in a URL: use the Authorization header';
       return refused(400, 'invalid_request', description);
     }
-    const asked = listens(this.#plugins, 'http_pre_request')
-      ? await preRequest(this.plugins(), this.arrival, this.#signal)
-      : { value: this.arrival.headers };
-    if ('violation' in asked) return violated(asked.violation, 403);
-    const arrival = { ...this.arrival, headers: asked.value };
-    const found = await this.#identify(arrival);
-    if ('kind' in found) return found;
-    return this.#admitted(found, withoutCredentials(arrival.headers));
+    if (listens(this.#plugins, 'http_pre_request')) {
+      const asked = await preRequest(this.context(), arrival, this.#signal);
+      if ('violation' in asked) return violated(asked.violation, 403);
+      arrival = { ...arrival, headers: asked.value };
+    }
+    const refusal = await this.#identify(arrival);
+    if (refusal !== undefined) return refusal;
+    this.headers = withoutCredentials(arrival.headers);
+    if (this.#request !== undefined) introduce(this.#request, this.identity);
+    if (listens(this.#plugins, 'http_post_request')) {
+      const { log } = this.#deps;
+      this.leaving = (status, headers) => {
+        const reply = { status, headers };
+        const deps = { log, signal: this.#signal };
+        return postRequest(this.context(), this.#arrival, this.headers, reply, deps);
+      };
+    }
+    return this;
   }
 
   /** A plugin that knows the client has the first word; where none says anything, authentication is as configured. */
-  async #identify(arrival: AuthRequest): Promise<Known | Refused> {
+  async #identify(arrival: AuthRequest): Promise<Refused | undefined> {
     if (listens(this.#plugins, 'http_auth_resolve_user')) {
-      const asked = await resolveUser(this.plugins(), arrival, arrival.headers, this.#signal);
+      const asked = await resolveUser(this.context(), arrival, arrival.headers, this.#signal);
       if ('violation' in asked) return violated(asked.violation, 401);
       if (asked.value === 'nameless') return refused(401, 'invalid_token', 'no user has these credentials');
-      if (asked.value !== undefined) return { identity: asked.value };
+      if (asked.value !== undefined) {
+        // When that ends, nobody here can say: there is no credential.
+        this.identity = asked.value;
+        return undefined;
+      }
     }
     const authenticator = this.#deps.authenticator();
     const shown = authenticator.shown(arrival);
     // Read before: what changes meanwhile has the credential judged again.
     const basis = basisOf(authenticator);
     const result = await authenticator.judge(shown);
-    if (result.kind === 'known') {
-      const { identity, until } = result;
-      return { identity, credential: new Credential(identity, shown, until, basis) };
-    }
-    if (result.kind === 'unavailable') {
-      return this.failed(result.error);
-    }
-    return challenged(result, authenticator.challenge?.(arrival, result));
+    if (result.kind === 'unavailable') return this.failed(result.error);
+    if (result.kind === 'unknown') return challenged(result, authenticator.challenge?.(arrival, result));
+    this.identity = result.identity;
+    this.credential = new Credential(result.identity, shown, result.until, basis);
+    return undefined;
   }
 
   /**
@@ -166,12 +172,12 @@ class Admission {
   failed(error: SallyError): Refused {
     const { code, remedy, message, context } = error;
     const { plugin } = context as { readonly plugin?: string };
-    const request = this.id;
+    const request = this.requestId();
     // A plugin's own failure stands in the log already, under the same id.
     if (plugin === undefined) {
       const said = `a request could not be authenticated: ${message} (request ${request})`;
       // Strangers can have as many of these as they like.
-      peerLog(this.#deps.log).error(this.arrival.host ?? undefined, { code, remedy, message: said });
+      peerLog(this.#deps.log).error(this.#arrival.host ?? undefined, { code, remedy, message: said });
     }
     return {
       kind: 'refused',
@@ -187,67 +193,31 @@ class Admission {
     };
   }
 
-  #admitted(known: Known, headers: Readonly<Record<string, string>>): Admitted {
-    if (this.#request !== undefined) introduce(this.#request, known.identity);
-    const admitted = new AdmittedRequest(this, known, headers);
-    if (!listens(this.#plugins, 'http_post_request')) return admitted;
-    const { log } = this.#deps;
-    admitted.leaving = (status, own) =>
-      postRequest(
-        admitted.context(),
-        this.arrival,
-        headers,
-        { status, headers: own },
-        { log, signal: this.#signal },
-      );
-    return admitted;
+  /** The id by which the log knows it, and plugins where one was asked. */
+  requestId(): string {
+    this.#id ??= this.#request?.global.request_id ?? randomUUID();
+    return this.#id;
   }
 
-  /** The plugins' view of this request, made when it is first asked for. */
-  plugins(identity?: Identity): PluginRequest {
+  /** The plugins' view of this request, made when it is first asked for. Who its client is, is known once it is let in. */
+  context(): PluginRequest {
     if (this.#request === undefined) {
       this.#request = this.#plugins.request();
-      if (identity) introduce(this.#request, identity);
+      if (this.identity !== nobody) introduce(this.#request, this.identity);
     }
     return this.#request;
-  }
-}
-
-/** A request that was let in. */
-class AdmittedRequest implements Admitted {
-  readonly kind = 'admitted';
-  readonly identity: Identity;
-  readonly credential: Credential | undefined;
-  readonly headers: Readonly<Record<string, string>>;
-  leaving?: NonNullable<Admitted['leaving']>;
-  readonly #admission: Admission;
-
-  constructor(
-    admission: Admission,
-    { identity, credential }: Known,
-    headers: Readonly<Record<string, string>>,
-  ) {
-    this.#admission = admission;
-    this.identity = identity;
-    this.credential = credential;
-    this.headers = headers;
-  }
-
-  requestId(): string {
-    return this.#admission.id;
-  }
-
-  context(): PluginRequest {
-    return this.#admission.plugins(this.identity);
   }
 
   handover() {
     const { identity, credential, headers } = this;
     const shown = credential && { credential: { shown: credential.shown, until: credential.until } };
     const client: HandedOver = { identity, ...shown, headers, global: this.context().global };
-    return { headers: withoutCredentials(this.#admission.arrival.headers), client };
+    return { headers: withoutCredentials(this.#arrival.headers), client };
   }
 }
+
+/** Who it is while nobody has said. */
+const nobody: Identity = { user: null, tenant: null, method: 'none' };
 
 /** Tells the plugins of a request who its client is. */
 export function introduce({ global }: PluginRequest, { user, tenant, record }: Identity): void {

@@ -17,9 +17,9 @@ type Headers = Readonly<Record<string, string>>;
  * its hooks: where they were about MCP, the client is told of it in MCP's words, not with an HTTP error.
  */
 export function listens({ plugins }: Pick<PluginManager, 'plugins'>, hook: HookName): boolean {
-  return plugins.some(({ mode, hooks, lastHooks = hooks }) => {
-    return mode !== 'disabled' && (lastHooks === undefined || lastHooks.includes(hook));
-  });
+  for (const { mode, hooks, lastHooks = hooks } of plugins)
+    if (mode !== 'disabled' && (lastHooks === undefined || lastHooks.includes(hook))) return true;
+  return false;
 }
 
 /** What came of a hook that may end a request. */
@@ -155,14 +155,10 @@ function neededFor({
 const permissionDenied = -32003;
 
 /** The answer to a request that the plugins do not permit; undefined where it may go on. */
-async function checkPermission(
-  request: ClientRequest,
-  plugins: Pick<PluginManager, 'plugins'>,
-): Promise<RpcResponse | undefined> {
+async function checkPermission(request: ClientRequest): Promise<RpcResponse | undefined> {
   const needed = neededFor(request);
   // Over stdio there is no HTTP, and the client is who started the gateway.
   if (needed === undefined || request.remote === undefined) return undefined;
-  if (!listens(plugins, 'http_auth_check_permission')) return undefined;
   const { identity } = request.client;
   const [permission, resource_type] = needed;
   const payload = {
@@ -205,7 +201,8 @@ export function guarded(router: Router, sets: Pick<PluginSets, 'current'>): Rout
       const set = sets.current();
       const release = set.hold();
       try {
-        return (await checkPermission(request, set.plugins)) ?? (await router.handle(request));
+        const asks = listens(set.plugins, 'http_auth_check_permission');
+        return (asks && (await checkPermission(request))) || (await router.handle(request));
       } finally {
         release();
       }

@@ -102,7 +102,7 @@ class UpstreamCall {
       const outcome = await this.#hooks.run(pre, payload, request);
       if ('stop' in outcome) return outcome.stop;
       if (isObject(outcome.modified)) this.#revise(outcome.modified, request);
-      if (!isShown(kind, this.#name, this.#target.route.offer, request.client)) {
+      if (!isShown(kind, this.#name, this.#target.route.offer)) {
         throw NotOffered({ what: kinds[kind].what, name: this.#name });
       }
       this.#note(request);
@@ -214,7 +214,8 @@ class UpstreamCall {
           const to = call === undefined ? now : call.now;
           if (notification !== undefined) to?.notify(method, notification.params);
         },
-        ...(call === undefined && now.client.era === 'legacy' && { onRequest: askingClient(now) }),
+        ...(call === undefined &&
+          now.client.era === 'legacy' && { onRequest: askClient.bind(undefined, now) }),
         ...(call !== undefined && askable(now.client) && { onRequest: call.ask.bind(call) }),
       });
     } finally {
@@ -225,7 +226,7 @@ class UpstreamCall {
   async #finish(response: RpcResponse, session: UpstreamSession, now: ClientRequest): Promise<RpcResponse> {
     const ends = endsOf(now, this.#upstream, session, this.#context, this.#hooks.plugins !== undefined);
     if ('error' in response) this.#refused = true;
-    const several = this.#context.routes().length > 1;
+    const several = this.#context.routes.length > 1;
     const asTask = now.params['task'] !== undefined;
     // Nothing looks at the result: most calls have no plugin behind them.
     if ('error' in response || !(several || asTask || this.#hooks.applies(this.#op.post)))
@@ -275,7 +276,7 @@ export async function callWithoutHooks(
         const notification = notificationOf(name, about, level, guarded);
         if (notification !== undefined) request.notify(name, notification.params);
       },
-      ...(client.era === 'legacy' && { onRequest: askingClient(request) }),
+      ...(client.era === 'legacy' && { onRequest: askClient.bind(undefined, request) }),
     });
     return translateResponse(response, endsOf(request, upstream, session, context));
   } finally {
@@ -284,11 +285,12 @@ export async function callWithoutHooks(
 }
 
 /** Passes what an upstream asks within a call on to the client, on the stream of the request's reply. */
-function askingClient(request: ClientRequest): OnRequest {
-  return async (method, params, signal) =>
-    canAnswer(request.client.capabilities, method) === false
-      ? cannotServe(method)
-      : request.ask(method, params, signal).catch((error: unknown) => errorResponse(error));
+async function askClient(
+  request: ClientRequest,
+  ...[method, params, signal]: Parameters<OnRequest>
+): Promise<RpcResponse> {
+  if (canAnswer(request.client.capabilities, method) === false) return cannotServe(method);
+  return request.ask(method, params, signal).catch((error: unknown) => errorResponse(error));
 }
 
 /** Both ends of a request. `personal` where plugins have seen it: what they made of it is for nobody else. */

@@ -29,7 +29,7 @@ export interface Context {
   /** Who the gateway says it is. */
   readonly serverInfo: JsonObject;
   /** The upstreams of now, in the order of the configuration. */
-  routes(): readonly Route[];
+  readonly routes: readonly Route[];
   plugins(): PluginManager;
   /** What the gateway can do for clients of an era, as far as the upstreams have been reached. */
   capabilities(era: Era): JsonObject;

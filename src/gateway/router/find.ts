@@ -25,7 +25,7 @@ export async function findTargets(
   signal: Cancellation,
 ): Promise<readonly Target[]> {
   const { state, context } = client;
-  const candidates = targetsNamed(kind, name, context.routes(), state.client);
+  const candidates = targetsNamed(kind, name, context.routes);
   if (candidates.length === 0) throw NotOffered({ what: kinds[kind].what, name });
   if (candidates.length === 1) return candidates;
   const having = await whoHas(kind, candidates, client, signal);
@@ -43,7 +43,7 @@ export async function findTemplate(
   client: ForClient,
   signal: Cancellation,
 ): Promise<Target | undefined> {
-  const candidates = targetsNamed('templates', template, client.context.routes(), client.state.client);
+  const candidates = targetsNamed('templates', template, client.context.routes);
   if (candidates.length <= 1) return candidates[0];
   const having = await whoHas('templates', candidates, client, signal);
   return having.length === 0 ? undefined : single(having, 'templates', template);
@@ -84,9 +84,7 @@ async function whoseTemplateFits(
   const fitting = asked.flatMap(({ target, names }) =>
     [...(names ?? [])]
       .filter(
-        (template) =>
-          isShown('templates', template, target.route.offer, client.state.client) &&
-          templateMatches(template, uri),
+        (template) => isShown('templates', template, target.route.offer) && templateMatches(template, uri),
       )
       .map((template) => ({ target, template })),
   );
@@ -132,15 +130,15 @@ export async function clashingNames(
   client: ForClient,
   signal: Cancellation,
 ): Promise<ReadonlySet<string>> {
-  const { state, context } = client;
-  const routes = context.routes();
+  const { context } = client;
+  const routes = context.routes;
   const meeting = routes.filter((one) =>
     routes.some((other) => other !== one && canClash(kind, one.offer, other.offer)),
   );
   const unnamed = meeting.map((route) => ({ route, name: '' }));
   const asked = await namesOf(kind, unnamed, client, signal);
   const listings = asked.map(({ target, names = [] }): Listing => ({ offer: target.route.offer, names }));
-  const clashes = findClashes(kind, listings, state.client);
+  const clashes = findClashes(kind, listings);
   for (const { name, upstreams } of clashes) {
     context.warnOnce(NameClash({ what: kinds[kind].what, name, upstreams }));
   }
@@ -168,7 +166,7 @@ export async function clashesAmong(
           return { offer, names: [] };
         }
       });
-      return findClashes(kind, await Promise.all(listings), undefined);
+      return findClashes(kind, await Promise.all(listings));
     }),
   );
   await Promise.allSettled(upstreams.map((upstream) => upstream.release(request.client)));

@@ -148,7 +148,14 @@ export class RequestHooks {
 
   /** `now` is the request of the client that waits: another one than at first where the call outlasts its request. */
   async run(hook: HookName, payload: unknown, now: ClientRequest): Promise<HookOutcome> {
-    this.plugins ??= identified(this.#opener, this.#upstream);
+    if (this.plugins === undefined) {
+      this.plugins = this.#opener.context();
+      const { global } = this.plugins;
+      const { user, tenant, record } = this.#opener.client.identity;
+      global.server_id = this.#upstream;
+      if (record !== undefined || user !== null) global.user = record ?? user;
+      if (tenant !== null) global.tenant_id = tenant;
+    }
     let last: PluginRun | undefined;
     const onPlugin = (run: PluginRun) => {
       now.trace.plugins.push(run);
@@ -174,15 +181,6 @@ export class RequestHooks {
     }
     return { result: current };
   }
-}
-
-function identified(request: ClientRequest, upstream: string): PluginRequest {
-  const plugins = request.context();
-  const { user, tenant, record } = request.client.identity;
-  plugins.global.server_id = upstream;
-  if (record !== undefined || user !== null) plugins.global.user = record ?? user;
-  if (tenant !== null) plugins.global.tenant_id = tenant;
-  return plugins;
 }
 
 /** Fields of MCP's types whose value is free: a null in them is a value like any other. */

@@ -26,7 +26,7 @@ export async function listPage(kind: Kind, routed: Routed): Promise<RpcResponse>
   const { method, params, signal } = request;
   const place = params['cursor'] === undefined ? undefined : readCursor(params['cursor']);
   if (params['cursor'] !== undefined && place === undefined) return errorResponse(CursorInvalid({ method }));
-  const routes = context.routes();
+  const routes = context.routes;
   const wanted = routesAt(routes, place);
   const pages = await Promise.all(wanted.map(({ route, cursor }) => pageOf(route, kind, cursor, routed)));
   if (signal.aborted) return errorResponse(signal.reason);
@@ -37,7 +37,7 @@ export async function listPage(kind: Kind, routed: Routed): Promise<RpcResponse>
 
 async function pagesTogether(pages: readonly Page[], kind: Kind, routed: Routed): Promise<RpcResponse> {
   const [only] = pages;
-  if (routed.context.routes().length === 1 && only !== undefined) return onePage(only, kind, routed);
+  if (routed.context.routes.length === 1 && only !== undefined) return onePage(only, kind, routed);
   const failures = pages.filter((page) => 'error' in page);
   const [failure] = failures;
   if (failure !== undefined && failures.length === pages.length) return errorResponse(failure.error);
@@ -72,7 +72,7 @@ async function pageOf(
 ): Promise<Page> {
   const { upstream } = route;
   const { list, capability } = kinds[kind];
-  const alone = context.routes().length === 1;
+  const alone = context.routes.length === 1;
   let late = false;
   const work = (async (): Promise<Page> => {
     const session = await context.sessions.of(state, upstream, request.signal);
@@ -120,7 +120,7 @@ function onePage(page: Page, kind: Kind, { request, context }: Routed): RpcRespo
   const { entries } = kinds[kind];
   const result: JsonObject = {
     ...response.result,
-    [entries]: shownEntries(kind, response.result[entries], route.offer, request.client, new Set()),
+    [entries]: shownEntries(kind, response.result[entries], route.offer, new Set()),
   };
   if (typeof result['nextCursor'] === 'string') {
     result['nextCursor'] = writeCursor([{ upstream: route.upstream.name, cursor: result['nextCursor'] }]);
@@ -147,7 +147,7 @@ function merged(
     const { route, session, answer } = page;
     const translated = translateResponse(answer, endsOf(request, route.upstream, session, context));
     const { result } = translated as { readonly result: JsonObject };
-    all.push(...shownEntries(kind, result[entries], route.offer, request.client, clashing));
+    all.push(...shownEntries(kind, result[entries], route.offer, clashing));
     const { nextCursor: cursor } = result;
     if (typeof cursor === 'string') place.push({ upstream: route.upstream.name, cursor });
     ttlMs = Math.min(ttlMs, Number(result['ttlMs'] ?? 0));

@@ -1,12 +1,11 @@
 import type { UpstreamSettings } from '../../config/index.js';
 import { isObject, type JsonObject } from '../../mcp/messages.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
-import type { Client } from '../client.js';
 import type { Upstream } from '../upstream.js';
 import { patternMatches, uriForms } from './uris.js';
 
 /**
- * What of the upstreams' lists a client is shown, and under which names. Lists, calls, reads, completions and
+ * What of the upstreams' lists clients are shown, and under which names. Lists, calls, reads, completions and
  * subscriptions all ask here: what is not shown is not there.
  */
 
@@ -45,26 +44,14 @@ export function offerOf(
   return { name, prefixed, include, exclude, uris };
 }
 
-/** Who looks at a list; undefined for nobody in particular, as when a gateway starts. */
-export type Viewer = Pick<Client, 'identity'> | undefined;
-
-/** Whether the viewer is shown what the upstream itself calls `name`. */
-type Step = (kind: Kind, name: string, offer: Offer, viewer: Viewer) => boolean;
-
-/** All that hides an entry, the cheapest first. What one of them hides is neither listed nor served. */
-const steps: readonly Step[] = [byPatterns];
-
-/** Whether the viewer is shown this entry. What a template expands to is looked at when it is read. */
-export function isShown(kind: Kind, name: string, offer: Offer, viewer: Viewer): boolean {
-  for (const step of steps) if (!step(kind, name, offer, viewer)) return false;
-  return true;
-}
-
 /**
- * `include` and `exclude` of the upstream. One URI has many spellings (`%2e%2e`, `/a/../b`), and the upstream may read
- * any of them: all have to be included, and none excluded.
+ * Whether clients are shown what the upstream itself calls `name`: by its `include` and `exclude`. What they hide is neither
+ * listed nor served. What a template expands to is looked at when it is read.
+ *
+ * One URI has many spellings (`%2e%2e`, `/a/../b`), and the upstream may read any of them: all have to be included, and
+ * none excluded.
  */
-function byPatterns(kind: Kind, name: string, offer: Offer): boolean {
+export function isShown(kind: Kind, name: string, offer: Offer): boolean {
   if (offer.include.length === 0 && offer.exclude.length === 0) return true;
   if (kind !== 'resources') return letThrough(offer, name);
   return uriForms(name).every((form) => letThrough(offer.uris, form));
@@ -89,12 +76,12 @@ export function ownName(kind: Kind, name: string, offer: Offer): string | undefi
   return name.startsWith(prefix) && name.length > prefix.length ? name.slice(prefix.length) : undefined;
 }
 
-/** Where the entry can be that the viewer knows by this name. */
-export function targetsNamed(kind: Kind, name: string, routes: readonly Route[], viewer: Viewer): Target[] {
+/** Where the entry can be that clients know by this name. */
+export function targetsNamed(kind: Kind, name: string, routes: readonly Route[]): Target[] {
   const targets: Target[] = [];
   for (const route of routes) {
     const own = ownName(kind, name, route.offer);
-    if (own !== undefined && isShown(kind, own, route.offer, viewer)) targets.push({ route, name: own });
+    if (own !== undefined && isShown(kind, own, route.offer)) targets.push({ route, name: own });
   }
   return targets;
 }
@@ -112,18 +99,17 @@ export function entryName(kind: Kind, entry: unknown): string | undefined {
   return typeof name === 'string' ? name : undefined;
 }
 
-/** The entries that the viewer is shown, under their public names and otherwise untouched: fields and order are the upstream's. */
+/** The entries that clients are shown, under their public names and otherwise untouched: fields and order are the upstream's. */
 export function shownEntries(
   kind: Kind,
   entries: unknown,
   offer: Offer,
-  viewer: Viewer,
   clashing: ReadonlySet<string>,
 ): JsonObject[] {
   if (!Array.isArray(entries)) return [];
   return entries.flatMap((entry: unknown) => {
     const name = entryName(kind, entry);
-    if (name === undefined || !isShown(kind, name, offer, viewer)) return [];
+    if (name === undefined || !isShown(kind, name, offer)) return [];
     const key = publicName(kind, name, offer);
     if (clashing.has(key)) return [];
     return [key === name ? (entry as JsonObject) : { ...(entry as JsonObject), [kinds[kind].key]: key }];
@@ -147,11 +133,11 @@ interface Clash {
  * Every public name that several upstreams have something for, with their names in the given order. The start refuses
  * them; at run time all of them are left out.
  */
-export function findClashes(kind: Kind, listings: readonly Listing[], viewer: Viewer): Clash[] {
+export function findClashes(kind: Kind, listings: readonly Listing[]): Clash[] {
   const owners = new Map<string, Set<string>>();
   for (const { offer, names } of listings) {
     for (const name of names) {
-      if (!isShown(kind, name, offer, viewer)) continue;
+      if (!isShown(kind, name, offer)) continue;
       const key = publicName(kind, name, offer);
       const of = owners.get(key);
       if (of) of.add(offer.name);

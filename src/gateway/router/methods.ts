@@ -51,7 +51,7 @@ export function handlerFor({ method, client }: ClientRequest): Handler {
 
 /** A method that is not known here goes through as it is where there is one upstream: which else would it be for. */
 async function passOn(routed: Routed): Promise<RpcResponse> {
-  const [only, ...others] = routed.context.routes();
+  const [only, ...others] = routed.context.routes;
   if (only === undefined || others.length > 0) return unknown(routed);
   return callWithoutHooks(routed, only.upstream);
 }
@@ -101,7 +101,7 @@ async function complete(routed: Routed): Promise<RpcResponse> {
 async function runTask(routed: Routed): Promise<RpcResponse> {
   const { request, state, context } = routed;
   const { method, params } = request;
-  const routes = context.routes();
+  const routes = context.routes;
   const [only] = routes;
   if (method === 'tasks/list') {
     if (routes.length !== 1 || only === undefined) return errorResponse(MethodUnknown({ method }));

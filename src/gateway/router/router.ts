@@ -44,11 +44,10 @@ export function createRouter(options: RouterOptions): ReplaceableRouter {
 
 class GatewayRouter implements ReplaceableRouter {
   readonly #log: Logger;
-  readonly #context: Context;
+  readonly #context: Context & { routes: readonly Route[] };
   readonly #clients: Clients;
   readonly #said = new Map<string, Described['said']>();
   readonly #warned = new Set<string>();
-  #routes: readonly Route[] = [];
   #unlisten: (() => void)[] = [];
 
   constructor({ upstreams, plugins, log, version, makeId }: RouterOptions) {
@@ -62,7 +61,7 @@ class GatewayRouter implements ReplaceableRouter {
       onNotification,
       serverInfo: { name: 'sallyport', version },
       warnOnce: (error) => this.#warnOnce(error),
-      routes: () => this.#routes,
+      routes: [],
       capabilities: (era) => capabilitiesOf(this.#described(), era),
       sessions: new UpstreamSessions({
         log,
@@ -120,7 +119,7 @@ class GatewayRouter implements ReplaceableRouter {
   }
 
   replace(upstreams: readonly Upstream[]): void {
-    const before = new Set(this.#routes.map(({ upstream }) => upstream));
+    const before = new Set(this.#context.routes.map(({ upstream }) => upstream));
     for (const upstream of upstreams) before.delete(upstream);
     for (const { name } of before) this.#said.delete(name);
     for (const state of this.#clients.all) {
@@ -146,7 +145,7 @@ class GatewayRouter implements ReplaceableRouter {
 
   #use(upstreams: readonly Upstream[]): void {
     for (const unlisten of this.#unlisten) unlisten();
-    this.#routes = upstreams.map((upstream) => ({
+    this.#context.routes = upstreams.map((upstream) => ({
       upstream,
       offer: offerOf(upstream.settings, upstreams.length),
     }));
@@ -211,7 +210,7 @@ class GatewayRouter implements ReplaceableRouter {
   }
 
   #described(): readonly Described[] {
-    return this.#routes.map(({ upstream: { name } }) => {
+    return this.#context.routes.map(({ upstream: { name } }) => {
       const said = this.#said.get(name);
       return said === undefined ? { name } : { name, said };
     });
@@ -221,7 +220,7 @@ class GatewayRouter implements ReplaceableRouter {
   async #learn(signal: AbortSignal): Promise<void> {
     const limit = signalWithin(listWaitMs, signal);
     await Promise.allSettled(
-      this.#routes.map(async ({ upstream }) => {
+      this.#context.routes.map(async ({ upstream }) => {
         if (this.#said.has(upstream.name)) return;
         // Not any client's own: it ends with the asking.
         const client = `describe ${upstream.name}`;

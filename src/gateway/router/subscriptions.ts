@@ -179,7 +179,7 @@ async function honour(
 
 /** The client's sessions at all upstreams, as far as there are any: whoever wants to hear of all lists needs them. */
 export function reachAll({ state, context }: ForClient, signal: AbortSignal) {
-  const sessions = context.routes().map(({ upstream }) => context.sessions.of(state, upstream, signal));
+  const sessions = context.routes.map(({ upstream }) => context.sessions.of(state, upstream, signal));
   return Promise.allSettled(sessions);
 }
 

@@ -117,12 +117,12 @@ class OpenUpstream implements Upstream {
   }
 
   async session(request: SessionRequest, signal: Cancellation): Promise<UpstreamSession> {
-    if (this.state.kind === 'connecting') await this.settled(signalOf(signal));
+    if (this.#state.current.kind === 'connecting') await this.settled(signalOf(signal));
     const upstream = this.name;
     if (signal.aborted) {
       throw findSallyError(signal.reason) ?? UpstreamCancelled({ upstream, method: 'initialize' });
     }
-    if (this.state.kind !== 'up') throw this.#state.error();
+    if (this.#state.current.kind !== 'up') throw this.#state.error();
     return (
       this.#stateless.take(request) ??
       this.#sessions.ready(request) ??

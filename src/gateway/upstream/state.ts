@@ -8,16 +8,12 @@ export class State {
   readonly #upstream: string;
   readonly #log: Logger;
   readonly #listeners = new Set<(state: UpstreamState) => void>();
-  #state: UpstreamState = { kind: 'connecting' };
+  current: UpstreamState = { kind: 'connecting' };
   #reason: SallyError | undefined;
 
   constructor(upstream: string, log: Logger) {
     this.#upstream = upstream;
     this.#log = log;
-  }
-
-  get current(): UpstreamState {
-    return this.#state;
   }
 
   /** Why it is down. */
@@ -32,7 +28,7 @@ export class State {
 
   /** Waits until it is up or down, or for the signal. */
   async settled(signal: AbortSignal): Promise<void> {
-    if (this.#state.kind !== 'connecting' || signal.aborted) return;
+    if (this.current.kind !== 'connecting' || signal.aborted) return;
     let remove = () => {};
     const known = new Promise<void>((resolve) => {
       remove = this.onChange(({ kind }) => {
@@ -45,7 +41,7 @@ export class State {
 
   /** Everyone hears of it, also where it is what it was: the upstream may have become another. */
   become(state: UpstreamState): void {
-    this.#state = state;
+    this.current = state;
     if (state.kind !== 'down') this.#reason = undefined;
     for (const listener of [...this.#listeners]) {
       try {

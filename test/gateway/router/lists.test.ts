@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { findClashes, offerOf, shownEntries } from '../../../src/gateway/router/lists.js';
 
-const nobody = undefined;
 const offer = (name: string, more: object = {}) =>
   offerOf({ name, prefix: 'auto', include: [], exclude: [], ...more }, 2);
 
@@ -13,25 +12,21 @@ describe('[M7] the entries of an upstream', () => {
       'x-unknown': { b: [1, null], a: 2 },
       inputSchema: { type: 'object' },
     };
-    const [entry] = shownEntries('tools', [tool], offer('files'), nobody, new Set());
+    const [entry] = shownEntries('tools', [tool], offer('files'), new Set());
     expect(JSON.stringify(entry)).toBe(JSON.stringify(tool).replace('"read"', '"files__read"'));
-    expect(shownEntries('tools', [tool], offer('files', { prefix: 'never' }), nobody, new Set())[0]).toBe(
-      tool,
-    );
+    expect(shownEntries('tools', [tool], offer('files', { prefix: 'never' }), new Set())[0]).toBe(tool);
   });
 
   it('keep their URIs, which stand in results too', () => {
     const resource = { uri: 'file:///a', name: 'a' };
-    expect(shownEntries('resources', [resource], offer('files'), nobody, new Set())).toEqual([resource]);
+    expect(shownEntries('resources', [resource], offer('files'), new Set())).toEqual([resource]);
   });
 
   it('leave out what is excluded, what clashes, and what is no entry', () => {
     const entries = [{ name: 'a' }, { name: 'b' }, { name: 'c' }, { title: 'nameless' }, null];
     const one = offer('files', { exclude: ['a'] });
-    expect(shownEntries('tools', entries, one, nobody, new Set(['files__b']))).toEqual([
-      { name: 'files__c' },
-    ]);
-    expect(shownEntries('tools', 'no list', one, nobody, new Set())).toEqual([]);
+    expect(shownEntries('tools', entries, one, new Set(['files__b']))).toEqual([{ name: 'files__c' }]);
+    expect(shownEntries('tools', 'no list', one, new Set())).toEqual([]);
   });
 });
 
@@ -43,7 +38,7 @@ describe('[M7] clashes', () => {
       { offer: offer('b', bare), names: ['y', 'z'] },
       { offer: offer('c', bare), names: ['y'] },
     ];
-    expect(findClashes('tools', listings, nobody)).toEqual([
+    expect(findClashes('tools', listings)).toEqual([
       { kind: 'tools', name: 'y', upstreams: ['a', 'b', 'c'] },
     ]);
   });
@@ -54,7 +49,6 @@ describe('[M7] clashes', () => {
       findClashes(
         'tools',
         [offer('a'), offer('b')].map((one) => ({ offer: one, names })),
-        nobody,
       ),
     ).toEqual([]);
     const bare = { prefix: 'never' };
@@ -63,7 +57,6 @@ describe('[M7] clashes', () => {
       findClashes(
         'tools',
         apart.map((one) => ({ offer: one, names })),
-        nobody,
       ),
     ).toEqual([]);
   });
@@ -73,7 +66,7 @@ describe('[M7] clashes', () => {
       { offer: offer('a'), names: ['b__x'] },
       { offer: offer('a__b'), names: ['x'] },
     ];
-    expect(findClashes('tools', listings, nobody)).toEqual([
+    expect(findClashes('tools', listings)).toEqual([
       { kind: 'tools', name: 'a__b__x', upstreams: ['a', 'a__b'] },
     ]);
   });

@@ -13,8 +13,8 @@ import { patternMatches } from '../../../src/gateway/router/uris.js';
 const publicName = (one: Offer, name: string) => publicNameOf('tools', name, one);
 const ownName = (one: Offer, name: string) => ownNameOf('tools', name, one);
 const mayCollide = (a: Offer, b: Offer) => canClash('tools', a, b);
-const nameOffered = (one: Offer, name: string) => isShown('tools', name, one, undefined);
-const uriOffered = (one: Offer, uri: string) => isShown('resources', uri, one, undefined);
+const nameOffered = (one: Offer, name: string) => isShown('tools', name, one);
+const uriOffered = (one: Offer, uri: string) => isShown('resources', uri, one);
 const settings = (more: object = {}) =>
   ({ name: 'files', prefix: 'auto', include: [], exclude: [], ...more }) as Parameters<typeof offerOf>[0];
 const offer = (more: object = {}, count = 2) => offerOf(settings(more), count);
