@@ -23,8 +23,8 @@ try {
   await Promise.all(pids.map(entered));
   // What goes on by itself (sweeps, log lines, a look at the credentials) falls into some of the calls only.
   const calls = [];
-  for (let time = 0; time < 5; time += 1) {
-    await sleep(150);
+  for (let time = 0; time < 12; time += 1) {
+    await sleep(100 + 20 * time);
     await Promise.all(pids.map(entered));
     await call();
     calls.push(await Promise.all(pids.map(entered)));

@@ -1,6 +1,5 @@
 import { findId, parseJson } from '../../dist/json/index.js';
-import { maxDepth, maxKeys } from '../../dist/json/limits.js';
-import { scan } from '../../dist/json/scan.js';
+import { maxDepth, maxKeys, scan } from '../../dist/json/scan.js';
 import { agree, disagree, refusable } from '../lib/judge.mjs';
 
 /** JSON of others, beside JSON.parse and a reader by tokens: the same value, or refused for a reason that is there. */

@@ -176,11 +176,17 @@ export function createHostGuard(reachable: Reachable): HostGuard {
   const names = new Set(allowedHosts.map((allowed) => allowed.toLowerCase().replace(/\.$/, '')));
   const others = allowedHosts.length > 0 ? ' and those of allowed_hosts' : '';
 
+  /** Nearly all requests call it by the same name. */
+  let known: string | undefined;
   const answersTo = (host: string, socket: Socket): boolean => {
+    if (host === known) return true;
     const name = hostName(host);
     if (name === undefined) return false;
     // Names of hosts are alike whatever their case (RFC 9110 section 4.2.3); one without a port stands for all ports.
-    if (isLoopback(name) || name === own || names.has(name) || names.has(host.toLowerCase())) return true;
+    if (isLoopback(name) || name === own || names.has(name) || names.has(host.toLowerCase())) {
+      known = host;
+      return true;
+    }
     // A page cannot have an address as its name: nothing is resolved. A probe by the IP of a pod has it.
     return /[\d\]]$/.test(name) && isOwnAddress(name, socket.localAddress);
   };

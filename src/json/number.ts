@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { carriedDepth } from './limits.js';
+import { carriedDepth } from './scan.js';
 
 /**
  * A number as it was written, where JavaScript would write another one: 1.0, 1e-05, 12345678901234567890, 1e400, -0. All
@@ -19,15 +19,29 @@ export class JsonNumber extends Number {
   }
 }
 
+const asJavaScript = (number: JsonNumber): unknown => number.valueOf();
+const asText = (number: JsonNumber): unknown => {
+  written += 1;
+  return standIn(number);
+};
 /** What stands for a `JsonNumber` while it is written. */
-let toJson: (number: JsonNumber) => unknown = (number) => number.valueOf();
+let toJson = asJavaScript;
+/** How many have been written. */
+let written = 0;
 
-/** Runs `work` with texts in the place of `JsonNumber`s. */
-export function withTexts<T>(stand: (number: JsonNumber) => string, work: () => T): T {
+/** JSON of a value, with its numbers as they were written; null of what has no JSON. */
+export function writeJson(value: unknown, space?: number): string {
+  return jsonText(value, space) ?? 'null';
+}
+
+/** The same as `JSON.stringify` has it: undefined of what has no JSON. */
+export function jsonText(value: unknown, space?: number): string | undefined {
   const before = toJson;
-  toJson = stand;
+  toJson = asText;
+  written = 0;
   try {
-    return work();
+    const json = JSON.stringify(value, null, space) as string | undefined;
+    return written === 0 ? json : json && withNumbers(json);
   } finally {
     toJson = before;
   }
@@ -100,7 +114,7 @@ const marked = new RegExp(`"${mark}([^"]+)"`, 'g');
 export const standIn = ({ text }: Pick<JsonNumber, 'text'>): string => mark + text;
 
 /** JSON with the numbers in the place of the texts that stand for them. */
-export const withNumbers = (json: string): string => json.replace(marked, '$1');
+const withNumbers = (json: string): string => json.replace(marked, '$1');
 
 /** The number that a text stands for; undefined where it is a text like any other. */
 export const numberOf = (text: string): JsonNumber | undefined =>

@@ -1,7 +1,6 @@
 import { JsonDuplicateKey, JsonTooDeep, JsonTooManyKeys } from '../errors.js';
-import { maxDepth, maxKeys } from './limits.js';
 import { JsonNumber, numberOf, standIn } from './number.js';
-import { scan, stringEnd } from './scan.js';
+import { maxDepth, maxKeys, scan, stringEnd } from './scan.js';
 
 interface ReadOptions {
   /** What the text is, as an error names it. */

@@ -157,16 +157,15 @@ export function chainFrom(
   let to = from;
   for (; chain !== undefined && to < selected.length; to += 1) {
     const { plugin, effect } = selected[to] as Selected;
-    const alone = bandEnd(selected, to, parallel) === to + 1;
+    const alone = !parallel || bandEnd(selected, to) === to + 1;
     if (!alone || !effect.awaited || plugin.chainFor?.(hook) !== chain) break;
   }
   return selected.slice(from, to);
 }
 
-/** Where the plugins end that run together with the one at `from`: it alone, or all of its priority. */
-export function bandEnd(selected: readonly Selected[], from: number, parallel: boolean): number {
+/** Where the plugins end that run together with the one at `from`: all of its priority. */
+export function bandEnd(selected: readonly Selected[], from: number): number {
   let end = from + 1;
-  if (!parallel) return end;
   const priority = selected[from]?.plugin.priority;
   while (end < selected.length && selected[end]?.plugin.priority === priority) end += 1;
   return end;

@@ -21,7 +21,7 @@ import { type CredentialStore, createCredentialStore, type TlsMetrics } from '..
 import { describePlugin, pluginDefaults } from '../wire/index.js';
 import { callPlugin } from './call.js';
 import { createPluginList } from './plugin-list.js';
-import { PluginRequest } from './request.js';
+import { checkedGlobal, PluginRequest } from './request.js';
 
 /** The plugins of one plugin file, running. */
 export interface PluginManager {
@@ -129,8 +129,13 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
     pluginTimeoutMs: config.settings.pluginTimeoutMs,
     close,
     find,
-    request: (fields = {}) =>
-      new PluginRequest(globalContext(fields.request_id ?? randomUUID(), fields), requestDeps),
+    request(fields) {
+      const global =
+        fields === undefined
+          ? globalContext(randomUUID())
+          : checkedGlobal(globalContext(fields.request_id ?? randomUUID(), fields));
+      return new PluginRequest(global, requestDeps);
+    },
     invokeOne({ plugin: name, hook, payload, context, signal, owned = false, timeoutMs }) {
       const plugin = find(name);
       const failed = (error: SallyError): OneOutcome => ({ kind: 'failed', error });

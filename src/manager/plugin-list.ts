@@ -37,8 +37,6 @@ export function createPluginList(
   const byHook = new Map<string, HookIndex>();
   for (const plugin of plugins) plugin.onChange?.(() => byHook.clear());
   const indexOf = (hook: string): HookIndex => {
-    const known = byHook.get(hook);
-    if (known !== undefined) return known;
     if (byHook.size >= maxHooks) byHook.clear();
     const made = createIndex(hook, selectable(plugins, hook, settings));
     byHook.set(hook, made);
@@ -46,7 +44,7 @@ export function createPluginList(
   };
   return {
     select(hook, payload, context) {
-      const index = indexOf(hook);
+      const index = byHook.get(hook) ?? indexOf(hook);
       const found: Candidate[] = [];
       let sources = 0;
       for (const key of sourceKeys) {
@@ -55,7 +53,8 @@ export function createPluginList(
         if (list === undefined || list.length === 0) continue;
         sources += 1;
         for (const one of list) {
-          if (conditionsMatch(one.plugin.conditions, hook, payload, context)) found.push(one);
+          const { conditions } = one.plugin;
+          if (conditions.length === 0 || conditionsMatch(conditions, hook, payload, context)) found.push(one);
         }
       }
       return sources > 1 ? found.sort((a, b) => a.rank - b.rank) : found;

@@ -87,10 +87,7 @@ export class PluginRequest {
   readonly #contexts = new Map<PluginHandle, Pick<PluginContext, 'state' | 'metadata'>>();
 
   constructor(global: GlobalContext, deps: RequestDeps) {
-    const copy = jsonCopy(global);
-    const read = copy.ok ? readGlobalContext(copy.data) : copy;
-    if (!read.ok) throw InternalError({ detail: `no context of a request: ${read.problems.join('; ')}` });
-    this.global = read.data;
+    this.global = global;
     this.#deps = deps;
   }
 
@@ -117,7 +114,7 @@ export class PluginRequest {
     let ahead: Ahead | undefined;
     let blocked: Decided | undefined;
     for (let at = 0, end = 0; at < selected.length && blocked === undefined; at = end) {
-      end = bandEnd(selected, at, parallel);
+      end = parallel ? bandEnd(selected, at) : at + 1;
       const one = selected[at] as Selected;
       if ((ahead === undefined || ahead.outcomes.length === 0) && end < selected.length && chains !== false) {
         const chained = chainFrom(selected, at, parallel, hook);
@@ -134,7 +131,7 @@ export class PluginRequest {
         decided = await this.#callBand(selected.slice(at, end), run);
       }
       for (const { decision } of decided) if (decision.kind === 'fail') throw decision.error;
-      blocked = decided.find(({ decision }) => decision.kind === 'block');
+      for (const one of decided) if (one.decision.kind === 'block') blocked ??= one;
       if (blocked === undefined) take(run, decided);
     }
     const violation = blocked?.decision.kind === 'block' ? blocked.decision.result.violation : undefined;
@@ -265,6 +262,14 @@ export class PluginRequest {
       }
     }
   }
+}
+
+/** A context as it would come over a wire: it shares nothing with what the caller holds. */
+export function checkedGlobal(given: GlobalContext): GlobalContext {
+  const copy = jsonCopy(given);
+  const read = copy.ok ? readGlobalContext(copy.data) : copy;
+  if (read.ok) return read.data;
+  throw InternalError({ detail: `no context of a request: ${read.problems.join('; ')}` });
 }
 
 /** A call of a hook on its way through the plugins: what it has become so far, and what they all are told. */

@@ -29,8 +29,14 @@ export function metaOf(value: unknown): JsonObject {
 /** `value` with keys of its `_meta` gone, and without an empty `_meta` that this leaves behind. */
 export function withoutMeta(value: JsonObject, keys: readonly string[]): JsonObject {
   const meta = value['_meta'];
-  if (!isObject(meta) || !keys.some((key) => Object.hasOwn(meta, key))) return value;
-  const kept = Object.fromEntries(Object.entries(meta).filter(([key]) => !keys.includes(key)));
+  if (!isObject(meta)) return value;
+  let kept: JsonObject | undefined;
+  for (const key of keys) {
+    if (!Object.hasOwn(meta, key)) continue;
+    kept ??= { ...meta };
+    delete kept[key];
+  }
+  if (kept === undefined) return value;
   const { _meta, ...rest } = value;
   return Object.keys(kept).length === 0 ? rest : { ...value, _meta: kept };
 }
@@ -62,12 +68,6 @@ export function envelopeOf(revision: string, client: JsonObject, capabilities: J
     [metaKeys.clientInfo]: client,
     [metaKeys.clientCapabilities]: capabilities,
   };
-}
-
-/** The caller's own progress token. */
-export function progressTokenOf(params: JsonObject | undefined): unknown {
-  const meta = params?.['_meta'];
-  return isObject(meta) ? meta['progressToken'] : undefined;
 }
 
 /** `params` as they are sent: with the request's own progress token, where one was asked for, and with the envelope of the era. */

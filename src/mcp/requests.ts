@@ -55,17 +55,30 @@ interface Entry<T> {
  * makes a Set's table anew every few: each table refers to the next, so that one old one keeps all of them, and what was
  * under way with them, until the next full collection.
  */
-export class InFlight<T> implements Iterable<T> {
+export class Running<T> implements Iterable<T> {
   #first: Entry<T> | undefined;
   #last: Entry<T> | undefined;
+  /** Who wait for the end of some. */
+  readonly #waiting = new Set<() => void>();
 
-  /** Returns what takes it out again. */
+  /** Returns a disposer, which takes it out again. */
   add(item: T): () => void {
     const entry: Entry<T> = { item, before: this.#last, after: undefined };
     if (this.#last) this.#last.after = entry;
     else this.#first = entry;
     this.#last = entry;
-    return () => this.#remove(entry);
+    return () => {
+      if (entry.item === undefined) return;
+      const { before, after } = entry;
+      if (before) before.after = after;
+      else this.#first = after;
+      if (after) after.before = before;
+      else this.#last = before;
+      entry.item = undefined;
+      entry.before = undefined;
+      entry.after = undefined;
+      for (const look of this.#waiting) look();
+    };
   }
 
   find(holds: (item: T) => boolean): T | undefined {
@@ -82,31 +95,6 @@ export class InFlight<T> implements Iterable<T> {
       if (entry.item !== undefined) now.push(entry.item);
     }
     yield* now;
-  }
-
-  #remove(entry: Entry<T>): void {
-    if (entry.item === undefined) return;
-    const { before, after } = entry;
-    if (before) before.after = after;
-    else this.#first = after;
-    if (after) after.before = before;
-    else this.#last = before;
-    entry.item = undefined;
-    entry.before = undefined;
-    entry.after = undefined;
-  }
-}
-
-/** What is under way, with a way to wait for its end. */
-export class Running<T> extends InFlight<T> {
-  readonly #waiting = new Set<() => void>();
-
-  override add(one: T): () => void {
-    const remove = super.add(one);
-    return () => {
-      remove();
-      for (const look of this.#waiting) look();
-    };
   }
 
   /** Whether none is left for which `counts` holds, at once or within that time. */

@@ -3,7 +3,7 @@ import type { PluginSettings } from '../../src/config/index.js';
 import { globalContext, type HookResult, type PluginContext } from '../../src/hooks/index.js';
 import { type Logger, silentLogger } from '../../src/log.js';
 import { createPluginList } from '../../src/manager/plugin-list.js';
-import { PluginRequest } from '../../src/manager/request.js';
+import { checkedGlobal, PluginRequest } from '../../src/manager/request.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { proceed } from '../../src/plugin/index.js';
 
@@ -56,7 +56,7 @@ export interface RequestOptions {
 /** A request over these plugins. */
 export function request(plugins: readonly PluginHandle[], options: RequestOptions = {}): PluginRequest {
   const all = { ...settings, ...options.settings };
-  return new PluginRequest(globalContext('request-1', options.global), {
+  return new PluginRequest(checkedGlobal(globalContext('request-1', options.global)), {
     list: createPluginList(plugins, all),
     settings: all,
     log: options.log ?? silentLogger,

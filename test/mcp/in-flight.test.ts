@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { InFlight } from '../../src/mcp/requests.js';
+import { Running } from '../../src/mcp/requests.js';
 
 describe('what is under way', () => {
   it('is what a Set holds, in its order, whatever comes and goes', () => {
     const step = fc.oneof(fc.constant('add' as const), fc.nat({ max: 20 }));
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const list = new InFlight<number>();
+        const list = new Running<number>();
         const set = new Set<number>();
         const removers: (() => void)[] = [];
         for (const one of steps) {
@@ -27,7 +27,7 @@ describe('what is under way', () => {
   });
 
   it('can be let go of while it is gone through', () => {
-    const list = new InFlight<number>();
+    const list = new Running<number>();
     const removers = [1, 2, 3].map((item) => list.add(item));
     const seen: number[] = [];
     for (const item of list) {

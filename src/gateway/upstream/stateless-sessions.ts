@@ -33,7 +33,7 @@ export class StatelessSessions {
   /** Undefined where the upstream is not of this era. */
   take(request: SessionRequest): UpstreamSession | undefined {
     if (!this.#way) return undefined;
-    if (request.onNotification) {
+    if (request.onNotification && this.#listeners.get(request.client) !== request.onNotification) {
       this.#listeners.set(request.client, request.onNotification);
       this.#listen();
     }

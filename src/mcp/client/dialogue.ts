@@ -10,9 +10,9 @@ import {
   type RequestId,
   type RpcResponse,
 } from '../messages.js';
-import { metaKeys, progressTokenOf, withoutSubscription } from '../meta.js';
+import { metaKeys, metaOf, withoutSubscription } from '../meta.js';
 import { isAboutServer } from '../methods.js';
-import { InFlight, randomRequestId, replyKind, strayText } from '../requests.js';
+import { Running, randomRequestId, replyKind, strayText } from '../requests.js';
 import type { ClientContext, Listeners, OnRequest, RequestOptions } from './session.js';
 
 /** Requests of one server that are being answered at a time. */
@@ -35,6 +35,7 @@ export class Call {
   readonly answered: Promise<RpcResponse>;
   /** Aborted where the call ends without a response: closes the HTTP request that it is. */
   readonly given = new CancelSource();
+  ended = false;
   readonly #context: ClientContext;
   readonly #onEnd: OnEnd;
   #stopListening: (() => void) | undefined;
@@ -44,7 +45,6 @@ export class Call {
   #resolve: (response: RpcResponse) => void = () => {};
   #reject: (error: SallyError) => void = () => {};
   #lasting: boolean;
-  #ended = false;
 
   constructor(
     id: number,
@@ -77,13 +77,9 @@ export class Call {
     this.#stopListening = onAbort(this.options.signal, this.#cancelled);
   }
 
-  get ended(): boolean {
-    return this.#ended;
-  }
-
   /** The server is at work: the time begins anew. */
   alive(): void {
-    if (!this.#ended && !this.#lasting && !this.#asks?.size) this.#timer?.refresh();
+    if (!this.ended && !this.#lasting && !this.#asks?.size) this.#timer?.refresh();
   }
 
   /** The time stands still while the client is asked something: that has a deadline of its own. */
@@ -95,7 +91,7 @@ export class Call {
 
   told(ask: CancelSource): void {
     this.#asks?.delete(ask);
-    if (this.#ended || this.#lasting || this.#asks?.size) return;
+    if (this.ended || this.#lasting || this.#asks?.size) return;
     this.#timer = setTimeout(this.#late, this.#context.timeoutMs);
   }
 
@@ -125,8 +121,8 @@ export class Call {
   };
 
   #end(givenUp: boolean): boolean {
-    if (this.#ended) return false;
-    this.#ended = true;
+    if (this.ended) return false;
+    this.ended = true;
     clearTimeout(this.#timer);
     this.#stopListening?.();
     for (const ask of this.#asks ?? []) ask.abort(undefined);
@@ -143,7 +139,7 @@ export class Dialogue {
   listeners: Listeners = {};
   readonly #context: ClientContext;
   readonly #send: (message: object) => void;
-  readonly #calls = new InFlight<Call>();
+  readonly #calls = new Running<Call>();
   readonly #asked = new Map<unknown, CancelSource>();
   /** Ids of requests that were answered or given up, the last ones, and where the next goes. */
   readonly #over: number[] = [];
@@ -166,7 +162,7 @@ export class Dialogue {
     let id = randomRequestId();
     while (this.#callOf(id)) id = randomRequestId();
     let over: (() => void) | undefined;
-    const token = progressTokenOf(params);
+    const token = metaOf(params)['progressToken'];
     const call = new Call(id, method, what, token, options, this.#context, (ended, givenUp) => {
       this.#over[this.#overAt] = id;
       this.#overAt = (this.#overAt + 1) % mostOver;
