@@ -6,7 +6,7 @@ import { bodyOf, Pieces, type ReadBody } from './body.js';
 import { endConnection, endMs, endResting, refuseUnread } from './end.js';
 import { FastReply, headEnds } from './fast-reply.js';
 import { type Reply, type RequestHead, sendJson } from './reply.js';
-import { type PlainHead, readPlainHead } from './request-head.js';
+import { createHeadReader, type PlainHead } from './request-head.js';
 import { graceMs, type HttpServer, unavailable } from './server.js';
 
 /** A request that the fast path read to its end. */
@@ -57,6 +57,7 @@ interface Connection {
   readonly onEnd: () => void;
   /** What has come of the request that is being read, and of the next ones while one is being answered. */
   readonly pieces: Pieces;
+  readonly readHead: ReturnType<typeof createHeadReader>;
   head: (PlainHead & { readonly end: number }) | undefined;
   /** The reply that is under way. */
   reply: FastReply | undefined;
@@ -122,7 +123,7 @@ export function createFastPath(options: FastPathOptions): FastPath {
         handOver(connection);
         return;
       }
-      const head = readPlainHead(bytes.toString('latin1', 0, at), requestLine);
+      const head = connection.readHead(bytes.toString('latin1', 0, at));
       const most = connection.known ? maxBodyBytes.later : maxBodyBytes.first;
       if (head === undefined || head.contentLength > most) {
         handOver(connection);
@@ -227,6 +228,7 @@ export function createFastPath(options: FastPathOptions): FastPath {
           else connection.onGone();
         },
         pieces: new Pieces(),
+        readHead: createHeadReader(requestLine),
         head: undefined,
         reply: undefined,
         known: false,

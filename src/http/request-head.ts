@@ -71,6 +71,41 @@ export function readPlainHead(text: string, requestLine: string): PlainHead | un
   return { headers, contentLength: Number(bytes) };
 }
 
+/** A head that was read, cut where the next one on its connection differs, if anywhere: at the value of its length. */
+interface HeadRead {
+  readonly before: string;
+  readonly after: string;
+  readonly headers: PlainHead['headers'];
+}
+
+/**
+ * Reads the heads of one connection as `readPlainHead` does. Those of a client that stays are alike to the byte but for the
+ * length: such a one is compared with the one before, in place of being read.
+ */
+export function createHeadReader(requestLine: string): (text: string) => PlainHead | undefined {
+  let last: HeadRead | undefined;
+  return (text) => {
+    if (last && text.startsWith(last.before) && text.endsWith(last.after)) {
+      const bytes = text.slice(last.before.length, text.length - last.after.length);
+      if (length.test(bytes))
+        return { headers: { ...last.headers, 'content-length': bytes }, contentLength: Number(bytes) };
+    }
+    const head = readPlainHead(text, requestLine);
+    const found = head && /\r\ncontent-length:[ \t]*/i.exec(text);
+    last = undefined;
+    if (head && found) {
+      const at = found.index + found[0].length;
+      const end = text.indexOf('\r\n', at);
+      last = {
+        before: text.slice(0, at),
+        after: end === -1 ? '' : text.slice(end),
+        headers: head.headers,
+      };
+    }
+    return head;
+  };
+}
+
 /** Why a request is not served whatever it asks for. */
 export interface HeadFault {
   readonly status: 400 | 415 | 421 | 501;

@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readPlainHead } from '../../src/http/request-head.js';
+import { createHeadReader, readPlainHead } from '../../src/http/request-head.js';
 import { listening, nodeServer, withFastPath } from '../support/fast-path.js';
 import { rawExchange } from '../support/raw-http.js';
 
@@ -94,3 +95,31 @@ it.each(['Expect: 100-continue', 'TE: trailers', 'Upgrade: h2c'])(
     expect(count()).toBe(0);
   },
 );
+
+it('the heads of one connection are read as each by itself, however alike they are', () => {
+  const length = fc.oneof(
+    fc.integer({ min: 0, max: 123_456_789 }).map(String),
+    fc.constantFrom('', '007', '1 ', ' 1', '1x', '1\r\nExpect: 100-continue', '1\r\nContent-Length: 1'),
+  );
+  const name = fc.constantFrom(
+    'Content-Length: ',
+    'content-length:',
+    'Content-Length:\t',
+    'X-Content-Length: ',
+  );
+  const more = fc.constantFrom('', 'X-Id: 1', 'X-Id: 2', 'Transfer-Encoding: chunked', 'Connection: close');
+  const head = fc
+    .tuple(more, name, length, more)
+    .map(([before, named, value, after]) =>
+      [requestLine, 'Host: localhost', before, named + value, after]
+        .filter((line) => line !== '')
+        .join('\r\n'),
+    );
+  fc.assert(
+    fc.property(fc.array(head, { minLength: 2, maxLength: 6 }), (heads) => {
+      const readHead = createHeadReader(requestLine);
+      for (const text of heads) expect(readHead(text), text).toEqual(readPlainHead(text, requestLine));
+    }),
+    { numRuns: 2_000 },
+  );
+});
