@@ -17,6 +17,7 @@ import {
   openTlsMetrics,
 } from '../../src/tls/index.js';
 import { temporaryFolder } from '../support/folder.js';
+import { patience } from '../support/patience.js';
 import { type Files, filesOf, newCa, newCrl, pluginLeaf, ways } from '../support/trust.js';
 import { parsed } from './made.js';
 
@@ -50,7 +51,8 @@ async function watching(
 describe.each(Object.entries(ways))('files replaced by %s', (_title, put) => {
   it.each([
     ['as often as usual', {}],
-    ['all the time', { pollMs: 5, settleMs: 10 }],
+    // Whoever writes the files may be kept from it between two of them.
+    ['all the time', { pollMs: 5, settleMs: patience(200) }],
   ])('[O3] are in use, looked at %s', async (_often, deps) => {
     const ca = await newCa();
     const { folder, credentials, changed, warned } = await watching(
