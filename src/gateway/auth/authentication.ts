@@ -14,7 +14,7 @@ import {
   type Authenticator,
   basisOf,
   Credential,
-  createStanding,
+  createRecheck,
   everyone,
   type Unknown,
 } from './authenticator.js';
@@ -61,7 +61,7 @@ export async function openAuthenticator(
 export function createAuthentication(deps: AuthenticationDeps): Authentication {
   const { sets, known } = deps;
   return {
-    ...createStanding(deps),
+    recheck: createRecheck(deps) as NonNullable<Authentication['recheck']>,
     ...(known && { known }),
     async authenticate(request, response, signal) {
       const set = sets.current();

@@ -114,14 +114,17 @@ export class Credential {
   }
 }
 
-interface StandingDeps {
+interface RecheckDeps {
   readonly authenticator: () => Authenticator;
   readonly log: Logger;
   readonly now: () => Date;
 }
 
-/** Judges credentials again, of which something is open. */
-export function createStanding({ authenticator, log, now }: StandingDeps) {
+/**
+ * Makes what finds out which credentials are over, of those that may have ended since they were judged. A verdict that
+ * takes its time shows at a later look.
+ */
+export function createRecheck({ authenticator, log, now }: RecheckDeps) {
   const again = async (credential: Credential, by: Authenticator) => {
     const result = await by.judge(credential.shown);
     if (result.kind === 'known') {
@@ -131,28 +134,22 @@ export function createStanding({ authenticator, log, now }: StandingDeps) {
     // Nobody can say: it is asked again.
     else credential.judged = undefined;
   };
-  return {
-    /**
-     * Finds out which are over, of those that may have ended since they were judged. A verdict that takes its time shows
-     * at a later look.
-     */
-    async look(credentials: () => Iterable<Credential>): Promise<void> {
-      const by = authenticator();
-      await by.recheck?.();
-      const basis = basisOf(by);
-      const at = now().getTime();
-      for (const credential of credentials()) {
-        if (credential.over) continue;
-        if (credential.until !== undefined && credential.until <= at) credential.over = true;
-        else if (credential.judged !== basis) {
-          credential.judged = basis;
-          again(credential, by).catch((error: unknown) => {
-            credential.judged = undefined;
-            log.error({ error: messageOf(error) }, 'a credential could not be judged again');
-          });
-        }
+  return async (credentials: () => Iterable<Credential>): Promise<void> => {
+    const by = authenticator();
+    await by.recheck?.();
+    const basis = basisOf(by);
+    const at = now().getTime();
+    for (const credential of credentials()) {
+      if (credential.over) continue;
+      if (credential.until !== undefined && credential.until <= at) credential.over = true;
+      else if (credential.judged !== basis) {
+        credential.judged = basis;
+        again(credential, by).catch((error: unknown) => {
+          credential.judged = undefined;
+          log.error({ error: messageOf(error) }, 'a credential could not be judged again');
+        });
       }
-    },
+    }
   };
 }
 
