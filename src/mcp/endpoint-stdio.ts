@@ -55,6 +55,8 @@ interface StdioOptions extends CallDeps {
   readonly signal: AbortSignal;
   /** How long what is in flight may take at the end, in milliseconds. */
   readonly drainMs?: number;
+  /** The same where the client has closed its end, and may be gone altogether. Default: `drainMs`. */
+  readonly closedMs?: number;
 }
 
 type RequestMessage = Extract<Message, { kind: 'request' }>;
@@ -88,7 +90,8 @@ export async function serveStdio(options: StdioOptions): Promise<void> {
   } finally {
     signal.removeEventListener('abort', stop);
   }
-  await connection.end(options.drainMs ?? defaultDrainMs);
+  const { drainMs = defaultDrainMs, closedMs = drainMs } = options;
+  await connection.end(signal.aborted ? drainMs : closedMs);
   output.off('error', stop).off('close', stop);
 }
 

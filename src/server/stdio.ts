@@ -24,6 +24,8 @@ export async function servePluginsOverStdio(
     signal,
     // Each call has a deadline of its own.
     drainMs: config.settings.pluginTimeoutMs,
+    // A gateway that was killed leaves nothing behind, whatever a hook is at.
+    closedMs: 1_000,
   });
   await plugins.close();
 }

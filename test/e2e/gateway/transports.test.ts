@@ -259,8 +259,10 @@ describe('a child process', () => {
       { env: { LOG_FORMAT: 'json' } },
     );
     let pid = 0;
+    let log = '';
     for await (const chunk of parent.stderr as AsyncIterable<Buffer>) {
-      pid = Number(/begun: hang in (\d+)/.exec(chunk.toString())?.[1] ?? 0);
+      log += chunk.toString();
+      pid = Number(/begun: hang in (\d+)\D/.exec(log)?.[1] ?? 0);
       if (pid > 0) break;
     }
     expect(alive(pid)).toBe(true);
