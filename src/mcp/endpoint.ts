@@ -74,7 +74,7 @@ export interface Endpoint {
    * sessions.
    */
   drain(withinMs: number): Promise<void>;
-  /** What is open now: for metrics. */
+  /** What is open now. */
   readonly open: { readonly sessions: number; readonly calls: number; readonly streams: number };
 }
 

@@ -61,7 +61,7 @@ export async function openAuthenticator(
 export function createAuthentication(deps: AuthenticationDeps): Authentication {
   const { sets, known } = deps;
   return {
-    recheck: createRecheck(deps) as NonNullable<Authentication['recheck']>,
+    recheck: createRecheck(deps),
     ...(known && { known }),
     async authenticate(request, response, signal) {
       const set = sets.current();
