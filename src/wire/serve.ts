@@ -50,7 +50,7 @@ export interface ToolDeps {
   readonly log: Logger;
 }
 
-/** What the tools give: the fast path writes these fields, and no others. */
+/** What the tools give: a result of `tools/call`. */
 export type ToolResult = {
   content: { type: 'text'; text: string }[];
   structuredContent?: { result: Record<string, unknown>[] };
