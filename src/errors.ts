@@ -1396,6 +1396,13 @@ export const PluginDisabled = defineError('SALLY_PLUGIN_DISABLED', {
   example: { plugin: 'MyPlugin' },
 });
 
+export const PluginsClosed = defineError('SALLY_PLUGINS_CLOSED', {
+  message: (c) => `${c.hook} was called after the plugins were closed`,
+  remedy: 'call close() once nothing is in flight any more; openPluginManager() starts the plugins again',
+  exit: 1,
+  example: { hook: 'tool_pre_invoke' },
+});
+
 export const PayloadInvalid = defineError('SALLY_HOOK_PAYLOAD', {
   message: (c) => `the payload of ${c.hook} is not valid: ${c.problems.join('; ')}`,
   remedy: (c) => `docs/reference.md lists the fields of ${c.hook}`,

@@ -100,6 +100,7 @@ export async function openConnection(settings: McpSettings, deps: ConnectionDeps
     if (current === opened) current = undefined;
   };
   const callOnce = async (tool: string, args: string, signal: Cancellation): Promise<ToolReply> => {
+    closing.signal.throwIfAborted();
     current ??= open();
     const opened = current;
     const session = opened.session ?? (await unlessAborted(opened.standing, signal));
@@ -126,7 +127,9 @@ export async function openConnection(settings: McpSettings, deps: ConnectionDeps
         sessions.answered();
         return reply;
       } catch (error) {
-        const known = findSallyError(error) ?? findSallyError(signal.reason);
+        // What a session says of its end is about the server; here nobody but this side ended it.
+        const ended = closing.signal.aborted ? closing.signal.reason : error;
+        const known = findSallyError(ended) ?? findSallyError(signal.reason);
         if (known) throw known;
         throw signal.aborted
           ? CallCancelled({ plugin: peer, hook: tool })
@@ -228,7 +231,8 @@ function childSessions(settings: StdioSettings, context: ClientContext): Session
     open: (signal) => transport.open({}, signal),
     async due() {
       const wait = startedAt + (starts > 0 ? backoff(starts, childPace) : 0) - Date.now();
-      if (wait > 0) await sleep(wait);
+      // It is the call that keeps the process, not the pause.
+      if (wait > 0) await sleep(wait, undefined, { ref: false });
       starts += 1;
       startedAt = Date.now();
     },

@@ -7,6 +7,7 @@ import {
   messageOf,
   PluginDisabled,
   PluginNotFound,
+  PluginsClosed,
   PluginsUnusable,
   type SallyError,
 } from '../errors.js';
@@ -37,6 +38,7 @@ export interface PluginManager {
    * applied them. Never throws or rejects; what is known at once is returned at once.
    */
   invokeOne(call: OneCall): OneOutcome | Promise<OneOutcome>;
+  /** Closes every plugin, once. Calls from then on reject with `SALLY_PLUGINS_CLOSED`: no server is started for them. */
   close(): Promise<void>;
 }
 
@@ -105,8 +107,10 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
       ? [findSallyError(result.reason) ?? InternalError({ detail: messageOf(result.reason) })]
       : [],
   );
+  let closed: Promise<unknown> | undefined;
   const close = async () => {
-    await Promise.allSettled(plugins.map((plugin) => plugin.close()));
+    closed ??= Promise.allSettled(plugins.map((plugin) => plugin.close()));
+    await closed;
   };
   const [first, ...others] = errors;
   if (first) {
@@ -120,6 +124,7 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
     log,
     outOfService,
     chains: deps.chains,
+    closed: () => closed !== undefined,
   };
   // Of two whose names differ in case only, the first.
   const byName = new Map(plugins.map((plugin) => [plugin.name.toLowerCase(), plugin] as const).reverse());
@@ -139,6 +144,7 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
     invokeOne({ plugin: name, hook, payload, context, signal, owned = false, timeoutMs }) {
       const plugin = find(name);
       const failed = (error: SallyError): OneOutcome => ({ kind: 'failed', error });
+      if (closed) return failed(PluginsClosed({ hook }));
       if (plugin === undefined) {
         const has = plugins.map((one) => one.name);
         return failed(PluginNotFound({ plugin: name, where: 'this server', has }));

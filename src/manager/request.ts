@@ -7,6 +7,7 @@ import {
   InternalError,
   PluginAway,
   PluginFailed,
+  PluginsClosed,
   type SallyError,
 } from '../errors.js';
 import {
@@ -73,6 +74,8 @@ interface RequestDeps {
   readonly log: Logger;
   /** Whether plugins of one server are called in one round trip, where it takes that. Default true. */
   readonly chains?: boolean | undefined;
+  /** Whether the manager was closed: its plugins are called no more. */
+  readonly closed: () => boolean;
   /** Plugins that `on_error: disable` has taken out of service. */
   readonly outOfService: Set<PluginHandle>;
 }
@@ -104,7 +107,8 @@ export class PluginRequest {
     payload: P,
     { signal, onPlugin }: InvokeOptions = {},
   ): Promise<HookCallResult<P>> {
-    const { list, settings, outOfService, chains } = this.#deps;
+    const { list, settings, outOfService, chains, closed } = this.#deps;
+    if (closed()) throw PluginsClosed({ hook });
     const applying = list.select(hook, payload, this.global);
     const selected =
       outOfService.size === 0 ? applying : applying.filter(({ plugin }) => !outOfService.has(plugin));

@@ -26,9 +26,9 @@ export async function importPlugin(entry: PluginEntry, base: ModuleBase): Promis
   try {
     module = (await import(url)) as Record<string, unknown>;
   } catch (error) {
-    throw unusable(messageOf(error), error);
+    throw unusable(importFailure(error), error);
   }
-  const found = module[exported];
+  const found = exportOf(module, exported);
   if (found === undefined) {
     const has = Object.keys(module).join(', ') || 'nothing';
     throw unusable(
@@ -63,6 +63,28 @@ function notFound(specifier: string): string {
   return /^[\w]+(\.\w+)+$/.test(specifier)
     ? 'it is the name of a Python class that is not bundled here'
     : 'no package of this name is installed';
+}
+
+/**
+ * An export of a module. Of one that a compiler has turned into CommonJS, Node has `module.exports` as the default export,
+ * and that has the one which the source names so.
+ */
+function exportOf(module: Record<string, unknown>, name: string): unknown {
+  const whole = module['default'] as Record<string, unknown> | undefined | null;
+  const compiled = typeof whole === 'object' && whole?.['__esModule'] === true;
+  return compiled && Object.hasOwn(whole, name) ? whole[name] : module[name];
+}
+
+/** Why a module could not be imported: Node names no way out for TypeScript that it does not read. */
+function importFailure(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  const message = messageOf(error);
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?ts\b/.test(message))
+    return `Node ${process.version} does not read TypeScript: compile it and name the JavaScript file, or use Node 22.18 or newer`;
+  return code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' ||
+    code === 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING'
+    ? `${message}: compile it and name the JavaScript file`
+    : message;
 }
 
 function isDefinition(value: unknown): value is PluginDefinition {

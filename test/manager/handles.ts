@@ -61,6 +61,7 @@ export function request(plugins: readonly PluginHandle[], options: RequestOption
     settings: all,
     log: options.log ?? silentLogger,
     outOfService: options.outOfService ?? new Set(),
+    closed: () => false,
   });
 }
 
