@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { cutLines, readLines } from '../../dist/mcp/lines.js';
-import { messagesOf, rpcErrorOf } from '../../dist/mcp/messages.js';
+import { messagesOf, rpcErrorOf } from '../../dist/mcp/requests.js';
 import { pieces } from '../lib/duplex.mjs';
 import { agree, refusable } from '../lib/judge.mjs';
 

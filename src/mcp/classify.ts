@@ -1,10 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RefusedBody } from '../http/index.js';
-import { decodeHeaderValue, headerNames } from './headers.js';
-import { areFacts, codes, isObject, type JsonObject, type Message } from './messages.js';
-import { metaKeys } from './meta.js';
-import { targetParameter } from './methods.js';
-import { errorResponse, type Refusal, refusal } from './responses.js';
+import { decodeHeaderValue, headerNames, targetParameter } from './headers.js';
+import {
+  areFacts,
+  codes,
+  errorResponse,
+  isObject,
+  type JsonObject,
+  type Message,
+  metaKeys,
+  type Refusal,
+  refusal,
+} from './messages.js';
 import { batchRevision, isModern, modernRevisions } from './revisions.js';
 import type { Client } from './router.js';
 

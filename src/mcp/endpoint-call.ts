@@ -9,14 +9,17 @@ import { headerNames, type ParamHeaderCheck } from './headers.js';
 import {
   areFacts,
   codes,
+  errorResponse,
   type JsonObject,
+  metaKeys,
+  type Refusal,
   type RequestId,
   type RpcError,
   type RpcResponse,
+  refusal,
+  responseJson,
 } from './messages.js';
-import { metaKeys } from './meta.js';
 import type { Running, Slots } from './requests.js';
-import { errorResponse, type Refusal, refusal, responseJson } from './responses.js';
 import { modernRevisions, negotiate } from './revisions.js';
 import {
   type Admitted,

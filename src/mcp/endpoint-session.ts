@@ -5,8 +5,7 @@ import type { Call } from './endpoint-call.js';
 import { Questions } from './endpoint-questions.js';
 import type { HttpReply } from './endpoint-reply.js';
 import { sseEvent, ssePrime } from './events.js';
-import type { JsonObject, RpcResponse } from './messages.js';
-import { notificationJson } from './responses.js';
+import { type JsonObject, notificationJson, type RpcResponse } from './messages.js';
 import { primesStreams } from './revisions.js';
 import { type Client, type Credential, clientName, type Identity } from './router.js';
 

@@ -20,9 +20,17 @@ import {
 import type { HttpReply } from './endpoint-reply.js';
 import { type EventStream, Session, type SessionFacts } from './endpoint-session.js';
 import { headerNames } from './headers.js';
-import type { JsonObject, Message, RequestId, RpcResponse } from './messages.js';
+import {
+  fullReply,
+  type JsonObject,
+  type Message,
+  notificationJson,
+  type RequestId,
+  type RpcResponse,
+  refusal,
+  responseJson,
+} from './messages.js';
 import { Running, Slots } from './requests.js';
-import { fullReply, notificationJson, refusal, responseJson } from './responses.js';
 import { type Identity, principalOf, type Router } from './router.js';
 
 type RequestMessage = Extract<Message, { kind: 'request' }>;

@@ -15,22 +15,20 @@ import type { HttpReply } from './endpoint-reply.js';
 import { sseEvent } from './events.js';
 import {
   codes,
+  errorResponse,
+  fullReply,
   isObject,
   type JsonObject,
   type Message,
-  type RequestId,
-  type RpcResponse,
-} from './messages.js';
-import { metaKeys } from './meta.js';
-import {
-  errorResponse,
-  fullReply,
+  metaKeys,
   modernJson,
   notificationJson,
+  type RequestId,
+  type RpcResponse,
   refusal,
   responseJson,
   statusOf,
-} from './responses.js';
+} from './messages.js';
 import type { Era } from './revisions.js';
 import { type Client, type Identity, principalOf } from './router.js';
 

@@ -27,15 +27,18 @@ import { statelessClient, subscribed } from './endpoint-stateless.js';
 import { readLines } from './lines.js';
 import {
   codes,
+  errorResponse,
   type JsonObject,
   type Message,
+  modernJson,
+  notificationJson,
   type RequestId,
   type RpcError,
   type RpcResponse,
   readMessage,
+  responseJson,
 } from './messages.js';
 import { Running } from './requests.js';
-import { errorResponse, modernJson, notificationJson, responseJson } from './responses.js';
 import { type Admitted, type Client, clientName, type Identity } from './router.js';
 
 interface StdioOptions extends CallDeps {

@@ -33,9 +33,8 @@ import { serveStateless } from './endpoint-stateless.js';
 import { createHandedEndpoint, passOn, type Wanted } from './endpoint-workers.js';
 import { sseComment } from './events.js';
 import { createParamHeaderCheck, headerNames } from './headers.js';
-import { type Message, readMessage } from './messages.js';
+import { type Message, readMessage, refusal, responseJson } from './messages.js';
 import { Running, Slots } from './requests.js';
-import { refusal, responseJson } from './responses.js';
 import { isModern, legacyRevisions } from './revisions.js';
 import { type Authentication, anyone, type Credential } from './router.js';
 

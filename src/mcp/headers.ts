@@ -2,7 +2,6 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { headerName } from '../headers.js';
 import { plainNumber } from '../json/index.js';
 import { isObject, type JsonObject } from './messages.js';
-import { targetParameter } from './methods.js';
 
 /** Headers of Streamable HTTP, in lower case as Node has them. */
 export const headerNames = {
@@ -81,6 +80,20 @@ function valueAt(root: unknown, path: readonly string[]): unknown {
 
 /** Tools whose declarations are remembered, of one server. */
 const mostTools = 10_000;
+
+/** The parameter that names what a request is about; headers repeat it (2026-07-28, Standard Request Headers; `tasks/*`: SEP-2663). */
+export function targetParameter(method: string): string | undefined {
+  return Object.hasOwn(targets, method) ? targets[method] : undefined;
+}
+
+const targets: Readonly<Record<string, string>> = {
+  'tools/call': 'name',
+  'prompts/get': 'name',
+  'resources/read': 'uri',
+  'tasks/get': 'taskId',
+  'tasks/update': 'taskId',
+  'tasks/cancel': 'taskId',
+};
 
 /** What headers repeat of a request's body in 2026-07-28, so that proxies can route without reading it. */
 export class MirroredHeaders {

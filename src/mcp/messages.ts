@@ -1,6 +1,5 @@
-import { findSallyError, type SallyError } from '../errors.js';
-import { isJsonObject, type JsonNumber, parseExactJson, plainNumber } from '../json/index.js';
-import { replyKind } from './requests.js';
+import { findSallyError, InternalError, messageOf, type SallyError } from '../errors.js';
+import { isJsonObject, type JsonNumber, plainNumber, writeJson } from '../json/index.js';
 
 /** JSON as it came off the wire: what nobody here knows goes through unharmed. */
 export type JsonObject = Record<string, unknown>;
@@ -9,7 +8,7 @@ export type JsonObject = Record<string, unknown>;
 export type RequestId = string | number | JsonNumber;
 
 /** Marks an error that says that there is no room: a symbol, for nothing that comes off a wire can have it. */
-export const noRoom: unique symbol = Symbol('no room');
+const noRoom: unique symbol = Symbol('no room');
 
 /** Marks the error that says that something has failed here: how much of it the client is told is decided where it goes out. */
 export const failure: unique symbol = Symbol('failure');
@@ -115,59 +114,196 @@ function isError(value: unknown): value is RpcError & JsonObject {
   );
 }
 
-/** A message of a server as it came: what it is shows in the fields that it has. */
-export interface PeerMessage {
-  readonly id?: RequestId | null;
-  readonly method?: string;
-  readonly params?: JsonObject;
-  readonly result?: JsonObject;
-  readonly error?: RpcError;
+/** An error of the registry, or whatever else was thrown, as a client gets it. */
+export function errorResponse(thrown: unknown): { readonly error: RpcError } {
+  const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
+  const { code, jsonRpcCode, message, remedy, toClient } = error;
+  return {
+    error: {
+      code: jsonRpcCode,
+      message,
+      data: { code, remedy },
+      ...(toClient && error.httpStatus === 503 && { [noRoom]: true }),
+      ...(!toClient && { [failure]: { error } }),
+    },
+  };
 }
 
-/**
- * The messages of one body, event or line of a server: several where it is a batch; undefined where it is not JSON-RPC.
- *
- * @throws SallyError for JSON that is not taken.
- */
-export function messagesOf(text: string, what = 'the message'): readonly PeerMessage[] | undefined {
-  let value: unknown;
+export function notificationJson(method: string, params: JsonObject | undefined): string {
+  return writeJson({ jsonrpc: '2.0', method, ...(params && { params }) });
+}
+
+/** A response as JSON. */
+export function responseJson(id: RequestId | null, response: RpcResponse): string {
   try {
-    value = parseExactJson(text, { what });
+    // Nothing but the response: one that came off the wire may still have the id of another connection.
+    return 'error' in response
+      ? writeJson({ jsonrpc: '2.0', id, error: response.error })
+      : writeJson({ jsonrpc: '2.0', id, result: response.result });
   } catch (error) {
-    const refusal = findSallyError(error);
-    if (refusal) throw refusal;
-    return undefined;
+    // What is nested too deep can be read, and not be written.
+    const detail = 'the answer cannot be written';
+    return writeJson({ jsonrpc: '2.0', id, ...errorResponse(InternalError({ detail }, error)) });
   }
-  if (isObject(value)) return [received(value)];
-  return Array.isArray(value) && value.every(isObject) ? value.map(received) : undefined;
 }
 
-/** A message with plain numbers where this side looks at them: the id of a reply, and the code of an error. */
-function received(message: JsonObject): PeerMessage {
-  if (message['method'] === undefined) message['id'] = plainNumber(message['id']);
-  const { error } = message;
-  if (isObject(error)) error['code'] = plainNumber(error['code']);
-  return message;
+/** A result as 2026-07-28 has it: it says of which type it is and who answers. */
+export function modernResponse(
+  response: RpcResponse,
+  serverInfo: JsonObject,
+  subscription?: RequestId,
+): RpcResponse {
+  if ('error' in response) return response;
+  const { result } = response;
+  const meta = isObject(result['_meta']) ? result['_meta'] : undefined;
+  const own = { ...(subscription !== undefined && { [metaKeys.subscriptionId]: subscription }) };
+  return {
+    result: {
+      ...result,
+      resultType: result['resultType'] ?? 'complete',
+      _meta: { [metaKeys.serverInfo]: serverInfo, ...meta, ...own },
+    },
+  };
 }
 
-/** The error of a body that is a JSON-RPC error response; with an id, where it is to that request or to none that could be read. */
-export function rpcErrorOf(text: string, id?: number): RpcError | undefined {
-  let value: unknown;
-  try {
-    value = parseExactJson(text);
-  } catch {
-    return undefined;
+/** A response of 2026-07-28 as JSON. Most results say nothing of that by themselves: then it goes behind them, without a copy. */
+export function modernJson(
+  id: RequestId,
+  response: RpcResponse,
+  serverInfo: JsonObject,
+  subscription?: RequestId,
+): string {
+  if (
+    'result' in response &&
+    subscription === undefined &&
+    response.result['_meta'] === undefined &&
+    response.result['resultType'] === undefined
+  ) {
+    try {
+      const result = writeJson(response.result);
+      const rest = `"resultType":"complete","_meta":{"${metaKeys.serverInfo}":${writeJson(serverInfo)}}`;
+      const members = result === '{}' ? rest : `${result.slice(1, -1)},${rest}`;
+      return `{"jsonrpc":"2.0","id":${writeJson(id)},"result":{${members}}}`;
+    } catch {
+      // It cannot be written: that is told instead.
+    }
   }
-  const message: unknown = Array.isArray(value) ? value[0] : value;
-  if (!isObject(message) || (id !== undefined && replyKind(message, id) === 'stray')) return undefined;
-  const { error } = received(message);
-  return isObject(error) && typeof error.code === 'number' ? error : undefined;
+  return responseJson(id, modernResponse(response, serverInfo, subscription));
 }
 
-/** The body of a `tools/call`; `meta` is its `_meta`, written. */
-export function toolCallBody(id: number, tool: string, args: string, meta: string | undefined): string {
-  const head = `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":${JSON.stringify(tool)},"arguments":${args}`;
-  return meta === undefined ? `${head}}}` : `${head},"_meta":${meta}}}`;
+/** What has no room is told by HTTP too, in whichever queue that was: clients and proxies know when to come again. */
+export function fullReply(
+  response: RpcResponse,
+): { readonly status: 503; readonly headers: Readonly<Record<string, string>> } | undefined {
+  if (!('error' in response) || response.error[noRoom] !== true) return undefined;
+  return { status: 503, headers: { 'Retry-After': '5' } };
+}
+
+/** The HTTP status of an error of 2026-07-28: those that the specification names go with one; all else is the payload of a 200. */
+export function statusOf(response: RpcResponse): number {
+  if (!('error' in response)) return 200;
+  const { code } = response.error;
+  if (code === codes.methodNotFound) return 404;
+  return code === codes.headerMismatch ||
+    code === codes.missingCapability ||
+    code === codes.unsupportedVersion
+    ? 400
+    : 200;
+}
+
+/** Why a message is not taken, with the HTTP status that the specification has for it. */
+export interface Refusal {
+  readonly status: number;
+  readonly error: RpcError;
+}
+
+export const refusal = (status: number, message: string, code: number = codes.invalidRequest): Refusal => ({
+  status,
+  error: { code, message },
+});
+
+const prefix = 'io.modelcontextprotocol/';
+
+/** Keys of `_meta` that are the protocol's own (2026-07-28). */
+export const metaKeys = {
+  protocolVersion: `${prefix}protocolVersion`,
+  clientInfo: `${prefix}clientInfo`,
+  clientCapabilities: `${prefix}clientCapabilities`,
+  logLevel: `${prefix}logLevel`,
+  serverInfo: `${prefix}serverInfo`,
+  subscriptionId: `${prefix}subscriptionId`,
+} as const;
+
+/** The extension by which a server may answer a call with a handle, to be asked later. */
+export const tasksExtension = `${prefix}tasks`;
+
+const envelopeKeys: readonly string[] = [
+  metaKeys.protocolVersion,
+  metaKeys.clientInfo,
+  metaKeys.clientCapabilities,
+];
+
+export function metaOf(value: unknown): JsonObject {
+  const meta = isObject(value) ? value['_meta'] : undefined;
+  return isObject(meta) ? meta : {};
+}
+
+/** `value` with keys of its `_meta` gone, and without an empty `_meta` that this leaves behind. */
+export function withoutMeta(value: JsonObject, keys: readonly string[]): JsonObject {
+  const meta = value['_meta'];
+  if (!isObject(meta)) return value;
+  let kept: JsonObject | undefined;
+  for (const key of keys) {
+    if (!Object.hasOwn(meta, key)) continue;
+    kept ??= { ...meta };
+    delete kept[key];
+  }
+  if (kept === undefined) return value;
+  const { _meta, ...rest } = value;
+  return Object.keys(kept).length === 0 ? rest : { ...value, _meta: kept };
+}
+
+/** `value` with a key of `_meta` set. */
+export function withMeta(value: JsonObject, key: string, entry: unknown): JsonObject {
+  return { ...value, _meta: { ...metaOf(value), [key]: entry } };
+}
+
+/** What of a request's `_meta` belongs to the connection that it came over: made anew for each. */
+const ofConnection: readonly string[] = [...envelopeKeys, metaKeys.logLevel];
+
+/** Params without the envelope of the client's connection: the progress token and what else is in `_meta` goes on. */
+export function withoutEnvelope(params: JsonObject): JsonObject {
+  return withoutMeta(params, ofConnection);
+}
+
+/** `params` of a notification without the mark of the subscription that it came by, which means nothing elsewhere. */
+export function withoutSubscription(params: JsonObject | undefined): JsonObject | undefined {
+  return params && withoutMeta(params, [metaKeys.subscriptionId]);
+}
+
+/** What a 2026-07-28 request says of its sender. */
+export type Envelope = JsonObject;
+
+export function envelopeOf(revision: string, client: JsonObject, capabilities: JsonObject): Envelope {
+  return {
+    [metaKeys.protocolVersion]: revision,
+    [metaKeys.clientInfo]: client,
+    [metaKeys.clientCapabilities]: capabilities,
+  };
+}
+
+/** `params` as they are sent: with the request's own progress token, where one was asked for, and with the envelope of the era. */
+export function sentParams(
+  params: JsonObject | undefined,
+  token: number,
+  envelope: Envelope | undefined,
+): JsonObject | undefined {
+  const meta = params?.['_meta'];
+  if (!isObject(meta)) return envelope ? { ...params, _meta: envelope } : params;
+  const own: JsonObject = { ...meta };
+  if (own['progressToken'] !== undefined) own['progressToken'] = token;
+  for (const key of envelopeKeys) delete own[key];
+  return { ...params, _meta: envelope ? Object.assign(own, envelope) : own };
 }
 
 /** A peer's text for a message or the log: one line, bounded, with nothing that could steer a terminal. */

@@ -37,20 +37,6 @@ export function changedList(method: string): ChangingList | undefined {
   return changingLists.find((list) => listChanged[list] === method);
 }
 
-/** The parameter that names what a request is about; headers repeat it (2026-07-28, Standard Request Headers; `tasks/*`: SEP-2663). */
-export function targetParameter(method: string): string | undefined {
-  return Object.hasOwn(targets, method) ? targets[method] : undefined;
-}
-
-const targets: Readonly<Record<string, string>> = {
-  'tools/call': 'name',
-  'prompts/get': 'name',
-  'resources/read': 'uri',
-  'tasks/get': 'taskId',
-  'tasks/update': 'taskId',
-  'tasks/cancel': 'taskId',
-};
-
 /** Requests that change nothing: one that a connection took along when it closed is sent once more (RFC 9110 section 9.2.2). */
 export const isRepeatable = (method: string): boolean =>
   /^(ping|initialize|server\/discover|completion\/complete|logging\/setLevel|prompts\/get|(tools|prompts|resources|resources\/templates)\/list|resources\/(read|subscribe|unsubscribe))$/.test(

@@ -1,4 +1,7 @@
 import { randomInt } from 'node:crypto';
+import { findSallyError } from '../errors.js';
+import { parseExactJson, plainNumber } from '../json/index.js';
+import { isObject, type JsonObject, type RequestId, type RpcError } from './messages.js';
 
 /**
  * An id for a JSON-RPC request, or a progress token, that nobody guesses who has not seen the request. An integer of 31
@@ -42,6 +45,61 @@ export function strayText(message: unknown): string {
   if (id === undefined) return 'no id';
   const text = typeof id === 'object' && id !== null ? 'that is an object' : JSON.stringify(id);
   return `the id ${text.length > shown ? `${text.slice(0, shown)}…` : text}`;
+}
+
+/** A message of a server as it came: what it is shows in the fields that it has. */
+export interface PeerMessage {
+  readonly id?: RequestId | null;
+  readonly method?: string;
+  readonly params?: JsonObject;
+  readonly result?: JsonObject;
+  readonly error?: RpcError;
+}
+
+/**
+ * The messages of one body, event or line of a server: several where it is a batch; undefined where it is not JSON-RPC.
+ *
+ * @throws SallyError for JSON that is not taken.
+ */
+export function messagesOf(text: string, what = 'the message'): readonly PeerMessage[] | undefined {
+  let value: unknown;
+  try {
+    value = parseExactJson(text, { what });
+  } catch (error) {
+    const refusal = findSallyError(error);
+    if (refusal) throw refusal;
+    return undefined;
+  }
+  if (isObject(value)) return [received(value)];
+  return Array.isArray(value) && value.every(isObject) ? value.map(received) : undefined;
+}
+
+/** A message with plain numbers where this side looks at them: the id of a reply, and the code of an error. */
+function received(message: JsonObject): PeerMessage {
+  if (message['method'] === undefined) message['id'] = plainNumber(message['id']);
+  const { error } = message;
+  if (isObject(error)) error['code'] = plainNumber(error['code']);
+  return message;
+}
+
+/** The error of a body that is a JSON-RPC error response; with an id, where it is to that request or to none that could be read. */
+export function rpcErrorOf(text: string, id?: number): RpcError | undefined {
+  let value: unknown;
+  try {
+    value = parseExactJson(text);
+  } catch {
+    return undefined;
+  }
+  const message: unknown = Array.isArray(value) ? value[0] : value;
+  if (!isObject(message) || (id !== undefined && replyKind(message, id) === 'stray')) return undefined;
+  const { error } = received(message);
+  return isObject(error) && typeof error.code === 'number' ? error : undefined;
+}
+
+/** The body of a `tools/call`; `meta` is its `_meta`, written. */
+export function toolCallBody(id: number, tool: string, args: string, meta: string | undefined): string {
+  const head = `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":${JSON.stringify(tool)},"arguments":${args}`;
+  return meta === undefined ? `${head}}}` : `${head},"_meta":${meta}}}`;
 }
 
 interface Entry<T> {

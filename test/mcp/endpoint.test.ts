@@ -6,8 +6,7 @@ import { readInitialize } from '../../src/mcp/endpoint-call.js';
 import { Questions } from '../../src/mcp/endpoint-questions.js';
 import { statelessClient } from '../../src/mcp/endpoint-stateless.js';
 import { createParamHeaderCheck } from '../../src/mcp/headers.js';
-import { readMessage } from '../../src/mcp/messages.js';
-import { modernResponse, statusOf } from '../../src/mcp/responses.js';
+import { modernResponse, readMessage, statusOf } from '../../src/mcp/messages.js';
 
 const prefix = 'io.modelcontextprotocol/';
 const envelope = {

@@ -1,7 +1,6 @@
 import { NotOffered, ParamsInvalid, RequestStateInvalid } from '../../errors.js';
 import type { OnRequest } from '../../mcp/client/session.js';
-import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
-import { metaOf, withoutEnvelope } from '../../mcp/meta.js';
+import { isObject, type JsonObject, metaOf, type RpcResponse, withoutEnvelope } from '../../mcp/messages.js';
 import { changedList, kinds } from '../../mcp/methods.js';
 import type { ClientRequest } from '../client.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';

@@ -1,5 +1,4 @@
-import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
-import { tasksExtension } from '../../mcp/meta.js';
+import { isObject, type JsonObject, type RpcResponse, tasksExtension } from '../../mcp/messages.js';
 import { changingLists } from '../../mcp/methods.js';
 import type { Era } from '../../mcp/revisions.js';
 

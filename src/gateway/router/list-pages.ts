@@ -1,8 +1,13 @@
 import { signalOf } from '../../cancel.js';
 import { CursorInvalid, findSallyError, ListIncomplete, messageOf } from '../../errors.js';
 import { parseJson } from '../../json/index.js';
-import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
-import { metaKeys, withoutEnvelope } from '../../mcp/meta.js';
+import {
+  isObject,
+  type JsonObject,
+  metaKeys,
+  type RpcResponse,
+  withoutEnvelope,
+} from '../../mcp/messages.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import { signalWithin, unlessAborted } from '../../wait.js';
 import type { UpstreamSession } from '../upstream.js';

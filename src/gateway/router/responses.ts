@@ -9,8 +9,7 @@ import {
   type SallyError,
 } from '../../errors.js';
 import type { Violation } from '../../hooks/index.js';
-import { codes, failure, type RpcError, type RpcResponse } from '../../mcp/messages.js';
-import { errorResponse } from '../../mcp/responses.js';
+import { codes, errorResponse, failure, type RpcError, type RpcResponse } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
 
 /** The code for a resource that is not there. */

@@ -1,7 +1,6 @@
 import { signalOf } from '../../cancel.js';
 import { MethodUnknown, ParamsInvalid, TooManySubscriptions } from '../../errors.js';
-import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
-import { metaKeys } from '../../mcp/meta.js';
+import { isObject, type JsonObject, metaKeys, type RpcResponse } from '../../mcp/messages.js';
 import { type ChangingList, changingLists } from '../../mcp/methods.js';
 import { signalWithin, unlessAborted } from '../../wait.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';

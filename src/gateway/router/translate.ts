@@ -1,7 +1,16 @@
 import { EnvelopeRefused } from '../../errors.js';
 import { plainNumber } from '../../json/index.js';
-import { codes, isObject, type JsonObject, type RpcError, type RpcResponse } from '../../mcp/messages.js';
-import { metaKeys, metaOf, withMeta, withoutMeta } from '../../mcp/meta.js';
+import {
+  codes,
+  isObject,
+  type JsonObject,
+  metaKeys,
+  metaOf,
+  type RpcError,
+  type RpcResponse,
+  withMeta,
+  withoutMeta,
+} from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
 import type { ClientRequest } from '../client.js';
 import type { UpstreamSession } from '../upstream.js';

@@ -6,13 +6,14 @@ import {
   codes,
   isObject,
   type JsonObject,
-  type PeerMessage,
+  metaKeys,
+  metaOf,
   type RequestId,
   type RpcResponse,
+  withoutSubscription,
 } from '../messages.js';
-import { metaKeys, metaOf, withoutSubscription } from '../meta.js';
 import { isAboutServer } from '../methods.js';
-import { Running, randomRequestId, replyKind, strayText } from '../requests.js';
+import { type PeerMessage, Running, randomRequestId, replyKind, strayText } from '../requests.js';
 import type { ClientContext, Listeners, OnRequest, RequestOptions } from './session.js';
 
 /** Requests of one server that are being answered at a time. */

@@ -10,7 +10,8 @@ import {
 } from '../../http/index.js';
 import { createConnector, ownName } from '../../tls/connector.js';
 import type { CredentialStore, Credentials, PeerRule, TlsMetrics } from '../../tls/index.js';
-import { plainText, rpcErrorOf } from '../messages.js';
+import { plainText } from '../messages.js';
+import { rpcErrorOf } from '../requests.js';
 import type { ClientContext } from './session.js';
 
 /** Where a server is, and on which terms it is spoken to. */

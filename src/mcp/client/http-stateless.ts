@@ -1,9 +1,9 @@
 import type { SallyError } from '../../errors.js';
 import { writeJson } from '../../json/index.js';
 import { headerNames, type MirroredHeaders, postHeaders } from '../headers.js';
-import { codes, type JsonObject, type RpcResponse, rpcErrorOf, toolCallBody } from '../messages.js';
-import { envelopeOf, sentParams } from '../meta.js';
+import { codes, envelopeOf, type JsonObject, type RpcResponse, sentParams } from '../messages.js';
 import { isRepeatable } from '../methods.js';
+import { rpcErrorOf, toolCallBody } from '../requests.js';
 import { type Call, Dialogue } from './dialogue.js';
 import type { HttpConnections } from './http-connections.js';
 import { readReply, textOf } from './http-reply.js';

@@ -1,5 +1,5 @@
 import { headerNames, MirroredHeaders, postHeaders } from '../headers.js';
-import { envelopeOf } from '../meta.js';
+import { envelopeOf } from '../messages.js';
 import { type Era, modernRevision } from '../revisions.js';
 import { challengeOf, HttpConnections, type HttpTarget } from './http-connections.js';
 import { exchangeOnce } from './http-reply.js';

@@ -1,6 +1,6 @@
 import { messageOf, type SallyError } from '../../errors.js';
-import { codes, isObject, type JsonObject, type PeerMessage, plainText, type RpcError } from '../messages.js';
-import { metaKeys } from '../meta.js';
+import { codes, isObject, type JsonObject, metaKeys, plainText, type RpcError } from '../messages.js';
+import type { PeerMessage } from '../requests.js';
 import { isServerRevision, modernRevision, serverRevisions } from '../revisions.js';
 import type { Facts, PeerErrors } from './session.js';
 

@@ -1,9 +1,9 @@
 import { findSallyError, type SallyError } from '../../errors.js';
 import { findId, writeJson } from '../../json/index.js';
 import { withDeadline } from '../../wait.js';
-import { type JsonObject, type PeerMessage, plainText, type RpcResponse, toolCallBody } from '../messages.js';
-import { envelopeOf, sentParams } from '../meta.js';
+import { envelopeOf, type JsonObject, plainText, type RpcResponse, sentParams } from '../messages.js';
 import { isHandshake } from '../methods.js';
+import { type PeerMessage, toolCallBody } from '../requests.js';
 import { batchRevision, type Era, latestLegacyRevision, modernRevision } from '../revisions.js';
 import { Child, type ChildCommand } from './child.js';
 import { type Call, Dialogue } from './dialogue.js';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { envelopeOf, sentParams, withoutSubscription } from '../../src/mcp/meta.js';
+import { envelopeOf, sentParams, withoutSubscription } from '../../src/mcp/messages.js';
 
 const envelope = envelopeOf('2026-07-28', { name: 'me' }, { roots: {} });
 
