@@ -1,21 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Cancellation } from '../../cancel.js';
-import type { AuthSettings } from '../../config/index.js';
+import { type AuthSettings, looksSecret } from '../../config/index.js';
 import { findSallyError, InternalError, messageOf, type SallyError } from '../../errors.js';
+import { framingHeaders } from '../../headers.js';
 import type { GlobalContext, Violation } from '../../hooks/index.js';
+import { authority, type RequestHead } from '../../http/index.js';
 import { peerLog } from '../../log/limit.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager, PluginRequest } from '../../manager/index.js';
 import type { Admitted, Authentication, Identity, Refused } from '../../mcp/router.js';
 import type { PluginSets } from '../in-use.js';
-import { type AuthRequest, authRequestOf, holdsSecret, withoutCredentials } from './auth-request.js';
 import {
   type Authenticator,
-  basisOf,
-  Credential,
+  type AuthRequest,
+  type AuthResult,
+  type Credential,
   createRecheck,
-  everyone,
+  type Headers,
+  type Shown,
   type Unknown,
 } from './authenticator.js';
 import { listens, postRequest, preRequest, resolveUser, sendable } from './http-hooks.js';
@@ -40,6 +44,12 @@ interface HandedOver extends Pick<Admitted, 'identity' | 'headers'> {
   readonly global: GlobalContext;
 }
 
+/** Who it is while nobody has said. */
+const nobody: Identity = { user: null, tenant: null, method: 'none' };
+const nothingShown: Shown = {};
+// Another object: plugins are told of it, as of any client that was let in.
+const nobodyAsked: AuthResult = { kind: 'known', identity: { ...nobody } };
+
 /** The authenticator that `settings` ask for. Its libraries and files are loaded here. */
 export async function openAuthenticator(
   settings: AuthSettings,
@@ -47,7 +57,7 @@ export async function openAuthenticator(
 ): Promise<Authenticator> {
   switch (settings.kind) {
     case 'none':
-      return everyone;
+      return { judge: async () => nobodyAsked };
     case 'bearer':
       return (await import('./tokens.js')).openBearer(settings.tokensFile, deps);
     case 'jwt':
@@ -67,16 +77,14 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
       const set = sets.current();
       response.once('close', set.hold());
       const admission = new Admission(authRequestOf(request), set.plugins, deps, signal);
-      try {
-        return await admission.admit();
-      } catch (thrown) {
+      return admission.admit().catch((thrown: unknown) => {
         const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
         return admission.failed(error);
-      }
+      });
     },
     readmit(client, response) {
       const { identity, credential: handed, headers, global } = client as HandedOver;
-      const credential = handed && new Credential(identity, handed.shown, handed.until);
+      const credential = handed && { ...handed, identity, judged: undefined, over: false };
       const set = sets.current();
       response.once('close', set.hold());
       let request: PluginRequest | undefined;
@@ -98,7 +106,7 @@ class Admission implements Admitted {
   readonly kind = 'admitted';
   identity: Identity = nobody;
   credential: Credential | undefined;
-  headers: Readonly<Record<string, string>>;
+  headers: Headers;
   leaving?: NonNullable<Admitted['leaving']>;
   readonly #arrival: AuthRequest;
   readonly #plugins: PluginManager;
@@ -154,14 +162,14 @@ class Admission implements Admitted {
       }
     }
     const authenticator = this.#deps.authenticator();
-    const shown = authenticator.shown(arrival);
+    const shown = authenticator.shown?.(arrival) ?? nothingShown;
     // Read before: what changes meanwhile has the credential judged again.
-    const basis = basisOf(authenticator);
+    const judged = authenticator.basis?.() ?? authenticator;
     const result = await authenticator.judge(shown);
     if (result.kind === 'unavailable') return this.failed(result.error);
     if (result.kind === 'unknown') return challenged(result, authenticator.challenge?.(arrival, result));
     this.identity = result.identity;
-    this.credential = new Credential(result.identity, shown, result.until, basis);
+    this.credential = { identity: result.identity, shown, until: result.until, judged, over: false };
     return undefined;
   }
 
@@ -216,9 +224,6 @@ class Admission implements Admitted {
   }
 }
 
-/** Who it is while nobody has said. */
-const nobody: Identity = { user: null, tenant: null, method: 'none' };
-
 /** Tells the plugins of a request who its client is. */
 export function introduce({ global }: PluginRequest, { user, tenant, record }: Identity): void {
   global.user = record ?? user;
@@ -252,4 +257,74 @@ function violated(violation: Violation | null, otherwise: number): Refused {
       plugin_name: violation?.plugin_name ?? '',
     },
   };
+}
+
+/** The head of `request` as plugins and authentication see it. */
+export function authRequestOf(request: RequestHead): AuthRequest {
+  const { socket } = request;
+  const secure = 'encrypted' in socket && socket.encrypted === true;
+  const { url = '/' } = request;
+  const end = url.indexOf('?');
+  let headers = request.headers as Headers;
+  for (const name in request.headers) {
+    if (typeof request.headers[name] === 'string') continue;
+    headers = joined(request.headers);
+    break;
+  }
+  return {
+    method: request.method ?? 'GET',
+    path: end < 0 ? url : url.slice(0, end),
+    query: end < 0 ? '' : url.slice(end),
+    headers,
+    host: socket.remoteAddress ?? null,
+    port: socket.remotePort ?? null,
+    origin: `${secure ? 'https' : 'http'}://${request.headers.host ?? ownAddress(socket)}`,
+    socket: secure ? (socket as TLSSocket) : undefined,
+  };
+}
+
+/** HTTP/1.0 may come without a Host. */
+function ownAddress({ localAddress = 'localhost', localPort = 80 }: RequestHead['socket']): string {
+  return authority(localAddress.replace(/%.*$/, ''), localPort);
+}
+
+/** Whether a query holds a credential: URLs end up in logs and histories (RFC 6750 section 5.3). */
+function holdsSecret(query: string): boolean {
+  return [...new URLSearchParams(query).keys()].some(looksSecret);
+}
+
+/** One value for each name. */
+function joined(headers: RequestHead['headers']): Headers {
+  const plain: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) plain[name] = typeof value === 'string' ? value : value.join(', ');
+  }
+  return plain;
+}
+
+/** Credentials (a session's id is one: it alone opens the session), what belongs to one connection (RFC 9110 section 7.6.1), and what only describes this body. */
+const withheld = new Set([
+  'authorization',
+  'cookie',
+  'x-api-key',
+  'mcp-session-id',
+  'last-event-id',
+  ...framingHeaders,
+]);
+
+/** What of a request's headers goes further into the gateway: no credential, and nothing of the connection. */
+function withoutCredentials(headers: Headers): Headers {
+  const rest: Record<string, string> = {};
+  const named =
+    headers['connection']
+      ?.trim()
+      .toLowerCase()
+      .split(/\s*,\s*/) ?? [];
+  for (const name in headers) {
+    const value = headers[name];
+    if (value === undefined || withheld.has(name) || name.startsWith('proxy-')) continue;
+    if (!named.includes(name)) rest[name] = value;
+  }
+  return rest;
 }

@@ -1,8 +1,27 @@
+import type { TLSSocket } from 'node:tls';
 import { messageOf, type SallyError } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { CertificateName } from '../../tls/index.js';
 import { type Identity, principalOf } from '../client.js';
-import type { AuthRequest } from './auth-request.js';
+
+export type Headers = Readonly<Record<string, string>>;
+
+/** What authentication goes by: the head of an HTTP request and where it came from. */
+export interface AuthRequest {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** With the question mark; empty without one. */
+  readonly query: string;
+  /** In lower case. */
+  readonly headers: Headers;
+  readonly host: string | null;
+  readonly port: number | null;
+  /** Scheme and authority as the client called them. */
+  readonly origin: string;
+  /** The connection, where it is TLS: a client certificate stands for it. */
+  readonly socket: TLSSocket | undefined;
+}
 
 /** What a client has to show for itself: enough to be judged again, by this process or another worker. */
 export interface Shown {
@@ -36,11 +55,11 @@ export type AuthResult =
 
 /** One kind of authentication: tokens, JWT or client certificates. */
 export interface Authenticator {
-  /** What of a request it goes by. */
-  shown(arrival: AuthRequest): Shown;
+  /** What of a request it goes by. Absent: nothing. */
+  shown?(arrival: AuthRequest): Shown;
   /** Never rejects. */
   judge(shown: Shown): Promise<AuthResult>;
-  /** What its verdicts rest on: another object once that has changed. Absent: nothing that changes. */
+  /** What its verdicts rest on: another object once that has changed. Absent: nothing that changes, but for itself. */
   basis?(): object;
   /** Looks whether what they rest on has changed. */
   recheck?(): Promise<void>;
@@ -49,14 +68,6 @@ export interface Authenticator {
   /** The metadata of RFC 9728 for a client that asks without a token. */
   metadata?(arrival: AuthRequest): Record<string, unknown>;
 }
-
-/** Nobody is asked. */
-export const everyone: Authenticator = {
-  shown: () => ({}),
-  judge: () => Promise.resolve(nobodyAsked),
-};
-
-const nobodyAsked: AuthResult = { kind: 'known', identity: { user: null, tenant: null, method: 'none' } };
 
 /** What a bearer token comes in. */
 export const shownHeader = ({ headers }: AuthRequest): Shown => ({ authorization: headers['authorization'] });
@@ -96,22 +107,15 @@ export function bearerChallenge(
 export const metadataPath = '/.well-known/oauth-protected-resource';
 
 /** What let a client in. Whoever keeps something open on its strength keeps it too, and ends that once it is over. */
-export class Credential {
+export interface Credential {
   readonly identity: Identity;
   readonly shown: Shown;
   /** When it ends by itself, in milliseconds since 1970. */
-  readonly until: number | undefined;
+  readonly until?: number | undefined;
   /** The basis of its last verdict; undefined where another process has judged it. */
   judged: object | undefined;
   /** Whether it lets nobody in any more. */
-  over = false;
-
-  constructor(identity: Identity, shown: Shown, until: number | undefined, judged?: object) {
-    this.identity = identity;
-    this.shown = shown;
-    this.until = until;
-    this.judged = judged;
-  }
+  over: boolean;
 }
 
 interface RecheckDeps {
@@ -137,7 +141,7 @@ export function createRecheck({ authenticator, log, now }: RecheckDeps) {
   return async (credentials: () => Iterable<Credential>): Promise<void> => {
     const by = authenticator();
     await by.recheck?.();
-    const basis = basisOf(by);
+    const basis = by.basis?.() ?? by;
     const at = now().getTime();
     for (const credential of credentials()) {
       if (credential.over) continue;
@@ -151,9 +155,4 @@ export function createRecheck({ authenticator, log, now }: RecheckDeps) {
       }
     }
   };
-}
-
-/** What the verdicts of an authenticator rest on now. */
-export function basisOf(authenticator: Authenticator): object {
-  return authenticator.basis?.() ?? authenticator;
 }

@@ -8,7 +8,7 @@ import type { RpcResponse } from '../../mcp/messages.js';
 import type { ClientRequest, Identity, Router } from '../client.js';
 import type { PluginSets } from '../in-use.js';
 import { pluginErrorResponse, violationResponse } from '../router/index.js';
-import type { AuthRequest } from './auth-request.js';
+import type { AuthRequest } from './authenticator.js';
 
 type Headers = Readonly<Record<string, string>>;
 

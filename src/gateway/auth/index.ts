@@ -1,5 +1,4 @@
-export { authRequestOf } from './auth-request.js';
-export { createAuthentication, introduce, openAuthenticator } from './authentication.js';
+export { authRequestOf, createAuthentication, introduce, openAuthenticator } from './authentication.js';
 export { type Authenticator, metadataPath } from './authenticator.js';
 export { guarded } from './http-hooks.js';
 export { changeTokens, makeToken, readTokens, type TokenRecord } from './tokens.js';

@@ -6,7 +6,7 @@ import { FileUnreadable, fileReason, JwksInvalid, JwksUnavailable, messageOf } f
 import { parseJson } from '../../json/index.js';
 import type { Logger } from '../../log.js';
 import { createConnector } from '../../tls/connector.js';
-import type { AuthRequest } from './auth-request.js';
+import type { AuthRequest } from './authenticator.js';
 import {
   type Authenticator,
   type AuthResult,

@@ -3,19 +3,10 @@ import type { ClientSession, Facts, RequestOptions } from '../../mcp/client/sess
 import { codes, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
 import type { SessionRequest, UpstreamSession } from '../upstream.js';
 import type { UpstreamContext } from './options.js';
-import { Slots } from './slots.js';
-
-/** Makes a request within the limits of the upstream, and looks at what came of it. */
-export type RunCall = (
-  session: ClientSession,
-  method: string,
-  params: JsonObject | undefined,
-  options: RequestOptions,
-  capabilities: JsonObject,
-) => Promise<RpcResponse>;
+import { notifyAll, type RunCall, Slots } from './session.js';
 
 /** What an upstream said of itself, as its sessions tell it. */
-export abstract class Described implements UpstreamSession {
+abstract class Described implements UpstreamSession {
   abstract readonly facts: Facts;
   abstract request(...asked: Parameters<UpstreamSession['request']>): Promise<RpcResponse>;
   abstract notify(...args: Parameters<UpstreamSession['notify']>): Promise<void>;
@@ -38,23 +29,6 @@ export abstract class Described implements UpstreamSession {
 
   get instructions() {
     return this.facts.instructions;
-  }
-}
-
-type OnNotification = NonNullable<SessionRequest['onNotification']>;
-
-/** Passes a notification on to all who listen, whatever becomes of it at one of them. */
-export function notifyAll(
-  listeners: Iterable<OnNotification | undefined>,
-  args: Parameters<OnNotification>,
-  { upstream, log }: UpstreamContext,
-): void {
-  for (const listener of listeners) {
-    try {
-      listener?.(...args);
-    } catch (error) {
-      log.error({ upstream, error: messageOf(error) }, 'a notification could not be passed on');
-    }
   }
 }
 
@@ -216,16 +190,12 @@ export class PooledSession extends Described {
   readonly #members: Set<LegacySession>;
   readonly #first: LegacySession;
 
-  private constructor(first: LegacySession, context: UpstreamContext, open: () => Promise<LegacySession>) {
+  constructor(first: LegacySession, context: UpstreamContext, open: () => Promise<LegacySession>) {
     super();
     this.#first = first;
     this.#members = new Set([first]);
     this.#open = open;
     this.#slots = new Slots(context.upstream, context.limits.pool, context.limits.queue);
-  }
-
-  static async open(context: UpstreamContext, open: () => Promise<LegacySession>): Promise<PooledSession> {
-    return new PooledSession(await open(), context, open);
   }
 
   get members(): ReadonlySet<LegacySession> {

@@ -4,8 +4,9 @@ import type { ClientSession } from '../../mcp/client/session.js';
 import type { JsonObject } from '../../mcp/messages.js';
 import { unlessAborted } from '../../wait.js';
 import type { SessionRequest, UpstreamSession } from '../upstream.js';
-import { LegacySession, PooledSession, type RunCall, type SessionMemory } from './legacy-session.js';
+import { LegacySession, PooledSession, type SessionMemory } from './legacy-session.js';
 import type { UpstreamContext } from './options.js';
+import type { RunCall } from './session.js';
 
 interface Parts {
   readonly context: UpstreamContext;
@@ -117,7 +118,9 @@ export class LegacySessions {
   #begin(request: SessionRequest, key: string): Promise<LegacySession | PooledSession> {
     const { context } = this.#parts;
     const open = () => this.#open(request, key);
-    const opening = isPooled(request) ? PooledSession.open(context, open) : open();
+    // A client without a session of its own stands for all that are alike: only within a call is it known whom to ask.
+    const pooled = request.own && !request.onRequest;
+    const opening = pooled ? open().then((first) => new PooledSession(first, context, open)) : open();
     this.#opening.set(key, opening);
     const stood = (session: LegacySession | PooledSession) => {
       // Its client may be gone by now, or have come again.
@@ -142,11 +145,8 @@ export class LegacySessions {
       this.#lost.delete(key);
       if (memory) await memory.replay(session, context);
       if (session.over) {
-        throw UpstreamLost({
-          upstream: context.upstream,
-          method: 'initialize',
-          detail: 'the process has ended',
-        });
+        const { upstream } = context;
+        throw UpstreamLost({ upstream, method: 'initialize', detail: 'the process has ended' });
       }
       const one = new LegacySession(session, key, request, context, run, memory);
       this.#all.add(one);
@@ -198,9 +198,4 @@ function keyOf(request: SessionRequest): string {
   return request.own
     ? ownKey(request.client)
     : `shared ${request.principal} ${writeJson(request.capabilities)}`;
-}
-
-/** A client without a session of its own stands for all that are alike: only within a call is it known whom to ask. */
-function isPooled(request: SessionRequest): boolean {
-  return request.own && !request.onRequest;
 }

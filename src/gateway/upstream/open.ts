@@ -11,19 +11,14 @@ import {
   UpstreamStatus,
   UpstreamTimeout,
 } from '../../errors.js';
-import { httpTransport } from '../../mcp/client/http.js';
 import type { ClientSession, RequestOptions, Transport } from '../../mcp/client/session.js';
-import { stdioTransport } from '../../mcp/client/stdio.js';
 import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
-import { anyPeer } from '../../tls/index.js';
-import { backoff, pause, withDeadline } from '../../wait.js';
+import { backoff, pause, unlessAborted, withDeadline } from '../../wait.js';
 import type { SessionRequest, Upstream, UpstreamSession, UpstreamState } from '../upstream.js';
 import { LegacySessions } from './legacy-sessions.js';
-import { type UpstreamContext, type UpstreamDeps, upstreamContext } from './options.js';
-import { Slots } from './slots.js';
-import { State } from './state.js';
-import { StatelessSessions } from './stateless-sessions.js';
+import { transportOf, type UpstreamContext, type UpstreamDeps, upstreamContext } from './options.js';
+import { Slots, StatelessSessions } from './session.js';
 
 /** A child that lived so long did not die of its start, in milliseconds. */
 const settledMs = 10_000;
@@ -36,34 +31,6 @@ export function openUpstream(settings: UpstreamSettings, deps: UpstreamDeps): Up
   return new OpenUpstream(settings, upstreamContext(settings, deps));
 }
 
-/** Redirects that are followed: Python servers give one from `/mcp` to `/mcp/` or back. */
-const maxRedirects = 3;
-
-function transportOf(settings: UpstreamSettings, context: UpstreamContext): Transport {
-  if (settings.transport === 'stdio') return stdioTransport(settings, context);
-  const { url, headers, tls } = settings;
-  const never = Number.POSITIVE_INFINITY;
-  const target = {
-    url,
-    peer: `the upstream ${url.origin}`,
-    headers,
-    tls,
-    server: tls && { ...anyPeer, pins: tls.pins },
-    credentials: context.credentials,
-    metrics: context.metrics,
-    maxConnections: never,
-    // Every wait has a deadline of its own, which progress starts anew.
-    longestMs: never,
-    retiredMs: context.timeoutMs,
-    maxRedirects,
-    refusedAfterMs: never,
-  };
-  return httpTransport(target, context, (error) => {
-    const refused = UpstreamStatus.is(error) && error.context.status >= 400 && error.context.status < 500;
-    return refused || UpstreamProtocol.is(error);
-  });
-}
-
 class OpenUpstream implements Upstream {
   readonly name: string;
   readonly settings: UpstreamSettings;
@@ -72,7 +39,10 @@ class OpenUpstream implements Upstream {
   readonly #slots: Slots;
   readonly #sessions: LegacySessions;
   readonly #stateless: StatelessSessions;
-  readonly #state: State;
+  readonly #listeners = new Set<(state: UpstreamState) => void>();
+  state: UpstreamState = { kind: 'connecting' };
+  /** Why it is down. */
+  #reason: SallyError | undefined;
   readonly #closing = new AbortController();
   readonly #sweeper: NodeJS.Timeout;
   #verdict: { era: Era; until: number } | undefined;
@@ -85,12 +55,11 @@ class OpenUpstream implements Upstream {
     this.name = settings.name;
     this.settings = settings;
     this.#context = context;
-    this.#state = new State(this.name, context.log);
     const { limits, pace } = context;
     this.#transport = transportOf(settings, context);
     this.#transport.onDoubt = (reason) => this.#doubt(reason);
     this.#transport.onRenewed = () => {
-      if (this.state.kind === 'up') this.#state.become({ ...this.state });
+      if (this.state.kind === 'up') this.#become({ ...this.state });
     };
     this.#slots = new Slots(this.name, limits.inFlight, limits.queue);
     const run = this.#run.bind(this);
@@ -104,25 +73,30 @@ class OpenUpstream implements Upstream {
     this.#reach(0);
   }
 
-  get state(): UpstreamState {
-    return this.#state.current;
-  }
-
   onState(listener: (state: UpstreamState) => void): () => void {
-    return this.#state.onChange(listener);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
-  settled(signal: AbortSignal): Promise<void> {
-    return this.#state.settled(signal);
+  async settled(signal: AbortSignal): Promise<void> {
+    if (this.state.kind !== 'connecting' || signal.aborted) return;
+    let remove = () => {};
+    const known = new Promise<void>((resolve) => {
+      remove = this.onState(({ kind }) => {
+        if (kind !== 'connecting') resolve();
+      });
+    });
+    await unlessAborted(known, signal).catch(() => {});
+    remove();
   }
 
   async session(request: SessionRequest, signal: Cancellation): Promise<UpstreamSession> {
-    if (this.#state.current.kind === 'connecting') await this.settled(signalOf(signal));
+    if (this.state.kind === 'connecting') await this.settled(signalOf(signal));
     const upstream = this.name;
     if (signal.aborted) {
       throw findSallyError(signal.reason) ?? UpstreamCancelled({ upstream, method: 'initialize' });
     }
-    if (this.#state.current.kind !== 'up') throw this.#state.error();
+    if (this.state.kind !== 'up') throw this.#downError();
     return (
       this.#stateless.take(request) ??
       this.#sessions.ready(request) ??
@@ -140,7 +114,7 @@ class OpenUpstream implements Upstream {
     const reason = UpstreamDown({ upstream: this.name, reason: 'it was closed' });
     this.#closing.abort(reason);
     clearInterval(this.#sweeper);
-    this.#state.becomeDown(reason);
+    this.#becomeDown(reason);
     await Promise.all([this.#stateless.close(), this.#sessions.closeAll(true)]);
     await this.#transport.close();
   }
@@ -182,7 +156,7 @@ class OpenUpstream implements Upstream {
     if (this.settings.transport === 'http') this.#failures = 0;
     this.#upSince = Date.now();
     log.info({ upstream: this.name, revision }, `connected to the upstream '${this.name}'`);
-    this.#state.become({ kind: 'up', era, revision });
+    this.#become({ kind: 'up', era, revision });
     this.#sessions.restore();
   }
 
@@ -216,10 +190,10 @@ class OpenUpstream implements Upstream {
     // What it is may have changed; whether anyone is there says nothing about it.
     if (UpstreamProtocol.is(error) || UpstreamStatus.is(error)) this.#verdict = undefined;
     const fields = { upstream: this.name, code: error.code, remedy: error.remedy };
-    const repeated = this.#state.reason?.message === error.message;
+    const repeated = this.#reason?.message === error.message;
     if (repeated) log.debug(fields, `still not connected: ${error.message}`);
     else log.warn(fields, error.message);
-    this.#state.becomeDown(error);
+    this.#becomeDown(error);
   }
 
   /** Looks whether the upstream is still there, and still the same. */
@@ -228,7 +202,7 @@ class OpenUpstream implements Upstream {
     const { log } = this.#context;
     log.debug({ upstream: this.name, reason: reason.message }, 'the upstream is looked at again');
     // Over HTTP it may well be there: until that is known, nobody has to wait.
-    if (this.settings.transport === 'stdio') this.#state.become({ kind: 'connecting' });
+    if (this.settings.transport === 'stdio') this.#become({ kind: 'connecting' });
     this.#reach(0);
   }
 
@@ -245,8 +219,8 @@ class OpenUpstream implements Upstream {
       void pause(wait, this.#closing.signal).then((waited) => waited && this.#sessions.restore());
       return;
     }
-    if (this.#failures === 1) this.#state.become({ kind: 'connecting' });
-    else this.#state.becomeDown(reason);
+    if (this.#failures === 1) this.#become({ kind: 'connecting' });
+    else this.#becomeDown(reason);
     this.#reach(backoff(this.#failures, pace, Math.random));
   }
 
@@ -293,5 +267,37 @@ class OpenUpstream implements Upstream {
     if (this.settings.transport !== 'http') return;
     const gone = UpstreamStatus.is(error) && error.context.status >= 502 && error.context.status <= 504;
     if (gone || UpstreamDown.is(error) || UpstreamLost.is(error)) this.#doubt(error as SallyError);
+  }
+  /** Everyone hears of it, also where it is what it was: the upstream may have become another. */
+  #become(state: UpstreamState): void {
+    this.state = state;
+    if (state.kind !== 'down') this.#reason = undefined;
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(state);
+      } catch (error) {
+        const fields = { upstream: this.name, error: messageOf(error) };
+        this.#context.log.error(fields, 'a change of state could not be passed on');
+      }
+    }
+  }
+
+  #becomeDown(reason: SallyError): void {
+    this.#reason = reason;
+    this.#become({ kind: 'down', reason: this.#why(reason), code: reason.code });
+  }
+
+  /** The error for whoever wants something of it while it is not up. */
+  #downError(): SallyError {
+    const upstream = this.name;
+    const cause = this.#reason;
+    if (!cause) return UpstreamDown({ upstream, reason: 'it is not connected' });
+    const hint = UpstreamDown.is(cause) ? cause.context.hint : cause.remedy;
+    return UpstreamDown({ upstream, reason: this.#why(cause), hint }, cause);
+  }
+
+  #why(reason: SallyError): string {
+    if (UpstreamDown.is(reason)) return reason.context.reason;
+    return reason.message.replace(`the upstream '${this.name}'`, 'it');
   }
 }

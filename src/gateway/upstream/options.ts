@@ -1,7 +1,10 @@
 import type { UpstreamSettings } from '../../config/index.js';
+import { UpstreamProtocol, UpstreamStatus } from '../../errors.js';
 import type { Logger } from '../../log.js';
-import type { ClientContext, ClientPace } from '../../mcp/client/session.js';
-import { type CredentialStore, createCredentialStore, type TlsMetrics } from '../../tls/index.js';
+import { httpTransport } from '../../mcp/client/http.js';
+import type { ClientContext, ClientPace, Transport } from '../../mcp/client/session.js';
+import { stdioTransport } from '../../mcp/client/stdio.js';
+import { anyPeer, type CredentialStore, createCredentialStore, type TlsMetrics } from '../../tls/index.js';
 import { upstreamErrors } from './errors.js';
 
 /** What one upstream may take up. */
@@ -86,4 +89,32 @@ export function upstreamContext(settings: UpstreamSettings, deps: UpstreamDeps):
     limits: { ...limits, unreadBytes: limits.messageBytes },
     pace: { ...defaultPace, ...deps.pace },
   };
+}
+
+/** Redirects that are followed: Python servers give one from `/mcp` to `/mcp/` or back. */
+const maxRedirects = 3;
+
+export function transportOf(settings: UpstreamSettings, context: UpstreamContext): Transport {
+  if (settings.transport === 'stdio') return stdioTransport(settings, context);
+  const { url, headers, tls } = settings;
+  const never = Number.POSITIVE_INFINITY;
+  const target = {
+    url,
+    peer: `the upstream ${url.origin}`,
+    headers,
+    tls,
+    server: tls && { ...anyPeer, pins: tls.pins },
+    credentials: context.credentials,
+    metrics: context.metrics,
+    maxConnections: never,
+    // Every wait has a deadline of its own, which progress starts anew.
+    longestMs: never,
+    retiredMs: context.timeoutMs,
+    maxRedirects,
+    refusedAfterMs: never,
+  };
+  return httpTransport(target, context, (error) => {
+    const refused = UpstreamStatus.is(error) && error.context.status >= 400 && error.context.status < 500;
+    return refused || UpstreamProtocol.is(error);
+  });
 }

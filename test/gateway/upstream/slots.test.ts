@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { defaultPace } from '../../../src/gateway/upstream/options.js';
-import { Slots } from '../../../src/gateway/upstream/slots.js';
+import { Slots } from '../../../src/gateway/upstream/session.js';
 import { backoff } from '../../../src/wait.js';
 import { errorOf } from '../../support/gateway.js';
 
