@@ -1,5 +1,5 @@
 import { UpstreamReplyTooLarge } from '../../dist/errors.js';
-import { ReplyStream } from '../../dist/http/reply-parser.js';
+import { ReplyStream } from '../../dist/http/reply-stream.js';
 import { readEvents } from '../../dist/mcp/events.js';
 import { pieces } from '../lib/duplex.mjs';
 import { agree } from '../lib/judge.mjs';

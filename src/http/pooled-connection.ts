@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Cancellation } from '../cancel.js';
 import { ConnectionLost, ConnectionTimeout } from '../errors.js';
-import { type ReplyHead, ReplyParser, ReplyStream } from './reply-parser.js';
+import { type ReplyHead, ReplyParser } from './reply-parser.js';
+import { ReplyStream } from './reply-stream.js';
 
 /** A reply: read to its end, or a stream of events that is under way. */
 export type PooledReply = {
@@ -13,59 +14,66 @@ export type PooledReply = {
   | { readonly kind: 'stream'; readonly stream: ReplyStream }
 );
 
+/** A connection that rested longer is given the time to say that it has ended before anything is sent, in milliseconds. */
+export const lookAfterMs = 20;
+/** How long the end of a stream that nobody reads any more is waited for, in milliseconds. */
+const streamEndMs = 1_000;
+
 /** A request, which waits for a connection or has one. */
 export interface Exchange {
   readonly message: string | Buffer;
   readonly life: Cancellation;
   readonly resolve: (reply: PooledReply) => void;
   readonly reject: (error: unknown) => void;
-  /** Nothing more comes of it. */
-  readonly over: () => void;
-  connection?: PooledConnection;
+  /** Listens to the end of `life`. */
+  readonly giveUp: () => void;
+  connection: PooledConnection | undefined;
   /** It wants a connection that has carried nothing. */
   fresh: boolean;
   /** It was sent in part, and not whole, over a connection before. */
-  cut?: boolean;
+  cut: boolean;
 }
 
-interface ConnectionOptions {
-  /** The other end, as a sentence names it. */
-  readonly peer: string;
-  /** The bytes of a reply that is read to its end. Streams are bounded by who reads them. */
-  readonly maxReplyBytes: number;
+/** Nothing more comes of it. */
+export const over = ({ life, giveUp }: Exchange): void => life.removeEventListener('abort', giveUp);
+
+/** The pool of a connection: how long things may take in it, and what becomes of the connection. */
+export interface Owner {
+  readonly options: {
+    readonly peer: string;
+    readonly maxReplyBytes: number;
+    readonly timeoutMs: number;
+    readonly retiredMs: number;
+  };
   /** How long a connection rests after a reply that said `keepAliveMs`, in milliseconds. */
-  readonly restMs: (keepAliveMs: number | undefined) => number;
-  /** A reply that takes longer is given up, in milliseconds. */
-  readonly timeoutMs: number;
-  /** The same for what is under way over a connection that is retired. */
-  readonly retiredMs: number;
+  restMs(keepAliveMs: number | undefined): number;
+  /** It carries something, or does no more. */
+  carries(more: 1 | -1): void;
   /** It can take another request. */
-  readonly onFree: (connection: PooledConnection) => void;
+  free(connection: PooledConnection): void;
   /** It has ended. */
-  readonly onGone: (connection: PooledConnection) => void;
+  gone(connection: PooledConnection): void;
   /** The server ended it after it had rested so long, in milliseconds. */
-  readonly onIdleEnd: (restedMs: number) => void;
+  endedIdle(restedMs: number): void;
   /** The server ended it without a reply. `idle`: it had rested before. */
-  readonly onBroken: (idle: boolean) => void;
+  broke(idle: boolean): void;
   /** The server cannot have the whole of a request that it took: it goes out over another. */
-  readonly onUnsent: (exchange: Exchange) => void;
+  unsent(exchange: Exchange): void;
 }
-
-/** A connection that rested longer is given the time to say that it has ended before anything is sent, in milliseconds. */
-export const lookAfterMs = 20;
-
-/** How long the end of a stream that nobody reads any more is waited for, in milliseconds. */
-const streamEndMs = 1_000;
 
 /** A connection with one request at a time. */
 export class PooledConnection {
   readonly socket: Socket;
   /** When the state that it is in has to end, as `performance.now()` has it. */
   until = Number.POSITIVE_INFINITY;
-  readonly #options: ConnectionOptions;
-  #exchange: Exchange | undefined;
-  #parser: ReplyParser | undefined;
+  /** What it carries, until the reply is here or is a stream that nobody reads any more. */
+  exchange: Exchange | undefined;
+  readonly #owner: Owner;
+  readonly #parser: ReplyParser;
   #stream: ReplyStream | undefined;
+  /** Whether a request was written whose reply has not come to its end. */
+  #asked = false;
+  #busy = false;
   #retired = false;
   /** Whether its time is that of one that is retired. */
   #late = false;
@@ -79,44 +87,41 @@ export class PooledConnection {
   /** Whether any of the reply has come. */
   #received = false;
 
-  constructor(socket: Socket, options: ConnectionOptions) {
+  constructor(socket: Socket, owner: Owner) {
+    const { peer, maxReplyBytes } = owner.options;
     this.socket = socket;
-    this.#options = options;
+    this.#owner = owner;
+    this.#parser = new ReplyParser(peer, maxReplyBytes, this.#onHead);
+    socket.unref();
     socket.on('data', this.#onData);
     socket.on('error', (error) => this.#onEnd(error));
     socket.on('end', () => this.#onEnd(undefined));
     socket.on('close', () => this.#onEnd(undefined));
   }
 
-  carries(exchange: Exchange): boolean {
-    return this.#exchange === exchange;
-  }
-
   /** Sends the request and waits for its reply. `look`: also where it has not rested long. */
   begin(exchange: Exchange, look: boolean): void {
-    const { timeoutMs } = this.#options;
     exchange.connection = this;
-    this.#exchange = exchange;
+    this.exchange = exchange;
     this.#sent = 'nothing';
     this.#received = false;
     const now = performance.now();
-    this.until = now + timeoutMs;
-    this.socket.ref();
+    this.until = now + this.#owner.options.timeoutMs;
+    this.#carries(true);
     this.#idle = now - this.#restingSince > lookAfterMs;
     this.#restingSince = Number.POSITIVE_INFINITY;
     // On a busy machine the server's end may be here and not read yet. A whole turn of the event loop reads it; the one
     // that is under way may have looked before.
-    if (look || this.#idle) setImmediate(() => setImmediate(this.#write, exchange));
+    if (look || this.#idle) setImmediate(() => setImmediate(() => this.#write(exchange)));
     else this.#write(exchange);
   }
 
-  readonly #write = (exchange: Exchange): void => {
-    if (this.#gone || this.#exchange !== exchange) return;
-    const { peer, maxReplyBytes } = this.#options;
-    this.#parser = new ReplyParser(peer, maxReplyBytes, this.#onHead);
+  #write(exchange: Exchange): void {
+    if (this.#gone || this.exchange !== exchange) return;
+    this.#asked = true;
     this.#sent = 'part';
     this.socket.write(exchange.message, this.#onSent);
-  };
+  }
 
   readonly #onSent = (error: Error | null | undefined): void => {
     // Node calls back without an error for what a socket had still to write when it was destroyed.
@@ -127,16 +132,15 @@ export class PooledConnection {
   rest(ms: number): void {
     this.#restingSince = performance.now();
     this.until = this.#restingSince + ms;
-    // A connection that nobody uses keeps no process alive.
-    this.socket.unref();
-    this.#options.onFree(this);
+    this.#carries(false);
+    this.#owner.free(this);
   }
 
   /** Is given nothing more: ends, where something is under way after that. */
   retire(): void {
     this.#retired = true;
-    const latest = performance.now() + this.#options.retiredMs;
-    if (this.#parser === undefined) this.#lose(undefined);
+    const latest = performance.now() + this.#owner.options.retiredMs;
+    if (!this.#asked) this.#lose(undefined);
     if (latest >= this.until) return;
     this.until = latest;
     this.#late = true;
@@ -144,9 +148,9 @@ export class PooledConnection {
 
   /** It has been in one state for too long. */
   expire(): void {
-    const { peer, timeoutMs } = this.#options;
+    const { peer, timeoutMs } = this.#owner.options;
     if (this.#late) this.drop(this.#lost('it was replaced by another, and its time is over'));
-    else this.drop(this.#exchange && ConnectionTimeout({ peer, seconds: timeoutMs / 1000 }));
+    else this.drop(this.exchange && ConnectionTimeout({ peer, seconds: timeoutMs / 1000 }));
   }
 
   /** Ends it, because what it carries cannot go on or nobody uses it. */
@@ -154,13 +158,21 @@ export class PooledConnection {
     if (this.#gone) return;
     this.#gone = true;
     this.socket.destroy();
-    const [exchange, stream] = [this.#exchange, this.#stream];
-    this.#exchange = undefined;
+    this.#carries(false);
+    const { exchange } = this;
+    const stream = this.#stream;
+    this.exchange = undefined;
     this.#stream = undefined;
-    exchange?.over();
+    if (exchange) over(exchange);
     if (stream) stream.end({ error });
     else exchange?.reject(error);
-    this.#options.onGone(this);
+    this.#owner.gone(this);
+  }
+
+  #carries(busy: boolean): void {
+    if (busy === this.#busy) return;
+    this.#busy = busy;
+    this.#owner.carries(busy ? 1 : -1);
   }
 
   readonly #onHead = (head: ReplyHead): ReplyStream | undefined => {
@@ -171,15 +183,15 @@ export class PooledConnection {
       close: () => this.#stream === stream && this.drop(undefined),
     });
     this.#stream = stream;
-    this.#exchange?.resolve({ kind: 'stream', head, stream, connection: this });
+    this.exchange?.resolve({ kind: 'stream', head, stream, connection: this });
     return stream;
   };
 
   /** The connection is free again when the stream has ended, as one does right after its answer. */
   #leave(stream: ReplyStream): void {
     if (this.#stream !== stream) return;
-    this.#exchange?.over();
-    this.#exchange = undefined;
+    if (this.exchange) over(this.exchange);
+    this.exchange = undefined;
     this.until = Math.min(this.until, performance.now() + streamEndMs);
     this.#resume();
   }
@@ -189,36 +201,35 @@ export class PooledConnection {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    const parser = this.#parser;
-    if (parser === undefined) {
+    if (!this.#asked) {
       // It says something that nobody has asked for.
       this.#lose(undefined);
       return;
     }
     this.#received = true;
     try {
-      parser.feed(chunk);
-      if (parser.done) this.#finish(parser);
+      this.#parser.feed(chunk);
+      if (this.#parser.done) this.#finish();
       else if (this.#stream?.behind) this.socket.pause();
     } catch (error) {
       this.drop(error);
     }
   };
 
-  #finish(parser: ReplyParser): void {
-    const exchange = this.#exchange;
+  #finish(): void {
+    const { exchange } = this;
     const stream = this.#stream;
+    const parser = this.#parser;
     const head = parser.head as ReplyHead;
-    this.#exchange = undefined;
-    this.#parser = undefined;
+    const text = stream ? '' : parser.body.whole().toString('utf8');
+    this.exchange = undefined;
     this.#stream = undefined;
-    const restMs = this.#options.restMs(head.keepAliveMs);
-    exchange?.over();
+    this.#asked = false;
+    parser.next();
+    const restMs = this.#owner.restMs(head.keepAliveMs);
+    if (exchange) over(exchange);
     if (stream) stream.end({});
-    else {
-      const text = parser.body.whole().toString('utf8');
-      exchange?.resolve({ kind: 'whole', head, text, connection: this });
-    }
+    else exchange?.resolve({ kind: 'whole', head, text, connection: this });
     if (this.#gone) return;
     // A server that replies before it has read the request may never do so, and what waits for it would grow.
     const unread = this.socket.writableLength > 0;
@@ -228,12 +239,12 @@ export class PooledConnection {
 
   #onEnd(error: Error | undefined): void {
     if (this.#gone) return;
-    if (error === undefined && this.#parser?.end()) {
-      this.#finish(this.#parser);
+    if (error === undefined && this.#asked && this.#parser.end()) {
+      this.#finish();
       return;
     }
     if (this.#restingSince < Number.POSITIVE_INFINITY) {
-      this.#options.onIdleEnd(performance.now() - this.#restingSince);
+      this.#owner.endedIdle(performance.now() - this.#restingSince);
     }
     const lost = error ?? this.#lost('it closed the connection before the end of its reply');
     // TLS says a turn later that all is sent.
@@ -244,8 +255,8 @@ export class PooledConnection {
   /** The server is done with it. A request that it cannot have whole goes out again; once only, where it has a part. */
   #lose(error: unknown): void {
     if (this.#gone) return;
-    const exchange = this.#received ? undefined : this.#exchange;
-    if (exchange) this.#options.onBroken(this.#idle);
+    const exchange = this.#received ? undefined : this.exchange;
+    if (exchange) this.#owner.broke(this.#idle);
     const again = exchange && (this.#sent === 'nothing' || (this.#sent === 'part' && !exchange.cut));
     if (!again) {
       this.drop(error);
@@ -255,12 +266,12 @@ export class PooledConnection {
       exchange.cut = true;
       exchange.fresh = true;
     }
-    this.#exchange = undefined;
+    this.exchange = undefined;
     this.drop(undefined);
-    this.#options.onUnsent(exchange);
+    this.#owner.unsent(exchange);
   }
 
   #lost(detail: string) {
-    return ConnectionLost({ peer: this.#options.peer, detail });
+    return ConnectionLost({ peer: this.#owner.options.peer, detail });
   }
 }

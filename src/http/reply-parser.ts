@@ -1,6 +1,7 @@
 import { ReplyMalformed, ReplyTooLarge } from '../errors.js';
 import { token } from '../headers.js';
-import { Pieces } from './body.js';
+import { LastHead, Pieces } from './message.js';
+import type { ReplyStream } from './reply-stream.js';
 
 /** What a reply says before its body. */
 export interface ReplyHead {
@@ -32,9 +33,9 @@ const sizeLine = new RegExp(
 );
 
 /**
- * Reads one HTTP/1.1 reply (RFC 9112) out of the bytes of a connection. What any server may send is read (chunk
- * extensions and trailers, which are let pass); what could be read in two ways (folded headers, two lengths, bare line
- * feeds) is an error.
+ * Reads the HTTP/1.1 replies (RFC 9112) out of the bytes of a connection, one after the other. What any server may send is
+ * read (chunk extensions and trailers, which are let pass); what could be read in two ways (folded headers, two lengths,
+ * bare line feeds) is an error.
  */
 export class ReplyParser {
   head: ReplyHead | undefined;
@@ -47,6 +48,7 @@ export class ReplyParser {
   readonly #peer: string;
   readonly #maxBytes: number;
   readonly #onHead: (head: ReplyHead) => ReplyStream | undefined;
+  readonly #lastHead = new LastHead<ReplyHead>();
   #stream: ReplyStream | undefined;
   /** What has come of the head. */
   #pending: Buffer | undefined;
@@ -68,6 +70,19 @@ export class ReplyParser {
     this.#peer = peer;
     this.#maxBytes = maxBytes;
     this.#onHead = onHead;
+  }
+
+  /** The next reply is waited for. */
+  next(): void {
+    this.head = undefined;
+    this.done = false;
+    this.body.drop(this.body.length);
+    this.#stream = undefined;
+    this.#left = 0;
+    this.#bytes = 0;
+    this.#trailerBytes = 0;
+    this.#interim = 0;
+    this.#expects = 'size';
   }
 
   /** Takes the next bytes. Throws a SallyError for what is not a reply; the connection is then of no use. */
@@ -98,6 +113,28 @@ export class ReplyParser {
   }
 
   #readHead(text: string): void {
+    const length = this.#lastHead.lengthIn(text);
+    if (length === undefined) {
+      const head = this.#parseHead(text);
+      // Others may say a length and have no body (RFC 9112 section 6.3).
+      this.#lastHead.keep(text, head?.status === 200 ? head : undefined);
+      if (head) this.#begin(head);
+    } else {
+      this.#chunked = false;
+      this.#left = length;
+      this.done = length === 0;
+      this.#begin(this.#lastHead.head as ReplyHead);
+    }
+  }
+
+  #begin(head: ReplyHead): void {
+    this.head = head;
+    this.#stream = this.#onHead(head);
+    if (!this.#chunked && this.#left < Number.POSITIVE_INFINITY) this.#expect(this.#left);
+  }
+
+  /** Undefined of one that says that another comes. */
+  #parseHead(text: string): ReplyHead | undefined {
     const [first = '', ...lines] = text.split('\r\n');
     const started = statusLine.exec(first);
     if (started === null) throw this.#bad('no status line of HTTP/1.1');
@@ -115,14 +152,12 @@ export class ReplyParser {
     if (status < 200) {
       this.#interim += 1;
       if (status === 101 || this.#interim > maxInterim) throw this.#bad(`status ${status}`);
-      return;
+      return undefined;
     }
     this.#frame(status, headers);
     const persistent = started[1] === '1' && this.#left < Number.POSITIVE_INFINITY;
     const contentType = (headers.get('content-type') ?? '').toLowerCase();
-    this.head = { status, contentType, headers, keepAliveMs: persistent ? keepAlive(headers) : 0 };
-    this.#stream = this.#onHead(this.head);
-    if (!this.#chunked && this.#left < Number.POSITIVE_INFINITY) this.#expect(this.#left);
+    return { status, contentType, headers, keepAliveMs: persistent ? keepAlive(headers) : 0 };
   }
 
   /** Where the body ends (RFC 9112 section 6.3). */
@@ -229,111 +264,3 @@ function keepAlive(fields: ReadonlyMap<string, string>): number | undefined {
 }
 
 const parameter = /^[\t ]*(timeout|max)[\t ]*=[\t ]*"?(\d{1,12})"?[\t ]*$/i;
-
-/** What a stream comes out of. */
-interface Source {
-  /** All that came has been taken: the rest may come. */
-  resume(): void;
-  /** Nobody wants the rest; it may still come, so that the connection can be used again. */
-  leave(): void;
-  /** Nobody wants the rest: the connection ends. */
-  close(): void;
-}
-
-/** The text of a reply that is under way. Its reader sets the pace: what it has not taken is not read from the connection. */
-export class ReplyStream {
-  readonly #source: Source;
-  readonly #decoder = new TextDecoder();
-  readonly #queue: Buffer[] = [];
-  #take: ((text: string) => Promise<void> | void) | undefined;
-  #settle: { resolve: () => void; reject: (error: unknown) => void } | undefined;
-  #taking = false;
-  /** How it ended: undefined while it goes on. */
-  #end: { readonly error?: unknown } | undefined;
-
-  constructor(source: Source) {
-    this.#source = source;
-  }
-
-  /**
-   * Hands the text over as it comes; where the reader returns a promise it is given more once that has resolved.
-   * Resolves at the end of the stream, also where the reader ended it; rejects where it broke.
-   */
-  read(take: (text: string) => Promise<void> | void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#take = take;
-      this.#settle = { resolve, reject };
-      this.#flow();
-      if (!this.behind) this.#source.resume();
-    });
-  }
-
-  /** Whether there is what the reader has not taken. */
-  get behind(): boolean {
-    return this.#queue.length > 0 || this.#taking;
-  }
-
-  /** Ends it on this side: the reader is given nothing more, and the connection can be used again where the server ends it soon. */
-  leave(): void {
-    this.#stop({}, () => this.#source.leave());
-  }
-
-  /** Ends it on this side, and the connection with it; `error` is what reading rejects with. */
-  destroy(error?: Error): void {
-    this.#stop(error === undefined ? {} : { error }, () => this.#source.close());
-  }
-
-  /** More has come. */
-  push(bytes: Buffer): void {
-    if (this.#end !== undefined) return;
-    this.#queue.push(bytes);
-    this.#flow();
-  }
-
-  /** Nothing more comes: the stream has ended, or broke with an error. What came is still handed over. */
-  end(how: { readonly error?: unknown }): void {
-    this.#end ??= how;
-    this.#flow();
-  }
-
-  #stop(how: { readonly error?: unknown }, release: () => void): void {
-    const over = this.#end !== undefined;
-    // What its reader cannot take is an error, also where all of it is here.
-    if (!over || 'error' in how) this.#end = how;
-    this.#queue.length = 0;
-    if (!over) release();
-    this.#flow();
-  }
-
-  #flow(): void {
-    while (this.#take !== undefined && !this.#taking) {
-      const bytes = this.#queue.shift();
-      if (bytes === undefined) break;
-      this.#hand(this.#take, this.#decoder.decode(bytes, { stream: true }));
-    }
-    if (this.#end === undefined || this.behind || this.#settle === undefined) return;
-    if ('error' in this.#end) this.#settle.reject(this.#end.error);
-    else this.#settle.resolve();
-    this.#settle = undefined;
-  }
-
-  #hand(take: (text: string) => Promise<void> | void, text: string): void {
-    const fail = (error: unknown) => this.#stop({ error }, () => this.#source.close());
-    const next = () => {
-      this.#taking = false;
-      this.#flow();
-      if (!this.behind && this.#end === undefined) this.#source.resume();
-    };
-    try {
-      const taken = take(text);
-      if (taken === undefined) return;
-      this.#taking = true;
-      taken.then(next, (error) => {
-        fail(error);
-        next();
-      });
-    } catch (error) {
-      fail(error);
-    }
-  }
-}

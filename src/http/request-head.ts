@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { isIPv4, isIPv6, type Socket } from 'node:net';
 import { isLoopback } from '../config/index.js';
 import { token } from '../headers.js';
+import { LastHead } from './message.js';
 import { type Reply, type RequestHead, sendJson } from './reply.js';
 
 /** `host[:port]`: a name as DNS has them, an address of version 4, or one of version 6 in brackets and without a zone. */
@@ -27,7 +28,7 @@ function urlHost(url: string): string | undefined {
 
 /** The head of a request that nothing is in doubt of, and its length. */
 export interface PlainHead {
-  /** By lower-case name, each once. */
+  /** By lower-case name, each once, but for the length: requests of one connection may have the same object. */
   readonly headers: Readonly<Record<string, string>>;
   readonly contentLength: number;
 }
@@ -65,43 +66,21 @@ export function readPlainHead(text: string, requestLine: string): PlainHead | un
     headers[name] = line.slice(colon + 1).trim();
   }
   const { host, connection, 'content-length': bytes } = headers;
+  delete headers['content-length'];
   if (host === undefined || hostName(host) === undefined) return undefined;
   if (bytes === undefined || !length.test(bytes)) return undefined;
   if (connection !== undefined && connection.toLowerCase() !== 'keep-alive') return undefined;
-  return { headers, contentLength: Number(bytes) };
+  return { headers: Object.freeze({ ...headers }), contentLength: Number(bytes) };
 }
 
-/** A head that was read, cut where the next one on its connection differs, if anywhere: at the value of its length. */
-interface HeadRead {
-  readonly before: string;
-  readonly after: string;
-  readonly headers: PlainHead['headers'];
-}
-
-/**
- * Reads the heads of one connection as `readPlainHead` does. Those of a client that stays are alike to the byte but for the
- * length: such a one is compared with the one before, in place of being read.
- */
+/** Reads the heads of one connection as `readPlainHead` does, each by comparison with the one before where they are alike. */
 export function createHeadReader(requestLine: string): (text: string) => PlainHead | undefined {
-  let last: HeadRead | undefined;
+  const last = new LastHead<PlainHead>();
   return (text) => {
-    if (last && text.startsWith(last.before) && text.endsWith(last.after)) {
-      const bytes = text.slice(last.before.length, text.length - last.after.length);
-      if (length.test(bytes))
-        return { headers: { ...last.headers, 'content-length': bytes }, contentLength: Number(bytes) };
-    }
+    const contentLength = last.lengthIn(text);
+    if (contentLength !== undefined) return { headers: (last.head as PlainHead).headers, contentLength };
     const head = readPlainHead(text, requestLine);
-    const found = head && /\r\ncontent-length:[ \t]*/i.exec(text);
-    last = undefined;
-    if (head && found) {
-      const at = found.index + found[0].length;
-      const end = text.indexOf('\r\n', at);
-      last = {
-        before: text.slice(0, at),
-        after: end === -1 ? '' : text.slice(end),
-        headers: head.headers,
-      };
-    }
+    last.keep(text, head);
     return head;
   };
 }

@@ -1,9 +1,15 @@
 import type { Socket } from 'node:net';
 import type { buildConnector } from 'undici';
-import { type Cancellation, onAbort } from '../cancel.js';
+import type { Cancellation } from '../cancel.js';
 import { ConnectionLost, type SallyError } from '../errors.js';
-import { framingHeaders, headerName, headerValue } from '../headers.js';
-import { type Exchange, lookAfterMs, PooledConnection, type PooledReply } from './pooled-connection.js';
+import {
+  type Exchange,
+  lookAfterMs,
+  type Owner,
+  over,
+  PooledConnection,
+  type PooledReply,
+} from './pooled-connection.js';
 
 /**
  * Kept-alive connections to one server, each with one request at a time: several times the requests per second of a
@@ -45,193 +51,173 @@ const silentRestMs = 1_500;
  * too: hence the least.
  */
 const seenRest = { leastMs: 250, forMs: 600_000 } as const;
-
 /** How often idle and hung connections are looked for, in milliseconds. */
 const sweepMs = 1_000;
-
 /** A pool that has no connections yet. */
-export function openSocketPool(options: PoolOptions): SocketPool {
-  const { url, peer, connector, maxConnections } = options;
-  const all = new Set<PooledConnection>();
-  const free: PooledConnection[] = [];
-  const waiting: Exchange[] = [];
+export const openSocketPool = (options: PoolOptions): SocketPool => new Pool(options);
+
+class Pool implements SocketPool, Owner {
+  readonly options: PoolOptions;
+  readonly #target: buildConnector.Options;
+  readonly #all = new Set<PooledConnection>();
+  readonly #free: PooledConnection[] = [];
+  readonly #waiting: Exchange[] = [];
   /** How long the server keeps a connection that rests, as was seen lately. */
-  let seenMs = Number.POSITIVE_INFINITY;
-  let seenUntil = 0;
-  /** When the server last ended one without a reply. */
-  let brokeAt = Number.NEGATIVE_INFINITY;
-  /** And whether that was one that had rested. */
-  let brokeIdle = false;
-  let opening = 0;
-  let serving = false;
-  let closed = false;
-  let sweeper: NodeJS.Timeout | undefined;
-  const target = {
+  #seenMs = Number.POSITIVE_INFINITY;
+  #seenUntil = 0;
+  /** When the server last ended one without a reply, and whether that had rested before. */
+  #brokeAt = Number.NEGATIVE_INFINITY;
+  #brokeIdle = false;
+  #opening = 0;
+  /** How many carry something. */
+  #busy = 0;
+  #serving = false;
+  #closed = false;
+  #sweeper: NodeJS.Timeout | undefined;
+
+  constructor(options: PoolOptions) {
+    const { hostname, host, protocol, port } = options.url;
+    this.options = options;
     // An IPv6 address has brackets in a URL alone.
-    hostname: url.hostname.replace(/^\[|\]$/g, ''),
-    host: url.host,
-    protocol: url.protocol,
-    port: url.port,
-  };
-  const closedError = () => ConnectionLost({ peer, detail: 'it was closed' });
+    this.#target = { hostname: hostname.replace(/^\[|\]$/g, ''), host, protocol, port };
+  }
 
-  const connectionOptions = {
-    ...options,
-    restMs(keepAliveMs: number | undefined) {
-      const ms = keepAliveMs ?? options.restMs ?? silentRestMs;
-      const seen = keepAliveMs === undefined && seenUntil > 0 && seenUntil > performance.now();
-      return seen ? Math.min(ms, seenMs) : ms;
-    },
-    onIdleEnd: (restedMs: number) => {
-      const now = performance.now();
-      const before = seenUntil > now ? seenMs : Number.POSITIVE_INFINITY;
-      seenMs = Math.min(before, Math.max(seenRest.leastMs, restedMs / 2));
-      seenUntil = now + seenRest.forMs;
-    },
-    onBroken: (idle: boolean) => {
-      brokeAt = performance.now();
-      brokeIdle = idle;
-    },
-    onUnsent: (exchange: Exchange) => {
-      waiting.unshift(exchange);
-      next();
-    },
-    onFree: (connection: PooledConnection) => {
-      free.push(connection);
-      next();
-    },
-    onGone: (connection: PooledConnection) => {
-      all.delete(connection);
-      const at = free.indexOf(connection);
-      if (at !== -1) free.splice(at, 1);
-      next();
-    },
-  };
-
-  const open = (exchange: Exchange) => {
-    opening += 1;
-    connector(target, (error, socket) => {
-      opening -= 1;
-      if (error !== null || closed) {
-        socket?.destroy();
-        exchange.over();
-        exchange.reject(error ?? closedError());
-        return next();
-      }
-      const connection = new PooledConnection(socket, connectionOptions);
-      all.add(connection);
-      sweeper ??= setInterval(sweep, sweepMs).unref();
-      if (exchange.life.aborted) connection.rest(sweepMs);
-      else connection.begin(exchange, false);
-      return undefined;
+  send(message: string | Buffer, life: Cancellation, fresh = false): Promise<PooledReply> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(this.#closedError());
+      if (life.aborted) return reject(life.reason);
+      const giveUp = () => this.#giveUp(exchange);
+      const connection = undefined;
+      fresh &&= this.#brokeIdle;
+      const exchange: Exchange = { message, life, resolve, reject, giveUp, connection, fresh, cut: false };
+      life.addEventListener('abort', giveUp);
+      this.#waiting.push(exchange);
+      return this.#next();
     });
-  };
+  }
 
-  const next = () => {
+  retire(which: (socket: Socket) => boolean = () => true): void {
+    for (const connection of this.#all) if (which(connection.socket)) connection.retire();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const exchange of this.#waiting.splice(0)) {
+      over(exchange);
+      exchange.reject(this.#closedError());
+    }
+    for (const connection of this.#all) connection.drop(this.#closedError());
+    clearInterval(this.#sweeper);
+  }
+
+  restMs(keepAliveMs: number | undefined): number {
+    const ms = keepAliveMs ?? this.options.restMs ?? silentRestMs;
+    const seen = keepAliveMs === undefined && this.#seenUntil > 0 && this.#seenUntil > performance.now();
+    return seen ? Math.min(ms, this.#seenMs) : ms;
+  }
+
+  /** Connections keep no process alive: the sweeper does while one of them carries something. */
+  carries(more: 1 | -1): void {
+    this.#busy += more;
+    if (this.#busy === 0) this.#sweeper?.unref();
+    else if (this.#busy === 1 && more === 1) this.#sweeper?.ref();
+  }
+
+  free(connection: PooledConnection): void {
+    this.#free.push(connection);
+    this.#next();
+  }
+
+  gone(connection: PooledConnection): void {
+    this.#all.delete(connection);
+    const at = this.#free.indexOf(connection);
+    if (at !== -1) this.#free.splice(at, 1);
+    this.#next();
+  }
+
+  endedIdle(restedMs: number): void {
+    const now = performance.now();
+    const before = this.#seenUntil > now ? this.#seenMs : Number.POSITIVE_INFINITY;
+    this.#seenMs = Math.min(before, Math.max(seenRest.leastMs, restedMs / 2));
+    this.#seenUntil = now + seenRest.forMs;
+  }
+
+  broke(idle: boolean): void {
+    this.#brokeAt = performance.now();
+    this.#brokeIdle = idle;
+  }
+
+  unsent(exchange: Exchange): void {
+    this.#waiting.unshift(exchange);
+    this.#next();
+  }
+
+  #next(): void {
     // A connection that is let go of on the way says so, and would begin this anew.
-    if (serving) return;
-    serving = true;
+    if (this.#serving) return;
+    this.#serving = true;
+    const { maxConnections } = this.options;
     const now = performance.now();
     try {
-      while (waiting.length > 0) {
-        const fresh = (waiting[0] as Exchange).fresh && all.size + opening < maxConnections;
+      for (let exchange = this.#waiting[0]; exchange; exchange = this.#waiting[0]) {
+        const full = this.#all.size + this.#opening >= maxConnections;
         // The connection that was used last: those that are not needed grow old.
-        let connection = fresh ? undefined : free.pop();
+        let connection = exchange.fresh && !full ? undefined : this.#free.pop();
         while (connection && (connection.until <= now || !connection.socket.writable)) {
           connection.drop(undefined);
-          connection = free.pop();
+          connection = this.#free.pop();
         }
-        if (connection === undefined && all.size + opening >= maxConnections) return;
-        const exchange = waiting.shift() as Exchange;
-        if (connection) connection.begin(exchange, now - brokeAt < lookAfterMs);
-        else open(exchange);
+        if (connection === undefined && this.#all.size + this.#opening >= maxConnections) return;
+        this.#waiting.shift();
+        if (connection) connection.begin(exchange, now - this.#brokeAt < lookAfterMs);
+        else this.#open(exchange);
       }
     } finally {
-      serving = false;
+      this.#serving = false;
     }
-  };
-
-  const sweep = () => {
-    const at = performance.now();
-    for (const connection of all) if (connection.until <= at) connection.expire();
-    if (all.size > 0) return;
-    clearInterval(sweeper);
-    sweeper = undefined;
-  };
-
-  const giveUp = (exchange: Exchange, reason: unknown) => {
-    const at = waiting.indexOf(exchange);
-    if (at !== -1) waiting.splice(at, 1);
-    // The server learns from the end of the connection that nobody waits any more.
-    if (exchange.connection?.carries(exchange)) return exchange.connection.drop(reason);
-    exchange.over();
-    exchange.reject(reason);
-  };
-
-  return {
-    send(message, life, fresh = false) {
-      return new Promise((resolve, reject) => {
-        if (closed) return reject(closedError());
-        if (life.aborted) return reject(life.reason);
-        const over = onAbort(life, (reason) => giveUp(exchange, reason));
-        const exchange: Exchange = {
-          message,
-          life,
-          fresh: fresh && brokeIdle,
-          resolve,
-          reject,
-          over,
-        };
-        waiting.push(exchange);
-        return next();
-      });
-    },
-    retire(which = () => true) {
-      for (const connection of all) if (which(connection.socket)) connection.retire();
-    },
-    close() {
-      closed = true;
-      clearInterval(sweeper);
-      for (const exchange of waiting.splice(0)) {
-        exchange.over();
-        exchange.reject(closedError());
-      }
-      for (const connection of all) connection.drop(closedError());
-    },
-  };
-}
-
-/** The lines of a request's head that say these headers. Throws what `refusal` makes of one that cannot be sent. */
-export function headerLines(
-  headers: Readonly<Record<string, string>>,
-  refusal: (name: string) => SallyError,
-): string {
-  let lines = '';
-  for (const name in headers) {
-    const value = headers[name] as string;
-    if (!headerName.test(name) || framingHeaders.has(name.toLowerCase()) || !headerValue.test(value)) {
-      throw refusal(name);
-    }
-    lines += `${name}: ${value}\r\n`;
   }
-  return lines;
-}
 
-interface Request {
-  readonly method: 'GET' | 'POST' | 'DELETE';
-  readonly host: string;
-  /** As a URL has it: everything but ASCII is escaped. */
-  readonly path: string;
-  /** What `headerLines` returned. */
-  readonly lines: string;
-  readonly body: string | undefined;
-}
+  #open(exchange: Exchange): void {
+    this.#opening += 1;
+    this.options.connector(this.#target, (error, socket) => {
+      this.#opening -= 1;
+      if (error !== null || this.#closed) {
+        socket?.destroy();
+        over(exchange);
+        exchange.reject(error ?? this.#closedError());
+        this.#next();
+        return;
+      }
+      this.#sweeper ??= setInterval(() => this.#sweep(), sweepMs).unref();
+      const connection = new PooledConnection(socket, this);
+      this.#all.add(connection);
+      if (exchange.life.aborted) connection.rest(sweepMs);
+      else connection.begin(exchange, false);
+    });
+  }
 
-/** A whole request, as its bytes or the text that is them in UTF-8. */
-export function writeRequest({ method, host, path, lines, body }: Request): string | Buffer {
-  const length = body === undefined ? '' : `content-length: ${Buffer.byteLength(body)}\r\n`;
-  const head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n${lines}${length}\r\n`;
-  // RFC 9110 section 5.5: what is not ASCII in a header is a byte a character.
-  if (/[\x80-\xff]/.test(lines)) return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body ?? '')]);
-  return body === undefined ? head : head + body;
+  #sweep(): void {
+    const at = performance.now();
+    for (const connection of this.#all) if (connection.until <= at) connection.expire();
+    if (this.#all.size > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+  }
+
+  #giveUp(exchange: Exchange): void {
+    const { connection, life } = exchange;
+    const at = this.#waiting.indexOf(exchange);
+    if (at !== -1) this.#waiting.splice(at, 1);
+    // The server learns from the end of the connection that nobody waits any more.
+    if (connection?.exchange === exchange) {
+      connection.drop(life.reason);
+      return;
+    }
+    over(exchange);
+    exchange.reject(life.reason);
+  }
+
+  #closedError(): SallyError {
+    return ConnectionLost({ peer: this.options.peer, detail: 'it was closed' });
+  }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Pieces } from '../../src/http/body.js';
+import { Pieces } from '../../src/http/message.js';
 
 describe('pieces', () => {
   it('are what came, in its order, whenever they are looked at, without what was let go of', () => {

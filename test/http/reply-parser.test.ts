@@ -132,6 +132,74 @@ describe('a reply', () => {
     );
   });
 
+  it('is read in the same way after another one on its connection, however alike the two are', () => {
+    const length = fc.oneof(
+      fc.nat({ max: 3 }).map(String),
+      fc.constantFrom('', '007', '2 ', '2x', '2, 2', '123456789', '2\r\nContent-Length: 2'),
+    );
+    const name = fc.constantFrom(
+      'Content-Length: ',
+      'content-length:',
+      'Content-Length:\t',
+      'X-Content-Length: ',
+    );
+    const more = fc.constantFrom(
+      '',
+      '',
+      'X: 1',
+      'Transfer-Encoding: chunked',
+      'Connection: close',
+      'Keep-Alive: timeout=5',
+    );
+    const status = fc.constantFrom(
+      'HTTP/1.1 200 OK',
+      'HTTP/1.1 200 OK',
+      'HTTP/1.0 200 OK',
+      'HTTP/1.1 304 X',
+      'HTTP/1.1 204 X',
+    );
+    const body = fc.constantFrom('', 'ab', 'ab', '0\r\n\r\n');
+    // Alike but for the length and the body, as those of a server are; now and then one of another kind.
+    const parts = fc.tuple(status, more, name, more);
+    const replies = fc
+      .tuple(
+        parts,
+        fc.array(fc.tuple(length, body, fc.option(parts, { freq: 8 })), { minLength: 2, maxLength: 6 }),
+      )
+      .map(([usual, several]) =>
+        several.map(([value, text, other]) => {
+          const [first, before, named, after] = other ?? usual;
+          const lines = [first, before, named + value, after].filter((line) => line !== '');
+          return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${text}`);
+        }),
+      );
+    const readBy = (parser: ReplyParser, bytes: Buffer) => {
+      try {
+        parser.feed(bytes);
+      } catch (error) {
+        return { error: (error as SallyError).message };
+      }
+      const { head, done, excess } = parser;
+      const headers = new Map(head?.headers);
+      headers.delete('content-length');
+      return { head: { ...head, headers }, done, excess, body: parser.body.whole().toString() };
+    };
+    fc.assert(
+      fc.property(replies, (several) => {
+        const parser = new ReplyParser('the server', 100, () => undefined);
+        for (const bytes of several) {
+          const read = readBy(parser, bytes);
+          expect(read, bytes.toString()).toEqual(
+            readBy(new ReplyParser('the server', 100, () => undefined), bytes),
+          );
+          if (!read.done) return;
+          parser.next();
+        }
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
   it('is answered with all its headers, those that came more than once as a list', () => {
     const parser = new ReplyParser('the server', 0, () => undefined);
     const fields = [

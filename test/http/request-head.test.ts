@@ -13,7 +13,7 @@ describe('the head of a request that makes up the traffic', () => {
     expect(
       read('HOST:localhost:4444', 'Content-Length:   2  ', 'X-Id: a: b', 'Connection: Keep-Alive'),
     ).toEqual({
-      headers: { host: 'localhost:4444', 'content-length': '2', 'x-id': 'a: b', connection: 'Keep-Alive' },
+      headers: { host: 'localhost:4444', 'x-id': 'a: b', connection: 'Keep-Alive' },
       contentLength: 2,
     });
     expect(read(...plain, 'X-Empty:')?.headers['x-empty']).toBe('');
@@ -22,7 +22,7 @@ describe('the head of a request that makes up the traffic', () => {
 
   it('has 64 headers at most', () => {
     const more = (count: number) => Array.from({ length: count }, (_, i) => `X-${i}: 1`);
-    expect(Object.keys(read(...plain, ...more(62))?.headers ?? {})).toHaveLength(64);
+    expect(Object.keys(read(...plain, ...more(62))?.headers ?? {})).toHaveLength(63);
     expect(read(...plain, ...more(63))).toBeUndefined();
   });
 

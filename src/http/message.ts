@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { findSallyError, type SallyError } from '../errors.js';
+import { framingHeaders, headerName, headerValue } from '../headers.js';
 import { maxDepth, parseExactJson } from '../json/index.js';
 import type { Reply } from './reply.js';
 
@@ -86,11 +87,78 @@ export class Pieces {
 
   /** Lets go of the first bytes. */
   drop(bytes: number): void {
-    const rest = this.whole().subarray(bytes);
-    this.length = rest.length;
-    this.#chunks = rest.length > 0 ? [rest] : [];
+    this.#chunks = bytes < this.length ? [this.whole().subarray(bytes)] : [];
+    this.length = Math.max(0, this.length - bytes);
     this.#loose = 0;
   }
 }
 
 const empty = Buffer.alloc(0);
+
+const lengthField = /\r\ncontent-length:[ \t]*/i;
+const plainLength = /^\d{1,8}$/;
+
+/**
+ * The last head of a connection, cut at the value of its Content-Length. A peer that stays sends heads that are alike to
+ * the byte but for that (and for the Date, once a second): such a head is compared in place of being read.
+ */
+export class LastHead<T> {
+  /** What was read of it. */
+  head: T | undefined;
+  #before = '';
+  #after = '';
+
+  /** The length that `text` has, where it is like the last head in all else. */
+  lengthIn(text: string): number | undefined {
+    if (this.head === undefined || !text.startsWith(this.#before) || !text.endsWith(this.#after))
+      return undefined;
+    const digits = text.slice(this.#before.length, text.length - this.#after.length);
+    return plainLength.test(digits) ? Number(digits) : undefined;
+  }
+
+  /** Keeps what was read of `text`, where it has a length. */
+  keep(text: string, head: T | undefined): void {
+    const found = head && lengthField.exec(text);
+    this.head = found ? head : undefined;
+    if (!found) return;
+    const at = found.index + found[0].length;
+    const end = text.indexOf('\r\n', at);
+    this.#before = text.slice(0, at);
+    this.#after = end === -1 ? '' : text.slice(end);
+  }
+}
+
+/** The lines of a request's head that say these headers. Throws what `refusal` makes of one that cannot be sent. */
+export function headerLines(
+  headers: Readonly<Record<string, string>>,
+  refusal: (name: string) => SallyError,
+): string {
+  let lines = '';
+  for (const name in headers) {
+    const value = headers[name] as string;
+    if (!headerName.test(name) || framingHeaders.has(name.toLowerCase()) || !headerValue.test(value)) {
+      throw refusal(name);
+    }
+    lines += `${name}: ${value}\r\n`;
+  }
+  return lines;
+}
+
+interface Request {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly host: string;
+  /** As a URL has it: everything but ASCII is escaped. */
+  readonly path: string;
+  /** What `headerLines` returned. */
+  readonly lines: string;
+  readonly body: string | undefined;
+}
+
+/** A whole request, as its bytes or the text that is them in UTF-8. */
+export function writeRequest({ method, host, path, lines, body }: Request): string | Buffer {
+  const length = body === undefined ? '' : `content-length: ${Buffer.byteLength(body)}\r\n`;
+  const head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n${lines}${length}\r\n`;
+  // RFC 9110 section 5.5: what is not ASCII in a header is a byte a character.
+  if (/[\x80-\xff]/.test(lines)) return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body ?? '')]);
+  return body === undefined ? head : head + body;
+}
