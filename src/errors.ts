@@ -1377,6 +1377,28 @@ export const HookNotImplemented = defineError('SALLY_PLUGIN_HOOK', {
   example: { plugin: 'MyFilter', hook: 'tool_post_invoke', has: ['tool_pre_invoke'] },
 });
 
+export const HookUnknown = defineError<{ where: string; hook: string; meant: string | undefined }>(
+  'SALLY_HOOK_UNKNOWN',
+  {
+    message: (c) =>
+      `${c.where} names the hook ${c.hook}, which the contract does not have${c.meant === undefined ? '' : `: did you mean ${c.meant}?`}`,
+    remedy: (c) =>
+      c.meant === undefined
+        ? 'nothing here calls it: a hook of another gateway is declared under foreignHooks, any other has a name of the contract (docs/plugins.md lists them)'
+        : `write ${c.meant}; a hook of another gateway is declared under foreignHooks`,
+    exit: 2,
+    jsonRpc: -32602,
+    example: { where: "plugin 'MyFilter'", hook: 'tool_pre_invok', meant: 'tool_pre_invoke' },
+  },
+);
+
+export const PluginWithoutHooks = defineError('SALLY_PLUGIN_NO_HOOKS', {
+  message: (c) => `plugin '${c.plugin}' has no hook: it is never asked`,
+  remedy: 'its setup() returns { hooks: { tool_pre_invoke: … } }, each a function of the object itself',
+  exit: 1,
+  example: { plugin: 'MyFilter' },
+});
+
 export const PluginNotFound = defineError('SALLY_PLUGIN_NOT_FOUND', {
   message: (c) => `${c.where} has no plugin '${c.plugin}'; it has ${c.has.join(', ') || 'none'}`,
   remedy: 'the name in the gateway file must be the name in the file of the plugin server',

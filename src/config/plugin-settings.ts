@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import {
+  ConfigBadValue,
   ConfigDuplicatePlugin,
   ConfigMisplacedKey,
   ConfigMissingKey,
@@ -10,8 +11,9 @@ import {
   ConfigTransport,
   ConfigWrongType,
 } from '../errors.js';
+import { hookMeant, hookRow } from '../hooks/table.js';
 import { type conditionKeys, type mcpKeys, pluginKeys, type settingsKeys } from './keys.js';
-import { hiddenText, type Problems } from './problems.js';
+import { hiddenText, type Problems, shown } from './problems.js';
 import { given, isLoopback, overlay, pathOf, type Reading, readUrl } from './reading.js';
 import { type Field, type Fields, type SettingsOf, type ValuesOf, valuesOf } from './schema.js';
 import { type ClientTlsFields, type ClientTlsSettings, checkTls, clientTls } from './tls-settings.js';
@@ -101,12 +103,26 @@ function pluginEntry(
     mcp?.value &&
     mcpSettings(mcp.value, { plugin, place: mcp.place, path: `${path}.mcp`, variables }, reading);
   if (name?.value === undefined || kind?.value === undefined) return undefined;
+  if (kind.value === 'external') checkHooks(fields.hooks, `${path}.hooks`, reading.problems);
   return {
     ...valuesOf(pluginKeys, fields),
     name: name.value,
     kind: kind.value,
     ...given('mcp', connection),
   };
+}
+
+/** A hook that an external entry lists wins over what the server reports: one of a wrong name would never be asked. */
+function checkHooks(hooks: PluginFields['hooks'], path: string, problems: Problems): void {
+  if (hooks?.value === undefined) return;
+  const { place: at, value } = hooks;
+  value.forEach((hook, i) => {
+    if (hookRow(hook) !== undefined) return;
+    const meant = hookMeant(hook);
+    const context = { at, key: `${path}[${i}]`, expected: 'a hook of the contract', seen: shown(hook) };
+    if (meant === undefined) problems.warn(ConfigBadValue(context));
+    else problems.add(ConfigBadValue({ ...context, nearest: meant }));
+  });
 }
 
 /** `mcp`, where the kind of the entry lets it have one. */

@@ -4,11 +4,12 @@ import {
   ConnectionTimeout,
   findSallyError,
   HookNotImplemented,
+  HookUnknown,
   InternalError,
   messageOf,
   PluginFailed,
 } from '../errors.js';
-import { type PluginContext, wholeResult } from '../hooks/index.js';
+import { hookMeant, type PluginContext, wholeResult } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { Chain, HandleCall, HookOutcome, PluginHandle } from '../plugin/handle.js';
 import {
@@ -63,7 +64,10 @@ async function watch(
     try {
       await plugin.learnWithin(contactMs);
       const fields = { plugin: plugin.name, hooks: plugin.hooks, mode: plugin.mode };
-      if (there !== true) log.info(fields, `connected to ${plugin.peer}`);
+      if (there !== true) {
+        log.info(fields, `connected to ${plugin.peer}`);
+        plugin.warnOfHooks(log);
+      }
       there = true;
     } catch (thrown) {
       const error = findSallyError(thrown);
@@ -159,6 +163,20 @@ class ExternalPlugin implements PluginHandle, ChainMember {
     this.#chains = chains;
     this.#settle(settle(this.#entry, report), true);
     return report;
+  }
+
+  /** Says which of its hooks nobody will call, where another was probably meant. */
+  warnOfHooks(log: Logger): void {
+    for (const hook of this.hooks ?? []) {
+      const meant = hookMeant(hook);
+      if (meant === undefined) continue;
+      const { code, remedy, message } = HookUnknown({
+        where: `plugin '${this.name}' of ${this.peer}`,
+        hook,
+        meant,
+      });
+      log.warn({ plugin: this.name, code, remedy }, message);
+    }
   }
 
   async invoke(

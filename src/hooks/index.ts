@@ -23,6 +23,7 @@ export { jsonCopy } from './plain.js';
 export { problemsOf, problemText, quickAccept, type Reading, reader } from './reader.js';
 export {
   type HookName,
+  hookMeant,
   hookNames,
   hookRow,
   hookTable,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nearest } from '../nearest.js';
 import { type Reading, reader } from './reader.js';
 
 /**
@@ -166,6 +167,19 @@ export function readModified(hook: string, value: unknown): Reading<unknown> {
 
 /** Every hook of the contract, in the table's order. */
 export const hookNames = Object.keys(hookTable) as readonly HookName[];
+
+/** The hook of the contract that was probably meant by a name which it does not have: misspelt, or its words in another order. */
+export function hookMeant(name: string): string | undefined {
+  if (hookRow(name) !== undefined) return undefined;
+  return hookNames.find((hook) => wordsOf(hook) === wordsOf(name)) ?? nearest(name, hookNames);
+}
+
+const wordsOf = (name: string) =>
+  name
+    .toLowerCase()
+    .split(/[^a-z]+/)
+    .sort()
+    .join('_');
 
 /** The payload that the next plugin is given, after one has answered `hook` with `modified`. */
 export function nextPayload(hook: string, payload: unknown, modified: unknown): unknown {

@@ -25,8 +25,14 @@ export type Hook<H extends string> = (
   call: HookCall,
 ) => Awaitable<HookAnswer>;
 
-/** The hooks of a plugin, by name. Names that the contract does not know are allowed and carried through. */
-export type Hooks = { [H in HookName]?: Hook<H> } & { [hook: string]: unknown };
+/** The hooks of a plugin, by their names in the contract. */
+export type Hooks = { readonly [H in HookName]?: Hook<H> };
+
+/**
+ * Hooks that the contract does not name: those of a gateway with more of them. They are carried through as they are,
+ * their payloads unchecked.
+ */
+export type ForeignHooks = { readonly [hook: string]: Hook<string> };
 
 /** A validator of any library that implements Standard Schema version 1 (zod 4, valibot, arktype, …). */
 export interface ConfigSchema<T> {
@@ -55,7 +61,10 @@ export interface PluginSetup {
 
 /** A running plugin: its hooks, and what to do when its server stops. */
 export interface PluginInstance {
+  /** A name that is not one of the contract, but close to one, keeps the plugin from loading; any other is a warning. */
   readonly hooks: Hooks;
+  /** Hooks of another gateway, by names of its own. */
+  readonly foreignHooks?: ForeignHooks;
   close?(): Awaitable<void>;
 }
 
@@ -88,11 +97,24 @@ export interface PluginDefinition<T = unknown> {
  * });
  * ```
  */
-export function definePlugin<T = Record<string, unknown>>(
-  definition: PluginDefinition<T>,
+export function definePlugin<
+  T = Record<string, unknown>,
+  R extends Awaitable<PluginInstance> = Awaitable<PluginInstance>,
+>(
+  definition: Omit<PluginDefinition<T>, 'setup'> & {
+    setup(config: T, plugin: PluginSetup): R & ContractHooksOnly<Awaited<R>>;
+  },
 ): PluginDefinition<T> {
-  return definition;
+  return definition as PluginDefinition<T>;
 }
+
+/** No hook but those of the contract: TypeScript alone does not look for others in what a function returns. */
+type ContractHooksOnly<I extends PluginInstance> =
+  Exclude<keyof I['hooks'], HookName> extends never
+    ? unknown
+    : {
+        readonly hooks: `${Exclude<keyof I['hooks'], HookName> & string} is not a hook of the contract: is it one of foreignHooks?`;
+      };
 
 /** Lets the request go on as it is. `metadata` is handed to the caller beside the result. */
 export function proceed(metadata: Record<string, unknown> = {}): HookResult {

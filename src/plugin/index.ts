@@ -15,6 +15,7 @@ export {
   block,
   type ConfigSchema,
   definePlugin,
+  type ForeignHooks,
   type Hook,
   type HookAnswer,
   type HookCall,

@@ -4,6 +4,7 @@ import {
   findSallyError,
   HookNotImplemented,
   HookResultInvalid,
+  HookUnknown,
   InternalError,
   messageOf,
   PayloadInvalid,
@@ -11,10 +12,15 @@ import {
   PluginDisabled,
   PluginFailed,
   PluginModuleUnusable,
+  PluginWithoutHooks,
+  type SallyError,
 } from '../errors.js';
 import {
   type GlobalContext,
+  type HookName,
   type HookResult,
+  hookMeant,
+  hookRow,
   jsonCopy,
   type PluginContext,
   problemText,
@@ -27,7 +33,7 @@ import {
 } from '../hooks/index.js';
 import { holdsNumbers } from '../json/index.js';
 import type { Logger } from '../log.js';
-import type { ConfigSchema, Hook, HookCall, PluginDefinition, PluginInstance } from './define.js';
+import type { ConfigSchema, Hook, HookCall, Hooks, PluginDefinition, PluginInstance } from './define.js';
 import type { HandleCall, HookOutcome, PluginHandle } from './handle.js';
 import { WrittenNumbers } from './numbers.js';
 
@@ -42,7 +48,9 @@ export async function startLocalPlugin(
 ): Promise<PluginHandle> {
   const config = await validateConfig(entry, definition.config);
   const instance = await setUp(entry, definition, config, deps.log);
-  const hooks = implementedHooks(entry, instance);
+  const foreign: PluginInstance = { hooks: (instance.foreignHooks ?? {}) as Hooks };
+  const own = ownHooks(entry, instance, deps.log);
+  const hooks = implementedHooks(entry, [...own, ...foreignHooks(entry, foreign)]);
   const description = deps.describe(entry, hooks);
   return {
     name: entry.name,
@@ -54,7 +62,8 @@ export async function startLocalPlugin(
     describe: () => description,
     invoke(hook, payload, context, call) {
       if (!hooks.includes(hook)) throw HookNotImplemented({ plugin: entry.name, hook, has: hooks });
-      return callHook(entry.name, instance, hook, payload, context, call, deps.log);
+      const from = own.includes(hook) ? instance : foreign;
+      return callHook(entry.name, from, hook, payload, context, call, deps.log);
     },
     close: async () => instance.close?.(),
   };
@@ -97,12 +106,63 @@ async function setUp(
 }
 
 /** The hooks that run: all that the plugin has, or those of them that the entry lists. */
-function implementedHooks(entry: PluginEntry, instance: PluginInstance): readonly string[] {
-  const has = Object.keys(instance.hooks).filter((hook) => typeof instance.hooks[hook] === 'function');
+function implementedHooks(entry: PluginEntry, has: readonly string[]): readonly string[] {
   const missing = entry.hooks?.find((hook) => !has.includes(hook));
   if (missing !== undefined) throw HookNotImplemented({ plugin: entry.name, hook: missing, has });
   return entry.hooks?.length ? entry.hooks : has;
 }
+
+/**
+ * The names of the functions under `hooks`, those of a class's methods too. A name that is close to one of the contract
+ * would never be called, and what it was to stop would pass: such a plugin does not load.
+ */
+function ownHooks(
+  entry: PluginEntry,
+  { hooks, foreignHooks: foreign }: PluginInstance,
+  log: Logger,
+): string[] {
+  const where = `plugin '${entry.name}'`;
+  const found: string[] = [];
+  for (const hook of namesOf(hooks)) {
+    const meant = hookMeant(hook);
+    if (meant !== undefined) throw HookUnknown({ where, hook, meant });
+    if (isFunction(entry, hooks, hook, hookRow(hook) !== undefined)) found.push(hook);
+  }
+  for (const hook of found) {
+    if (hookRow(hook) === undefined) log.warn(...warning(HookUnknown({ where, hook, meant: undefined })));
+  }
+  if (found.length === 0 && foreign === undefined)
+    log.warn(...warning(PluginWithoutHooks({ plugin: entry.name })));
+  return found;
+}
+
+function foreignHooks(entry: PluginEntry, { hooks }: PluginInstance): string[] {
+  const names = Object.keys(hooks);
+  const known = names.find((hook) => hookRow(hook) !== undefined);
+  if (known === undefined) return names.filter((hook) => isFunction(entry, hooks, hook, true));
+  const reason = `${known} is a hook of the contract: it belongs under hooks, not foreignHooks`;
+  throw PluginModuleUnusable({ plugin: entry.name, kind: entry.kind, reason });
+}
+
+function isFunction({ name, kind }: PluginEntry, hooks: Hooks, hook: string, required: boolean): boolean {
+  const value = (hooks as Record<string, unknown>)[hook];
+  if (typeof value === 'function' || value === undefined) return value !== undefined;
+  if (!required) return false;
+  const reason = `its hook ${hook} is no function`;
+  throw PluginModuleUnusable({ plugin: name, kind, reason });
+}
+
+/** The names of what an object has, of itself and by its classes. */
+function namesOf(object: object): Set<string> {
+  const names = new Set(Object.keys(object));
+  let above: unknown = Object.getPrototypeOf(object);
+  for (; above !== null && above !== Object.prototype; above = Object.getPrototypeOf(above)) {
+    for (const name of Object.getOwnPropertyNames(above)) if (name !== 'constructor') names.add(name);
+  }
+  return names;
+}
+
+const warning = ({ code, remedy, message }: SallyError) => [{ code, remedy }, message] as const;
 
 /** What a hook is given beside payload and context. Few look at the signal: it is made for those. */
 class LocalCall implements HookCall {
@@ -165,7 +225,7 @@ function callHook(
   let later: boolean;
   try {
     const payload = (written ? written.plain(given.data) : given.data) as Record<string, unknown>;
-    answer = (instance.hooks[hook] as Hook<string>)(payload, own, new LocalCall(signal, log));
+    answer = (instance.hooks[hook as HookName] as Hook<string>)(payload, own, new LocalCall(signal, log));
     later = typeof (answer as PromiseLike<unknown> | undefined)?.then === 'function';
   } catch (error) {
     throw failure(error);

@@ -34,6 +34,15 @@ describe('an external plugin', () => {
     });
   });
 
+  it('[G6] lists hooks of the contract: one close to it is refused, and of any other it is said that nothing calls it', () => {
+    const listing = (hook: string) =>
+      `${external('http://localhost:8000/mcp')}    hooks: [tool_pre_invoke, ${hook}]\n`;
+    expect(problems(listing('tool_post_invok'))).toEqual(['6:12 BAD_VALUE']);
+    expect(invalid(listing('tool_post_invok')).message).toContain('plugins[0].hooks[1]');
+    expect(warnings(parse(listing('theirs')))).toContain('BAD_VALUE');
+    expect(warnings(parse(listing('tool_post_invoke')))).not.toContain('BAD_VALUE');
+  });
+
   it('[G1] takes all of TLS from the variables', () => {
     const env = {
       ...variables,

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { PluginEntry } from '../../src/config/index.js';
 import { KeyMismatch } from '../../src/errors.js';
-import { definePlugin, type Hooks, modify, proceed } from '../../src/plugin/index.js';
-import { call, start, withHooks } from './started.js';
+import { block, definePlugin, type Hooks, modify, proceed } from '../../src/plugin/index.js';
+import { call, logTo, start, withHooks } from './started.js';
 
 describe('config', () => {
   const schema = z.strictObject({
@@ -118,7 +118,6 @@ describe('hooks', () => {
   const both: Hooks = {
     tool_pre_invoke: () => proceed(),
     tool_post_invoke: () => proceed(),
-    not_a_hook: 'text',
   };
 
   it('[S9] are all that the plugin has, where its entry lists none', async () => {
@@ -145,9 +144,88 @@ describe('hooks', () => {
     });
   });
 
-  it('[S9] of names that the contract does not know are carried through unchecked', async () => {
-    const plugin = await withHooks({ their_own_hook: (payload: unknown) => modify([payload]) });
+  it('[S9] that are declared as foreign are carried through unchecked', async () => {
+    const lines: string[] = [];
+    const foreignHooks = { their_own_hook: (payload: unknown) => modify([payload]) };
+    const plugin = await start(
+      definePlugin({ setup: () => ({ hooks: {}, foreignHooks }) }),
+      {},
+      logTo(lines),
+    );
     expect((await call(plugin, 'anything', 'their_own_hook')).result.modified_payload).toEqual(['anything']);
+    expect(lines).toEqual([]);
+  });
+
+  it.each([
+    ['tool_pre_invok', 'tool_pre_invoke'],
+    ['tool_preinvoke', 'tool_pre_invoke'],
+    ['toolPreInvoke', 'tool_pre_invoke'],
+    ['TOOL_PRE_INVOKE', 'tool_pre_invoke'],
+    ['pre_tool_invoke', 'tool_pre_invoke'],
+    ['promt_pre_fetch', 'prompt_pre_fetch'],
+    ['resource_post_fetched', 'resource_post_fetch'],
+    ['http_auth_check_permissions', 'http_auth_check_permission'],
+  ])('[S9] of a name close to one of the contract keep the plugin from loading: %s', async (name, meant) => {
+    const starting = start({ setup: () => ({ hooks: { [name]: () => proceed() } }) });
+    await expect(starting).rejects.toMatchObject({
+      code: 'SALLY_HOOK_UNKNOWN',
+      context: { hook: name, meant },
+    });
+  });
+
+  it('[S9] of other names run, and a warning says that nothing here calls them', async () => {
+    const lines: string[] = [];
+    const hooks = { their_own_hook: (payload: unknown) => modify([payload]) };
+    const plugin = await start({ setup: () => ({ hooks }) }, {}, logTo(lines));
+    expect((await call(plugin, 'anything', 'their_own_hook')).result.modified_payload).toEqual(['anything']);
+    expect(lines).toEqual([expect.stringContaining('SALLY_HOOK_UNKNOWN')]);
+  });
+
+  it('[S9] may be the methods of a class', async () => {
+    class Denying {
+      readonly #list = ['a'];
+      tool_pre_invoke({ name }: { name: string }) {
+        return this.#list.includes(name) ? block({ reason: 'denied', code: 'DENIED' }) : proceed();
+      }
+    }
+    const plugin = await withHooks(new Denying());
+    expect((await call(plugin, { name: 'a' })).result.continue_processing).toBe(false);
+    expect((await call(plugin, { name: 'b' })).result.continue_processing).toBe(true);
+  });
+
+  it('[S9] that are none at all are told: such a plugin is never asked', async () => {
+    const lines: string[] = [];
+    await start({ setup: () => ({ hooks: {} }) }, {}, logTo(lines));
+    expect(lines).toEqual([expect.stringContaining('SALLY_PLUGIN_NO_HOOKS')]);
+  });
+
+  it.each([
+    ['its hook tool_pre_invoke is no function', { hooks: { tool_pre_invoke: { allow: true } } }],
+    ['its hook theirs is no function', { hooks: {}, foreignHooks: { theirs: 'no' } }],
+    [
+      'tool_pre_invoke is a hook of the contract',
+      { hooks: {}, foreignHooks: { tool_pre_invoke: () => proceed() } },
+    ],
+  ])('[S9] are refused where %s', async (reason, instance) => {
+    await expect(start({ setup: () => instance })).rejects.toMatchObject({
+      code: 'SALLY_PLUGIN_MODULE',
+      message: expect.stringContaining(reason),
+    });
+  });
+
+  it('[S9] of other names do not compile', () => {
+    definePlugin({
+      // @ts-expect-error no hook of the contract
+      setup: () => ({ hooks: { tool_pre_invok: () => proceed() } }),
+    });
+    definePlugin({
+      // @ts-expect-error one of two is no hook of the contract
+      setup: () => ({ hooks: { tool_pre_invoke: () => proceed(), tool_post_invok: () => proceed() } }),
+    });
+    definePlugin({
+      // @ts-expect-error the same from an async setup
+      setup: async () => ({ hooks: { tool_pre_invoke: () => proceed(), tool_post_invok: () => proceed() } }),
+    });
   });
 });
 

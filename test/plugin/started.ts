@@ -1,7 +1,7 @@
 import { CancelSource } from '../../src/cancel.js';
 import type { PluginEntry } from '../../src/config/index.js';
 import { globalContext, type PluginContext } from '../../src/hooks/index.js';
-import { silentLogger } from '../../src/log.js';
+import { createLogger, type Logger, silentLogger } from '../../src/log.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { definePlugin, type Hooks, type PluginDefinition } from '../../src/plugin/index.js';
 import { startLocalPlugin } from '../../src/plugin/local.js';
@@ -11,10 +11,19 @@ export const hook = 'tool_pre_invoke';
 /** A context that holds nothing. */
 export const context = (): PluginContext => ({ state: {}, metadata: {}, global_context: globalContext('1') });
 
+/** A logger whose warnings and errors are added to `lines`. */
+export function logTo(lines: string[]): Logger {
+  return createLogger({ level: 'warn', pretty: false, stream: { write: (line) => void lines.push(line) } });
+}
+
 /** Starts whatever a module might export as the plugin P. */
-export function start(definition: unknown, entry: Partial<PluginEntry> = {}): Promise<PluginHandle> {
+export function start(
+  definition: unknown,
+  entry: Partial<PluginEntry> = {},
+  log: Logger = silentLogger,
+): Promise<PluginHandle> {
   return startLocalPlugin({ name: 'P', kind: './p.js', ...entry }, definition as PluginDefinition, {
-    log: silentLogger,
+    log,
     describe: describePlugin,
     defaults: pluginDefaults,
   });

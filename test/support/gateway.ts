@@ -17,6 +17,7 @@ interface GatewayOptions {
   readonly env?: Record<string, string>;
   readonly log?: Logger;
   readonly credentials?: CredentialStore;
+  readonly connect?: 'now' | 'on-first-call';
 }
 
 /** The gateway side's configuration for one external plugin. */
@@ -39,10 +40,10 @@ export function gatewayConfig({ url, tls, name, entry, settings, env = {} }: Gat
 /** A plugin manager with one external plugin; closed when the test ends. */
 export async function openGateway(options: GatewayOptions): Promise<PluginManager> {
   const log = options.log ?? silentLogger;
-  const { credentials } = options;
+  const { credentials, connect = 'on-first-call' } = options;
   const manager = await openPluginManager(gatewayConfig(options), {
     log,
-    connect: 'on-first-call',
+    connect,
     ...(credentials && { credentials }),
   });
   onTestFinished(() => manager.close());

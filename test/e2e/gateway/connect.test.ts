@@ -1,10 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createLogger } from '../../../src/log.js';
 import { cert, keyPassword } from '../../support/certs.js';
+import { temporaryFolder } from '../../support/folder.js';
 import { callTool, errorOf, openGateway } from '../../support/gateway.js';
 import { clientTls, serverTls, startPluginServer } from '../../support/plugin-server.js';
 
@@ -331,3 +333,26 @@ it('[S8] the gateway side logs subject, protocol and cipher at DEBUG', async () 
   expect(logged.join('')).toContain('"subject":"CN=mcp-plugin-P"');
   expect(logged.join('')).toContain('"protocol":"TLSv1.3"');
 });
+
+it('[G6] a server that reports a hook whose name is close to one of the contract is warned of', async () => {
+  const kind = await pluginModule(
+    'setup: () => ({ hooks: {}, foreignHooks: { tool_pre_invok() {}, theirs() {} } })',
+  );
+  const server = await startPluginServer({ plugins: [{ name: 'P', kind }] });
+  const logged: string[] = [];
+  const log = createLogger({ level: 'warn', pretty: false, stream: { write: (line) => logged.push(line) } });
+  await openGateway({ url: server.url, name: 'P', connect: 'now', log });
+  expect(logged).toHaveLength(1);
+  expect(JSON.parse(logged[0] ?? '')).toMatchObject({
+    plugin: 'P',
+    code: 'SALLY_HOOK_UNKNOWN',
+    msg: expect.stringContaining('did you mean tool_pre_invoke?'),
+  });
+});
+
+/** A plugin module of these members, in a folder of its own. */
+async function pluginModule(members: string): Promise<string> {
+  const path = join(await temporaryFolder(), 'plugin.mjs');
+  await writeFile(path, `export default { ${members} };\n`);
+  return path;
+}
