@@ -36,7 +36,7 @@ const planted: readonly (readonly [path: string, text: string, violation: string
   [
     'wire/a.ts',
     "import type { PluginManager } from '../manager/index.js'; export type A = PluginManager;",
-    'floor-2-wire: src/wire/a.ts -> src/manager/index.ts',
+    'floor-3-wire: src/wire/a.ts -> src/manager/index.ts',
   ],
   [
     'hooks/a.ts',
