@@ -16,7 +16,8 @@ import { httpTransport } from '../mcp/client/http.js';
 import type { ClientContext, ClientSession, PeerErrors } from '../mcp/client/session.js';
 import { stdioTransport } from '../mcp/client/stdio.js';
 import type { RpcResponse } from '../mcp/messages.js';
-import { type CredentialStore, pluginRule, type TlsMetrics } from '../tls/index.js';
+import type { Observer } from '../telemetry/index.js';
+import { type CredentialStore, pluginRule } from '../tls/index.js';
 import { packageVersion } from '../version.js';
 import { backoff, unlessAborted, withDeadline } from '../wait.js';
 import { mayBeEmpty, type ToolConnection, type ToolReply } from '../wire/index.js';
@@ -34,7 +35,7 @@ export interface ConnectionDeps {
   readonly timeoutMs: number;
   /** Where certificates are held, for TLS. */
   readonly credentials: CredentialStore;
-  readonly metrics?: TlsMetrics | undefined;
+  readonly observer?: Observer | undefined;
   /** The plugin that is to be at the other end. */
   readonly plugin: string;
 }
@@ -181,7 +182,7 @@ function contextOf(peer: string, { log, timeoutMs }: ConnectionDeps, errors: Pee
 async function httpSessions(
   settings: HttpSettings,
   context: ClientContext,
-  { credentials, metrics, plugin, timeoutMs }: ConnectionDeps,
+  { credentials, observer, plugin, timeoutMs }: ConnectionDeps,
 ): Promise<SessionSource> {
   const tls = settings.transport === 'http' ? settings.tls : undefined;
   const longestMs = timeoutMs + 2_000;
@@ -192,7 +193,7 @@ async function httpSessions(
     tls,
     server: tls && { identity: pluginRule(plugin, tls.identity), pins: tls.pins },
     credentials,
-    metrics,
+    observer,
     maxConnections,
     longestMs,
     retiredMs: longestMs,

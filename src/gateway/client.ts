@@ -2,7 +2,7 @@ import type { PluginRequest } from '../manager/index.js';
 import type { RpcResponse } from '../mcp/messages.js';
 import type { ClientRequest as McpRequest, Router as McpRouter } from '../mcp/router.js';
 
-export { type Client, type Identity, principalOf, type Trace } from '../mcp/router.js';
+export { type Client, type Identity, principalOf } from '../mcp/router.js';
 
 /** One authenticated request of a client. */
 export interface ClientRequest extends McpRequest {

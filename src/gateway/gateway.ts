@@ -15,9 +15,9 @@ import { serveStdio } from '../mcp/endpoint-stdio.js';
 import type { RpcResponse } from '../mcp/messages.js';
 import type { Admitted, Identity } from '../mcp/router.js';
 import { ownSessions } from '../sessions/index.js';
+import { createAccessLog, joinObservers, type Observer } from '../telemetry/index.js';
 import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '../tls/index.js';
 import type { WorkerBus } from '../workers/index.js';
-import { createAccessLog } from './access.js';
 import { createAuthentication, guarded, introduce, openAuthenticator } from './auth/index.js';
 import { tell } from './failures.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
@@ -69,6 +69,8 @@ interface GatewayDeps {
   readonly registry?: Registry;
   /** What is shown of a registry where other processes serve the same port: theirs with it. */
   readonly shared?: (registry: Registry) => Promise<Pick<Registry, 'contentType' | 'metrics'> | undefined>;
+  /** Watches what the gateway does, beside the access log and the metrics. */
+  readonly observer?: Observer;
   /** What it shares with the other processes that serve the same port, where there are some. */
   readonly bus?: WorkerBus | undefined;
 }
@@ -105,12 +107,13 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const { log, version, bus, now = () => new Date() } = deps;
   const { host, tls, limits, allowedHosts, allowedOrigins } = config.gateway;
   const registry = deps.registry ?? new (await import('prom-client')).Registry();
-  const metrics = await openTlsMetrics(registry);
+  const { holds, observer: metrics } = await openTlsMetrics(registry);
   await countDroppedLines(registry, log);
-  const store = createCredentialStore({ log, metrics });
+  const observer = joinObservers(createAccessLog(log), metrics, deps.observer);
+  const store = createCredentialStore({ log, observer, holds });
   const credentials = tls && (await store.open(tls, 'server'));
   const pluginMetrics = await openPluginMetrics(registry);
-  const held = { log, credentials: store, metrics, pluginMetrics, exactNumbers: true };
+  const held = { log, credentials: store, observer, pluginMetrics, exactNumbers: true };
   let authenticator = await openAuthenticator(config.gateway.auth, { log, now });
   const sets = createPluginSets(await openPluginManager(config, held));
   const upstreams = createUpstreamSet(config.gateway.upstreams, (settings) =>
@@ -135,7 +138,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     limits,
     log,
     serverInfo: { name: 'sallyport', version },
-    access: createAccessLog(log),
+    observer,
     tell: (response: RpcResponse, request: string) => tell(response, request, telling),
   };
   const endpoint = createEndpoint({
@@ -175,7 +178,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   };
   const plainGuard = createHostGuard({ ...reachable, trusted: false });
   const listener = createListener({
-    tls: credentials && { credentials, clientCertificate, clients: clientsOf(tls), metrics },
+    tls: credentials && { credentials, clientCertificate, clients: clientsOf(tls), observer },
     // With TLS the metrics are on the health port alone, where clients have no business.
     handle: createPages(tls ? { ...pages, metrics: undefined } : pages),
     fast: {

@@ -14,13 +14,8 @@ import {
   stopListening,
 } from '../http/index.js';
 import type { Logger } from '../log.js';
-import {
-  type ClientCertificate,
-  type Credentials,
-  createTlsFront,
-  type PeerRule,
-  type TlsMetrics,
-} from '../tls/index.js';
+import type { Observer } from '../telemetry/index.js';
+import { type ClientCertificate, type Credentials, createTlsFront, type PeerRule } from '../tls/index.js';
 import { createWaiting } from '../wait.js';
 import { acceptingTurn } from '../workers/index.js';
 import { createStrangers } from './strangers.js';
@@ -55,7 +50,7 @@ interface ListenerTls {
   readonly credentials: Credentials;
   readonly clientCertificate: ClientCertificate;
   readonly clients: PeerRule;
-  readonly metrics: TlsMetrics;
+  readonly observer: Observer | undefined;
 }
 
 interface ListenerOptions {
@@ -115,7 +110,7 @@ export function createListener(options: ListenerOptions): Listener {
         ...tls,
         log,
         end: endConnection,
-        wasRefused: strangers.wasEvicted,
+        wasEvicted: strangers.wasEvicted,
         onSecure(socket, raw, verified) {
           strangers.wrap(raw, socket);
           handshaking.delete(raw);

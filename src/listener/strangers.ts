@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { TooManyStrangers } from '../errors.js';
+import { type SallyError, TooManyStrangers } from '../errors.js';
 import { peerLog } from '../log/limit.js';
 import type { Logger } from '../log.js';
 
@@ -14,8 +14,8 @@ export interface Strangers {
   wrap(raw: Socket, secure: Socket): void;
   /** Somebody was let in on this connection. */
   know(socket: Socket): void;
-  /** Whether a connection was ended for others to come in. */
-  wasEvicted(raw: Socket): boolean;
+  /** The reason, where a connection was ended for others to come in. */
+  wasEvicted(raw: Socket): SallyError | undefined;
 }
 
 interface StrangersOptions {
@@ -32,7 +32,7 @@ export function createStrangers(options: StrangersOptions): Strangers {
   /** By the socket that came in, the one that is read; the oldest first. */
   const all = new Map<Socket, Socket>();
   const rawOf = new WeakMap<Socket, Socket>();
-  const evicted = new WeakSet<Socket>();
+  const evicted = new WeakMap<Socket, SallyError>();
 
   const evict = () => {
     let [victim] = all.keys();
@@ -42,11 +42,12 @@ export function createStrangers(options: StrangersOptions): Strangers {
       break;
     }
     if (victim === undefined) return;
-    evicted.add(victim);
+    const error = TooManyStrangers({ limit: maxStrangers });
+    evicted.set(victim, error);
     all.delete(victim);
     const remote = victim.remoteAddress;
     victim.destroy();
-    peerLog(log).warn(remote, TooManyStrangers({ limit: maxStrangers }));
+    peerLog(log).warn(remote, error);
   };
 
   return {
@@ -62,6 +63,6 @@ export function createStrangers(options: StrangersOptions): Strangers {
     know(socket) {
       all.delete(rawOf.get(socket) ?? socket);
     },
-    wasEvicted: (raw) => evicted.has(raw),
+    wasEvicted: (raw) => evicted.get(raw),
   };
 }

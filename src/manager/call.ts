@@ -12,6 +12,7 @@ import {
 import { type GlobalContext, type PluginContext, readPayload } from '../hooks/index.js';
 import { beyondLimits, writeJson } from '../json/index.js';
 import type { Chain, ChainCall, HandleCall, OneOutcome, Outcome, PluginHandle } from '../plugin/handle.js';
+import type { CallObservation, HookCallEnd } from '../telemetry/index.js';
 import { chainBudgetMs } from '../wire/index.js';
 import type { Selected } from './plugin-list.js';
 
@@ -35,10 +36,10 @@ export function callPlugin(
   hook: string,
   payload: unknown,
   context: PluginContext,
-  { timeoutMs, signal, owned = false, payloadJson }: CallLimits,
+  { timeoutMs, signal, owned = false, payloadJson, headers }: CallLimits,
 ): OneOutcome | Promise<OneOutcome> {
   const begin = (controller: CancelSource) =>
-    plugin.invoke(hook, payload, context, { signal: controller, owned, payloadJson });
+    plugin.invoke(hook, payload, context, { signal: controller, owned, payloadJson, headers });
   return withDeadline(begin, { plugin: plugin.name, hook, timeoutMs }, timeoutMs, signal);
 }
 
@@ -49,12 +50,13 @@ export function callPlugin(
 export async function callChain(
   chain: Chain,
   call: ChainCall,
-  { signal, payloadJson }: Pick<CallLimits, 'signal' | 'payloadJson'>,
+  { signal, payloadJson, headers }: Pick<CallLimits, 'signal' | 'payloadJson' | 'headers'>,
 ): Promise<readonly Outcome[]> {
   const { hook, timeoutMs } = call;
   const plugin = call.steps[0]?.plugin.name;
   if (plugin === undefined) return [];
-  const begin = (controller: CancelSource) => chain.invoke(call, { signal: controller, payloadJson });
+  const begin = (controller: CancelSource) =>
+    chain.invoke(call, { signal: controller, payloadJson, headers });
   const ended = await withDeadline(begin, { plugin, hook, timeoutMs }, timeoutMs + chainBudgetMs, signal);
   return ended.kind === 'failed' ? [ended] : ended.outcome;
 }
@@ -132,10 +134,11 @@ export const sharedParts = ({ state, metadata }: GlobalContext): SharedParts => 
 
 /** Outcomes of plugins that the request has not come to yet, and the shared state that the next of them was given. */
 export interface Ahead {
-  readonly outcomes: Outcome[];
+  readonly outcomes: {
+    readonly outcome: Outcome;
+    readonly observed: CallObservation<HookCallEnd> | undefined;
+  }[];
   before: SharedParts;
-  /** What the round trip took. */
-  readonly ms: number;
 }
 
 /** The shared state that the plugin after this one was given. */

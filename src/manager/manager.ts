@@ -18,7 +18,8 @@ import type { OneOutcome, PluginHandle } from '../plugin/handle.js';
 import { disabledPlugin, startLocalPlugin } from '../plugin/local.js';
 import { importPlugin } from '../plugin/module.js';
 import { bundledPlugins } from '../plugins/index.js';
-import { type CredentialStore, createCredentialStore, type TlsMetrics } from '../tls/index.js';
+import type { Observer } from '../telemetry/index.js';
+import { type CredentialStore, createCredentialStore } from '../tls/index.js';
 import { describePlugin, pluginDefaults } from '../wire/index.js';
 import { callPlugin } from './call.js';
 import { createPluginList } from './plugin-list.js';
@@ -48,7 +49,7 @@ interface ManagerDeps {
   readonly connect?: 'now' | 'on-first-call';
   /** Where the certificates of external plugins are held. Default: a store of its own. */
   readonly credentials?: CredentialStore;
-  readonly metrics?: TlsMetrics;
+  readonly observer?: Observer | undefined;
   readonly pluginMetrics?: PluginMetrics;
   /** Whether plugins of one server are called in one round trip, where it takes that. Default true. */
   readonly chains?: boolean;
@@ -87,14 +88,13 @@ interface OneCall {
  * ```
  */
 export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps): Promise<PluginManager> {
-  const { log, exactNumbers = false } = deps;
+  const { log, observer, exactNumbers = false } = deps;
   const credentials = deps.credentials ?? createCredentialStore(deps);
   let shared: Promise<Connections> | undefined;
   const connections = () => {
-    const { metrics } = deps;
     const timeoutMs = config.settings.pluginTimeoutMs;
     shared ??= import('../external/index.js').then((room) =>
-      room.createConnections({ log, timeoutMs, credentials, metrics, exactNumbers }, config.settings),
+      room.createConnections({ log, timeoutMs, credentials, observer, exactNumbers }, config.settings),
     );
     return shared;
   };
@@ -122,6 +122,7 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
     list: createPluginList(plugins, config.settings),
     settings: config.settings,
     log,
+    observer,
     outOfService,
     chains: deps.chains,
     closed: () => closed !== undefined,

@@ -20,6 +20,7 @@ import {
 } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { Outcome, PluginHandle } from '../plugin/handle.js';
+import type { CallObservation, CallObserver, HookCallEnd } from '../telemetry/index.js';
 import {
   type Ahead,
   bandEnd,
@@ -51,20 +52,10 @@ export interface HookCallResult<P = unknown> {
   readonly metadata: Record<string, unknown>;
 }
 
-/** What one plugin did in a hook call: a line of the access log. */
-export interface PluginRun {
-  readonly plugin: string;
-  readonly hook: string;
-  /** `noted`: it would have ended the request under a stricter mode. */
-  readonly decision: 'continue' | 'modified' | 'blocked' | 'failed' | 'noted';
-  /** Plugins that were called in one round trip share its time. */
-  readonly ms: number;
-}
-
-interface InvokeOptions {
+export interface InvokeOptions {
   readonly signal?: Cancellation;
-  /** Hears of every plugin that ran, as it is done. */
-  readonly onPlugin?: (run: PluginRun) => void;
+  /** Watches the calls, in place of the observer that the manager was opened with. */
+  readonly observed?: CallObserver | undefined;
 }
 
 /** What a request works with; the manager that made it owns all of it. */
@@ -72,6 +63,8 @@ interface RequestDeps {
   readonly list: PluginList;
   readonly settings: PluginSettings;
   readonly log: Logger;
+  /** Watches calls that nobody else watches. */
+  readonly observer?: CallObserver | undefined;
   /** Whether plugins of one server are called in one round trip, where it takes that. Default true. */
   readonly chains?: boolean | undefined;
   /** Whether the manager was closed: its plugins are called no more. */
@@ -86,6 +79,8 @@ interface RequestDeps {
  */
 export class PluginRequest {
   readonly global: GlobalContext;
+  /** The plugin at which the last hook call ended, blocked or failed. */
+  endedBy: string | undefined;
   readonly #deps: RequestDeps;
   readonly #contexts = new Map<PluginHandle, Pick<PluginContext, 'state' | 'metadata'>>();
 
@@ -105,16 +100,17 @@ export class PluginRequest {
   async invoke<P>(
     hook: string,
     payload: P,
-    { signal, onPlugin }: InvokeOptions = {},
+    { signal, observed = this.#deps.observer }: InvokeOptions = {},
   ): Promise<HookCallResult<P>> {
     const { list, settings, outOfService, chains, closed } = this.#deps;
     if (closed()) throw PluginsClosed({ hook });
     const applying = list.select(hook, payload, this.global);
     const selected =
       outOfService.size === 0 ? applying : applying.filter(({ plugin }) => !outOfService.has(plugin));
+    this.endedBy = undefined;
     const parallel = settings.parallelExecutionWithinBand;
     const payloadJson = selected.length > 0 ? checkPayload(hook, payload) : undefined;
-    const run: HookRun = { hook, payload, payloadJson, answer: null, metadata: {}, signal, onPlugin };
+    const run: HookRun = { hook, payload, payloadJson, answer: null, metadata: {}, signal, observed };
     let ahead: Ahead | undefined;
     let blocked: Decided | undefined;
     for (let at = 0, end = 0; at < selected.length && blocked === undefined; at = end) {
@@ -124,18 +120,21 @@ export class PluginRequest {
         const chained = chainFrom(selected, at, parallel, hook);
         ahead = chained.length > 1 ? await this.#callAhead(chained, run) : undefined;
       }
-      const outcome = ahead?.outcomes.shift();
+      const next = ahead?.outcomes.shift();
       let decided: readonly Decided[];
-      if (ahead && outcome) {
-        decided = [this.#conclude(one, run, outcome, ahead.before, ahead.ms)];
-        ahead.before = withGlobalOf(ahead.before, outcome);
+      if (ahead && next) {
+        decided = [this.#conclude(one, run, next.outcome, ahead.before, next.observed)];
+        ahead.before = withGlobalOf(ahead.before, next.outcome);
       } else if (end === at + 1 && one.effect.awaited) {
         decided = [await this.#call(one, run, sharedParts(this.global))];
       } else {
         decided = await this.#callBand(selected.slice(at, end), run);
       }
-      for (const { decision } of decided) if (decision.kind === 'fail') throw decision.error;
-      for (const one of decided) if (one.decision.kind === 'block') blocked ??= one;
+      const failed = decided.find(({ decision }) => decision.kind === 'fail');
+      blocked = decided.find(({ decision }) => decision.kind === 'block');
+      if (failed || blocked)
+        for (const { observed } of ahead?.outcomes ?? []) observed?.end({ decision: 'skipped' });
+      if (failed?.decision.kind === 'fail') throw failed.decision.error;
       if (blocked === undefined) take(run, decided);
     }
     const violation = blocked?.decision.kind === 'block' ? blocked.decision.result.violation : undefined;
@@ -153,8 +152,8 @@ export class PluginRequest {
     const { hook, payload } = run;
     const chain = selected[0]?.plugin.chainFor?.(hook);
     const before = sharedParts(this.global);
-    if (chain === undefined) return { outcomes: [], before, ms: 0 };
-    const began = performance.now();
+    if (chain === undefined) return { outcomes: [], before };
+    const observed = selected.map(({ plugin }) => this.#observe(plugin, run));
     const steps = selected.map(({ plugin, effect }) => ({
       plugin,
       effect,
@@ -162,8 +161,9 @@ export class PluginRequest {
     }));
     const timeoutMs = this.#deps.settings.pluginTimeoutMs;
     const call = { hook, payload, global: { ...this.global, ...before }, timeoutMs, steps };
-    const outcomes = [...(await callChain(chain, call, run))];
-    return { outcomes, before, ms: performance.now() - began };
+    const outcomes = await callChain(chain, call, { ...run, headers: observed[0]?.headers });
+    for (const one of observed.slice(outcomes.length)) one?.end({ decision: 'skipped' });
+    return { outcomes: outcomes.map((outcome, i) => ({ outcome, observed: observed[i] })), before };
   }
 
   /** All plugins of a band on the same payload, at once; those that nobody waits for are left to themselves. */
@@ -176,7 +176,7 @@ export class PluginRequest {
   async #call(one: Selected, run: HookRun, before: SharedParts): Promise<Decided> {
     const { plugin, effect } = one;
     const { hook, payload, payloadJson } = run;
-    const began = performance.now();
+    const observed = run.observed && this.#observe(plugin, run);
     const own = this.#contexts.get(plugin);
     const context: PluginContext = {
       state: own?.state ?? {},
@@ -189,23 +189,29 @@ export class PluginRequest {
       timeoutMs,
       signal,
       payloadJson,
+      headers: observed?.headers,
     });
     // Tried because its hooks were not known while its server was away; this is not one of them.
     if (outcome.kind === 'failed' && HookNotImplemented.is(outcome.error))
       outcome = { kind: 'answered', outcome: { result: { continue_processing: true }, context } };
-    return this.#conclude(one, run, outcome, before, performance.now() - began);
+    return this.#conclude(one, run, outcome, before, observed);
+  }
+
+  #observe({ name: plugin }: PluginHandle, { hook, observed }: HookRun) {
+    return observed?.hookCall?.({ plugin, hook, request: this.global.request_id });
   }
 
   /** What an outcome of a plugin means for the request, and what is kept of it. */
   #conclude(
     { plugin, effect }: Selected,
-    { hook, metadata, onPlugin }: HookRun,
+    { hook, metadata }: HookRun,
     outcome: Outcome,
     before: SharedParts,
-    ms: number,
+    observed: CallObservation<HookCallEnd> | undefined,
   ): Decided {
     if (outcome.kind === 'failed' && CallCancelled.is(outcome.error)) {
       // The caller's doing: no failure of the plugin, and nobody to go on for.
+      observed?.end({ decision: 'cancelled', error: outcome.error });
       return { plugin, decision: { kind: 'fail', error: outcome.error } };
     }
     if (outcome.kind === 'answered' && effect.awaited) {
@@ -214,7 +220,8 @@ export class PluginRequest {
     }
     const decision = decide(effect, outcome);
     if (decision.kind !== 'continue' || decision.note !== undefined) this.#report(plugin, hook, decision);
-    onPlugin?.(runOf(plugin, hook, decision, ms));
+    if (decision.kind !== 'continue') this.endedBy = plugin.name;
+    observed?.end(endOf(decision));
     return { plugin, decision };
   }
 
@@ -286,7 +293,7 @@ interface HookRun {
   answer: unknown;
   readonly metadata: Record<string, unknown>;
   readonly signal: Cancellation | undefined;
-  readonly onPlugin: InvokeOptions['onPlugin'];
+  readonly observed: CallObserver | undefined;
 }
 
 /** Goes on with what the plugins of a band changed. */
@@ -299,10 +306,14 @@ function take(run: HookRun, decided: readonly Decided[]): void {
   run.payload = payload;
 }
 
-function runOf({ name: plugin }: PluginHandle, hook: string, decision: Decision, took: number): PluginRun {
-  let name: PluginRun['decision'] = 'noted';
-  if (decision.kind === 'block') name = 'blocked';
-  else if (decision.kind === 'fail') name = 'failed';
-  else if (decision.note === undefined) name = decision.modified === undefined ? 'continue' : 'modified';
-  return { plugin, hook, decision: name, ms: Math.round(took * 100) / 100 };
+/** A decision as observers are told of it. */
+function endOf(decision: Decision): HookCallEnd {
+  if (decision.kind === 'block')
+    return { decision: 'blocked', violation: decision.result.violation?.code ?? undefined };
+  if (decision.kind === 'fail') return { decision: 'failed', error: decision.error };
+  const { note, modified } = decision;
+  if (note === undefined) return { decision: modified === undefined ? 'continue' : 'modified' };
+  return note.kind === 'error'
+    ? { decision: 'noted', error: note.error }
+    : { decision: 'noted', violation: note.violation?.code };
 }

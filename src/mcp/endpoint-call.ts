@@ -4,6 +4,7 @@ import { type SallyError, TooManyCalls, TooManyCallsOfOne } from '../errors.js';
 import { type Reply, retryAfter } from '../http/index.js';
 import { peerLog } from '../log/limit.js';
 import type { SessionStore } from '../sessions/index.js';
+import type { Observer, RequestEnd, RequestObservation } from '../telemetry/index.js';
 import type { HttpReply, ReplyDeps } from './endpoint-reply.js';
 import { headerNames, type ParamHeaderCheck } from './headers.js';
 import {
@@ -30,7 +31,6 @@ import {
   type Identity,
   principalOf,
   type Router,
-  type Trace,
 } from './router.js';
 
 /** What an endpoint serves at once, and how much it reads. */
@@ -43,24 +43,6 @@ export interface EndpointLimits {
   readonly sessionIdleMs: number;
 }
 
-/** Hears of every request at its end. */
-export interface AccessLog {
-  /** A JSON-RPC request that was served. */
-  served(call: Call, response: RpcResponse, started: number): void;
-  /**
-   * A request that was refused before anything was done for it, or one without JSON-RPC (GET, DELETE); without a status
-   * one that nobody waited for any more.
-   */
-  other(request: OtherRequest, started: number): void;
-}
-
-export interface OtherRequest {
-  readonly method: string;
-  readonly status?: number;
-  readonly identity?: Identity;
-  readonly error?: string | number;
-}
-
 /** What is the same for all requests of an endpoint, over HTTP or stdio. */
 export interface CallDeps {
   readonly router: Router;
@@ -68,7 +50,7 @@ export interface CallDeps {
   readonly serverInfo: JsonObject;
   /** How much of a response the client is told: errors can be shortened. */
   readonly tell?: ((response: RpcResponse, request: string) => RpcResponse) | undefined;
-  readonly access?: AccessLog | undefined;
+  readonly observer?: Observer | undefined;
 }
 
 /** What all requests over HTTP share. */
@@ -101,12 +83,18 @@ export interface Exchange {
   readonly response: Reply;
   readonly admitted: Admitted;
   readonly reply: HttpReply;
-  /** When it began, by `now`. */
-  readonly started: number;
+  /** Until it has been told of the end. */
+  observed: RequestObservation | undefined;
 }
 
 /** Where a call comes from, beside its message. */
-export type CallSource = Pick<Exchange, 'admitted' | 'remote'>;
+export type CallSource = Pick<Exchange, 'admitted' | 'remote' | 'observed'>;
+
+/** Reports how a request ended, unless that was done before. */
+export function reportEnd(request: Pick<Exchange, 'observed'>, end: RequestEnd): void {
+  request.observed?.end(end);
+  request.observed = undefined;
+}
 
 /** One request of a client: what all ways in have in common. */
 export abstract class Call implements ClientRequest {
@@ -116,7 +104,7 @@ export abstract class Call implements ClientRequest {
   readonly client: Client;
   readonly headers: Readonly<Record<string, string>>;
   readonly remote?: string;
-  readonly trace: Trace = { plugins: [] };
+  readonly observed: RequestObservation | undefined;
   readonly signal = new CancelSource();
   /** How it ended where no response is wanted any more. */
   abandoned: 'cancelled' | 'gone' | undefined;
@@ -125,13 +113,14 @@ export abstract class Call implements ClientRequest {
   constructor(
     client: Client,
     { id, method, params }: { id: RequestId; method: string; params: JsonObject },
-    { admitted, remote }: CallSource,
+    { admitted, remote, observed }: CallSource,
   ) {
     this.client = client;
     this.id = id;
     this.method = method;
     this.params = params;
     this.headers = admitted.headers;
+    this.observed = observed;
     this.#admitted = admitted;
     if (remote !== undefined) this.remote = remote;
   }
@@ -264,25 +253,26 @@ export async function run(exchange: Exchange, call: Call, slots: Slots, deps: Ht
     return refuseWith(exchange, call.method, error, deps, call.id);
   }
   const over = deps.running.add(call);
+  call.observed?.serves?.(call);
   const response = await answered(call, deps);
   over();
   slots.give(who);
   call.finish(response);
-  deps.access?.served(call, response, exchange.started);
+  reportEnd(exchange, { kind: 'served', response });
 }
 
-/** Answers with a JSON-RPC error, and says so in the access log. */
+/** Answers with a JSON-RPC error. */
 export function refuse(
-  { reply, admitted, started }: Pick<Exchange, 'reply' | 'started'> & { admitted?: Admitted },
+  exchange: Pick<Exchange, 'reply' | 'observed'> & { admitted?: Admitted },
   method: string,
   { status, error }: Refusal,
-  { access }: Pick<HttpDeps, 'access'>,
   more: { id?: RequestId | null; headers?: Readonly<Record<string, string>> } = {},
 ): void {
   // JSON-RPC 2.0 section 5: where the id is not known, it is null.
-  reply.json(status, responseJson(more.id ?? null, { error }), more.headers);
-  const identity = admitted && { identity: admitted.identity };
-  access?.other({ method, status, ...identity, error: error.code }, started);
+  exchange.reply.json(status, responseJson(more.id ?? null, { error }), more.headers);
+  if (exchange.observed === undefined) return;
+  const identity = exchange.admitted && { identity: exchange.admitted.identity };
+  reportEnd(exchange, { kind: 'other', method, status, ...identity, error: error.code });
 }
 
 /** Answers with an error of the registry, at its own HTTP status; one that will pass says when. */
@@ -295,7 +285,7 @@ export function refuseWith(
 ): void {
   peerLog(deps.log).warn(exchange.remote, error);
   const headers = { 'Retry-After': error.httpStatus === 429 ? '1' : retryAfter };
-  refuse(exchange, method, { status: error.httpStatus, ...errorResponse(error) }, deps, { id, headers });
+  refuse(exchange, method, { status: error.httpStatus, ...errorResponse(error) }, { id, headers });
 }
 
 /** A session that is not here may have ended with this server, or with a worker of it. */
@@ -309,7 +299,7 @@ export function refuseSession(
   // At the next server its client learns what became of it.
   if (stopping) refuseWith(exchange, method, stopping, deps, id);
   // The code by which the SDKs know that they have to initialize again.
-  else refuse(exchange, method, refusal(404, 'Session not found', codes.sessionNotFound), deps, { id });
+  else refuse(exchange, method, refusal(404, 'Session not found', codes.sessionNotFound), { id });
 }
 
 /** Whether a request was refused for the revision that its header names. */
@@ -323,6 +313,6 @@ export function refusedRevision(
   const { legacyRevisions } = deps;
   if (revision === undefined || legacyRevisions.includes(String(revision))) return false;
   const message = `Bad Request: Unsupported protocol version: ${revision} (supported versions: ${legacyRevisions.join(', ')})`;
-  refuse(exchange, method, refusal(400, message), deps, { id });
+  refuse(exchange, method, refusal(400, message), { id });
   return true;
 }

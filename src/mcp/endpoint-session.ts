@@ -1,13 +1,14 @@
 import { ClientGone } from '../errors.js';
 import { idKey } from '../json/index.js';
 import type { SessionRecord } from '../sessions/index.js';
+import { clientName } from '../telemetry/index.js';
 import type { Call } from './endpoint-call.js';
 import { Questions } from './endpoint-questions.js';
 import type { HttpReply } from './endpoint-reply.js';
 import { sseEvent, ssePrime } from './events.js';
 import { type JsonObject, notificationJson, type RpcResponse } from './messages.js';
 import { primesStreams } from './revisions.js';
-import { type Client, type Credential, clientName, type Identity } from './router.js';
+import type { Client, Credential, Identity } from './router.js';
 
 /** GET streams of one session at a time. */
 const maxStreams = 4;

@@ -15,6 +15,7 @@ import {
   refusedRevision,
   refuseSession,
   refuseWith,
+  reportEnd,
   run,
 } from './endpoint-call.js';
 import type { HttpReply } from './endpoint-reply.js';
@@ -241,7 +242,7 @@ export async function serveSession(
   }
   if (wantsSession) {
     const { id } = message;
-    return refuse(exchange, method, refusal(400, 'Invalid Request: this session is initialized'), deps, {
+    return refuse(exchange, method, refusal(400, 'Invalid Request: this session is initialized'), {
       id,
     });
   }
@@ -266,7 +267,7 @@ async function initialize(
   const { id } = message;
   const asked = readInitialize(message.params, deps.legacyRevisions);
   if (asked === undefined) {
-    return refuse(exchange, 'initialize', { status: 400, error: badInitialize }, deps, { id });
+    return refuse(exchange, 'initialize', { status: 400, error: badInitialize }, { id });
   }
   const { admitted, response, reply } = exchange;
   const session = sessions.open({ ...asked, identity: admitted.identity });
@@ -298,7 +299,7 @@ function sessionOf(
   const sessionId = headers[headerNames.sessionId];
   const session = typeof sessionId === 'string' ? sessions.find(sessionId, admitted.identity) : undefined;
   if (sessionId === undefined) {
-    refuse(exchange, method, refusal(400, 'Invalid Request: Mcp-Session-Id is missing'), deps, { id });
+    refuse(exchange, method, refusal(400, 'Invalid Request: Mcp-Session-Id is missing'), { id });
   } else if (session === undefined) {
     refuseSession(exchange, method, deps, id);
   } else if (!refusedRevision(exchange, method, deps, id)) {
@@ -312,19 +313,20 @@ function sessionOf(
 export function serveGet(exchange: Exchange, sessions: ClientSessions, deps: HttpDeps): void {
   const session = sessionOf(exchange, 'GET', sessions, deps);
   if (session === undefined) return;
-  const { headers, response, reply, admitted, started } = exchange;
+  const { headers, response, reply, admitted, observed } = exchange;
   const lastEventId = headers[headerNames.lastEventId];
   const stream = session.listen(reply, typeof lastEventId === 'string' ? lastEventId : undefined);
   if (stream === undefined) {
     const why = 'Invalid Request: Last-Event-ID is of no stream of this session';
-    refuse(exchange, 'GET', refusal(400, why), deps);
+    refuse(exchange, 'GET', refusal(400, why));
     return;
   }
   session.began();
+  exchange.observed = undefined;
   response.once('close', () => {
     session.disconnected(stream, reply);
     session.done(deps.now());
-    deps.access?.other({ method: 'GET', status: 200, identity: admitted.identity }, started);
+    observed?.end({ kind: 'other', method: 'GET', status: 200, identity: admitted.identity });
   });
 }
 
@@ -338,6 +340,6 @@ export async function serveDelete(
   if (session === undefined) return;
   const ended = sessions.end(session);
   exchange.reply.empty(204);
-  deps.access?.other({ method: 'DELETE', status: 204, identity: session.identity }, exchange.started);
+  reportEnd(exchange, { kind: 'other', method: 'DELETE', status: 204, identity: session.identity });
   await ended;
 }

@@ -145,7 +145,7 @@ export function serveStateless(
     const problem = schema && deps.checkParamHeaders(schema, args, exchange.headers);
     if (problem !== undefined) {
       const why = refusal(400, `Header mismatch: ${problem}`, codes.headerMismatch);
-      return refuse(exchange, message.method, why, deps, { id: message.id });
+      return refuse(exchange, message.method, why, { id: message.id });
     }
   }
   const { response, reply } = exchange;

@@ -11,6 +11,7 @@ import {
 } from '../errors.js';
 import { findId, idKey, parseExactJson } from '../json/index.js';
 import type { Logger } from '../log.js';
+import { clientName } from '../telemetry/index.js';
 import { classify, type Envelope, unsaid } from './classify.js';
 import {
   answered,
@@ -21,6 +22,7 @@ import {
   type EndpointLimits,
   isSubscription,
   readInitialize,
+  reportEnd,
 } from './endpoint-call.js';
 import { Questions } from './endpoint-questions.js';
 import { statelessClient, subscribed } from './endpoint-stateless.js';
@@ -39,7 +41,7 @@ import {
   responseJson,
 } from './messages.js';
 import { Running } from './requests.js';
-import { type Admitted, type Client, clientName, type Identity } from './router.js';
+import type { Admitted, Client, Identity } from './router.js';
 
 interface StdioOptions extends CallDeps {
   readonly input: Readable;
@@ -195,10 +197,15 @@ class StdioConnection {
       if (classified.kind === 'refused') this.#refuse(message.id, classified.refusal.error);
       else {
         const envelope = classified.kind === 'modern' ? classified.envelope : undefined;
-        this.#serve(message, envelope).catch((thrown: unknown) => {
-          const response = errorResponse(thrown);
-          this.#send(responseJson(message.id, this.#options.tell?.(response, randomUUID()) ?? response));
-        });
+        const { observer, admit, tell } = this.#options;
+        const observed = observer?.request?.({ method: message.method, headers: {} });
+        const source: CallSource = { admitted: admit(), remote: undefined, observed };
+        this.#serve(message, envelope, source)
+          .catch((thrown: unknown) => {
+            const response = errorResponse(thrown);
+            this.#send(responseJson(message.id, tell?.(response, randomUUID()) ?? response));
+          })
+          .finally(() => reportEnd(source, { kind: 'aside' }));
       }
     }
   }
@@ -226,10 +233,9 @@ class StdioConnection {
     }
   }
 
-  async #serve(message: RequestMessage, envelope: Envelope | undefined): Promise<void> {
-    const { limits, admit, access, stateless } = this.#options;
-    const started = performance.now();
-    const admitted = admit();
+  async #serve(message: RequestMessage, envelope: Envelope | undefined, source: CallSource): Promise<void> {
+    const { limits, stateless } = this.#options;
+    const { admitted } = source;
     const opens = message.method === 'initialize' && !envelope;
     const opened = opens ? this.#open(message.params, admitted) : undefined;
     if (!envelope && stateless) this.#client ??= this.#made(admitted.identity, unsaid);
@@ -238,14 +244,15 @@ class StdioConnection {
     if (this.#calls.size >= limits.concurrentCalls) {
       return this.#refuse(message.id, errorResponse(TooManyCalls({ limit: limits.concurrentCalls })).error);
     }
-    const call = new StdioCall(client, message, { admitted, remote: undefined }, this.#out);
+    const call = new StdioCall(client, message, source, this.#out);
+    call.observed?.serves?.(call);
     this.#calls.set(idKey(call.id), call);
     const over = this.#running.add(call);
     const refused = opens && opened === undefined ? badInitialize : undefined;
     const response = await answered(call, this.#options, refused);
     if (this.#calls.get(idKey(call.id)) === call) this.#calls.delete(idKey(call.id));
     call.finish(response);
-    access?.served(call, response, started);
+    reportEnd(source, { kind: 'served', response });
     over();
   }
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Handler, readJson, sendJson } from '../http/index.js';
 import { carriedDepth, writeJson } from '../json/index.js';
-import type { Exchange, HttpDeps } from './endpoint-call.js';
+import { type Exchange, type HttpDeps, reportEnd } from './endpoint-call.js';
 import { HttpReply } from './endpoint-reply.js';
 import { headerNames } from './headers.js';
 import type { Message } from './messages.js';
@@ -65,7 +65,6 @@ export function createHandedEndpoint(
   deps: HttpDeps,
 ): Handler {
   return async (request, response) => {
-    const started = deps.now();
     // The message stands within the words of the worker. JSON grows where numbers are written out, at most this much; headers and what is known of the client come on top.
     const most = deps.limits.bodyBytes * 8 + 1_000_000;
     const body = await readJson(request, response, most, carriedDepth);
@@ -74,6 +73,12 @@ export function createHandedEndpoint(
     const { wanted, headers, remote, client } = body.json as Handover;
     const admitted = readmit(client, response);
     const reply = new HttpReply(response, deps, admitted);
-    return serve(wanted, { headers, remote, response, admitted, reply, started });
+    const observed = deps.observer?.request?.({ method: wanted.kind.toUpperCase(), headers });
+    const exchange: Exchange = { headers, remote, response, admitted, reply, observed };
+    try {
+      await serve(wanted, exchange);
+    } finally {
+      reportEnd(exchange, { kind: 'aside' });
+    }
   };
 }

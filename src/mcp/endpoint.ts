@@ -13,7 +13,6 @@ import type { Logger } from '../log.js';
 import type { SessionStore } from '../sessions/index.js';
 import { accepts, bodyProblem, classify, notAcceptable, postProblem, unsaid } from './classify.js';
 import {
-  type AccessLog,
   badInitialize,
   type Call,
   type CallDeps,
@@ -26,6 +25,7 @@ import {
   refusedRevision,
   refuseSession,
   refuseWith,
+  reportEnd,
 } from './endpoint-call.js';
 import { HttpReply } from './endpoint-reply.js';
 import { ClientSessions, serveDelete, serveGet, serveSession } from './endpoint-sessions.js';
@@ -47,7 +47,6 @@ interface EndpointOptions extends CallDeps {
   /** How deep the JSON of a body may be nested, where that is more than usual. */
   readonly depth?: number;
   readonly log: Logger;
-  readonly access?: AccessLog;
   /** Where the sessions of clients of revisions with `initialize` are kept. Without, each of their requests stands by itself. */
   readonly sessions?: SessionStore | undefined;
   /** Revisions with `initialize` that are served, the newest first. Default: those that are current. */
@@ -100,6 +99,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     router,
     limits,
     log,
+    observer,
     sessions: store,
     now = () => performance.now(),
   } = options;
@@ -108,7 +108,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     authentication,
     limits,
     log,
-    access: options.access,
+    observer,
     tell: options.tell,
     sessions: store && new ClientSessions({ router, limits, log, now, store }),
     legacyRevisions: options.revisions ?? legacyRevisions,
@@ -126,38 +126,40 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   const { sessions, running, passing, streams } = deps;
 
   const handle: Endpoint['handle'] = async (request, response) => {
-    const started = options.access ? now() : 0;
+    const observed = observer?.request?.(request);
     const method = request.method ?? '';
     const rebound = guard(request);
-    if (rebound) {
-      const early = { reply: new HttpReply(response, deps), started };
-      return refuse(early, method, refusal(...rebound), deps);
-    }
+    if (rebound)
+      return refuse({ reply: new HttpReply(response, deps), observed }, method, refusal(...rebound));
     const admitted = authentication
-      ? await authentication.authenticate(request, response, closedSignal(response))
+      ? await authentication.authenticate(request, response, closedSignal(response), observed)
       : anyone;
     if (admitted.kind === 'refused') {
       const { status, headers, body } = admitted;
       new HttpReply(response, deps).json(status, `${JSON.stringify(body)}\n`, headers);
-      return deps.access?.other({ method, status }, started);
+      return observed?.end({ kind: 'other', method, status });
     }
     // Of one that the fast path has read its success says as much.
     if (!('body' in request) && admitted.identity.method !== 'none') authentication?.known?.(request.socket);
     // Nothing says so any more: what were begun now would never end.
-    if (response.destroyed) return deps.access?.other({ method, identity: admitted.identity }, started);
+    if (response.destroyed) return observed?.end({ kind: 'other', method, identity: admitted.identity });
     const reply = new HttpReply(response, deps, admitted);
     const { headers } = request;
-    const exchange = { headers, remote: request.socket.remoteAddress, response, admitted, reply, started };
+    const exchange = { headers, remote: request.socket.remoteAddress, response, admitted, reply, observed };
     const modern = () => isModern(String(headers[headerNames.protocolVersion] ?? ''));
-    // A server without sessions has handed none out: the id is of another one.
-    if (sessions === undefined && headers[headerNames.sessionId] !== undefined && !modern())
-      return refuseSession(exchange, method, deps, null);
-    if (method !== 'POST') return serveOther(method, exchange, modern() ? undefined : sessions, deps);
-    const refused = postProblem(headers);
-    if (refused) return refuse(exchange, 'POST', refused, deps);
-    const body =
-      'body' in request ? request.body : await readJson(request, response, limits.bodyBytes, options.depth);
-    return serveBody(body, exchange, deps);
+    try {
+      // A server without sessions has handed none out: the id is of another one.
+      if (sessions === undefined && headers[headerNames.sessionId] !== undefined && !modern())
+        return refuseSession(exchange, method, deps, null);
+      if (method !== 'POST') return await serveOther(method, exchange, modern() ? undefined : sessions, deps);
+      const refused = postProblem(headers);
+      if (refused) return refuse(exchange, 'POST', refused);
+      const body =
+        'body' in request ? request.body : await readJson(request, response, limits.bodyBytes, options.depth);
+      return await serveBody(body, exchange, deps);
+    } finally {
+      reportEnd(exchange, { kind: 'aside' });
+    }
   };
 
   // One timer, however many sessions and streams there are.
@@ -237,13 +239,13 @@ async function serveOther(
   if (!known || sessions === undefined) {
     const allow = deps.sessions === undefined || known ? 'POST' : 'GET, POST, DELETE';
     const why = refusal(405, `Method not allowed: ${allow} only`);
-    return refuse(exchange, method, why, deps, { headers: { Allow: allow } });
+    return refuse(exchange, method, why, { headers: { Allow: allow } });
   }
   if (method === 'GET') {
     const stopping = deps.stopping;
     if (stopping) return refuseWith(exchange, method, stopping, deps);
     if (!accepts(exchange.headers.accept, 'text/event-stream')) {
-      return refuse(exchange, method, notAcceptable('text/event-stream'), deps);
+      return refuse(exchange, method, notAcceptable('text/event-stream'));
     }
   }
   const wanted: Wanted = { kind: method === 'GET' ? 'get' : 'delete' };
@@ -256,12 +258,12 @@ function serveBody(body: ReadBody, exchange: Exchange, deps: EndpointDeps): Prom
   if ('status' in body) {
     // What is left of a body that is too large is not read: the connection ends with the reply.
     const more = body.status === 413 ? { headers: { Connection: 'close' } } : {};
-    return refuse(exchange, 'POST', bodyProblem(body, deps.limits.bodyBytes), deps, more);
+    return refuse(exchange, 'POST', bodyProblem(body, deps.limits.bodyBytes), more);
   }
   const message = readMessage(body.json);
   if (message.kind === 'invalid') {
     const { id } = message;
-    return refuse(exchange, 'POST', refusal(400, `Invalid Request: ${message.reason}`), deps, { id });
+    return refuse(exchange, 'POST', refusal(400, `Invalid Request: ${message.reason}`), { id });
   }
   return serveMessage(message, exchange, deps, deps.store);
 }
@@ -288,7 +290,7 @@ function serveMessage(
   const classified = message.kind === 'reply' ? undefined : classify(message, exchange.headers);
   if (classified?.kind === 'refused' && message.kind !== 'reply') {
     const id = message.kind === 'request' ? message.id : null;
-    return refuse(exchange, message.method, classified.refusal, deps, { id });
+    return refuse(exchange, message.method, classified.refusal, { id });
   }
   const modern = classified?.kind === 'modern';
   const about = modern
@@ -316,7 +318,7 @@ function serveMessage(
         ? unsaid
         : { ...unsaid, revision: String(revision) };
   if (envelope) return serveStateless(message, 'legacy', envelope, exchange, deps);
-  return refuse(exchange, method, { status: 400, error: badInitialize }, deps, { id });
+  return refuse(exchange, method, { status: 400, error: badInitialize }, { id });
 }
 
 /** Ends when the client goes before its reply is out. */

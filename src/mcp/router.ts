@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Cancellation } from '../cancel.js';
 import type { Reply, RequestHead } from '../http/index.js';
+import type { RequestObservation } from '../telemetry/index.js';
 import type { CertificateName } from '../tls/index.js';
 import type { JsonObject, RequestId, RpcResponse } from './messages.js';
 import type { Era } from './revisions.js';
@@ -45,28 +46,6 @@ export interface Client {
   ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<RpcResponse>;
 }
 
-/** A client as logs name it. What it says of itself is as long as it likes. */
-export function clientName(info: JsonObject): string {
-  const { name, version } = info;
-  if (typeof name !== 'string') return 'unnamed';
-  const text = `${name}${typeof version === 'string' ? `/${version}` : ''}`;
-  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
-}
-
-/** What the access log says of a request beside who and how long. */
-export interface Trace {
-  /** The upstream that the request went to. */
-  upstream?: string;
-  /** The tool, prompt or resource by the upstream's own name. */
-  target?: string;
-  readonly plugins: {
-    readonly plugin: string;
-    readonly hook: string;
-    readonly decision: string;
-    readonly ms: number;
-  }[];
-}
-
 /** One request of a client, whatever era it speaks and whichever way it came. */
 export interface ClientRequest {
   readonly client: Client;
@@ -81,7 +60,8 @@ export interface ClientRequest {
   readonly remote?: string;
   /** Aborted where the client gave the request up, its connection or session ended, or its time is over. */
   readonly signal: Cancellation;
-  readonly trace: Trace;
+  /** Where calls that are made for it are reported; absent where nobody watches. */
+  readonly observed?: RequestObservation | undefined;
   /** What the program keeps for this request, as whoever admitted it made it. */
   context(): unknown;
   /** Sends a notification on the way of this request's reply, before it. */
@@ -170,7 +150,12 @@ export interface Refused {
 /** Who comes in. Asked of every request over HTTP, of any method, once Host and Origin have been looked at. */
 export interface Authentication {
   /** Decides from the head of a request, before its body is read. Never rejects: what went wrong is a refusal. */
-  authenticate(request: RequestHead, response: Reply, signal: Cancellation): Promise<Admitted | Refused>;
+  authenticate(
+    request: RequestHead,
+    response: Reply,
+    signal: Cancellation,
+    observed?: RequestObservation,
+  ): Promise<Admitted | Refused>;
   /** Takes over a request that another worker has let in, by the `client` of its `handover`. */
   readmit?(client: unknown, response: Reply): Admitted;
   /** Told of the connection of a client that has shown who it is, before its request is read. */

@@ -34,6 +34,8 @@ export interface HandleCall {
   readonly owned?: boolean;
   /** The payload as JSON, where somebody had to write it: it is what was checked. */
   readonly payloadJson?: string | undefined;
+  /** HTTP headers that go with the call to a plugin behind a connection; in `_meta` over stdio. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /**

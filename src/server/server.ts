@@ -14,6 +14,7 @@ import { peerLog } from '../log/limit.js';
 import { countDroppedLines } from '../log/output.js';
 import type { Logger } from '../log.js';
 import { createEndpoint } from '../mcp/endpoint.js';
+import { createHookLog, joinObservers, type Observer } from '../telemetry/index.js';
 import { type ClientCertificate, openCredentials, openTlsMetrics, type Reloaded } from '../tls/index.js';
 import { maxBodyBytes, openOwnPlugins, serving } from './tools.js';
 
@@ -47,6 +48,8 @@ export async function createPluginServer(
     log: Logger;
     version: string;
     registry?: Registry;
+    /** Watches what the server does, beside its log and its metrics. */
+    observer?: Observer;
     /** What is shown of a registry where other processes serve the same port: theirs with it. */
     shared?: (registry: Registry) => Promise<Pick<Registry, 'contentType' | 'metrics'> | undefined>;
   },
@@ -54,10 +57,11 @@ export async function createPluginServer(
   const { log } = deps;
   const { host, tls, uds } = config.server;
   const registry = deps.registry ?? new (await import('prom-client')).Registry();
-  const metrics = await openTlsMetrics(registry);
+  const { holds, observer: metrics } = await openTlsMetrics(registry);
+  const observer = joinObservers(createHookLog(log), metrics, deps.observer);
   await countDroppedLines(registry, log);
   const shown = (await deps.shared?.(registry)) ?? registry;
-  const credentials = tls && (await openCredentials(tls, 'server', { log, metrics }));
+  const credentials = tls && (await openCredentials(tls, 'server', { log, observer, holds }));
   const plugins = await openOwnPlugins(config, log).catch((error: unknown) => {
     credentials?.close();
     throw error;
@@ -68,7 +72,7 @@ export async function createPluginServer(
   const trusted = clientCertificate === 'required' || uds !== undefined;
   const guard = createHostGuard({ host, trusted });
   const endpoint = createEndpoint({
-    ...serving({ plugins, log }, deps.version),
+    ...serving(plugins, { log, version: deps.version, observer }),
     guard,
     stopping: () => ServerStopping({}),
   });
@@ -83,7 +87,7 @@ export async function createPluginServer(
       credentials,
       clientCertificate,
       clients: { identity: { kind: 'client', allowed: tls?.allowedClients }, pins: tls?.pins },
-      metrics,
+      observer,
     },
     handle(request, response) {
       const path = pathOf(request);

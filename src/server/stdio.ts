@@ -2,6 +2,7 @@ import type { PluginsConfig } from '../config/index.js';
 import type { Logger } from '../log.js';
 import { serveStdio } from '../mcp/endpoint-stdio.js';
 import { anyone } from '../mcp/router.js';
+import { createHookLog } from '../telemetry/index.js';
 import { openOwnPlugins, serving } from './tools.js';
 
 /**
@@ -16,7 +17,7 @@ export async function servePluginsOverStdio(
   const plugins = await openOwnPlugins(config, log);
   log.info({ plugins: plugins.plugins.map((plugin) => plugin.name) }, 'plugin server on stdio');
   await serveStdio({
-    ...serving({ plugins, log }, version),
+    ...serving(plugins, { log, version, observer: createHookLog(log) }),
     admit: () => anyone,
     stateless: true,
     input: process.stdin,

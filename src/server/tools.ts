@@ -6,7 +6,8 @@ import { openPluginManager, type PluginManager } from '../manager/index.js';
 import { codes, errorResponse, type RpcResponse } from '../mcp/messages.js';
 import { serverRevisions } from '../mcp/revisions.js';
 import type { ClientRequest, Router } from '../mcp/router.js';
-import { type ToolDeps, toolList, tools } from '../wire/index.js';
+import type { Observer } from '../telemetry/index.js';
+import { type HookHost, toolList, tools } from '../wire/index.js';
 
 /** A payload has at most 1,000,000 bytes; its context and the envelope come on top. */
 export const maxBodyBytes = 4_000_000;
@@ -24,10 +25,13 @@ export async function openOwnPlugins(config: PluginsConfig, log: Logger): Promis
 }
 
 /** What a plugin server tells its endpoint, over HTTP and stdio: the tools are all there is behind it. */
-export function serving(deps: ToolDeps, version: string) {
+export function serving(
+  plugins: HookHost,
+  { log, version, observer }: { log: Logger; version: string; observer: Observer | undefined },
+) {
   const serverInfo = { name: 'sallyport-plugin-server', version };
   return {
-    router: createToolRouter(deps, serverInfo),
+    router: createToolRouter(plugins, serverInfo),
     serverInfo,
     limits: {
       bodyBytes: maxBodyBytes,
@@ -40,11 +44,12 @@ export function serving(deps: ToolDeps, version: string) {
     depth: carriedDepth,
     // The oldest ones differ in nothing that a tool's call is about.
     revisions: [...serverRevisions, '2024-10-07'],
-    log: deps.log,
+    log,
+    observer,
   };
 }
 
-function createToolRouter(deps: ToolDeps, serverInfo: { name: string; version: string }): Router {
+function createToolRouter(plugins: HookHost, serverInfo: { name: string; version: string }): Router {
   const offer = {
     capabilities: { tools: {} },
     serverInfo,
@@ -54,7 +59,7 @@ function createToolRouter(deps: ToolDeps, serverInfo: { name: string; version: s
     describe: () => offer,
     handle(request) {
       const { method } = request;
-      if (method === 'tools/call') return callTool(request, deps);
+      if (method === 'tools/call') return callTool(request, plugins);
       const modern = request.client.era === 'modern';
       if (method === 'tools/list') {
         const fresh = modern ? { ttlMs: 0, cacheScope: 'private' } : {};
@@ -72,8 +77,8 @@ function createToolRouter(deps: ToolDeps, serverInfo: { name: string; version: s
   };
 }
 
-async function callTool({ params, signal }: ClientRequest, deps: ToolDeps): Promise<RpcResponse> {
-  const { name, arguments: args } = params;
+async function callTool(request: ClientRequest, plugins: HookHost): Promise<RpcResponse> {
+  const { name, arguments: args } = request.params;
   const tool = typeof name === 'string' && Object.hasOwn(tools, name) ? tools[name] : undefined;
   if (tool === undefined) {
     const message =
@@ -81,7 +86,7 @@ async function callTool({ params, signal }: ClientRequest, deps: ToolDeps): Prom
     return { error: { code: codes.invalidParams, message } };
   }
   try {
-    return { result: await tool(args, deps, signal) };
+    return { result: await tool(args, plugins, request) };
   } catch (thrown) {
     return errorResponse(thrown);
   }

@@ -5,11 +5,11 @@ import { buildConnector } from 'undici';
 import { PeerWeak, type SallyError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { oneLineName } from '../pki/pem.js';
+import type { Observer } from '../telemetry/index.js';
 import { weakShown } from './chain.js';
 import type { Credentials } from './credentials.js';
 import { judgeHostname } from './identity.js';
 import { type CredentialSet, handshakeTimeoutMs, tlsPolicy } from './load.js';
-import { noMetrics, type TlsMetrics } from './metrics.js';
 import { peerFacts, remarkOnce } from './peer.js';
 import { connectFailure, verifyFailure } from './reasons.js';
 import {
@@ -38,7 +38,7 @@ interface ConnectorOptions {
     readonly server?: PeerRule;
   };
   readonly log: Logger;
-  readonly metrics?: TlsMetrics;
+  readonly observer?: Observer | undefined;
   /**
    * Called with a connection that is to be given nothing more, and to be closed once what is in flight is over: its peer
    * is not trusted any more (`reason`), or it belongs to credentials that have been replaced. Default: it is closed at
@@ -52,9 +52,8 @@ interface ConnectorOptions {
  * error of the registry. Only the configured CA is trusted; sessions are not resumed.
  */
 export function createConnector(options: ConnectorOptions): buildConnector.connector {
-  const { tls, peer, log, metrics = noMetrics } = options;
+  const { tls, peer, log, observer } = options;
   const live = tls && openLive(options, tls);
-  const role = 'client';
   const remark = remarkOnce(log);
   return (target, callback) => {
     const version = tls?.credentials.current().version ?? 0;
@@ -63,10 +62,11 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
         ? tlsOptions(options, tls)
         : { timeout: handshakeTimeoutMs, socketPath: options.socketPath ?? null },
     );
+    const observed = observer?.handshake?.({ role: 'client' });
     connect(target, (error, socket) => {
       if (error) {
         const failure = connectFailure(error, { peer, side: 'client' });
-        if (failure?.code.startsWith('SALLY_TLS_')) metrics.refused(role, failure.code);
+        observed?.end(failure ?? error);
         // undici's callback takes an error or a socket; both are given as the pair it expects.
         callback(failure ?? error, null);
         return;
@@ -81,7 +81,7 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
           log.debug({ ...peerFacts(secure), remote: peer }, outcome);
         }
         if (refused) {
-          metrics.refused(role, verdict.error.code);
+          observed?.end(verdict.error);
           socket.destroy();
           callback(verdict.error, null);
           return;
@@ -90,6 +90,7 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
         live.add({ socket: secure, chain, until: verdict?.until, version });
       }
       const weak = !tls && socket instanceof TLSSocket ? publicFailure(socket, options) : undefined;
+      observed?.end(weak);
       if (weak) {
         socket.destroy();
         callback(weak, null);

@@ -1,9 +1,10 @@
 import { findSallyError, InternalError, messageOf, type SallyError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { oneLineName } from '../pki/pem.js';
+import type { Observer } from '../telemetry/index.js';
 import { type CredentialFiles, readFiles, readSettled } from './files.js';
 import { type CredentialSet, loadCredentials, type TlsRole } from './load.js';
-import { expiryWarnings, noMetrics, type TlsMetrics } from './metrics.js';
+import { expiryWarnings, type TlsMetrics } from './metrics.js';
 
 /** What came of a look at the files. */
 export type Reloaded =
@@ -27,7 +28,9 @@ export interface Credentials {
 export interface CredentialDeps {
   readonly log: Logger;
   readonly now?: () => Date;
-  readonly metrics?: TlsMetrics;
+  readonly observer?: Observer | undefined;
+  /** Shows when the certificates in use end. */
+  readonly holds?: TlsMetrics['holds'] | undefined;
   /** What has been warned of, by the fingerprint of a certificate: shared by holders of the same ones. */
   readonly warned?: Map<string, number>;
   /** How often the files are looked at, in milliseconds. Default 250. */
@@ -60,7 +63,7 @@ export async function openCredentials(
   role: TlsRole,
   deps: CredentialDeps,
 ): Promise<Credentials> {
-  const { log, metrics = noMetrics, warned = new Map(), pollMs = defaultPollMs, settleMs = 100 } = deps;
+  const { log, observer, warned = new Map(), pollMs = defaultPollMs, settleMs = 100 } = deps;
   const now = deps.now ?? (() => new Date());
   const listeners = new Set<(set: CredentialSet) => void>();
   const warn = (error: SallyError, text = error.message) =>
@@ -72,7 +75,7 @@ export async function openCredentials(
     for (const warning of expiryWarnings(current, now(), warned)) warn(warning);
   };
   warnOfExpiry();
-  const forget = metrics.holds(role, () => current);
+  const forget = deps.holds?.(role, () => current);
   let closed = false;
   /** Causes that have been warned of since the files were last good. */
   const causes = new Set<string>();
@@ -91,6 +94,7 @@ export async function openCredentials(
     }
     if (!anew && refused?.fingerprint === snapshot.fingerprint)
       return { kind: 'refused', error: refused.error };
+    const observed = observer?.reload?.({ role });
     let next: CredentialSet;
     try {
       next = await loadCredentials(files, role, { version: current.version + 1, now: now(), snapshot });
@@ -100,13 +104,13 @@ export async function openCredentials(
       if (!causes.has(cause)) warn(error, `the certificates in use are kept: ${error.message}`);
       causes.add(cause);
       refused = { fingerprint: snapshot.fingerprint, error };
-      metrics.reloaded(role, 'refused', now());
+      observed?.end(error);
       return { kind: 'refused', error };
     }
     current = next;
     refused = undefined;
     causes.clear();
-    metrics.reloaded(role, 'changed', now());
+    observed?.end(undefined);
     log.info(factsOf(current), 'new certificates are in use');
     for (const warning of current.warnings) warn(warning);
     for (const listener of [...listeners]) {
@@ -151,7 +155,7 @@ export async function openCredentials(
       closed = true;
       clearTimeout(timer);
       listeners.clear();
-      forget();
+      forget?.();
     },
   };
 }

@@ -11,9 +11,9 @@ import {
 } from '../errors.js';
 import { peerLog } from '../log/limit.js';
 import type { Logger } from '../log.js';
+import type { Observer } from '../telemetry/index.js';
 import type { Credentials } from './credentials.js';
 import { handshakeTimeoutMs } from './load.js';
-import { noMetrics, type TlsMetrics } from './metrics.js';
 import { type PeerFacts, peerFacts, remarkOnce } from './peer.js';
 import { handshakeFailure, verifyFailure } from './reasons.js';
 import {
@@ -35,13 +35,13 @@ interface FrontOptions {
   /** Which clients may pass, of those whose certificates verify. Default: all. */
   readonly clients?: PeerRule;
   readonly log: Logger;
-  readonly metrics?: TlsMetrics;
+  readonly observer?: Observer | undefined;
   /** Called with a connection whose peer has passed, what it goes over, and whether it has shown a certificate. */
   readonly onSecure: (socket: TLSSocket, raw: Socket, verified: boolean) => void;
   /** Ends a connection after these last words, however its peer takes it. */
   readonly end: (raw: Socket, last: string) => void;
-  /** Whether a connection was ended on this side, and not by its client. */
-  readonly wasRefused?: (raw: Socket) => boolean;
+  /** Why a connection was ended on this side, where that was not its client's doing. */
+  readonly wasEvicted?: (raw: Socket) => SallyError | undefined;
   /**
    * Ends the connection of a peer that is not trusted any more, once what is in flight is over: see `FastPath.retire`.
    * Default: at once.
@@ -113,7 +113,8 @@ function openFront(options: FrontOptions): Front {
 }
 
 function handshake(raw: Socket, peer: string, front: Front): void {
-  const { credentials, clientCertificate, log, metrics = noMetrics } = front;
+  const { credentials, clientCertificate, log } = front;
+  const observed = front.observer?.handshake?.({ role: 'server' });
   const { context, version } = credentials.current();
   const address = raw.remoteAddress;
   const socket = new TLSSocket(raw, {
@@ -130,7 +131,7 @@ function handshake(raw: Socket, peer: string, front: Front): void {
     if (finished) return;
     finished = true;
     clearTimeout(timer);
-    metrics.refused('server', error.code);
+    observed?.end(error);
     peerLog(log).warn(address, error);
     log.debug({ ...facts, remote: peer }, 'TLS handshake refused');
     socket.destroy();
@@ -147,10 +148,14 @@ function handshake(raw: Socket, peer: string, front: Front): void {
   socket.on('_tlsError', onError);
   socket.on('error', onError);
   socket.once('close', () => {
-    if (front.wasRefused?.(raw)) finished = true;
+    if (finished) return;
+    const evicted = front.wasEvicted?.(raw);
     const detail =
       'the client closed it without a word, as many do that refuse a certificate: its log says why';
-    fail(HandshakeFailed({ peer, side: 'server', detail }));
+    if (evicted === undefined) return fail(HandshakeFailed({ peer, side: 'server', detail }));
+    finished = true;
+    clearTimeout(timer);
+    observed?.end(evicted);
   });
   socket.once('secure', () => {
     const chain = chainOf(socket);
@@ -158,6 +163,7 @@ function handshake(raw: Socket, peer: string, front: Front): void {
     if (verdict?.kind === 'refused') return fail(verdict.error, peerFacts(socket));
     finished = true;
     clearTimeout(timer);
+    observed?.end(undefined);
     if (log.isLevelEnabled?.('debug') !== false)
       log.debug({ ...peerFacts(socket), remote: peer }, 'TLS handshake done');
     if (verdict) {
@@ -208,10 +214,10 @@ function safeFacts(socket: TLSSocket): PeerFacts {
 
 const httpMethod = /^(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) /;
 
-function replyToPlainHttp(raw: Socket, first: Buffer, peer: string, { log, metrics, end }: Front): void {
+function replyToPlainHttp(raw: Socket, first: Buffer, peer: string, { log, observer, end }: Front): void {
   const http = httpMethod.test(first.subarray(0, 16).toString('latin1'));
   const error = http ? PlainHttpToTls({ peer }) : NotTls({ peer, side: 'server' });
-  metrics?.refused('server', error.code);
+  observer?.handshake?.({ role: 'server' })?.end(error);
   peerLog(log).warn(raw.remoteAddress, error);
   if (!http) {
     raw.destroy();

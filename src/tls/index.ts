@@ -22,7 +22,7 @@ export {
   pluginRule,
 } from './identity.js';
 export { type CredentialSet, loadCredentials, type TlsRole, tlsPolicy } from './load.js';
-export { expiryWarnings, openTlsMetrics, type TlsMetrics } from './metrics.js';
+export { expiryWarnings, openTlsMetrics } from './metrics.js';
 export { remarkOnce } from './peer.js';
 export { connectFailure } from './reasons.js';
 export { anyPeer, chainOf, judgePeer, type PeerRule, peerDates } from './trust.js';

@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import { CertExpiring, type SallyError } from '../errors.js';
 import { oneLineName } from '../pki/pem.js';
 import { dayMs, validityIn } from '../pki/validity.js';
+import type { Observer } from '../telemetry/index.js';
 import type { CredentialSet, TlsRole } from './load.js';
 
 /** Days before the end of a certificate at which its holder is warned, the last one first. */
@@ -46,13 +47,9 @@ export function expiryWarnings(set: CredentialSet, now: Date, warned: Map<string
 export interface TlsMetrics {
   /** Shows when the certificates that `current` gives end; returns a disposer. */
   holds(role: TlsRole, current: () => CredentialSet): () => void;
-  reloaded(role: TlsRole, result: 'changed' | 'refused', at: Date): void;
-  /** A handshake that failed, or a peer that was refused after it: the code of the error. */
-  refused(role: TlsRole, code: string): void;
+  /** Counts handshakes that failed, and reloads. */
+  readonly observer: Observer;
 }
-
-/** Counts nothing: for who has no registry. */
-export const noMetrics: TlsMetrics = { holds: () => () => {}, reloaded() {}, refused() {} };
 
 /** Metrics that `registry` shows. To be called once for a registry. */
 export async function openTlsMetrics(registry: Registry): Promise<TlsMetrics> {
@@ -104,10 +101,20 @@ export async function openTlsMetrics(registry: Registry): Promise<TlsMetrics> {
       last.set({ role }, Date.now() / 1000);
       return () => holders.delete(holder);
     },
-    reloaded(role, result, at) {
-      reloads.inc({ role, result });
-      if (result === 'changed') last.set({ role }, at.getTime() / 1000);
+    observer: {
+      handshake: ({ role }) => ({
+        end(error) {
+          // The others are about the way to a server: there was no handshake.
+          const code = String((error as NodeJS.ErrnoException | undefined)?.code);
+          if (code.startsWith('SALLY_TLS_')) failures.inc({ role, reason: code });
+        },
+      }),
+      reload: ({ role }) => ({
+        end(error) {
+          reloads.inc({ role, result: error ? 'refused' : 'changed' });
+          if (error === undefined) last.set({ role }, Date.now() / 1000);
+        },
+      }),
     },
-    refused: (role, reason) => failures.inc({ role, reason }),
   };
 }

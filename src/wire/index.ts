@@ -30,7 +30,7 @@ export {
   writeError,
   writeResult,
 } from './invoke.js';
-export { type ToolDeps, tools } from './serve.js';
+export { type HookHost, tools } from './serve.js';
 export {
   describePlugin,
   hideSecrets,

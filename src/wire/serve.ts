@@ -9,7 +9,7 @@ import {
   type PluginErrorModel,
 } from '../hooks/index.js';
 import { carriedDepth, isJsonObject, parseExactJson, writeJson } from '../json/index.js';
-import type { Logger } from '../log.js';
+import type { CallObserver, HookCallEnd } from '../telemetry/index.js';
 import {
   type ChainStep,
   chainBudgetMs,
@@ -44,10 +44,11 @@ interface HostedPlugin {
   describe(): Record<string, unknown>;
 }
 
-/** What the tools need. */
-export interface ToolDeps {
-  readonly plugins: HookHost;
-  readonly log: Logger;
+/** What a tool is called for. */
+export interface ToolCall {
+  readonly signal: Cancellation;
+  /** Watches the hook calls. */
+  readonly observed?: CallObserver | undefined;
 }
 
 /** What the tools give: a result of `tools/call`. */
@@ -58,13 +59,13 @@ export type ToolResult = {
 };
 
 /** A tool. It may be given away its arguments. */
-export type Tool = (args: unknown, deps: ToolDeps, signal: Cancellation) => Promise<ToolResult>;
+export type Tool = (args: unknown, plugins: HookHost, call: ToolCall) => Promise<ToolResult>;
 
 const text = (value: string) => ({ type: 'text' as const, text: value });
 
 /** The tools, by name. Rejects with a SallyError only where the arguments are not of the contract. */
 export const tools: Readonly<Record<string, Tool>> = {
-  async [toolNames.pluginConfigs](_args, { plugins }) {
+  async [toolNames.pluginConfigs](_args, plugins) {
     const configs = plugins.plugins.map((plugin) => plugin.describe());
     return {
       content: configs.map((config) => text(JSON.stringify(config))),
@@ -73,17 +74,17 @@ export const tools: Readonly<Record<string, Tool>> = {
     };
   },
 
-  async [toolNames.pluginConfig](args, { plugins }) {
+  async [toolNames.pluginConfig](args, plugins) {
     const plugin = plugins.find(readNameArgument(args));
     return { content: [text(JSON.stringify(plugin?.describe() ?? {}))], _meta: chainMeta };
   },
 
-  async [toolNames.invokeHook](args, deps, signal) {
-    return { content: [text(await invokeHook(args, deps, signal))] };
+  async [toolNames.invokeHook](args, plugins, call) {
+    return { content: [text(await invokeHook(args, plugins, call))] };
   },
 
-  async [toolNames.invokeHooks](args, deps, signal) {
-    return { content: [text(await invokeHooks(args, deps, signal))] };
+  async [toolNames.invokeHooks](args, plugins, call) {
+    return { content: [text(await invokeHooks(args, plugins, call))] };
   },
 };
 
@@ -103,10 +104,10 @@ interface HookRun {
  * Runs one hook of one plugin and returns the text of the reply: the result, or the plugin's failure. Rejects only
  * where the arguments are not of the contract (`SALLY_WIRE_ARGUMENTS`).
  */
-async function invokeHook(args: unknown, deps: ToolDeps, signal: Cancellation): Promise<string> {
+async function invokeHook(args: unknown, plugins: HookHost, call: ToolCall): Promise<string> {
   const { hook_type: hook, plugin_name: plugin, payload, context } = readInvokeArguments(args);
   // The arguments were read for this call alone.
-  return replyText(await runHook({ hook, plugin, payload, context, owned: true }, deps, signal));
+  return replyText(await runHook({ hook, plugin, payload, context, owned: true }, plugins, call));
 }
 
 /** What a hook run led to: the result with the context after it, or the failure as the wire has it. */
@@ -128,38 +129,32 @@ type HookRunOutcome =
 /** Runs one hook of one plugin. Never throws or rejects; what is known at once is returned at once. */
 function runHook(
   run: HookRun,
-  { plugins, log }: ToolDeps,
-  signal: Cancellation,
+  plugins: HookHost,
+  { signal, observed }: ToolCall,
 ): HookRunOutcome | Promise<HookRunOutcome> {
   const { hook, context, payload, owned, timeoutMs } = run;
   const plugin = plugins.find(run.plugin)?.name ?? run.plugin;
-  const started = performance.now();
-  // Where it is given away the plugin may do anything with it.
-  const { request_id: request } = context.global_context;
+  // Where they are given away the plugin may do anything with them.
+  const started = observed?.hookCall?.({ plugin, hook, request: context.global_context.request_id });
   const heldBefore = holdsParts(context);
   const conclude = (outcome: OneOutcome): HookRunOutcome => {
-    const took = () => ({
-      plugin,
-      hook,
-      request,
-      ms: Math.round((performance.now() - started) * 10) / 10,
-    });
-    if (outcome.kind === 'answered') {
-      if (log.isLevelEnabled?.('debug') !== false) {
-        log.debug({ ...took(), blocked: !outcome.outcome.result.continue_processing }, 'hook call');
-      }
-      return { kind: 'result', plugin, outcome: outcome.outcome, heldBefore };
-    }
-    const { error } = outcome;
-    if (!CallCancelled.is(error)) {
-      log.error({ ...took(), code: error.code, remedy: error.remedy }, error.message);
-      if (error.cause instanceof Error)
-        log.debug({ plugin, hook, stack: error.cause.stack }, 'thrown by the plugin');
-    }
-    return { kind: 'error', plugin, error, model: errorModel(error) };
+    if (started !== undefined) started.end(endOf(outcome));
+    return outcome.kind === 'answered'
+      ? { kind: 'result', plugin, outcome: outcome.outcome, heldBefore }
+      : { kind: 'error', plugin, error: outcome.error, model: errorModel(outcome.error) };
   };
   const outcome = plugins.invokeOne({ plugin, hook, payload, context, owned, timeoutMs, signal });
   return outcome instanceof Promise ? outcome.then(conclude) : conclude(outcome);
+}
+
+function endOf(outcome: OneOutcome): HookCallEnd {
+  if (outcome.kind === 'failed') {
+    const { error } = outcome;
+    return { decision: CallCancelled.is(error) ? 'cancelled' : 'failed', error };
+  }
+  const { continue_processing: goes, modified_payload: modified, violation } = outcome.outcome.result;
+  if (!goes) return { decision: 'blocked', violation: violation?.code };
+  return { decision: modified === null || modified === undefined ? 'continue' : 'modified' };
 }
 
 /** The text of the reply of a single call. */
@@ -183,7 +178,7 @@ function errorModel(error: SallyError): PluginErrorModel {
  * the replies before it lead to: they are written and read again as on the wire. The gateway decides what the replies
  * mean; of that only as much is known here as says whether there is a next one. Returns the text of the reply.
  */
-async function invokeHooks(args: unknown, deps: ToolDeps, signal: Cancellation): Promise<string> {
+async function invokeHooks(args: unknown, host: HookHost, toolCall: ToolCall): Promise<string> {
   const chain = readChainArguments(args);
   const { hook_type: hook, payload, global_context, plugins, timeout_ms: timeoutMs } = chain;
   const began = performance.now();
@@ -194,17 +189,13 @@ async function invokeHooks(args: unknown, deps: ToolDeps, signal: Cancellation):
   let changed: { readonly at: number; readonly reply: HookReply } | undefined;
   for (const step of plugins) {
     const late = performance.now() - began > chainBudgetMs;
-    if (replies.length > 0 && (late || signal.aborted || !isJsonObject(current))) break;
+    if (replies.length > 0 && (late || toolCall.signal.aborted || !isJsonObject(current))) break;
     const { state, metadata } = step;
     const context = { state: state ?? {}, metadata: metadata ?? {}, global_context: global };
     const call = { hook, plugin: step.plugin_name, payload: current, context, owned: false, timeoutMs };
-    const running = runHook(call, deps, signal);
+    const running = runHook(call, host, toolCall);
     const outcome = running instanceof Promise ? await running : running;
-    if (
-      outcome.kind === 'error' &&
-      PluginTimeout.is(outcome.error) &&
-      timeoutMs <= deps.plugins.pluginTimeoutMs
-    ) {
+    if (outcome.kind === 'error' && PluginTimeout.is(outcome.error) && timeoutMs <= host.pluginTimeoutMs) {
       replies.push(lateReply);
       if (step.on_error !== 'log') break;
       continue;

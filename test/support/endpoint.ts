@@ -3,13 +3,13 @@ import { type AddressInfo, createConnection, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { GatewayLimits } from '../../src/config/index.js';
 import { GatewayStopping } from '../../src/errors.js';
-import { createAccessLog } from '../../src/gateway/access.js';
 import { tell } from '../../src/gateway/failures.js';
 import { createHostGuard, createHttpServer, type Reply } from '../../src/http/index.js';
 import type { Logger } from '../../src/log.js';
 import { createEndpoint, type Endpoint } from '../../src/mcp/endpoint.js';
 import type { Admitted, Identity, Refused } from '../../src/mcp/router.js';
 import { ownSessions } from '../../src/sessions/index.js';
+import { createAccessLog } from '../../src/telemetry/index.js';
 import { type FixtureRouter, fixtureRouter } from './fixture-router.js';
 
 export const roomyLimits: GatewayLimits = {
@@ -97,7 +97,7 @@ export async function startEndpoint(options: Options = {}): Promise<RunningEndpo
     },
     limits: { ...roomyLimits, ...options.limits },
     log: logger,
-    access: createAccessLog(logger),
+    observer: createAccessLog(logger),
     tell: (answer, request) => tell(answer, request, { failures: () => 'brief', log: logger }),
     serverInfo: { name: 'sallyport', version: '9.9.9' },
     guard: createHostGuard({

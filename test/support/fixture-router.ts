@@ -178,9 +178,8 @@ export function fixtureRouter(): FixtureRouter {
       };
     },
     async handle(request) {
-      request.trace.upstream = 'fixture';
       const { name } = request.params;
-      if (typeof name === 'string') request.trace.target = name;
+      request.observed?.routed?.('fixture', typeof name === 'string' ? name : undefined);
       if (request.method === 'subscriptions/listen') return listen(request, listens, changed);
       const answer = await connectionOf(request.client).request(request);
       if (request.method === 'tools/list' && 'result' in answer) {

@@ -8,6 +8,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { connect } from 'node:tls';
 import { Registry } from 'prom-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { PeerRevoked } from '../../src/errors.js';
 import { silentLogger } from '../../src/log.js';
 import {
   type CredentialDeps,
@@ -300,12 +301,12 @@ describe('the end of a certificate', () => {
     const registry = new Registry();
     const metrics = await openTlsMetrics(registry);
     const put = ways['a rename of each file'];
-    const { folder, credentials } = await watching(put, filesOf(await pluginLeaf(ca, 'P'), ca), { metrics });
+    const { folder, credentials } = await watching(put, filesOf(await pluginLeaf(ca, 'P'), ca), metrics);
     await put(folder, filesOf(await pluginLeaf(ca, 'P'), ca));
     await credentials.reload();
     await writeFile(join(folder, 'tls.key'), '');
     await credentials.reload();
-    metrics.refused('server', 'SALLY_TLS_REVOKED');
+    metrics.observer.handshake?.({ role: 'server' })?.end(PeerRevoked({ peer: 'p', side: 'server' }));
     const text = await registry.metrics();
     expect(text).toContain('sallyport_tls_reloads_total{role="server",result="changed"} 1');
     expect(text).toMatch(/sallyport_tls_reloads_total\{role="server",result="refused"\} [1-9]/);

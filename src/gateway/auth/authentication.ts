@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Cancellation } from '../../cancel.js';
 import { type AuthSettings, looksSecret } from '../../config/index.js';
 import { findSallyError, InternalError, messageOf, type SallyError } from '../../errors.js';
 import { framingHeaders } from '../../headers.js';
@@ -9,7 +8,7 @@ import type { GlobalContext, Violation } from '../../hooks/index.js';
 import { authority, type RequestHead } from '../../http/index.js';
 import { peerLog } from '../../log/limit.js';
 import type { Logger } from '../../log.js';
-import type { PluginManager, PluginRequest } from '../../manager/index.js';
+import type { InvokeOptions, PluginManager, PluginRequest } from '../../manager/index.js';
 import type { Admitted, Authentication, Identity, Refused } from '../../mcp/router.js';
 import type { PluginSets } from '../in-use.js';
 import {
@@ -73,10 +72,10 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
   return {
     recheck: createRecheck(deps),
     ...(known && { known }),
-    async authenticate(request, response, signal) {
+    async authenticate(request, response, signal, observed) {
       const set = sets.current();
       response.once('close', set.hold());
-      const admission = new Admission(authRequestOf(request), set.plugins, deps, signal);
+      const admission = new Admission(authRequestOf(request), set.plugins, deps, { signal, observed });
       return admission.admit().catch((thrown: unknown) => {
         const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
         return admission.failed(error);
@@ -111,16 +110,21 @@ class Admission implements Admitted {
   readonly #arrival: AuthRequest;
   readonly #plugins: PluginManager;
   readonly #deps: AuthenticationDeps;
-  readonly #signal: Cancellation;
+  readonly #options: InvokeOptions;
   #request: PluginRequest | undefined;
   #id: string | undefined;
 
-  constructor(arrival: AuthRequest, plugins: PluginManager, deps: AuthenticationDeps, signal: Cancellation) {
+  constructor(
+    arrival: AuthRequest,
+    plugins: PluginManager,
+    deps: AuthenticationDeps,
+    options: InvokeOptions,
+  ) {
     this.headers = arrival.headers;
     this.#arrival = arrival;
     this.#plugins = plugins;
     this.#deps = deps;
-    this.#signal = signal;
+    this.#options = options;
   }
 
   async admit(): Promise<Admitted | Refused> {
@@ -130,7 +134,7 @@ class Admission implements Admitted {
       return refused(400, 'invalid_request', description);
     }
     if (listens(this.#plugins, 'http_pre_request')) {
-      const asked = await preRequest(this.context(), arrival, this.#signal);
+      const asked = await preRequest(this.context(), arrival, this.#options);
       if ('violation' in asked) return violated(asked.violation, 403);
       arrival = { ...arrival, headers: asked.value };
     }
@@ -142,7 +146,7 @@ class Admission implements Admitted {
       const { log } = this.#deps;
       this.leaving = (status, headers) => {
         const reply = { status, headers };
-        const deps = { log, signal: this.#signal };
+        const deps = { ...this.#options, log };
         return postRequest(this.context(), this.#arrival, this.headers, reply, deps);
       };
     }
@@ -152,7 +156,7 @@ class Admission implements Admitted {
   /** A plugin that knows the client has the first word; where none says anything, authentication is as configured. */
   async #identify(arrival: AuthRequest): Promise<Refused | undefined> {
     if (listens(this.#plugins, 'http_auth_resolve_user')) {
-      const asked = await resolveUser(this.context(), arrival, arrival.headers, this.#signal);
+      const asked = await resolveUser(this.context(), arrival, arrival.headers, this.#options);
       if ('violation' in asked) return violated(asked.violation, 401);
       if (asked.value === 'nameless') return refused(401, 'invalid_token', 'no user has these credentials');
       if (asked.value !== undefined) {

@@ -1,9 +1,8 @@
-import type { Cancellation } from '../../cancel.js';
 import { messageOf } from '../../errors.js';
 import { framingHeaders, headerName, headerValue } from '../../headers.js';
 import type { HookName, Violation } from '../../hooks/index.js';
 import type { Logger } from '../../log.js';
-import type { PluginManager, PluginRequest, PluginRun } from '../../manager/index.js';
+import type { InvokeOptions, PluginManager, PluginRequest } from '../../manager/index.js';
 import type { RpcResponse } from '../../mcp/messages.js';
 import type { ClientRequest, Identity, Router } from '../client.js';
 import type { PluginSets } from '../in-use.js';
@@ -29,10 +28,10 @@ export type Asked<T> = { readonly value: T } | { readonly violation: Violation |
 export async function preRequest(
   request: PluginRequest,
   { path, method, host, port, headers }: AuthRequest,
-  signal: Cancellation,
+  options: InvokeOptions,
 ): Promise<Asked<Headers>> {
   const payload = { path, method, client_host: host, client_port: port, headers };
-  const result = await request.invoke('http_pre_request', payload, { signal });
+  const result = await request.invoke('http_pre_request', payload, options);
   if (!result.continue_processing) return { violation: result.violation };
   const changed = result.modified_payload as Headers | null;
   return { value: changed === null ? headers : mergeHeaders(headers, changed) };
@@ -57,7 +56,7 @@ export async function resolveUser(
   request: PluginRequest,
   { host, port }: AuthRequest,
   headers: Headers,
-  signal: Cancellation,
+  options: InvokeOptions,
 ): Promise<Asked<Identity | undefined | 'nameless'>> {
   const payload = {
     credentials: credentialsOf(headers['authorization']),
@@ -65,7 +64,7 @@ export async function resolveUser(
     client_host: host,
     client_port: port,
   };
-  const result = await request.invoke('http_auth_resolve_user', payload, { signal });
+  const result = await request.invoke('http_auth_resolve_user', payload, options);
   if (!result.continue_processing) return { violation: result.violation };
   const record = result.modified_payload as Record<string, unknown> | null;
   return { value: record === null ? undefined : (identityOf(record) ?? 'nameless') };
@@ -95,7 +94,7 @@ export async function postRequest(
   { path, method, host, port }: AuthRequest,
   headers: Headers,
   reply: { readonly status: number; readonly headers: Headers },
-  deps: { readonly log: Logger; readonly signal: Cancellation },
+  { log, ...options }: InvokeOptions & { readonly log: Logger },
 ): Promise<Headers> {
   const payload = {
     path,
@@ -107,11 +106,11 @@ export async function postRequest(
     status_code: reply.status,
   };
   try {
-    const result = await request.invoke('http_post_request', payload, { signal: deps.signal });
+    const result = await request.invoke('http_post_request', payload, options);
     const changed = result.modified_payload as Headers | null;
     return changed === null ? reply.headers : { ...lowerCased(reply.headers), ...sendable(changed) };
   } catch (error) {
-    deps.log.warn({ error: messageOf(error) }, 'http_post_request failed: the reply goes out as it was');
+    log.warn({ error: messageOf(error) }, 'http_post_request failed: the reply goes out as it was');
     return reply.headers;
   }
 }
@@ -171,11 +170,10 @@ async function checkPermission(request: ClientRequest): Promise<RpcResponse | un
     client_host: request.remote,
     user_agent: request.headers['user-agent'] ?? null,
   };
-  const onPlugin = (run: PluginRun) => void request.trace.plugins.push(run);
+  const { signal, observed } = request;
   try {
-    const result = await request
-      .context()
-      .invoke('http_auth_check_permission', payload, { signal: request.signal, onPlugin });
+    const options = { signal, observed };
+    const result = await request.context().invoke('http_auth_check_permission', payload, options);
     if (!result.continue_processing) return violationResponse(result.violation, undefined);
     const decision = result.modified_payload as { granted: boolean; reason?: string | null } | null;
     if (decision === null || decision.granted) return undefined;

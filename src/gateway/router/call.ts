@@ -111,9 +111,8 @@ class UpstreamCall {
     return this.#converse(session, request);
   }
 
-  #note({ trace }: ClientRequest): void {
-    trace.upstream = this.#upstream.name;
-    trace.target = this.#name;
+  #note({ observed }: ClientRequest): void {
+    observed?.routed?.(this.#upstream.name, this.#name);
   }
 
   #revise(modified: JsonObject, request: ClientRequest): void {
@@ -203,7 +202,8 @@ class UpstreamCall {
     try {
       return await session.request(this.#op.method, withLevel(params, session, wanted), {
         signal,
-        ...(this.#headers && { headers: this.#headers }),
+        observed: now.observed,
+        headers: this.#headers,
         onNotification: (method, about) => {
           if (changedList(method) !== undefined || method === 'notifications/resources/updated') {
             this.#context.onNotification(this.#state, this.#upstream, method, about);
@@ -259,10 +259,14 @@ class UpstreamCall {
 export async function callWithoutHooks(
   { request, state, context }: Routed,
   upstream: Upstream,
-  { params = request.params, guarded = false }: { params?: JsonObject; guarded?: boolean } = {},
+  {
+    params = request.params,
+    target,
+    guarded = false,
+  }: { params?: JsonObject; target?: string; guarded?: boolean } = {},
 ): Promise<RpcResponse> {
-  const { method, signal, trace, client } = request;
-  trace.upstream = upstream.name;
+  const { method, signal, observed, client } = request;
+  observed?.routed?.(upstream.name, target);
   const session = await context.sessions.of(state, upstream, signal);
   const level = wantedLevel(request, state.level);
   state.busy += 1;
@@ -270,6 +274,7 @@ export async function callWithoutHooks(
     const sent = withLevel(withoutEnvelope(params), session, level);
     const response = await session.request(method, sent, {
       signal,
+      observed,
       onNotification: (name, about) => {
         if (changedList(name) !== undefined) return context.onNotification(state, upstream, name, about);
         const notification = notificationOf(name, about, level, guarded);

@@ -2,7 +2,7 @@ import { modeEffect } from '../../config/index.js';
 import { connectionHeaders, headerName, headerValue } from '../../headers.js';
 import type { HookName } from '../../hooks/index.js';
 import { JsonNumber, sameNumber } from '../../json/index.js';
-import type { PluginManager, PluginRequest, PluginRun } from '../../manager/index.js';
+import type { PluginManager, PluginRequest } from '../../manager/index.js';
 import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
 import type { ClientRequest } from '../client.js';
 import { pluginErrorResponse, violationResponse } from './responses.js';
@@ -156,17 +156,13 @@ export class RequestHooks {
       if (record !== undefined || user !== null) global.user = record ?? user;
       if (tenant !== null) global.tenant_id = tenant;
     }
-    let last: PluginRun | undefined;
-    const onPlugin = (run: PluginRun) => {
-      now.trace.plugins.push(run);
-      if (run.decision === 'failed' || run.decision === 'blocked') last = run;
-    };
+    const { signal, observed } = now;
     try {
-      const result = await this.plugins.invoke(hook, payload, { signal: now.signal, onPlugin });
+      const result = await this.plugins.invoke(hook, payload, { signal, observed });
       if (result.continue_processing) return { modified: result.modified_payload };
-      return { stop: violationResponse(result.violation, last?.plugin) };
+      return { stop: violationResponse(result.violation, this.plugins.endedBy) };
     } catch (error) {
-      return { stop: pluginErrorResponse(error, last?.plugin) };
+      return { stop: pluginErrorResponse(error, this.plugins.endedBy) };
     }
   }
 

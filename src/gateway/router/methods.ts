@@ -90,8 +90,7 @@ async function complete(routed: Routed): Promise<RpcResponse> {
   if (target === undefined) throw NotOffered({ what: 'resource', name: subject });
   const named: JsonObject =
     target.name === subject ? params : { ...params, ref: { ...ref, [key]: target.name } };
-  request.trace.target = target.name;
-  return callWithoutHooks(routed, target.route.upstream, { params: named });
+  return callWithoutHooks(routed, target.route.upstream, { params: named, target: target.name });
 }
 
 /**
@@ -122,7 +121,7 @@ async function runTask(routed: Routed): Promise<RpcResponse> {
   }
   const response = await passLegacy(routed, upstream);
   if ('error' in response || task === undefined) return response;
-  request.trace.target = task.tool;
+  request.observed?.routed?.(upstream.name, task.tool);
   return hooks.runPost(toolsCall, task.tool, response.result, request);
 }
 

@@ -74,15 +74,14 @@ async function unsubscribeAt(
 /** `resources/subscribe` and `resources/unsubscribe` of a session client. */
 export async function changeSubscription(routed: Routed): Promise<RpcResponse> {
   const { request, state, context } = routed;
-  const { method, params, trace } = request;
+  const { method, params, observed } = request;
   const signal = signalOf(request.signal);
   const { uri } = params;
   if (typeof uri !== 'string') return errorResponse(ParamsInvalid({ method, problem: 'uri must be a text' }));
   const known = state.subscriptions.get(uri);
   const upstream = known ?? (await findTargets('resources', uri, routed, signal))[0]?.route.upstream;
   if (upstream === undefined) return errorResponse(ParamsInvalid({ method, problem: 'no upstream has it' }));
-  trace.upstream = upstream.name;
-  trace.target = uri;
+  observed?.routed?.(upstream.name, uri);
   if (method === 'resources/unsubscribe') {
     state.subscriptions.delete(uri);
     return unsubscribeAt(routed, upstream, uri, signal);

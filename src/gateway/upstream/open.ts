@@ -12,7 +12,7 @@ import {
   UpstreamTimeout,
 } from '../../errors.js';
 import type { ClientSession, RequestOptions, Transport } from '../../mcp/client/session.js';
-import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
+import { type JsonObject, metaOf, type RpcResponse } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
 import { backoff, pause, unlessAborted, withDeadline } from '../../wait.js';
 import type { SessionRequest, Upstream, UpstreamSession, UpstreamState } from '../upstream.js';
@@ -252,9 +252,18 @@ class OpenUpstream implements Upstream {
     // A stream that lasts would take its place from the others.
     const lasting = method === 'subscriptions/listen';
     if (!lasting && !this.#slots.tryTake()) await this.#slots.take(method, options.signal);
+    const observer = options.observed ?? this.#context.observer;
+    const observed = observer?.upstreamCall?.({ upstream: this.name, method, era: session.facts.era });
+    const added = observed?.headers;
+    const overHttp = this.settings.transport === 'http';
+    const given = added && overHttp ? { ...options, headers: { ...options.headers, ...added } } : options;
+    const sent = added && !overHttp ? { ...params, _meta: { ...metaOf(params ?? {}), ...added } } : params;
     try {
-      return await session.request(method, params, options, capabilities);
+      const response = await session.request(method, sent, given, capabilities);
+      observed?.end(response);
+      return response;
     } catch (error) {
+      observed?.end({ failed: error });
       this.#observe(error);
       throw error;
     } finally {

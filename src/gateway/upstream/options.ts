@@ -4,7 +4,8 @@ import type { Logger } from '../../log.js';
 import { httpTransport } from '../../mcp/client/http.js';
 import type { ClientContext, ClientPace, Transport } from '../../mcp/client/session.js';
 import { stdioTransport } from '../../mcp/client/stdio.js';
-import { anyPeer, type CredentialStore, createCredentialStore, type TlsMetrics } from '../../tls/index.js';
+import type { Observer } from '../../telemetry/index.js';
+import { anyPeer, type CredentialStore, createCredentialStore } from '../../tls/index.js';
 import { upstreamErrors } from './errors.js';
 
 /** What one upstream may take up. */
@@ -58,7 +59,7 @@ export interface UpstreamDeps {
   readonly version: string;
   /** Where certificates are held. Default: a store of its own. */
   readonly credentials?: CredentialStore;
-  readonly metrics?: TlsMetrics;
+  readonly observer?: Observer | undefined;
   readonly limits?: Partial<UpstreamLimits>;
   readonly pace?: Partial<UpstreamPace>;
 }
@@ -67,7 +68,7 @@ export interface UpstreamDeps {
 export interface UpstreamContext extends ClientContext {
   readonly upstream: string;
   readonly credentials: CredentialStore;
-  readonly metrics: TlsMetrics | undefined;
+  readonly observer: Observer | undefined;
   readonly limits: UpstreamLimits & ClientContext['limits'];
   readonly pace: UpstreamPace;
 }
@@ -85,7 +86,7 @@ export function upstreamContext(settings: UpstreamSettings, deps: UpstreamDeps):
     errors: upstreamErrors(name),
     client: { name: 'sallyport', version: deps.version },
     credentials: deps.credentials ?? createCredentialStore({ log: deps.log }),
-    metrics: deps.metrics,
+    observer: deps.observer,
     limits: { ...limits, unreadBytes: limits.messageBytes },
     pace: { ...defaultPace, ...deps.pace },
   };
@@ -105,7 +106,7 @@ export function transportOf(settings: UpstreamSettings, context: UpstreamContext
     tls,
     server: tls && { ...anyPeer, pins: tls.pins },
     credentials: context.credentials,
-    metrics: context.metrics,
+    observer: context.observer,
     maxConnections: never,
     // Every wait has a deadline of its own, which progress starts anew.
     longestMs: never,

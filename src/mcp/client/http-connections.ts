@@ -8,8 +8,9 @@ import {
   type SocketPool,
   writeRequest,
 } from '../../http/index.js';
+import type { Observer } from '../../telemetry/index.js';
 import { createConnector, ownName } from '../../tls/connector.js';
-import type { CredentialStore, Credentials, PeerRule, TlsMetrics } from '../../tls/index.js';
+import type { CredentialStore, Credentials, PeerRule } from '../../tls/index.js';
 import { plainText } from '../messages.js';
 import { rpcErrorOf } from '../requests.js';
 import type { ClientContext } from './session.js';
@@ -28,7 +29,7 @@ export interface HttpTarget {
   /** Who has to be there, for TLS. */
   readonly server?: PeerRule | undefined;
   readonly credentials: CredentialStore;
-  readonly metrics?: TlsMetrics | undefined;
+  readonly observer?: Observer | undefined;
   readonly maxConnections: number;
   /** A reply that takes longer is given up, whatever its request's own deadline, in milliseconds. */
   readonly longestMs: number;
@@ -149,7 +150,7 @@ export class HttpConnections {
   }
 
   #newPool(credentials: Credentials | undefined): SocketPool {
-    const { url, tls, server, socketPath, metrics, peer } = this.#target;
+    const { url, tls, server, socketPath, observer, peer } = this.#target;
     const { maxConnections, longestMs, retiredMs, refusedAfterMs } = this.#target;
     const pool: SocketPool = openSocketPool({
       url,
@@ -164,7 +165,7 @@ export class HttpConnections {
         ...(socketPath !== undefined && { socketPath }),
         ...(tls && credentials && { tls: { ...tls, ...(server && { server }), credentials } }),
         log: this.#context.log,
-        ...(metrics && { metrics }),
+        observer,
         onRetire: (socket) => {
           // Over other credentials it has yet to reply, where time does not tell.
           if (refusedAfterMs === Number.POSITIVE_INFINITY) this.#replied = false;

@@ -1,6 +1,7 @@
 import type { Cancellation } from '../../cancel.js';
 import type { SallyError } from '../../errors.js';
 import type { Logger } from '../../log.js';
+import type { CallObserver } from '../../telemetry/index.js';
 import type { JsonObject, RpcResponse } from '../messages.js';
 import type { Era } from '../revisions.js';
 
@@ -16,7 +17,9 @@ export interface RequestOptions {
   /** Aborting it cancels the request at the server too. */
   readonly signal: Cancellation;
   /** HTTP headers beside the configured ones: lower-case names, none of the connection or of MCP. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Where whoever passes the request on to a session reports it. */
+  readonly observed?: CallObserver | undefined;
   /** A notification about this request: progress (with the caller's own token again), and logging where it is known to belong to it. */
   readonly onNotification?: (method: string, params: JsonObject | undefined) => void;
   /** A request of the server within this one (sampling, elicitation, roots). Without it the server is told that there is no such method. */

@@ -31,7 +31,7 @@ describe.each(['legacy', 'modern'] as const)('with upstreams of the %s era', (er
     expect(names(await ask(router, from, 'tools/list', { cursor }))).toEqual(['files__c']);
     const called = await ask(router, from, 'tools/call', { name: 'web__a', arguments: { x: 1 } });
     expect(textOf(called)).toBe('{"x":1}');
-    expect(called.trace).toMatchObject({ upstream: 'web', target: 'a' });
+    expect(called).toMatchObject({ upstream: 'web', target: 'a' });
     expect(web.seen).toMatchObject([{ name: 'a' }]);
     expect(files.seen).toEqual([]);
     expect((await ask(router, from, 'prompts/get', { name: 'files__p' })).result['description']).toBe('p');
@@ -67,7 +67,7 @@ describe.each(['legacy', 'modern'] as const)('with upstreams of the %s era', (er
     const web = await fixture(era, { tools: ['link'], templates: ['made://{id}'] }, { name: 'web' });
     const router = routerOver([files.upstream, web.upstream]);
     const from = client('legacy');
-    const read = async (uri: string) => (await ask(router, from, 'resources/read', { uri })).trace.upstream;
+    const read = async (uri: string) => (await ask(router, from, 'resources/read', { uri })).upstream;
     expect(await read('file:///a')).toBe('files');
     expect(await read('made://7')).toBe('web');
     expect(files.seen).toHaveLength(1);

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import type { Client, ClientRequest, Identity, Trace } from '../../../src/gateway/client.js';
+import type { Client, ClientRequest, Identity } from '../../../src/gateway/client.js';
 import { createRouter, type ReplaceableRouter } from '../../../src/gateway/router/index.js';
 import type { Upstream } from '../../../src/gateway/upstream.js';
 import { type Logger, silentLogger } from '../../../src/log.js';
@@ -7,6 +7,7 @@ import type { PluginManager } from '../../../src/manager/index.js';
 import type { JsonObject, RpcResponse } from '../../../src/mcp/messages.js';
 import type { PluginHandle } from '../../../src/plugin/handle.js';
 import { request as pluginRequest } from '../../manager/handles.js';
+import { decisionsOf, recorder } from '../../support/observer.js';
 import { patience } from '../../support/patience.js';
 
 /** A manager of plugins in memory. `requests` counts the requests that plugins were made a view of. */
@@ -99,7 +100,11 @@ export interface Served {
   /** The error, where there is one. */
   readonly error: { code: number; message: string; data?: JsonObject };
   readonly notes: Said[];
-  readonly trace: Trace;
+  /** Where it was said to go at last. */
+  readonly upstream: string | undefined;
+  readonly target: string | undefined;
+  /** The plugins that ran for it, and what each decided. */
+  readonly plugins: readonly (readonly unknown[])[];
 }
 
 interface Asking {
@@ -119,7 +124,7 @@ export async function ask(
   more: Asking = {},
 ): Promise<Served> {
   const notes: Said[] = [];
-  const trace: Trace = { plugins: [] };
+  const { observer, seen, of } = recorder();
   let plugins: ReturnType<PluginManager['request']> | undefined;
   const request: ClientRequest = {
     client: from,
@@ -127,7 +132,7 @@ export async function ask(
     params: JSON.parse(JSON.stringify(params)),
     headers: more.headers ?? {},
     signal: more.signal ?? AbortSignal.timeout(patience(20_000)),
-    trace,
+    observed: observer.request({ method, headers: {} }),
     context: () => {
       plugins ??= (more.plugins ?? managerOf([])).request();
       return plugins;
@@ -139,12 +144,15 @@ export async function ask(
     ask: async (name, about) => (more.answer ?? unanswered)(name, about),
   };
   const answer = await router.handle(request);
+  const [upstream, target] = seen[0]?.routed.at(-1) ?? [];
   return {
     answer,
     result: ('result' in answer ? answer.result : {}) as JsonObject,
     error: ('error' in answer ? answer.error : { code: 0, message: '' }) as Served['error'],
     notes,
-    trace,
+    upstream,
+    target,
+    plugins: decisionsOf(of('hookCall')),
   };
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createAccessLog } from '../../src/gateway/access.js';
 import type { Client } from '../../src/gateway/client.js';
 import { createLogger } from '../../src/log.js';
 import { Call } from '../../src/mcp/endpoint-call.js';
 import type { Admitted } from '../../src/mcp/router.js';
+import { createAccessLog } from '../../src/telemetry/index.js';
 
 class Asked extends Call {
   notify(): void {}
@@ -45,10 +45,13 @@ function served(text: string, pretty = false): string {
       throw new TypeError('nobody asks a plugin here');
     },
   };
-  const call = new Asked(client, { id: 1, method: text, params: {} }, { admitted, remote: undefined });
-  call.trace.target = text;
-  access.served(call, { result: {} }, 0);
-  access.other({ method: text, status: 404 }, 0);
+  const observed = access.request?.({ headers: {} });
+  const source = { admitted, remote: undefined, observed };
+  const call = new Asked(client, { id: 1, method: text, params: {} }, source);
+  observed?.serves?.(call);
+  observed?.routed?.('fixture', text);
+  observed?.end({ kind: 'served', response: { result: {} } });
+  access.request?.({ headers: {} })?.end({ kind: 'other', method: text, status: 404 });
   return out;
 }
 

@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from '../log.js';
+import type {
+  HookCallEnd,
+  HookCallStart,
+  Observer,
+  RequestEnd,
+  RequestObservation,
+  ServedCall,
+} from './observer.js';
+
+/** A client chooses its methods, and the names it asks for: a line does not grow with them. */
+const longest = 200;
+
+/** Hooks around the HTTP request: they are the same for all, and in no line. */
+const aroundHttp = new Set(['http_pre_request', 'http_auth_resolve_user', 'http_post_request']);
+
+/** The access log: one line for each request, at its end. Who, what, which plugins, how long; never what was said. */
+export function createAccessLog(log: Logger, now: () => number = () => performance.now()): Observer {
+  return { request: () => new AccessLine(log, now) };
+}
+
+/** A client as logs name it. What it says of itself is as long as it likes. */
+export function clientName(info: Readonly<Record<string, unknown>>): string {
+  const { name, version } = info;
+  if (typeof name !== 'string') return 'unnamed';
+  const text = `${name}${typeof version === 'string' ? `/${version}` : ''}`;
+  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
+}
+
+class AccessLine implements RequestObservation {
+  readonly #log: Logger;
+  readonly #now: () => number;
+  readonly #started: number;
+  readonly #plugins: PluginRun[] = [];
+  #call: ServedCall | undefined;
+  #upstream: string | undefined;
+  #target: string | undefined;
+
+  constructor(log: Logger, now: () => number) {
+    this.#log = log;
+    this.#now = now;
+    this.#started = now();
+  }
+
+  serves(call: ServedCall): void {
+    this.#call = call;
+  }
+
+  routed(upstream: string, target: string | undefined): void {
+    this.#upstream = upstream;
+    this.#target = target;
+  }
+
+  hookCall({ plugin, hook }: HookCallStart) {
+    return aroundHttp.has(hook) ? undefined : new PluginRun(plugin, hook, this.#plugins, this.#now);
+  }
+
+  end(end: RequestEnd): void {
+    if (end.kind === 'served') this.#served(end);
+    else if (end.kind === 'other') this.#other(end);
+  }
+
+  #served({ response }: RequestEnd & { kind: 'served' }): void {
+    const call = this.#call;
+    if (call === undefined) return;
+    const { user, tenant } = call.client.identity;
+    const line = {
+      request: call.requestId,
+      user,
+      tenant,
+      client: clientName(call.client.info),
+      method: bounded(call.method),
+      ...(this.#upstream !== undefined && { upstream: this.#upstream }),
+      ...(this.#target !== undefined && { target: bounded(this.#target) }),
+      ...(this.#plugins.length > 0 && { plugins: this.#plugins }),
+      ...outcomeOf(call, response),
+      ms: msSince(this.#started, this.#now),
+    };
+    this.#log.info(line, 'request');
+  }
+
+  #other({ identity, method, status, error }: RequestEnd & { kind: 'other' }): void {
+    const line = {
+      request: randomUUID(),
+      ...(identity && { user: identity.user, tenant: identity.tenant }),
+      method: bounded(method),
+      ...(status !== undefined && { status }),
+      ...(error !== undefined && { error }),
+      outcome: status === undefined ? 'gone' : status < 400 ? 'ok' : 'refused',
+      ms: msSince(this.#started, this.#now),
+    };
+    this.#log.info(line, 'request');
+  }
+}
+
+/** What one plugin did in a hook call, as it stands in the line once it is done. */
+class PluginRun {
+  readonly plugin: string;
+  readonly hook: string;
+  decision = '';
+  ms: number;
+  readonly #done: PluginRun[];
+  readonly #now: () => number;
+
+  constructor(plugin: string, hook: string, done: PluginRun[], now: () => number) {
+    this.plugin = plugin;
+    this.hook = hook;
+    this.ms = now();
+    this.#done = done;
+    this.#now = now;
+  }
+
+  end({ decision }: HookCallEnd): void {
+    if (decision === 'cancelled' || decision === 'skipped') return;
+    this.decision = decision;
+    this.ms = msSince(this.ms, this.#now);
+    this.#done.push(this);
+  }
+}
+
+function msSince(started: number, now: () => number): number {
+  return Math.round((now() - started) * 100) / 100;
+}
+
+function bounded(text: string): string {
+  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
+}
+
+function outcomeOf(
+  { abandoned }: ServedCall,
+  response: (RequestEnd & { kind: 'served' })['response'],
+): { outcome: string; error?: number } {
+  if (abandoned !== undefined) return { outcome: abandoned };
+  if ('error' in response) return { outcome: 'error', error: response.error.code };
+  return { outcome: response.result['isError'] === true ? 'tool-error' : 'ok' };
+}

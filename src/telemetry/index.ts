@@ -1,0 +1,15 @@
+/**
+ * What watches the programs. They report events to an `Observer`, and measure nothing themselves; access log, metrics and
+ * traces are observers. Reading begins with `Observer`.
+ */
+export { clientName, createAccessLog } from './access-log.js';
+export { createHookLog } from './hook-log.js';
+export {
+  type CallObservation,
+  type CallObserver,
+  type HookCallEnd,
+  joinObservers,
+  type Observer,
+  type RequestEnd,
+  type RequestObservation,
+} from './observer.js';
