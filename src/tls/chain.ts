@@ -47,17 +47,16 @@ export interface Weak {
 }
 
 /**
- * The first weak certificate of a path from a leaf to its anchor. A self-signed server that is its own anchor may be a CA:
- * that is what tools make of one, and whoever put it into the bundle meant this very key.
+ * The first weak certificate of what a peer has shown, or of a path from a leaf to its anchor: the root is the last one,
+ * where it is self-signed. A self-signed server that is its own anchor may be a CA: that is what tools make of one, and
+ * whoever put it into the bundle meant this very key.
  */
-function weakIn(path: readonly X509Certificate[], shownBy: 'client' | 'server'): Weak | undefined {
-  for (const [i, certificate] of path.entries()) {
-    const root = i === path.length - 1;
-    const leaf = i === 0 && !(root && shownBy === 'server');
-    const reason = judged(certificate, leaf, root);
-    if (reason !== undefined) return weak(certificate, reason);
-  }
-  return undefined;
+export function weakShown(path: readonly X509Certificate[], shownBy: 'client' | 'server'): Weak | undefined {
+  const last = path.at(-1);
+  return firstOf(path, (certificate) => {
+    const root = certificate === last && isSelfSigned(certificate);
+    return judged(certificate, certificate === path[0] && !(root && shownBy === 'server'), root);
+  });
 }
 
 /**
@@ -75,7 +74,9 @@ export function followStrongChain(
   for (;;) {
     const verdict = followChain(leaf, intermediates, anchors);
     const found =
-      verdict.kind === 'trusted' ? weakIn(verdict.path, shownBy) : (first ?? unreadableIn([leaf, ...others]));
+      verdict.kind === 'trusted'
+        ? weakShown(verdict.path, shownBy)
+        : (first ?? unreadableIn([leaf, ...others]));
     if (found === undefined) return verdict;
     first ??= found;
     const { certificate } = found;
@@ -85,38 +86,26 @@ export function followStrongChain(
   }
 }
 
-/** The first weak one of what was shown: the root is the last of it, where it is self-signed. */
-export function weakShown(shown: readonly X509Certificate[], shownBy: 'client' | 'server'): Weak | undefined {
-  const last = shown.at(-1);
-  if (last === undefined || isSelfSigned(last)) return weakIn(shown, shownBy);
-  for (const [i, certificate] of shown.entries()) {
-    const reason = judged(certificate, i === 0, false);
-    if (reason !== undefined) return weak(certificate, reason);
-  }
-  return undefined;
-}
-
 /** Those of a bundle that let nobody in. */
-export function weakAuthorities(authorities: readonly X509Certificate[]): readonly Weak[] {
-  return authorities.flatMap((certificate) => {
-    const reason = judged(certificate, false, isSelfSigned(certificate));
-    return reason === undefined ? [] : [weak(certificate, reason)];
-  });
-}
+export const weakAuthorities = (authorities: readonly X509Certificate[]): readonly Weak[] =>
+  authorities.flatMap(
+    (one) => firstOf([one], (certificate) => judged(certificate, false, isSelfSigned(certificate))) ?? [],
+  );
 
 /** The first one for which no issuer can be found because its extensions cannot be read. */
-export function unreadableIn(certificates: readonly X509Certificate[]): Weak | undefined {
+export const unreadableIn = (certificates: readonly X509Certificate[]): Weak | undefined =>
+  firstOf(certificates, encodingDefectOf);
+
+function firstOf(
+  certificates: readonly X509Certificate[],
+  defectOf: (certificate: X509Certificate) => string | undefined,
+): Weak | undefined {
   for (const certificate of certificates) {
-    const reason = encodingDefectOf(certificate);
-    if (reason !== undefined) return weak(certificate, reason);
+    const reason = defectOf(certificate);
+    if (reason !== undefined) return { certificate, detail: `${oneLineName(certificate.subject)} ${reason}` };
   }
   return undefined;
 }
-
-const weak = (certificate: X509Certificate, reason: string): Weak => ({
-  certificate,
-  detail: `${oneLineName(certificate.subject)} ${reason}`,
-});
 
 /** Connections that stand are judged again with each change of the files; a certificate never changes. */
 const known = new WeakMap<X509Certificate, Map<string, string | undefined>>();

@@ -10,8 +10,7 @@ import { weakShown } from './chain.js';
 import type { Credentials } from './credentials.js';
 import { judgeHostname } from './identity.js';
 import { type CredentialSet, handshakeTimeoutMs, tlsPolicy } from './load.js';
-import { peerFacts, remarkOnce } from './peer.js';
-import { connectFailure, verifyFailure } from './reasons.js';
+import { connectFailure, peerFacts, remarkOnce, verifyFailure } from './reasons.js';
 import {
   anyPeer,
   chainOf,

@@ -14,8 +14,7 @@ import type { Logger } from '../log.js';
 import type { Observer } from '../telemetry/index.js';
 import type { Credentials } from './credentials.js';
 import { handshakeTimeoutMs } from './load.js';
-import { type PeerFacts, peerFacts, remarkOnce } from './peer.js';
-import { handshakeFailure, verifyFailure } from './reasons.js';
+import { handshakeFailure, type PeerFacts, peerFacts, remarkOnce, verifyFailure } from './reasons.js';
 import {
   anyPeer,
   chainOf,

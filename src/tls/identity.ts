@@ -17,15 +17,6 @@ export interface CertificateName {
   readonly besideSan?: true;
 }
 
-/** The names in a certificate that tell one machine from another. */
-export interface PeerNames {
-  readonly uris: readonly string[];
-  readonly dns: readonly string[];
-  readonly cns: readonly string[];
-  /** Whether it has a SAN of any kind, also one that says nothing here, as an address. */
-  readonly hasSan: boolean;
-}
-
 /** What a certificate of `sallyport certs` says of its holder's part. */
 export type Role = { readonly kind: 'gateway' } | { readonly kind: 'plugin'; readonly name: string };
 
@@ -51,17 +42,9 @@ export function certificateNames(certificate: X509Certificate): readonly Certifi
   return [...sans.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind)), ...cns];
 }
 
-export function namesOf(certificate: X509Certificate): PeerNames {
-  const names = certificateNames(certificate);
-  const of = (wanted: CertificateName['kind']) =>
-    names.filter(({ kind }) => kind === wanted).map(({ value }) => value);
-  return { uris: of('URI'), dns: of('DNS'), cns: of('CN'), hasSan: hasSan(certificate) };
-}
-
-/** The common names that count as names of the holder though nobody asked for a CN: where there is no SAN at all. */
-function soleCommonNames({ cns, hasSan }: PeerNames): readonly string[] {
-  return hasSan ? [] : cns;
-}
+/** As `certificateNames`, those that tell one machine from another: no address of a person. */
+export const machineNames = (certificate: X509Certificate): readonly CertificateName[] =>
+  certificateNames(certificate).filter(({ kind }) => kind !== 'EMAIL');
 
 function unquoted(text: string): string {
   try {
@@ -72,22 +55,19 @@ function unquoted(text: string): string {
 }
 
 /** The roles that a certificate claims. Those that are issued here have one. */
-export function rolesOf({ uris }: PeerNames): readonly Role[] {
-  return uris.flatMap((uri): Role[] => {
-    const [, path = '', name] = /^spiffe:\/\/[^/]+\/(gateway|plugin\/(.+))$/i.exec(uri) ?? [];
+export function rolesOf(names: readonly CertificateName[]): readonly Role[] {
+  return names.flatMap(({ kind, value }): Role[] => {
+    if (kind !== 'URI') return [];
+    const [, path = '', name] = /^spiffe:\/\/[^/]+\/(gateway|plugin\/(.+))$/i.exec(value) ?? [];
     if (path.toLowerCase() === 'gateway') return [{ kind: 'gateway' }];
     return name === undefined ? [] : [{ kind: 'plugin', name }];
   });
 }
 
 /** The names as a sentence has them. */
-export function showNames({ uris, dns, cns }: PeerNames): string {
-  const all = [
-    ...uris.map((name) => `URI:${name}`),
-    ...dns.map((name) => `DNS:${name}`),
-    ...cns.map((name) => `CN:${name}`),
-  ];
-  return all.length === 0 ? 'without a name' : all.slice(0, 8).join(', ');
+export function showNames(names: readonly CertificateName[]): string {
+  const shown = names.slice(0, 8).map(({ kind, value }) => `${kind}:${value}`);
+  return shown.join(', ') || 'without a name';
 }
 
 /**
@@ -175,7 +155,7 @@ export function pluginRule(name: string, identity: string | undefined): Identity
  * Whether a peer of those names is the one that `rule` asks for. A certificate that claims several roles is held to each
  * of them: a second role must not let it in at a second place.
  */
-export function judgeIdentity(names: PeerNames, rule: IdentityRule): IdentityVerdict {
+export function judgeIdentity(names: readonly CertificateName[], rule: IdentityRule): IdentityVerdict {
   switch (rule.kind) {
     case 'any':
       return passes;
@@ -186,10 +166,10 @@ export function judgeIdentity(names: PeerNames, rule: IdentityRule): IdentityVer
   }
 }
 
-function judgeAllowed(names: PeerNames, allowed: readonly string[]): IdentityVerdict {
+function judgeAllowed(names: readonly CertificateName[], allowed: readonly string[]): IdentityVerdict {
   let commonName: string | undefined;
   for (const pattern of allowed) {
-    const name = nameThatFits(names, pattern);
+    const name = matchingName(names, pattern);
     if (name === undefined) continue;
     if (name.kind !== 'CN' || pattern.startsWith('CN:')) return passes;
     commonName ??= name.value;
@@ -199,7 +179,7 @@ function judgeAllowed(names: PeerNames, allowed: readonly string[]): IdentityVer
     : { kind: 'passes', commonName };
 }
 
-function judgeClient(names: PeerNames): IdentityVerdict {
+function judgeClient(names: readonly CertificateName[]): IdentityVerdict {
   const roles = rolesOf(names);
   if (roles.length === 0) return { kind: 'passes-without-role' };
   return roles.every(({ kind }) => kind === 'gateway')
@@ -208,7 +188,7 @@ function judgeClient(names: PeerNames): IdentityVerdict {
 }
 
 function judgePlugin(
-  names: PeerNames,
+  names: readonly CertificateName[],
   { name, required }: Extract<IdentityRule, { kind: 'plugin' }>,
 ): IdentityVerdict {
   const roles = rolesOf(names);
@@ -220,29 +200,16 @@ function judgePlugin(
   }
   if (name === undefined || !required) return passes;
   const known = [name, `mcp-plugin-${name}`];
-  const isKnown = (one: string) => known.some((other) => sameName(one, other));
-  if (names.dns.some(isKnown)) return passes;
-  const commonName = soleCommonNames(names).find(isKnown);
-  return commonName === undefined
-    ? { kind: 'refused', expected: `DNS ${known.join(' or ')}` }
-    : { kind: 'passes', commonName };
+  const found = names.find(
+    ({ kind, value, besideSan }) =>
+      (kind === 'DNS' || (kind === 'CN' && !besideSan)) && known.some((other) => sameName(value, other)),
+  );
+  if (found === undefined) return { kind: 'refused', expected: `DNS ${known.join(' or ')}` };
+  return found.kind === 'DNS' ? passes : { kind: 'passes', commonName: found.value };
 }
 
 /** Plugin names are matched without regard to case, as the contract has it; DNS names too (RFC 4343). */
 const sameName = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
-
-/** The first of `names` that fits `pattern`, as `matchingName` has it. */
-export function nameThatFits(
-  { uris, dns, cns, hasSan }: PeerNames,
-  pattern: string,
-): CertificateName | undefined {
-  const of = (kind: CertificateName['kind'], values: readonly string[]) =>
-    values.map((value): CertificateName => ({ kind, value }));
-  const commonNames = of('CN', cns).map(
-    (name): CertificateName => (hasSan ? { ...name, besideSan: true } : name),
-  );
-  return matchingName([...of('URI', uris), ...of('DNS', dns), ...commonNames], pattern);
-}
 
 export type HostnameVerdict =
   /** `remark`: it is for that host by its CN alone. */

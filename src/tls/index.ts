@@ -23,6 +23,5 @@ export {
 } from './identity.js';
 export { type CredentialSet, loadCredentials, type TlsRole, tlsPolicy } from './load.js';
 export { expiryWarnings, openTlsMetrics } from './metrics.js';
-export { remarkOnce } from './peer.js';
-export { connectFailure } from './reasons.js';
+export { connectFailure, remarkOnce } from './reasons.js';
 export { anyPeer, chainOf, judgePeer, type PeerRule, peerDates } from './trust.js';

@@ -120,45 +120,40 @@ export async function loadCredentials(
 ): Promise<CredentialSet> {
   const { version, now } = options;
   const read = options.snapshot ?? readFiles(files);
+  const { caBundle, certfile = '', crlFile } = files;
   const warnings: SallyError[] = [];
-  const { caBundle, certfile, crlFile } = files;
   const ca = caBundle === undefined ? undefined : loadBundle(read, caBundle, role, now);
   const own = loadIdentity(files, read, role, now, warnings);
   const chain = own?.chain ?? [];
+  const [certificate] = chain;
   const authorities = ca?.certificates ?? [];
-  if (ca && own && certfile)
-    checkChain(chain, authorities, { certfile, caBundle: caBundle ?? '', role, now });
+  const where = { certfile, caBundle: caBundle ?? '', role, now };
+  if (ca) checkChain(chain, authorities, where);
   const weak = ca ? undefined : weakShown(chain, role);
-  if (weak) throw CertWeak({ path: certfile ?? '', detail: weak.detail, ca: false });
-  for (const { detail } of weakAuthorities(authorities.filter((authority) => inDate(authority, now))))
-    warnings.push(CaWeak({ path: caBundle ?? '', detail }));
+  if (weak) throw CertWeak({ path: certfile, detail: weak.detail, ca: false });
+  const current = authorities.filter((authority) => inDate(authority, now));
+  for (const { detail } of weakAuthorities(current)) warnings.push(CaWeak({ path: where.caBundle, detail }));
   const crls =
     crlFile === undefined
       ? []
       : await loadCrls(read.text(crlFile, 'the revocation list'), {
           path: crlFile,
-          caBundle: caBundle ?? '',
-          authorities: authorities.filter((authority) => inDate(authority, now)),
+          caBundle: where.caBundle,
+          authorities: current,
           intermediates: chain.slice(1),
           now,
         });
   for (const { weak, issuer } of crls)
     if (weak) warnings.push(CrlWeak({ path: crlFile ?? '', issuer: oneLineName(issuer.subject) }));
-  const [certificate] = chain;
-  if (certificate && isSelfSigned(certificate))
-    warnings.push(SelfSignedOwn({ path: certfile ?? '', subject: oneLineName(certificate.subject) }));
-  if (certificate && isRevoked(certificate, crls)) {
-    warnings.push(CertRevoked({ path: certfile ?? '', subject: oneLineName(certificate.subject) }));
+  if (certificate) {
+    const named = { path: certfile, subject: oneLineName(certificate.subject) };
+    if (isSelfSigned(certificate)) warnings.push(SelfSignedOwn(named));
+    if (isRevoked(certificate, crls)) warnings.push(CertRevoked(named));
   }
   const context = buildContext(files, { ca: ca?.pem, cert: own?.chain.join(''), key: own?.key, crls });
   const { fingerprint } = read;
   const shown = certificate && { certificate };
   return { version, files, ...shown, chain, authorities, crls, context, fingerprint, warnings };
-}
-
-interface Identity {
-  readonly key: KeyObject;
-  readonly chain: readonly X509Certificate[];
 }
 
 function loadIdentity(
@@ -167,7 +162,7 @@ function loadIdentity(
   role: TlsRole,
   now: Date,
   warnings: SallyError[],
-): Identity | undefined {
+): { readonly key: KeyObject; readonly chain: readonly X509Certificate[] } | undefined {
   const { certfile, keyfile } = files;
   if (certfile === undefined || keyfile === undefined) return undefined;
   const chain = readCertificates(read.text(certfile, 'the certificate'), certfile);
@@ -263,21 +258,22 @@ function checkChain(
   }
 }
 
-interface Wanted {
-  readonly path: string;
-  readonly caBundle: string;
-  /** The CAs that are trusted and in date: each needs a list. */
-  readonly authorities: readonly X509Certificate[];
-  /** CAs below them, which may have one. */
-  readonly intermediates: readonly X509Certificate[];
-  readonly now: Date;
-}
-
 /**
  * The lists of a file. Fails closed: each has to be signed by a CA of the bundle and in date, and each CA of the bundle
  * that is in date needs one.
  */
-export async function loadCrls(text: string, wanted: Wanted): Promise<readonly Crl[]> {
+export async function loadCrls(
+  text: string,
+  wanted: {
+    readonly path: string;
+    readonly caBundle: string;
+    /** The CAs that are trusted and in date: each needs a list. */
+    readonly authorities: readonly X509Certificate[];
+    /** CAs below them, which may have one. */
+    readonly intermediates: readonly X509Certificate[];
+    readonly now: Date;
+  },
+): Promise<readonly Crl[]> {
   const { path, caBundle, authorities, intermediates, now } = wanted;
   // Loaded only where there is a list: the library behind it is large.
   const { isCrlOf, lifeOf, readLists } = await import('../pki/crl.js');

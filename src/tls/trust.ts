@@ -20,7 +20,7 @@ import { oneLineName } from '../pki/pem.js';
 import { dateDefect, inDate, validityIn } from '../pki/validity.js';
 import { followStrongChain, longestChain } from './chain.js';
 import type { Credentials } from './credentials.js';
-import { type IdentityRule, judgeIdentity, namesOf, showNames } from './identity.js';
+import { type IdentityRule, judgeIdentity, machineNames, showNames } from './identity.js';
 import { type CredentialSet, isRevoked } from './load.js';
 
 /** Who may be at the other end, beside what OpenSSL makes sure of. */
@@ -88,7 +88,7 @@ export function judgePeer(chain: readonly X509Certificate[], asked: Asked): Peer
     const seen = path.map(pinOf);
     if (!seen.some((pin) => rule.pins?.includes(pin))) return refused(PinMismatch({ ...context, seen }));
   }
-  const names = namesOf(leaf);
+  const names = machineNames(leaf);
   const identity = judgeIdentity(names, rule.identity);
   if (identity.kind === 'refused') {
     const make = side === 'server' ? ClientNotAllowed : WrongPlugin;

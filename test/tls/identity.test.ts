@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  type CertificateName,
   type IdentityRule,
   judgeHostname,
   judgeIdentity,
-  namesOf,
-  nameThatFits,
+  machineNames,
+  matchingName,
   pluginRule,
   rolesOf,
   showNames,
@@ -13,13 +14,14 @@ import {
 import { gatewayLeaf, newCa, pluginLeaf } from '../support/trust.js';
 import { parsed } from './made.js';
 
-const names = (given: { uris?: string[]; dns?: string[]; cns?: string[]; hasSan?: boolean }) => ({
-  uris: [],
-  dns: [],
-  cns: [],
-  hasSan: given.uris !== undefined || given.dns !== undefined,
-  ...given,
-});
+const names = (given: { uris?: string[]; dns?: string[]; cns?: string[]; hasSan?: boolean }) => {
+  const { uris = [], dns = [], cns = [], hasSan = uris.length + dns.length > 0 } = given;
+  return [
+    ...uris.map((value): CertificateName => ({ kind: 'URI', value })),
+    ...dns.map((value): CertificateName => ({ kind: 'DNS', value })),
+    ...cns.map((value): CertificateName => ({ kind: 'CN', value, ...(hasSan && { besideSan: true }) })),
+  ];
+};
 const role = (path: string) => names({ uris: [`spiffe://sallyport.local/${path}`] });
 
 describe('the names in a certificate', () => {
@@ -33,19 +35,20 @@ describe('the names in a certificate', () => {
         { type: 'ip', value: '127.0.0.1' },
       ],
     });
-    expect(namesOf(parsed(odd))).toEqual({
-      uris: ['https://x/a, URI:spiffe://x/gateway', 'https://x/"quoted"'],
-      dns: ['host'],
-      cns: ['a, DNS:b'],
-      hasSan: true,
-    });
-    expect(rolesOf(namesOf(parsed(odd)))).toEqual([]);
+    expect(machineNames(parsed(odd))).toEqual(
+      names({
+        uris: ['https://x/a, URI:spiffe://x/gateway', 'https://x/"quoted"'],
+        dns: ['host'],
+        cns: ['a, DNS:b'],
+      }),
+    );
+    expect(rolesOf(machineNames(parsed(odd)))).toEqual([]);
   });
 
   it('[O3] name the role that our CA gives', async () => {
     const ca = await newCa();
-    expect(rolesOf(namesOf(parsed(await gatewayLeaf(ca))))).toEqual([{ kind: 'gateway' }]);
-    expect(rolesOf(namesOf(parsed(await pluginLeaf(ca, 'A'))))).toEqual([{ kind: 'plugin', name: 'A' }]);
+    expect(rolesOf(machineNames(parsed(await gatewayLeaf(ca))))).toEqual([{ kind: 'gateway' }]);
+    expect(rolesOf(machineNames(parsed(await pluginLeaf(ca, 'A'))))).toEqual([{ kind: 'plugin', name: 'A' }]);
   });
 
   it.each([
@@ -126,7 +129,7 @@ describe('who may connect', () => {
     ['*', names({ cns: ['gw'], hasSan: true }), false],
     ['CN:gw', names({ cns: ['gw'], hasSan: true }), true],
   ])('[O3] the pattern %s', (pattern, peer, expected) => {
-    expect(nameThatFits(peer, pattern) !== undefined).toBe(expected);
+    expect(matchingName(peer, pattern) !== undefined).toBe(expected);
   });
 
   it('[O3] a CN that lets a client in though nobody asked for a CN is told, and an explicit one is not', () => {
@@ -140,7 +143,7 @@ describe('who may connect', () => {
     fc.assert(
       fc.property(odd, odd, (host, segment) => {
         const uri = `spiffe://${host}/team/${segment}`;
-        const fits = nameThatFits(names({ uris: [uri] }), 'URI:spiffe://*/team/*') !== undefined;
+        const fits = matchingName(names({ uris: [uri] }), 'URI:spiffe://*/team/*') !== undefined;
         const plain = /^[a-z0-9._-]+$/.test(host) && /^[^/?#]+$/.test(segment) && !/^\.{1,2}$/.test(segment);
         expect(fits).toBe(plain);
       }),

@@ -5,7 +5,7 @@ import { signCrl } from '../../src/pki/crl.js';
 import { derValues } from '../../src/pki/der.js';
 import type { Issued } from '../../src/pki/index.js';
 import { loadCrls } from '../../src/tls/load.js';
-import { remarkOnce } from '../../src/tls/peer.js';
+import { remarkOnce } from '../../src/tls/reasons.js';
 import { anyPeer, judgePeer, type PeerRule, pinOf } from '../../src/tls/trust.js';
 import { keptLog } from '../manager/handles.js';
 import { rsaKey } from '../support/certs.js';
