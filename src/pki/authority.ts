@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { CaUnusable } from '../errors.js';
 import { createCa, type Issued, signingDefect } from './certificate.js';
-import { type FoundFile, type NewFile, publish, readIfExists } from './files.js';
+import { type FoundFile, privateFile, publicFile, publish, readIfExists } from './files.js';
 import {
   describe,
   type EnsureResult,
@@ -162,18 +162,13 @@ export async function ensureAuthority(
     const authority = authorityIn(state);
     if (authority) {
       const findings = judgeCa(state, { ...settings, warnDays: 0 });
-      const result = describe(
-        state,
-        authority.ca.certPem,
-        made,
-        findings.map((finding) => `${finding.path} ${finding.detail}`),
-      );
-      return { authority, result };
+      const notes = findings.map((finding) => `${finding.path} ${finding.detail}`);
+      return { authority, result: describe(state, authority.ca.certPem, made, notes) };
     }
     if (!key) newKey ??= await settings.newKey();
     const ca = await createCa({ ...validityOf(settings), keyPem: key?.text ?? newKey ?? '' });
-    const files: NewFile[] = cert ? [] : [{ path: layout.cert, mode: 0o644, text: ca.certPem }];
-    if (!key) files.unshift({ path: layout.key, mode: 0o600, text: ca.keyPem });
+    const files = key ? [] : [privateFile(layout.key, ca.keyPem)];
+    if (!cert) files.push(publicFile(layout.cert, ca.certPem));
     made.push(...(await publish(files)));
     return undefined;
   });

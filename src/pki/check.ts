@@ -1,4 +1,4 @@
-import { FileUnreadable, type SallyError } from '../errors.js';
+import type { SallyError } from '../errors.js';
 import { readAuthorities } from './authority.js';
 import { readIssued } from './change.js';
 import {
@@ -16,20 +16,12 @@ import {
   type Target,
   targetName,
 } from './folder.js';
-import {
-  type Finding,
-  type JudgeContext,
-  judgeCa,
-  trustIn,
-  type Verdict,
-  verdicts,
-  worstFirst,
-} from './judge.js';
-import { judgeLeaf } from './judge-leaf.js';
+import { judgeCa, judgeLeaf, trustIn } from './judge.js';
 import { certificatesIn, issuerIn } from './pem.js';
 import { type CrlSummary, readCrls } from './revoke.js';
 import { phaseOf } from './rotate-state.js';
 import { checkDays, daysLeft, validityIn } from './validity.js';
+import { type Finding, finding, type Verdict, verdicts, worstFirst } from './verdicts.js';
 
 export interface CheckOptions {
   /** Default `certs/mcp`. */
@@ -89,24 +81,32 @@ export async function checkCertificates(options: CheckOptions = {}): Promise<Che
   const dir = options.dir ?? defaultDir;
   const context = { dir, now: options.now?.() ?? new Date(), warnDays: checkDays(options.warnDays ?? 30, 0) };
   const leaves = await Promise.all((await leafTargets(dir)).map((target) => look(dir, target)));
-  const found = leaves.filter((leaf) => !isReadable(leaf) || !isEmpty(leaf));
+  const found = leaves.filter(({ unreadable, state }) => unreadable.length > 0 || !isEmpty(state));
   const here = await look(dir, { role: 'ca' });
+  const isReadable = here.unreadable.length === 0;
+  const isAway = isReadable && isEmpty(here.state);
+  if (found.length === 0 && isAway) return { dir, entries: [], notes: [], status: 3 };
   // Where the list of what was issued is, the CA has been: there its folder is missing.
-  const isAway = isReadable(here) && isEmpty(here) && (await readIssued(dir)).length === 0;
-  const elsewhere = isAway ? caInCopies(dir, found.filter(isReadable)) : undefined;
-  const ca = elsewhere ?? here;
+  const elsewhere =
+    isAway && (await readIssued(dir)).length === 0
+      ? caInCopies(
+          dir,
+          found.map(({ state }) => state),
+        )
+      : undefined;
+  const ca = elsewhere ? { state: elsewhere, unreadable: [] } : here;
   // Beside an unreadable CA every leaf would look wrong: the CA's own finding says it all.
-  const trust = isReadable(ca) && ca.certificate ? trustIn(ca, ca.layout.cert) : undefined;
-  if (found.length === 0 && isReadable(ca) && isEmpty(ca)) return { dir, entries: [], notes: [], status: 3 };
-  const remedied = (findings: readonly Finding[], target: Target) =>
-    elsewhere ? findings.map((finding) => remediedThere(finding, target)) : findings;
+  const trust = ca.state.certificate && trustIn(ca.state, ca.state.layout.cert);
+  const entry = (looked: Looked<Target>, findings: readonly Finding[]) => {
+    const { target } = looked.state;
+    const there = elsewhere ? findings.map((one) => remediedThere(one, target)) : findings;
+    return entryOf(looked, there, context.now);
+  };
   const entries = [
-    entryOf(ca, context, (state) => remedied(judgeCa(state, context, found.length > 0), state.target)),
-    ...found.map((leaf) =>
-      entryOf(leaf, context, (state) => remedied(judgeLeaf(state, trust, context), state.target)),
-    ),
+    entry(ca, judgeCa(ca.state, context, found.length > 0)),
+    ...found.map((leaf) => entry(leaf, judgeLeaf(leaf.state, trust, context))),
   ];
-  const crls = isReadable(ca) ? await readCrls(dir) : undefined;
+  const crls = isReadable ? await readCrls(dir) : undefined;
   return {
     dir,
     entries,
@@ -114,9 +114,9 @@ export async function checkCertificates(options: CheckOptions = {}): Promise<Che
     ...(elsewhere ? { caElsewhere: true } : {}),
     notes: [
       ...(elsewhere ? [noteOnCaElsewhere(dir)] : []),
-      ...(isReadable(ca) ? await notesOn(dir, found.length > 0) : []),
+      ...(isReadable ? await notesOn(dir, found.length > 0) : []),
     ],
-    status: worstStatus(entries.flatMap((entry) => entry.findings)),
+    status: worstStatus(entries.flatMap(({ findings }) => findings)),
   };
 }
 
@@ -134,42 +134,35 @@ async function notesOn(dir: string, hasLeaves: boolean): Promise<readonly string
   ];
 }
 
-interface Unreadable<T extends Target> {
-  readonly target: T;
-  readonly error: SallyError;
+/** A folder as far as it can be read. */
+interface Looked<T extends Target> {
+  readonly state: FolderState<T>;
+  readonly unreadable: readonly SallyError[];
 }
 
-async function look<T extends Target>(dir: string, target: T): Promise<FolderState<T> | Unreadable<T>> {
-  try {
-    return await readState(dir, target);
-  } catch (error) {
-    if (FileUnreadable.is(error)) return { target, error };
-    throw error;
-  }
+async function look<T extends Target>(dir: string, target: T): Promise<Looked<T>> {
+  const unreadable: SallyError[] = [];
+  return { state: await readState(dir, target, unreadable), unreadable };
 }
 
-function isReadable<T extends Target>(found: FolderState<T> | Unreadable<T>): found is FolderState<T> {
-  return !('error' in found);
-}
-
-function entryOf<T extends Target>(
-  found: FolderState<T> | Unreadable<T>,
-  context: JudgeContext,
-  judge: (state: FolderState<T>) => readonly Finding[],
+function entryOf(
+  { state: { target, layout, certificate }, unreadable }: Looked<Target>,
+  judged: readonly Finding[],
+  now: Date,
 ): CheckEntry {
-  const { target } = found;
-  const path = (isReadable(found) ? found.layout : layoutOf(context.dir, target)).cert;
-  const findings = isReadable(found)
-    ? worstFirst(judge(found))
-    : [{ verdict: 'unreadable' as const, path, detail: found.error.message, remedy: found.error.remedy }];
-  const certificate = isReadable(found) ? found.certificate : undefined;
+  const closed = unreadable.map(({ context, message, remedy }) =>
+    finding('unreadable', String((context as { path?: string }).path), message, remedy),
+  );
+  // Of a file that cannot be read there is no more to say: it looked as if it were not there.
+  const rest = judged.filter(({ path }) => !closed.some((other) => other.path === path));
+  const findings = worstFirst([...closed, ...rest]);
   const validity = certificate && validityIn(certificate);
   const [worst] = findings;
   return {
     role: target.role,
     name: targetName(target),
-    path,
-    ...(validity ? { ...validity, daysLeft: daysLeft(validity.notAfter, context.now) } : {}),
+    path: layout.cert,
+    ...(validity ? { ...validity, daysLeft: daysLeft(validity.notAfter, now) } : {}),
     verdict: worst?.verdict ?? 'ok',
     ...(worst ? { remedy: worst.remedy } : {}),
     findings,
@@ -177,7 +170,7 @@ function entryOf<T extends Target>(
 }
 
 function worstStatus(findings: readonly Finding[]): 0 | 1 | 3 {
-  const statuses = findings.map((finding) => verdicts[finding.verdict].exit);
+  const statuses = findings.map(({ verdict }) => verdicts[verdict].exit);
   if (statuses.includes(3)) return 3;
   return statuses.includes(1) ? 1 : 0;
 }
@@ -190,9 +183,7 @@ function caInCopies(dir: string, leaves: readonly FolderState<LeafTarget>[]): Fo
   const target = { role: 'ca' } as const;
   for (const { certificate, caCopy, crl } of leaves) {
     if (!certificate || !caCopy || !issuerIn(certificatesIn(caCopy.text), certificate)) continue;
-    const layout = { ...layoutOf(dir, target), cert: caCopy.path };
-    const none = { key: undefined, caCopy: undefined, pem: undefined, request: undefined };
-    return stateOf(target, layout, { cert: caCopy, crl, ...none });
+    return stateOf(target, { ...layoutOf(dir, target), cert: caCopy.path }, { cert: caCopy, crl });
   }
   return undefined;
 }
@@ -203,9 +194,9 @@ function noteOnCaElsewhere(dir: string): string {
 }
 
 /** A finding on such a host: a command here that makes what is missing would begin a second CA, which nobody trusts. */
-function remediedThere(finding: Finding, target: Target): Finding {
-  const { verdict } = finding;
-  if (verdict === 'key readable by others') return finding;
+function remediedThere(found: Finding, target: Target): Finding {
+  const { verdict } = found;
+  if (verdict === 'key readable by others') return found;
   // Where the folders are on that host is not known here.
   const command =
     target.role === 'ca'
@@ -213,8 +204,6 @@ function remediedThere(finding: Finding, target: Target): Finding {
       : verdict === 'ca.crl differs'
         ? 'sallyport certs crl'
         : `sallyport certs renew ${shellWord(targetName(target))} --force`;
-  return {
-    ...finding,
-    remedy: `copy this host's folder again from where the CA is; if it is no better there: ${command}`,
-  };
+  const remedy = `copy this host's folder again from where the CA is; if it is no better there: ${command}`;
+  return { ...found, remedy };
 }

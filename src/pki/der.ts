@@ -32,6 +32,17 @@ function derValueAt(der: Buffer, at: number): Der | undefined {
   return { tag, content: der.subarray(begin, begin + length), whole: der.subarray(at, begin + length) };
 }
 
+/** The values in a value; none where there is none, or they are not whole. */
+const within = (value: Der | undefined): readonly Der[] => (value && derValues(value.content)) ?? [];
+
+/** Content, algorithm and signature of what is signed: a certificate, a list of the revoked (RFC 5280 sections 4.1.1, 5.1.1). */
+function signedParts(signed: Buffer) {
+  const [outer] = derValues(signed) ?? [];
+  const [content, algorithm, signature] = within(outer);
+  const [oid, parameters] = within(algorithm);
+  return { content, signature, oid: oid && oidText(oid.content), parameters };
+}
+
 /** An object identifier in dotted form (X.690 section 8.19). */
 function oidText(content: Buffer): string {
   const parts: number[] = [];
@@ -73,25 +84,21 @@ export function partsOf(certificate: X509Certificate): CertificateParts | undefi
   return found.parts;
 }
 
-function readParts(certificate: X509Certificate): CertificateParts | undefined {
-  const [outer] = derValues(certificate.raw) ?? [];
-  const [tbs, algorithm] = (outer && derValues(outer.content)) ?? [];
-  const fields = tbs && derValues(tbs.content);
-  const [oid, parameters] = (algorithm && derValues(algorithm.content)) ?? [];
-  if (fields === undefined || oid === undefined) return undefined;
+function readParts({ raw }: X509Certificate): CertificateParts | undefined {
+  const { content, oid, parameters } = signedParts(raw);
+  const fields = within(content);
   const version1 = fields[0]?.tag !== tags.version;
   const serial = fields[version1 ? 0 : 1];
-  if (serial?.tag !== tags.integer) return undefined;
-  const list = fields.find(({ tag }) => tag === tags.extensions);
-  const [sequence] = (list && derValues(list.content)) ?? [];
-  const extensions = ((sequence && derValues(sequence.content)) ?? []).map(({ content }) => {
-    const parts = derValues(content) ?? [];
+  if (oid === undefined || serial?.tag !== tags.integer) return undefined;
+  const [sequence] = within(fields.find(({ tag }) => tag === tags.extensions));
+  const extensions = within(sequence).map((extension) => {
+    const parts = within(extension);
     return { oid: oidText(parts[0]?.content ?? Buffer.alloc(0)), value: parts.at(-1)?.content };
   });
   return {
     version1,
     serial: serial.content,
-    signature: { oid: oidText(oid.content), parameters },
+    signature: { oid, parameters },
     extensions: extensions.map(({ oid }) => oid),
     claimsCa: extensions.some(({ oid, value }) => oid === '2.5.29.19' && saysCa(value)),
   };
@@ -100,7 +107,7 @@ function readParts(certificate: X509Certificate): CertificateParts | undefined {
 /** `SEQUENCE { cA BOOLEAN DEFAULT FALSE, … }` (RFC 5280 section 4.2.1.9). */
 function saysCa(value: Buffer | undefined): boolean {
   const [sequence] = (value && derValues(value)) ?? [];
-  const [first] = (sequence && derValues(sequence.content)) ?? [];
+  const [first] = within(sequence);
   return first?.tag === tags.boolean && first.content.some((octet) => octet !== 0);
 }
 
@@ -138,14 +145,11 @@ const pssHashes: Record<string, string> = {
  * are. In one go, where WebCrypto waits for one of libuv's four threads.
  */
 export function hasSigned(key: KeyObject, signed: Buffer): boolean {
-  const [outer] = derValues(signed) ?? [];
-  const [content, algorithm, signature] = (outer && derValues(outer.content)) ?? [];
-  const [oid, parameters] = (algorithm && derValues(algorithm.content)) ?? [];
+  const { content, oid, parameters, signature } = signedParts(signed);
   if (content === undefined || oid === undefined || signature === undefined) return false;
-  const name = oidText(oid.content);
-  const hash = name === pss ? pssHashes[pssHash(parameters)] : hashes[name];
+  const hash = oid === pss ? pssHashes[pssHash(parameters)] : hashes[oid];
   if (hash === undefined) return false;
-  const padding = name === pss ? { padding: constants.RSA_PKCS1_PSS_PADDING } : {};
+  const padding = oid === pss ? { padding: constants.RSA_PKCS1_PSS_PADDING } : {};
   try {
     // The first octet of a BIT STRING counts the bits that are left over.
     return verify(hash, content.whole, { key, ...padding }, signature.content.subarray(1));
@@ -155,12 +159,7 @@ export function hasSigned(key: KeyObject, signed: Buffer): boolean {
 }
 
 /** Whether it is signed over SHA-1, for which collisions can be made. */
-export function signedOverSha1(signed: Buffer): boolean {
-  const [outer] = derValues(signed) ?? [];
-  const [, algorithm] = (outer && derValues(outer.content)) ?? [];
-  const [oid] = (algorithm && derValues(algorithm.content)) ?? [];
-  return oid !== undefined && hashes[oidText(oid.content)] === 'sha1';
-}
+export const signedOverSha1 = (signed: Buffer): boolean => hashes[signedParts(signed).oid ?? ''] === 'sha1';
 
 /** Node throws for a key of a kind that OpenSSL does not know: anybody may send one among the certificates of a chain. */
 export function hasIssued(issuer: X509Certificate, certificate: X509Certificate): boolean {
@@ -244,13 +243,11 @@ export function encodingDefectOf(certificate: X509Certificate): string | undefin
 }
 
 function ownKeyWeakness(certificate: X509Certificate): string | undefined {
-  let key: KeyObject;
   try {
-    key = certificate.publicKey;
+    return keyWeakness(certificate.publicKey);
   } catch {
     return 'has a key of a kind that is not known here';
   }
-  return keyWeakness(key);
 }
 
 /** RSA 2048 and 224 bits of a curve are the 112 bits of security that SP 800-57 asks for. */
@@ -267,7 +264,7 @@ export function keyWeakness(key: KeyObject): string | undefined {
 /** The size of the field, from a point of SubjectPublicKeyInfo: Node has names for curves alone (SEC 1 section 2.3.3). */
 function curveBits(key: KeyObject): number {
   const [outer] = derValues(key.export({ type: 'spki', format: 'der' })) ?? [];
-  const [, bitString] = (outer && derValues(outer.content)) ?? [];
+  const [, bitString] = within(outer);
   const point = bitString?.content.subarray(1);
   if (!point || point.length === 0) return 0;
   const octets = point[0] === 0x04 ? (point.length - 1) / 2 : point.length - 1;
@@ -282,10 +279,8 @@ function hashWeakness({ oid, parameters }: CertificateParts['signature']): strin
 
 /** RFC 4055 section 3.1: `[0]` is the hash, which is SHA-1 where it is left out. */
 function pssHash(parameters: Der | undefined): string {
-  const fields = parameters === undefined ? [] : (derValues(parameters.content) ?? []);
-  const named = fields.find(({ tag }) => tag === 0xa0);
-  const [algorithm] = (named && derValues(named.content)) ?? [];
-  const [oid] = (algorithm && derValues(algorithm.content)) ?? [];
+  const [algorithm] = within(within(parameters).find(({ tag }) => tag === 0xa0));
+  const [oid] = within(algorithm);
   return oid ? oidText(oid.content) : '1.3.14.3.2.26';
 }
 

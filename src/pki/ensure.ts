@@ -4,12 +4,24 @@ import { unlocked } from '../lock.js';
 import { type Authority, assertCaUsable, authorityIn, ensureAuthority } from './authority.js';
 import { certify, sansOf } from './certificate.js';
 import { recordIssued } from './change.js';
-import { isUnsettled, lockedFolder, lockOf, type NewFile, publish, settle, sweep } from './files.js';
+import {
+  allDone,
+  isUnsettled,
+  lockedFolder,
+  lockOf,
+  type NewFile,
+  privateFile,
+  publicFile,
+  publish,
+  settle,
+  sweep,
+} from './files.js';
 import {
   describe,
   type EnsureOptions,
   type EnsureResult,
   type FolderState,
+  type Layout,
   type LeafTarget,
   layoutOf,
   pluginFolders,
@@ -21,8 +33,7 @@ import {
   targetName,
   untilComplete,
 } from './folder.js';
-import { type Finding, type Trust, verdicts } from './judge.js';
-import { judgeLeaf } from './judge-leaf.js';
+import { judgeLeaf, type Trust } from './judge.js';
 import {
   assertNoTwin,
   distinctSans,
@@ -34,6 +45,7 @@ import {
 } from './names.js';
 import { requestKey } from './request.js';
 import { opensslDate, validityIn, validityOf } from './validity.js';
+import { type Finding, finding, noteOf, verdicts } from './verdicts.js';
 
 /**
  * The CA in `<dir>/ca`, made if it is not there.
@@ -121,18 +133,11 @@ async function ensureTargets(
   const targets = [{ role: 'ca' } as const, ...leaves];
   await Promise.all(targets.map((target) => sweep(layoutOf(settings.dir, target).folder)));
   const authority = ensureAuthority(settings);
-  // All of them end before the first failure is reported: nothing is being written any more by then.
-  const [ca, ...rest] = await Promise.allSettled([
+  const [{ result }, ...made] = await Promise.all([
     authority,
-    ...leaves.map((target) => ensureLeaf(settings, target, authority)),
+    allDone(leaves.map((target) => ensureLeaf(settings, target, authority))),
   ]);
-  const first = valueIn(ca).result;
-  return [first, ...rest.map((outcome) => valueIn(outcome))];
-}
-
-function valueIn<T>(outcome: PromiseSettledResult<T>): T {
-  if (outcome.status === 'rejected') throw outcome.reason;
-  return outcome.value;
+  return [result, ...made.flat()];
 }
 
 /** Waits for a run that is replacing files, and finishes what a killed one has left half-replaced. */
@@ -173,13 +178,11 @@ function leafObstacles(
   if (orphan) {
     const detail = 'is of a CA that is no longer there (ca/ca.crt is missing)';
     const elsewhere = `run this where that CA is; if it is lost: ${remedy}`;
-    return [{ verdict: 'not issued by this CA', path: orphan.path, detail, remedy: elsewhere }];
+    return [finding('not issued by this CA', orphan.path, detail, elsewhere)];
   }
-  if (!state.cert && state.key && state.keyContent?.kind === 'encrypted') {
-    const detail = 'is encrypted and has no certificate';
-    return [...findings, { verdict: 'unreadable', path: state.key.path, detail, remedy }];
-  }
-  return findings;
+  if (state.cert || state.keyContent?.kind !== 'encrypted') return findings;
+  const detail = 'is encrypted and has no certificate';
+  return [...findings, finding('unreadable', state.layout.key, detail, remedy)];
 }
 
 /** The gateway's or a plugin's folder on disk, completed with whatever it lacks. */
@@ -217,24 +220,36 @@ async function missingFiles(
   keyPem: string | undefined,
   settings: Settings,
 ): Promise<readonly NewFile[]> {
-  const { target, cert, key, caCopy, crl, pem, layout } = state;
+  const { target, cert, layout } = state;
   const certPem = cert?.text ?? (await issueProfile(target, trust, publicKeyIn(state, keyPem), settings));
-  const files: NewFile[] = [];
-  if (!key && keyPem !== undefined) files.push({ path: layout.key, mode: 0o600, text: keyPem });
-  if (!cert) files.push({ path: layout.cert, mode: 0o644, text: certPem });
-  if (!caCopy && layout.caCopy !== undefined)
-    files.push({ path: layout.caCopy, mode: 0o644, text: trust.text });
-  if (!crl && trust.crl !== undefined) files.push({ path: layout.crl, mode: 0o644, text: trust.crl });
-  if (!pem && layout.pem !== undefined && keyPem !== undefined)
-    files.push({ path: layout.pem, mode: 0o600, text: `${certPem}${keyPem}` });
+  const present = [cert, state.key, state.caCopy, state.crl, state.pem].map((file) => file?.path);
+  return leafFiles(layout, certPem, keyPem, trust).filter(({ path }) => !present.includes(path));
+}
+
+/** The files of a leaf's folder, in the order in which they are made; of keys and copies those that there are. */
+export function leafFiles(
+  { key, cert, caCopy, crl, pem }: Layout,
+  certPem: string,
+  keyPem: string | undefined,
+  authority?: Authority,
+): NewFile[] {
+  const files = keyPem === undefined ? [] : [privateFile(key, keyPem)];
+  files.push(publicFile(cert, certPem));
+  if (authority && caCopy !== undefined) files.push(publicFile(caCopy, authority.text));
+  if (authority?.crl !== undefined) files.push(publicFile(crl, authority.crl));
+  if (pem !== undefined && keyPem !== undefined) files.push(privateFile(pem, `${certPem}${keyPem}`));
   return files;
 }
 
-function publicKeyIn(state: FolderState<LeafTarget>, keyPem: string | undefined): KeyObject {
+function publicKeyIn({ request, layout }: FolderState, keyPem: string | undefined): KeyObject {
   if (keyPem !== undefined) return createPublicKey(keyPem);
-  const { request, layout } = state;
-  const key = request && requestKey(request.text);
-  if (!key) throw RequestInvalid({ path: request?.path ?? layout.folder, reason: 'it cannot be read' });
+  return keyOfRequest(request ?? { path: layout.folder, text: '' });
+}
+
+/** @throws SALLY_CERT_REQUEST */
+export function keyOfRequest({ path, text }: { readonly path: string; readonly text: string }): KeyObject {
+  const key = requestKey(text);
+  if (!key) throw RequestInvalid({ path, reason: 'it cannot be read' });
   return key;
 }
 
@@ -272,23 +287,17 @@ function notesOn(
   made: readonly string[],
   settings: Settings,
 ): readonly string[] {
-  const remake = remakeCommand(settings.dir, state.target);
-  const notes = judgeLeaf(state, trust, { ...settings, warnDays: 0 }).map(
-    (finding) => `${finding.path} ${finding.detail}: ${finding.remedy}`,
-  );
-  if (made.includes(state.layout.cert)) {
+  const { target, layout } = state;
+  const notes = judgeLeaf(state, trust, { ...settings, warnDays: 0 }).map(noteOf);
+  if (made.includes(layout.cert)) {
     const { shortened, notAfter } = leafValidity(trust.issuing, settings);
     if (shortened)
       notes.push(`ends with its CA on ${opensslDate(notAfter)}, before the ${settings.days} days are over`);
-  } else {
-    const lacking = sansWithout(
-      state.target.role === 'plugin' ? settings.extraSans : [],
-      sansOf(new X509Certificate(certPem)),
-    );
+  } else if (target.role === 'plugin') {
+    const lacking = sansWithout(settings.extraSans, sansOf(new X509Certificate(certPem)));
+    const again = withSans(remakeCommand(settings.dir, target), settings.extraSans);
     if (lacking.length > 0)
-      notes.push(
-        `lacks ${lacking.map(showSan).join(', ')}; to have it issued with them: ${withSans(remake, settings.extraSans)}`,
-      );
+      notes.push(`lacks ${lacking.map(showSan).join(', ')}; to have it issued with them: ${again}`);
   }
   return notes;
 }

@@ -36,6 +36,18 @@ export interface NewFile {
   readonly text: string;
 }
 
+export const publicFile = (path: string, text: string): NewFile => ({ path, mode: 0o644, text });
+export const privateFile = (path: string, text: string): NewFile => ({ path, mode: 0o600, text });
+
+/** The results of all, which end before the first failure is thrown: nothing is being written any more by then. */
+export async function allDone<T>(under: readonly Promise<T>[]): Promise<T[]> {
+  const outcomes = await Promise.allSettled(under);
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
+}
+
 /**
  * Makes the files, in this order, each whole and only where nothing of its name exists. They are first
  * written beside their names, all of them, so that a full disk shows before the first name is taken.

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CertWriteFailed, FileUnreadable, fileReason } from '../errors.js';
+import { CertWriteFailed, FileUnreadable, fileReason, type SallyError } from '../errors.js';
 import { generateKeyPem, type KeyType, keyTypes, type Purpose, type Subject } from './certificate.js';
 import { type FoundFile, readIfExists } from './files.js';
 import { parsePluginName, parseTrustDomain, type San } from './names.js';
@@ -172,40 +172,47 @@ export interface FolderState<T extends Target = Target> {
   readonly keyContent: KeyContent | undefined;
 }
 
-type Files = Pick<FolderState, 'cert' | 'key' | 'caCopy' | 'pem' | 'crl' | 'request'>;
+type Files = Partial<Pick<FolderState, 'cert' | 'key' | 'caCopy' | 'pem' | 'crl' | 'request'>>;
 
 /**
  * Reads the folder of `target`, in the reverse of the order in which its files are made: whoever sees one here
  * sees those that it was made from too, however busy another run is.
  *
+ * @param unreadable is given what cannot be read, which then counts as absent. Default: that is thrown.
  * @throws SALLY_FILE_UNREADABLE
  */
-export async function readState<T extends Target>(dir: string, target: T): Promise<FolderState<T>> {
+export async function readState<T extends Target>(
+  dir: string,
+  target: T,
+  unreadable?: SallyError[],
+): Promise<FolderState<T>> {
   const layout = layoutOf(dir, target);
-  const pem = await readOptional(layout.pem);
-  const crl = await readIfExists(layout.crl);
-  const caCopy = await readOptional(layout.caCopy);
-  const cert = await readIfExists(layout.cert);
-  const key = await readIfExists(layout.key);
-  const request = await readOptional(layout.request);
-  return stateOf(target, layout, { cert, key, caCopy, pem, crl, request });
+  const files: { -readonly [K in keyof Files]: Files[K] } = {};
+  for (const name of ['pem', 'crl', 'caCopy', 'cert', 'key', 'request'] as const) {
+    const path = layout[name];
+    try {
+      files[name] = path === undefined ? undefined : await readIfExists(path);
+    } catch (error) {
+      if (!unreadable || !FileUnreadable.is(error)) throw error;
+      unreadable.push(error);
+    }
+  }
+  return stateOf(target, layout, files);
 }
 
 /** The files of a folder, and what they hold. */
 export function stateOf<T extends Target>(target: T, layout: Layout, files: Files): FolderState<T> {
-  const certificates = certificatesIn(files.cert?.text);
-  const keyContent = files.key && readKey(files.key.text);
+  const { cert, key, caCopy, pem, crl, request } = files;
+  const certificates = certificatesIn(cert?.text);
+  const keyContent = key && readKey(key.text);
   // Of a bundle the CA that issues is the one whose key is `ca.key`: a run that is cut off between the two files of a CA
   // so leaves nothing ambiguous. Without the key (it may be kept elsewhere) it is the first.
   const own =
     target.role === 'ca' && keyContent?.kind === 'key'
       ? certificates.find((certificate) => certificate.checkPrivateKey(keyContent.key))
       : undefined;
-  return { target, layout, ...files, certificates, certificate: own ?? certificates[0], keyContent };
-}
-
-async function readOptional(path: string | undefined): Promise<FoundFile | undefined> {
-  return path === undefined ? undefined : readIfExists(path);
+  const certificate = own ?? certificates[0];
+  return { target, layout, cert, key, caCopy, pem, crl, request, certificates, certificate, keyContent };
 }
 
 export function isEmpty(state: FolderState): boolean {

@@ -23,7 +23,6 @@ export {
   makeCommand,
   type Target,
 } from './folder.js';
-export type { Finding, Verdict } from './judge.js';
 export { parsePluginName, parseSans, parseTrustDomain, type San } from './names.js';
 export {
   type RenewOptions,
@@ -64,3 +63,4 @@ export {
   type Validity,
   validityOf,
 } from './validity.js';
+export type { Finding, Verdict } from './verdicts.js';

@@ -1,145 +1,72 @@
 import type { X509Certificate } from 'node:crypto';
 import { caExtensionsDefect, caStrictnessGap, signingDefect } from './certificate.js';
-import { crlsIn, isCrlOf, lifeOf } from './crl.js';
-import { canSign, isSelfSigned, weaknessOf } from './der.js';
-import { certsCommandLine, type FolderState, makeCommand, remakeCommand, shellWord } from './folder.js';
-import { oneLineName } from './pem.js';
+import { crlsIn, isCrlOf, lifeOf, reasonName, revocationIn } from './crl.js';
+import { canSign, isSelfSigned, keyWeakness, weaknessOf } from './der.js';
+import {
+  certsCommandLine,
+  type FolderState,
+  type LeafTarget,
+  makeCommand,
+  remakeCommand,
+  shellWord,
+  targetName,
+} from './folder.js';
+import { bundleHas, certificatesIn, compareBundles, issuerIn, oneLineName, readKey } from './pem.js';
+import { isRequestFor } from './request.js';
 import { dateDefect, dayMs, inDate, opensslDate, type Validity, validityIn } from './validity.js';
+import { type Finding, finding, type JudgeContext } from './verdicts.js';
 
-interface VerdictRule {
-  /** The code by which the rest of the program knows the same fault. */
-  readonly code?: string;
-  /** Exit status of `certs check` where this is the worst: 1 in time or by a command, 3 broken. */
-  readonly exit: 0 | 1 | 3;
-  /** Whether issuing goes on: it fills what is missing, and keeps what is merely worth a word. */
-  readonly blocks: boolean;
-}
-
-/** What can be said of a folder of certificates, the worst first: codes of the registry, in words. */
-export const verdicts = {
-  missing: { code: 'SALLY_CERTS_MISSING', exit: 3, blocks: false },
-  unreadable: { code: 'SALLY_FILE_UNREADABLE', exit: 3, blocks: true },
-  'unusable CA': { code: 'SALLY_CA_UNUSABLE', exit: 3, blocks: true },
-  'not issued by this CA': { code: 'SALLY_TLS_CHAIN', exit: 3, blocks: true },
-  'key mismatch': { code: 'SALLY_TLS_KEY_MISMATCH', exit: 3, blocks: true },
-  'key missing': { code: 'SALLY_FILE_UNREADABLE', exit: 3, blocks: true },
-  'wrong purpose': { code: 'SALLY_TLS_PURPOSE', exit: 3, blocks: true },
-  weak: { code: 'SALLY_TLS_WEAK', exit: 3, blocks: false },
-  'ca.crt differs': { code: 'SALLY_TLS_UNKNOWN_CA', exit: 3, blocks: true },
-  'client.pem differs': { code: 'SALLY_CERT_UNUSABLE', exit: 3, blocks: true },
-  revoked: { code: 'SALLY_CERT_REVOKED', exit: 3, blocks: false },
-  'ca.crt behind': { code: 'SALLY_TLS_UNKNOWN_CA', exit: 3, blocks: false },
-  'ca.crl unusable': { code: 'SALLY_CERT_CRL', exit: 3, blocks: false },
-  'ca.crl differs': { code: 'SALLY_CRL_FOREIGN', exit: 3, blocks: false },
-  'ca.crl expired': { code: 'SALLY_CRL_EXPIRED', exit: 3, blocks: false },
-  incomplete: { code: 'SALLY_CERTS_MISSING', exit: 3, blocks: false },
-  expired: { code: 'SALLY_CERT_EXPIRED', exit: 1, blocks: false },
-  'not yet valid': { code: 'SALLY_CERT_NOT_YET_VALID', exit: 1, blocks: false },
-  'expires soon': { code: 'SALLY_CERT_EXPIRING', exit: 1, blocks: false },
-  'ca.crl expires soon': { code: 'SALLY_CRL_EXPIRED', exit: 1, blocks: false },
-  'key readable by others': { code: 'SALLY_TLS_KEY_READABLE', exit: 1, blocks: false },
-  'not strict': { code: 'SALLY_CA_UNUSABLE', exit: 0, blocks: false },
-  ok: { exit: 0, blocks: false },
-} as const satisfies Record<string, VerdictRule>;
-
-/** One word of the table of verdicts. */
-export type Verdict = keyof typeof verdicts;
-
-/** Something about a file that is not as it should be. */
-export interface Finding {
-  readonly verdict: Exclude<Verdict, 'ok'>;
-  readonly path: string;
-  readonly detail: string;
-  /** The command to run, or the thing to do. */
-  readonly remedy: string;
-}
-
-const rank = Object.keys(verdicts);
-
-/** The findings, the worst first. */
-export function worstFirst(findings: readonly Finding[]): readonly Finding[] {
-  return findings.toSorted((a, b) => rank.indexOf(a.verdict) - rank.indexOf(b.verdict));
-}
-
-/** What the judgement depends on beside the files. */
-export interface JudgeContext {
-  readonly dir: string;
-  readonly now: Date;
-  /** How many days before its end a certificate "expires soon". */
-  readonly warnDays: number;
-}
-
-export type MakeFinding = (verdict: Finding['verdict'], detail: string) => Finding;
-
-export const findingIn =
-  (path: string, remedy: string): MakeFinding =>
-  (verdict, detail) => ({ verdict, path, detail, remedy });
-
-export function judgeTime(
+function judgeTime(
   validity: Validity,
-  context: JudgeContext,
+  { now, warnDays }: JudgeContext,
   path: string,
   remedy: string,
 ): readonly Finding[] {
-  const { now, warnDays } = context;
-  const finding = findingIn(path, remedy);
+  const { notBefore, notAfter } = validity;
   const defect = dateDefect(validity, now);
-  if (defect === 'expired') return [finding(defect, `expired on ${opensslDate(validity.notAfter)}`)];
+  if (defect === 'expired') return [finding(defect, path, `expired on ${opensslDate(notAfter)}`, remedy)];
   if (defect === 'not yet valid') {
-    const begins = `is not valid before ${opensslDate(validity.notBefore)}`;
-    return [{ ...finding(defect, begins), remedy: `check this host's clock: date -u; or ${remedy}` }];
+    const clock = `check this host's clock: date -u; or ${remedy}`;
+    return [finding(defect, path, `is not valid before ${opensslDate(notBefore)}`, clock)];
   }
-  if (validity.notAfter.getTime() - now.getTime() <= warnDays * dayMs)
-    return [finding('expires soon', `expires on ${opensslDate(validity.notAfter)}`)];
-  return [];
+  if (notAfter.getTime() - now.getTime() > warnDays * dayMs) return [];
+  return [finding('expires soon', path, `expires on ${opensslDate(notAfter)}`, remedy)];
 }
 
 /** The key as text; of an encrypted one nothing can be said without its password. */
-export function judgeKey(state: FolderState, remedy: string): readonly Finding[] {
-  const { key, keyContent: content, certificate, layout } = state;
-  if (!key || !content) return [];
-  const finding = findingIn(layout.key, remedy);
-  const findings: Finding[] = state.target.role === 'ca' ? [...judgeMode(key)] : [];
-  if (content.kind === 'bad')
-    findings.push(finding('unreadable', `is not a private key in PEM form (${content.reason})`));
-  if (content.kind === 'key' && certificate && !certificate.checkPrivateKey(content.key)) {
-    findings.push(finding('key mismatch', 'is not the key of the certificate beside it'));
+function judgeKey(state: FolderState, remedy: string): readonly Finding[] {
+  const { keyContent: content, certificate, layout } = state;
+  if (content?.kind === 'bad') {
+    const detail = `is not a private key in PEM form (${content.reason})`;
+    return [finding('unreadable', layout.key, detail, remedy)];
   }
-  return findings;
+  if (content?.kind !== 'key' || !certificate || certificate.checkPrivateKey(content.key)) return [];
+  return [finding('key mismatch', layout.key, 'is not the key of the certificate beside it', remedy)];
 }
 
-export function judgeMode(file: { readonly path: string; readonly mode: number }): readonly Finding[] {
-  if ((file.mode & 0o077) === 0) return [];
-  const mode = file.mode.toString(8).padStart(3, '0');
-  const detail = `has mode ${mode}: other users of this host can use it`;
-  return [
-    {
-      verdict: 'key readable by others',
-      path: file.path,
-      detail,
-      remedy: `chmod 600 ${shellWord(file.path)}`,
-    },
-  ];
+function judgeMode(...files: readonly FolderState['key'][]): readonly Finding[] {
+  return files.flatMap((file) => {
+    if (!file || (file.mode & 0o077) === 0) return [];
+    const mode = file.mode.toString(8).padStart(3, '0');
+    const detail = `has mode ${mode}: other users of this host can use it`;
+    return [finding('key readable by others', file.path, detail, `chmod 600 ${shellWord(file.path)}`)];
+  });
 }
 
 /** What is wrong with the CA's folder. A CA whose key is kept elsewhere is fine. */
 export function judgeCa(state: FolderState, context: JudgeContext, hasLeaves = false): readonly Finding[] {
-  const { dir } = context;
-  const { cert, key, layout, target } = state;
+  const { dir, now } = context;
+  const { cert, key, layout, target, certificate, certificates } = state;
   const anew = `to start anew: ${remakeCommand(dir, target)}`;
-  const finding = findingIn(layout.cert, anew);
+  const { cert: path } = layout;
   if (!cert) {
-    const made = { remedy: makeCommand(dir, target) };
+    const make = makeCommand(dir, target);
+    if (key) return [finding('incomplete', path, 'is missing beside its key', make)];
     return [
-      key
-        ? { ...finding('incomplete', 'is missing beside its key'), ...made }
-        : hasLeaves
-          ? { ...finding('missing', 'is not there'), remedy: `look where it is; if it is lost, ${anew}` }
-          : { ...finding('missing', 'is not there'), ...made },
+      finding('missing', path, 'is not there', hasLeaves ? `look where it is; if it is lost, ${anew}` : make),
     ];
   }
-  const { certificate, certificates } = state;
-  if (!certificate) return [finding('unreadable', 'is not a certificate in PEM form')];
+  if (!certificate) return [finding('unreadable', path, 'is not a certificate in PEM form', anew)];
   const other = certificates.find((one) => !canSign(one));
   const defect =
     weaknessOf(certificate, { leaf: false, root: true }) ??
@@ -151,17 +78,21 @@ export function judgeCa(state: FolderState, context: JudgeContext, hasLeaves = f
   const strict = `it works; for peers that verify strictly (Python 3.13), ${anew}`;
   const validity = validityIn(certificate);
   // A CA that has ended verifies nothing any more: only while it lives can a second one take over from it.
-  const rotate = certsCommandLine(dir, 'ca-rotate', 'prepare');
+  const hasEnded = dateDefect(validity, now) === 'expired';
   return [
-    ...(defect === undefined ? [] : [finding('unusable CA', defect)]),
+    ...(defect === undefined ? [] : [finding('unusable CA', path, defect, anew)]),
     ...(gap === undefined
       ? []
-      : [{ ...finding('not strict', `has no ${gap}, which strict verifiers ask for`), remedy: strict }]),
-    ...judgeTime(validity, context, layout.cert, validity.notAfter > context.now ? rotate : anew),
+      : [finding('not strict', path, `has no ${gap}, which strict verifiers ask for`, strict)]),
+    ...judgeTime(validity, context, path, hasEnded ? anew : certsCommandLine(dir, 'ca-rotate', 'prepare')),
+    ...judgeMode(key),
     ...judgeKey(state, anew),
     ...judgeCrl(state, context),
   ];
 }
+
+/** What to do about a list that cannot be read. */
+export const crlFromBackup = 'bring it back from a backup: what was revoked is known from there alone';
 
 /** A list that has ended is refused by whoever checks it, and with it every certificate of this CA. */
 function judgeCrl(
@@ -169,36 +100,35 @@ function judgeCrl(
   { dir, now, warnDays }: JudgeContext,
 ): readonly Finding[] {
   if (!crl) return [];
-  const finding = findingIn(crl.path, certsCommandLine(dir, 'crl', '--force'));
+  const { path } = crl;
+  const again = certsCommandLine(dir, 'crl', '--force');
   const lists = crlsIn(crl.text);
-  if (!lists) {
-    const remedy = 'bring it back from a backup: what was revoked is known from there alone';
-    return [{ ...finding('ca.crl unusable', 'cannot be read'), remedy }];
-  }
+  if (!lists) return [finding('ca.crl unusable', path, 'cannot be read', crlFromBackup)];
   const foreign = lists.find((list) => !certificates.some((ca) => isCrlOf(list, ca)));
-  if (foreign)
-    return [finding('ca.crl unusable', `has a list of ${foreign.issuer}, which no CA here has signed`)];
+  if (foreign) {
+    const detail = `has a list of ${foreign.issuer}, which no CA here has signed`;
+    return [finding('ca.crl unusable', path, detail, again)];
+  }
   const without = certificates
     .filter((ca) => inDate(ca, now) && !lists.some((list) => isCrlOf(list, ca)))
     .map(({ subject }) => oneLineName(subject));
-  if (without.length > 0) return [finding('ca.crl unusable', `has no list of ${without.join(' and ')}`)];
+  if (without.length > 0)
+    return [finding('ca.crl unusable', path, `has no list of ${without.join(' and ')}`, again)];
   return lists.flatMap((list) => {
-    const ends = `${list.issuer}: ${opensslDate(list.nextUpdate)}`;
+    const { issuer, thisUpdate, nextUpdate } = list;
+    const ends = `${issuer}: ${opensslDate(nextUpdate)}`;
     const defect = dateDefect(lifeOf(list), now);
-    if (defect === 'not yet valid')
-      return [
-        finding(
-          'ca.crl unusable',
-          `is not valid before ${opensslDate(list.thisUpdate)} (check this host's clock)`,
-        ),
-      ];
-    if (defect === 'expired')
-      return [finding('ca.crl expired', `has ended, and whoever checks it refuses everyone (${ends})`)];
-    const soon = Math.min(warnDays * dayMs, (list.nextUpdate.getTime() - list.thisUpdate.getTime()) / 3);
-    if (list.nextUpdate.getTime() - now.getTime() > soon) return [];
-    return [
-      { ...finding('ca.crl expires soon', `ends soon (${ends})`), remedy: certsCommandLine(dir, 'crl') },
-    ];
+    if (defect === 'not yet valid') {
+      const detail = `is not valid before ${opensslDate(thisUpdate)} (check this host's clock)`;
+      return [finding('ca.crl unusable', path, detail, again)];
+    }
+    if (defect === 'expired') {
+      const detail = `has ended, and whoever checks it refuses everyone (${ends})`;
+      return [finding('ca.crl expired', path, detail, again)];
+    }
+    const soon = Math.min(warnDays * dayMs, (nextUpdate.getTime() - thisUpdate.getTime()) / 3);
+    if (nextUpdate.getTime() - now.getTime() > soon) return [];
+    return [finding('ca.crl expires soon', path, `ends soon (${ends})`, certsCommandLine(dir, 'crl'))];
   });
 }
 
@@ -218,3 +148,132 @@ export const trustIn = ({ certificate, certificates, crl }: FolderState, from?: 
   ...(crl && { crl: crl.text }),
   ...(from !== undefined && { from }),
 });
+
+const fileOf = ({ from = 'ca/ca.crt' }: Trust): string => from;
+
+type Leaf = FolderState<LeafTarget>;
+
+/** What is wrong with a leaf's folder; against `trust`, where there is a CA. */
+export function judgeLeaf(state: Leaf, trust: Trust | undefined, context: JudgeContext): readonly Finding[] {
+  const { dir } = context;
+  const { cert, certificate, layout, target } = state;
+  const remake = remakeCommand(dir, target);
+  const fill = makeCommand(dir, target);
+  const missing = cert
+    ? finding('unreadable', layout.cert, 'is not a certificate in PEM form', remake)
+    : finding('incomplete', layout.cert, 'is missing', fill);
+  const own = certificate
+    ? [
+        ...judgeIssue(certificate, state, trust, context),
+        ...judgeUse(certificate, state, dir),
+        ...judgeKeyOf(certificate, state, certsCommandLine(dir, 'renew', targetName(target))),
+      ]
+    : [missing, ...judgeKey(state, remake)];
+  return [...own, ...judgeCopies(state, trust, fill, dir), ...judgeMode(state.key, state.pem)];
+}
+
+/** Whose certificate it is, and until when. */
+function judgeIssue(
+  certificate: X509Certificate,
+  { layout: { cert: path }, target }: Leaf,
+  trust: Trust | undefined,
+  context: JudgeContext,
+): readonly Finding[] {
+  const { dir, now } = context;
+  const findings: Finding[] = [];
+  const issuer = trust && issuerIn(trust.bundle, certificate);
+  const again = certsCommandLine(dir, 'renew', targetName(target), '--force');
+  if (trust && !issuer) {
+    const detail = `was not issued by the CA in ${fileOf(trust)}`;
+    findings.push(finding('not issued by this CA', path, detail, remakeCommand(dir, target)));
+  }
+  const revocation = trust?.crl && issuer && revocationIn(trust.crl, certificate.serialNumber, issuer);
+  if (revocation) {
+    const detail = `was revoked on ${opensslDate(revocation.date)} (${reasonName(revocation.reason)})`;
+    findings.push(finding('revoked', path, detail, again));
+  }
+  const ends = validityIn(certificate);
+  const caEnds = issuer && validityIn(issuer).notAfter;
+  // A new leaf would end with its CA again.
+  const withCa = caEnds !== undefined && ends.notAfter.getTime() + dayMs > caEnds.getTime();
+  const anew =
+    caEnds !== undefined && caEnds > now
+      ? `it ends with its CA: ${certsCommandLine(dir, 'ca-rotate', 'prepare')}`
+      : `to start anew: ${remakeCommand(dir, { role: 'ca' })}`;
+  return [...findings, ...judgeTime(ends, context, path, withCa ? anew : again)];
+}
+
+const purposes = {
+  gateway: { oid: '1.3.6.1.5.5.7.3.2', end: 'TLS client' },
+  plugin: { oid: '1.3.6.1.5.5.7.3.1', end: 'TLS server' },
+};
+
+/** Whether a new certificate would be for the same weak key: it is kept elsewhere, or encrypted. */
+export function keepsWeakKey(
+  { key, keyContent, request }: FolderState,
+  certificate: X509Certificate,
+): boolean {
+  const keeps = key ? keyContent?.kind === 'encrypted' : request !== undefined;
+  return keeps && keyWeakness(certificate.publicKey) !== undefined;
+}
+
+/** What it may be used for, and whether it should. */
+function judgeUse(certificate: X509Certificate, state: Leaf, dir: string): readonly Finding[] {
+  const { layout, target } = state;
+  const remake = remakeCommand(dir, target);
+  const { oid, end } = purposes[target.role];
+  // Node's `keyUsage` is the extended key usage; without one a certificate is fit for every role (RFC 5280 4.2.1.12).
+  const usages = certificate.keyUsage as readonly string[] | undefined;
+  const weak = weaknessOf(certificate, { leaf: true, root: false });
+  const again = certsCommandLine(dir, 'renew', targetName(target), '--force');
+  const wrong = `may not be used as a ${end} (extendedKeyUsage)`;
+  return [
+    ...(usages && !usages.includes(oid) ? [finding('wrong purpose', layout.cert, wrong, remake)] : []),
+    ...(weak === undefined
+      ? []
+      : [finding('weak', layout.cert, weak, keepsWeakKey(state, certificate) ? remake : again)]),
+  ];
+}
+
+/** The key of a certificate. With a request beside it, it is where the request was made. */
+function judgeKeyOf(certificate: X509Certificate, state: Leaf, again: string): readonly Finding[] {
+  const { key, layout, request } = state;
+  if (key) return judgeKey(state, again);
+  if (!request) return [finding('key missing', layout.key, 'is missing beside its certificate', again)];
+  if (isRequestFor(request.text, certificate)) return [];
+  const detail = 'was not answered: the certificate beside it is for another key';
+  return [finding('incomplete', request.path, detail, again)];
+}
+
+/** The files of the folder that are made of others. */
+function judgeCopies(
+  { caCopy, pem, crl, layout, certificate }: Leaf,
+  trust: Trust | undefined,
+  fill: string,
+  dir: string,
+): readonly Finding[] {
+  const findings: Finding[] = [];
+  const differs = (verdict: Finding['verdict'], path: string, detail: string) =>
+    findings.push(finding(verdict, path, detail, `rm ${shellWord(path)} && ${fill}`));
+  if (!caCopy) findings.push(finding('incomplete', layout.caCopy ?? '', 'is missing', fill));
+  else if (trust) {
+    const likeness = compareBundles(certificatesIn(caCopy.text), trust.bundle);
+    if (likeness === 'different') differs('ca.crt differs', caCopy.path, `is not a copy of ${fileOf(trust)}`);
+    if (likeness === 'overlapping')
+      differs('ca.crt behind', caCopy.path, `has not the same CAs as ${fileOf(trust)}`);
+  }
+  if (pem && !isPairOf(pem.text, certificate))
+    differs('client.pem differs', pem.path, 'is not made of client.crt and client.key');
+  if (trust?.crl !== undefined && crl?.text !== trust.crl) {
+    const list = fileOf(trust).replace(/crt$/, 'crl');
+    const detail = crl ? `is not a copy of ${list}` : `is missing: ${list} has not reached this folder`;
+    findings.push(finding('ca.crl differs', layout.crl, detail, certsCommandLine(dir, 'crl')));
+  }
+  return findings;
+}
+
+function isPairOf(pem: string, certificate: X509Certificate | undefined): boolean {
+  if (!certificate || !bundleHas(certificatesIn(pem).slice(0, 1), certificate)) return false;
+  const content = readKey(pem);
+  return content.kind === 'encrypted' || (content.kind === 'key' && certificate.checkPrivateKey(content.key));
+}

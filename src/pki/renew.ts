@@ -1,10 +1,9 @@
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { RequestInvalid } from '../errors.js';
 import { type Authority, readAuthority } from './authority.js';
 import { certifyLike, type KeyType, keyTypeOf } from './certificate.js';
 import { type ChangeOptions, changing, leafNamed, readIssued, recordIssued } from './change.js';
-import { leafValidity } from './ensure.js';
-import { type NewFile, replaceEach, replaceTogether } from './files.js';
+import { keyOfRequest, leafFiles, leafValidity } from './ensure.js';
+import { allDone, replaceEach, replaceTogether } from './files.js';
 import {
   certsCommandLine,
   type FolderState,
@@ -14,10 +13,8 @@ import {
   settingsOf,
   targetName,
 } from './folder.js';
-import { type Finding, type Trust, trustIn, type Verdict } from './judge.js';
-import { judgeLeaf, keepsWeakKey } from './judge-leaf.js';
+import { judgeLeaf, keepsWeakKey, type Trust, trustIn } from './judge.js';
 import { issuerIn, normalSerial } from './pem.js';
-import { requestKey } from './request.js';
 import {
   type DuePolicy,
   dayMs,
@@ -28,6 +25,7 @@ import {
   type Validity,
   validityIn,
 } from './validity.js';
+import { noteOf, type Verdict } from './verdicts.js';
 
 export interface RenewOptions extends ChangeOptions {
   /** `gateway`, names of plugins, or paths of their folders. Absent: all that there are. */
@@ -85,13 +83,7 @@ export async function renewCertificates(options: RenewOptions = {}): Promise<rea
     const authority = plans.some(({ plan }) => plan.kind === 'renew')
       ? await readAuthority(settings)
       : undefined;
-    const done = await Promise.allSettled(
-      plans.map(({ leaf, plan }) => carryOut(leaf, plan, authority, settings, options)),
-    );
-    return done.map((outcome) => {
-      if (outcome.status === 'rejected') throw outcome.reason;
-      return outcome.value;
-    });
+    return allDone(plans.map(({ leaf, plan }) => carryOut(leaf, plan, authority, settings, options)));
   });
 }
 
@@ -103,8 +95,6 @@ type Plan =
 const fatal: ReadonlySet<Verdict> = new Set(['not issued by this CA', 'wrong purpose']);
 /** What a new certificate mends, whenever the old one ends. */
 const mended: ReadonlySet<Verdict> = new Set(['key missing', 'key mismatch', 'client.pem differs']);
-
-const noteOf = ({ path, detail, remedy }: Finding): string => `${path} ${detail}: ${remedy}`;
 
 /** What to do about one leaf, from what is on disk. */
 function planFor(
@@ -225,32 +215,24 @@ export async function renewLeaf(
   const certificate = new X509Certificate(certPem);
   await record(settings.dir, targetName(target), [old, certificate], authority);
   const keyPem = next.kind === 'new' ? next.pem : leaf.key?.text;
-  const files: NewFile[] = [
-    ...(next.kind === 'new' ? [{ path: layout.key, mode: 0o600, text: next.pem }] : []),
-    { path: layout.cert, mode: 0o644, text: certPem },
-    ...(layout.pem !== undefined && keyPem !== undefined
-      ? [{ path: layout.pem, mode: 0o600, text: `${certPem}${keyPem}` }]
-      : []),
-  ];
-  if (files.length === 1) await replaceEach(files, options.onChange);
-  else await replaceTogether(files, options.onChange);
+  const files = leafFiles(layout, certPem, keyPem).filter(
+    ({ path }) => next.kind === 'new' || path !== layout.key,
+  );
+  await (files.length === 1 ? replaceEach : replaceTogether)(files, options.onChange);
   return { certificate, made: files.map(({ path }) => path), notes: next.kind === 'kept' ? [next.note] : [] };
 }
 
 async function nextKey(leaf: Renewable, settings: Settings, asked: KeyType | undefined): Promise<NextKey> {
   const { key, keyContent, request, certificate } = leaf;
   if (!key && request) {
-    const publicKey = requestKey(request.text);
-    if (!publicKey) throw RequestInvalid({ path: request.path, reason: 'it cannot be read' });
-    return { kind: 'kept', publicKey, note: `for the same key, which is kept elsewhere (${request.path})` };
+    const note = `for the same key, which is kept elsewhere (${request.path})`;
+    return { kind: 'kept', publicKey: keyOfRequest(request), note };
   }
   const { publicKey } = certificate;
-  if (key && keyContent?.kind === 'encrypted')
-    return {
-      kind: 'kept',
-      publicKey,
-      note: `for the same key: ${key.path} is encrypted, and its password not known here`,
-    };
+  if (key && keyContent?.kind === 'encrypted') {
+    const note = `for the same key: ${key.path} is encrypted, and its password not known here`;
+    return { kind: 'kept', publicKey, note };
+  }
   return { kind: 'new', pem: await settings.newKey(asked ?? keyTypeOf(publicKey)) };
 }
 

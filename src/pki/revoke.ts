@@ -24,8 +24,9 @@ import {
   revocationReasons,
   signCrl,
 } from './crl.js';
-import { type BeforeChange, readIfExists, replaceEach } from './files.js';
+import { type BeforeChange, publicFile, readIfExists, replaceEach } from './files.js';
 import { certsCommandLine, type FolderState, type LeafTarget, settingsOf, targetName } from './folder.js';
+import { crlFromBackup } from './judge.js';
 import { bundleHas, certificatesIn, isSame, issuerIn, normalSerial, oneLineName } from './pem.js';
 import { backdateMs, checkDays, dayMs, defaultDue, dueAt } from './validity.js';
 
@@ -95,7 +96,7 @@ async function writeCrls(
   const text = await crlsFor(authorities, options);
   const files = [path, ...leaves.map(({ layout }) => layout.crl)];
   const made = await replaceEach(
-    files.map((file) => ({ path: file, mode: 0o644, text })),
+    files.map((file) => publicFile(file, text)),
     options.onChange,
   );
   return { path, lists: (crlsIn(text) ?? []).map(summary), made };
@@ -106,8 +107,7 @@ export async function crlsFor(authorities: Authorities, options: WriteOptions): 
   const { state, bundle } = authorities;
   const present = state.crl ? crlsIn(state.crl.text) : [];
   if (!present) {
-    const remedy = 'bring it back from a backup: what was revoked is known from there alone';
-    throw CrlUnusable({ path: state.layout.crl, reason: 'cannot be read', remedy });
+    throw CrlUnusable({ path: state.layout.crl, reason: 'cannot be read', remedy: crlFromBackup });
   }
   const lists: string[] = [];
   for (const ca of bundle) lists.push(await listFor(ca, authorities, present, options));

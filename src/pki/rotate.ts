@@ -5,7 +5,15 @@ import { type Authorities, readAuthorities, readAuthority, type Slot, type SlotN
 import { createCa, keyTypeOf, type Subject } from './certificate.js';
 import { type ChangeOptions, changing, presentLeaves } from './change.js';
 import { hasIssued } from './der.js';
-import { type BeforeChange, type NewFile, publish, removeEach, replaceEach } from './files.js';
+import {
+  allDone,
+  type BeforeChange,
+  privateFile,
+  publicFile,
+  publish,
+  removeEach,
+  replaceEach,
+} from './files.js';
 import {
   certsCommandLine,
   type FolderState,
@@ -207,8 +215,10 @@ async function secondCa(
   const days = options.days ?? lifeInDays(validityIn(old));
   const subject = nextSubject(old.subject);
   const { certPem } = await createCa({ ...validityOf({ now: settings.now, days }), subject, keyPem });
-  const files: NewFile[] = [{ path: next.paths.cert, mode: 0o644, text: certPem }];
-  if (!next.key) files.unshift({ path: next.paths.key, mode: 0o600, text: keyPem });
+  const files = [
+    ...(next.key ? [] : [privateFile(next.paths.key, keyPem)]),
+    publicFile(next.paths.cert, certPem),
+  ];
   for (const file of files) {
     options.onChange(file.path);
     await publish([file]);
@@ -246,10 +256,7 @@ async function spread(
   const crl = state.crl && (await crlsFor({ ...authorities, bundle }, { now: settings.now }));
   const give = (caPath: string, crlPath: string) =>
     replaceEach(
-      [
-        { path: caPath, mode: 0o644, text },
-        ...(crl === undefined ? [] : [{ path: crlPath, mode: 0o644, text: crl }]),
-      ],
+      [publicFile(caPath, text), ...(crl === undefined ? [] : [publicFile(crlPath, crl)])],
       options.onChange,
     );
   await give(state.layout.cert, state.layout.crl);
@@ -273,12 +280,11 @@ async function switchTo(rotation: Rotation, from: SlotName, to: SlotName): Promi
       const remedy = `put ${missing} back for as long as this command runs`;
       throw CaUnusable({ path: source.paths.cert, reason: `cannot take over without ${missing}`, remedy });
     }
-    const key = { mode: 0o600, text: state.key?.text ?? '' };
     await replaceEach(
       [
-        { path: target.paths.key, ...key },
-        { path: target.paths.cert, mode: 0o644, text: active.toString() },
-        { path: state.layout.key, mode: 0o600, text: source.key?.text ?? '' },
+        privateFile(target.paths.key, state.key?.text ?? ''),
+        publicFile(target.paths.cert, active.toString()),
+        privateFile(state.layout.key, source.key?.text ?? ''),
       ],
       options.onChange,
     );
@@ -297,8 +303,7 @@ async function reissue({ settings, options }: Rotation): Promise<void> {
     return certificate && !done ? [{ ...leaf, certificate }] : [];
   });
   // `days` and `keyType` of `prepare` are the CA's; here they are the certificates'.
-  const made = await Promise.allSettled(due.map((leaf) => renewLeaf(leaf, authority, settings, options)));
-  for (const outcome of made) if (outcome.status === 'rejected') throw outcome.reason;
+  await allDone(due.map((leaf) => renewLeaf(leaf, authority, settings, options)));
 }
 
 /** Empties a slot. The certificate first: a key alone is what `prepare` would make a CA of, were it to start there. */

@@ -2,8 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { RequestInTheWay } from '../errors.js';
 import { readAuthority } from './authority.js';
 import { type ChangeOptions, changing, recordIssued } from './change.js';
-import { ensureCa, issueProfile } from './ensure.js';
-import { type NewFile, replaceEach } from './files.js';
+import { ensureCa, issueProfile, leafFiles } from './ensure.js';
+import { publicFile, replaceEach } from './files.js';
 import {
   certsCommandLine,
   describe,
@@ -16,7 +16,7 @@ import {
   type Settings,
   settingsOf,
 } from './folder.js';
-import { assertNoTwin, distinctSans, parsePluginName, sansWithout, showSan } from './names.js';
+import { assertNoTwin, distinctSans, parsePluginName, type San, sansWithout, showSan } from './names.js';
 import { parseRequest, requestKey, type SigningRequest } from './request.js';
 
 export interface SignOptions extends ChangeOptions {
@@ -64,11 +64,9 @@ export async function signRequest(pem: string, options: SignOptions = {}): Promi
     if (!answered) await recordIssued(settings.dir, name, new X509Certificate(certPem), authority.issuing);
     const { layout } = state;
     // The request first: a certificate without it, and without a key, would seem to have lost the key.
-    const files: NewFile[] = [
-      { path: layout.request ?? '', mode: 0o644, text: request.pem },
-      { path: layout.cert, mode: 0o644, text: certPem },
-      { path: layout.caCopy ?? '', mode: 0o644, text: authority.text },
-      ...(authority.crl === undefined ? [] : [{ path: layout.crl, mode: 0o644, text: authority.crl }]),
+    const files = [
+      publicFile(layout.request ?? '', request.pem),
+      ...leafFiles(layout, certPem, undefined, authority),
     ];
     const made = await replaceEach(files, options.onChange);
     const notes = answered ? [] : notesOn(target, request, settings);
@@ -108,12 +106,7 @@ function notesOn(
   const granted = distinctSans([...profileOf(target, settings.trustDomain).sans, ...settings.extraSans]);
   const refused = sansWithout(request.sans, granted);
   const absent = sansWithout(settings.extraSans, request.sans);
-  return [
-    ...(refused.length > 0
-      ? [`left out ${refused.map(showSan).join(', ')}, which the request asks for: --sans allows names`]
-      : []),
-    ...(absent.length > 0
-      ? [`left out ${absent.map(showSan).join(', ')}, which the request does not ask for`]
-      : []),
-  ];
+  const leftOut = (sans: readonly San[], why: string) =>
+    sans.length > 0 ? [`left out ${sans.map(showSan).join(', ')}, which the request ${why}`] : [];
+  return [...leftOut(refused, 'asks for: --sans allows names'), ...leftOut(absent, 'does not ask for')];
 }

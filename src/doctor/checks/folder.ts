@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { RotationHalfDone } from '../../errors.js';
 import { certsCommandLine, opensslDate, type Verdict } from '../../pki/index.js';
-import { verdicts } from '../../pki/judge.js';
+import { verdicts } from '../../pki/verdicts.js';
 import { type Check, checksOf, type Finding, fail, type Group, ok, skipped, warn } from '../check.js';
 import type { FolderFacts } from '../facts.js';
 
