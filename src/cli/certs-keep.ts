@@ -27,6 +27,7 @@ import {
 } from '../pki/index.js';
 import { type Flags, parsedOptions, printRow, progressing, variable } from './certs-make.js';
 import { type CommandIo, columns, paint } from './io.js';
+import { stopWithNpm } from './npm-parent.js';
 import { loggerOf } from './runtime.js';
 
 /** `sallyport certs renew`. */
@@ -258,6 +259,7 @@ type Look = (log: Logger) => Promise<readonly Date[]>;
 
 /** Looks again and again until SIGTERM or SIGINT. A look that fails is logged, and tried again later. */
 async function runKeeper(io: CommandIo, look: Look): Promise<void> {
+  stopWithNpm(io.env);
   const log = loggerOf(io);
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -14,6 +14,7 @@ import {
   sharedMetrics,
 } from '../workers/index.js';
 import { type CommandIo, columns, paint } from './io.js';
+import { stopWithNpm } from './npm-parent.js';
 import {
   keepAliveAfterStrayErrors,
   loggerOf,
@@ -65,6 +66,7 @@ const workerGraceMs = 40_000;
 async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   const config = options.config || io.env['PLUGINS_CONFIG_PATH'];
   if (!config && !options.servers) throw ConfigNoUpstreams({});
+  stopWithNpm(io.env);
   const log = loggerOf(io, options);
   // What deserves to be seen at the start is logged by the primary.
   const load = async (logger = log) => {

@@ -5,6 +5,7 @@ import type { PluginServer } from '../server/index.js';
 import { packageVersion } from '../version.js';
 import { isSpokesman, isWorker, reportServing, runWorkers, sharedMetrics } from '../workers/index.js';
 import type { CommandIo } from './io.js';
+import { stopWithNpm } from './npm-parent.js';
 import {
   keepAliveAfterStrayErrors,
   loadAndWarn,
@@ -40,6 +41,7 @@ export function serveCommand(io: CommandIo): Command {
 async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
   const path = options.config ?? io.env['PLUGINS_CONFIG_PATH'];
   if (!path) throw ConfigPathMissing({});
+  stopWithNpm(io.env);
   const log = loggerOf(io, options);
   // What deserves to be seen was logged by the primary.
   const config = await loadAndWarn(io, path, 'server', isWorker() ? silentLogger : log);
