@@ -1,73 +1,79 @@
-import { EventEmitter } from 'node:events';
 import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Reply } from './reply.js';
 import { stalledMs } from './server.js';
 
 type Headers = Readonly<Record<string, string | number>>;
+type ReplyEvent = Parameters<Reply['once']>[0];
 
-interface FastReplyOptions {
+/** The connection that a reply goes out over. */
+interface Owner {
   readonly socket: Socket;
+  readonly heads: ReplyHeads;
   /** Told of the status before anything is sent; returns whether the connection ends with this reply. */
-  readonly onHead: (status: number) => boolean;
-  readonly onEnd: (last: boolean) => void;
-  /** What every head ends with, where the connection ends with it and where it does not. */
-  readonly headEnd: (last: boolean) => string;
+  onHead(status: number): boolean;
+  onEnd(last: boolean): void;
 }
 
 /**
  * The reply to a request that the fast path read: head and body in one write where the body is one piece, chunked (RFC
  * 9112 section 7.1) where it is not.
  */
-export class FastReply extends EventEmitter implements Reply {
-  /** 0 until there is one. */
-  status = 0;
+export class FastReply implements Reply {
   headersSent = false;
   destroyed = false;
   writableFinished = false;
   /** Whether all of it is written, to the socket at least. */
   ended = false;
+  readonly #owner: Owner;
   readonly #socket: Socket;
-  readonly #onHead: FastReplyOptions['onHead'];
-  readonly #onEnd: FastReplyOptions['onEnd'];
-  readonly #headEnd: FastReplyOptions['headEnd'];
   /** The head, as long as it may still go out with what comes after it. */
   #head = '';
   #chunked = false;
   #last = false;
   /** Whether the socket is listened to for the time when it has room again. */
   #behind = false;
+  /** Far fewer than an EventEmitter is made for. */
+  #listeners: { readonly event: ReplyEvent; readonly listener: () => void }[] = [];
 
-  constructor({ socket, onHead, onEnd, headEnd }: FastReplyOptions) {
-    super();
-    this.#socket = socket;
-    this.#onHead = onHead;
-    this.#onEnd = onEnd;
-    this.#headEnd = headEnd;
+  constructor(owner: Owner) {
+    this.#owner = owner;
+    this.#socket = owner.socket;
   }
 
   get writableLength(): number {
     return this.#socket.writableLength;
   }
 
+  once(event: ReplyEvent, listener: () => void): void {
+    this.#listeners.push({ event, listener });
+  }
+
+  off(event: ReplyEvent, listener: () => void): void {
+    this.#listeners = this.#listeners.filter((one) => one.event !== event || one.listener !== listener);
+  }
+
+  #emit(event: ReplyEvent): void {
+    const all = this.#listeners;
+    this.#listeners = all.filter((one) => one.event !== event);
+    for (const one of all) if (one.event === event) one.listener();
+  }
+
   writeHead(status: number, headers: Headers): void {
-    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+    const { heads } = this.#owner;
+    let lines = '';
     let length = false;
-    this.status = status;
     this.#last = false;
     for (const name in headers) {
-      const value = String(headers[name]);
-      validateHeaderName(name);
-      validateHeaderValue(name, value);
-      const lower = name.toLowerCase();
-      if (lower === 'connection') this.#last ||= value.toLowerCase() === 'close';
-      else if (lower !== 'transfer-encoding' && lower !== 'date') head += `${name}: ${value}\r\n`;
-      length ||= lower === 'content-length';
+      const { kind, text } = heads.line(name, String(headers[name]));
+      if (kind === 'connection') this.#last ||= text === 'close';
+      else if (kind !== 'made here') lines += text;
+      length ||= kind === 'length';
     }
-    this.#last = this.#onHead(status) || this.#last;
+    this.#last = this.#owner.onHead(status) || this.#last;
     this.#chunked = !length;
-    if (this.#chunked) head += 'Transfer-Encoding: chunked\r\n';
-    this.#head = head + this.#headEnd(this.#last);
+    if (this.#chunked) lines += 'Transfer-Encoding: chunked\r\n';
+    this.#head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines}${heads.end(this.#last)}`;
     this.headersSent = true;
   }
 
@@ -83,7 +89,7 @@ export class FastReply extends EventEmitter implements Reply {
       this.#behind = true;
       this.#socket.once('drain', () => {
         this.#behind = false;
-        this.emit('drain');
+        this.#emit('drain');
       });
     }
     return flushed;
@@ -114,14 +120,14 @@ export class FastReply extends EventEmitter implements Reply {
   gone(): void {
     if (this.destroyed || this.writableFinished) return;
     this.destroyed = true;
-    this.emit('close');
+    this.#emit('close');
   }
 
   #finish(): void {
     if (this.destroyed) return;
     this.writableFinished = true;
-    this.#onEnd(this.#last);
-    process.nextTick(emitClose, this);
+    this.#owner.onEnd(this.#last);
+    process.nextTick(() => this.#emit('close'));
   }
 
   #send(text: string): boolean {
@@ -151,22 +157,57 @@ function chunkOf(text: string): string {
   return `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
 }
 
-function emitClose(reply: FastReply): void {
-  reply.emit('close');
+/** A header as it is written. */
+interface Line {
+  readonly value: string;
+  /** `made here`: it is written by nobody else. */
+  readonly kind: 'length' | 'connection' | 'made here' | 'other';
+  /** The line; of `connection` what it says. */
+  readonly text: string;
 }
 
-/** The end of heads: the date (RFC 9110 section 6.6.1), written once a second, and how long the connection may rest. */
-export function headEnds(keepAliveMs: number): FastReplyOptions['headEnd'] {
-  // As Node's server says it: a client closes a connection first that rests, and no request meets its end.
-  const kept = `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveMs / 1000}\r\n\r\n`;
-  let second = -1;
-  let date = '';
-  return (last) => {
+const kinds = new Map<string, Line['kind']>([
+  ['content-length', 'length'],
+  ['connection', 'connection'],
+  ['transfer-encoding', 'made here'],
+  ['date', 'made here'],
+]);
+
+/** Names whose last line is kept. */
+const mostKept = 100;
+
+/** What the heads of one server's replies have in common. */
+export class ReplyHeads {
+  readonly #kept: string;
+  readonly #lines = new Map<string, Line>();
+  #second = -1;
+  #date = '';
+
+  constructor(keepAliveMs: number) {
+    // As Node's server says it: a client closes a connection first that rests, and no request meets its end.
+    this.#kept = `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveMs / 1000}\r\n\r\n`;
+  }
+
+  /** A header: nearly all have the value that they had before. Throws for what is none. */
+  line(name: string, value: string): Line {
+    const before = this.#lines.get(name);
+    if (before?.value === value) return before;
+    if (before === undefined) validateHeaderName(name);
+    validateHeaderValue(name, value);
+    const kind = before?.kind ?? kinds.get(name.toLowerCase()) ?? 'other';
+    const text = kind === 'connection' ? value.toLowerCase() : `${name}: ${value}\r\n`;
+    const line: Line = { value, kind, text };
+    if (before !== undefined || this.#lines.size < mostKept) this.#lines.set(name, line);
+    return line;
+  }
+
+  /** The end of a head: the date (RFC 9110 section 6.6.1), written once a second, and how long the connection may rest. */
+  end(last: boolean): string {
     const now = Math.floor(Date.now() / 1000);
-    if (now !== second) {
-      second = now;
-      date = `Date: ${new Date(now * 1000).toUTCString()}\r\n`;
+    if (now !== this.#second) {
+      this.#second = now;
+      this.#date = `Date: ${new Date(now * 1000).toUTCString()}\r\n`;
     }
-    return date + (last ? 'Connection: close\r\n\r\n' : kept);
-  };
+    return this.#date + (last ? 'Connection: close\r\n\r\n' : this.#kept);
+  }
 }
