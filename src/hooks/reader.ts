@@ -16,17 +16,15 @@ export function reader<S extends z.ZodType>(
   settled: z.core.$ZodType = schema,
   fill: (value: z.input<S>) => z.output<S> = (value) => value as z.output<S>,
 ): (value: unknown) => Reading<z.output<S>> {
-  const accepts = quickAccept(settled);
+  const shape = shapeOf(settled);
   return (value) => {
-    if (accepts(value)) return { ok: true, data: value as z.output<S> };
+    if (accepts(shape, value)) return { ok: true, data: value as z.output<S> };
     const read = schema.safeParse(holdsNumbers(value) ? plainJson(value) : value);
     return read.success
       ? { ok: true, data: fill(value as z.input<S>) }
       : { ok: false, problems: problemsOf(read.error) };
   };
 }
-
-type Accepts = (value: unknown) => boolean;
 
 /** A schema's definition, as far as it is looked at here. */
 interface Def {
@@ -42,90 +40,108 @@ interface Def {
   readonly options?: readonly z.core.$ZodType[];
 }
 
-const definition = (schema: z.core.$ZodType | undefined): Def | undefined =>
-  schema?._zod.def as Def | undefined;
+/** What a schema surely takes as it is. */
+interface Shape {
+  readonly type:
+    | 'never'
+    | 'unknown'
+    | 'string'
+    | 'boolean'
+    | 'number'
+    | 'safeint'
+    | 'array'
+    | 'union'
+    | 'object';
+  readonly optional?: boolean;
+  readonly nullable?: boolean;
+  /** Of an object: its fields. */
+  readonly fields?: readonly (readonly [name: string, shape: Shape])[];
+  /** Of a list: its items. Of an object: all that is in it. */
+  readonly each?: Shape | undefined;
+  readonly options?: readonly Shape[];
+}
 
-/**
- * A fast check, made of the schema itself: where it returns true, the schema takes the value and its output is the
- * value, so that parsing it once more would change nothing. False says nothing: then the schema has to judge. What the
- * schema is made of and this does not know is a "no".
- */
-export function quickAccept(schema: z.core.$ZodType): Accepts {
-  const def = definition(schema);
-  const never = () => false;
+const never: Shape = { type: 'never' };
+
+/** A fast check, made of the schema itself: see `accepts`. */
+export function quickAccept(schema: z.core.$ZodType): (value: unknown) => boolean {
+  const shape = shapeOf(schema);
+  return (value) => accepts(shape, value);
+}
+
+/** What a schema is made of and this does not know is a `never`. */
+function shapeOf(schema: z.core.$ZodType | undefined): Shape {
+  const def = schema?._zod.def as Def | undefined;
   if (def === undefined || (def.checks?.length ?? 0) > 0) return never;
   switch (def.type) {
     case 'string':
-      return def.format === undefined ? (value) => typeof value === 'string' : never;
+      return def.format === undefined ? { type: 'string' } : never;
     case 'boolean':
-      return (value) => typeof value === 'boolean';
-    case 'number':
-      if (def.format === undefined) return Number.isFinite;
-      return def.format === 'safeint' ? Number.isSafeInteger : never;
     case 'unknown':
-      return () => true;
+      return { type: def.type };
+    case 'number':
+      if (def.format === undefined) return { type: 'number' };
+      return def.format === 'safeint' ? { type: 'safeint' } : never;
     case 'optional':
-      return orElse(def.innerType, undefined);
+      return { ...shapeOf(def.innerType), optional: true };
     case 'nullable':
-      return orElse(def.innerType, null);
+      return { ...shapeOf(def.innerType), nullable: true };
     case 'default':
       // The inner schema alone: what is absent would be filled in, and is not the value any more.
-      return inner(def.innerType);
-    case 'array': {
-      const element = inner(def.element);
-      return (value) => Array.isArray(value) && value.every(element);
+      return shapeOf(def.innerType);
+    case 'array':
+      return { type: 'array', each: shapeOf(def.element) };
+    case 'union':
+      return { type: 'union', options: (def.options ?? []).map(shapeOf) };
+    case 'record': {
+      const each = shapeOf(def.valueType);
+      if (shapeOf(def.keyType).type !== 'string') return never;
+      return { type: 'object', fields: [], each: each.type === 'unknown' ? undefined : each };
     }
-    case 'union': {
-      const options = (def.options ?? []).map(quickAccept);
-      return (value) => options.some((accepts) => accepts(value));
+    case 'object': {
+      if (shapeOf(def.catchall).type !== 'unknown') return never;
+      const fields = Object.entries(def.shape ?? {}).map(([key, field]) => [key, shapeOf(field)] as const);
+      return { type: 'object', fields };
     }
-    case 'record':
-      return record(def);
-    case 'object':
-      return definition(def.catchall)?.type === 'unknown' ? looseObject(def) : never;
     default:
       return never;
   }
 }
 
-function inner(schema: z.core.$ZodType | undefined): Accepts {
-  return schema === undefined ? () => false : quickAccept(schema);
-}
-
-function orElse(schema: z.core.$ZodType | undefined, absent: null | undefined): Accepts {
-  const accepts = inner(schema);
-  return (value) => value === absent || accepts(value);
-}
-
-/** An object as JSON.parse makes it. Schemas drop an own `__proto__`: such an object is theirs to judge. */
-function isPlain(value: unknown): value is Record<string, unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    Object.getPrototypeOf(value) === Object.prototype &&
-    !Object.hasOwn(value, '__proto__')
-  );
-}
-
-function record({ keyType, valueType }: Def): Accepts {
-  if (definition(keyType)?.type !== 'string' || (definition(keyType)?.checks?.length ?? 0) > 0)
-    return () => false;
-  if (definition(valueType)?.type === 'unknown') return isPlain;
-  const accepts = inner(valueType);
-  return (value) => {
-    if (!isPlain(value)) return false;
-    for (const key in value) if (!accepts(value[key])) return false;
+/**
+ * Whether the schema surely takes the value, and its output is the value, so that parsing it once more would change
+ * nothing. False says nothing: then the schema has to judge.
+ */
+function accepts(shape: Shape, value: unknown): boolean {
+  const { type } = shape;
+  if (type === 'unknown' || (value === undefined && shape.optional) || (value === null && shape.nullable)) {
     return true;
-  };
-}
-
-function looseObject({ shape = {} }: Def): Accepts {
-  const fields = Object.entries(shape).map(([key, schema]) => [key, quickAccept(schema)] as const);
-  return (value) => {
-    if (!isPlain(value)) return false;
-    for (const [key, accepts] of fields) if (!accepts(value[key])) return false;
-    return true;
-  };
+  }
+  switch (type) {
+    case 'string':
+    case 'boolean':
+      return typeof value === type;
+    case 'number':
+      return Number.isFinite(value);
+    case 'safeint':
+      return Number.isSafeInteger(value);
+    case 'union':
+      return shape.options?.some((option) => accepts(option, value)) === true;
+    case 'array':
+      return Array.isArray(value) && value.every((item) => accepts(shape.each ?? never, item));
+    case 'object': {
+      // As JSON.parse makes it. Schemas drop an own `__proto__`: such an object is theirs to judge.
+      if (typeof value !== 'object' || value === null) return false;
+      if (Object.getPrototypeOf(value) !== Object.prototype || Object.hasOwn(value, '__proto__'))
+        return false;
+      const object = value as Record<string, unknown>;
+      for (const [key, field] of shape.fields ?? []) if (!accepts(field, object[key])) return false;
+      if (shape.each) for (const key in object) if (!accepts(shape.each, object[key])) return false;
+      return true;
+    }
+    default:
+      return false;
+  }
 }
 
 /** `path.to[0].field: what is wrong`. */
