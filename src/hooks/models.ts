@@ -101,15 +101,16 @@ export function filledResult(result: z.input<typeof HookResult>): HookResult {
 
 /** A result with all four of its fields, as the peers write it: what every caller gets, however it was called. */
 export function wholeResult(result: HookResult): HookResult {
-  const { continue_processing, modified_payload = null, violation, metadata, ...more } = result;
-  return {
+  const { continue_processing, modified_payload = null, violation, metadata } = result;
+  const whole = {
     continue_processing,
     modified_payload,
     // Python peers require `details` to be an object.
     violation: violation ? { ...violation, details: violation.details ?? {} } : null,
     metadata: metadata ?? {},
-    ...more,
   };
+  for (const key in result) if (!Object.hasOwn(whole, key)) return { ...whole, ...result, ...whole };
+  return whole;
 }
 
 /** A plugin's failure as the wire carries it. */

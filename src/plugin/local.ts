@@ -16,7 +16,6 @@ import {
   type SallyError,
 } from '../errors.js';
 import {
-  type GlobalContext,
   type HookName,
   type HookResult,
   hookMeant,
@@ -197,8 +196,7 @@ function callHook(
   const written = holdsNumbers(given.data) || holdsNumbers(before) ? new WrittenNumbers() : undefined;
   const own = written ? written.plain(before) : before;
   // Of a context that was given away nobody knows what the plugin has made of the rest.
-  const { global_context: shared } = context;
-  const rest = owned ? { request_id: shared.request_id } : shared;
+  const { request_id } = context.global_context;
   const failure = (error: unknown) =>
     findSallyError(error) ?? PluginFailed({ plugin, hook, message: messageOf(error) }, error);
   const conclude = (answer: unknown): HookOutcome => {
@@ -207,12 +205,8 @@ function callHook(
       hook,
       written?.restore(answer, { modified_payload: given.data }) ?? answer,
     );
-    const after = contextAfter(
-      own,
-      context,
-      rest,
-      written && ((left) => written.restore(left, before) as object),
-    );
+    const restore = written && ((left: object) => written.restore(left, before) as object);
+    const after = contextAfter(own, owned ? { request_id } : { context }, restore);
     if (written?.lost) throw HookResultInvalid({ plugin, hook, problems: [numberLost] });
     if (after.ok) return { result, context: after.data };
     throw HookResultInvalid({
@@ -268,21 +262,31 @@ function checkAnswer(plugin: string, hook: string, answer: unknown): HookResult 
   return wholeResult(read.data);
 }
 
-/** The context after a call: what counts of it as the plugin left it, and the rest as it was given. */
+/**
+ * The context after a call: what counts of it as the plugin left it, and the rest as it was given, of which little is
+ * known where it was given away.
+ */
 function contextAfter(
-  own: PluginContext,
-  given: PluginContext,
-  rest: Rest,
+  left: PluginContext,
+  given: { readonly context: PluginContext } | { readonly request_id: string },
   restore: ((left: object) => object) | undefined,
 ): Reading<PluginContext> {
   try {
-    if (rest === given.global_context && isBlank(own) && isBlank(given)) return { ok: true, data: given };
-    const { state, metadata, global_context: global } = own;
+    if (isBlank(left)) {
+      if ('request_id' in given) {
+        // No spread: it costs more than all else here.
+        const global_context = { request_id: given.request_id, state: {}, metadata: {} };
+        return { ok: true, data: { state: {}, metadata: {}, global_context } };
+      }
+      if (isBlank(given.context)) return { ok: true, data: given.context };
+    }
+    const { state, metadata, global_context: global } = left;
     const shared = global && { state: global.state, metadata: global.metadata };
-    const left = { state, metadata, global_context: shared };
-    const copy = jsonCopy(restore?.(left) ?? left, levelsAbove.context);
+    const parts = { state, metadata, global_context: shared };
+    const copy = jsonCopy(restore?.(parts) ?? parts, levelsAbove.context);
     const read = copy.ok ? readContextParts(copy.data) : copy;
     if (!read.ok) return read;
+    const rest = 'request_id' in given ? given : given.context.global_context;
     return {
       ok: true,
       data: { ...read.data, global_context: { ...rest, ...read.data.global_context } },
@@ -292,9 +296,6 @@ function contextAfter(
     return { ok: false, problems: [messageOf(error)] };
   }
 }
-
-/** The part of the shared context that no plugin changes. */
-type Rest = Pick<GlobalContext, 'request_id'>;
 
 /** Whether nothing is in the parts that count. */
 function isBlank({ state, metadata, global_context: global }: PluginContext): boolean {

@@ -109,14 +109,11 @@ export function writeResult(
   context: PluginContext,
   heldBefore = false,
 ): string {
+  const reply = { plugin_name: plugin, result: wholeResult(result) };
+  if (!heldBefore && !holdsParts(context)) return writeJson(reply);
   const { state, metadata, global_context: global } = context;
-  return writeJson({
-    plugin_name: plugin,
-    result: wholeResult(result),
-    ...((heldBefore || holdsParts(context)) && {
-      context: { state, metadata, global_context: { request_id: global.request_id, state: global.state } },
-    }),
-  });
+  const global_context = { request_id: global.request_id, state: global.state };
+  return writeJson({ ...reply, context: { state, metadata, global_context } });
 }
 
 /** The text of a failed call. The MCP result itself stays a success: peers read the text only. */
