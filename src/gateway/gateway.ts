@@ -139,7 +139,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     log,
     serverInfo: { name: 'sallyport', version },
     observer,
-    tell: (response: RpcResponse, request: string) => tell(response, request, telling),
+    publicResponse: (response: RpcResponse, request: string) => tell(response, request, telling),
   };
   const endpoint = createEndpoint({
     ...serving,

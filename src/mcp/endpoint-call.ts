@@ -1,27 +1,32 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import { createHash } from 'node:crypto';
 import { CancelSource } from '../cancel.js';
-import { type SallyError, TooManyCalls, TooManyCallsOfOne } from '../errors.js';
-import { type Reply, retryAfter } from '../http/index.js';
-import { peerLog } from '../log/limit.js';
+import { ClientNotAskable, CredentialOver, TooManyCalls, TooManyCallsOfOne } from '../errors.js';
+import { retryAfter } from '../http/index.js';
+import { writeJson } from '../json/index.js';
 import type { SessionStore } from '../sessions/index.js';
-import type { Observer, RequestEnd, RequestObservation } from '../telemetry/index.js';
-import type { HttpReply, ReplyDeps } from './endpoint-reply.js';
-import { headerNames, type ParamHeaderCheck } from './headers.js';
+import type { Observer, RequestObservation } from '../telemetry/index.js';
+import { type Exchange, type ExchangeDeps, reportEnd } from './endpoint-exchange.js';
+import { sseEvent } from './events.js';
+import type { Envelope, ParamHeaderCheck } from './headers.js';
 import {
   areFacts,
   codes,
   errorResponse,
   type JsonObject,
   metaKeys,
-  type Refusal,
+  modernJson,
+  notificationJson,
   type RequestId,
+  type RequestMessage,
   type RpcError,
   type RpcResponse,
   refusal,
   responseJson,
+  statusOf,
+  withMeta,
 } from './messages.js';
-import type { Running, Slots } from './requests.js';
-import { modernRevisions, negotiate } from './revisions.js';
+import type { Running } from './requests.js';
+import { type Era, modernRevisions, negotiate } from './revisions.js';
 import {
   type Admitted,
   type Authentication,
@@ -49,93 +54,143 @@ export interface CallDeps {
   /** Names the server in what it sends to clients of 2026-07-28. */
   readonly serverInfo: JsonObject;
   /** How much of a response the client is told: errors can be shortened. */
-  readonly tell?: ((response: RpcResponse, request: string) => RpcResponse) | undefined;
+  readonly publicResponse?: ((response: RpcResponse, request: string) => RpcResponse) | undefined;
   readonly observer?: Observer | undefined;
 }
 
 /** What all requests over HTTP share. */
-export interface HttpDeps extends ReplyDeps, CallDeps {
+export interface HttpDeps extends ExchangeDeps, CallDeps {
   readonly limits: EndpointLimits;
   readonly authentication: Authentication | undefined;
-  /** Revisions with `initialize` that are served, the newest first. */
-  readonly legacyRevisions: readonly string[];
-  /** Room for requests that end by themselves. */
-  readonly calls: Slots;
-  /** Room for subscriptions, which take as much of a stateless client as a session of another. */
-  readonly listens: Slots;
-  readonly running: Running<Call>;
+  /** Requests that end by themselves. */
+  readonly calls: Running<Call>;
+  /** Subscriptions, which take as much room of a stateless client as a session of another. */
+  readonly listens: Running<Call>;
   /** Who holds sessions and suspended requests; absent where clients get none. */
   readonly store: SessionStore | undefined;
-  /** What other workers answer. */
+  /** What other workers reply to. */
   readonly passing: Running<Exchange>;
   readonly checkParamHeaders: ParamHeaderCheck;
   readonly now: () => number;
-  /** Why no more requests are taken, once that is so. */
-  stopping: SallyError | undefined;
 }
 
-/** One HTTP request that was let in. */
-export interface Exchange {
-  /** Of the request, as they came. */
-  readonly headers: IncomingHttpHeaders;
-  /** The address that it came from. */
-  readonly remote: string | undefined;
-  readonly response: Reply;
+/** Where a call comes from, beside its message. */
+export interface CallSource {
   readonly admitted: Admitted;
-  readonly reply: HttpReply;
+  readonly remote?: string | undefined;
   /** Until it has been told of the end. */
   observed: RequestObservation | undefined;
 }
 
-/** Where a call comes from, beside its message. */
-export type CallSource = Pick<Exchange, 'admitted' | 'remote' | 'observed'>;
-
-/** Reports how a request ended, unless that was done before. */
-export function reportEnd(request: Pick<Exchange, 'observed'>, end: RequestEnd): void {
-  request.observed?.end(end);
-  request.observed = undefined;
-}
+/** Methods that not every client may call, or that the endpoint serves itself; every other is the router's. */
+const lifecycle: ReadonlySet<string> = new Set([
+  'initialize',
+  'ping',
+  'server/discover',
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
+]);
 
 /** One request of a client: what all ways in have in common. */
-export abstract class Call implements ClientRequest {
+export abstract class Call<Source extends CallSource = CallSource> implements ClientRequest {
   readonly id: RequestId;
   readonly method: string;
   readonly params: JsonObject;
   readonly client: Client;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly remote?: string;
-  readonly observed: RequestObservation | undefined;
-  readonly signal = new CancelSource();
+  readonly signal: CancelSource;
   /** How it ended where no response is wanted any more. */
   abandoned: 'cancelled' | 'gone' | undefined;
-  readonly #admitted: Admitted;
+  protected readonly source: Source;
+  protected readonly deps: CallDeps;
 
   constructor(
     client: Client,
-    { id, method, params }: { id: RequestId; method: string; params: JsonObject },
-    { admitted, remote, observed }: CallSource,
+    { id, method, params }: Omit<RequestMessage, 'kind'>,
+    source: Source,
+    deps: CallDeps,
   ) {
-    this.client = client;
     this.id = id;
     this.method = method;
     this.params = params;
-    this.headers = admitted.headers;
-    this.observed = observed;
-    this.#admitted = admitted;
-    if (remote !== undefined) this.remote = remote;
+    this.client = client;
+    this.signal = new CancelSource();
+    this.abandoned = undefined;
+    this.source = source;
+    this.deps = deps;
+  }
+
+  get headers(): Admitted['headers'] {
+    return this.source.admitted.headers;
+  }
+
+  get remote(): string | undefined {
+    return this.source.remote;
+  }
+
+  get observed(): RequestObservation | undefined {
+    return this.source.observed;
   }
 
   get credential(): Credential | undefined {
-    return this.#admitted.credential;
+    return this.source.admitted.credential;
   }
 
   /** The id by which the log knows the request. */
   get requestId(): string {
-    return this.#admitted.requestId();
+    return this.source.admitted.requestId();
   }
 
   context(): unknown {
-    return this.#admitted.context();
+    return this.source.admitted.context();
+  }
+
+  /** Whether it goes on until it is stopped. */
+  get isSubscription(): boolean {
+    return this.method === 'subscriptions/listen' && this.client.era === 'modern';
+  }
+
+  /** Runs it to its response, and calls `over` when that is known. The router never rejects, unless it is broken. */
+  async run(over: () => void, refused?: RpcError): Promise<void> {
+    const { router, publicResponse } = this.deps;
+    this.observed?.serves?.(this);
+    let response: RpcResponse;
+    try {
+      if (refused) response = { error: refused };
+      else response = await (lifecycle.has(this.method) ? this.#runLifecycle() : router.handle(this));
+    } catch (thrown) {
+      response = errorResponse(thrown);
+    }
+    // Where nobody waits for it, what failed was ended, and may say so in any words.
+    if (publicResponse && !this.signal.aborted) response = publicResponse(response, this.requestId);
+    over();
+    this.finish(response);
+    reportEnd(this.source, { kind: 'served', response });
+  }
+
+  /** Methods of revisions with `initialize` are unknown to the others, whatever the router has. */
+  async #runLifecycle(): Promise<RpcResponse> {
+    const { method, client, signal } = this;
+    const { router } = this.deps;
+    const modern = client.era === 'modern';
+    if (method !== (modern ? 'server/discover' : 'initialize')) {
+      if (!modern) return method === 'ping' ? { result: {} } : router.handle(this);
+      return { error: { code: codes.methodNotFound, message: `Method not found: ${method}` } };
+    }
+    const { capabilities, serverInfo, instructions } = await router.describe(client, signal.signal);
+    const text = instructions === undefined ? {} : { instructions };
+    if (!modern) return { result: { protocolVersion: client.revision, capabilities, serverInfo, ...text } };
+    const result = {
+      resultType: 'complete',
+      supportedVersions: modernRevisions,
+      capabilities,
+      ...text,
+      // What is offered changes as upstreams come and go, and is one caller's own.
+      ttlMs: 0,
+      cacheScope: 'private',
+      _meta: { [metaKeys.serverInfo]: serverInfo },
+    };
+    return { result };
   }
 
   /** Nobody waits for the response any more. */
@@ -150,84 +205,59 @@ export abstract class Call implements ClientRequest {
     this.signal.abort(undefined);
   }
 
-  /** What let the client in is over: what is still being told on the strength of it ends. */
+  /** What let the client in is over: what is still being sent on the strength of it ends. */
   credentialOver(): void {}
 
   abstract notify(method: string, params?: JsonObject): void;
   abstract ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<RpcResponse>;
   /** Sends the response, unless nobody waits for it. */
   abstract finish(response: RpcResponse): void;
-}
 
-/** Whether a call goes on until it is stopped. */
-export function isSubscription({ method, client }: Pick<Call, 'method' | 'client'>): boolean {
-  return method === 'subscriptions/listen' && client.era === 'modern';
-}
-
-/** What the client is told: the router never rejects, unless it is broken. */
-export async function answered(
-  call: Call,
-  { router, tell }: CallDeps,
-  refused?: RpcError,
-): Promise<RpcResponse> {
-  let response: RpcResponse;
-  try {
-    response = refused ? { error: refused } : await responseOf(call, router);
-  } catch (thrown) {
-    response = errorResponse(thrown);
+  /** A notification on the way of the reply, as JSON: that of a subscription names the request that it belongs to. */
+  protected notification(method: string, params: JsonObject | undefined): string {
+    const named = this.isSubscription ? withMeta(params ?? {}, metaKeys.subscriptionId, this.id) : params;
+    return notificationJson(method, named);
   }
-  // Nobody waits for it: what failed was ended, and may say so in any words.
-  return tell === undefined || call.signal.aborted ? response : tell(response, call.requestId);
-}
 
-/** Methods of revisions with `initialize`, unknown to the others whatever the router has. */
-const removed = new Set([
-  'initialize',
-  'ping',
-  'logging/setLevel',
-  'resources/subscribe',
-  'resources/unsubscribe',
-]);
-
-/** The lifecycle is served here, everything else by the router. */
-function responseOf(call: Call, router: Router): RpcResponse | Promise<RpcResponse> {
-  const { method, client } = call;
-  if (client.era === 'modern') {
-    if (method === 'server/discover') return discovered(call, router);
-    if (!removed.has(method)) return router.handle(call);
-    return { error: { code: codes.methodNotFound, message: `Method not found: ${method}` } };
+  /** The response as JSON, as the client's revision has it. */
+  protected response(response: RpcResponse): string {
+    return this.client.era === 'modern'
+      ? modernJson(this.id, response, this.deps.serverInfo, this.isSubscription ? this.id : undefined)
+      : responseJson(this.id, response);
   }
-  if (method === 'ping') return { result: {} };
-  return method === 'initialize' ? initialized(call, router) : router.handle(call);
 }
 
-async function initialized({ client, signal }: Call, router: Router): Promise<RpcResponse> {
-  const { capabilities, serverInfo, instructions } = await router.describe(client, signal.signal);
-  const text = instructions === undefined ? {} : { instructions };
-  return { result: { protocolVersion: client.revision, capabilities, serverInfo, ...text } };
+/** A call over HTTP. */
+export abstract class HttpCall extends Call<Exchange> {
+  /** The connection is closed: a request without a session ends with it (2026-07-28, Streamable HTTP, Cancellation). */
+  closed(): void {
+    if (!this.source.response.writableFinished) this.abandon('gone');
+  }
+
+  /** Sends the response as the whole reply. */
+  protected sendWhole(response: RpcResponse, json: string): void {
+    const status = 'result' in response ? 200 : statusOf(response, this.client.era === 'modern');
+    this.source.send(status, json, status === 503 ? { 'Retry-After': retryAfter } : undefined);
+  }
 }
 
-/** What is offered changes as upstreams come and go, and is one caller's own. */
-async function discovered({ client, signal }: Call, router: Router): Promise<RpcResponse> {
-  const { capabilities, serverInfo, instructions } = await router.describe(client, signal.signal);
-  const text = instructions === undefined ? {} : { instructions };
-  const result = {
-    resultType: 'complete',
-    supportedVersions: modernRevisions,
-    capabilities,
-    ...text,
-    ttlMs: 0,
-    cacheScope: 'private',
-    _meta: { [metaKeys.serverInfo]: serverInfo },
-  };
-  return { result };
+/** Runs a call where there is room for it. */
+export function runWithin(room: Running<Call>, call: HttpCall, exchange: Exchange): Promise<void> | void {
+  const principal = roomOf(call.client.identity);
+  const full = room.full(principal);
+  if (full === 'for-one') return exchange.refuseWith(TooManyCallsOfOne({ limit: room.limitForOne }));
+  if (full) return exchange.refuseWith(TooManyCalls({ limit: room.limit }));
+  exchange.response.once('close', () => call.closed());
+  return call.run(room.add(call, principal));
+}
+
+/** Whose share of a limit is taken: where nobody is known, everyone would share one. */
+export function roomOf(identity: Identity): string | undefined {
+  return identity.method === 'none' ? undefined : principalOf(identity);
 }
 
 /** What a client opens with; undefined where its `initialize` is not one. */
-export function readInitialize(
-  params: JsonObject,
-  served?: readonly string[],
-): Pick<Client, 'revision' | 'capabilities' | 'info'> | undefined {
+export function readInitialize(params: JsonObject, served?: readonly string[]): Envelope | undefined {
   const { protocolVersion: asked, capabilities, clientInfo: info } = params;
   if (typeof asked !== 'string' || !areFacts(capabilities) || !areFacts(info)) return undefined;
   return { revision: negotiate(asked, served), capabilities, info };
@@ -238,81 +268,87 @@ export const badInitialize: RpcError = {
   message: 'Invalid params: initialize has to have protocolVersion, capabilities and clientInfo',
 };
 
-/** Whose share is taken: where nobody is known, everyone would share one. */
-export function holderOf(identity: Identity): string | undefined {
-  return identity.method === 'none' ? undefined : principalOf(identity);
-}
+/** What a request without a session says of its sender. Nothing can be sent to such a client by itself. */
+export class StatelessClient implements Client {
+  readonly era: Era;
+  readonly revision: string;
+  readonly capabilities: JsonObject;
+  readonly info: JsonObject;
+  readonly identity: Identity;
+  #key: string | undefined;
 
-/** Runs a call where there is room for it, to its answer and its line in the log. */
-export async function run(exchange: Exchange, call: Call, slots: Slots, deps: HttpDeps): Promise<void> {
-  const who = holderOf(call.client.identity);
-  const room = slots.take(who);
-  if (room !== 'taken') {
-    const limit = deps.limits.concurrentCallsPerUser;
-    const error = room === 'full' ? TooManyCalls({ limit: slots.taken }) : TooManyCallsOfOne({ limit });
-    return refuseWith(exchange, call.method, error, deps, call.id);
+  constructor(era: Era, identity: Identity, { revision, capabilities, info }: Envelope) {
+    this.era = era;
+    this.identity = identity;
+    this.revision = revision;
+    this.capabilities = capabilities;
+    this.info = info;
+    this.#key = undefined;
   }
-  const over = deps.running.add(call);
-  call.observed?.serves?.(call);
-  const response = await answered(call, deps);
-  over();
-  slots.give(who);
-  call.finish(response);
-  reportEnd(exchange, { kind: 'served', response });
+
+  /** The same for one principal and one set of capabilities, and short however much a client says. */
+  get key(): string {
+    if (this.#key === undefined) {
+      const key = `${principalOf(this.identity)} ${writeJson(this.capabilities)}`;
+      this.#key = key.length <= 200 ? key : createHash('sha256').update(key).digest('base64url');
+    }
+    return this.#key;
+  }
+
+  notify(): void {}
+
+  ask(method: string): Promise<RpcResponse> {
+    return Promise.reject(ClientNotAskable({ method, revision: this.revision }));
+  }
 }
 
-/** Answers with a JSON-RPC error. */
-export function refuse(
-  exchange: Pick<Exchange, 'reply' | 'observed'> & { admitted?: Admitted },
-  method: string,
-  { status, error }: Refusal,
-  more: { id?: RequestId | null; headers?: Readonly<Record<string, string>> } = {},
-): void {
-  // JSON-RPC 2.0 section 5: where the id is not known, it is null.
-  exchange.reply.json(status, responseJson(more.id ?? null, { error }), more.headers);
-  if (exchange.observed === undefined) return;
-  const identity = exchange.admitted && { identity: exchange.admitted.identity };
-  reportEnd(exchange, { kind: 'other', method, status, ...identity, error: error.code });
+/** A request without a session, over HTTP. */
+class StatelessCall extends HttpCall {
+  notify(method: string, params?: JsonObject): void {
+    if (this.abandoned !== undefined) return;
+    this.source.stream();
+    this.source.write(sseEvent(this.notification(method, params)));
+  }
+
+  ask(method: string): Promise<RpcResponse> {
+    return Promise.reject(ClientNotAskable({ method, revision: this.client.revision }));
+  }
+
+  /** A stream has no end of its own to wait for; one document that is still to come was asked for in time. */
+  override credentialOver(): void {
+    if (!this.source.streaming || this.abandoned !== undefined) return;
+    this.finish(errorResponse(CredentialOver({})));
+    this.abandon('gone');
+  }
+
+  finish(response: RpcResponse): void {
+    if (this.abandoned !== undefined) return;
+    const json = this.response(response);
+    if (!this.source.streaming) this.sendWhole(response, json);
+    else {
+      this.source.write(sseEvent(json));
+      this.source.end();
+    }
+  }
 }
 
-/** Answers with an error of the registry, at its own HTTP status; one that will pass says when. */
-export function refuseWith(
+/** A request without a session. */
+export function serveStateless(
+  message: RequestMessage,
+  era: Era,
+  envelope: Envelope,
   exchange: Exchange,
-  method: string,
-  error: SallyError,
   deps: HttpDeps,
-  id: RequestId | null = null,
-): void {
-  peerLog(deps.log).warn(exchange.remote, error);
-  const headers = { 'Retry-After': error.httpStatus === 429 ? '1' : retryAfter };
-  refuse(exchange, method, { status: error.httpStatus, ...errorResponse(error) }, { id, headers });
-}
-
-/** A session that is not here may have ended with this server, or with a worker of it. */
-export function refuseSession(
-  exchange: Exchange,
-  method: string,
-  deps: HttpDeps,
-  id: RequestId | null,
-): void {
-  const stopping = deps.stopping;
-  // At the next server its client learns what became of it.
-  if (stopping) refuseWith(exchange, method, stopping, deps, id);
-  // The code by which the SDKs know that they have to initialize again.
-  else refuse(exchange, method, refusal(404, 'Session not found', codes.sessionNotFound), { id });
-}
-
-/** Whether a request was refused for the revision that its header names. */
-export function refusedRevision(
-  exchange: Exchange,
-  method: string,
-  deps: HttpDeps,
-  id: RequestId | null,
-): boolean {
-  const revision = exchange.headers[headerNames.protocolVersion];
-  const { legacyRevisions } = deps;
-  if (revision === undefined || legacyRevisions.includes(String(revision))) return false;
-  const message = `Bad Request: Unsupported protocol version: ${revision} (supported versions: ${legacyRevisions.join(', ')})`;
-  refuse(exchange, method, refusal(400, message), { id });
-  return true;
+): Promise<void> | void {
+  const client = new StatelessClient(era, exchange.admitted.identity, envelope);
+  if (message.method === 'tools/call' && era === 'modern' && deps.router.inputSchema) {
+    const { name, arguments: args } = message.params;
+    const schema = typeof name === 'string' ? deps.router.inputSchema(client, name) : undefined;
+    const problem = schema && deps.checkParamHeaders(schema, args, exchange.headers);
+    if (problem !== undefined) {
+      return exchange.refuse(refusal(400, `Header mismatch: ${problem}`, codes.headerMismatch));
+    }
+  }
+  const call = new StatelessCall(client, message, exchange, deps);
+  return runWithin(call.isSubscription ? deps.listens : deps.calls, call, exchange);
 }

@@ -2,10 +2,10 @@ import { AskCancelled, type SallyError, TooManyQuestions } from '../errors.js';
 import { plainNumber, writeJson } from '../json/index.js';
 import type { JsonObject, RequestId, RpcResponse } from './messages.js';
 
-/** More at a time are not asked: whoever asks is not waiting for answers. */
+/** More at a time are not asked: whoever asks is not waiting for responses. */
 const maxOpen = 100;
 
-/** What a client has been asked and has not answered yet. */
+/** What a client was asked and has not responded to yet. */
 export class Questions {
   readonly #open = new Map<
     unknown,
@@ -53,11 +53,11 @@ export class Questions {
   }
 
   /** Takes a response. One that nobody waits for any more is of no use. */
-  answered(id: RequestId | null, response: RpcResponse): void {
+  resolve(id: RequestId | null, response: RpcResponse): void {
     if (id !== null) this.#open.get(plainNumber(id))?.resolve(response);
   }
 
-  /** The client is gone: nothing is answered any more. */
+  /** The client is gone: no response comes any more. */
   end(reason: SallyError): void {
     this.#ended = reason;
     for (const question of [...this.#open.values()]) question.reject(reason);

@@ -1,10 +1,10 @@
 import { ClientGone } from '../errors.js';
 import { idKey } from '../json/index.js';
-import type { SessionRecord } from '../sessions/index.js';
+import type { SessionRecord, SessionStore } from '../sessions/index.js';
 import { clientName } from '../telemetry/index.js';
 import type { Call } from './endpoint-call.js';
+import type { Exchange } from './endpoint-exchange.js';
 import { Questions } from './endpoint-questions.js';
-import type { HttpReply } from './endpoint-reply.js';
 import { sseEvent, ssePrime } from './events.js';
 import { type JsonObject, notificationJson, type RpcResponse } from './messages.js';
 import { primesStreams } from './revisions.js';
@@ -61,7 +61,7 @@ export class EventStream {
   readonly name: string;
   readonly #replay: Replay;
   readonly #revision: string;
-  #reply: HttpReply | undefined;
+  #reply: Exchange | undefined;
 
   constructor(name: string, replay: Replay, revision: string) {
     this.name = name;
@@ -74,7 +74,7 @@ export class EventStream {
   }
 
   /** Goes on over this connection, after that event; an older connection ends. */
-  connect(reply: HttpReply, after?: number): void {
+  connect(reply: Exchange, after?: number): void {
     const before = this.#reply;
     this.#reply = reply;
     before?.end();
@@ -89,7 +89,7 @@ export class EventStream {
   }
 
   /** The connection is gone. */
-  disconnected(reply: HttpReply): void {
+  disconnected(reply: Exchange): void {
     if (this.#reply === reply) this.#reply = undefined;
   }
 
@@ -136,6 +136,7 @@ function isSame(one: Credential, other: Credential): boolean {
   return authorization !== undefined && authorization === other.shown.authorization;
 }
 
+/** What a session is made of: its record, with an identity that is known here. */
 export type SessionFacts = SessionRecord & Pick<Client, 'identity' | 'capabilities' | 'info'>;
 
 /** A client of a revision with sessions, over HTTP. */
@@ -153,24 +154,31 @@ export class Session implements Client {
   /** When the last request or stream ended. */
   lastUsed: number;
   ended = false;
+  readonly #now: () => number;
+  readonly #store: SessionStore;
+  #record: SessionFacts;
   readonly #replay = new Replay();
   readonly #calls = new Map<unknown, Call>();
-  /** Open GET streams, and the streams of POST requests that are not answered yet. */
+  /** Open GET streams, and the streams of POST requests without a response yet. */
   readonly #streams = new Map<string, EventStream>();
   readonly #waiting: string[] = [];
   #waitingChars = 0;
   #underWay = 0;
   #made = 0;
 
-  constructor(facts: SessionFacts, now: number) {
-    this.id = facts.id;
-    this.key = facts.key;
-    this.principal = facts.principal;
-    this.identity = facts.identity;
-    this.revision = facts.revision;
-    this.capabilities = facts.capabilities;
-    this.info = facts.info;
-    this.lastUsed = now;
+  constructor(record: SessionFacts, now: () => number, store: SessionStore) {
+    this.id = record.id;
+    this.key = record.key;
+    this.principal = record.principal;
+    this.identity = record.identity;
+    this.revision = record.revision;
+    this.capabilities = record.capabilities;
+    this.info = record.info;
+    this.lastUsed = now();
+    this.#now = now;
+    this.#store = store;
+    this.#record = record;
+    store.keep(record);
   }
 
   /** Whether something of it is under way: it does not grow old meanwhile. */
@@ -178,14 +186,28 @@ export class Session implements Client {
     return this.#underWay > 0;
   }
 
-  /** Something of it is under way, until `done`. */
-  began(): void {
+  /** A call or a stream of it is under way, until it is `over`. */
+  begin(call?: Call): void {
     this.#underWay += 1;
+    if (call) this.#calls.set(idKey(call.id), call);
   }
 
-  done(now: number): void {
+  over(call?: Call): void {
     this.#underWay -= 1;
-    this.lastUsed = now;
+    this.lastUsed = this.#now();
+    if (call && this.#calls.get(idKey(call.id)) === call) this.#calls.delete(idKey(call.id));
+  }
+
+  /** Keeps what a request has changed of the session that outlasts it, once it has succeeded. */
+  remember(method: string, { uri, level }: JsonObject): void {
+    if (this.ended) return;
+    if (method === 'logging/setLevel') this.#record = { ...this.#record, level: String(level) };
+    else {
+      const others = this.#record.subscriptions.filter((one) => one !== uri);
+      const subscriptions = method === 'resources/subscribe' ? [...others, String(uri)] : others;
+      this.#record = { ...this.#record, subscriptions };
+    }
+    this.#store.keep(this.#record);
   }
 
   notify(method: string, params?: JsonObject): void {
@@ -196,27 +218,19 @@ export class Session implements Client {
     return this.questions.ask((json) => this.#send(json), method, params, signal);
   }
 
-  begin(call: Call): void {
-    this.#calls.set(idKey(call.id), call);
-  }
-
-  finished(call: Call): void {
-    if (this.#calls.get(idKey(call.id)) === call) this.#calls.delete(idKey(call.id));
-  }
-
   /** `notifications/cancelled`: of a request that is not under way it means nothing. */
   cancel(id: unknown): void {
     this.#calls.get(idKey(id))?.abandon('cancelled');
   }
 
   /** The stream of a POST request's reply. */
-  streamOf(reply: HttpReply): EventStream {
+  streamOf(reply: Exchange): EventStream {
     const stream = this.#open('p');
     stream.connect(reply);
     return stream;
   }
 
-  /** A POST request is answered: its stream can be read again, but nothing is added. */
+  /** The response to a POST request is sent: its stream can be read again, but nothing is added. */
   streamDone(stream: EventStream): void {
     this.#streams.delete(stream.name);
     stream.end();
@@ -226,7 +240,7 @@ export class Session implements Client {
    * A GET: a stream of what belongs to no request, or that of `lastEventId` again; none where it never was. The caller
    * reports the end of the connection to `disconnected`.
    */
-  listen(reply: HttpReply, lastEventId: string | undefined): EventStream | undefined {
+  listen(reply: Exchange, lastEventId: string | undefined): EventStream | undefined {
     const event = lastEventId === undefined ? undefined : readEventId(lastEventId);
     if (lastEventId !== undefined && (event === undefined || Number(event.stream.slice(1)) > this.#made)) {
       return undefined;
@@ -234,14 +248,14 @@ export class Session implements Client {
     const known = event && this.#streams.get(event.stream);
     const stream = known ?? (event ? this.#named(event.stream) : this.#open('g'));
     stream.connect(reply, event?.number);
-    // The reply of a request that has been answered: there is nothing to come.
+    // Its request has its response already: there is nothing to come.
     if (event?.stream.startsWith('p') && known === undefined) this.streamDone(stream);
     if (stream.name.startsWith('g')) this.#newest(stream);
     return stream;
   }
 
   /** The connection of a stream is gone; a GET stream is not kept, its events are. */
-  disconnected(stream: EventStream, reply: HttpReply): void {
+  disconnected(stream: EventStream, reply: Exchange): void {
     stream.disconnected(reply);
     if (stream.name.startsWith('g') && !stream.connected) this.#streams.delete(stream.name);
   }

@@ -4,37 +4,28 @@ import type { Logger } from '../log.js';
 import type { SessionStore } from '../sessions/index.js';
 import {
   badInitialize,
-  Call,
-  type CallSource,
+  type CallDeps,
   type EndpointLimits,
-  type Exchange,
+  HttpCall,
   type HttpDeps,
-  holderOf,
   readInitialize,
-  refuse,
-  refusedRevision,
-  refuseSession,
-  refuseWith,
-  reportEnd,
-  run,
+  roomOf,
+  runWithin,
 } from './endpoint-call.js';
-import type { HttpReply } from './endpoint-reply.js';
+import { type Exchange, reportEnd } from './endpoint-exchange.js';
 import { type EventStream, Session, type SessionFacts } from './endpoint-session.js';
 import { headerNames } from './headers.js';
 import {
-  fullReply,
   type JsonObject,
-  type Message,
   notificationJson,
-  type RequestId,
+  type PostedMessage,
+  type RequestMessage,
   type RpcResponse,
   refusal,
   responseJson,
 } from './messages.js';
-import { Running, Slots } from './requests.js';
+import { Running } from './requests.js';
 import { type Identity, principalOf, type Router } from './router.js';
-
-type RequestMessage = Extract<Message, { kind: 'request' }>;
 
 interface SessionsDeps {
   readonly router: Router;
@@ -53,51 +44,53 @@ const refreshMs = 3_000;
 /** The sessions of all clients over HTTP. */
 export class ClientSessions implements Iterable<Session> {
   readonly #deps: SessionsDeps;
-  readonly #open = new Map<string, Session>();
-  readonly #slots: Slots;
+  readonly #open = new Map<string, { readonly session: Session; readonly leave: () => void }>();
+  readonly #room: Running<Session>;
   readonly #ending = new Running<Session>();
 
   constructor(deps: SessionsDeps) {
     this.#deps = deps;
-    this.#slots = new Slots(deps.limits.sessions, deps.limits.sessionsPerUser);
+    this.#room = new Running(deps.limits.sessions, deps.limits.sessionsPerUser);
   }
 
   get size(): number {
-    return this.#open.size;
+    return this.#room.size;
   }
 
   [Symbol.iterator](): Iterator<Session> {
-    return this.#open.values();
+    return this.#room[Symbol.iterator]();
   }
 
   open(facts: Pick<SessionFacts, 'identity' | 'revision' | 'capabilities' | 'info'>): Session | SallyError {
     const { limits, now, store } = this.#deps;
-    const room = this.#slots.take(holderOf(facts.identity));
-    if (room === 'full') return SessionsFull({ limit: limits.sessions });
-    if (room === 'full-for-one') return UserSessionsFull({ limit: limits.sessionsPerUser });
+    const full = this.#room.full(roomOf(facts.identity));
+    if (full === 'for-one') return UserSessionsFull({ limit: limits.sessionsPerUser });
+    if (full) return SessionsFull({ limit: limits.sessions });
     const principal = principalOf(facts.identity);
-    const session = new Session({ ...facts, id: store.makeId(), key: randomUUID(), principal }, now());
-    this.#open.set(session.id, session);
-    store.keep(session);
+    const record = { ...facts, id: store.makeId(), key: randomUUID(), principal, subscriptions: [] };
+    const session = new Session(record, now, store);
+    this.#open.set(session.id, { session, leave: this.#room.add(session, roomOf(facts.identity)) });
     return session;
   }
 
   /** The session of this id, of this principal only: to anyone else it does not exist. */
   find(id: string, identity: Identity): Session | undefined {
-    const session = this.#open.get(id);
+    const session = this.#open.get(id)?.session;
     if (session === undefined || session.identity === identity) return session;
     return session.principal === principalOf(identity) ? session : undefined;
   }
 
   /** Resolves when the router has let go of it. */
-  end(session: Session): Promise<void> {
-    if (!this.#open.delete(session.id)) return Promise.resolve();
-    this.#slots.give(holderOf(session.identity));
-    this.#deps.store.forget(session.id);
+  async end(session: Session): Promise<void> {
+    const entry = this.#open.get(session.id);
+    if (entry === undefined) return;
+    this.#open.delete(session.id);
+    entry.leave();
+    const { router, log, store } = this.#deps;
     session.end();
+    store.forget(session.id);
     const over = this.#ending.add(session);
-    const { router, log } = this.#deps;
-    return router
+    await router
       .ended(session)
       .catch((error: unknown) => {
         log.error({ session: session.key, error: messageOf(error) }, 'a session did not end in order');
@@ -128,24 +121,35 @@ export class ClientSessions implements Iterable<Session> {
 
   /** Ends all, and waits for their end for at most so long. */
   async endAll(withinMs: number): Promise<void> {
-    for (const session of [...this]) void this.end(session);
-    await this.#ending.over(() => true, withinMs);
+    for (const session of this) void this.end(session);
+    await this.#ending.over(withinMs);
   }
 }
+
+/** Requests that change what a session is. */
+const changing: ReadonlySet<string> = new Set([
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
+]);
 
 /**
  * A request within a session, over HTTP. A client that loses its connection has not cancelled it (2025-11-25,
  * Streamable HTTP, Sending Messages): where its stream had begun, it may come back for the rest.
  */
-class SessionCall extends Call {
+class SessionCall extends HttpCall {
   readonly #session: Session;
-  readonly #reply: HttpReply;
   #stream: EventStream | undefined;
 
-  constructor(session: Session, message: RequestMessage, source: CallSource, reply: HttpReply) {
-    super(session, message, source);
+  constructor(session: Session, message: RequestMessage, exchange: Exchange, deps: CallDeps) {
+    super(session, message, exchange, deps);
     this.#session = session;
-    this.#reply = reply;
+    this.#stream = undefined;
+  }
+
+  override run(over: () => void): Promise<void> {
+    this.#session.begin(this);
+    return super.run(over);
   }
 
   notify(method: string, params?: JsonObject): void {
@@ -160,43 +164,41 @@ class SessionCall extends Call {
   }
 
   finish(response: RpcResponse): void {
+    const session = this.#session;
+    session.over(this);
+    if ('result' in response && changing.has(this.method)) session.remember(this.method, this.params);
     const json = responseJson(this.id, response);
+    const cancelled = this.abandoned === 'cancelled';
+    if (this.#stream !== undefined) {
+      if (!cancelled) this.#stream.send(json);
+      session.streamDone(this.#stream);
+    } else if (!cancelled) this.sendWhole(response, json);
     // No response is sent to a request that was cancelled; HTTP wants one all the same.
-    if (this.#stream === undefined) {
-      if (this.abandoned === 'cancelled') this.#reply.end();
-      else {
-        const full = fullReply(response);
-        this.#reply.json(full?.status ?? 200, json, full?.headers);
-      }
-      return;
-    }
-    if (this.abandoned !== 'cancelled') this.#stream.send(json);
-    this.#session.streamDone(this.#stream);
+    else this.source.end();
   }
 
-  disconnected(): void {
-    if (this.#stream) this.#session.disconnected(this.#stream, this.#reply);
+  override closed(): void {
+    if (this.#stream) this.#session.disconnected(this.#stream, this.source);
   }
 
   /** The stream of the reply; none where the connection was lost before there was one. */
   #begun(): EventStream | undefined {
-    if (this.#stream === undefined && !this.#reply.gone && !this.#session.ended) {
-      this.#stream = this.#session.streamOf(this.#reply);
+    if (this.#stream === undefined && !this.source.response.destroyed && !this.#session.ended) {
+      this.#stream = this.#session.streamOf(this.source);
     }
     return this.#stream;
   }
 }
 
 /** The request that opens a session, and hands out its id. */
-class InitializeCall extends Call {
-  opened = false;
+class InitializeCall extends HttpCall {
+  opened: boolean;
   readonly #session: Session;
-  readonly #reply: HttpReply;
 
-  constructor(session: Session, message: RequestMessage, source: CallSource, reply: HttpReply) {
-    super(session, message, source);
+  constructor(session: Session, message: RequestMessage, exchange: Exchange, deps: CallDeps) {
+    super(session, message, exchange, deps);
+    this.opened = false;
     this.#session = session;
-    this.#reply = reply;
   }
 
   notify(method: string, params?: JsonObject): void {
@@ -210,52 +212,37 @@ class InitializeCall extends Call {
   finish(response: RpcResponse): void {
     this.opened = 'result' in response && this.abandoned === undefined;
     const headers = this.opened ? { 'Mcp-Session-Id': this.#session.id } : {};
-    this.#reply.json(200, responseJson(this.id, response), headers);
+    this.source.send(200, responseJson(this.id, response), headers);
   }
 }
 
 /** A message of a client that has a session, or wants one. */
-export async function serveSession(
-  message: Exclude<Message, { kind: 'invalid' }>,
+export function serveSession(
+  message: PostedMessage,
   exchange: Exchange,
   sessions: ClientSessions,
   deps: HttpDeps,
-): Promise<void> {
-  const { headers, reply, response } = exchange;
+): Promise<void> | void {
   const wantsSession = message.kind === 'request' && message.method === 'initialize';
-  if (wantsSession && headers[headerNames.sessionId] === undefined) {
+  if (wantsSession && exchange.headers[headerNames.sessionId] === undefined) {
     return initialize(message, exchange, sessions, deps);
   }
-  const method = message.kind === 'reply' ? 'response' : message.method;
-  const session = sessionOf(exchange, method, sessions, deps, message.kind === 'request' ? message.id : null);
-  if (session === undefined) return;
-  if (message.kind !== 'request' || message.method === 'ping') {
-    // A message that wants nothing of the router: the session has been used, and that is all.
-    session.lastUsed = deps.now();
-    if (message.kind === 'request') return reply.json(200, responseJson(message.id, { result: {} }));
-    if (message.kind === 'reply') session.questions.answered(message.id, message.response);
-    else if (message.method === 'notifications/cancelled') session.cancel(message.params?.['requestId']);
-    else if (message.method !== 'notifications/initialized') {
-      deps.router.notified(session, message.method, message.params);
-    }
-    return reply.empty(202);
+  const session = sessionOf(exchange, sessions);
+  if (session === undefined) return undefined;
+  session.lastUsed = deps.now();
+  if (message.kind === 'reply') {
+    session.questions.resolve(message.id, message.response);
+    return exchange.send(202);
   }
-  if (wantsSession) {
-    const { id } = message;
-    return refuse(exchange, method, refusal(400, 'Invalid Request: this session is initialized'), {
-      id,
-    });
+  const { method } = message;
+  if (message.kind === 'notification') {
+    if (method === 'notifications/cancelled') session.cancel(message.params?.['requestId']);
+    else if (method !== 'notifications/initialized') deps.router.notified(session, method, message.params);
+    return exchange.send(202);
   }
-  const call = new SessionCall(session, message, exchange, reply);
-  response.once('close', () => call.disconnected());
-  session.began();
-  session.begin(call);
-  try {
-    await run(exchange, call, deps.calls, deps);
-  } finally {
-    session.finished(call);
-    session.done(deps.now());
-  }
+  if (method === 'ping') return exchange.send(200, responseJson(message.id, { result: {} }));
+  if (wantsSession) return exchange.refuse(refusal(400, 'Invalid Request: this session is initialized'));
+  return runWithin(deps.calls, new SessionCall(session, message, exchange, deps), exchange);
 }
 
 async function initialize(
@@ -264,45 +251,31 @@ async function initialize(
   sessions: ClientSessions,
   deps: HttpDeps,
 ): Promise<void> {
-  const { id } = message;
   const asked = readInitialize(message.params, deps.legacyRevisions);
-  if (asked === undefined) {
-    return refuse(exchange, 'initialize', { status: 400, error: badInitialize }, { id });
-  }
-  const { admitted, response, reply } = exchange;
+  if (asked === undefined) return exchange.refuse({ status: 400, error: badInitialize });
+  const { admitted } = exchange;
   const session = sessions.open({ ...asked, identity: admitted.identity });
-  if (!(session instanceof Session)) return refuseWith(exchange, 'initialize', session, deps, id);
+  if (!(session instanceof Session)) return exchange.refuseWith(session);
   if (admitted.credential !== undefined) session.shown.add(admitted.credential);
-  const call = new InitializeCall(session, message, exchange, reply);
-  response.once('close', () => {
-    if (!response.writableFinished) call.abandon('gone');
-  });
-  session.began();
+  const call = new InitializeCall(session, message, exchange, deps);
+  session.begin();
   try {
-    await run(exchange, call, deps.calls, deps);
+    await runWithin(deps.calls, call, exchange);
   } finally {
-    session.done(deps.now());
+    session.over();
     // Nobody has learnt of the session: nobody will end it.
     if (!call.opened) await sessions.end(session);
   }
 }
 
 /** The session that a request names, of a revision that is served; otherwise the request is refused. */
-function sessionOf(
-  exchange: Exchange,
-  method: string,
-  sessions: ClientSessions,
-  deps: HttpDeps,
-  id: RequestId | null = null,
-): Session | undefined {
+function sessionOf(exchange: Exchange, sessions: ClientSessions): Session | undefined {
   const { headers, admitted } = exchange;
   const sessionId = headers[headerNames.sessionId];
   const session = typeof sessionId === 'string' ? sessions.find(sessionId, admitted.identity) : undefined;
-  if (sessionId === undefined) {
-    refuse(exchange, method, refusal(400, 'Invalid Request: Mcp-Session-Id is missing'), { id });
-  } else if (session === undefined) {
-    refuseSession(exchange, method, deps, id);
-  } else if (!refusedRevision(exchange, method, deps, id)) {
+  if (sessionId === undefined) exchange.refuse(refusal(400, 'Invalid Request: Mcp-Session-Id is missing'));
+  else if (session === undefined) exchange.refuseSession();
+  else if (!exchange.refuseRevision()) {
     if (admitted.credential !== undefined) session.shown.add(admitted.credential);
     return session;
   }
@@ -310,36 +283,32 @@ function sessionOf(
 }
 
 /** GET: the stream of a session for what belongs to none of its requests, or a lost stream again. */
-export function serveGet(exchange: Exchange, sessions: ClientSessions, deps: HttpDeps): void {
-  const session = sessionOf(exchange, 'GET', sessions, deps);
+export function serveGet(exchange: Exchange, sessions: ClientSessions): void {
+  const session = sessionOf(exchange, sessions);
   if (session === undefined) return;
-  const { headers, response, reply, admitted, observed } = exchange;
-  const lastEventId = headers[headerNames.lastEventId];
-  const stream = session.listen(reply, typeof lastEventId === 'string' ? lastEventId : undefined);
+  const lastEventId = exchange.headers[headerNames.lastEventId];
+  const stream = session.listen(exchange, typeof lastEventId === 'string' ? lastEventId : undefined);
   if (stream === undefined) {
-    const why = 'Invalid Request: Last-Event-ID is of no stream of this session';
-    refuse(exchange, 'GET', refusal(400, why));
+    exchange.refuse(refusal(400, 'Invalid Request: Last-Event-ID is of no stream of this session'));
     return;
   }
-  session.began();
+  session.begin();
+  const { observed, admitted } = exchange;
+  // It ends with the stream.
   exchange.observed = undefined;
-  response.once('close', () => {
-    session.disconnected(stream, reply);
-    session.done(deps.now());
+  exchange.response.once('close', () => {
+    session.disconnected(stream, exchange);
+    session.over();
     observed?.end({ kind: 'other', method: 'GET', status: 200, identity: admitted.identity });
   });
 }
 
 /** DELETE: the client needs its session no more. */
-export async function serveDelete(
-  exchange: Exchange,
-  sessions: ClientSessions,
-  deps: HttpDeps,
-): Promise<void> {
-  const session = sessionOf(exchange, 'DELETE', sessions, deps);
+export async function serveDelete(exchange: Exchange, sessions: ClientSessions): Promise<void> {
+  const session = sessionOf(exchange, sessions);
   if (session === undefined) return;
   const ended = sessions.end(session);
-  exchange.reply.empty(204);
+  exchange.send(204);
   reportEnd(exchange, { kind: 'other', method: 'DELETE', status: 204, identity: session.identity });
   await ended;
 }

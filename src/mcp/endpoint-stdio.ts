@@ -12,29 +12,26 @@ import {
 import { findId, idKey, parseExactJson } from '../json/index.js';
 import type { Logger } from '../log.js';
 import { clientName } from '../telemetry/index.js';
-import { classify, type Envelope, unsaid } from './classify.js';
 import {
-  answered,
   badInitialize,
   Call,
   type CallDeps,
   type CallSource,
   type EndpointLimits,
-  isSubscription,
   readInitialize,
-  reportEnd,
+  StatelessClient,
 } from './endpoint-call.js';
+import { reportEnd } from './endpoint-exchange.js';
 import { Questions } from './endpoint-questions.js';
-import { statelessClient, subscribed } from './endpoint-stateless.js';
+import { classify, type Envelope, unsaid } from './headers.js';
 import { readLines } from './lines.js';
 import {
   codes,
   errorResponse,
   type JsonObject,
-  type Message,
-  modernJson,
   notificationJson,
   type RequestId,
+  type RequestMessage,
   type RpcError,
   type RpcResponse,
   readMessage,
@@ -63,8 +60,6 @@ interface StdioOptions extends CallDeps {
   /** The same where the client has closed its end, and may be gone altogether. Default: `drainMs`. */
   readonly closedMs?: number;
 }
-
-type RequestMessage = Extract<Message, { kind: 'request' }>;
 
 const defaultDrainMs = 10_000;
 /** A client that reads nothing while so much is waiting has died, or might as well have. */
@@ -113,39 +108,33 @@ function drained(output: Writable, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** What all requests of one stdio connection write to. */
-interface StdioOut {
-  send(json: string): void;
-  readonly questions: Questions;
-  readonly serverInfo: JsonObject;
-}
-
 /** A request over stdio: all that belongs to it goes the one way there is. */
 class StdioCall extends Call {
-  readonly #out: StdioOut;
+  readonly #connection: StdioConnection;
 
-  constructor(client: Client, message: RequestMessage, source: CallSource, out: StdioOut) {
-    super(client, message, source);
-    this.#out = out;
+  constructor(
+    client: Client,
+    message: RequestMessage,
+    source: CallSource,
+    deps: CallDeps,
+    connection: StdioConnection,
+  ) {
+    super(client, message, source, deps);
+    this.#connection = connection;
   }
 
   notify(method: string, params?: JsonObject): void {
-    if (this.abandoned !== undefined) return;
-    this.#out.send(notificationJson(method, isSubscription(this) ? subscribed(params, this.id) : params));
+    if (this.abandoned === undefined) this.#connection.send(this.notification(method, params));
   }
 
   ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<RpcResponse> {
     const { era, revision } = this.client;
     if (era === 'modern') return Promise.reject(ClientNotAskable({ method, revision }));
-    return this.#out.questions.ask((json) => this.#out.send(json), method, params, signal);
+    return this.#connection.ask(method, params, signal);
   }
 
   finish(response: RpcResponse): void {
-    if (this.abandoned !== undefined) return;
-    const modern = this.client.era === 'modern';
-    const subscription = isSubscription(this) ? this.id : undefined;
-    const { send, serverInfo } = this.#out;
-    send(modern ? modernJson(this.id, response, serverInfo, subscription) : responseJson(this.id, response));
+    if (this.abandoned === undefined) this.#connection.send(this.response(response));
   }
 }
 
@@ -155,13 +144,10 @@ class StdioConnection {
   readonly #questions = new Questions();
   readonly #calls = new Map<unknown, StdioCall>();
   readonly #running = new Running<StdioCall>();
-  readonly #out: StdioOut;
   #client: Client | undefined;
 
   constructor(options: StdioOptions) {
     this.#options = options;
-    const { serverInfo } = options;
-    this.#out = { send: (json) => this.#send(json), questions: this.#questions, serverInfo };
   }
 
   /** One line of the input; undefined for one that was too long. */
@@ -189,7 +175,7 @@ class StdioConnection {
       const error = { code: codes.invalidRequest, message: `Invalid Request: ${message.reason}` };
       this.#refuse(message.id, error);
     } else if (message.kind === 'reply') {
-      this.#questions.answered(message.id, message.response);
+      this.#questions.resolve(message.id, message.response);
     } else if (message.kind === 'notification') {
       this.#notified(message.method, message.params);
     } else {
@@ -197,13 +183,13 @@ class StdioConnection {
       if (classified.kind === 'refused') this.#refuse(message.id, classified.refusal.error);
       else {
         const envelope = classified.kind === 'modern' ? classified.envelope : undefined;
-        const { observer, admit, tell } = this.#options;
+        const { observer, admit, publicResponse } = this.#options;
         const observed = observer?.request?.({ method: message.method, headers: {} });
-        const source: CallSource = { admitted: admit(), remote: undefined, observed };
+        const source: CallSource = { admitted: admit(), observed };
         this.#serve(message, envelope, source)
           .catch((thrown: unknown) => {
             const response = errorResponse(thrown);
-            this.#send(responseJson(message.id, tell?.(response, randomUUID()) ?? response));
+            this.send(responseJson(message.id, publicResponse?.(response, randomUUID()) ?? response));
           })
           .finally(() => reportEnd(source, { kind: 'aside' }));
       }
@@ -212,10 +198,10 @@ class StdioConnection {
 
   /** Waits for what is in flight, and lets go of the client. */
   async end(withinMs: number): Promise<void> {
-    for (const call of this.#running) if (isSubscription(call)) call.stop();
-    if (!(await this.#running.over(() => true, withinMs))) {
+    for (const call of this.#running) if (call.isSubscription) call.stop();
+    if (!(await this.#running.over(withinMs))) {
       for (const call of this.#running) call.abandon('gone');
-      await this.#running.over(() => true, lastWordsMs);
+      await this.#running.over(lastWordsMs);
     }
     if (this.#client) {
       this.#questions.end(ClientGone({ client: clientName(this.#client.info) }));
@@ -239,26 +225,27 @@ class StdioConnection {
     const opens = message.method === 'initialize' && !envelope;
     const opened = opens ? this.#open(message.params, admitted) : undefined;
     if (!envelope && stateless) this.#client ??= this.#made(admitted.identity, unsaid);
-    const client = envelope ? statelessClient(admitted.identity, envelope) : (opened ?? this.#client);
+    const client = envelope
+      ? new StatelessClient('modern', admitted.identity, envelope)
+      : (opened ?? this.#client);
     if (client === undefined) return this.#unopened(message);
     if (this.#calls.size >= limits.concurrentCalls) {
       return this.#refuse(message.id, errorResponse(TooManyCalls({ limit: limits.concurrentCalls })).error);
     }
-    const call = new StdioCall(client, message, source, this.#out);
-    call.observed?.serves?.(call);
-    this.#calls.set(idKey(call.id), call);
-    const over = this.#running.add(call);
-    const refused = opens && opened === undefined ? badInitialize : undefined;
-    const response = await answered(call, this.#options, refused);
-    if (this.#calls.get(idKey(call.id)) === call) this.#calls.delete(idKey(call.id));
-    call.finish(response);
-    reportEnd(source, { kind: 'served', response });
-    over();
+    const call = new StdioCall(client, message, source, this.#options, this);
+    const key = idKey(call.id);
+    this.#calls.set(key, call);
+    const remove = this.#running.add(call);
+    const over = () => {
+      if (this.#calls.get(key) === call) this.#calls.delete(key);
+      remove();
+    };
+    await call.run(over, opens && opened === undefined ? badInitialize : undefined);
   }
 
   /** A request of a client that has not opened its session, and says nothing of itself in the request. */
   #unopened({ id, method }: RequestMessage): void {
-    if (method === 'ping') this.#send(responseJson(id, { result: {} }));
+    if (method === 'ping') this.send(responseJson(id, { result: {} }));
     else if (method === 'initialize') this.#refuse(id, badInitialize);
     else {
       const message = 'Invalid params: send initialize first, or _meta with each request';
@@ -276,23 +263,25 @@ class StdioConnection {
   }
 
   #made(identity: Identity, said: Envelope): Client {
-    const send = (json: string) => this.#send(json);
-    const questions = this.#questions;
     return {
       key: randomUUID(),
       era: 'legacy',
       ...said,
       identity,
-      notify: (method, given) => send(notificationJson(method, given)),
-      ask: (method, given, signal) => questions.ask(send, method, given, signal),
+      notify: (method, params) => this.send(notificationJson(method, params)),
+      ask: (method, params, signal) => this.ask(method, params, signal),
     };
   }
 
   #refuse(id: RequestId | null, error: RpcError): void {
-    this.#send(responseJson(id, { error }));
+    this.send(responseJson(id, { error }));
   }
 
-  #send(json: string): void {
+  ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<RpcResponse> {
+    return this.#questions.ask((json) => this.send(json), method, params, signal);
+  }
+
+  send(json: string): void {
     const { output, log } = this.#options;
     if (!output.writable) return;
     if (output.writableLength > maxBacklogBytes) {

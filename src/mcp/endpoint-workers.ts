@@ -1,19 +1,20 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Handler, readJson, sendJson } from '../http/index.js';
+import { type Handler, type Reply, readJson, sendJson } from '../http/index.js';
 import { carriedDepth, writeJson } from '../json/index.js';
-import { type Exchange, type HttpDeps, reportEnd } from './endpoint-call.js';
-import { HttpReply } from './endpoint-reply.js';
+import type { HolderReply } from '../sessions/index.js';
+import type { HttpDeps } from './endpoint-call.js';
+import { Exchange, reportEnd } from './endpoint-exchange.js';
 import { headerNames } from './headers.js';
-import type { Message } from './messages.js';
+import type { PostedMessage } from './messages.js';
 import type { Authentication } from './router.js';
 
 /** What a client asks for with one HTTP request. */
 export type Wanted =
   | { readonly kind: 'get' }
   | { readonly kind: 'delete' }
-  | { readonly kind: 'post'; readonly message: Exclude<Message, { kind: 'invalid' }> };
+  | { readonly kind: 'post'; readonly message: PostedMessage };
 
-/** An HTTP request that another worker has let in, and that this one holds the session or the waiting call of. */
+/** An HTTP request that another worker has let in, and that this one holds the session or the suspended call of. */
 interface Handover {
   readonly wanted: Wanted;
   /** Without credentials. What names the session is among them. */
@@ -37,20 +38,20 @@ export async function passOn(
   exchange: Exchange,
   { store, passing }: HttpDeps,
 ): Promise<boolean> {
-  const { remote, response, reply, admitted } = exchange;
+  const { remote, response, admitted } = exchange;
   const { headers, client } = admitted.handover?.() ?? {};
-  const own = Object.fromEntries(
+  const session = Object.fromEntries(
     ofSession.flatMap((name) => (exchange.headers[name] ? [[name, exchange.headers[name]]] : [])),
   );
-  const handover: Handover = { wanted, headers: { ...headers, ...own }, remote, client };
+  const handover: Handover = { wanted, headers: { ...headers, ...session }, remote, client };
   const gone = new AbortController();
   const abort = () => gone.abort();
   response.once('close', abort);
   const over = passing.add(exchange);
   try {
-    const passed = await store?.ask(holder, writeJson(handover), gone.signal);
-    if (passed === undefined) return gone.signal.aborted;
-    await reply.pass(passed);
+    const reply = await store?.ask?.(holder, writeJson(handover), gone.signal);
+    if (reply === undefined) return gone.signal.aborted;
+    await passReply(reply, exchange);
     return true;
   } finally {
     response.off('close', abort);
@@ -58,10 +59,38 @@ export async function passOn(
   }
 }
 
+/** The reply of another worker, as it comes. What is not read is not fetched either. */
+async function passReply({ status, headers, body }: HolderReply, exchange: Exchange): Promise<void> {
+  if (!exchange.detach() || !(await exchange.writeHead(status, headers))) return void body.destroy();
+  const { response } = exchange;
+  // Where one end is lost, so is the other: whoever waits for it comes to know.
+  response.once('close', () => body.destroy());
+  try {
+    for await (const piece of body as AsyncIterable<Buffer>) {
+      if (!response.write(piece)) await drained(response);
+    }
+    response.end();
+  } catch {
+    response.destroy();
+  }
+}
+
+function drained(response: Reply): Promise<void> {
+  return new Promise((resolve) => {
+    const on = () => {
+      response.off('drain', on);
+      response.off('close', on);
+      resolve();
+    };
+    response.once('drain', on);
+    response.once('close', on);
+  });
+}
+
 /** Serves what other workers hand over: they have read and checked it, and let the client in. */
 export function createHandedEndpoint(
   serve: (wanted: Wanted, exchange: Exchange) => Promise<void> | void,
-  readmit: NonNullable<Authentication['readmit']>,
+  admitForwarded: NonNullable<Authentication['admitForwarded']>,
   deps: HttpDeps,
 ): Handler {
   return async (request, response) => {
@@ -71,10 +100,10 @@ export function createHandedEndpoint(
     if ('status' in body)
       return sendJson(response, body.status, { error: 'not handed over as it has to be' });
     const { wanted, headers, remote, client } = body.json as Handover;
-    const admitted = readmit(client, response);
-    const reply = new HttpReply(response, deps, admitted);
-    const observed = deps.observer?.request?.({ method: wanted.kind.toUpperCase(), headers });
-    const exchange: Exchange = { headers, remote, response, admitted, reply, observed };
+    const method = wanted.kind.toUpperCase();
+    const from = { method, headers, socket: { remoteAddress: remote } };
+    const exchange = new Exchange(from, response, deps, admitForwarded(client, response));
+    exchange.remote = remote;
     try {
       await serve(wanted, exchange);
     } finally {

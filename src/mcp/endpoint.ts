@@ -5,38 +5,46 @@ import {
   type FastRequest,
   type Handler,
   type HostGuard,
-  type ReadBody,
+  type RefusedBody,
   type Reply,
   readJson,
 } from '../http/index.js';
 import type { Logger } from '../log.js';
 import type { SessionStore } from '../sessions/index.js';
-import { accepts, bodyProblem, classify, notAcceptable, postProblem, unsaid } from './classify.js';
 import {
   badInitialize,
   type Call,
   type CallDeps,
   type EndpointLimits,
-  type Exchange,
   type HttpDeps,
-  isSubscription,
   readInitialize,
-  refuse,
-  refusedRevision,
-  refuseSession,
-  refuseWith,
-  reportEnd,
+  serveStateless,
 } from './endpoint-call.js';
-import { HttpReply } from './endpoint-reply.js';
+import { Exchange, reportEnd } from './endpoint-exchange.js';
 import { ClientSessions, serveDelete, serveGet, serveSession } from './endpoint-sessions.js';
-import { serveStateless } from './endpoint-stateless.js';
 import { createHandedEndpoint, passOn, type Wanted } from './endpoint-workers.js';
 import { sseComment } from './events.js';
-import { createParamHeaderCheck, headerNames } from './headers.js';
-import { type Message, readMessage, refusal, responseJson } from './messages.js';
-import { Running, Slots } from './requests.js';
+import {
+  accepts,
+  classify,
+  createParamHeaderCheck,
+  headerNames,
+  notAcceptable,
+  postProblem,
+  unsaid,
+} from './headers.js';
+import {
+  codes,
+  errorResponse,
+  type PostedMessage,
+  type Refusal,
+  readMessage,
+  refusal,
+  responseJson,
+} from './messages.js';
+import { Running } from './requests.js';
 import { isModern, legacyRevisions } from './revisions.js';
-import { type Authentication, anyone, type Credential } from './router.js';
+import type { Authentication, Credential } from './router.js';
 
 interface EndpointOptions extends CallDeps {
   /** Who comes in. Absent: everyone does. */
@@ -103,18 +111,19 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     sessions: store,
     now = () => performance.now(),
   } = options;
+  const calls = new Running<Call>(limits.concurrentCalls, limits.concurrentCallsPerUser);
+  const listens = new Running<Call>(limits.sessions, limits.sessionsPerUser);
   const deps: EndpointDeps = {
     router,
     authentication,
     limits,
     log,
     observer,
-    tell: options.tell,
+    publicResponse: options.publicResponse,
     sessions: store && new ClientSessions({ router, limits, log, now, store }),
     legacyRevisions: options.revisions ?? legacyRevisions,
-    calls: new Slots(limits.concurrentCalls, limits.concurrentCallsPerUser),
-    listens: new Slots(limits.sessions, limits.sessionsPerUser),
-    running: new Running<Call>(),
+    calls,
+    listens,
     store,
     passing: new Running<Exchange>(),
     streams: new Set(),
@@ -123,43 +132,55 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     now,
     stopping: undefined,
   };
-  const { sessions, running, passing, streams } = deps;
+  const { sessions, passing, streams } = deps;
 
   const handle: Endpoint['handle'] = async (request, response) => {
-    const observed = observer?.request?.(request);
-    const method = request.method ?? '';
-    const rebound = guard(request);
-    if (rebound)
-      return refuse({ reply: new HttpReply(response, deps), observed }, method, refusal(...rebound));
-    const admitted = authentication
-      ? await authentication.authenticate(request, response, closedSignal(response), observed)
-      : anyone;
-    if (admitted.kind === 'refused') {
-      const { status, headers, body } = admitted;
-      new HttpReply(response, deps).json(status, `${JSON.stringify(body)}\n`, headers);
-      return observed?.end({ kind: 'other', method, status });
-    }
-    // Of one that the fast path has read its success says as much.
-    if (!('body' in request) && admitted.identity.method !== 'none') authentication?.known?.(request.socket);
-    // Nothing says so any more: what were begun now would never end.
-    if (response.destroyed) return observed?.end({ kind: 'other', method, identity: admitted.identity });
-    const reply = new HttpReply(response, deps, admitted);
-    const { headers } = request;
-    const exchange = { headers, remote: request.socket.remoteAddress, response, admitted, reply, observed };
-    const modern = () => isModern(String(headers[headerNames.protocolVersion] ?? ''));
+    const exchange = new Exchange(request, response, deps);
     try {
-      // A server without sessions has handed none out: the id is of another one.
-      if (sessions === undefined && headers[headerNames.sessionId] !== undefined && !modern())
-        return refuseSession(exchange, method, deps, null);
-      if (method !== 'POST') return await serveOther(method, exchange, modern() ? undefined : sessions, deps);
-      const refused = postProblem(headers);
-      if (refused) return refuse(exchange, 'POST', refused);
-      const body =
-        'body' in request ? request.body : await readJson(request, response, limits.bodyBytes, options.depth);
-      return await serveBody(body, exchange, deps);
+      const rebound = guard(request);
+      if (rebound) return exchange.refuse(refusal(...rebound));
+      if (authentication) {
+        const { method, observed } = exchange;
+        const signal = closedSignal(response);
+        const admitted = await authentication.authenticate(request, response, signal, observed);
+        if (admitted.kind === 'refused') {
+          const { status, headers, body } = admitted;
+          exchange.send(status, `${JSON.stringify(body)}\n`, headers);
+          return reportEnd(exchange, { kind: 'other', method, status });
+        }
+        const { identity } = admitted;
+        // Of one that the fast path has read its success says as much.
+        if (!('body' in request) && identity.method !== 'none') authentication.known?.(request.socket);
+        // No `close` comes any more: what were begun now would never end.
+        if (response.destroyed) return reportEnd(exchange, { kind: 'other', method, identity });
+        exchange.admitted = admitted;
+        exchange.remote = request.socket.remoteAddress;
+      }
+      await serveRequest(request, exchange);
     } finally {
       reportEnd(exchange, { kind: 'aside' });
     }
+  };
+
+  const serveRequest = async (request: IncomingMessage | FastRequest, exchange: Exchange): Promise<void> => {
+    const { headers, response } = exchange;
+    // A server without sessions has handed none out: the id is of another one.
+    if (sessions === undefined && headers[headerNames.sessionId] !== undefined && !isModernRequest(exchange))
+      return exchange.refuseSession();
+    if (exchange.method !== 'POST') return serveOther(exchange, deps);
+    const refused = postProblem(headers);
+    if (refused) return exchange.refuse(refused);
+    const body =
+      'body' in request ? request.body : await readJson(request, response, limits.bodyBytes, options.depth);
+    if ('status' in body) {
+      // What is left of a body that is too large is not read: the connection ends with the reply.
+      const end = body.status === 413 ? { Connection: 'close' } : undefined;
+      return exchange.refuse(bodyProblem(body, limits.bodyBytes), end);
+    }
+    const message = readMessage(body.json);
+    if (message.kind !== 'invalid') return serveMessage(message, exchange, deps, store);
+    exchange.id = message.id;
+    return exchange.refuse(refusal(400, `Invalid Request: ${message.reason}`));
   };
 
   // One timer, however many sessions and streams there are.
@@ -169,7 +190,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   }, options.pulseMs ?? defaultPulseMs);
   pulse.unref();
   const shown = function* (): Generator<Credential> {
-    for (const { credential } of running) if (credential) yield credential;
+    for (const room of [calls, listens]) for (const { credential } of room) if (credential) yield credential;
     for (const { credential } of streams) if (credential) yield credential;
     for (const session of sessions ?? []) yield* session.shown;
   };
@@ -180,8 +201,9 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     await authentication?.recheck?.(shown).finally(() => {
       looking = false;
     });
-    // What is being told first: a call has a last word on its stream.
-    for (const call of running) if (call.credential?.over) call.credentialOver();
+    // Calls first: each ends its stream with an error.
+    for (const room of [calls, listens])
+      for (const call of room) if (call.credential?.over) call.credentialOver();
     for (const stream of streams) if (stream.credential?.over) stream.end();
     sessions?.sweepOver();
   };
@@ -194,32 +216,33 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   const stop = () => {
     deps.stopping ??= options.stopping();
   };
-  const readmit = authentication?.readmit;
+  const admitForwarded = authentication?.admitForwarded;
 
   return {
     handle,
     handed:
-      readmit && createHandedEndpoint((wanted, exchange) => serve(wanted, exchange, deps), readmit, deps),
+      admitForwarded &&
+      createHandedEndpoint((wanted, exchange) => serve(wanted, exchange, deps), admitForwarded, deps),
     stop,
     async drain(withinMs) {
       stop();
       const until = now() + withinMs;
-      await running.over((call) => !isSubscription(call), withinMs);
+      await calls.over(withinMs);
       clearInterval(pulse);
       clearInterval(watch);
-      for (const call of running) call.stop();
-      await running.over(() => true, lastWordsMs);
+      for (const room of [calls, listens]) for (const call of room) call.stop();
+      await Promise.all([calls.over(lastWordsMs), listens.over(lastWordsMs)]);
       await sessions?.endAll(lastWordsMs);
       for (const stream of streams) stream.end();
       // The workers that answer these do as much. It comes last, so that none waits for one that waits for it.
-      await passing.over(() => true, Math.max(until - now(), lastWordsMs));
+      await passing.over(Math.max(until - now(), lastWordsMs));
     },
     open: {
       get sessions() {
         return sessions?.size ?? 0;
       },
       get calls() {
-        return deps.calls.taken;
+        return calls.size;
       },
       get streams() {
         return streams.size;
@@ -228,97 +251,84 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   };
 }
 
+/** What is wrong with a body that is not taken. */
+function bodyProblem({ status, error }: RefusedBody, limit: number): Refusal {
+  if (error) return { status, ...errorResponse(error) };
+  if (status === 413) return refusal(413, `Request body exceeds ${limit} bytes`);
+  return refusal(400, 'Parse error: the body is not JSON', codes.parseError);
+}
+
+function isModernRequest({ headers }: Exchange): boolean {
+  return isModern(String(headers[headerNames.protocolVersion] ?? ''));
+}
+
 /** GET and DELETE, and what is neither. */
-async function serveOther(
-  method: string,
-  exchange: Exchange,
-  sessions: ClientSessions | undefined,
-  deps: EndpointDeps,
-): Promise<void> {
+async function serveOther(exchange: Exchange, deps: EndpointDeps): Promise<void> {
+  const { method, headers } = exchange;
   const known = method === 'GET' || method === 'DELETE';
-  if (!known || sessions === undefined) {
-    const allow = deps.sessions === undefined || known ? 'POST' : 'GET, POST, DELETE';
-    const why = refusal(405, `Method not allowed: ${allow} only`);
-    return refuse(exchange, method, why, { headers: { Allow: allow } });
+  if (!known || deps.sessions === undefined || isModernRequest(exchange)) {
+    const Allow = deps.sessions === undefined || known ? 'POST' : 'GET, POST, DELETE';
+    return exchange.refuse(refusal(405, `Method not allowed: ${Allow} only`), { Allow });
   }
   if (method === 'GET') {
-    const stopping = deps.stopping;
-    if (stopping) return refuseWith(exchange, method, stopping, deps);
-    if (!accepts(exchange.headers.accept, 'text/event-stream')) {
-      return refuse(exchange, method, notAcceptable('text/event-stream'));
+    if (deps.stopping) return exchange.refuseWith(deps.stopping);
+    if (!accepts(headers.accept, 'text/event-stream')) {
+      return exchange.refuse(notAcceptable('text/event-stream'));
     }
   }
   const wanted: Wanted = { kind: method === 'GET' ? 'get' : 'delete' };
-  const holder = deps.store?.holderOf(exchange.headers[headerNames.sessionId]);
+  const holder = deps.store?.holderOf?.(headers[headerNames.sessionId]);
   if (holder !== undefined && (await passOn(holder, wanted, exchange, deps))) return;
   await serve(wanted, exchange, deps);
-}
-
-function serveBody(body: ReadBody, exchange: Exchange, deps: EndpointDeps): Promise<void> | void {
-  if ('status' in body) {
-    // What is left of a body that is too large is not read: the connection ends with the reply.
-    const more = body.status === 413 ? { headers: { Connection: 'close' } } : {};
-    return refuse(exchange, 'POST', bodyProblem(body, deps.limits.bodyBytes), more);
-  }
-  const message = readMessage(body.json);
-  if (message.kind === 'invalid') {
-    const { id } = message;
-    return refuse(exchange, 'POST', refusal(400, `Invalid Request: ${message.reason}`), { id });
-  }
-  return serveMessage(message, exchange, deps, deps.store);
 }
 
 /** Serves what a client wants of this process, and of no other worker. */
 function serve(wanted: Wanted, exchange: Exchange, deps: EndpointDeps): Promise<void> | void {
   if (wanted.kind === 'post') return serveMessage(wanted.message, exchange, deps, deps.store);
   if (deps.sessions === undefined) return undefined;
-  return (wanted.kind === 'get' ? serveGet : serveDelete)(exchange, deps.sessions, deps);
+  return (wanted.kind === 'get' ? serveGet : serveDelete)(exchange, deps.sessions);
 }
 
 /** A posted message of either era: it is served here, or by the worker that holds what it is about. */
 function serveMessage(
-  message: Exclude<Message, { kind: 'invalid' }>,
+  message: PostedMessage,
   exchange: Exchange,
   deps: EndpointDeps,
   store: SessionStore | undefined,
 ): Promise<void> | void {
-  const { sessions } = deps;
-  const stopping = deps.stopping;
+  const { sessions, stopping } = deps;
+  const { headers } = exchange;
+  const request = message.kind === 'request' ? message : undefined;
+  exchange.method = message.kind === 'reply' ? 'response' : message.method;
+  exchange.id = request?.id ?? null;
   // What belongs to calls that are under way goes on.
-  if (stopping && message.kind === 'request')
-    return refuseWith(exchange, message.method, stopping, deps, message.id);
-  const classified = message.kind === 'reply' ? undefined : classify(message, exchange.headers);
-  if (classified?.kind === 'refused' && message.kind !== 'reply') {
-    const id = message.kind === 'request' ? message.id : null;
-    return refuse(exchange, message.method, classified.refusal, { id });
-  }
+  if (stopping && request) return exchange.refuseWith(stopping);
+  const classified = message.kind === 'reply' ? undefined : classify(message, headers);
+  if (classified?.kind === 'refused') return exchange.refuse(classified.refusal);
   const modern = classified?.kind === 'modern';
-  const about = modern
-    ? message.kind === 'request' && deps.router.suspendedId?.(message.params)
-    : exchange.headers[headerNames.sessionId];
-  const holder = store?.holderOf(about);
-  if (holder !== undefined) {
-    return passOn(holder, { kind: 'post', message }, exchange, deps).then((passed) =>
-      passed ? undefined : serveMessage(message, exchange, deps, undefined),
-    );
+  if (store?.holderOf) {
+    const about = modern
+      ? request && deps.router.suspendedId?.(request.params)
+      : headers[headerNames.sessionId];
+    const holder = store.holderOf(about);
+    if (holder !== undefined) {
+      return passOn(holder, { kind: 'post', message }, exchange, deps).then((passed) =>
+        passed ? undefined : serveMessage(message, exchange, deps, undefined),
+      );
+    }
   }
   if (!modern && sessions) return serveSession(message, exchange, sessions, deps);
-  const method = message.kind === 'reply' ? 'response' : message.method;
-  const id = message.kind === 'request' ? message.id : null;
-  if (!modern && refusedRevision(exchange, method, deps, id)) return undefined;
+  if (!modern && exchange.refuseRevision()) return undefined;
   // 2026-07-28 has no notifications of clients over HTTP, and without a session there is nobody to hear one.
-  if (message.kind !== 'request') return exchange.reply.empty(202);
-  if (modern) return serveStateless(message, 'modern', classified.envelope, exchange, deps);
-  if (method === 'ping') return exchange.reply.json(200, responseJson(id, { result: {} }));
-  const revision = exchange.headers[headerNames.protocolVersion];
-  const envelope =
-    method === 'initialize'
-      ? readInitialize(message.params, deps.legacyRevisions)
-      : revision === undefined
-        ? unsaid
-        : { ...unsaid, revision: String(revision) };
-  if (envelope) return serveStateless(message, 'legacy', envelope, exchange, deps);
-  return refuse(exchange, method, { status: 400, error: badInitialize }, { id });
+  if (!request) return exchange.send(202);
+  if (modern) return serveStateless(request, 'modern', classified.envelope, exchange, deps);
+  const { id, method, params } = request;
+  if (method === 'ping') return exchange.send(200, responseJson(id, { result: {} }));
+  const revision = headers[headerNames.protocolVersion];
+  const said = revision === undefined ? unsaid : { ...unsaid, revision: String(revision) };
+  const envelope = method === 'initialize' ? readInitialize(params, deps.legacyRevisions) : said;
+  if (envelope) return serveStateless(request, 'legacy', envelope, exchange, deps);
+  return exchange.refuse({ status: 400, error: badInitialize });
 }
 
 /** Ends when the client goes before its reply is out. */

@@ -1,7 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { headerName } from '../headers.js';
 import { plainNumber } from '../json/index.js';
-import { isObject, type JsonObject } from './messages.js';
+import {
+  areFacts,
+  codes,
+  isObject,
+  type JsonObject,
+  type Message,
+  metaKeys,
+  type Refusal,
+  refusal,
+} from './messages.js';
+import { batchRevision, isModern, modernRevisions } from './revisions.js';
+import type { Client } from './router.js';
 
 /** Headers of Streamable HTTP, in lower case as Node has them. */
 export const headerNames = {
@@ -46,6 +57,116 @@ export function decodeHeaderValue(value: string): string | undefined {
   }
 }
 
+/** What is wrong with the head of a POST. */
+export function postProblem({ accept, 'content-type': type = '' }: IncomingHttpHeaders): Refusal | undefined {
+  if (type !== 'application/json' && !/^application\/json\s*(;|$)/i.test(type))
+    return refusal(415, 'Unsupported Media Type: send application/json');
+  if (accept === postHeaders.accept) return undefined;
+  return accepts(accept, 'application/json') && accepts(accept, 'text/event-stream')
+    ? undefined
+    : notAcceptable('application/json and text/event-stream');
+}
+
+export const notAcceptable = (wanted: string): Refusal => refusal(406, `Not Acceptable: accept ${wanted}`);
+
+/** Whether a client takes replies of this type. */
+export function accepts(accept: string | undefined, type: string): boolean {
+  if (accept === undefined) return false;
+  if (accept.includes(type)) return true;
+  const ranges = accept.split(',').map((range) => range.split(';')[0]?.trim().toLowerCase());
+  return ranges.includes(type) || ranges.includes('*/*') || ranges.includes(`${type.split('/')[0]}/*`);
+}
+
+/** What a request says of its sender: in its `_meta` (2026-07-28), or before that in no more than a header. */
+export type Envelope = Pick<Client, 'revision' | 'capabilities' | 'info'>;
+
+export type Classified =
+  | { readonly kind: 'legacy' }
+  | { readonly kind: 'modern'; readonly envelope: Envelope }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+type Spoken = Extract<Message, { kind: 'request' | 'notification' }>;
+
+const { protocolVersion: versionKey, clientCapabilities: capabilitiesKey, clientInfo: infoKey } = metaKeys;
+const nothing: JsonObject = {};
+
+/** What is known of a client that has said nothing of itself. */
+export const unsaid: Envelope = { revision: batchRevision, capabilities: nothing, info: nothing };
+
+const legacy: Classified = { kind: 'legacy' };
+
+function refused(code: number, message: string, data?: JsonObject): Classified {
+  return { kind: 'refused', refusal: { status: 400, error: { code, message, ...(data && { data }) } } };
+}
+
+const mismatch = (what: string) => refused(codes.headerMismatch, `Header mismatch: ${what}`);
+
+/**
+ * Which era a message is of, from its envelope first and its headers second (2026-07-28, Versioning: a dual-era server
+ * goes by how the client opens). Everything that such a message has to hold is checked here; `headers` is absent on
+ * stdio, where the body is all there is.
+ */
+export function classify(message: Spoken, headers?: IncomingHttpHeaders): Classified {
+  const meta = message.params?.['_meta'];
+  const { method } = message;
+  // Node joins a header that came twice, so that there is one text of each.
+  const header = headers?.[headerNames.protocolVersion] as string | undefined;
+  const said = headers?.[headerNames.method] as string | undefined;
+  const wrongMethod = said !== undefined && said !== method;
+  if (!isObject(meta) || meta[versionKey] === undefined) {
+    if (header === undefined || !isModern(header)) return legacy;
+    if (method === 'initialize') return mismatch(`initialize is not a method of ${header}`);
+    if (message.kind === 'notification') {
+      // Without an envelope it is of the era that its header names.
+      if (wrongMethod) return mismatch(`Mcp-Method '${said}' does not match '${method}' of the body`);
+      return { kind: 'modern', envelope: { revision: header, capabilities: nothing, info: nothing } };
+    }
+    const missing = isObject(meta) ? versionKey : '_meta';
+    const text = `Invalid params: a request of ${header} has to have ${missing}`;
+    return refused(codes.invalidParams, text, { missing });
+  }
+  const revision = meta[versionKey];
+  const { [capabilitiesKey]: capabilities = nothing, [infoKey]: info = nothing } = meta;
+  if (method === 'initialize' && typeof revision === 'string' && !isModern(revision)) return legacy;
+  const isRequest = message.kind === 'request';
+  if (typeof revision !== 'string') return notOfItsType(versionKey);
+  if (!areFacts(capabilities) || (isRequest && meta[capabilitiesKey] === undefined))
+    return notOfItsType(capabilitiesKey);
+  if (!areFacts(info)) return notOfItsType(infoKey);
+  if (header !== undefined && header !== revision)
+    return mismatch(`MCP-Protocol-Version '${header}' does not match '${revision}' of the body`);
+  if (wrongMethod) return mismatch(`Mcp-Method '${said}' does not match '${method}' of the body`);
+  if (!modernRevisions.includes(revision)) {
+    const data = { supported: modernRevisions, requested: revision };
+    return refused(codes.unsupportedVersion, `Unsupported protocol version: ${revision}`, data);
+  }
+  if (headers && isRequest) {
+    if (header === undefined) return mismatch('MCP-Protocol-Version is missing');
+    if (said === undefined) return mismatch('Mcp-Method is missing');
+    const parameter = targetParameters.get(method);
+    if (parameter !== undefined) {
+      const wanted = message.params[parameter];
+      const shown = headers[headerNames.name] as string | undefined;
+      const name = shown === undefined ? undefined : decodeHeaderValue(shown);
+      if (name !== wanted || (shown !== undefined && name === undefined))
+        return wrongName(shown, name, parameter);
+    }
+  }
+  return { kind: 'modern', envelope: { revision, capabilities, info } };
+}
+
+function notOfItsType(key: string): Classified {
+  const text = `Invalid params: ${key} is missing, not of its type or nested too deep`;
+  return refused(codes.invalidParams, text, { missing: key });
+}
+
+function wrongName(shown: string | undefined, name: string | undefined, parameter: string): Classified {
+  if (shown === undefined) return mismatch('Mcp-Name is missing');
+  return name === undefined
+    ? mismatch(`Mcp-Name '${shown}' is not encoded as a header value has to be`)
+    : mismatch(`Mcp-Name '${name}' does not match params.${parameter} of the body`);
+}
+
 /** An argument that a tool wants in a header too. */
 interface Declared {
   /** In lower case. */
@@ -81,19 +202,15 @@ function valueAt(root: unknown, path: readonly string[]): unknown {
 /** Tools whose declarations are remembered, of one server. */
 const mostTools = 10_000;
 
-/** The parameter that names what a request is about; headers repeat it (2026-07-28, Standard Request Headers; `tasks/*`: SEP-2663). */
-export function targetParameter(method: string): string | undefined {
-  return Object.hasOwn(targets, method) ? targets[method] : undefined;
-}
-
-const targets: Readonly<Record<string, string>> = {
-  'tools/call': 'name',
-  'prompts/get': 'name',
-  'resources/read': 'uri',
-  'tasks/get': 'taskId',
-  'tasks/update': 'taskId',
-  'tasks/cancel': 'taskId',
-};
+/** The parameters that name what a request is about; headers repeat them (2026-07-28, Standard Request Headers; `tasks/*`: SEP-2663). */
+const targetParameters: ReadonlyMap<string, string> = new Map([
+  ['tools/call', 'name'],
+  ['prompts/get', 'name'],
+  ['resources/read', 'uri'],
+  ['tasks/get', 'taskId'],
+  ['tasks/update', 'taskId'],
+  ['tasks/cancel', 'taskId'],
+]);
 
 /** What headers repeat of a request's body in 2026-07-28, so that proxies can route without reading it. */
 export class MirroredHeaders {
@@ -112,7 +229,7 @@ export class MirroredHeaders {
 
   of(method: string, params: JsonObject | undefined): Record<string, string> {
     const headers: Record<string, string> = { [headerNames.method]: method };
-    const parameter = targetParameter(method);
+    const parameter = targetParameters.get(method);
     const target = parameter === undefined ? undefined : params?.[parameter];
     if (typeof target === 'string') headers[headerNames.name] = encodeHeaderValue(target);
     if (method === 'tools/call' && typeof target === 'string' && this.#tools.size > 0) {

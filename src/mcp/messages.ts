@@ -50,8 +50,14 @@ export const isObject: (value: unknown) => value is JsonObject = isJsonObject;
 /** What a peer says of itself (capabilities, name and version) is kept and written again: no deeper than so many levels. */
 const maxFactLevels = 32;
 
-export const areFacts = (value: unknown): value is JsonObject =>
-  isObject(value) && !isDeeper(value, maxFactLevels);
+export function areFacts(value: unknown): value is JsonObject {
+  if (!isObject(value)) return false;
+  for (const key in value) {
+    const member = value[key];
+    if (typeof member === 'object' && isDeeper(member, maxFactLevels - 1)) return false;
+  }
+  return true;
+}
 
 function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
@@ -75,6 +81,10 @@ export type Message =
     }
   | { readonly kind: 'reply'; readonly id: RequestId | null; readonly response: RpcResponse }
   | { readonly kind: 'invalid'; readonly id: RequestId | null; readonly reason: string };
+
+export type RequestMessage = Extract<Message, { kind: 'request' }>;
+/** A message that is one. */
+export type PostedMessage = Exclude<Message, { kind: 'invalid' }>;
 
 /** MCP narrows JSON-RPC 2.0 section 4: an id is a string or an integer, never null. */
 const isId = (value: unknown): value is RequestId =>
@@ -191,18 +201,15 @@ export function modernJson(
   return responseJson(id, modernResponse(response, serverInfo, subscription));
 }
 
-/** What has no room is told by HTTP too, in whichever queue that was: clients and proxies know when to come again. */
-export function fullReply(
-  response: RpcResponse,
-): { readonly status: 503; readonly headers: Readonly<Record<string, string>> } | undefined {
-  if (!('error' in response) || response.error[noRoom] !== true) return undefined;
-  return { status: 503, headers: { 'Retry-After': '5' } };
-}
-
-/** The HTTP status of an error of 2026-07-28: those that the specification names go with one; all else is the payload of a 200. */
-export function statusOf(response: RpcResponse): number {
+/**
+ * The HTTP status of a response. What has no room is told by HTTP too, in whichever queue that was: clients and proxies know
+ * when to come again. In 2026-07-28 the errors that the specification names go with one of 4xx; all else is the payload of a 200.
+ */
+export function statusOf(response: RpcResponse, modern: boolean): number {
   if (!('error' in response)) return 200;
-  const { code } = response.error;
+  const { code, [noRoom]: full } = response.error;
+  if (full) return 503;
+  if (!modern) return 200;
   if (code === codes.methodNotFound) return 404;
   return code === codes.headerMismatch ||
     code === codes.missingCapability ||

@@ -109,22 +109,41 @@ interface Entry<T> {
 }
 
 /**
- * What is under way, in the order in which it began. In place of a Set, because what comes and goes with every request
- * makes a Set's table anew every few: each table refers to the next, so that one old one keeps all of them, and what was
- * under way with them, until the next full collection.
+ * What is under way, in the order in which it began, and how much there is room for, altogether and for each principal. In
+ * place of a Set, because what comes and goes with every request makes a Set's table anew every few: each table refers to the
+ * next, so that one old one keeps all of them, and what was under way with them, until the next full collection.
  */
 export class Running<T> implements Iterable<T> {
+  size: number;
+  readonly limit: number;
+  readonly limitForOne: number;
   #first: Entry<T> | undefined;
   #last: Entry<T> | undefined;
+  readonly #byPrincipal = new Map<string, number>();
   /** Who wait for the end of some. */
   readonly #waiting = new Set<() => void>();
 
+  constructor(limit = Number.POSITIVE_INFINITY, limitForOne = Number.POSITIVE_INFINITY) {
+    this.size = 0;
+    this.limit = limit;
+    this.limitForOne = limitForOne;
+  }
+
+  /** Whose limit is in the way of one more. Where nobody is known, only the total counts. */
+  full(principal: string | undefined): 'for-all' | 'for-one' | undefined {
+    if (this.size >= this.limit) return 'for-all';
+    if (principal === undefined) return undefined;
+    return (this.#byPrincipal.get(principal) ?? 0) >= this.limitForOne ? 'for-one' : undefined;
+  }
+
   /** Returns a disposer, which takes it out again. */
-  add(item: T): () => void {
+  add(item: T, principal?: string): () => void {
     const entry: Entry<T> = { item, before: this.#last, after: undefined };
     if (this.#last) this.#last.after = entry;
     else this.#first = entry;
     this.#last = entry;
+    this.size += 1;
+    if (principal !== undefined) this.#count(principal, 1);
     return () => {
       if (entry.item === undefined) return;
       const { before, after } = entry;
@@ -135,6 +154,8 @@ export class Running<T> implements Iterable<T> {
       entry.item = undefined;
       entry.before = undefined;
       entry.after = undefined;
+      this.size -= 1;
+      if (principal !== undefined) this.#count(principal, -1);
       for (const look of this.#waiting) look();
     };
   }
@@ -155,10 +176,9 @@ export class Running<T> implements Iterable<T> {
     yield* now;
   }
 
-  /** Whether none is left for which `counts` holds, at once or within that time. */
-  over(counts: (one: T) => boolean, withinMs: number): Promise<boolean> {
-    const none = () => this.find(counts) === undefined;
-    if (none()) return Promise.resolve(true);
+  /** Whether none is left, at once or within that time. */
+  over(withinMs: number): Promise<boolean> {
+    if (this.size === 0) return Promise.resolve(true);
     return new Promise((resolve) => {
       const end = (over: boolean) => {
         clearTimeout(timer);
@@ -166,43 +186,16 @@ export class Running<T> implements Iterable<T> {
         resolve(over);
       };
       const look = () => {
-        if (none()) end(true);
+        if (this.size === 0) end(true);
       };
       const timer = setTimeout(end, withinMs, false);
       this.#waiting.add(look);
     });
   }
-}
 
-/** Room for so many things at once, altogether and for each principal. */
-export class Slots {
-  taken = 0;
-  readonly #limit: number;
-  readonly #limitForOne: number;
-  readonly #byWho = new Map<string, number>();
-
-  constructor(limit: number, limitForOne: number) {
-    this.#limit = limit;
-    this.#limitForOne = limitForOne;
-  }
-
-  /** Takes one, or says whose limit is in the way. `who` is undefined where nobody is known: only the total counts. */
-  take(who: string | undefined): 'taken' | 'full' | 'full-for-one' {
-    if (this.taken >= this.#limit) return 'full';
-    if (who !== undefined) {
-      const own = this.#byWho.get(who) ?? 0;
-      if (own >= this.#limitForOne) return 'full-for-one';
-      this.#byWho.set(who, own + 1);
-    }
-    this.taken += 1;
-    return 'taken';
-  }
-
-  give(who: string | undefined): void {
-    this.taken -= 1;
-    if (who === undefined) return;
-    const own = (this.#byWho.get(who) ?? 1) - 1;
-    if (own > 0) this.#byWho.set(who, own);
-    else this.#byWho.delete(who);
+  #count(principal: string, change: 1 | -1): void {
+    const count = (this.#byPrincipal.get(principal) ?? 0) + change;
+    if (count > 0) this.#byPrincipal.set(principal, count);
+    else this.#byPrincipal.delete(principal);
   }
 }

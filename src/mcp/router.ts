@@ -57,7 +57,7 @@ export interface ClientRequest {
   /** Headers of the HTTP request in lower case, without credentials and those of the connection; empty on stdio. */
   readonly headers: Readonly<Record<string, string>>;
   /** The address that an HTTP request came from; absent on stdio. */
-  readonly remote?: string;
+  readonly remote?: string | undefined;
   /** Aborted where the client gave the request up, its connection or session ended, or its time is over. */
   readonly signal: Cancellation;
   /** Where calls that are made for it are reported; absent where nobody watches. */
@@ -124,7 +124,7 @@ export interface Admitted {
   /** What another worker gets to serve it, as JSON: the headers as they came, without credentials, and who the client is. */
   handover?(): { readonly headers: Readonly<Record<string, string>>; readonly client: unknown };
   /** The headers of the reply as they leave, asked before they are sent. Absent where they leave as they are. Never rejects. */
-  readonly leaving?: (
+  readonly replyHeaders?: (
     status: number,
     headers: Readonly<Record<string, string>>,
   ) => Promise<Readonly<Record<string, string>>>;
@@ -157,7 +157,7 @@ export interface Authentication {
     observed?: RequestObservation,
   ): Promise<Admitted | Refused>;
   /** Takes over a request that another worker has let in, by the `client` of its `handover`. */
-  readmit?(client: unknown, response: Reply): Admitted;
+  admitForwarded?(client: unknown, response: Reply): Admitted;
   /** Told of the connection of a client that has shown who it is, before its request is read. */
   known?(socket: Socket): void;
   /** Finds out which credentials are over, of those that may have ended since they were judged. Absent: they do not end. */

@@ -19,6 +19,10 @@ export interface SessionRecord {
   readonly revision: string;
   readonly capabilities: Readonly<Record<string, unknown>>;
   readonly info: Readonly<Record<string, unknown>>;
+  /** What the client asked for with `logging/setLevel`, where it did. */
+  readonly level?: string;
+  /** The resources whose changes it hears of, by URI. */
+  readonly subscriptions: readonly string[];
 }
 
 /** The reply of a holder, as it comes. */
@@ -31,26 +35,26 @@ export interface HolderReply {
 export interface SessionStore {
   /** An id that nobody can guess, of a session or of a request that is suspended, by which its holder is found again. */
   makeId(): string;
-  /** Keeps what a session of this process is, until it ends. */
+  /** Keeps what a session of this process is, in place of what it was before. */
   keep(session: SessionRecord): void;
+  /** The session has ended. */
   forget(id: string): void;
   /**
-   * The other process that holds what an id stands for. Undefined for this one, and where nobody can have handed it out: it is
-   * a client's word. Asked with every request, so the id itself has to say it; how its holder is reached is found out by `ask`.
+   * The other process that holds what an id stands for; absent where there are none. Undefined for this one, and where nobody can
+   * have handed it out: it is a client's word. Asked with every request, so the id itself has to say it; how its holder is
+   * reached is found out by `ask`.
    */
-  holderOf(id: unknown): string | undefined;
-  /** Forwards a request to the holder and resolves with its reply. Undefined where there is none of this name, or it ended before it answered. */
-  ask(holder: string, body: string, signal: AbortSignal): Promise<HolderReply | undefined>;
+  holderOf?(id: unknown): string | undefined;
+  /** Forwards a request to the holder and resolves with its reply. Undefined where there is none of this name, or it ended before it replied. */
+  ask?(holder: string, body: string, signal: AbortSignal): Promise<HolderReply | undefined>;
 }
 
 /** 192 bits: nobody finds what another one holds by trying. */
 export const randomId = (): string => randomBytes(24).toString('base64url');
 
-/** The store of a process that serves alone: all of its sessions are in its memory, and nobody else is asked. */
+/** The store of a process that serves alone: all of its sessions are in its memory. */
 export const ownSessions: SessionStore = {
   makeId: randomId,
   keep() {},
   forget() {},
-  holderOf: () => undefined,
-  ask: () => Promise.resolve(undefined),
 };

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Replay, readEventId } from '../../src/mcp/endpoint-session.js';
 import { decodeHeaderValue } from '../../src/mcp/headers.js';
 import { readLines } from '../../src/mcp/lines.js';
-import { Slots } from '../../src/mcp/requests.js';
+import { Running } from '../../src/mcp/requests.js';
 import { isModern, negotiate } from '../../src/mcp/revisions.js';
 
 describe('a value in a header', () => {
@@ -60,21 +60,21 @@ describe('slots', () => {
         fc.integer({ min: 0, max: 5 }),
         fc.integer({ min: 0, max: 3 }),
         (steps, all, one) => {
-          const slots = new Slots(all, one);
-          const held: (string | undefined)[] = [];
+          const running = new Running<object>(all, one);
+          const held: { name: string | undefined; end: () => void }[] = [];
           for (const { take, who: name } of steps) {
             if (!take) {
-              const at = held.indexOf(name);
-              if (at >= 0) slots.give(held.splice(at, 1)[0]);
+              const at = held.findIndex((other) => other.name === name);
+              if (at >= 0) held.splice(at, 1)[0]?.end();
               continue;
             }
-            const own = held.filter((other) => other === name).length;
+            const own = held.filter((other) => other.name === name).length;
             const expected =
-              held.length >= all ? 'full' : name !== undefined && own >= one ? 'full-for-one' : 'taken';
-            expect(slots.take(name)).toBe(expected);
-            if (expected === 'taken') held.push(name);
+              held.length >= all ? 'for-all' : name !== undefined && own >= one ? 'for-one' : undefined;
+            expect(running.full(name)).toBe(expected);
+            if (expected === undefined) held.push({ name, end: running.add({}, name) });
           }
-          expect(slots.taken).toBe(held.length);
+          expect(running.size).toBe(held.length);
         },
       ),
     );

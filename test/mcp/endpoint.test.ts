@@ -1,11 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClientGone } from '../../src/errors.js';
-import { classify } from '../../src/mcp/classify.js';
-import { readInitialize } from '../../src/mcp/endpoint-call.js';
+import { readInitialize, StatelessClient } from '../../src/mcp/endpoint-call.js';
 import { Questions } from '../../src/mcp/endpoint-questions.js';
-import { statelessClient } from '../../src/mcp/endpoint-stateless.js';
-import { createParamHeaderCheck } from '../../src/mcp/headers.js';
+import { classify, createParamHeaderCheck } from '../../src/mcp/headers.js';
 import { modernResponse, readMessage, statusOf } from '../../src/mcp/messages.js';
 
 const prefix = 'io.modelcontextprotocol/';
@@ -143,10 +141,10 @@ describe('what a client is asked', () => {
       questions.ask(send, 'sampling/createMessage', { maxTokens: 1 }, never),
     ];
     expect(sent).toMatchObject([{ method: 'roots/list' }, { params: { maxTokens: 1 } }]);
-    questions.answered(sent[1]?.id ?? null, { result: { n: 2 } });
-    questions.answered(sent[1]?.id ?? null, { result: { n: 3 } });
-    questions.answered('other', { result: { n: 4 } });
-    questions.answered(sent[0]?.id ?? null, { error: { code: -1, message: 'no' } });
+    questions.resolve(sent[1]?.id ?? null, { result: { n: 2 } });
+    questions.resolve(sent[1]?.id ?? null, { result: { n: 3 } });
+    questions.resolve('other', { result: { n: 4 } });
+    questions.resolve(sent[0]?.id ?? null, { error: { code: -1, message: 'no' } });
     expect(await second).toEqual({ result: { n: 2 } });
     expect(await first).toEqual({ error: { code: -1, message: 'no' } });
   });
@@ -190,7 +188,7 @@ describe('a client without a session', () => {
 
   it('has the same key for one principal and one set of capabilities, and no other', () => {
     const key = (user: string, capabilities: object) =>
-      statelessClient({ ...ada, user }, { ...said, capabilities: { ...capabilities } }).key;
+      new StatelessClient('modern', { ...ada, user }, { ...said, capabilities: { ...capabilities } }).key;
     expect(key('ada', {})).toBe(key('ada', {}));
     expect(key('ada', {})).not.toBe(key('bob', {}));
     expect(key('ada', {})).not.toBe(key('ada', { sampling: {} }));
@@ -198,9 +196,9 @@ describe('a client without a session', () => {
   });
 
   it('cannot be asked', async () => {
-    await expect(
-      statelessClient(ada, said).ask('roots/list', {}, new AbortController().signal),
-    ).rejects.toMatchObject({ code: 'SALLY_GATEWAY_NOT_ASKABLE' });
+    await expect(new StatelessClient('modern', ada, said).ask('roots/list')).rejects.toMatchObject({
+      code: 'SALLY_GATEWAY_NOT_ASKABLE',
+    });
   });
 
   it('is told who answers, and of what type the result is, unless the result says so', () => {
@@ -222,7 +220,7 @@ describe('a client without a session', () => {
     [-32603, 200],
     [-32000, 200],
   ])('an error %i has the status %i', (code, status) => {
-    expect(statusOf({ error: { code, message: '' } })).toBe(status);
-    expect(statusOf({ result: {} })).toBe(200);
+    expect(statusOf({ error: { code, message: '' } }, true)).toBe(status);
+    expect(statusOf({ result: {} }, true)).toBe(200);
   });
 });

@@ -45,7 +45,7 @@ interface Options {
   readonly now?: () => number;
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
-  readonly leaving?: NonNullable<Admitted['leaving']>;
+  readonly replyHeaders?: NonNullable<Admitted['replyHeaders']>;
   /** Waited for before a client is let in. */
   readonly admitting?: (response: Reply) => Promise<void>;
 }
@@ -91,14 +91,14 @@ export async function startEndpoint(options: Options = {}): Promise<RunningEndpo
           headers: {},
           requestId: () => 'r-1',
           context: () => undefined,
-          ...(options.leaving && { leaving: options.leaving }),
+          ...(options.replyHeaders && { replyHeaders: options.replyHeaders }),
         };
       },
     },
     limits: { ...roomyLimits, ...options.limits },
     log: logger,
     observer: createAccessLog(logger),
-    tell: (answer, request) => tell(answer, request, { failures: () => 'brief', log: logger }),
+    publicResponse: (response, request) => tell(response, request, { failures: () => 'brief', log: logger }),
     serverInfo: { name: 'sallyport', version: '9.9.9' },
     guard: createHostGuard({
       host: '127.0.0.1',

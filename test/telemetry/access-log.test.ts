@@ -4,6 +4,7 @@ import { createLogger } from '../../src/log.js';
 import { Call } from '../../src/mcp/endpoint-call.js';
 import type { Admitted } from '../../src/mcp/router.js';
 import { createAccessLog } from '../../src/telemetry/index.js';
+import { fixtureRouter } from '../support/fixture-router.js';
 
 class Asked extends Call {
   notify(): void {}
@@ -46,8 +47,8 @@ function served(text: string, pretty = false): string {
     },
   };
   const observed = access.request?.({ headers: {} });
-  const source = { admitted, remote: undefined, observed };
-  const call = new Asked(client, { id: 1, method: text, params: {} }, source);
+  const deps = { router: fixtureRouter(), serverInfo: {} };
+  const call = new Asked(client, { id: 1, method: text, params: {} }, { admitted, observed }, deps);
   observed?.serves?.(call);
   observed?.routed?.('fixture', text);
   observed?.end({ kind: 'served', response: { result: {} } });

@@ -81,7 +81,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
         return admission.failed(error);
       });
     },
-    readmit(client, response) {
+    admitForwarded(client, response) {
       const { identity, credential: handed, headers, global } = client as HandedOver;
       const credential = handed && { ...handed, identity, judged: undefined, over: false };
       const set = sets.current();
@@ -106,7 +106,7 @@ class Admission implements Admitted {
   identity: Identity = nobody;
   credential: Credential | undefined;
   headers: Headers;
-  leaving?: NonNullable<Admitted['leaving']>;
+  replyHeaders?: NonNullable<Admitted['replyHeaders']>;
   readonly #arrival: AuthRequest;
   readonly #plugins: PluginManager;
   readonly #deps: AuthenticationDeps;
@@ -144,7 +144,7 @@ class Admission implements Admitted {
     if (this.#request !== undefined) introduce(this.#request, this.identity);
     if (listens(this.#plugins, 'http_post_request')) {
       const { log } = this.#deps;
-      this.leaving = (status, headers) => {
+      this.replyHeaders = (status, headers) => {
         const reply = { status, headers };
         const deps = { ...this.#options, log };
         return postRequest(this.context(), this.#arrival, this.headers, reply, deps);

@@ -333,7 +333,11 @@ describe('who may come', () => {
 
   it('plugins have the last word on the headers of a reply', async () => {
     const endpoint = await startEndpoint({
-      leaving: async (status, headers) => ({ ...headers, 'X-Seen': String(status), 'Content-Length': '1' }),
+      replyHeaders: async (status, headers) => ({
+        ...headers,
+        'X-Seen': String(status),
+        'Content-Length': '1',
+      }),
     });
     const reply = await endpoint.post(initialize());
     expect(reply.headers.get('x-seen')).toBe('200');
@@ -345,7 +349,7 @@ describe('who may come', () => {
   });
 
   it('headers that plugins made and that are none end in an error, not in what they were to keep back', async () => {
-    const endpoint = await startEndpoint({ leaving: async () => ({ 'X-Broken': 'a\nb' }) });
+    const endpoint = await startEndpoint({ replyHeaders: async () => ({ 'X-Broken': 'a\nb' }) });
     for (const method of ['GET', 'POST']) {
       const reply = method === 'GET' ? await fetch(endpoint.url) : await endpoint.post(initialize());
       expect([reply.status, await reply.json()]).toEqual([500, { error: 'internal error' }]);

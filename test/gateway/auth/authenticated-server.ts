@@ -37,7 +37,7 @@ export async function authenticatedServer(
     const refused = entry.kind === 'refused';
     const status = refused ? entry.status : 200;
     const own = { 'content-type': 'application/json' };
-    const headers = refused ? entry.headers : ((await entry.leaving?.(status, own)) ?? own);
+    const headers = refused ? entry.headers : ((await entry.replyHeaders?.(status, own)) ?? own);
     response.writeHead(status, headers);
     const global = refused ? undefined : (entry.context() as PluginRequest).global;
     response.end(
