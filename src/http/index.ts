@@ -5,7 +5,7 @@
 export { endConnection, endMs, retryAfter } from './end.js';
 export { createFastPath, type FastHandler, type FastRequest } from './fast-path.js';
 export { authority, listen, listenOnSocket, stopListening } from './listen.js';
-export { headerLines, type ReadBody, type RefusedBody, readJson, writeRequest } from './message.js';
+export { headerLines, type RefusedBody, readJson, writeRequest } from './message.js';
 export type { PooledReply } from './pooled-connection.js';
 export { type Reply, type RequestHead, sendJson } from './reply.js';
 export { createHostGuard, type HostGuard, refusedBy } from './request-head.js';
