@@ -8,6 +8,7 @@ const floors = [
   ['external', 'plugins', 'listener'],
   ['manager'],
   ['gateway', 'server', 'doctor'],
+  ['testing'],
   ['cli'],
 ];
 const pattern = (names) => `^src/(${names.join('|')})(/|\\.ts$)`;

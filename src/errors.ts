@@ -2040,6 +2040,34 @@ export const TooManySubscriptions = defineError('SALLY_ROUTE_SUBSCRIPTIONS', {
   example: { limit: 1_000 },
 });
 
+// ─── Testing (testing/) ──────────────────────────────────────────────────────────────────────────
+
+export const FuzzFinding = defineError('SALLY_TESTING_FUZZ', {
+  message: (c) => `${c.hook} of ${c.plugin}, given ${c.payload}: ${c.problem}`,
+  remedy: (c) =>
+    `the payload is as small as it could be made; fuzz(plugin, { seed: ${c.seed} }) makes the same ones`,
+  exit: 1,
+  example: {
+    plugin: 'MyFilter',
+    hook: 'tool_pre_invoke',
+    payload: '{"name":"","args":null}',
+    problem: 'Cannot convert undefined or null to object',
+    seed: 17,
+  },
+});
+
+export const ReplayDiffers = defineError('SALLY_TESTING_REPLAY', {
+  message: (c) => `exchange ${c.index}, a call of ${c.hook}, ${c.before}; now it ${c.now}`,
+  remedy: 'mend the plugin; or record the exchange anew, where the change is meant',
+  exit: 1,
+  example: {
+    index: 3,
+    hook: 'tool_pre_invoke',
+    before: 'was answered with null',
+    now: 'failed: args is not iterable',
+  },
+});
+
 // ─── Diagnosis (doctor/) ─────────────────────────────────────────────────────────────────────────
 
 export const NothingToDiagnose = defineError<object>('SALLY_DOCTOR_NO_TARGET', {

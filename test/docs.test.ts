@@ -54,6 +54,7 @@ function compile(examples: readonly Example[]): string[] {
   options.paths = {
     sallyport: [join(root, 'src/index.ts')],
     'sallyport/plugin': [join(root, 'src/plugin/index.ts')],
+    'sallyport/testing': [join(root, 'src/testing/index.ts')],
     'sallyport/pki': [join(root, 'src/pki/index.ts')],
   };
   // `export {}` makes a module of an example without imports, so that its names are its own.

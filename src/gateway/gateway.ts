@@ -14,6 +14,7 @@ import { createEndpoint } from '../mcp/endpoint.js';
 import { serveStdio } from '../mcp/endpoint-stdio.js';
 import type { RpcResponse } from '../mcp/messages.js';
 import type { Admitted, Identity } from '../mcp/router.js';
+import type { PluginDefinition } from '../plugin/index.js';
 import { ownSessions } from '../sessions/index.js';
 import { createAccessLog, joinObservers, type Observer } from '../telemetry/index.js';
 import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '../tls/index.js';
@@ -73,6 +74,8 @@ interface GatewayDeps {
   readonly observer?: Observer;
   /** What it shares with the other processes that serve the same port, where there are some. */
   readonly bus?: WorkerBus | undefined;
+  /** Plugins by value: what a `kind` stands for, before it is looked up anywhere else. */
+  readonly definitions?: ReadonlyMap<string, PluginDefinition>;
 }
 
 /** More connections at a time are refused as they come in. */
@@ -104,7 +107,7 @@ const lastRepliesMs = 2_000;
  * ```
  */
 export async function createGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
-  const { log, version, bus, now = () => new Date() } = deps;
+  const { log, version, bus, definitions, now = () => new Date() } = deps;
   const { host, tls, limits, allowedHosts, allowedOrigins } = config.gateway;
   const registry = deps.registry ?? new (await import('prom-client')).Registry();
   const { holds, observer: metrics } = await openTlsMetrics(registry);
@@ -113,7 +116,14 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const store = createCredentialStore({ log, observer, holds });
   const credentials = tls && (await store.open(tls, 'server'));
   const pluginMetrics = await openPluginMetrics(registry);
-  const held = { log, credentials: store, observer, pluginMetrics, exactNumbers: true };
+  const held = {
+    log,
+    credentials: store,
+    observer,
+    pluginMetrics,
+    exactNumbers: true,
+    ...(definitions && { definitions }),
+  };
   let authenticator = await openAuthenticator(config.gateway.auth, { log, now });
   const sets = createPluginSets(await openPluginManager(config, held));
   const upstreams = createUpstreamSet(config.gateway.upstreams, (settings) =>

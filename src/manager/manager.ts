@@ -15,6 +15,7 @@ import type { Connections, PluginMetrics } from '../external/index.js';
 import { type GlobalContext, globalContext, type PluginContext } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { OneOutcome, PluginHandle } from '../plugin/handle.js';
+import type { PluginDefinition } from '../plugin/index.js';
 import { disabledPlugin, startLocalPlugin } from '../plugin/local.js';
 import { importPlugin } from '../plugin/module.js';
 import { bundledPlugins } from '../plugins/index.js';
@@ -58,6 +59,8 @@ interface ManagerDeps {
    * default they are those of JavaScript.
    */
   readonly exactNumbers?: boolean;
+  /** Plugins by value: what a `kind` stands for, before it is looked up anywhere else. */
+  readonly definitions?: ReadonlyMap<string, PluginDefinition>;
 }
 
 interface OneCall {
@@ -178,6 +181,7 @@ async function startPlugin(
       metrics,
     });
   }
-  const definition = bundledPlugins.get(entry.kind) ?? (await importPlugin(entry, config));
+  const given = deps.definitions?.get(entry.kind) ?? bundledPlugins.get(entry.kind);
+  const definition = given ?? (await importPlugin(entry, config));
   return startLocalPlugin(entry, definition, local);
 }

@@ -14,6 +14,7 @@ import { peerLog } from '../log/limit.js';
 import { countDroppedLines } from '../log/output.js';
 import type { Logger } from '../log.js';
 import { createEndpoint } from '../mcp/endpoint.js';
+import type { PluginDefinition } from '../plugin/index.js';
 import { createHookLog, joinObservers, type Observer } from '../telemetry/index.js';
 import { type ClientCertificate, openCredentials, openTlsMetrics, type Reloaded } from '../tls/index.js';
 import { maxBodyBytes, openOwnPlugins, serving } from './tools.js';
@@ -52,6 +53,8 @@ export async function createPluginServer(
     observer?: Observer;
     /** What is shown of a registry where other processes serve the same port: theirs with it. */
     shared?: (registry: Registry) => Promise<Pick<Registry, 'contentType' | 'metrics'> | undefined>;
+    /** Plugins by value: what a `kind` stands for, before it is looked up anywhere else. */
+    definitions?: ReadonlyMap<string, PluginDefinition>;
   },
 ): Promise<PluginServer> {
   const { log } = deps;
@@ -62,7 +65,7 @@ export async function createPluginServer(
   await countDroppedLines(registry, log);
   const shown = (await deps.shared?.(registry)) ?? registry;
   const credentials = tls && (await openCredentials(tls, 'server', { log, observer, holds }));
-  const plugins = await openOwnPlugins(config, log).catch((error: unknown) => {
+  const plugins = await openOwnPlugins(config, log, deps.definitions).catch((error: unknown) => {
     credentials?.close();
     throw error;
   });

@@ -6,6 +6,7 @@ import { openPluginManager, type PluginManager } from '../manager/index.js';
 import { codes, errorResponse, type RpcResponse } from '../mcp/messages.js';
 import { serverRevisions } from '../mcp/revisions.js';
 import type { ClientRequest, Router } from '../mcp/router.js';
+import type { PluginDefinition } from '../plugin/index.js';
 import type { Observer } from '../telemetry/index.js';
 import { type HookHost, toolList, tools } from '../wire/index.js';
 
@@ -16,12 +17,16 @@ export const maxBodyBytes = 4_000_000;
  * Starts the plugins that a server hosts. External ones are refused: a server that passed calls on would lend its own
  * certificate to whoever may call it.
  */
-export async function openOwnPlugins(config: PluginsConfig, log: Logger): Promise<PluginManager> {
+export async function openOwnPlugins(
+  config: PluginsConfig,
+  log: Logger,
+  definitions?: ReadonlyMap<string, PluginDefinition>,
+): Promise<PluginManager> {
   const external = config.plugins
     .filter((entry) => entry.kind === 'external' && entry.mode !== 'disabled')
     .map((entry) => entry.name);
   if (external.length > 0) throw ExternalOnServer({ plugins: external });
-  return openPluginManager(config, { log });
+  return openPluginManager(config, { log, ...(definitions && { definitions }) });
 }
 
 /** What a plugin server tells its endpoint, over HTTP and stdio: the tools are all there is behind it. */
