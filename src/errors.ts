@@ -1384,8 +1384,8 @@ export const HookUnknown = defineError<{ where: string; hook: string; meant: str
       `${c.where} names the hook ${c.hook}, which the contract does not have${c.meant === undefined ? '' : `: did you mean ${c.meant}?`}`,
     remedy: (c) =>
       c.meant === undefined
-        ? 'nothing here calls it: a hook of another gateway is declared under foreignHooks, any other has a name of the contract (docs/plugins.md lists them)'
-        : `write ${c.meant}; a hook of another gateway is declared under foreignHooks`,
+        ? 'nothing here calls it: a hook of another gateway is declared under foreignHooks and called by invokeForeign, any other has a name of the contract (docs/plugins.md lists them)'
+        : `write ${c.meant}; a hook of another gateway is declared under foreignHooks and called by invokeForeign`,
     exit: 2,
     jsonRpc: -32602,
     example: { where: "plugin 'MyFilter'", hook: 'tool_pre_invok', meant: 'tool_pre_invoke' },

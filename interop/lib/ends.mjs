@@ -197,7 +197,7 @@ export async function ourGateway({ entries, folder, timeoutS = 15 }) {
       const open = requests.get(request) ?? manager.request({ request_id: request, ...global });
       requests.set(request, open);
       try {
-        const { modified_payload: after, ...result } = await open.invoke(hook, payload);
+        const { modified_payload: after, ...result } = await open.invokeForeign(hook, payload);
         return { ...result, payload: after ?? null, state: open.global.state };
       } catch (error) {
         return { error: { code: error.code, message: error.message, model: error.context ?? {} } };

@@ -179,11 +179,12 @@ export const maxPayloadBytes = 1_000_000;
 
 /**
  * A payload that no plugin could read is the caller's mistake, whatever the modes say. Returns its JSON: written to be
- * measured, and then sent as it was measured.
+ * measured, and then sent as it was measured; nothing where no plugin wants it.
  */
-export function checkPayload(hook: string, payload: unknown): string | undefined {
+export function checkPayload(hook: string, payload: unknown, wanted = true): string | undefined {
   const read = readPayload(hook, payload);
   if (!read.ok) throw PayloadInvalid({ hook, problems: read.problems });
+  if (!wanted) return undefined;
   let json: string;
   try {
     json = writeJson(payload);

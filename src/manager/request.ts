@@ -4,6 +4,7 @@ import type { PluginSettings } from '../config/index.js';
 import {
   CallCancelled,
   HookNotImplemented,
+  HookUnknown,
   InternalError,
   PluginAway,
   PluginFailed,
@@ -12,8 +13,13 @@ import {
 } from '../errors.js';
 import {
   type GlobalContext,
+  type HookName,
+  hookMeant,
+  hookRow,
   jsonCopy,
+  type ModifiedOf,
   nextPayload,
+  type PayloadOf,
   type PluginContext,
   readGlobalContext,
   type Violation,
@@ -36,7 +42,7 @@ import { changeOf, type Decided, type Decision, decide } from './decide.js';
 import type { PluginList, Selected } from './plugin-list.js';
 
 /** What all plugins of a hook together made of a payload. */
-export interface HookCallResult<P = unknown> {
+export interface HookCallResult<P = unknown, M = unknown> {
   /** False where a plugin blocked: `violation` says why, where the plugin did. */
   readonly continue_processing: boolean;
   /** The payload as the last plugin left it; the one that was given where nobody changed it. */
@@ -45,7 +51,7 @@ export interface HookCallResult<P = unknown> {
    * What the plugins changed, in the form that the hook has for it: the payload, a header map, a user, a
    * permission. Null where nobody changed anything.
    */
-  readonly modified_payload: unknown;
+  readonly modified_payload: M | null;
   /** `plugin_name` names the plugin that blocked. */
   readonly violation: Violation | null;
   /** What the plugins reported, the later over the earlier. */
@@ -94,10 +100,22 @@ export class PluginRequest {
    *
    * With `parallel_execution_within_band` those of one priority run at once, and their changes are merged.
    *
-   * @throws SallyError where a plugin fails and its mode says that this ends the request, where the payload is too
-   *   large (`SALLY_HOOK_PAYLOAD_SIZE`), or where two plugins of a band are at odds (`SALLY_PLUGIN_CLASH`).
+   * @throws SallyError where the contract has no such hook (`SALLY_HOOK_UNKNOWN`), where the payload is not the hook's
+   *   (`SALLY_HOOK_PAYLOAD`) or too large (`SALLY_HOOK_PAYLOAD_SIZE`), where a plugin fails and its mode says that this ends
+   *   the request, or where two plugins of a band are at odds (`SALLY_PLUGIN_CLASH`).
    */
-  async invoke<P>(
+  invoke<H extends HookName, P extends PayloadOf<H>>(
+    hook: H,
+    payload: P,
+    options?: InvokeOptions,
+  ): Promise<HookCallResult<P, ModifiedOf<H>>> {
+    if (hookRow(hook) === undefined)
+      return Promise.reject(HookUnknown({ where: 'the caller', hook, meant: hookMeant(hook) }));
+    return this.invokeForeign(hook, payload, options) as Promise<HookCallResult<P, ModifiedOf<H>>>;
+  }
+
+  /** The same for a hook of any name: one that the contract does not have is carried through, its payload unchecked. */
+  async invokeForeign<P>(
     hook: string,
     payload: P,
     { signal, observed = this.#deps.observer }: InvokeOptions = {},
@@ -109,7 +127,7 @@ export class PluginRequest {
       outOfService.size === 0 ? applying : applying.filter(({ plugin }) => !outOfService.has(plugin));
     this.endedBy = undefined;
     const parallel = settings.parallelExecutionWithinBand;
-    const payloadJson = selected.length > 0 ? checkPayload(hook, payload) : undefined;
+    const payloadJson = checkPayload(hook, payload, selected.length > 0);
     const run: HookRun = { hook, payload, payloadJson, answer: null, metadata: {}, signal, observed };
     let ahead: Ahead | undefined;
     let blocked: Decided | undefined;

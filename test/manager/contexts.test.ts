@@ -52,7 +52,7 @@ describe("a plugin's own state", () => {
       return undefined;
     });
     const one = request([plugin]);
-    for (const hook of [pre, post, post]) await one.invoke(hook, payload);
+    for (const hook of [pre, post, post]) await one.invokeForeign(hook, payload);
     expect(states).toEqual([{}, { calls: 1 }, { calls: 1 }]);
   });
 });

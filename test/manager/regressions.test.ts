@@ -56,7 +56,7 @@ it('[G6] a thrown value without a text is a failure like any other', async () =>
 });
 
 it('[G6] a payload that is no JSON is an error of the registry', async () => {
-  const circle: Record<string, unknown> = { name: 'x' };
+  const circle: { name: string; args?: Record<string, unknown> } = { name: 'x' };
   circle['args'] = { circle };
   await expect(request([handle()]).invoke(hook, circle)).rejects.toMatchObject({
     code: 'SALLY_HOOK_PAYLOAD',
@@ -64,8 +64,40 @@ it('[G6] a payload that is no JSON is an error of the registry', async () => {
 });
 
 it('[G6] a payload of another shape is the caller’s mistake, whatever the mode', async () => {
+  // @ts-expect-error the payload has no name
   const call = request([handle({ mode: 'permissive' })]).invoke(hook, { args: {} });
   await expect(call).rejects.toMatchObject({ code: 'SALLY_HOOK_PAYLOAD' });
+  // @ts-expect-error the same where no plugin has the hook
+  const unheard = request([]).invoke(hook, { args: {} });
+  await expect(unheard).rejects.toMatchObject({ code: 'SALLY_HOOK_PAYLOAD' });
+});
+
+it('[G6] a hook that the contract does not have is refused where it is called, with the one that was meant', async () => {
+  // @ts-expect-error no hook of the contract
+  await expect(request([handle()]).invoke('tool_pre_invok', payload)).rejects.toMatchObject({
+    code: 'SALLY_HOOK_UNKNOWN',
+    message:
+      'the caller names the hook tool_pre_invok, which the contract does not have: did you mean tool_pre_invoke?',
+  });
+  // @ts-expect-error no hook of the contract
+  const theirs = request([handle()]).invoke('theirs', payload);
+  await expect(theirs).rejects.toMatchObject({ code: 'SALLY_HOOK_UNKNOWN', context: { meant: undefined } });
+  expect(await request([handle()]).invokeForeign('theirs', 1)).toMatchObject({ continue_processing: true });
+});
+
+it('[G6] payload and answer have the types of the hook', async () => {
+  const { payload: after, modified_payload: modified } = await request([handle()]).invoke(hook, {
+    name: 't',
+    args: { q: 'a' },
+  });
+  const q: string = after.args.q;
+  const name: string | undefined = modified?.name;
+  const permission = await request([]).invoke('http_auth_check_permission', {
+    user_email: 'a',
+    permission: 'p',
+  });
+  const granted: boolean | undefined = permission.modified_payload?.granted;
+  expect([q, name, granted]).toEqual(['a', undefined, undefined]);
 });
 
 it('[G6] a signal keeps no listener of a plugin that hangs', async () => {

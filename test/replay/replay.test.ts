@@ -52,7 +52,7 @@ describe('replies of a recorded plugin server are understood', () => {
       const request =
         requests.get(call.request) ?? gateway.request({ request_id: call.request, ...call.global });
       requests.set(call.request, request);
-      const result = request.invoke(call.hook, call.payload);
+      const result = request.invokeForeign(call.hook, call.payload);
       if (answer.error !== undefined) {
         expect((await errorOf(result)).code).toBe('SALLY_PLUGIN_ERROR');
         continue;

@@ -158,7 +158,7 @@ export class RequestHooks {
     }
     const { signal, observed } = now;
     try {
-      const result = await this.plugins.invoke(hook, payload, { signal, observed });
+      const result = await this.plugins.invokeForeign(hook, payload, { signal, observed });
       if (result.continue_processing) return { modified: result.modified_payload };
       return { stop: violationResponse(result.violation, this.plugins.endedBy) };
     } catch (error) {

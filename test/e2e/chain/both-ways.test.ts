@@ -86,7 +86,7 @@ async function run(url: string, planned: readonly Planned[], chains: boolean, se
   const request = manager.request({ request_id: 'r', user: 'ada', state: { start: 1, shared: 'gateway' } });
   const invoke = async (hook: string, payload: object) => {
     try {
-      return await request.invoke(hook, payload);
+      return await request.invokeForeign(hook, payload);
     } catch (error) {
       if (!(error instanceof SallyError)) throw error;
       return { code: error.code, message: error.message };

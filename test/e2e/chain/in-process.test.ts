@@ -75,7 +75,7 @@ async function callOne(manager: PluginManager) {
 async function callBoth(manager: PluginManager, args: unknown) {
   const request = manager.request({ request_id: 'r', state: { start: 1 } });
   const invoke = (hook: string, payload: object) =>
-    request.invoke(hook, payload).catch((error: SallyError) => ({ code: codeOf(error) }));
+    request.invokeForeign(hook, payload).catch((error: SallyError) => ({ code: codeOf(error) }));
   const pre = await invoke('tool_pre_invoke', { name: 'search', args });
   const post = await invoke('tool_post_invoke', { name: 'search', result: [] });
   return { pre, post, shared: request.global.state };

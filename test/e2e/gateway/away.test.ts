@@ -56,7 +56,10 @@ async function open(
 
 const search = { name: 'search', args: {} as { pid?: number } };
 /** The process that the plugin ran in, nothing where it was skipped, or the code of the error. */
-const call = (manager: PluginManager, payload: object = search): Promise<number | string | undefined> =>
+const call = (
+  manager: PluginManager,
+  payload: { name: string } = search,
+): Promise<number | string | undefined> =>
   manager
     .request()
     .invoke('tool_pre_invoke', payload)
