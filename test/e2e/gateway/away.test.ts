@@ -58,7 +58,7 @@ const search = { name: 'search', args: {} as { pid?: number } };
 /** The process that the plugin ran in, nothing where it was skipped, or the code of the error. */
 const call = (
   manager: PluginManager,
-  payload: { name: string } = search,
+  payload: { name: string; args?: Record<string, unknown> } = search,
 ): Promise<number | string | undefined> =>
   manager
     .request()
