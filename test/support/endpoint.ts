@@ -8,7 +8,7 @@ import { createHostGuard, createHttpServer, type Reply } from '../../src/http/in
 import type { Logger } from '../../src/log.js';
 import { createEndpoint, type Endpoint } from '../../src/mcp/endpoint.js';
 import type { Admitted, Identity, Refused } from '../../src/mcp/router.js';
-import { ownSessions } from '../../src/sessions/index.js';
+import { ownSessions, type SessionStore } from '../../src/sessions/index.js';
 import { createAccessLog } from '../../src/telemetry/index.js';
 import { type FixtureRouter, fixtureRouter } from './fixture-router.js';
 
@@ -43,6 +43,7 @@ interface Options {
   readonly limits?: Partial<GatewayLimits>;
   readonly pulseMs?: number;
   readonly now?: () => number;
+  readonly sessions?: SessionStore;
   readonly allowedHosts?: readonly string[];
   readonly allowedOrigins?: readonly string[];
   readonly replyHeaders?: NonNullable<Admitted['replyHeaders']>;
@@ -67,7 +68,7 @@ export async function startEndpoint(options: Options = {}): Promise<RunningEndpo
   };
   const endpoint = createEndpoint({
     router,
-    sessions: ownSessions,
+    sessions: options.sessions ?? ownSessions,
     stopping: () => GatewayStopping({}),
     authentication: {
       async authenticate(request, response): Promise<Admitted | Refused> {

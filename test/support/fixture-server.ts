@@ -3,6 +3,7 @@ import {
   CallToolRequestSchema,
   ListToolsRequestSchema,
   SubscribeRequestSchema,
+  UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 
 const text = (value: string) => ({ content: [{ type: 'text' as const, text: value }] });
@@ -47,6 +48,7 @@ export function fixtureServer(events: FixtureEvents): Server {
     },
   );
   server.setRequestHandler(SubscribeRequestSchema, () => ({}));
+  server.setRequestHandler(UnsubscribeRequestSchema, () => ({}));
   server.setRequestHandler(ListToolsRequestSchema, () => ({
     tools: [
       tool('echo', { text: { type: 'string' } }),
