@@ -34,3 +34,4 @@ export {
   type PluginRequest,
 } from './manager/index.js';
 export { createPluginServer, type PluginServer, type ServerAddress } from './server/index.js';
+export type { Observer } from './telemetry/index.js';

@@ -45,7 +45,7 @@ export class ConnectionChain implements Chain {
     this.#members.set(name, member);
   }
 
-  async invoke(call: ChainCall, { signal, payloadJson }: HandleCall): Promise<readonly Outcome[]> {
+  async invoke(call: ChainCall, { signal, payloadJson, headers }: HandleCall): Promise<readonly Outcome[]> {
     const { hook, payload, global, steps } = call;
     const args = {
       hook_type: hook,
@@ -65,7 +65,7 @@ export class ConnectionChain implements Chain {
     if (breaker.busy) await breaker.admit(steps[0]?.plugin.name ?? '', signal);
     let replies: readonly ChainReply[];
     try {
-      const reply = await callHooks(this.#connection, args, payloadJson, signal);
+      const reply = await callHooks(this.#connection, args, payloadJson, signal, headers);
       breaker.answered();
       const names = steps.map(({ plugin }) => plugin.name);
       const { peer } = this.#connection;

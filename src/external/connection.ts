@@ -1,6 +1,5 @@
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Cancellation } from '../cancel.js';
 import type { McpSettings } from '../config/index.js';
 import {
   CallCancelled,
@@ -100,13 +99,13 @@ export async function openConnection(settings: McpSettings, deps: ConnectionDeps
   const forget = (opened: Opened) => {
     if (current === opened) current = undefined;
   };
-  const callOnce = async (tool: string, args: string, signal: Cancellation): Promise<ToolReply> => {
+  const callOnce: Connection['call'] = async (tool, args, signal, headers) => {
     closing.signal.throwIfAborted();
     current ??= open();
     const opened = current;
     const session = opened.session ?? (await unlessAborted(opened.standing, signal));
     try {
-      return replyOf(await session.callTool(tool, args, { signal }), peer, tool);
+      return replyOf(await session.callTool(tool, args, { signal, headers }), peer, tool);
     } catch (error) {
       const answered = /^SALLY_(WIRE_REPLY|JSON)/.test(findSallyError(error)?.code ?? '');
       if (!signal.aborted && !answered) {
@@ -119,11 +118,11 @@ export async function openConnection(settings: McpSettings, deps: ConnectionDeps
 
   return {
     peer,
-    async call(tool, args, signal) {
+    async call(tool, args, signal, headers) {
       try {
-        const reply = await callOnce(tool, args, signal).catch((error: unknown) => {
+        const reply = await callOnce(tool, args, signal, headers).catch((error: unknown) => {
           if (signal.aborted || !sessions.again(error)) throw error;
-          return callOnce(tool, args, signal);
+          return callOnce(tool, args, signal, headers);
         });
         sessions.answered();
         return reply;

@@ -183,7 +183,7 @@ class ExternalPlugin implements PluginHandle, ChainMember {
     hook: string,
     payload: unknown,
     context: PluginContext,
-    { signal, payloadJson }: HandleCall,
+    { signal, payloadJson, headers }: HandleCall,
   ): Promise<HookOutcome> {
     const { breaker, probe } = this.#connection;
     if (breaker.busy) await breaker.admit(this.name, signal);
@@ -198,7 +198,7 @@ class ExternalPlugin implements PluginHandle, ChainMember {
     const call = { hook, plugin: this.name, payload, payloadJson, context };
     let reply: ToolReply;
     try {
-      reply = await callHook(this.#connection, call, signal);
+      reply = await callHook(this.#connection, call, signal, headers);
       breaker.answered();
     } catch (error) {
       breaker.failed(error, signal, probe);

@@ -17,9 +17,12 @@ export interface ToolReply {
 export interface ToolConnection {
   /** The other end, as a sentence names it. */
   readonly peer: string;
-  /** Calls a tool; its arguments are an object written as JSON. Rejects with a SallyError. */
-  call(tool: string, args: string, signal: Cancellation): Promise<ToolReply>;
+  /** Calls a tool; its arguments are an object written as JSON, `headers` go with it. Rejects with a SallyError. */
+  call(tool: string, args: string, signal: Cancellation, headers?: CallHeaders): Promise<ToolReply>;
 }
+
+/** Headers of HTTP that go with a call, such as `traceparent`; over stdio in `_meta`. */
+type CallHeaders = Readonly<Record<string, string>> | undefined;
 
 /** Whose numbers come as they were written, where `exactNumbers` says so. */
 type ExactConnection = Pick<ToolConnection, 'peer'> & { readonly exactNumbers: boolean };
@@ -35,8 +38,9 @@ export function callHook(
     readonly context: PluginContext;
   },
   signal: Cancellation,
+  headers?: CallHeaders,
 ): Promise<ToolReply> {
-  return connection.call(toolNames.invokeHook, writeInvokeArguments(call), signal);
+  return connection.call(toolNames.invokeHook, writeInvokeArguments(call), signal, headers);
 }
 
 /** What came back of a hook call. Throws `SALLY_WIRE_REPLY` where it is none. */
@@ -52,8 +56,9 @@ export function callHooks(
   chain: Parameters<typeof writeChainArguments>[0],
   payloadJson: string | undefined,
   signal: Cancellation,
+  headers?: CallHeaders,
 ): Promise<ToolReply> {
-  return connection.call(toolNames.invokeHooks, writeChainArguments(chain, payloadJson), signal);
+  return connection.call(toolNames.invokeHooks, writeChainArguments(chain, payloadJson), signal, headers);
 }
 
 /** What came back of a call of these plugins. Throws `SALLY_WIRE_REPLY`. */

@@ -4,6 +4,8 @@ import type { HookCallEnd, Observer } from '../../src/telemetry/index.js';
 export interface Seen {
   readonly kind: 'request' | 'upstreamCall' | 'hookCall' | 'handshake' | 'reload';
   readonly start: Readonly<Record<string, unknown>>;
+  /** Of a request. */
+  readonly headers: Readonly<Record<string, unknown>>;
   /** The request that it belongs to, where it does. */
   readonly of?: Seen | undefined;
   readonly ends: unknown[];
@@ -16,8 +18,9 @@ export interface Seen {
 /** An observer that writes down what it is told; `headers` go with the calls. */
 export function recorder(headers?: Readonly<Record<string, string>>) {
   const seen: Seen[] = [];
-  const begin = (kind: Seen['kind'], start: object, of?: Seen): Seen => {
-    const one: Seen = { kind, start: { ...start }, of, ends: [], routed: [] };
+  const begin = (kind: Seen['kind'], given: object, of?: Seen): Seen => {
+    const { headers = {}, ...start } = { ...given } as { headers?: Seen['headers'] };
+    const one: Seen = { kind, start, headers, of, ends: [], routed: [] };
     seen.push(one);
     return one;
   };
@@ -29,7 +32,7 @@ export function recorder(headers?: Readonly<Record<string, string>>) {
   });
   const observer = {
     request(start) {
-      const one = begin('request', { method: start.method });
+      const one = begin('request', { method: start.method, headers: start.headers });
       return {
         ...begun(one),
         serves({ method }) {

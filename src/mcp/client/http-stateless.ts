@@ -89,7 +89,8 @@ export class HttpStateless implements ClientSession {
     if (call.ended) return call.answered;
     try {
       const { lines, meta } = this.#tools.get(tool) ?? this.#toolHead(tool);
-      return this.#carry(call, lines, toolCallBody(call.id, tool, args, meta), true);
+      const added = options.headers ? this.#connections.lines(options.headers) : '';
+      return this.#carry(call, lines + added, toolCallBody(call.id, tool, args, meta), true);
     } catch (error) {
       return this.#failed(call, error);
     }

@@ -58,7 +58,10 @@ export interface ClientSession {
     options: RequestOptions,
     capabilities: JsonObject,
   ): Promise<RpcResponse>;
-  /** `tools/call`, with arguments that are an object written as JSON: they are not read again, and may be sent once more. */
+  /**
+   * `tools/call`, with arguments that are an object written as JSON: they are not read again, and may be sent once more.
+   * Over stdio `headers` go in `_meta`.
+   */
   callTool(tool: string, args: string, options: RequestOptions): Promise<RpcResponse>;
   notify(method: string, params?: JsonObject): Promise<void>;
   /** Called once, when the session has ended by itself: nothing can be asked over it any more. */

@@ -82,9 +82,9 @@ class StdioSession implements ClientSession {
   callTool(tool: string, args: string, options: RequestOptions): Promise<RpcResponse> {
     const call = this.#begin('tools/call', undefined, options, tool);
     const { era, revision } = this.facts;
-    const meta =
-      era === 'modern' ? JSON.stringify(envelopeOf(revision, this.#context.client, {})) : undefined;
-    if (!call.ended) this.#child.send(toolCallBody(call.id, tool, args, meta));
+    const envelope = era === 'modern' ? envelopeOf(revision, this.#context.client, {}) : undefined;
+    const meta = envelope || options.headers ? { ...envelope, ...options.headers } : undefined;
+    if (!call.ended) this.#child.send(toolCallBody(call.id, tool, args, meta && JSON.stringify(meta)));
     return call.answered;
   }
 

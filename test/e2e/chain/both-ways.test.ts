@@ -8,7 +8,9 @@ import { SallyError } from '../../../src/errors.js';
 import { silentLogger } from '../../../src/log.js';
 import { openPluginManager } from '../../../src/manager/index.js';
 import { createPluginServer } from '../../../src/server/index.js';
+import type { Observer } from '../../../src/telemetry/index.js';
 import { errorOf } from '../../support/gateway.js';
+import { decisionsOf, recorder } from '../../support/observer.js';
 
 const kind = resolve(import.meta.dirname, '../../support/plugins/planned.mjs');
 const names = ['A', 'B', 'C', 'D', 'E'];
@@ -59,7 +61,13 @@ async function countingProxy(url: string) {
   return { tools, url: `http://localhost:${(proxy.address() as AddressInfo).port}/mcp` };
 }
 
-async function gateway(url: string, planned: readonly Planned[], chains: boolean, settings: object = {}) {
+async function gateway(
+  url: string,
+  planned: readonly Planned[],
+  chains: boolean,
+  settings: object = {},
+  observer?: Observer,
+) {
   const plugins = planned.map(({ name, mode, on_error, priority, tools }) => ({
     name,
     kind: 'external',
@@ -72,6 +80,7 @@ async function gateway(url: string, planned: readonly Planned[], chains: boolean
   const manager = await openPluginManager(parse({ plugins, plugin_settings: settings }, 'gateway'), {
     log: silentLogger,
     chains,
+    observer,
   });
   onTestFinished(() => manager.close());
   return manager;
@@ -79,7 +88,8 @@ async function gateway(url: string, planned: readonly Planned[], chains: boolean
 
 /** Everything that a request can see of its plugins. */
 async function run(url: string, planned: readonly Planned[], chains: boolean, settings: object = {}) {
-  const manager = await gateway(url, planned, chains, settings);
+  const watched = recorder();
+  const manager = await gateway(url, planned, chains, settings, watched.observer);
   const plan = Object.fromEntries(
     planned.map(({ name, does, global, drop }) => [name, { does, global, drop }]),
   );
@@ -96,7 +106,12 @@ async function run(url: string, planned: readonly Planned[], chains: boolean, se
   const again = await invoke('tool_pre_invoke', { name: 'search', args: { plan, trail: '-' } });
   const post = await invoke('tool_post_invoke', { name: 'search', result: [] });
   await manager.close();
-  return { pre, again, post, global: request.global };
+  // What was asked ahead and not needed is a call of one way only; of changes in one round trip the last one comes back.
+  const observed = decisionsOf(watched.of('hookCall'))
+    .filter(([, , decision]) => decision !== 'skipped')
+    .map((call) => call.map((part) => (part === 'modified' ? 'continue' : part)));
+  expect(watched.loose).toEqual([]);
+  return { pre, again, post, global: request.global, observed };
 }
 
 const plans: fc.Arbitrary<Planned[]> = fc
