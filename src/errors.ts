@@ -119,6 +119,27 @@ function defineError<C extends object>(
   return definition;
 }
 
+type Kind = Pick<ErrorSpec<object>, 'exit' | 'jsonRpc' | 'http' | 'toClient'>;
+
+/** `defineError` for errors that have these fields in common. */
+const kindOf =
+  (kind: Kind) =>
+  <C extends object>(code: `SALLY_${string}`, spec: ErrorSpec<C>) =>
+    defineError(code, { ...kind, ...spec });
+
+/** The command did its work, and the answer is no. */
+const defineRefusal = kindOf({ exit: 1 });
+/** The command, or what it was given, has to be written otherwise. */
+const defineMisuse = kindOf({ exit: 2 });
+/** A client has sent what is no message that can be read. */
+const defineBadMessage = kindOf({ exit: 2, jsonRpc: -32600, http: 400, toClient: true });
+/** A client asks for what is not to be had, or asks wrongly. */
+const defineBadParams = kindOf({ jsonRpc: -32602, http: 400, toClient: true });
+/** A client has had what it may have, or is too slow or gone. */
+const defineClientError = kindOf({ exit: 1, toClient: true });
+/** What came from an upstream is of no use. */
+const defineUpstreamError = kindOf({ http: 502 });
+
 /** Every definition, in the order of this file. The reference table is generated from it. */
 export function errorDefinitions(): readonly ErrorDefinition<object>[] {
   return registry as unknown as readonly ErrorDefinition<object>[];
@@ -195,12 +216,21 @@ function renewal(path: string): string {
   return `issue ${path} again with the tool that made it, or: sallyport certs renew --all`;
 }
 
+// What examples have in common.
+const pluginServer = 'the plugin server https://localhost:8000';
+const client = 'the client 127.0.0.1:40312';
+const clientCrt = 'certs/mcp/gateway/client.crt';
+const clientKey = 'certs/mcp/gateway/client.key';
+const caCrt = 'certs/mcp/gateway/ca.crt';
+const caCrl = 'certs/mcp/gateway/ca.crl';
+const serverCrt = 'certs/mcp/plugins/MyPlugin/server.crt';
+const caName = 'CN=Sallyport MCP CA, O=Sallyport';
+
 // ─── Use of the command ──────────────────────────────────────────────────────────────────────────
 
-export const UsageError = defineError('SALLY_USAGE', {
+export const UsageError = defineMisuse('SALLY_USAGE', {
   message: (c) => c.message,
   remedy: (c) => c.usage,
-  exit: 2,
   example: { message: "unknown option '--prot'", usage: 'sallyport serve --help' },
 });
 
@@ -212,86 +242,68 @@ export const InternalError = defineError('SALLY_INTERNAL', {
 
 // ─── JSON from elsewhere (json/) ─────────────────────────────────────────────────────────────────
 
-export const JsonTooDeep = defineError('SALLY_JSON_DEPTH', {
+export const JsonTooDeep = defineBadMessage('SALLY_JSON_DEPTH', {
   message: (c) => `${c.what} is nested deeper than ${c.limit} levels`,
   remedy: 'nest it less: lists and objects within each other count a level each',
-  exit: 2,
-  jsonRpc: -32600,
-  http: 400,
-  toClient: true,
   example: { what: 'the message', limit: 64 },
 });
 
-export const JsonTooManyKeys = defineError('SALLY_JSON_KEYS', {
+export const JsonTooManyKeys = defineBadMessage('SALLY_JSON_KEYS', {
   message: (c) => `an object in ${c.what} has more than ${c.limit} keys`,
   remedy: 'send a list where there are so many of a kind',
-  exit: 2,
-  jsonRpc: -32600,
-  http: 400,
-  toClient: true,
   example: { what: 'the message', limit: 10_000 },
 });
 
-export const JsonDuplicateKey = defineError<{ what: string; key: string | undefined }>(
+export const JsonDuplicateKey = defineBadMessage<{ what: string; key: string | undefined }>(
   'SALLY_JSON_DUPLICATE_KEY',
   {
     message: (c) =>
       `${c.key === undefined ? 'a key' : `the key ${JSON.stringify(c.key.slice(0, 100))}`} stands twice in an object of ${c.what}`,
     remedy:
       'send each key once, however it is escaped: one reader would take the first value, another the last',
-    exit: 2,
-    jsonRpc: -32600,
-    http: 400,
-    toClient: true,
     example: { what: 'the message', key: 'arguments' },
   },
 );
 
 // ─── Certificates on disk (pki/) ─────────────────────────────────────────────────────────────────
 
-export const PluginNameInvalid = defineError('SALLY_CERT_PLUGIN_NAME', {
+export const PluginNameInvalid = defineMisuse('SALLY_CERT_PLUGIN_NAME', {
   message: (c) => `no certificate can be made for the plugin name ${JSON.stringify(c.name)}: ${c.reason}`,
   remedy:
     'a name has 1 to 52 letters, digits, hyphens, underscores and dots, as a host name would: MyPlugin, my-plugin.v2',
-  exit: 2,
   example: { name: '../evil', reason: 'it contains "/"' },
 });
 
-export const PluginNamesClash = defineError('SALLY_CERT_PLUGIN_NAMES_CLASH', {
+export const PluginNamesClash = defineMisuse('SALLY_CERT_PLUGIN_NAMES_CLASH', {
   message: (c) =>
     `the plugin names ${c.first} and ${c.second} differ only in letter case, which DNS names and some file systems ignore`,
   remedy: 'rename one of the two',
-  exit: 2,
   example: { first: 'MyPlugin', second: 'myplugin' },
 });
 
-export const DaysInvalid = defineError('SALLY_CERT_DAYS', {
+export const DaysInvalid = defineMisuse('SALLY_CERT_DAYS', {
   message: (c) => `${JSON.stringify(c.value)} is not a number of days`,
   remedy: (c) =>
     `give an integer from ${c.least} to ${c.most}, digits only: --${c.least === 0 ? 'warn-days 14' : 'days 825, or MCP_CERT_DAYS=825'}`,
-  exit: 2,
   example: { value: '1e3', least: 1, most: 36_500 },
 });
 
-export const SansInvalid = defineError('SALLY_CERT_SANS', {
+export const SansInvalid = defineMisuse('SALLY_CERT_SANS', {
   message: (c) => `${JSON.stringify(c.entry)} cannot be a subject alternative name: ${c.reason}`,
   remedy:
     'write a list such as MCP_CERT_SANS="IP:127.0.0.1,DNS:plugin.internal,URI:https://plugin.internal/"',
-  exit: 2,
   example: { entry: 'DNS:127.0.0.1', reason: 'an address never matches a DNS name: write IP:127.0.0.1' },
 });
 
-export const KeyTypeInvalid = defineError('SALLY_CERT_KEY_TYPE', {
+export const KeyTypeInvalid = defineMisuse('SALLY_CERT_KEY_TYPE', {
   message: (c) => `${JSON.stringify(c.value)} is not a type of key`,
   remedy: (c) => `choose one of ${c.allowed.join(', ')} with --key or MCP_CERT_KEY`,
-  exit: 2,
   example: { value: 'rsa-1024', allowed: ['rsa-4096', 'ec-p256'] },
 });
 
-export const TrustDomainInvalid = defineError('SALLY_CERT_TRUST_DOMAIN', {
+export const TrustDomainInvalid = defineMisuse('SALLY_CERT_TRUST_DOMAIN', {
   message: (c) => `${JSON.stringify(c.value)} is not a SPIFFE trust domain`,
   remedy: 'use lower case letters, digits, dots, hyphens and underscores: --trust-domain example.org',
-  exit: 2,
   example: { value: 'spiffe://Example' },
 });
 
@@ -314,7 +326,7 @@ export const CertUnusable = defineError<{
   example: {
     findings: [
       {
-        path: 'certs/mcp/gateway/client.crt',
+        path: clientCrt,
         detail: 'was not issued by certs/mcp/ca/ca.crt',
         remedy: 'rm -r certs/mcp/gateway && make certs-mcp-gateway',
       },
@@ -325,7 +337,7 @@ export const CertUnusable = defineError<{
 export const CertWriteFailed = defineError('SALLY_CERT_WRITE', {
   message: (c) => `cannot write ${c.path}: ${c.reason}`,
   remedy: 'make room or give this user the right to write there, then run the same command again',
-  example: { path: 'certs/mcp/gateway/client.key', reason: 'no space left on device' },
+  example: { path: clientKey, reason: 'no space left on device' },
 });
 
 export const CertsMissing = defineError('SALLY_CERTS_MISSING', {
@@ -341,21 +353,19 @@ export const CaElsewhere = defineError('SALLY_CA_ELSEWHERE', {
   example: { dir: 'certs/mcp', path: 'certs/mcp/ca/ca.crt' },
 });
 
-export const ExpiresInInvalid = defineError('SALLY_CERT_EXPIRES_IN', {
+export const ExpiresInInvalid = defineMisuse('SALLY_CERT_EXPIRES_IN', {
   message: (c) => `${JSON.stringify(c.value)} does not say when a certificate is due`,
   remedy:
     'give the time before its end (--expires-in 30d, 12h, 90m) or the part of its life that is left (--expires-in 33%)',
-  exit: 2,
   example: { value: 'soon' },
 });
 
-export const CertUnknown = defineError('SALLY_CERT_UNKNOWN', {
+export const CertUnknown = defineMisuse('SALLY_CERT_UNKNOWN', {
   message: (c) => `nothing in ${c.dir} is known as ${JSON.stringify(c.name)}`,
   remedy: (c) =>
     c.known.length > 0
       ? `name one of ${c.known.join(', ')}, or a file or serial number of a certificate of this CA`
       : `see what there is: ${certsCommand('check', c.dir)}`,
-  exit: 2,
   example: { name: 'MyPlugni', dir: 'certs/mcp', known: ['gateway', 'MyPlugin'] },
 });
 
@@ -366,18 +376,16 @@ export const CertsBusy = defineError('SALLY_CERTS_BUSY', {
   example: { path: 'certs/mcp/.lock', holder: 'process 4711' },
 });
 
-export const RequestInvalid = defineError('SALLY_CERT_REQUEST', {
+export const RequestInvalid = defineMisuse('SALLY_CERT_REQUEST', {
   message: (c) => `the request ${c.path} cannot be signed: ${c.reason}`,
   remedy:
     "make one where the key is: openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj '/CN=MyPlugin' -keyout server.key -out server.csr",
-  exit: 2,
   example: { path: 'server.csr', reason: 'its signature is not of the key in it' },
 });
 
-export const RequestInTheWay = defineError('SALLY_CERT_REQUEST_CONFLICT', {
+export const RequestInTheWay = defineRefusal('SALLY_CERT_REQUEST_CONFLICT', {
   message: (c) => `the request was not signed: ${c.folder} ${c.reason}`,
   remedy: (c) => c.remedy,
-  exit: 1,
   example: {
     folder: 'certs/mcp/plugins/MyPlugin',
     reason: 'has a certificate for another key',
@@ -385,18 +393,16 @@ export const RequestInTheWay = defineError('SALLY_CERT_REQUEST_CONFLICT', {
   },
 });
 
-export const RevocationReasonInvalid = defineError('SALLY_CERT_REASON', {
+export const RevocationReasonInvalid = defineMisuse('SALLY_CERT_REASON', {
   message: (c) => `${JSON.stringify(c.value)} is not a reason to revoke a certificate`,
   remedy: (c) => `choose one of ${c.allowed.join(', ')}`,
-  exit: 2,
   example: { value: 'stolen', allowed: ['keyCompromise', 'superseded'] },
 });
 
-export const CertAlreadyRevoked = defineError('SALLY_CERT_ALREADY_REVOKED', {
+export const CertAlreadyRevoked = defineRefusal('SALLY_CERT_ALREADY_REVOKED', {
   message: (c) => `${c.name} (serial number ${c.serial}) is revoked since ${isoTime(c.since)}`,
   remedy: (c) =>
     `nothing is left to do here; for a new certificate: ${certsCommand('renew NAME --force', c.dir)}`,
-  exit: 1,
   example: { name: 'MyPlugin', dir: 'certs/mcp', serial: '5F3A', since: new Date('2027-01-15T10:30:45Z') },
 });
 
@@ -417,10 +423,9 @@ export const CrlUnusable = defineError('SALLY_CERT_CRL', {
   },
 });
 
-export const RotationRefused = defineError('SALLY_CA_ROTATE', {
+export const RotationRefused = defineRefusal('SALLY_CA_ROTATE', {
   message: (c) => [`ca-rotate ${c.step} was not begun: ${c.reason}`, ...c.folders].join('\n'),
   remedy: (c) => c.remedy,
-  exit: 1,
   example: {
     step: 'activate',
     reason: 'the bundle of both CAs has not reached',
@@ -516,13 +521,17 @@ export const ConfigMissingKey = defineError('SALLY_CONFIG_MISSING_KEY', {
   example: { at: inFile(2, 5), key: 'kind', within: 'plugins[0]' },
 });
 
-export const ConfigWrongType = defineError<{
+/** A value that is not what it has to be; `hint` and `nearest` are what was probably meant. */
+interface WrongValue {
   at: ConfigPlace;
   key: string;
   expected: string;
   seen: string;
   hint?: string;
-}>('SALLY_CONFIG_WRONG_TYPE', {
+  nearest?: string;
+}
+
+export const ConfigWrongType = defineError<WrongValue>('SALLY_CONFIG_WRONG_TYPE', {
   message: (c) => `${c.key} must be ${c.expected}, but is ${c.seen}`,
   remedy: (c) => c.hint ?? `give ${c.expected}`,
   example: {
@@ -534,13 +543,7 @@ export const ConfigWrongType = defineError<{
   },
 });
 
-export const ConfigBadValue = defineError<{
-  at: ConfigPlace;
-  key: string;
-  expected: string;
-  seen: string;
-  nearest?: string;
-}>('SALLY_CONFIG_BAD_VALUE', {
+export const ConfigBadValue = defineError<WrongValue>('SALLY_CONFIG_BAD_VALUE', {
   message: (c) => `${c.key} must be ${c.expected}, but is ${c.seen}`,
   remedy: (c) => (c.nearest === undefined ? `give ${c.expected}` : `did you mean '${c.nearest}'?`),
   example: {
@@ -634,7 +637,7 @@ export const ConfigTlsOverHttp = defineError('SALLY_CONFIG_TLS_OVER_HTTP', {
   example: { at: inFile(8, 7), plugin: '"MyPlugin"' },
 });
 
-export const ConfigPeerUnchecked = defineError<{
+export const ConfigPeerUnchecked = defineMisuse<{
   at: ConfigPlace;
   subject: string;
   key: string;
@@ -644,7 +647,6 @@ export const ConfigPeerUnchecked = defineError<{
   message: (c) =>
     `${c.subject}: ${c.key} is given, but ${c.because}: who comes without a certificate that verifies would pass it by`,
   remedy: (c) => `${c.instead}, or remove ${c.key}`,
-  exit: 2,
   example: {
     at: { file: 'plugins/test.yaml', line: 12, column: 5 },
     subject: 'the plugin server',
@@ -748,14 +750,13 @@ export const ConfigGatewayOpen = defineError('SALLY_CONFIG_GATEWAY_OPEN', {
   example: { at: inGateway(3, 9), host: '0.0.0.0' },
 });
 
-export const ConfigNoUpstreams = defineError<{ path?: string }>('SALLY_CONFIG_NO_UPSTREAMS', {
+export const ConfigNoUpstreams = defineMisuse<{ path?: string }>('SALLY_CONFIG_NO_UPSTREAMS', {
   message: (c) =>
     c.path === undefined
       ? 'nothing says which MCP servers are behind the gateway'
       : `${c.path} names no MCP server that the gateway could be put before`,
   remedy:
     "give --config a file with 'gateway: {upstreams: {…}}', or --servers the mcpServers JSON of a client",
-  exit: 2,
   example: { path: 'plugins/test.yaml' },
 });
 
@@ -831,31 +832,27 @@ export const ConfigUnknownVariable = defineError('SALLY_CONFIG_UNKNOWN_VARIABLE'
 export const FileUnreadable = defineError('SALLY_FILE_UNREADABLE', {
   message: (c) => `cannot read ${c.what} ${c.path}: ${c.reason}`,
   remedy: (c) => `check that it exists and that this user may read it: ls -l ${c.path}`,
-  example: { path: 'certs/mcp/gateway/client.crt', what: 'the certificate', reason: 'no such file' },
+  example: { path: clientCrt, what: 'the certificate', reason: 'no such file' },
 });
 
 export const NotPem = defineError('SALLY_TLS_NOT_PEM', {
   message: (c) => `${c.path} is not ${c.what} in PEM form: ${c.reason}`,
   remedy: (c) =>
     `it must hold a "-----BEGIN …-----" block and its end; a DER file becomes PEM with: openssl ${c.what.includes('revocation') ? 'crl' : 'x509'} -inform der -in ${c.path}`,
-  example: {
-    path: 'certs/mcp/gateway/client.crt',
-    what: 'a certificate',
-    reason: 'no BEGIN CERTIFICATE line',
-  },
+  example: { path: clientCrt, what: 'a certificate', reason: 'no BEGIN CERTIFICATE line' },
 });
 
 export const CertExpired = defineError('SALLY_CERT_EXPIRED', {
   message: (c) => `${c.path} expired on ${isoTime(c.notAfter)}`,
   remedy: (c) => renewal(c.path),
-  example: { path: 'certs/mcp/gateway/client.crt', notAfter: new Date('2026-01-15T10:31:22Z') },
+  example: { path: clientCrt, notAfter: new Date('2026-01-15T10:31:22Z') },
 });
 
 export const CertNotYetValid = defineError('SALLY_CERT_NOT_YET_VALID', {
   message: (c) => `${c.path} is valid only from ${isoTime(c.notBefore)}; it is ${isoTime(c.now)} here`,
   remedy: 'check the clock of this host (date -u) and of the one that issued the certificate',
   example: {
-    path: 'certs/mcp/gateway/client.crt',
+    path: clientCrt,
     notBefore: new Date('2026-12-01T00:00:00Z'),
     now: new Date('2026-11-22T12:00:00Z'),
   },
@@ -864,20 +861,20 @@ export const CertNotYetValid = defineError('SALLY_CERT_NOT_YET_VALID', {
 export const KeyEncrypted = defineError('SALLY_TLS_KEY_ENCRYPTED', {
   message: (c) => `the private key ${c.path} is encrypted and no password was given`,
   remedy: (c) => `set keyfile_password, or ${c.variable}`,
-  example: { path: 'certs/mcp/gateway/client.key', variable: 'PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD' },
+  example: { path: clientKey, variable: 'PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD' },
 });
 
 export const KeyPasswordWrong = defineError('SALLY_TLS_KEY_PASSWORD', {
   message: (c) => `the password given does not open the private key ${c.path}`,
   remedy: (c) => `correct keyfile_password, or ${c.variable}`,
-  example: { path: 'certs/mcp/gateway/client.key', variable: 'PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD' },
+  example: { path: clientKey, variable: 'PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD' },
 });
 
 export const KeyMismatch = defineError('SALLY_TLS_KEY_MISMATCH', {
   message: (c) => `the private key ${c.keyfile} does not belong to the certificate ${c.certfile}`,
   remedy: (c) =>
     `name the key that was made together with the certificate, or have both made anew: ${renewal(c.certfile)}`,
-  example: { keyfile: 'certs/mcp/gateway/client.key', certfile: 'certs/mcp/gateway/client.crt' },
+  example: { keyfile: clientKey, certfile: clientCrt },
 });
 
 export const ChainBroken = defineError('SALLY_TLS_CHAIN', {
@@ -886,8 +883,8 @@ export const ChainBroken = defineError('SALLY_TLS_CHAIN', {
   remedy:
     'use the ca.crt of the CA that issued it, and put any intermediate certificates behind the leaf; compare: sha256sum certs/mcp/*/ca.crt',
   example: {
-    certfile: 'certs/mcp/gateway/client.crt',
-    caBundle: 'certs/mcp/gateway/ca.crt',
+    certfile: clientCrt,
+    caBundle: caCrt,
     subject: 'CN=mcp-gateway-client',
     issuer: 'CN=Another CA',
     namesake: false,
@@ -897,7 +894,7 @@ export const ChainBroken = defineError('SALLY_TLS_CHAIN', {
 export const NotACa = defineError('SALLY_TLS_NOT_A_CA', {
   message: (c) => `${c.path} holds ${c.subject}, which is not a CA certificate`,
   remedy: 'ca_bundle takes the certificate of the CA (ca.crt), not the one of a server or a client',
-  example: { path: 'certs/mcp/gateway/ca.crt', subject: 'CN=mcp-gateway-client' },
+  example: { path: caCrt, subject: 'CN=mcp-gateway-client' },
 });
 
 export const WrongPurpose = defineError('SALLY_TLS_PURPOSE', {
@@ -911,7 +908,7 @@ export const CredentialsRefused = defineError('SALLY_TLS_CREDENTIALS', {
   message: (c) => `OpenSSL refuses ${c.path}: ${c.reason}`,
   remedy:
     'weak keys and old signatures are refused: issue it again with RSA 2048 or more, or EC, and SHA-256',
-  example: { path: 'certs/mcp/gateway/client.crt', reason: 'ee key too small' },
+  example: { path: clientCrt, reason: 'ee key too small' },
 });
 
 export const CertWeak = defineError('SALLY_TLS_WEAK', {
@@ -921,7 +918,7 @@ export const CertWeak = defineError('SALLY_TLS_WEAK', {
       ? renewal(c.path)
       : `${renewal(c.path)}${certsPlaceOf(c.path).name === undefined ? '' : ' --force'}; it needs RSA of 2048 bits or more, or EC, SHA-256, and CA:FALSE`,
   example: {
-    path: 'certs/mcp/gateway/client.crt',
+    path: clientCrt,
     detail: 'CN=mcp-gateway-client has an RSA key of 1024 bits, fewer than 2048',
     ca: false,
   },
@@ -931,10 +928,7 @@ export const CaWeak = defineError('SALLY_TLS_WEAK_CA', {
   message: (c) =>
     `${c.path} holds a CA that is too weak: ${c.detail}; nobody whose certificate leads to it is let in`,
   remedy: (c) => `replace that CA, or take it out of ${c.path}: ${renewal(c.path)}`,
-  example: {
-    path: 'certs/mcp/gateway/ca.crt',
-    detail: 'CN=Old CA has an RSA key of 1024 bits, fewer than 2048',
-  },
+  example: { path: caCrt, detail: 'CN=Old CA has an RSA key of 1024 bits, fewer than 2048' },
 });
 
 export const SelfSignedOwn = defineError('SALLY_TLS_SELF_SIGNED', {
@@ -947,19 +941,19 @@ export const SelfSignedOwn = defineError('SALLY_TLS_SELF_SIGNED', {
 export const ChainTooLong = defineError('SALLY_TLS_CHAIN_LENGTH', {
   message: (c) => `${c.certfile} leads to a CA of ${c.caBundle} over more than ${c.most} certificates`,
   remedy: 'use a certificate that fewer CAs stand above; a leaf, one intermediate and a root are usual',
-  example: { certfile: 'certs/mcp/gateway/client.crt', caBundle: 'certs/mcp/gateway/ca.crt', most: 10 },
+  example: { certfile: clientCrt, caBundle: caCrt, most: 10 },
 });
 
 export const CertWithoutPurpose = defineError('SALLY_TLS_NO_PURPOSE', {
   message: (c) => `${c.path} has no extended key usage: its holder can act as a client and as a server`,
   remedy: 'issue it with the usage of its role only, as make certs-mcp-all does',
-  example: { path: 'certs/mcp/gateway/client.crt' },
+  example: { path: clientCrt },
 });
 
 export const KeyReadableByOthers = defineError('SALLY_TLS_KEY_READABLE', {
   message: (c) => `the private key ${c.path} can be read by others (mode ${c.mode})`,
   remedy: (c) => `chmod 600 ${c.path}`,
-  example: { path: 'certs/mcp/gateway/client.key', mode: '644' },
+  example: { path: clientKey, mode: '644' },
 });
 
 export const CertExpiring = defineError('SALLY_CERT_EXPIRING', {
@@ -967,7 +961,7 @@ export const CertExpiring = defineError('SALLY_CERT_EXPIRING', {
     `${c.path} (${c.subject}) ends on ${isoTime(c.notAfter)}: ${c.days < 1 ? 'in less than a day' : `in ${c.days} ${c.days === 1 ? 'day' : 'days'}`}`,
   remedy: (c) => renewal(c.path),
   example: {
-    path: 'certs/mcp/plugins/MyPlugin/server.crt',
+    path: serverCrt,
     subject: 'CN=mcp-plugin-MyPlugin',
     notAfter: new Date('2026-12-15T10:31:22Z'),
     days: 7,
@@ -978,7 +972,7 @@ export const CertRevoked = defineError('SALLY_CERT_REVOKED', {
   message: (c) =>
     `${c.path} (${c.subject}) is revoked by this side's own crl_file: the other side will refuse it`,
   remedy: (c) => renewal(c.path),
-  example: { path: 'certs/mcp/gateway/client.crt', subject: 'CN=mcp-gateway-client' },
+  example: { path: clientCrt, subject: 'CN=mcp-gateway-client' },
 });
 
 export const CrlExpired = defineError('SALLY_CRL_EXPIRED', {
@@ -986,18 +980,14 @@ export const CrlExpired = defineError('SALLY_CRL_EXPIRED', {
     `${c.path}: the revocation list of ${c.issuer} was to be followed by another on ${isoTime(c.nextUpdate)}`,
   remedy: (c) =>
     `${certsCommand('crl', certsPlaceOf(c.path).dir)} makes the next one of its own CAs; of another CA, put its newest list into ${c.path}`,
-  example: {
-    path: 'certs/mcp/gateway/ca.crl',
-    issuer: 'CN=Sallyport MCP CA, O=Sallyport',
-    nextUpdate: new Date('2026-11-15T10:31:22Z'),
-  },
+  example: { path: caCrl, issuer: caName, nextUpdate: new Date('2026-11-15T10:31:22Z') },
 });
 
 export const CrlWeak = defineError('SALLY_CRL_WEAK', {
   message: (c: { path: string; issuer: string }) =>
     `${c.path}: the revocation list of ${c.issuer} is signed over SHA-1, for which collisions can be made`,
   remedy: (c) => `have ${c.issuer} sign it over SHA-256: openssl ca -gencrl -md sha256`,
-  example: { path: 'certs/mcp/gateway/ca.crl', issuer: 'CN=Old CA' },
+  example: { path: caCrl, issuer: 'CN=Old CA' },
 });
 
 export const CrlNotYetValid = defineError('SALLY_CRL_NOT_YET_VALID', {
@@ -1005,8 +995,8 @@ export const CrlNotYetValid = defineError('SALLY_CRL_NOT_YET_VALID', {
     `${c.path}: the revocation list of ${c.issuer} is valid only from ${isoTime(c.thisUpdate)}; it is ${isoTime(c.now)} here`,
   remedy: 'check the clock of this host (date -u) and of the one that made the list',
   example: {
-    path: 'certs/mcp/gateway/ca.crl',
-    issuer: 'CN=Sallyport MCP CA, O=Sallyport',
+    path: caCrl,
+    issuer: caName,
     thisUpdate: new Date('2026-12-01T00:00:00Z'),
     now: new Date('2026-11-22T12:00:00Z'),
   },
@@ -1016,11 +1006,7 @@ export const CrlForeign = defineError('SALLY_CRL_FOREIGN', {
   message: (c) => `${c.path}: no CA of ${c.caBundle} has signed the revocation list of ${c.issuer}`,
   remedy: (c) =>
     `take it out of ${c.path}, or put that CA into ${c.caBundle}; to see who signed it: openssl crl -noout -issuer -in ${c.path} -CAfile ${c.caBundle}`,
-  example: {
-    path: 'certs/mcp/gateway/ca.crl',
-    issuer: 'CN=Another CA',
-    caBundle: 'certs/mcp/gateway/ca.crt',
-  },
+  example: { path: caCrl, issuer: 'CN=Another CA', caBundle: caCrt },
 });
 
 export const CrlMissing = defineError('SALLY_CRL_MISSING', {
@@ -1028,11 +1014,7 @@ export const CrlMissing = defineError('SALLY_CRL_MISSING', {
     `${c.path} has no revocation list of ${c.subject}, a CA of ${c.caBundle}: its certificates could not be checked`,
   remedy: (c) =>
     `every CA of the bundle needs one: ${certsCommand('crl', certsPlaceOf(c.path).dir)} makes those of its own CAs; of other CAs, put theirs behind it into ${c.path}, or take the CA out of ${c.caBundle}`,
-  example: {
-    path: 'certs/mcp/gateway/ca.crl',
-    subject: 'CN=Sallyport MCP CA, O=Sallyport',
-    caBundle: 'certs/mcp/gateway/ca.crt',
-  },
+  example: { path: caCrl, subject: caName, caBundle: caCrt },
 });
 
 /** Who is at the other end, as a log line names it: `the plugin server https://…` or `the client 127.0.0.1:40312`. */
@@ -1044,15 +1026,20 @@ interface HandshakeContext {
   readonly subject?: string | undefined;
 }
 
+const definePeerError = <M extends object = object>(
+  code: `SALLY_${string}`,
+  spec: ErrorSpec<HandshakeContext & NoInfer<M>>,
+) => defineError<HandshakeContext & M>(code, spec);
+
 const shown = (c: HandshakeContext): string => (c.subject ? ` (${c.subject})` : '');
-const aServer: HandshakeContext = { peer: 'the plugin server https://localhost:8000', side: 'client' };
+const aServer: HandshakeContext = { peer: pluginServer, side: 'client' };
 const aClient: HandshakeContext = {
-  peer: 'the client 127.0.0.1:40312',
+  peer: client,
   side: 'server',
   subject: 'CN=mcp-gateway-client',
 };
 
-export const PeerUnknownCa = defineError<HandshakeContext & { detail: string }>('SALLY_TLS_UNKNOWN_CA', {
+export const PeerUnknownCa = definePeerError<{ detail: string }>('SALLY_TLS_UNKNOWN_CA', {
   message: (c) =>
     `${c.peer} presented a certificate that no CA of this side's ca_bundle has signed${shown(c)}: ${c.detail}`,
   remedy:
@@ -1060,18 +1047,15 @@ export const PeerUnknownCa = defineError<HandshakeContext & { detail: string }>(
   example: { ...aClient, detail: 'SELF_SIGNED_CERT_IN_CHAIN' },
 });
 
-export const PeerExpired = defineError<HandshakeContext & { until?: string | undefined }>(
-  'SALLY_TLS_PEER_EXPIRED',
-  {
-    message: (c) =>
-      `${c.peer} presented a certificate that has expired${shown(c)}${c.until ? `: valid until ${c.until}` : ''}`,
-    remedy:
-      'renew the certificate of the other side there: sallyport certs renew NAME (make certs-mcp-check shows them all); and compare the clocks: date -u',
-    example: { ...aClient, until: 'Jan 15 10:31:22 2026 GMT' },
-  },
-);
+export const PeerExpired = definePeerError<{ until?: string | undefined }>('SALLY_TLS_PEER_EXPIRED', {
+  message: (c) =>
+    `${c.peer} presented a certificate that has expired${shown(c)}${c.until ? `: valid until ${c.until}` : ''}`,
+  remedy:
+    'renew the certificate of the other side there: sallyport certs renew NAME (make certs-mcp-check shows them all); and compare the clocks: date -u',
+  example: { ...aClient, until: 'Jan 15 10:31:22 2026 GMT' },
+});
 
-export const PeerNotYetValid = defineError<HandshakeContext & { from?: string | undefined }>(
+export const PeerNotYetValid = definePeerError<{ from?: string | undefined }>(
   'SALLY_TLS_PEER_NOT_YET_VALID',
   {
     message: (c) =>
@@ -1081,7 +1065,7 @@ export const PeerNotYetValid = defineError<HandshakeContext & { from?: string | 
   },
 );
 
-export const PeerWrongPurpose = defineError<HandshakeContext>('SALLY_TLS_PEER_PURPOSE', {
+export const PeerWrongPurpose = definePeerError('SALLY_TLS_PEER_PURPOSE', {
   message: (c) => `${c.peer} presented a certificate made for another purpose${shown(c)}`,
   remedy: (c) =>
     c.side === 'server'
@@ -1090,16 +1074,13 @@ export const PeerWrongPurpose = defineError<HandshakeContext>('SALLY_TLS_PEER_PU
   example: { ...aClient, subject: 'CN=mcp-plugin-ReplaceBadWordsPlugin' },
 });
 
-export const PeerCertRejected = defineError<HandshakeContext & { detail: string }>(
-  'SALLY_TLS_PEER_REJECTED',
-  {
-    message: (c) => `${c.peer} presented a certificate that does not verify${shown(c)}: ${c.detail}`,
-    remedy: 'look at it with: openssl x509 -noout -text -in <certificate>',
-    example: { ...aClient, detail: 'CERT_CHAIN_TOO_LONG' },
-  },
-);
+export const PeerCertRejected = definePeerError<{ detail: string }>('SALLY_TLS_PEER_REJECTED', {
+  message: (c) => `${c.peer} presented a certificate that does not verify${shown(c)}: ${c.detail}`,
+  remedy: 'look at it with: openssl x509 -noout -text -in <certificate>',
+  example: { ...aClient, detail: 'CERT_CHAIN_TOO_LONG' },
+});
 
-export const PeerWeak = defineError<HandshakeContext & { detail: string }>('SALLY_TLS_PEER_WEAK', {
+export const PeerWeak = definePeerError<{ detail: string }>('SALLY_TLS_PEER_WEAK', {
   message: (c) =>
     `${c.peer} presented a certificate that is too weak to be relied on${shown(c)}: ${c.detail}`,
   remedy:
@@ -1107,17 +1088,14 @@ export const PeerWeak = defineError<HandshakeContext & { detail: string }>('SALL
   example: { ...aClient, detail: 'CN=mcp-gateway-client has an RSA key of 1024 bits, fewer than 2048' },
 });
 
-export const PeerChainTooLong = defineError<HandshakeContext & { most: number }>(
-  'SALLY_TLS_PEER_CHAIN_LENGTH',
-  {
-    message: (c) =>
-      `${c.peer} presented a chain that is too long${shown(c)}: more than ${c.most} certificates from its own to a CA of the bundle`,
-    remedy: 'give the other side a certificate that fewer CAs stand above',
-    example: { ...aClient, most: 10 },
-  },
-);
+export const PeerChainTooLong = definePeerError<{ most: number }>('SALLY_TLS_PEER_CHAIN_LENGTH', {
+  message: (c) =>
+    `${c.peer} presented a chain that is too long${shown(c)}: more than ${c.most} certificates from its own to a CA of the bundle`,
+  remedy: 'give the other side a certificate that fewer CAs stand above',
+  example: { ...aClient, most: 10 },
+});
 
-export const SelfSignedServer = defineError<HandshakeContext>('SALLY_TLS_PEER_SELF_SIGNED', {
+export const SelfSignedServer = definePeerError('SALLY_TLS_PEER_SELF_SIGNED', {
   message: (c) =>
     `${c.peer} has a self-signed certificate${shown(c)}, which is taken because ca_bundle names it: its key cannot be replaced without this side`,
   remedy: 'give it a certificate of a CA, and put that CA into ca_bundle',
@@ -1128,17 +1106,17 @@ export const NamedByCommonName = defineError('SALLY_TLS_COMMON_NAME', {
   message: (c) =>
     `${c.peer} passes by the common name of its certificate, ${c.name}, which counts as a name only because there is no subjectAltName (RFC 6125 section 6.4.4)`,
   remedy: 'issue its certificate again with a subjectAltName, or name it as CN: in the pattern',
-  example: { peer: 'the plugin server https://localhost:8000', name: 'localhost' },
+  example: { peer: pluginServer, name: 'localhost' },
 });
 
-export const PeerRevoked = defineError<HandshakeContext>('SALLY_TLS_REVOKED', {
+export const PeerRevoked = definePeerError('SALLY_TLS_REVOKED', {
   message: (c) => `${c.peer} presented a certificate that has been revoked${shown(c)}`,
   remedy:
     'give the other side a new certificate, with a new key: sallyport certs renew NAME; the list is the one in crl_file',
   example: aClient,
 });
 
-export const PeerNotCheckable = defineError<HandshakeContext & { detail: string }>('SALLY_TLS_CRL', {
+export const PeerNotCheckable = definePeerError<{ detail: string }>('SALLY_TLS_CRL', {
   message: (c) =>
     `${c.peer} presented a certificate that cannot be checked against crl_file${shown(c)}: ${c.detail}`,
   remedy:
@@ -1159,7 +1137,7 @@ export const ClientNotAllowed = defineError<IdentityContext>('SALLY_TLS_CLIENT_N
   remedy:
     'a gateway uses the certificate of gateway/; to let others in, name them in server_settings.tls.allowed_clients',
   example: {
-    peer: 'the client 127.0.0.1:40312',
+    peer: client,
     seen: 'URI:spiffe://sallyport.local/plugin/MyPlugin, CN:mcp-plugin-MyPlugin',
     expected: 'the role gateway',
   },
@@ -1170,13 +1148,13 @@ export const WrongPlugin = defineError<IdentityContext>('SALLY_TLS_WRONG_PLUGIN'
   remedy:
     'give the server the certificate of this plugin (sallyport certs plugin NAME); where one server hosts several, set mcp.tls.identity to the name of the plugin whose certificate it shows',
   example: {
-    peer: 'the plugin server https://localhost:8000',
+    peer: pluginServer,
     seen: 'URI:spiffe://sallyport.local/plugin/AnotherPlugin, CN:mcp-plugin-AnotherPlugin',
     expected: 'the role plugin/MyPlugin',
   },
 });
 
-export const PinMismatch = defineError<HandshakeContext & { seen: readonly string[] }>('SALLY_TLS_PIN', {
+export const PinMismatch = definePeerError<{ seen: readonly string[] }>('SALLY_TLS_PIN', {
   message: (c) =>
     `${c.peer} presented a certificate that no pin stands for${shown(c)}: its keys are ${c.seen.join(', ')}`,
   remedy:
@@ -1188,7 +1166,7 @@ export const ClientWithoutRole = defineError('SALLY_TLS_NO_ROLE', {
   message: (c) =>
     `${c.peer} is ${c.seen}, whose certificate names no role: every client with a certificate of the CA may connect`,
   remedy: 'name those who may in server_settings.tls.allowed_clients',
-  example: { peer: 'the client 127.0.0.1:40312', seen: 'CN:mcp-gateway-client' },
+  example: { peer: client, seen: 'CN:mcp-gateway-client' },
 });
 
 export const HostnameMismatch = defineError('SALLY_TLS_HOSTNAME', {
@@ -1204,67 +1182,60 @@ export const HostnameMismatch = defineError('SALLY_TLS_HOSTNAME', {
   },
 });
 
-export const NoClientCert = defineError<HandshakeContext>('SALLY_TLS_NO_CLIENT_CERT', {
+export const NoClientCert = definePeerError('SALLY_TLS_NO_CLIENT_CERT', {
   message: (c) =>
     c.side === 'server'
       ? `${c.peer} presented no certificate, and ssl_cert_reqs is 2`
       : `${c.peer} requires a client certificate, and none is configured`,
   remedy: 'set mcp.tls.certfile and keyfile on the gateway side (PLUGINS_CLIENT_MTLS_CERTFILE and …_KEYFILE)',
-  example: { peer: 'the client 127.0.0.1:40312', side: 'server' },
+  example: { peer: client, side: 'server' },
 });
 
 export const ClientCertRefused = defineError('SALLY_TLS_CLIENT_CERT_REFUSED', {
   message: (c) => `${c.peer} closed the connection after it saw our certificate ${c.subject}: ${c.detail}`,
   remedy:
     'the reason stands in the log of the plugin server (a line with SALLY_TLS_…); most often its ca_bundle is of another CA, or the certificate has expired',
-  example: {
-    peer: 'the plugin server https://localhost:8000',
-    subject: 'CN=mcp-gateway-client',
-    detail: 'other side closed',
-  },
+  example: { peer: pluginServer, subject: 'CN=mcp-gateway-client', detail: 'other side closed' },
 });
 
-export const OurCertRefused = defineError<HandshakeContext & { alert: string }>(
-  'SALLY_TLS_OUR_CERT_REFUSED',
-  {
-    message: (c) => `${c.peer} refused our certificate: ${c.alert}`,
-    remedy: (c) =>
-      c.side === 'server'
-        ? 'the client must trust the CA that issued this certificate, and connect by a name that it holds'
-        : 'the log of the plugin server says why (a line with SALLY_TLS_…)',
-    example: { peer: 'the client 127.0.0.1:40312', side: 'server', alert: 'tlsv1 alert unknown ca' },
-  },
-);
+export const OurCertRefused = definePeerError<{ alert: string }>('SALLY_TLS_OUR_CERT_REFUSED', {
+  message: (c) => `${c.peer} refused our certificate: ${c.alert}`,
+  remedy: (c) =>
+    c.side === 'server'
+      ? 'the client must trust the CA that issued this certificate, and connect by a name that it holds'
+      : 'the log of the plugin server says why (a line with SALLY_TLS_…)',
+  example: { peer: client, side: 'server', alert: 'tlsv1 alert unknown ca' },
+});
 
-export const ProtocolTooOld = defineError<HandshakeContext>('SALLY_TLS_PROTOCOL', {
+export const ProtocolTooOld = definePeerError('SALLY_TLS_PROTOCOL', {
   message: (c) => `${c.peer} offers no TLS version that we accept: 1.2 or 1.3`,
   remedy:
     'update the TLS library at the other side, or lift the limit that its configuration sets; what it can do: openssl s_client -connect host:port -tls1_2',
-  example: { peer: 'the client 127.0.0.1:40312', side: 'server' },
+  example: { peer: client, side: 'server' },
 });
 
-export const NoCommonCipher = defineError<HandshakeContext>('SALLY_TLS_CIPHER', {
+export const NoCommonCipher = definePeerError('SALLY_TLS_CIPHER', {
   message: (c) => `${c.peer} offers no cipher suite that we accept`,
   remedy:
     'ECDHE with AES-GCM or ChaCha20-Poly1305 is needed, CBC and static RSA are not accepted; what a program offers: openssl ciphers -v',
-  example: { peer: 'the client 127.0.0.1:40312', side: 'server' },
+  example: { peer: client, side: 'server' },
 });
 
 export const PlainHttpToTls = defineError('SALLY_TLS_PLAIN_HTTP', {
   message: (c) => `${c.peer} speaks plain HTTP to the TLS port`,
   remedy: 'use https:// in the URL',
   http: 400,
-  example: { peer: 'the client 127.0.0.1:40312' },
+  example: { peer: client },
 });
 
 export const TlsToPlainHttp = defineError('SALLY_TLS_TO_PLAIN_PORT', {
   message: (c) => `${c.peer} speaks TLS to a plain HTTP port`,
   remedy: 'use http:// in the URL, or turn TLS on: server_settings.tls, or PLUGINS_SERVER_SSL_ENABLED=true',
   http: 400,
-  example: { peer: 'the client 127.0.0.1:40312' },
+  example: { peer: client },
 });
 
-export const NotTls = defineError<HandshakeContext>('SALLY_TLS_NOT_TLS', {
+export const NotTls = definePeerError('SALLY_TLS_NOT_TLS', {
   message: (c) => `${c.peer} does not speak TLS`,
   remedy: (c) =>
     c.side === 'client'
@@ -1273,16 +1244,13 @@ export const NotTls = defineError<HandshakeContext>('SALLY_TLS_NOT_TLS', {
   example: aServer,
 });
 
-export const HandshakeTimeout = defineError<HandshakeContext & { seconds: number }>(
-  'SALLY_TLS_HANDSHAKE_TIMEOUT',
-  {
-    message: (c) => `${c.peer} did not complete the TLS handshake within ${c.seconds} s`,
-    remedy: 'check the network between the two, and that the other side speaks TLS on this port',
-    example: { peer: 'the client 127.0.0.1:40312', side: 'server', seconds: 10 },
-  },
-);
+export const HandshakeTimeout = definePeerError<{ seconds: number }>('SALLY_TLS_HANDSHAKE_TIMEOUT', {
+  message: (c) => `${c.peer} did not complete the TLS handshake within ${c.seconds} s`,
+  remedy: 'check the network between the two, and that the other side speaks TLS on this port',
+  example: { peer: client, side: 'server', seconds: 10 },
+});
 
-export const HandshakeFailed = defineError<HandshakeContext & { detail: string }>('SALLY_TLS_HANDSHAKE', {
+export const HandshakeFailed = definePeerError<{ detail: string }>('SALLY_TLS_HANDSHAKE', {
   message: (c) => `the TLS handshake with ${c.peer} failed: ${c.detail}`,
   remedy: 'LOG_LEVEL=DEBUG at both ends shows more; openssl s_client -connect host:port shows the rest',
   example: { ...aServer, detail: 'the connection was closed in the middle of it' },
@@ -1293,10 +1261,7 @@ export const HandshakeFailed = defineError<HandshakeContext & { detail: string }
 export const ConnectionRefused = defineError('SALLY_CONNECT_REFUSED', {
   message: (c) => `${c.peer} refuses the connection: ${c.detail}`,
   remedy: 'is the plugin server running, on this host and port? its first log line says where it listens',
-  example: {
-    peer: 'the plugin server https://localhost:8000',
-    detail: 'connect ECONNREFUSED 127.0.0.1:8000',
-  },
+  example: { peer: pluginServer, detail: 'connect ECONNREFUSED 127.0.0.1:8000' },
 });
 
 export const HostNotFound = defineError('SALLY_CONNECT_HOST', {
@@ -1313,14 +1278,14 @@ export const ConnectionTimeout = defineError('SALLY_CONNECT_TIMEOUT', {
   message: (c) => `${c.peer} did not answer within ${c.seconds} s`,
   remedy:
     'check the network and any firewall between the two; a plugin that needs longer: plugin_settings.plugin_timeout',
-  example: { peer: 'the plugin server https://localhost:8000', seconds: 10 },
+  example: { peer: pluginServer, seconds: 10 },
 });
 
 export const ConnectionLost = defineError('SALLY_CONNECT_LOST', {
   message: (c) => `the connection to ${c.peer} broke before the reply: ${c.detail}`,
   remedy:
     'the plugin server stopped or was restarted: the next call connects again; where that goes on, its log says why',
-  example: { peer: 'the plugin server https://localhost:8000', detail: 'other side closed' },
+  example: { peer: pluginServer, detail: 'other side closed' },
 });
 
 export const ChildNotStarted = defineError('SALLY_CHILD_NOT_STARTED', {
@@ -1377,7 +1342,7 @@ export const HookNotImplemented = defineError('SALLY_PLUGIN_HOOK', {
   example: { plugin: 'MyFilter', hook: 'tool_post_invoke', has: ['tool_pre_invoke'] },
 });
 
-export const HookUnknown = defineError<{ where: string; hook: string; meant: string | undefined }>(
+export const HookUnknown = defineMisuse<{ where: string; hook: string; meant: string | undefined }>(
   'SALLY_HOOK_UNKNOWN',
   {
     message: (c) =>
@@ -1386,72 +1351,59 @@ export const HookUnknown = defineError<{ where: string; hook: string; meant: str
       c.meant === undefined
         ? 'nothing here calls it: a hook of another gateway is declared under foreignHooks and called by invokeForeign, any other has a name of the contract (docs/plugins.md lists them)'
         : `write ${c.meant}; a hook of another gateway is declared under foreignHooks and called by invokeForeign`,
-    exit: 2,
     jsonRpc: -32602,
     example: { where: "plugin 'MyFilter'", hook: 'tool_pre_invok', meant: 'tool_pre_invoke' },
   },
 );
 
-export const PluginWithoutHooks = defineError('SALLY_PLUGIN_NO_HOOKS', {
+export const PluginWithoutHooks = defineRefusal('SALLY_PLUGIN_NO_HOOKS', {
   message: (c) => `plugin '${c.plugin}' has no hook: it is never asked`,
   remedy: 'its setup() returns { hooks: { tool_pre_invoke: … } }, each a function of the object itself',
-  exit: 1,
   example: { plugin: 'MyFilter' },
 });
 
-export const PluginNotFound = defineError('SALLY_PLUGIN_NOT_FOUND', {
+export const PluginNotFound = defineRefusal('SALLY_PLUGIN_NOT_FOUND', {
   message: (c) => `${c.where} has no plugin '${c.plugin}'; it has ${c.has.join(', ') || 'none'}`,
   remedy: 'the name in the gateway file must be the name in the file of the plugin server',
-  exit: 1,
   jsonRpc: -32602,
-  example: {
-    plugin: 'MyPlugin',
-    where: 'the plugin server https://localhost:8000',
-    has: ['ReplaceBadWordsPlugin'],
-  },
+  example: { plugin: 'MyPlugin', where: pluginServer, has: ['ReplaceBadWordsPlugin'] },
 });
 
-export const PluginDisabled = defineError('SALLY_PLUGIN_DISABLED', {
+export const PluginDisabled = defineRefusal('SALLY_PLUGIN_DISABLED', {
   message: (c) => `plugin '${c.plugin}' is disabled`,
   remedy: 'set its mode to enforce, enforce_ignore_error or permissive',
-  exit: 1,
   example: { plugin: 'MyPlugin' },
 });
 
-export const PluginsClosed = defineError('SALLY_PLUGINS_CLOSED', {
+export const PluginsClosed = defineRefusal('SALLY_PLUGINS_CLOSED', {
   message: (c) => `${c.hook} was called after the plugins were closed`,
   remedy: 'call close() once nothing is in flight any more; openPluginManager() starts the plugins again',
-  exit: 1,
   example: { hook: 'tool_pre_invoke' },
 });
 
-export const PayloadInvalid = defineError('SALLY_HOOK_PAYLOAD', {
+export const PayloadInvalid = defineMisuse('SALLY_HOOK_PAYLOAD', {
   message: (c) => `the payload of ${c.hook} is not valid: ${c.problems.join('; ')}`,
   remedy: (c) => `docs/reference.md lists the fields of ${c.hook}`,
-  exit: 2,
   jsonRpc: -32602,
   toClient: true,
   example: { hook: 'tool_pre_invoke', problems: ['name: expected string, received undefined'] },
 });
 
-export const PayloadTooLarge = defineError('SALLY_HOOK_PAYLOAD_SIZE', {
+export const PayloadTooLarge = defineClientError('SALLY_HOOK_PAYLOAD_SIZE', {
   message: (c) => `the payload of ${c.hook} has ${c.bytes} bytes; plugins take at most ${c.limit}`,
   remedy: 'send less in one call; no plugin has seen this one',
-  exit: 1,
   jsonRpc: -32602,
-  toClient: true,
   example: { hook: 'tool_pre_invoke', bytes: 1_400_000, limit: 1_000_000 },
 });
 
-export const HookResultInvalid = defineError('SALLY_PLUGIN_RESULT', {
+export const HookResultInvalid = defineRefusal('SALLY_PLUGIN_RESULT', {
   message: (c) =>
     `plugin '${c.plugin}' answered ${c.hook} with something that is not a result: ${c.problems.join('; ')}`,
   remedy: 'a hook answers proceed(), modify(payload) or block(violation)',
-  exit: 1,
   example: { plugin: 'MyFilter', hook: 'tool_pre_invoke', problems: ['expected object, received string'] },
 });
 
-export const ChangesClash = defineError<{
+export const ChangesClash = defineRefusal<{
   hook: string;
   path: string;
   plugins: readonly [string, string];
@@ -1461,14 +1413,12 @@ export const ChangesClash = defineError<{
     `plugins '${c.plugins[0]}' and '${c.plugins[1]}', both of priority ${c.priority}, changed ${c.path} in ${c.hook}, each in its own way`,
   remedy:
     'give them different priorities, so that one sees what the other made; or turn parallel_execution_within_band off',
-  exit: 1,
   example: { hook: 'tool_pre_invoke', path: 'args.q', plugins: ['A', 'B'], priority: 100 },
 });
 
-export const PluginTimeout = defineError('SALLY_PLUGIN_TIMEOUT', {
+export const PluginTimeout = defineRefusal('SALLY_PLUGIN_TIMEOUT', {
   message: (c) => `plugin '${c.plugin}' did not answer ${c.hook} within ${c.seconds} s`,
   remedy: 'make the plugin faster, or raise plugin_settings.plugin_timeout (seconds)',
-  exit: 1,
   example: { plugin: 'MyFilter', hook: 'tool_pre_invoke', seconds: 30 },
 });
 
@@ -1478,10 +1428,10 @@ export const PluginAway = defineError('SALLY_PLUGIN_AWAY', {
   remedy:
     'the process of the plugin server hangs or is stopped: its host and log say why; restart it. It is asked again by itself, and the plugin is back as soon as it answers',
   exit: 3,
-  example: { plugin: 'MyFilter', peer: 'the plugin server https://localhost:8000', seconds: 12 },
+  example: { plugin: 'MyFilter', peer: pluginServer, seconds: 12 },
 });
 
-export const PluginFailed = defineError<PluginFailure>('SALLY_PLUGIN_ERROR', {
+export const PluginFailed = defineRefusal<PluginFailure>('SALLY_PLUGIN_ERROR', {
   message: (c) =>
     // What a server of ours says of its plugin names the plugin, the hook and the reason already.
     c.pluginCode?.startsWith('SALLY_') && c.pluginCode !== 'SALLY_PLUGIN_ERROR'
@@ -1491,7 +1441,6 @@ export const PluginFailed = defineError<PluginFailure>('SALLY_PLUGIN_ERROR', {
     typeof c.details?.['remedy'] === 'string'
       ? c.details['remedy']
       : 'the log of the process that runs the plugin holds the details',
-  exit: 1,
   example: { plugin: 'MyFilter', hook: 'tool_pre_invoke', message: 'Cannot read properties of undefined' },
 });
 
@@ -1505,10 +1454,9 @@ interface PluginFailure {
   readonly mcpErrorCode?: number | undefined;
 }
 
-export const CallCancelled = defineError('SALLY_CALL_CANCELLED', {
+export const CallCancelled = defineRefusal('SALLY_CALL_CANCELLED', {
   message: (c) => `the call of ${c.hook} on plugin '${c.plugin}' was cancelled`,
   remedy: 'the caller went away or gave up: nothing to do',
-  exit: 1,
   example: { plugin: 'MyFilter', hook: 'tool_pre_invoke' },
 });
 
@@ -1525,7 +1473,7 @@ export const ToolArgumentsInvalid = defineError('SALLY_WIRE_ARGUMENTS', {
 export const ReplyInvalid = defineError('SALLY_WIRE_REPLY', {
   message: (c) => `${c.peer} answered ${c.tool} with something that is not of the contract: ${c.reason}`,
   remedy: 'is this the /mcp endpoint of a plugin server, and is its version supported?',
-  example: { peer: 'the plugin server https://localhost:8000', tool: 'invoke_hook', reason: 'no text item' },
+  example: { peer: pluginServer, tool: 'invoke_hook', reason: 'no text item' },
 });
 
 export const ReplyIdUnexpected = defineError<{
@@ -1538,30 +1486,25 @@ export const ReplyIdUnexpected = defineError<{
     `${c.peer} answered ${c.tool} with what is not the reply to it: ${c.seen} in place of the id ${c.id}`,
   remedy:
     'a reply has the id of its request, and of the same type; where the plugin server does so, a proxy in between mixes up connections',
-  example: {
-    peer: 'the plugin server https://localhost:8000',
-    tool: 'invoke_hook',
-    seen: 'the id "1804289383"',
-    id: 1804289383,
-  },
+  example: { peer: pluginServer, tool: 'invoke_hook', seen: 'the id "1804289383"', id: 1804289383 },
 });
 
 export const ReplyTooLarge = defineError('SALLY_WIRE_REPLY_SIZE', {
   message: (c) => `${c.peer} answered with more than ${c.limit} bytes`,
   remedy: 'a plugin answers with a payload of the size that it was given',
-  example: { peer: 'the plugin server https://localhost:8000', limit: 8_000_000 },
+  example: { peer: pluginServer, limit: 8_000_000 },
 });
 
 export const ReplyMalformed = defineError('SALLY_WIRE_REPLY_HTTP', {
   message: (c) => `${c.peer} answered with what is not HTTP/1.1: ${c.reason}`,
   remedy: 'is this the /mcp endpoint of a plugin server? A proxy in between may have changed its replies',
-  example: { peer: 'the plugin server https://localhost:8000', reason: 'two kinds of length' },
+  example: { peer: pluginServer, reason: 'two kinds of length' },
 });
 
 export const HttpStatusUnexpected = defineError('SALLY_WIRE_HTTP_STATUS', {
   message: (c) => `${c.peer} answered HTTP ${c.status} on ${c.path}${c.text ? `: ${c.text}` : ''}`,
   remedy: (c) => httpRemedies[c.status] ?? 'the log of the plugin server says more',
-  example: { peer: 'the plugin server https://localhost:8000', path: '/mpc', status: 404, text: 'not found' },
+  example: { peer: pluginServer, path: '/mpc', status: 404, text: 'not found' },
 });
 
 const httpRemedies: Record<number, string> = {
@@ -1579,10 +1522,9 @@ export const WorkerLost = defineError('SALLY_WORKER_LOST', {
   example: { pid: 4711, how: 'by SIGKILL', waitMs: 100 },
 });
 
-export const WorkersNeedPort = defineError('SALLY_WORKER_NO_PORT', {
+export const WorkersNeedPort = defineMisuse('SALLY_WORKER_NO_PORT', {
   message: 'several workers share a port; this configuration serves on stdio or on a Unix domain socket',
   remedy: 'leave out --workers, or serve on host and port',
-  exit: 2,
   example: {},
 });
 
@@ -1614,10 +1556,9 @@ export const ListenFailed = defineError('SALLY_SERVER_LISTEN', {
   example: { at: '10.1.2.3:8000', what: 'the plugin server', reason: 'EADDRNOTAVAIL' },
 });
 
-export const ConfigPathMissing = defineError('SALLY_SERVER_NO_CONFIG', {
+export const ConfigPathMissing = defineMisuse('SALLY_SERVER_NO_CONFIG', {
   message: 'no plugin file was named',
   remedy: 'sallyport serve --config plugins/test.yaml, or set PLUGINS_CONFIG_PATH',
-  exit: 2,
   example: {},
 });
 
@@ -1667,10 +1608,9 @@ export const TokensReadableByOthers = defineError('SALLY_TOKENS_READABLE', {
   example: { path: 'tokens.json' },
 });
 
-export const TokenNotFound = defineError('SALLY_TOKEN_NOT_FOUND', {
+export const TokenNotFound = defineRefusal('SALLY_TOKEN_NOT_FOUND', {
   message: (c) => `${c.path} has no token ${JSON.stringify(c.id)}`,
   remedy: (c) => `sallyport token list --file ${c.path} shows those that there are`,
-  exit: 1,
   example: { id: 'abcd2345', path: 'tokens.json' },
 });
 
@@ -1689,124 +1629,100 @@ export const JwksUnavailable = defineError('SALLY_JWKS_UNAVAILABLE', {
 
 // ─── The gateway's clients (mcp/endpoint.ts) ─────────────────────────────────────────────────
 
-export const TooManyCalls = defineError('SALLY_GATEWAY_BUSY', {
+export const TooManyCalls = defineClientError('SALLY_GATEWAY_BUSY', {
   message: (c) => `the gateway serves ${c.limit} requests already, as many as it may`,
   remedy: 'try again in a moment; or raise concurrent_calls of gateway.limits',
   http: 503,
-  exit: 1,
-  toClient: true,
   example: { limit: 1_000 },
 });
 
-export const TooManyCallsOfOne = defineError('SALLY_GATEWAY_USER_BUSY', {
+export const TooManyCallsOfOne = defineClientError('SALLY_GATEWAY_USER_BUSY', {
   message: (c) => `${c.limit} requests of this user are being served, as many as one may have`,
   remedy: 'wait for some of them; or raise concurrent_calls_per_user of gateway.limits',
   http: 429,
-  exit: 1,
-  toClient: true,
   example: { limit: 100 },
 });
 
-export const SessionsFull = defineError('SALLY_GATEWAY_SESSIONS', {
+export const SessionsFull = defineClientError('SALLY_GATEWAY_SESSIONS', {
   message: (c) => `the gateway has ${c.limit} sessions, as many as it may`,
   remedy: 'try again later; or raise sessions, or lower session_idle, of gateway.limits',
   http: 503,
-  exit: 1,
-  toClient: true,
   example: { limit: 10_000 },
 });
 
-export const UserSessionsFull = defineError('SALLY_GATEWAY_USER_SESSIONS', {
+export const UserSessionsFull = defineClientError('SALLY_GATEWAY_USER_SESSIONS', {
   message: (c) => `this user has ${c.limit} sessions, as many as one may have`,
   remedy: 'end sessions that are not needed (HTTP DELETE); or raise sessions_per_user of gateway.limits',
   http: 429,
-  exit: 1,
-  toClient: true,
   example: { limit: 100 },
 });
 
-export const GatewayStopping = defineError<object>('SALLY_GATEWAY_STOPPING', {
+export const GatewayStopping = defineClientError<object>('SALLY_GATEWAY_STOPPING', {
   message: 'the gateway is about to stop, and takes no more requests',
   remedy: 'try again in a moment: another instance, or this one after its restart, will take it',
   http: 503,
-  exit: 1,
-  toClient: true,
   example: {},
 });
 
-export const CredentialOver = defineError<object>('SALLY_GATEWAY_CREDENTIAL_OVER', {
+export const CredentialOver = defineClientError<object>('SALLY_GATEWAY_CREDENTIAL_OVER', {
   message: 'the credential by which this stream was opened is not valid any more',
   remedy: 'come again with a new one: a token that has not expired and is not revoked',
   http: 401,
-  exit: 1,
   jsonRpc: -32003,
-  toClient: true,
   example: {},
 });
 
-export const ServerStopping = defineError<object>('SALLY_SERVER_STOPPING', {
+export const ServerStopping = defineRefusal<object>('SALLY_SERVER_STOPPING', {
   message: 'the plugin server is about to stop, and takes no more calls',
   remedy: 'try again in a moment: another instance, or this one after its restart, will take it',
   jsonRpc: -32000,
   http: 503,
-  exit: 1,
   example: {},
 });
 
-export const TooManyStrangers = defineError('SALLY_CONNECTIONS_STRANGERS', {
+export const TooManyStrangers = defineRefusal('SALLY_CONNECTIONS_STRANGERS', {
   message: (c) =>
     `more than ${c.limit} connections are open on which nobody was let in: the oldest of them are ended`,
   remedy:
     'a flood, or clients that connect and send nothing: a firewall or a proxy before this port can say who they are',
-  exit: 1,
   example: { limit: 1_024 },
 });
 
-export const ClientTooSlow = defineError('SALLY_GATEWAY_CLIENT_SLOW', {
+export const ClientTooSlow = defineRefusal('SALLY_GATEWAY_CLIENT_SLOW', {
   message: (c) => `a client was cut off: ${c.bytes} bytes were waiting for it to read`,
   remedy: 'the client has to read its event streams as they come',
-  exit: 1,
   example: { bytes: 4_100_000 },
 });
 
-export const ClientGone = defineError('SALLY_GATEWAY_CLIENT_GONE', {
+export const ClientGone = defineRefusal('SALLY_GATEWAY_CLIENT_GONE', {
   message: (c) => `the client ${c.client} has ended its session without an answer`,
   remedy: 'nothing to do, if the client meant to go',
-  exit: 1,
   example: { client: 'inspector/1.0.0' },
 });
 
-export const ClientNotAskable = defineError('SALLY_GATEWAY_NOT_ASKABLE', {
+export const ClientNotAskable = defineClientError('SALLY_GATEWAY_NOT_ASKABLE', {
   message: (c) =>
     `${c.method} cannot be asked of a client of ${c.revision}: it has no way to be sent a request`,
   remedy: 'the upstream has to answer with input_required, as that revision has it',
-  exit: 1,
-  toClient: true,
   example: { method: 'sampling/createMessage', revision: '2026-07-28' },
 });
 
-export const AskCancelled = defineError('SALLY_GATEWAY_ASK_CANCELLED', {
+export const AskCancelled = defineClientError('SALLY_GATEWAY_ASK_CANCELLED', {
   message: (c) => `${c.method} was asked of the client, and called off before its answer`,
   remedy: 'nothing to do: what it was asked for has ended',
-  exit: 1,
-  toClient: true,
   example: { method: 'elicitation/create' },
 });
 
-export const TooManyQuestions = defineError('SALLY_GATEWAY_QUESTIONS', {
+export const TooManyQuestions = defineClientError('SALLY_GATEWAY_QUESTIONS', {
   message: (c) => `${c.method} was not asked of the client: ${c.limit} questions are open already`,
   remedy: 'the upstream has to wait for answers before it asks on',
-  exit: 1,
-  toClient: true,
   example: { method: 'sampling/createMessage', limit: 100 },
 });
 
-export const LineTooLong = defineError('SALLY_GATEWAY_LINE', {
+export const LineTooLong = defineClientError('SALLY_GATEWAY_LINE', {
   message: (c) => `a message on stdin has more than ${c.limit} bytes`,
   remedy: 'send less in one message; or raise body_bytes of gateway.limits',
   jsonRpc: -32600,
-  exit: 1,
-  toClient: true,
   example: { limit: 4_000_000 },
 });
 
@@ -1824,11 +1740,10 @@ export const UpstreamDown = defineError<{ upstream: string; reason: string; hint
   },
 );
 
-export const UpstreamLost = defineError('SALLY_UPSTREAM_LOST', {
+export const UpstreamLost = defineUpstreamError('SALLY_UPSTREAM_LOST', {
   message: (c) => `the upstream '${c.upstream}' was lost before it answered ${c.method}: ${c.detail}`,
   remedy:
     'it is connected or started again by itself; the request may have been carried out: look before you repeat it',
-  http: 502,
   example: { upstream: 'files', method: 'tools/call', detail: 'the process was ended by SIGKILL' },
 });
 
@@ -1839,10 +1754,9 @@ export const UpstreamTimeout = defineError('SALLY_UPSTREAM_TIMEOUT', {
   example: { upstream: 'search', method: 'tools/call', seconds: 60 },
 });
 
-export const UpstreamCancelled = defineError('SALLY_UPSTREAM_CANCELLED', {
+export const UpstreamCancelled = defineRefusal('SALLY_UPSTREAM_CANCELLED', {
   message: (c) => `${c.method} of the upstream '${c.upstream}' was cancelled`,
   remedy: 'the caller went away or gave up: nothing to do',
-  exit: 1,
   http: 499,
   example: { upstream: 'search', method: 'tools/call' },
 });
@@ -1855,7 +1769,7 @@ export const UpstreamNotStarted = defineError('SALLY_UPSTREAM_SPAWN', {
   example: { upstream: 'files', command: 'npy', reason: 'no such program or folder' },
 });
 
-export const UpstreamStatus = defineError<{
+export const UpstreamStatus = defineUpstreamError<{
   upstream: string;
   method: string;
   status: number;
@@ -1867,7 +1781,6 @@ export const UpstreamStatus = defineError<{
       c.challenge ? ` (WWW-Authenticate: ${c.challenge})` : ''
     }`,
   remedy: (c) => upstreamRemedies[c.status] ?? 'the log of the upstream says more',
-  http: 502,
   example: {
     upstream: 'search',
     method: 'initialize',
@@ -1895,34 +1808,30 @@ const upstreamRemedies: Readonly<Record<number, string>> = {
   503: 'the upstream, or the proxy before it, is overloaded or stopped: its log says more',
 };
 
-export const UpstreamProtocol = defineError('SALLY_UPSTREAM_PROTOCOL', {
+export const UpstreamProtocol = defineUpstreamError('SALLY_UPSTREAM_PROTOCOL', {
   message: (c) => `the upstream '${c.upstream}' does not speak MCP as it should: ${c.detail}`,
   remedy: 'is this the address or command of an MCP server, of revision 2025-03-26 or later?',
-  http: 502,
   example: { upstream: 'search', detail: 'the answer to initialize is not JSON' },
 });
 
-export const UpstreamReplyId = defineError('SALLY_UPSTREAM_REPLY_ID', {
+export const UpstreamReplyId = defineUpstreamError('SALLY_UPSTREAM_REPLY_ID', {
   message: (c) =>
     `the upstream '${c.upstream}' answered ${c.method} with what is not the reply to it: ${c.seen} in place of the id ${c.id}`,
   remedy:
     'a reply has the id of its request, and of the same type; where the upstream does so, a proxy in between mixes up connections; the request may have been carried out: look before you repeat it',
-  http: 502,
   example: { upstream: 'search', method: 'tools/call', seen: 'the id "1804289383"', id: 1804289383 },
 });
 
-export const UpstreamJson = defineError('SALLY_UPSTREAM_JSON', {
+export const UpstreamJson = defineUpstreamError('SALLY_UPSTREAM_JSON', {
   message: (c) => `the upstream '${c.upstream}' sent JSON that is not taken: ${c.reason}`,
   remedy:
     'ask for less at once; what it sends has to be nested less, with fewer keys in one object, each of them once',
-  http: 502,
   example: { upstream: 'files', reason: 'the message is nested deeper than 64 levels' },
 });
 
-export const UpstreamReplyTooLarge = defineError('SALLY_UPSTREAM_REPLY_SIZE', {
+export const UpstreamReplyTooLarge = defineUpstreamError('SALLY_UPSTREAM_REPLY_SIZE', {
   message: (c) => `the upstream '${c.upstream}' sent a message of more than ${c.limit} bytes`,
   remedy: 'ask for less at once: by a page, a range, or a narrower query',
-  http: 502,
   example: { upstream: 'files', limit: 67_108_864 },
 });
 
@@ -1944,33 +1853,25 @@ export const NameClash = defineError('SALLY_ROUTE_CLASH', {
   example: { what: 'tool', name: 'search', upstreams: ['files', 'web'] },
 });
 
-export const NotOffered = defineError('SALLY_ROUTE_UNKNOWN', {
+export const NotOffered = defineBadParams('SALLY_ROUTE_UNKNOWN', {
   message: (c) => `there is no ${c.what} '${c.name}' here`,
   remedy: (c) =>
     c.what === 'resource'
       ? 'resources/list and resources/templates/list say what there is'
       : `${c.what}s/list says which there are; the include and exclude patterns of the upstreams decide`,
-  jsonRpc: -32602,
   http: 404,
-  toClient: true,
   example: { what: 'tool', name: 'files__read' },
 });
 
-export const CursorInvalid = defineError('SALLY_ROUTE_CURSOR', {
+export const CursorInvalid = defineBadParams('SALLY_ROUTE_CURSOR', {
   message: (c) => `the cursor of ${c.method} is none that was given out here`,
   remedy: 'begin the list anew, without a cursor',
-  jsonRpc: -32602,
-  http: 400,
-  toClient: true,
   example: { method: 'tools/list' },
 });
 
-export const ParamsInvalid = defineError('SALLY_ROUTE_PARAMS', {
+export const ParamsInvalid = defineBadParams('SALLY_ROUTE_PARAMS', {
   message: (c) => `the params of ${c.method} are not valid: ${c.problem}`,
   remedy: 'the specification of MCP has the params of every method',
-  jsonRpc: -32602,
-  http: 400,
-  toClient: true,
   example: { method: 'tools/call', problem: 'name must be a text' },
 });
 
@@ -1984,13 +1885,10 @@ export const MethodUnknown = defineError('SALLY_ROUTE_METHOD', {
   example: { method: 'tasks/list' },
 });
 
-export const RequestStateInvalid = defineError('SALLY_ROUTE_STATE', {
+export const RequestStateInvalid = defineBadParams('SALLY_ROUTE_STATE', {
   message: (c) =>
     `the requestState of this ${c.method} has expired, was used before, or is of another request`,
   remedy: 'make the request anew, without requestState',
-  jsonRpc: -32602,
-  http: 400,
-  toClient: true,
   example: { method: 'tools/call' },
 });
 
@@ -2009,17 +1907,15 @@ export const TooManyRounds = defineError('SALLY_ROUTE_ROUNDS', {
   example: { upstream: 'files', method: 'tools/call', rounds: 10 },
 });
 
-export const EnvelopeRefused = defineError('SALLY_ROUTE_ENVELOPE', {
+export const EnvelopeRefused = defineUpstreamError('SALLY_ROUTE_ENVELOPE', {
   message: (c) => `upstream '${c.upstream}' does not take what the gateway sends: ${c.message} (${c.code})`,
   remedy: (c) => `is the version of upstream '${c.upstream}' one of those that are supported?`,
-  http: 502,
   example: { upstream: 'files', code: -32022, message: 'Unsupported protocol version' },
 });
 
-export const ListIncomplete = defineError('SALLY_ROUTE_LIST', {
+export const ListIncomplete = defineUpstreamError('SALLY_ROUTE_LIST', {
   message: (c) => `upstream '${c.upstream}' is left out of ${c.method}: ${c.detail}`,
   remedy: 'its entries come back with it: clients are told when the list changes',
-  http: 502,
   example: { upstream: 'files', method: 'tools/list', detail: 'no answer within 5 s' },
 });
 
@@ -2031,12 +1927,10 @@ export const CallAbandoned = defineError('SALLY_ROUTE_ABANDONED', {
   example: { upstream: 'files', method: 'tools/call' },
 });
 
-export const TooManySubscriptions = defineError('SALLY_ROUTE_SUBSCRIPTIONS', {
+export const TooManySubscriptions = defineBadParams('SALLY_ROUTE_SUBSCRIPTIONS', {
   message: (c) => `a client may subscribe to at most ${c.limit} resources`,
   remedy: 'unsubscribe from what is not needed any more',
-  jsonRpc: -32602,
   http: 429,
-  toClient: true,
   example: { limit: 1_000 },
 });
 
@@ -2070,41 +1964,37 @@ export const ReplayDiffers = defineError('SALLY_TESTING_REPLAY', {
 
 // ─── Diagnosis (doctor/) ─────────────────────────────────────────────────────────────────────────
 
-export const NothingToDiagnose = defineError<object>('SALLY_DOCTOR_NO_TARGET', {
+export const NothingToDiagnose = defineMisuse<object>('SALLY_DOCTOR_NO_TARGET', {
   message:
     'there is nothing to look at: no target was named, PLUGINS_CONFIG_PATH is not set, and neither certs/mcp nor a plugin file is in its usual place',
   remedy: 'sallyport doctor plugins/external/config-client.yaml certs/mcp https://localhost:8000',
-  exit: 2,
   example: {},
 });
 
-export const VariableDisagrees = defineError('SALLY_DOCTOR_VARIABLE', {
+export const VariableDisagrees = defineRefusal('SALLY_DOCTOR_VARIABLE', {
   message: (c) =>
     `${c.variable} (${c.says}) wins over ${c.key} of the file (${c.file})${c.effect && `: ${c.effect}`}`,
   remedy: (c) => `if the file is right: unset ${c.variable}; else write its value into ${c.key}`,
-  exit: 1,
   example: {
     variable: 'PLUGINS_CLIENT_MTLS_CA_BUNDLE',
     key: 'plugins[].mcp.tls.ca_bundle',
     says: '/etc/old/ca.crt',
-    file: 'certs/mcp/gateway/ca.crt',
+    file: caCrt,
     effect: 'with the value of the file the credentials load, with that of the variable they do not',
   },
 });
 
-export const CertVersion1 = defineError('SALLY_DOCTOR_X509_V1', {
+export const CertVersion1 = defineRefusal('SALLY_DOCTOR_X509_V1', {
   message: (c) =>
     `${c.path} (${c.subject}) is an X.509 version 1 certificate: it cannot say what it is for, and strict verifiers (Python 3.13) refuse it`,
   remedy: (c) => `issue it again as version 3: ${renewal(c.path)}`,
-  exit: 1,
-  example: { path: 'certs/mcp/plugins/MyPlugin/server.crt', subject: 'CN=mcp-plugin-MyPlugin' },
+  example: { path: serverCrt, subject: 'CN=mcp-plugin-MyPlugin' },
 });
 
-export const PortDiffers = defineError('SALLY_DOCTOR_PORT', {
+export const PortDiffers = defineRefusal('SALLY_DOCTOR_PORT', {
   message: (c) =>
     `${c.url} is not where ${c.file}, which hosts the plugin '${c.plugin}', listens: port ${c.port}${c.health ? ' (the URL has its plain health port)' : ''}`,
   remedy: (c) => `correct the port of mcp.url to ${c.port}, or PLUGINS_SERVER_PORT on the server's side`,
-  exit: 1,
   example: {
     url: 'https://localhost:8001/mcp',
     plugin: 'MyPlugin',
@@ -2114,12 +2004,11 @@ export const PortDiffers = defineError('SALLY_DOCTOR_PORT', {
   },
 });
 
-export const BoundElsewhere = defineError('SALLY_DOCTOR_BOUND_ELSEWHERE', {
+export const BoundElsewhere = defineRefusal('SALLY_DOCTOR_BOUND_ELSEWHERE', {
   message: (c) =>
     `${c.peer} is not on ${c.asked.join(', ')}; on this machine something listens on port ${c.port} of ${c.open.join(', ')}`,
   remedy: (c) =>
     `use that address in the URL, or bind the server to the other one: server_settings.host or PLUGINS_SERVER_HOST (0.0.0.0 for all); see what listens: lsof -i :${c.port}`,
-  exit: 1,
   example: {
     peer: 'the plugin server https://10.1.2.3:8000',
     asked: ['10.1.2.3'],
@@ -2128,47 +2017,42 @@ export const BoundElsewhere = defineError('SALLY_DOCTOR_BOUND_ELSEWHERE', {
   },
 });
 
-export const OldTlsAccepted = defineError('SALLY_DOCTOR_OLD_TLS', {
+export const OldTlsAccepted = defineRefusal('SALLY_DOCTOR_OLD_TLS', {
   message: (c) => `${c.peer} accepts ${c.protocol}`,
   remedy:
     'have it take TLS 1.2 and 1.3 only; to see it: openssl s_client -connect host:port -tls1_1 has to fail',
-  exit: 1,
-  example: { peer: 'the plugin server https://localhost:8000', protocol: 'TLSv1.1' },
+  example: { peer: pluginServer, protocol: 'TLSv1.1' },
 });
 
-export const ClientCertNotDemanded = defineError('SALLY_DOCTOR_NOT_MUTUAL', {
+export const ClientCertNotDemanded = defineRefusal('SALLY_DOCTOR_NOT_MUTUAL', {
   message: (c) => `${c.peer} serves clients that show no certificate: ${c.seen}`,
   remedy:
     'server_settings.tls.ssl_cert_reqs: 2, or PLUGINS_SERVER_SSL_CERT_REQS=2 with PLUGINS_SERVER_SSL_ENABLED=true, then start it again',
-  exit: 1,
-  example: { peer: 'the plugin server https://localhost:8000', seen: 'ssl_cert_reqs is 0' },
+  example: { peer: pluginServer, seen: 'ssl_cert_reqs is 0' },
 });
 
-export const HealthExposed = defineError('SALLY_DOCTOR_HEALTH_EXPOSED', {
+export const HealthExposed = defineRefusal('SALLY_DOCTOR_HEALTH_EXPOSED', {
   message: (c) =>
     `the plain HTTP health endpoint is on ${c.host}:${c.port}, where other hosts can reach it without credentials`,
   remedy:
     'server_settings.host: 127.0.0.1, or PLUGINS_SERVER_HOST=127.0.0.1; where others have to reach the plugins, let a firewall or NetworkPolicy keep port + 1000 to the prober',
-  exit: 1,
   example: { host: '0.0.0.0', port: 9000 },
 });
 
-export const ClockSkewed = defineError('SALLY_DOCTOR_CLOCK', {
+export const ClockSkewed = defineRefusal('SALLY_DOCTOR_CLOCK', {
   message: (c) => `the clocks differ: ${c.peer} has ${isoTime(c.theirs)}, it is ${isoTime(c.here)} here`,
   remedy: 'compare date -u on both hosts, and have both follow one time server: timedatectl set-ntp true',
-  exit: 1,
   example: {
-    peer: 'the plugin server https://localhost:8000',
+    peer: pluginServer,
     theirs: new Date('2026-11-22T14:00:00Z'),
     here: new Date('2026-11-22T12:00:00Z'),
   },
 });
 
-export const RotationHalfDone = defineError('SALLY_DOCTOR_ROTATION', {
+export const RotationHalfDone = defineRefusal('SALLY_DOCTOR_ROTATION', {
   message: (c) =>
     `the replacement of the CA in ${c.dir} is not finished: ${c.phase}${c.behind.length > 0 ? `; not there yet: ${c.behind.join(', ')}` : ''}`,
   remedy: (c) => c.next,
-  exit: 1,
   example: {
     dir: 'certs/mcp',
     phase: 'prepared',
@@ -2177,20 +2061,15 @@ export const RotationHalfDone = defineError('SALLY_DOCTOR_ROTATION', {
   },
 });
 
-export const StaleCertificate = defineError('SALLY_DOCTOR_STALE', {
+export const StaleCertificate = defineRefusal('SALLY_DOCTOR_STALE', {
   message: (c) => `${c.peer} shows another certificate than the one in ${c.certfile}`,
   remedy:
     'another process has the port, or the server has not taken the new files: see its log, or send it SIGHUP',
-  exit: 1,
-  example: {
-    peer: 'the plugin server https://localhost:8000',
-    certfile: 'certs/mcp/plugins/MyPlugin/server.crt',
-  },
+  example: { peer: pluginServer, certfile: serverCrt },
 });
 
-export const HealthSilent = defineError('SALLY_DOCTOR_HEALTH', {
+export const HealthSilent = defineRefusal('SALLY_DOCTOR_HEALTH', {
   message: (c) => `the health endpoint ${c.url} does not answer: ${c.seen}`,
   remedy: (c) => `see who has its port: lsof -i :${new URL(c.url).port}; it is the main port + 1000`,
-  exit: 1,
   example: { url: 'http://localhost:9000/health', seen: 'ECONNREFUSED' },
 });
