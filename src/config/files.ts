@@ -41,24 +41,24 @@ export function isMissing(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
-/** The bytes of `path`, at most one more than allowed: `/dev/zero` and pipes end too. */
-export async function readBytes(path: string): Promise<Buffer> {
-  const handle = await open(path, 'r');
-  const chunks: Buffer[] = [];
-  for await (const chunk of handle.createReadStream({ end: maxBytes })) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
-
-/** The error of a configuration file that could not be read. */
-export function unreadable(path: string, error: unknown): Error {
-  return FileUnreadable({ path, what: 'the configuration', reason: fileReason(error) }, error);
-}
-
-/** The text of a configuration file; undefined, with a problem, where the bytes are not a text to parse. */
-export function decode(bytes: Uint8Array, file: string, problems: Problems): string | undefined {
+/**
+ * The text of the configuration file `path`, which problems name `shown`; undefined, with a problem, where it is not a text
+ * to parse. At most one byte more than allowed is read: `/dev/zero` and pipes end too.
+ *
+ * @throws SALLY_FILE_UNREADABLE
+ */
+export async function readText(path: string, shown: string, problems: Problems): Promise<string | undefined> {
   const refuse = (reason: string): undefined => {
-    problems.add(ConfigFileUnusable({ at: { file, line: 1, column: 1 }, reason }));
+    problems.add(ConfigFileUnusable({ at: { file: shown, line: 1, column: 1 }, reason }));
   };
+  const chunks: Buffer[] = [];
+  try {
+    const handle = await open(path, 'r');
+    for await (const chunk of handle.createReadStream({ end: maxBytes })) chunks.push(chunk as Buffer);
+  } catch (error) {
+    throw FileUnreadable({ path: shown, what: 'the configuration', reason: fileReason(error) }, error);
+  }
+  const bytes = Buffer.concat(chunks);
   if (bytes.length > maxBytes) return refuse('is larger than 1 MiB');
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -7,12 +7,11 @@ import {
 } from '../errors.js';
 import { type PathBase, resolvePath } from './files.js';
 import { authKeys, gatewayKeys, limitKeys, userKeys } from './keys.js';
-import { warnOfUriPatterns } from './name-patterns.js';
 import { shown } from './problems.js';
 import { given, isLoopback, pathOf, type Reading, readUrl } from './reading.js';
 import { type Field, type Fields, type SettingsOf, settingsOf, type ValuesOf, valuesOf } from './schema.js';
 import { refuseHealthPort } from './server-settings.js';
-import { type ServerTlsSettings, serverTls } from './tls-settings.js';
+import { type ServerTlsSettings, serverTls, warnOfUriPatterns } from './tls-settings.js';
 import { type UpstreamSettings, upstreamSettings } from './upstream-settings.js';
 
 /** Who may call the gateway. */

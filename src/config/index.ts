@@ -26,6 +26,11 @@ export { looksSecret } from './problems.js';
 export { type ConfigSide, isLoopback } from './reading.js';
 export type { KeyRow } from './schema.js';
 export type { ServerSettings } from './server-settings.js';
-export type { ClientTlsSettings, ServerTlsSettings, SslCertReqs } from './tls-settings.js';
+export {
+  type ClientTlsSettings,
+  isUriPattern,
+  type ServerTlsSettings,
+  type SslCertReqs,
+} from './tls-settings.js';
 export type { UpstreamSettings } from './upstream-settings.js';
 export { type VariableRow, variableTable } from './variables.js';

@@ -5,7 +5,7 @@ import { dirname, resolve } from 'node:path';
 import { ConfigMissingKey, ConfigNoUpstreams, ConfigWrongType, type SallyError } from '../errors.js';
 import { checkMap } from './check.js';
 import { type ConfigNode, parseYaml } from './document.js';
-import { decode, type Env, expandHome, isMissing, readBytes, unreadable } from './files.js';
+import { type Env, expandHome, isMissing, readText } from './files.js';
 import { type GatewaySettings, gatewayDefaults, gatewaySettings } from './gateway-settings.js';
 import { fileKeys, pluginKeys, settingsKeys } from './keys.js';
 import { type PluginEntry, type PluginSettings, pluginEntries, refuseDuplicates } from './plugin-settings.js';
@@ -75,10 +75,7 @@ export async function loadConfig(options: ConfigOptions): Promise<PluginsConfig>
   const home = options.home ?? options.env['HOME'] ?? homedir();
   const path = resolve(options.cwd, expandHome(options.path, home));
   const problems = new Problems();
-  const bytes = await readBytes(path).catch((error: unknown) => {
-    throw unreadable(options.path, error);
-  });
-  const text = decode(bytes, options.path, problems);
+  const text = await readText(path, options.path, problems);
   problems.throwIfAny(options.path);
   return parseConfig(text ?? '', { ...options, home, exists: existsSync });
 }
@@ -197,10 +194,7 @@ async function loadServers(
   file: PluginsConfig,
 ): Promise<{ upstreams: readonly UpstreamSettings[]; warnings: PluginsConfig['warnings'] }> {
   const problems = new Problems();
-  const bytes = await readBytes(resolve(where.cwd, expandHome(path, where.home))).catch((error: unknown) => {
-    throw unreadable(path, error);
-  });
-  const text = decode(bytes, path, problems);
+  const text = await readText(resolve(where.cwd, expandHome(path, where.home)), path, problems);
   const taken = new Map((file.gateway?.upstreams ?? []).map(({ name }) => [name, file.path]));
   const upstreams = text === undefined ? [] : parseServers(text, { ...where, path }, taken, problems);
   problems.throwIfAny(path);
@@ -228,14 +222,11 @@ export async function externalPluginNames(options: {
   readonly env: Env;
 }): Promise<readonly string[] | undefined> {
   const path = resolve(options.cwd, expandHome(options.path, options.env['HOME']));
-  const bytes = await readBytes(path).catch(async (error: unknown) => {
-    // A link that leads nowhere is there: it was meant to lead to a configuration.
-    if (isMissing(error) && !(await lstat(path).catch(() => undefined))) return undefined;
-    throw unreadable(options.path, error);
-  });
-  if (bytes === undefined) return undefined;
+  // A link that leads nowhere is there: it was meant to lead to a configuration.
+  const there = await lstat(path).catch((error: unknown) => !isMissing(error));
+  if (!there) return undefined;
   const problems = new Problems();
-  const text = decode(bytes, options.path, problems);
+  const text = await readText(path, options.path, problems);
   const document = text === undefined ? undefined : parseYaml(text, options.path, problems);
   const names = document && externalNames(document, options.env, problems);
   problems.throwIfAny(options.path);
@@ -264,20 +255,18 @@ function externalNames(document: ConfigNode, env: Env, problems: Problems): stri
 
 function pluginList(document: ConfigNode, problems: Problems): readonly ConfigNode[] {
   const at = document.place;
-  const key = 'plugins';
-  const expected = 'a list of maps';
+  if (document.kind === 'broken') return [];
   if (document.kind !== 'map') {
-    if (document.kind !== 'broken')
-      problems.add(ConfigWrongType({ at, key: 'the file', expected: 'a map', seen: 'something else' }));
+    problems.add(ConfigWrongType({ at, key: 'the file', expected: 'a map', seen: 'something else' }));
     return [];
   }
-  const plugins = document.entries.find((entry) => entry.key === key);
-  if (plugins === undefined) problems.add(ConfigMissingKey({ at, key, within: 'the file' }));
-  else if (plugins.value.kind === 'list') return plugins.value.items;
-  else if (plugins.value.kind !== 'broken') {
-    const seen =
-      plugins.value.kind === 'map' ? 'a map' : plugins.value.text === '' ? 'nothing' : 'a single value';
-    problems.add(ConfigWrongType({ at: plugins.place, key, expected, seen }));
+  const found = document.entries.find(({ key }) => key === 'plugins');
+  if (found?.value.kind === 'list') return found.value.items;
+  if (found === undefined) problems.add(ConfigMissingKey({ at, key: 'plugins', within: 'the file' }));
+  else if (found.value.kind !== 'broken') {
+    const { value, place } = found;
+    const seen = value.kind === 'map' ? 'a map' : value.text === '' ? 'nothing' : 'a single value';
+    problems.add(ConfigWrongType({ at: place, key: 'plugins', expected: 'a list of maps', seen }));
   }
   return [];
 }

@@ -4,10 +4,11 @@ import {
   ConfigPeerUnchecked,
   type ConfigPlace,
   ConfigTlsIncomplete,
+  ConfigUriPattern,
   ConfigVerifyOff,
 } from '../errors.js';
 import { clientTlsKeys, serverTlsKeys } from './keys.js';
-import { warnOfUriPatterns } from './name-patterns.js';
+import type { Problems } from './problems.js';
 import type { ConfigSide, Reading } from './reading.js';
 import { type Fields, type SettingsOf, settingsOf } from './schema.js';
 import { clientTlsVariables, type serverTlsVariables } from './variables.js';
@@ -154,4 +155,19 @@ export function checkTls(
 /** TLS towards a server, as its fields give it. */
 export function clientTls(tls: ClientTlsFields, { paths }: Pick<Reading, 'paths'>): ClientTlsSettings {
   return settingsOf(clientTlsKeys, tls, paths);
+}
+
+/** Whether a pattern without a kind is for URIs alone: a CN may have any text, that of a URI too. */
+export function isUriPattern(pattern: string): boolean {
+  return !/^(URI|DNS|EMAIL|CN):/.test(pattern) && pattern.includes('://');
+}
+
+export function warnOfUriPatterns(
+  patterns: readonly string[] | undefined,
+  at: ConfigPlace | undefined,
+  problems: Problems,
+): void {
+  if (at === undefined) return;
+  for (const pattern of patterns ?? [])
+    if (isUriPattern(pattern)) problems.warn(ConfigUriPattern({ at, pattern }));
 }

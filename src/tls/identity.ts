@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
-import { isUriPattern } from '../config/name-patterns.js';
+import { isUriPattern } from '../config/index.js';
 import { HostnameMismatch, NamedByCommonName, type SallyError } from '../errors.js';
 import { parseJson } from '../json/index.js';
 import { hasSan } from '../pki/der.js';
