@@ -17,7 +17,7 @@ if (!existsSync(command)) {
   process.exit(1);
 }
 const dist = (path) => import(`../dist/${path}`);
-const { keyTable, modeTable, onErrorValues, variableTable } = await dist('config/index.js');
+const { keyTable, modeTable, onErrorValues, serverKeyTable, variableTable } = await dist('config/index.js');
 const { errorDefinitions } = await dist('errors.js');
 const { hookTable } = await dist('hooks/table.js');
 const { GlobalContext, PluginContext } = await dist('hooks/models.js');
@@ -155,6 +155,22 @@ function keys() {
         row.required ? 'required' : row.default === undefined ? '' : code(row.default),
         row.meaning,
       ]),
+    ),
+  );
+}
+
+/** The keys of a server in the files of editors; those that mean the same stand on one line. */
+function serverKeys() {
+  const lines = new Map();
+  for (const { key, becomes, meaning } of serverKeyTable) {
+    const line = JSON.stringify([becomes, meaning]);
+    lines.set(line, [...(lines.get(line) ?? []), code(key)]);
+  }
+  return paragraphs(
+    'What `gateway --servers` makes of a server in the file of a desktop client or an editor. A key that is none of these has no effect, which is said, unless it is near one of them or has `tool` in its name: then the server is left out.',
+    table(
+      ['key', 'what becomes of it', 'meaning'],
+      [...lines].map(([line, names]) => [names.join(', '), ...JSON.parse(line)]),
     ),
   );
 }
@@ -306,6 +322,7 @@ const sections = [
   ['Variables', variables()],
   ['Variables for certificates', certificateVariables()],
   ['YAML keys', keys()],
+  ['Keys in the files of editors', serverKeys()],
   ['Modes', modes()],
   ['Hooks', hooks()],
   ['Checks of the doctor', doctorChecks()],

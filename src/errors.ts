@@ -719,18 +719,35 @@ export const ConfigUpstream = defineError('SALLY_CONFIG_UPSTREAM', {
   },
 });
 
+const inServers = (line: number, column: number): ConfigPlace => ({ file: '.mcp.json', line, column });
+
 export const ConfigUpstreamNeedsVariable = defineError<{ at: ConfigPlace; key: string; variable: string }>(
   'SALLY_CONFIG_SERVERS_VARIABLE',
   {
     message: (c) => `${c.key} takes its value from ${c.variable}, which is not set`,
     remedy: (c) => `set ${c.variable}, or give a default: \${${c.variable}:-value}`,
     example: {
-      at: { file: '.mcp.json', line: 6, column: 27 },
+      at: inServers(6, 27),
       key: 'headers.Authorization',
       variable: 'TOKEN',
     },
   },
 );
+
+export const ConfigServerLeftOut = defineError<{
+  at: ConfigPlace;
+  name: string;
+  problems: readonly SallyError[];
+}>('SALLY_CONFIG_SERVER_LEFT_OUT', {
+  message: (c) =>
+    `${placeText(c.at)}  the server ${c.name} is left out: ${c.problems.map(({ message }) => message.replace(`upstream ${c.name}: `, '')).join('; ')}`,
+  remedy: (c) => [...new Set(c.problems.map(({ remedy }) => remedy))].join('; '),
+  example: {
+    at: inServers(3, 5),
+    name: '"old"',
+    problems: [ConfigUpstreamNeedsVariable(ConfigUpstreamNeedsVariable.example)],
+  },
+});
 
 export const ConfigAuth = defineError('SALLY_CONFIG_AUTH', {
   message: (c) => `gateway.auth is ${c.kind}: ${c.problem}`,
@@ -761,6 +778,20 @@ export const ConfigNoUpstreams = defineMisuse<{ path?: string }>('SALLY_CONFIG_N
 });
 
 // The entries below are not thrown: they are the warnings of a configuration that can be used.
+
+export const ConfigServerKeysIdle = defineError('SALLY_CONFIG_SERVER_KEYS', {
+  message: (c) =>
+    `the server ${c.name}: ${c.keys.join(', ')} ${c.keys.length === 1 ? 'has' : 'have'} no effect here`,
+  remedy: (c) =>
+    c.reasons.join('; ') ||
+    'nobody here knows what it means: remove it, or see docs/reference.md for what is known',
+  example: {
+    at: inServers(3, 5),
+    name: '"files"',
+    keys: ['alwaysAllow', 'oauth'],
+    reasons: ['by it an editor knows when to ask its user; the gateway asks nobody'],
+  },
+});
 
 export const ConfigUpstreamPlainHttp = defineError('SALLY_CONFIG_UPSTREAM_PLAIN_HTTP', {
   message: (c) =>

@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are references, not templates
 import { Problems } from '../../dist/config/problems.js';
-import { parseServers, plainJson } from '../../dist/config/servers-file.js';
+import { ServersFile } from '../../dist/config/servers-file.js';
+import { plainJson } from '../../dist/config/servers-list.js';
 import { agree, disagree, refusable } from '../lib/judge.mjs';
 
 /** Lists of servers as desktop clients and editors keep them. */
@@ -26,6 +27,12 @@ export default {
     '{',
     '}',
     '"disabled":true',
+    '"context_servers":',
+    '"includeTools":[',
+    '"envFile":"e"',
+    '"timeout":',
+    '"comand":',
+    '"inputs":[{"id":"x"}]',
   ],
   async open() {
     return (input) => {
@@ -36,13 +43,11 @@ export default {
       if (value !== undefined) agree('JSON is not left as it is', parsed(plain)[0], value);
       refusable(() => {
         const problems = new Problems();
-        parseServers(
-          text,
-          { path: '.mcp.json', cwd: '/srv', env: { A: 'a' }, home: '/home/me' },
-          new Map(),
-          problems,
-        );
+        const read = () => 'A=1';
+        const options = { path: '.mcp.json', cwd: '/srv', env: { A: 'a' }, home: '/home/me', read };
+        const file = new ServersFile(text, options, problems);
         problems.throwIfAny('.mcp.json');
+        file.upstreams(new Map(), new Map([['x', 'y']])).problems.throwIfAny('.mcp.json');
       });
     };
   },

@@ -5,7 +5,7 @@ import type { ConfigSide } from '../config/index.js';
 import type { Diagnosis, Result, Status } from '../doctor/index.js';
 import { NothingToDiagnose, UsageError } from '../errors.js';
 import { silentLogger } from '../log.js';
-import { type CommandIo, columns, paint } from './io.js';
+import { type CommandIo, columns, paint, printable } from './io.js';
 
 interface DoctorOptions {
   readonly config?: readonly string[];
@@ -131,12 +131,6 @@ const styles = { ok: 'green', warn: 'yellow', fail: 'red', skipped: 'dim' } as c
   Status,
   string
 >;
-
-/** What a peer or a file says is printed, not obeyed. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
-  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '?');
-}
 
 function print(io: CommandIo, { results, counts, causes }: Diagnosis, verbose: boolean): void {
   const shown = results.filter(({ status }) => verbose || status !== 'skipped');

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type GatewayConfig, loadGatewayConfig } from '../config/index.js';
+import { type GatewayConfig, loadGatewayConfig, type ServerInput } from '../config/index.js';
 import { ConfigNoUpstreams, findSallyError, InternalError, messageOf, WorkersNeedPort } from '../errors.js';
 import type { Gateway, PartStatus } from '../gateway/index.js';
 import { type Logger, silentLogger } from '../log.js';
@@ -68,11 +68,21 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   if (!config && !options.servers) throw ConfigNoUpstreams({});
   stopWithNpm(io.env);
   const log = loggerOf(io, options);
+  const count = options.workers ?? 1;
+  const answers = new Map<string, string | undefined>();
+  // A reload asks nobody: by then the terminal may be somebody else's.
+  let asking = io.interactive && process.stdin.isTTY && !options.stdio && count === 1 && !isWorker();
+  const ask = async (input: ServerInput) => {
+    if (asking) answers.set(input.id, await (await import('./ask.js')).askOnTerminal(input));
+    return answers.get(input.id);
+  };
   // What deserves to be seen at the start is logged by the primary.
   const load = async (logger = log) => {
+    const { servers } = options;
     const loaded = await loadGatewayConfig({
       config,
-      servers: options.servers,
+      servers,
+      ask,
       cwd: io.cwd,
       env: io.env,
       home: io.env['HOME'],
@@ -81,7 +91,7 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
     return loaded;
   };
   const first = await load(isWorker() ? silentLogger : log);
-  const count = options.workers ?? 1;
+  asking = false;
   if (count > 1 && options.stdio) throw WorkersNeedPort({});
   if (count > 1 && !isWorker()) {
     const [, script = '', ...args] = process.argv;

@@ -23,6 +23,12 @@ export function paint(io: Pick<CommandIo, 'color'>, style: keyof typeof sgr, tex
   return io.color ? `\u001b[${sgr[style]}m${text}\u001b[0m` : text;
 }
 
+/** What a peer or a file says is printed, not obeyed: no control characters but line ends. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
+  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '?');
+}
+
 /** Rows as lines whose columns line up; the last column is not padded. */
 export function columns(rows: readonly (readonly string[])[], gap = 2): string[] {
   const widths: number[] = [];

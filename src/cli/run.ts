@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { findSallyError, InternalError, messageOf, type SallyError, UsageError } from '../errors.js';
 import { standardError } from '../log/output.js';
 import { nearest } from '../nearest.js';
-import { type CommandIo, paint } from './io.js';
+import { type CommandIo, paint, printable } from './io.js';
 
 /** The commands: name, what `--help` says of it, and the module, loaded only when it is used. */
 const commands: Record<string, { summary: string; load: () => Promise<(io: CommandIo) => Command> }> = {
@@ -39,12 +39,6 @@ const commands: Record<string, { summary: string; load: () => Promise<(io: Comma
     },
   },
 };
-
-/** What a peer says is printed, not obeyed: no control characters but line ends. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
-  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '?');
-}
 
 /** A message of three parts: the code, what happened, what to do next. */
 function report(io: CommandIo, error: SallyError): void {

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { InvalidArgumentError } from 'commander';
-import { loadConfig, type PluginsConfig } from '../config/index.js';
+import { type GatewayConfig, loadConfig, type PluginsConfig } from '../config/index.js';
 import { messageOf, StrayPluginError, UsageError } from '../errors.js';
 import { createLogger, type Logger, logLevels } from '../log.js';
 import { isWorker } from '../workers/index.js';
@@ -37,9 +37,14 @@ export async function loadAndWarn(
   return config;
 }
 
-/** Logs what a configuration is allowed to say but should not go unseen. */
-export function logWarnings({ warnings }: Pick<PluginsConfig, 'warnings'>, log: Logger): void {
-  for (const warning of warnings) log.warn({ code: warning.code, remedy: warning.remedy }, warning.message);
+/** Logs what a configuration is allowed to say but should not go unseen, and what of it cannot be used. */
+export function logWarnings(
+  config: Pick<PluginsConfig & Partial<GatewayConfig>, 'warnings' | 'leftOut'>,
+  log: Logger,
+): void {
+  const { warnings, leftOut = [] } = config;
+  for (const { code, remedy, message } of leftOut) log.error({ code, remedy }, message);
+  for (const { code, remedy, message } of warnings) log.warn({ code, remedy }, message);
 }
 
 /** The value of `--port`. */

@@ -10,6 +10,7 @@ export {
   loadGatewayConfig,
   type PluginsConfig,
   parseConfig,
+  type ServerInput,
 } from './load.js';
 export {
   legacyModeName,
@@ -26,6 +27,7 @@ export { looksSecret } from './problems.js';
 export { type ConfigSide, isLoopback } from './reading.js';
 export type { KeyRow } from './schema.js';
 export type { ServerSettings } from './server-settings.js';
+export { type ServerKeyRow, serverKeyTable } from './servers-keys.js';
 export {
   type ClientTlsSettings,
   isUriPattern,

@@ -201,6 +201,10 @@ export const upstreamKeys = {
   ),
   cwd: optional(path, 'the folder that it runs in'),
   url: optional(filled, 'in place of command: where MCP is served over HTTP'),
+  uds: optional(
+    path,
+    'for url: Unix domain socket that MCP is served on, in place of the host of url; without TLS',
+  ),
   headers: optional(
     { kind: 'named', of: { kind: 'secret', written: true } },
     "for url: sent with every request, such as the upstream's own token",

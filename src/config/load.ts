@@ -1,8 +1,15 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { ConfigMissingKey, ConfigNoUpstreams, ConfigWrongType, type SallyError } from '../errors.js';
+import {
+  ConfigMissingKey,
+  ConfigNoUpstreams,
+  ConfigWrongType,
+  FileUnreadable,
+  fileReason,
+  type SallyError,
+} from '../errors.js';
 import { checkMap } from './check.js';
 import { type ConfigNode, parseYaml } from './document.js';
 import { type Env, expandHome, isMissing, readText } from './files.js';
@@ -13,9 +20,9 @@ import { Problems } from './problems.js';
 import { type ConfigSide, given, type Reading } from './reading.js';
 import { settingsOf } from './schema.js';
 import { type ServerSettings, serverSettings } from './server-settings.js';
-import { parseServers } from './servers-file.js';
+import { type Servers, ServersFile } from './servers-file.js';
+import type { Input } from './servers-variables.js';
 import { render } from './template.js';
-import type { UpstreamSettings } from './upstream-settings.js';
 import { clientTlsVariables, readVariables, warnOfMisspelt } from './variables.js';
 
 /** A plugin file and the variables that override it, as one immutable value. */
@@ -36,7 +43,11 @@ export interface PluginsConfig {
 }
 
 /** The configuration of a gateway: its block is there, with one upstream at least. */
-export type GatewayConfig = PluginsConfig & { readonly gateway: GatewaySettings };
+export type GatewayConfig = PluginsConfig & {
+  readonly gateway: GatewaySettings;
+  /** Servers of a list that cannot be used, and why: the others are. Logged by whoever loads the list. */
+  readonly leftOut: readonly SallyError[];
+};
 
 /** Where a configuration is, and what it is read with. */
 export interface ConfigOptions {
@@ -148,12 +159,17 @@ function isPlain(value: unknown): value is object {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
+/** A value that an editor would ask its user for. */
+export type ServerInput = Input;
+
 /** Where the configuration of a gateway is. */
 export interface GatewayConfigOptions {
   /** A plugin file with a `gateway` block. */
   readonly config?: string | undefined;
   /** The `mcpServers` JSON of a desktop client or an editor: upstreams beside those of the file. */
   readonly servers?: string | undefined;
+  /** Asks for what a list of servers has as `${input:…}`; undefined where nobody says it. Absent: nobody is asked. */
+  readonly ask?: ((input: ServerInput) => Promise<string | undefined>) | undefined;
   readonly cwd: string;
   readonly env: Env;
   readonly home?: string | undefined;
@@ -179,26 +195,43 @@ export async function loadGatewayConfig(options: GatewayConfigOptions): Promise<
   const file = path
     ? await loadConfig({ path, cwd, env, home, side: 'gateway' })
     : parseConfig('plugins: []', { path: 'no file', cwd, env, home, side: 'gateway', exists: () => false });
-  const listed = servers ? await loadServers(servers, { cwd, env, home }, file) : undefined;
+  const listed = servers ? await loadServers(servers, { ...options, home }, file) : undefined;
   const gateway = file.gateway ?? (listed && { ...gatewayDefaults, upstreams: [] });
   const upstreams = [...(gateway?.upstreams ?? []), ...(listed?.upstreams ?? [])];
+  if (upstreams.length === 0) listed?.problems.throwIfAny(servers ?? '');
   if (gateway === undefined || upstreams.length === 0)
     throw ConfigNoUpstreams(path ? { path } : servers ? { path: servers } : {});
   const warnings = [...file.warnings, ...(listed?.warnings ?? [])];
-  return deepFreeze({ ...file, gateway: { ...gateway, upstreams }, warnings });
+  const leftOut = listed?.leftOut ?? [];
+  return deepFreeze({ ...file, gateway: { ...gateway, upstreams }, warnings, leftOut });
 }
 
 async function loadServers(
   path: string,
-  where: { readonly cwd: string; readonly env: Env; readonly home: string },
+  { cwd, env, home, ask }: GatewayConfigOptions & { readonly home: string },
   file: PluginsConfig,
-): Promise<{ upstreams: readonly UpstreamSettings[]; warnings: PluginsConfig['warnings'] }> {
+): Promise<Servers> {
   const problems = new Problems();
-  const text = await readText(resolve(where.cwd, expandHome(path, where.home)), path, problems);
-  const taken = new Map((file.gateway?.upstreams ?? []).map(({ name }) => [name, file.path]));
-  const upstreams = text === undefined ? [] : parseServers(text, { ...where, path }, taken, problems);
+  const text = await readText(resolve(cwd, expandHome(path, home)), path, problems);
   problems.throwIfAny(path);
-  return { upstreams, warnings: problems.warnings };
+  const listed = new ServersFile(text ?? '', { path, cwd, env, home, read: readBeside }, problems);
+  problems.throwIfAny(path);
+  const answers = new Map<string, string>();
+  for (const input of ask ? listed.inputs : []) {
+    const answer = await ask?.(input);
+    if (answer !== undefined) answers.set(input.id, answer);
+  }
+  const taken = new Map((file.gateway?.upstreams ?? []).map(({ name }) => [name, file.path]));
+  return listed.upstreams(taken, answers);
+}
+
+function readBeside(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw FileUnreadable({ path, what: 'the file', reason: fileReason(error) }, error);
+  }
 }
 
 /**

@@ -13,23 +13,26 @@ export class Problems {
     this.warnings.push(warning);
   }
 
-  /** Throws `ConfigInvalid` with every problem, in the order of the file, then of the variables. */
-  throwIfAny(path: string): void {
-    if (this.#found.length === 0) return;
+  /** Every problem once, in the order of the file, then of the variables. */
+  inOrder(): readonly SallyError[] {
     const seen = new Set<string>();
-    const problems = this.#found
+    return this.#found
       .toSorted((a, b) => order(a) - order(b))
       .filter((problem) => {
         const identity = JSON.stringify([problem.code, problem.message, problem.context]);
         return seen.has(identity) ? false : seen.add(identity);
       });
-    throw ConfigInvalid({ path, problems });
+  }
+
+  /** Throws `ConfigInvalid` with every problem. */
+  throwIfAny(path: string): void {
+    if (this.#found.length > 0) throw ConfigInvalid({ path, problems: this.inOrder() });
   }
 }
 
 function order(problem: SallyError): number {
-  const { at } = problem.context as { at: ConfigPlace };
-  return 'line' in at ? at.line * 100_000 + Math.min(at.column, 99_999) : Number.POSITIVE_INFINITY;
+  const { at } = problem.context as { at?: ConfigPlace };
+  return at && 'line' in at ? at.line * 100_000 + Math.min(at.column, 99_999) : Number.POSITIVE_INFINITY;
 }
 
 /** Words that make a name a secret's when they end it: `api_key`, `dbPassword`, `AUTH_TOKEN`. */

@@ -10,7 +10,7 @@ import {
 import { framingHeaders, headerName, headerValue } from '../headers.js';
 import { upstreamKeys } from './keys.js';
 import { hiddenText, looksSecret, type Problems, shown } from './problems.js';
-import { given, isLoopback, type Reading, readUrl } from './reading.js';
+import { given, isLoopback, pathOf, type Reading, readUrl } from './reading.js';
 import { type Field, type Fields, type SettingsOf, settingsOf } from './schema.js';
 import { type ClientTlsSettings, checkTls, clientTls } from './tls-settings.js';
 
@@ -20,6 +20,8 @@ export type UpstreamSettings = UpstreamOffer &
     | {
         readonly transport: 'http';
         readonly url: URL;
+        /** A Unix domain socket in place of the URL's host. */
+        readonly uds?: string;
         /** Sent with every request, such as a token of the upstream's own. Secret. */
         readonly headers: Readonly<Record<string, string>>;
         /** Absent for http, and for https without a `tls` block: the system's roots are trusted then. */
@@ -33,6 +35,8 @@ export type UpstreamSettings = UpstreamOffer &
 type UpstreamValues = SettingsOf<typeof upstreamKeys>;
 interface UpstreamOffer extends Pick<UpstreamValues, 'prefix' | 'include' | 'exclude' | 'timeoutMs'> {
   readonly name: string;
+  /** Tools that are offered, by their exact names, beside what `include` and `exclude` say; absent: all. */
+  readonly tools?: { readonly include?: readonly string[]; readonly exclude: readonly string[] };
 }
 
 export type UpstreamFields = Fields<typeof upstreamKeys>;
@@ -98,7 +102,8 @@ function upstream(
     return refuse(url.place, 'it has command and url', 'keep one of the two');
   if (command === undefined && url === undefined)
     return refuse(where.place, 'it has neither command nor url', 'give command: and args:, or url:');
-  const foreign = url === undefined ? (['headers', 'tls'] as const) : (['args', 'env', 'cwd'] as const);
+  const foreign =
+    url === undefined ? (['headers', 'tls', 'uds'] as const) : (['args', 'env', 'cwd'] as const);
   const [owner, other] = url === undefined ? ['url', 'command'] : ['command', 'url'];
   for (const key of foreign) {
     const field = fields[key];
@@ -121,12 +126,12 @@ function upstream(
 
 type HttpOptions = Pick<
   Extract<UpstreamSettings, { transport: 'http' }>,
-  'transport' | 'url' | 'headers' | 'tls'
+  'transport' | 'url' | 'uds' | 'headers' | 'tls'
 >;
 
 function httpOptions(
   name: string,
-  { headers: named, tls: block }: UpstreamFields,
+  { headers: named, tls: block, uds }: UpstreamFields,
   urlField: Field<string>,
   { path }: Where,
   { problems, paths }: UpstreamReading,
@@ -135,20 +140,24 @@ function httpOptions(
   const url = readUrl(urlField, `${path}.url`, problems, { path: 'any' });
   if (url === undefined) return undefined;
   const subject = `upstream ${shown(name)}`;
+  const refuse = (at: ConfigPlace, problem: string, instead: string) =>
+    problems.add(ConfigUpstream({ at, upstream: shown(name), problem, instead }));
+  const socket = given('uds', pathOf(uds, paths));
+  if (uds !== undefined && url.protocol === 'https:')
+    refuse(
+      uds.place,
+      'a Unix domain socket is reached without TLS',
+      'remove uds, or begin the URL with http:',
+    );
   if (url.protocol === 'http:') {
-    if (block !== undefined) {
-      const [problem, instead] = [
-        'it has a tls block, but its URL begins with http:',
-        'begin the URL with https:',
-      ];
-      problems.add(ConfigUpstream({ at: block.place, upstream: shown(name), problem, instead }));
-    }
+    if (block !== undefined)
+      refuse(block.place, 'it has a tls block, but its URL begins with http:', 'begin the URL with https:');
     const header = Object.keys(headers).find(looksSecret);
-    if (header !== undefined && !isLoopback(url.hostname)) {
+    if (header !== undefined && uds === undefined && !isLoopback(url.hostname)) {
       const host = urlField.hidden ? hiddenText : url.host;
       problems.warn(ConfigUpstreamPlainHttp({ at: urlField.place, upstream: shown(name), host, header }));
     }
-    return { transport: 'http', url, headers };
+    return { transport: 'http', url, ...socket, headers };
   }
   if (block === undefined) return { transport: 'http', url, headers };
   if (block.value === undefined) return undefined;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadGatewayConfig } from '../../src/config/index.js';
-import { plainJson } from '../../src/config/servers-file.js';
+import { plainJson } from '../../src/config/servers-list.js';
 import { ConfigInvalid, ConfigNoUpstreams, FileUnreadable } from '../../src/errors.js';
 import { temporaryFolder } from '../support/folder.js';
 import { listed } from './helpers.js';
@@ -105,11 +105,6 @@ describe('[M29] a list of servers', () => {
     ['a list of another shape', '{"mcpServers": []}', ['1:2 WRONG_TYPE']],
     ['a server that is none', '{"mcpServers": {"a": "npx"}}', ['1:17 WRONG_TYPE']],
     ['neither command nor url', '{"mcpServers":\n {"a": {}}}', ['2:3 UPSTREAM']],
-    [
-      'two of a name',
-      '{"mcpServers": {"a": {"command": "x"}, "A": {"command": "x"}}}',
-      ['1:40 DUPLICATE_UPSTREAM'],
-    ],
     ['text that is no JSON', '{"mcpServers": {}} }', ['1:20 SYNTAX']],
   ])('is refused with its place for %s', async (_, servers, expected) => {
     expect(await wrong({ servers })).toEqual(expected);
@@ -121,7 +116,11 @@ describe('[M29] a list of servers', () => {
     const both = await load({ config, servers: servers('b') });
     expect(both.gateway.port).toBe(5555);
     expect(both.gateway.upstreams.map(({ name }) => name)).toEqual(['a', 'b']);
-    expect(await wrong({ config, servers: servers('A') })).toEqual(['1:16 DUPLICATE_UPSTREAM']);
+    const same = await load({ config, servers: servers('A') });
+    expect(same.gateway.upstreams.map(({ name }) => name)).toEqual(['a']);
+    expect(same.leftOut.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^\.mcp\.json:1:16 {2}the server "A" is left out: .* is already named at/),
+    ]);
   });
 
   it('says what is missing where nothing is behind the gateway', async () => {

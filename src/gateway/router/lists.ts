@@ -18,6 +18,7 @@ interface Patterns {
 export interface Offer extends Patterns {
   readonly name: string;
   readonly prefixed: boolean;
+  readonly tools?: UpstreamSettings['tools'];
   /** The same patterns in every spelling of a URI. */
   readonly uris: Patterns;
 }
@@ -36,12 +37,13 @@ export interface Target {
 
 /** How the names of this upstream are offered where there are `count` of them. */
 export function offerOf(
-  { name, prefix, include, exclude }: Pick<UpstreamSettings, 'name' | 'prefix' | 'include' | 'exclude'>,
+  settings: Pick<UpstreamSettings, 'name' | 'prefix' | 'include' | 'exclude' | 'tools'>,
   count: number,
 ): Offer {
+  const { name, prefix, include, exclude, tools } = settings;
   const prefixed = prefix === 'always' || (prefix === 'auto' && count > 1);
   const uris = { include: include.flatMap(uriForms), exclude: exclude.flatMap(uriForms) };
-  return { name, prefixed, include, exclude, uris };
+  return { name, prefixed, include, exclude, uris, ...(tools && { tools }) };
 }
 
 /**
@@ -52,6 +54,9 @@ export function offerOf(
  * none excluded.
  */
 export function isShown(kind: Kind, name: string, offer: Offer): boolean {
+  const { tools } = offer;
+  if (kind === 'tools' && tools && (tools.exclude.includes(name) || tools.include?.includes(name) === false))
+    return false;
   if (offer.include.length === 0 && offer.exclude.length === 0) return true;
   if (kind !== 'resources') return letThrough(offer, name);
   return uriForms(name).every((form) => letThrough(offer.uris, form));

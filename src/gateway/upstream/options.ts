@@ -97,11 +97,12 @@ const maxRedirects = 3;
 
 export function transportOf(settings: UpstreamSettings, context: UpstreamContext): Transport {
   if (settings.transport === 'stdio') return stdioTransport(settings, context);
-  const { url, headers, tls } = settings;
+  const { url, uds, headers, tls } = settings;
   const never = Number.POSITIVE_INFINITY;
   const target = {
     url,
-    peer: `the upstream ${url.origin}`,
+    socketPath: uds,
+    peer: `the upstream ${uds === undefined ? url.origin : `at ${uds}`}`,
     headers,
     tls,
     server: tls && { ...anyPeer, pins: tls.pins },

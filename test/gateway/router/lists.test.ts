@@ -30,6 +30,18 @@ describe('[M7] the entries of an upstream', () => {
   });
 });
 
+describe('[M7] the tools that an editor has for a server', () => {
+  it('are offered alone, without those that it has switched off, and nothing else is', () => {
+    const entries = [{ name: 'a' }, { name: 'b' }, { name: 'c' }, { name: '*' }];
+    const shown = (tools: object, kind: 'tools' | 'prompts' = 'tools') =>
+      shownEntries(kind, entries, offer('f', { prefix: 'never', tools }), new Set()).map(({ name }) => name);
+    expect(shown({ exclude: ['b', '*'] })).toEqual(['a', 'c']);
+    expect(shown({ include: ['a', 'b'], exclude: ['b'] })).toEqual(['a']);
+    expect(shown({ include: [], exclude: [] })).toEqual([]);
+    expect(shown({ include: ['a'], exclude: [] }, 'prompts')).toEqual(['a', 'b', 'c', '*']);
+  });
+});
+
 describe('[M7] clashes', () => {
   it('name every upstream that offers the name', () => {
     const bare = { prefix: 'never' };
