@@ -13,7 +13,10 @@ export const requirements: readonly Requirement[] = [
     'C1',
     'certs-mcp-all makes CA, gateway certificate, and one for every external plugin of the config',
   ),
-  proven('C2', 'MCP_PLUGIN_CONFIG names the config, MCP_CERT_DAYS the validity (default 825)'),
+  proven(
+    'C2',
+    'MCP_PLUGIN_CONFIG names the config, MCP_CERT_DAYS the validity to the second (default 825); a CA that is made on the way has 825 days at least',
+  ),
   proven('C3', 'without a config example-plugin-a and -b are made; a config that cannot be read is an error'),
   proven('C4', 'the CA: RSA 4096, SHA-256, keys 600 and certificates 644 from the start, never overwritten'),
   proven('C5', 'the gateway: client.key, client.crt, ca.crt, and client.pem for curl'),

@@ -61,6 +61,7 @@ export async function renew(io: CommandIo, flags: Flags, given: readonly string[
   const crl = names.length > 0 ? undefined : await refreshedCrl(flags);
   printRenewed(io, flags, results, crl);
   if (results.some(({ outcome }) => outcome === 'failed')) io.exitWith(3);
+  else if (results.some(({ endsWithCa }) => endsWithCa)) io.exitWith(1);
   if (results.some(isNew) || crl?.made.length) await execute(io, flags.exec);
 }
 
@@ -72,11 +73,12 @@ async function refreshedCrl({ dir }: Flags): Promise<CrlResult | undefined> {
 }
 
 function logRenewed(log: Logger, results: readonly RenewResult[], crl: CrlResult | undefined): void {
-  for (const { name, outcome, serial, notAfter, notes } of results) {
+  for (const { name, outcome, serial, notAfter, notes, endsWithCa } of results) {
     const fields = { certificate: name, serial, notAfter: notAfter?.toISOString(), notes };
     if (outcome === 'renewed') log.info(fields, `renewed the certificate of ${name}`);
     if (outcome === 'failed') log.error(fields, `cannot renew the certificate of ${name}`);
-    if (outcome === 'kept' && notes.length > 0) log.warn(fields, `kept the certificate of ${name}`);
+    if (endsWithCa) log.error(fields, `the certificate of ${name} ends with its CA, which is to be replaced`);
+    else if (outcome === 'kept' && notes.length > 0) log.warn(fields, `kept the certificate of ${name}`);
   }
   if (crl?.made.length) log.info({ path: crl.path }, 'renewed the revocation list');
 }

@@ -1,5 +1,5 @@
 import type { SallyError } from '../errors.js';
-import { readAuthorities } from './authority.js';
+import { type Authorities, readAuthorities } from './authority.js';
 import { readIssued } from './change.js';
 import {
   certsCommandLine,
@@ -79,7 +79,7 @@ export interface CheckReport {
  */
 export async function checkCertificates(options: CheckOptions = {}): Promise<CheckReport> {
   const dir = options.dir ?? defaultDir;
-  const context = { dir, now: options.now?.() ?? new Date(), warnDays: checkDays(options.warnDays ?? 30, 0) };
+  const asked = { dir, now: options.now?.() ?? new Date(), warnDays: checkDays(options.warnDays ?? 30, 0) };
   const leaves = await Promise.all((await leafTargets(dir)).map((target) => look(dir, target)));
   const found = leaves.filter(({ unreadable, state }) => unreadable.length > 0 || !isEmpty(state));
   const here = await look(dir, { role: 'ca' });
@@ -97,6 +97,9 @@ export async function checkCertificates(options: CheckOptions = {}): Promise<Che
   const ca = elsewhere ? { state: elsewhere, unreadable: [] } : here;
   // Beside an unreadable CA every leaf would look wrong: the CA's own finding says it all.
   const trust = ca.state.certificate && trustIn(ca.state, ca.state.layout.cert);
+  const authorities = isReadable ? await readAuthorities(dir) : undefined;
+  const rotating = authorities !== undefined && phaseOf(authorities) !== 'none';
+  const context = { ...asked, rotating };
   const entry = (looked: Looked<Target>, findings: readonly Finding[]) => {
     const { target } = looked.state;
     const there = elsewhere ? findings.map((one) => remediedThere(one, target)) : findings;
@@ -114,23 +117,29 @@ export async function checkCertificates(options: CheckOptions = {}): Promise<Che
     ...(elsewhere ? { caElsewhere: true } : {}),
     notes: [
       ...(elsewhere ? [noteOnCaElsewhere(dir)] : []),
-      ...(isReadable ? await notesOn(dir, found.length > 0) : []),
+      ...(authorities ? notesOn(dir, authorities, rotating, found.length > 0) : []),
     ],
     status: worstStatus(entries.flatMap(({ findings }) => findings)),
   };
 }
 
 /** Which server reads which file is not known here; that a key is in the tree that all of them read is. */
-async function notesOn(dir: string, hasLeaves: boolean): Promise<readonly string[]> {
-  const authorities = await readAuthorities(dir);
-  const { state, next, previous } = authorities;
+function notesOn(
+  dir: string,
+  { state, next, previous }: Authorities,
+  rotating: boolean,
+  hasLeaves: boolean,
+): readonly string[] {
   const keys = [state.key, next.key, previous.key].flatMap((file) => file?.path ?? []);
-  const status = certsCommandLine(dir, 'ca-rotate', 'status');
-  const rotating = phaseOf(authorities) === 'none' ? [] : [`the CA is being replaced: ${status}`];
-  if (keys.length === 0 || !hasLeaves) return rotating;
+  const status = `the CA is being replaced: ${certsCommandLine(dir, 'ca-rotate', 'status')}`;
+  const who = `whoever reads ${keys.map(shellWord).join(' or ')} can make a gateway and any plugin`;
   return [
-    ...rotating,
-    `whoever reads ${keys.map(shellWord).join(' or ')} can make a gateway and any plugin, and no server needs it: on a machine that runs one, move it away until the next certificate is to be made`,
+    ...(rotating ? [status] : []),
+    ...(keys.length === 0 || !hasLeaves
+      ? []
+      : [
+          `${who}, and no server needs it: on a machine that runs one, move it away until the next certificate is to be made`,
+        ]),
   ];
 }
 

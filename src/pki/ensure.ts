@@ -33,7 +33,7 @@ import {
   targetName,
   untilComplete,
 } from './folder.js';
-import { judgeLeaf, type Trust } from './judge.js';
+import { judgeLeaf, replaceCa, type Trust } from './judge.js';
 import {
   assertNoTwin,
   distinctSans,
@@ -44,7 +44,7 @@ import {
   showSan,
 } from './names.js';
 import { requestKey } from './request.js';
-import { opensslDate, validityIn, validityOf } from './validity.js';
+import { defaultDays, opensslDate, validityIn, validityOf } from './validity.js';
 import { type Finding, finding, noteOf, verdicts } from './verdicts.js';
 
 /**
@@ -132,13 +132,19 @@ async function ensureTargets(
   await preflight(leaves, settings);
   const targets = [{ role: 'ca' } as const, ...leaves];
   await Promise.all(targets.map((target) => sweep(layoutOf(settings.dir, target).folder)));
-  const authority = ensureAuthority(settings);
+  const authority = ensureAuthority(leaves.length === 0 ? settings : onTheWay(settings));
   const [{ result }, ...made] = await Promise.all([
     authority,
     allDone(leaves.map((target) => ensureLeaf(settings, target, authority))),
   ]);
   return [result, ...made.flat()];
 }
+
+/** A CA that nobody asked for by itself: `days` are those of leaves, and the next ones are to fit into its life too. */
+const onTheWay = (settings: Settings): Settings => ({
+  ...settings,
+  days: Math.max(settings.days, defaultDays),
+});
 
 /** Waits for a run that is replacing files, and finishes what a killed one has left half-replaced. */
 async function settled(leaves: readonly LeafTarget[], dir: string): Promise<void> {
@@ -292,7 +298,9 @@ function notesOn(
   if (made.includes(layout.cert)) {
     const { shortened, notAfter } = leafValidity(trust.issuing, settings);
     if (shortened)
-      notes.push(`ends with its CA on ${opensslDate(notAfter)}, before the ${settings.days} days are over`);
+      notes.push(
+        `ends with its CA on ${opensslDate(notAfter)}, before the ${settings.days} days are over: ${replaceCa(settings.dir, notAfter, settings)}`,
+      );
   } else if (target.role === 'plugin') {
     const lacking = sansWithout(settings.extraSans, sansOf(new X509Certificate(certPem)));
     const again = withSans(remakeCommand(settings.dir, target), settings.extraSans);

@@ -13,12 +13,23 @@ import {
 } from './folder.js';
 import { bundleHas, certificatesIn, compareBundles, issuerIn, oneLineName, readKey } from './pem.js';
 import { isRequestFor } from './request.js';
-import { dateDefect, dayMs, inDate, opensslDate, type Validity, validityIn } from './validity.js';
+import {
+  dateDefect,
+  dayMs,
+  defaultDue,
+  dueAt,
+  inDate,
+  opensslDate,
+  type Validity,
+  validityIn,
+} from './validity.js';
 import { type Finding, finding, type JudgeContext } from './verdicts.js';
 
+/** `soonAt`: from when on it "expires soon". */
 function judgeTime(
   validity: Validity,
-  { now, warnDays }: JudgeContext,
+  now: Date,
+  soonAt: Date,
   path: string,
   remedy: string,
 ): readonly Finding[] {
@@ -29,7 +40,7 @@ function judgeTime(
     const clock = `check this host's clock: date -u; or ${remedy}`;
     return [finding(defect, path, `is not valid before ${opensslDate(notBefore)}`, clock)];
   }
-  if (notAfter.getTime() - now.getTime() > warnDays * dayMs) return [];
+  if (now < soonAt) return [];
   return [finding('expires soon', path, `expires on ${opensslDate(notAfter)}`, remedy)];
 }
 
@@ -53,9 +64,20 @@ function judgeMode(...files: readonly FolderState['key'][]): readonly Finding[] 
   });
 }
 
+const earlier = (a: Date, b: Date): Date => (a < b ? a : b);
+const daysBefore = (date: Date, days: number): Date => new Date(date.getTime() - days * dayMs);
+
+/** What to do about a CA that ends: only while it lives can another take over from it. */
+export const replaceCa = (dir: string, notAfter: Date, { now, rotating = false }: ReplaceContext): string =>
+  notAfter > now
+    ? certsCommandLine(dir, 'ca-rotate', rotating ? 'status' : 'prepare')
+    : `to start anew: ${remakeCommand(dir, { role: 'ca' })}`;
+
+type ReplaceContext = Pick<JudgeContext, 'now' | 'rotating'>;
+
 /** What is wrong with the CA's folder. A CA whose key is kept elsewhere is fine. */
 export function judgeCa(state: FolderState, context: JudgeContext, hasLeaves = false): readonly Finding[] {
-  const { dir, now } = context;
+  const { dir, now, warnDays } = context;
   const { cert, key, layout, target, certificate, certificates } = state;
   const anew = `to start anew: ${remakeCommand(dir, target)}`;
   const { cert: path } = layout;
@@ -77,14 +99,16 @@ export function judgeCa(state: FolderState, context: JudgeContext, hasLeaves = f
   const gap = defect === undefined ? caStrictnessGap(certificate) : undefined;
   const strict = `it works; for peers that verify strictly (Python 3.13), ${anew}`;
   const validity = validityIn(certificate);
-  // A CA that has ended verifies nothing any more: only while it lives can a second one take over from it.
-  const hasEnded = dateDefect(validity, now) === 'expired';
+  const { notAfter } = validity;
+  // While it has a third of its life left, what it issues can live as long as it should: replacing it takes time.
+  const soonAt =
+    warnDays === 0 ? notAfter : earlier(daysBefore(notAfter, warnDays), dueAt(validity, defaultDue));
   return [
     ...(defect === undefined ? [] : [finding('unusable CA', path, defect, anew)]),
     ...(gap === undefined
       ? []
       : [finding('not strict', path, `has no ${gap}, which strict verifiers ask for`, strict)]),
-    ...judgeTime(validity, context, path, hasEnded ? anew : certsCommandLine(dir, 'ca-rotate', 'prepare')),
+    ...judgeTime(validity, now, soonAt, path, replaceCa(dir, notAfter, context)),
     ...judgeMode(key),
     ...judgeKey(state, anew),
     ...judgeCrl(state, context),
@@ -196,11 +220,13 @@ function judgeIssue(
   const caEnds = issuer && validityIn(issuer).notAfter;
   // A new leaf would end with its CA again.
   const withCa = caEnds !== undefined && ends.notAfter.getTime() + dayMs > caEnds.getTime();
-  const anew =
-    caEnds !== undefined && caEnds > now
-      ? `it ends with its CA: ${certsCommandLine(dir, 'ca-rotate', 'prepare')}`
-      : `to start anew: ${remakeCommand(dir, { role: 'ca' })}`;
-  return [...findings, ...judgeTime(ends, context, path, withCa ? anew : again)];
+  const remedy = !withCa
+    ? again
+    : caEnds > now
+      ? `it ends with its CA: ${replaceCa(dir, caEnds, context)}`
+      : replaceCa(dir, caEnds, context);
+  const soonAt = daysBefore(ends.notAfter, context.warnDays);
+  return [...findings, ...judgeTime(ends, now, soonAt, path, remedy)];
 }
 
 const purposes = {

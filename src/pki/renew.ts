@@ -5,7 +5,6 @@ import { type ChangeOptions, changing, leafNamed, readIssued, recordIssued } fro
 import { keyOfRequest, leafFiles, leafValidity } from './ensure.js';
 import { allDone, replaceEach, replaceTogether } from './files.js';
 import {
-  certsCommandLine,
   type FolderState,
   type LeafTarget,
   readState,
@@ -13,7 +12,7 @@ import {
   settingsOf,
   targetName,
 } from './folder.js';
-import { judgeLeaf, keepsWeakKey, type Trust, trustIn } from './judge.js';
+import { judgeLeaf, keepsWeakKey, replaceCa, type Trust, trustIn } from './judge.js';
 import { issuerIn, normalSerial } from './pem.js';
 import {
   type DuePolicy,
@@ -52,6 +51,8 @@ export interface RenewResult {
   readonly notAfter?: Date;
   /** When it is due next, by the policy that was given. */
   readonly dueAt?: Date;
+  /** It ends with its CA, and before it should: the CA is to be replaced, as the notes say. */
+  readonly endsWithCa?: true;
   readonly notes: readonly string[];
 }
 
@@ -89,7 +90,7 @@ export async function renewCertificates(options: RenewOptions = {}): Promise<rea
 
 type Plan =
   | { readonly kind: 'renew'; readonly leaf: Renewable }
-  | { readonly kind: 'keep' | 'fail'; readonly notes: readonly string[] };
+  | { readonly kind: 'keep' | 'fail'; readonly notes: readonly string[]; readonly endsWithCa?: true };
 
 /** What cannot be renewed as it is: whose certificate it is, or what for, is not known for sure. */
 const fatal: ReadonlySet<Verdict> = new Set(['not issued by this CA', 'wrong purpose']);
@@ -122,34 +123,21 @@ function planFor(
   if (force || mends) return { kind: 'renew', leaf: renewable };
   const validity = validityIn(certificate);
   if (settings.now < dueAt(validity, due)) return { kind: 'keep', notes: [] };
-  const pointless = pointlessness(certificate, trust, settings, {
-    due,
-    ...(days ? { days } : {}),
-  });
-  return pointless === undefined ? { kind: 'renew', leaf: renewable } : { kind: 'keep', notes: [pointless] };
-}
-
-/** Why a new certificate would be no better than this one, if so: a daemon would renew it over and over. */
-function pointlessness(
-  certificate: X509Certificate,
-  trust: Trust,
-  settings: Settings,
-  { due = defaultDue, days }: Pick<RenewOptions, 'due' | 'days'>,
-): string | undefined {
-  const old = validityIn(certificate);
   const next = nextValidity(certificate, trust, settings, days);
   const { issuing: ca } = trust;
-  if (ca && next.notAfter >= validityIn(ca).notAfter) {
-    const gained = next.notAfter.getTime() - old.notAfter.getTime();
-    const rotate = certsCommandLine(settings.dir, 'ca-rotate', 'prepare');
-    return gained > 60_000
-      ? undefined
-      : `is due, but a new one would end with its CA as this one does: ${rotate}`;
+  const caEnds = ca && validityIn(ca).notAfter;
+  if (caEnds && next.notAfter >= caEnds) {
+    if (next.notAfter.getTime() - validity.notAfter.getTime() > 60_000)
+      return { kind: 'renew', leaf: renewable };
+    const replace = replaceCa(settings.dir, caEnds, settings);
+    const note = `is due, but a new one would end with its CA as this one does: ${replace}`;
+    return { kind: 'keep', notes: [note], endsWithCa: true };
   }
-  const dueAgain = dueAt(next, due) <= settings.now && settings.now < dueAt(old, defaultDue);
-  return dueAgain
-    ? 'is due, but a new one would be due at once: ask for less time before its end, or for more --days'
-    : undefined;
+  // A daemon would renew it over and over.
+  const dueAgain = dueAt(next, due) <= settings.now && settings.now < dueAt(validity, defaultDue);
+  const note =
+    'is due, but a new one would be due at once: ask for less time before its end, or for more --days';
+  return dueAgain ? { kind: 'keep', notes: [note] } : { kind: 'renew', leaf: renewable };
 }
 
 async function carryOut(
@@ -161,19 +149,13 @@ async function carryOut(
 ): Promise<RenewResult> {
   const { target, layout } = leaf;
   const subject = { role: target.role, name: targetName(target), folder: layout.folder };
-  if (plan.kind !== 'renew' || !authority) {
-    const outcome = plan.kind === 'fail' ? ('failed' as const) : ('kept' as const);
-    const notes = plan.kind === 'renew' ? [] : plan.notes;
-    return { ...subject, outcome, made: [], ...summaryOf(leaf.certificate, options), notes };
+  if (plan.kind === 'renew' && authority) {
+    const { certificate, ...became } = await renewLeaf(plan.leaf, authority, settings, options);
+    return { ...subject, outcome: 'renewed', ...summaryOf(certificate, options), ...became };
   }
-  const { certificate, made, notes } = await renewLeaf(plan.leaf, authority, settings, options);
-  const after = summaryOf(certificate, options);
-  const wanted = options.days ?? 0;
-  const cut =
-    after.notAfter && after.notAfter.getTime() < settings.now.getTime() + (wanted - 1) * 86_400_000
-      ? [`ends with its CA on ${opensslDate(after.notAfter)}, before the ${wanted} days are over`]
-      : [];
-  return { ...subject, outcome: 'renewed', made, ...after, notes: [...notes, ...cut] };
+  const { kind, ...told } = plan.kind === 'renew' ? ({ kind: 'keep', notes: [] } as const) : plan;
+  const outcome = kind === 'fail' ? 'failed' : 'kept';
+  return { ...subject, outcome, made: [], ...summaryOf(leaf.certificate, options), ...told };
 }
 
 function summaryOf(
@@ -206,11 +188,11 @@ export async function renewLeaf(
   authority: Authority,
   settings: Settings,
   options: ChangeOptions,
-): Promise<{ certificate: X509Certificate; made: readonly string[]; notes: readonly string[] }> {
+): Promise<Pick<RenewResult, 'made' | 'notes' | 'endsWithCa'> & { readonly certificate: X509Certificate }> {
   const { layout, target, certificate: old } = leaf;
   const next = await nextKey(leaf, settings, options.keyType);
   const publicKey = next.kind === 'new' ? createPublicKey(next.pem) : next.publicKey;
-  const validity = nextValidity(old, authority, settings, options.days);
+  const { days, shortened, ...validity } = nextValidity(old, authority, settings, options.days);
   const certPem = await certifyLike(old, publicKey, { ...validity, ca: authority.ca });
   const certificate = new X509Certificate(certPem);
   await record(settings.dir, targetName(target), [old, certificate], authority);
@@ -219,7 +201,12 @@ export async function renewLeaf(
     ({ path }) => next.kind === 'new' || path !== layout.key,
   );
   await (files.length === 1 ? replaceEach : replaceTogether)(files, options.onChange);
-  return { certificate, made: files.map(({ path }) => path), notes: next.kind === 'kept' ? [next.note] : [] };
+  const made = files.map(({ path }) => path);
+  const notes = next.kind === 'kept' ? [next.note] : [];
+  if (!shortened) return { certificate, made, notes };
+  const ends = `ends with its CA on ${opensslDate(validity.notAfter)}, before the ${days} days are over`;
+  const replace = replaceCa(settings.dir, validity.notAfter, settings);
+  return { certificate, made, endsWithCa: true, notes: [...notes, `${ends}: ${replace}`] };
 }
 
 async function nextKey(leaf: Renewable, settings: Settings, asked: KeyType | undefined): Promise<NextKey> {
@@ -237,20 +224,24 @@ async function nextKey(leaf: Renewable, settings: Settings, asked: KeyType | und
 }
 
 /**
- * From now on for as long as the old certificate was made for; but one that had ended with its CA was cut short, and
- * says nothing of how long it should live.
+ * From now on for as long as the old certificate was made for; but one that was made in the life of its CA and ended with
+ * it was cut short, and says nothing of how long it should live.
  */
 function nextValidity(
   certificate: X509Certificate,
   { bundle, issuing }: Trust,
   settings: Settings,
   asked: number | undefined,
-): Validity {
-  const ca = issuerIn(bundle, certificate);
+) {
+  const issuer = issuerIn(bundle, certificate);
+  const ca = issuer && validityIn(issuer);
   const old = validityIn(certificate);
-  const cut = ca !== undefined && validityIn(ca).notAfter.getTime() - old.notAfter.getTime() < dayMs;
+  const cut =
+    ca !== undefined &&
+    ca.notAfter.getTime() - old.notAfter.getTime() < dayMs &&
+    old.notBefore.getTime() - ca.notBefore.getTime() > dayMs;
   const days = asked ?? (cut ? defaultDays : lifeInDays(old));
-  return leafValidity(issuing, { ...settings, days });
+  return { days, ...leafValidity(issuing, { ...settings, days }) };
 }
 
 export const lifeInDays = ({ notBefore, notAfter }: Validity): number =>

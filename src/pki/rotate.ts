@@ -27,7 +27,7 @@ import { isSame } from './pem.js';
 import { lifeInDays, renewLeaf } from './renew.js';
 import { crlsFor } from './revoke.js';
 import { hasReached, isOfNewCa, type RotationFolder, type RotationStatus, statusOf } from './rotate-state.js';
-import { validityIn, validityOf } from './validity.js';
+import { defaultDays, validityIn, validityOf } from './validity.js';
 
 /** The steps of replacing a CA, in their order, and the way back from the first two. */
 export const rotationSteps = ['prepare', 'activate', 'retire', 'undo'] as const;
@@ -46,7 +46,7 @@ export interface RotationResult {
  * One step of replacing the CA so that nobody is stranded on the way:
  *
  * - `prepare` makes a second CA in `ca/next/`; every `ca.crt` becomes a bundle of both. `days` and `keyType` are its own;
- *   default: those of the CA that is there.
+ *   default: those of the CA that is there, and 825 days at least.
  * - `activate` lets the new one issue, and reissues every certificate; the old one moves to `ca/previous/`.
  * - `retire` takes the old one out of every bundle and deletes it. From here there is no way back.
  * - `undo` takes `activate` back, and `prepare` when it is run again.
@@ -212,7 +212,8 @@ async function secondCa(
   const { next } = authorities;
   if (next.certificate) return next.certificate;
   const keyPem = next.key?.text ?? (await settings.newKey(options.keyType ?? keyTypeOf(old.publicKey)));
-  const days = options.days ?? lifeInDays(validityIn(old));
+  // One as short as its leaves could not renew them: see `onTheWay`.
+  const days = options.days ?? Math.max(lifeInDays(validityIn(old)), defaultDays);
   const subject = nextSubject(old.subject);
   const { certPem } = await createCa({ ...validityOf({ now: settings.now, days }), subject, keyPem });
   const files = [

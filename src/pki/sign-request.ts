@@ -18,6 +18,7 @@ import {
 } from './folder.js';
 import { assertNoTwin, distinctSans, parsePluginName, type San, sansWithout, showSan } from './names.js';
 import { parseRequest, requestKey, type SigningRequest } from './request.js';
+import { defaultDays } from './validity.js';
 
 export interface SignOptions extends ChangeOptions {
   /** The plugin. Default: the request's common name, which then may not take over another key's folder. */
@@ -49,7 +50,7 @@ export async function signRequest(pem: string, options: SignOptions = {}): Promi
   const settings = settingsOf(options);
   const target = { role: 'plugin', name } as const;
   assertNoTwin(name, await pluginFolders(settings.dir));
-  await ensureCa(options);
+  await ensureCa({ ...options, days: Math.max(settings.days, defaultDays) });
   return changing(settings.dir, async () => {
     const state = await readState(settings.dir, target);
     assertFree(state, request, options, settings.dir);

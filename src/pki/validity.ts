@@ -60,7 +60,8 @@ export function checkDays(days: number, least = 1): number {
 }
 
 /**
- * Valid from five minutes before `now` until `days` after it, within `ca`'s own validity where one is given.
+ * Valid from five minutes before `now` for `days` to the second, within `ca`'s own validity where one is given. The last
+ * second belongs to it (RFC 5280 4.1.2.5): `notAfter` is one before the end.
  *
  * @example
  * ```ts
@@ -75,9 +76,10 @@ export function validityOf(options: {
   readonly ca?: Validity;
 }): Validity & { readonly shortened: boolean } {
   const { now, days, ca } = options;
-  const wanted = now.getTime() + checkDays(days) * dayMs;
+  const begin = wholeSecond(now.getTime() - backdateMs).getTime();
+  const wanted = begin + checkDays(days) * dayMs - 1000;
   const end = Math.min(wanted, ca?.notAfter.getTime() ?? wanted);
-  const start = Math.max(now.getTime() - backdateMs, ca?.notBefore.getTime() ?? 0);
+  const start = Math.max(begin, ca?.notBefore.getTime() ?? 0);
   return { notBefore: wholeSecond(start), notAfter: wholeSecond(end), shortened: wanted - end > unnoticedMs };
 }
 

@@ -73,4 +73,6 @@ export interface JudgeContext {
   readonly now: Date;
   /** How many days before its end a certificate "expires soon". */
   readonly warnDays: number;
+  /** The replacement of the CA has begun. */
+  readonly rotating?: boolean;
 }

@@ -149,6 +149,7 @@ describe('renewing certificates', () => {
 
   it('a leaf that would end with its CA again is not renewed over and over', async () => {
     const dir = temporaryFolder();
+    await ensureCa({ dir, keyType, days: 30 });
     await ensureAll(['One'], { dir, keyType, days: 30 });
     const [gateway] = await renewCertificates({ dir, now: inDays(25) });
     expect(gateway).toMatchObject({ outcome: 'kept', notes: [expect.stringContaining('ca-rotate prepare')] });

@@ -296,3 +296,30 @@ judgedBy('openssl')('certs plugin --csr signs what was made elsewhere, and puts 
   expect(missing.status).toBe(3);
   expect(missing.err).toContain('cannot read the request none.csr: no such file');
 });
+
+describe('sallyport certs renew, where the CA ends before a leaf should', () => {
+  const short = async () => {
+    const place = workplace();
+    await place.certs(['ca', '--key', 'ec-p256', '--days', '30']);
+    await place.certs([...all, '--days', '30']);
+    return place;
+  };
+
+  it('exits 1 and names what replaces the CA; after that it is done with 0', async () => {
+    const { certs } = await short();
+    const { status, out } = await certs(['renew', '--expires-in', '30d']);
+    expect(status).toBe(1);
+    expect(out).toContain('sallyport certs ca-rotate prepare');
+    for (const step of ['prepare', 'activate', 'retire']) await certs(['ca-rotate', step]);
+    expect((await certs(['renew', '--expires-in', '20d'])).status).toBe(0);
+    expect((await certs(['check', '--warn-days', '1'])).status).toBe(0);
+  });
+
+  it('--daemon logs an error', async () => {
+    const { certs } = await short();
+    const { err } = await certs(['renew', '--expires-in', '30d', '--daemon'], {
+      killWhen: (_, err) => err.includes('"waiting"') || err.includes('ca-rotate'),
+    });
+    expect(err).toMatch(/"level":"?(50|error)"?.*ca-rotate prepare/);
+  });
+});
