@@ -111,7 +111,8 @@ const subcommands: readonly Subcommand[] = [
   },
   {
     name: 'renew [NAME...]',
-    summary: 'renew what is due: the gateway and plugins that are named, else all, and the revocation list',
+    summary:
+      'renew what is due: the gateway and plugins that are named, else all, and the revocation list; exit status 1 where the CA ends too early for them',
     options: [
       always,
       [
@@ -145,7 +146,7 @@ const subcommands: readonly Subcommand[] = [
       [
         [
           '--days <n>',
-          'days of the new CA, or with activate of the certificates (MCP_CERT_DAYS, else as before)',
+          'days of the new CA, or with activate of the certificates (MCP_CERT_DAYS, else as before; a CA 825 at least)',
         ],
         ['--key <type>', 'kind of their keys (MCP_CERT_KEY, else as before)'],
       ],

@@ -46,6 +46,7 @@ describe('sallyport certs check', () => {
 
   it('[C7] a leaf that ends with its CA is not to be renewed without it', async () => {
     const { certs } = workplace();
+    await certs(['ca', '--key', 'ec-p256', '--days', '20']);
     await certs([...all, '--days', '20']);
     const { out } = await certs(['check']);
     expect(out.match(/→ (it ends with its CA: )?sallyport certs ca-rotate prepare\n/g)).toHaveLength(4);
