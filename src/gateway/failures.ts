@@ -1,23 +1,21 @@
 import { InternalError } from '../errors.js';
 import type { Logger } from '../log.js';
-import { type Failure, failure, type RpcError, type RpcResponse } from '../mcp/messages.js';
+import { type Failure, failure, type RpcError } from '../mcp/messages.js';
 
 /**
- * How much of a failure a client is told (CWE-209): that there was one and where, or the text too, in which a URL, a path,
- * or what an exception or an upstream's error page says may stand.
+ * What the client is told of an error that something has failed with, and the log of the rest: both under the id of the
+ * request. `brief` (CWE-209): that there was a failure and where. `full`: the text too, in which a URL, a path, or what an
+ * exception or an upstream's error page says may stand.
  */
-export interface Telling {
-  readonly failures: () => 'brief' | 'full';
-  readonly log: Logger;
-}
-
-/** What the client is told of `response`, and the log of the rest: both under the id of the request. */
-export function tell(response: RpcResponse, request: string, { failures, log }: Telling): RpcResponse {
-  if (!('error' in response)) return response;
-  const failed = response.error[failure];
-  if (failed === undefined) return response;
+export function publicError(
+  error: RpcError,
+  request: string,
+  { failures, log }: { readonly failures: 'brief' | 'full'; readonly log: Logger },
+): RpcError {
+  const failed = error[failure];
+  if (failed === undefined) return error;
   report(failed, request, log);
-  return failures() === 'full' ? response : { error: brief(response.error, failed, request) };
+  return failures === 'full' ? error : brief(error, failed, request);
 }
 
 function brief({ code, data }: RpcError, { error, plugin }: Failure, request: string): RpcError {

@@ -12,7 +12,7 @@ import type { Logger } from '../log.js';
 import { openPluginManager, type PluginRequest } from '../manager/index.js';
 import { createEndpoint } from '../mcp/endpoint.js';
 import { serveStdio } from '../mcp/endpoint-stdio.js';
-import type { RpcResponse } from '../mcp/messages.js';
+import type { RpcError } from '../mcp/messages.js';
 import type { Admitted, Identity } from '../mcp/router.js';
 import type { PluginDefinition } from '../plugin/index.js';
 import { ownSessions } from '../sessions/index.js';
@@ -20,7 +20,7 @@ import { createAccessLog, joinObservers, type Observer } from '../telemetry/inde
 import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '../tls/index.js';
 import type { WorkerBus } from '../workers/index.js';
 import { createAuthentication, guarded, introduce, openAuthenticator } from './auth/index.js';
-import { tell } from './failures.js';
+import { publicError } from './failures.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
 import { clashesAmong, createRouter } from './router/index.js';
 import {
@@ -142,14 +142,14 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const routed = guarded(router, sets);
   const reachable = { host, allowedHosts, allowedOrigins };
   const guard = createHostGuard({ ...reachable, trusted: clientCertificate === 'required' });
-  const telling = { failures: () => current.gateway.failures, log };
   const serving = {
     router: routed,
     limits,
     log,
     serverInfo: { name: 'sallyport', version },
     observer,
-    publicResponse: (response: RpcResponse, request: string) => tell(response, request, telling),
+    publicError: (error: RpcError, request: string) =>
+      publicError(error, request, { failures: current.gateway.failures, log }),
   };
   const endpoint = createEndpoint({
     ...serving,

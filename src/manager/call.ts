@@ -14,7 +14,7 @@ import { beyondLimits, writeJson } from '../json/index.js';
 import type { Chain, ChainCall, HandleCall, OneOutcome, Outcome, PluginHandle } from '../plugin/handle.js';
 import type { CallObservation, HookCallEnd } from '../telemetry/index.js';
 import { chainBudgetMs } from '../wire/index.js';
-import type { Selected } from './plugin-list.js';
+import type { Selected } from './decide.js';
 
 /** How long a call may take and who may end it before, and what else the plugin is told of it. */
 export interface CallLimits extends Omit<HandleCall, 'signal'> {
@@ -38,9 +38,16 @@ export function callPlugin(
   context: PluginContext,
   { timeoutMs, signal, owned = false, payloadJson, headers }: CallLimits,
 ): OneOutcome | Promise<OneOutcome> {
-  const begin = (controller: CancelSource) =>
-    plugin.invoke(hook, payload, context, { signal: controller, owned, payloadJson, headers });
-  return withDeadline(begin, { plugin: plugin.name, hook, timeoutMs }, timeoutMs, signal);
+  const called = { plugin: plugin.name, hook, timeoutMs };
+  if (isAborted(signal)) return { kind: 'failed', error: CallCancelled(called) };
+  const inner = new CancelSource();
+  try {
+    const begun = plugin.invoke(hook, payload, context, { signal: inner, owned, payloadJson, headers });
+    if (!(begun instanceof Promise) && !isAborted(signal)) return { kind: 'answered', outcome: begun };
+    return waitFor(Promise.resolve(begun), called, inner, timeoutMs, signal);
+  } catch (error) {
+    return thrownBy(error);
+  }
 }
 
 /**
@@ -55,68 +62,53 @@ export async function callChain(
   const { hook, timeoutMs } = call;
   const plugin = call.steps[0]?.plugin.name;
   if (plugin === undefined) return [];
-  const begin = (controller: CancelSource) =>
-    chain.invoke(call, { signal: controller, payloadJson, headers });
-  const ended = await withDeadline(begin, { plugin, hook, timeoutMs }, timeoutMs + chainBudgetMs, signal);
+  const called = { plugin, hook, timeoutMs };
+  if (isAborted(signal)) return [{ kind: 'failed', error: CallCancelled(called) }];
+  const inner = new CancelSource();
+  const work = chain.invoke(call, { signal: inner, payloadJson, headers });
+  const ended = await waitFor(work, called, inner, timeoutMs + chainBudgetMs, signal);
   return ended.kind === 'failed' ? [ended] : ended.outcome;
-}
-
-/** What is called, and how long it is said to have had. */
-interface Called {
-  readonly plugin: string;
-  readonly hook: string;
-  readonly timeoutMs: number;
 }
 
 /** Asked again after others have run. */
 const isAborted = (signal: Cancellation | undefined): boolean => signal?.aborted === true;
 
-function thrownBy<A>(error: unknown): Ended<A> {
+function thrownBy(error: unknown): { readonly kind: 'failed'; readonly error: SallyError } {
   return {
     kind: 'failed',
     error: findSallyError(error) ?? InternalError({ detail: messageOf(error) }, error),
   };
 }
 
-function withDeadline<A>(
-  begin: (controller: CancelSource) => A | Promise<A>,
-  { plugin, hook, timeoutMs }: Called,
+/** Waits for a call to its end, its deadline, or that of its caller. Never rejects. */
+function waitFor<A>(
+  work: Promise<A>,
+  { plugin, hook, timeoutMs }: { plugin: string; hook: string; timeoutMs: number },
+  inner: CancelSource,
   deadlineMs: number,
   signal: Cancellation | undefined,
-): Ended<A> | Promise<Ended<A>> {
-  if (signal?.aborted) return { kind: 'failed', error: CallCancelled({ plugin, hook }) };
-  const inner = new CancelSource();
-  let begun: A | Promise<A>;
-  try {
-    begun = begin(inner);
-  } catch (error) {
-    return thrownBy(error);
-  }
-  if (!(begun instanceof Promise) && !isAborted(signal)) return { kind: 'answered', outcome: begun };
-  const work = begun instanceof Promise ? begun : Promise.resolve(begun);
+): Promise<Ended<A>> {
   return new Promise((resolve) => {
     let dispose: (() => void) | undefined;
     let stopped = false;
+    // The plugin may ignore its signal: whoever waits is let go all the same, but not before the connection that the
+    // call was on has heard of its end: the next call on it begins with that.
+    const stop = (error: SallyError) => {
+      stopped = true;
+      clearTimeout(timer);
+      dispose?.();
+      inner.abort(error);
+      setImmediate(() => resolve({ kind: 'failed', error }));
+    };
+    const late = () => stop(PluginTimeout({ plugin, hook, seconds: timeoutMs / 1000 }));
+    const timer = setTimeout(late, deadlineMs);
+    dispose = signal && onAbort(signal, () => stop(CallCancelled({ plugin, hook })));
     const settle = (ended: Ended<A>) => {
       if (stopped) return;
       clearTimeout(timer);
       dispose?.();
       resolve(ended);
     };
-    // The plugin may ignore its signal: whoever waits is let go all the same, but not before the connection that the
-    // call was on has heard of its end: the next call on it begins with that.
-    const stop = (error: SallyError) => {
-      clearTimeout(timer);
-      dispose?.();
-      stopped = true;
-      inner.abort(error);
-      setImmediate(() => resolve({ kind: 'failed', error }));
-    };
-    const timer = setTimeout(
-      () => stop(PluginTimeout({ plugin, hook, seconds: timeoutMs / 1000 })),
-      deadlineMs,
-    );
-    dispose = signal && onAbort(signal, () => stop(CallCancelled({ plugin, hook })));
     work.then(
       (outcome) => settle({ kind: 'answered', outcome }),
       (error: unknown) => settle(thrownBy(error)),

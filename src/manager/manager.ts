@@ -23,7 +23,7 @@ import type { Observer } from '../telemetry/index.js';
 import { type CredentialStore, createCredentialStore } from '../tls/index.js';
 import { describePlugin, pluginDefaults } from '../wire/index.js';
 import { callPlugin } from './call.js';
-import { createPluginList } from './plugin-list.js';
+import { createPluginList } from './decide.js';
 import { checkedGlobal, PluginRequest } from './request.js';
 
 /** The plugins of one plugin file, running. */
@@ -110,8 +110,18 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
       ? [findSallyError(result.reason) ?? InternalError({ detail: messageOf(result.reason) })]
       : [],
   );
+  const requestDeps = {
+    list: createPluginList(plugins, config.settings),
+    settings: config.settings,
+    log,
+    observer,
+    outOfService: new Set<PluginHandle>(),
+    chains: deps.chains,
+    closed: false,
+  };
   let closed: Promise<unknown> | undefined;
   const close = async () => {
+    requestDeps.closed = true;
     closed ??= Promise.allSettled(plugins.map((plugin) => plugin.close()));
     await closed;
   };
@@ -120,16 +130,6 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
     await close();
     throw others.length === 0 ? first : PluginsUnusable({ errors });
   }
-  const outOfService = new Set<PluginHandle>();
-  const requestDeps = {
-    list: createPluginList(plugins, config.settings),
-    settings: config.settings,
-    log,
-    observer,
-    outOfService,
-    chains: deps.chains,
-    closed: () => closed !== undefined,
-  };
   // Of two whose names differ in case only, the first.
   const byName = new Map(plugins.map((plugin) => [plugin.name.toLowerCase(), plugin] as const).reverse());
   const find = (name: string) => byName.get(name.toLowerCase());

@@ -38,8 +38,7 @@ import {
   sharedParts,
   withGlobalOf,
 } from './call.js';
-import { changeOf, type Decided, type Decision, decide } from './decide.js';
-import type { PluginList, Selected } from './plugin-list.js';
+import { changeOf, type Decided, type Decision, decide, type PluginList, type Selected } from './decide.js';
 
 /** What all plugins of a hook together made of a payload. */
 export interface HookCallResult<P = unknown, M = unknown> {
@@ -74,7 +73,7 @@ interface RequestDeps {
   /** Whether plugins of one server are called in one round trip, where it takes that. Default true. */
   readonly chains?: boolean | undefined;
   /** Whether the manager was closed: its plugins are called no more. */
-  readonly closed: () => boolean;
+  closed: boolean;
   /** Plugins that `on_error: disable` has taken out of service. */
   readonly outOfService: Set<PluginHandle>;
 }
@@ -121,7 +120,7 @@ export class PluginRequest {
     { signal, observed = this.#deps.observer }: InvokeOptions = {},
   ): Promise<HookCallResult<P>> {
     const { list, settings, outOfService, chains, closed } = this.#deps;
-    if (closed()) throw PluginsClosed({ hook });
+    if (closed) throw PluginsClosed({ hook });
     const applying = list.select(hook, payload, this.global);
     const selected =
       outOfService.size === 0 ? applying : applying.filter(({ plugin }) => !outOfService.has(plugin));
@@ -171,7 +170,10 @@ export class PluginRequest {
     const chain = selected[0]?.plugin.chainFor?.(hook);
     const before = sharedParts(this.global);
     if (chain === undefined) return { outcomes: [], before };
-    const observed = selected.map(({ plugin }) => this.#observe(plugin, run));
+    const { request_id: request } = this.global;
+    const observed = selected.map(({ plugin: { name: plugin } }) =>
+      run.observed?.hookCall?.({ plugin, hook, request }),
+    );
     const steps = selected.map(({ plugin, effect }) => ({
       plugin,
       effect,
@@ -194,7 +196,8 @@ export class PluginRequest {
   async #call(one: Selected, run: HookRun, before: SharedParts): Promise<Decided> {
     const { plugin, effect } = one;
     const { hook, payload, payloadJson } = run;
-    const observed = run.observed && this.#observe(plugin, run);
+    const { request_id: request } = this.global;
+    const observed = run.observed?.hookCall?.({ plugin: plugin.name, hook, request });
     const own = this.#contexts.get(plugin);
     const context: PluginContext = {
       state: own?.state ?? {},
@@ -213,10 +216,6 @@ export class PluginRequest {
     if (outcome.kind === 'failed' && HookNotImplemented.is(outcome.error))
       outcome = { kind: 'answered', outcome: { result: { continue_processing: true }, context } };
     return this.#conclude(one, run, outcome, before, observed);
-  }
-
-  #observe({ name: plugin }: PluginHandle, { hook, observed }: HookRun) {
-    return observed?.hookCall?.({ plugin, hook, request: this.global.request_id });
   }
 
   /** What an outcome of a plugin means for the request, and what is kept of it. */

@@ -53,8 +53,8 @@ export interface CallDeps {
   readonly router: Router;
   /** Names the server in what it sends to clients of 2026-07-28. */
   readonly serverInfo: JsonObject;
-  /** How much of a response the client is told: errors can be shortened. */
-  readonly publicResponse?: ((response: RpcResponse, request: string) => RpcResponse) | undefined;
+  /** How much of an error the client is told. */
+  readonly publicError?: ((error: RpcError, request: string) => RpcError) | undefined;
   readonly observer?: Observer | undefined;
 }
 
@@ -152,7 +152,7 @@ export abstract class Call<Source extends CallSource = CallSource> implements Cl
 
   /** Runs it to its response, and calls `over` when that is known. The router never rejects, unless it is broken. */
   async run(over: () => void, refused?: RpcError): Promise<void> {
-    const { router, publicResponse } = this.deps;
+    const { router, publicError } = this.deps;
     this.observed?.serves?.(this);
     let response: RpcResponse;
     try {
@@ -162,7 +162,8 @@ export abstract class Call<Source extends CallSource = CallSource> implements Cl
       response = errorResponse(thrown);
     }
     // Where nobody waits for it, what failed was ended, and may say so in any words.
-    if (publicResponse && !this.signal.aborted) response = publicResponse(response, this.requestId);
+    if (publicError && 'error' in response && !this.signal.aborted)
+      response = { error: publicError(response.error, this.requestId) };
     over();
     this.finish(response);
     reportEnd(this.source, { kind: 'served', response });

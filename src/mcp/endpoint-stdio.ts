@@ -183,13 +183,13 @@ class StdioConnection {
       if (classified.kind === 'refused') this.#refuse(message.id, classified.refusal.error);
       else {
         const envelope = classified.kind === 'modern' ? classified.envelope : undefined;
-        const { observer, admit, publicResponse } = this.#options;
+        const { observer, admit, publicError } = this.#options;
         const observed = observer?.request?.({ method: message.method, headers: {} });
         const source: CallSource = { admitted: admit(), observed };
         this.#serve(message, envelope, source)
           .catch((thrown: unknown) => {
-            const response = errorResponse(thrown);
-            this.send(responseJson(message.id, publicResponse?.(response, randomUUID()) ?? response));
+            const { error } = errorResponse(thrown);
+            this.send(responseJson(message.id, { error: publicError?.(error, randomUUID()) ?? error }));
           })
           .finally(() => reportEnd(source, { kind: 'aside' }));
       }

@@ -119,7 +119,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     limits,
     log,
     observer,
-    publicResponse: options.publicResponse,
+    publicError: options.publicError,
     sessions: store && new ClientSessions({ router, limits, log, now, store }),
     legacyRevisions: options.revisions ?? legacyRevisions,
     calls,

@@ -16,8 +16,8 @@ const longest = 200;
 const aroundHttp = new Set(['http_pre_request', 'http_auth_resolve_user', 'http_post_request']);
 
 /** The access log: one line for each request, at its end. Who, what, which plugins, how long; never what was said. */
-export function createAccessLog(log: Logger, now: () => number = () => performance.now()): Observer {
-  return { request: () => new AccessLine(log, now) };
+export function createAccessLog(log: Logger): Observer {
+  return { request: () => new AccessLine(log) };
 }
 
 /** A client as logs name it. What it says of itself is as long as it likes. */
@@ -30,17 +30,14 @@ export function clientName(info: Readonly<Record<string, unknown>>): string {
 
 class AccessLine implements RequestObservation {
   readonly #log: Logger;
-  readonly #now: () => number;
-  readonly #started: number;
+  readonly #started = performance.now();
   readonly #plugins: PluginRun[] = [];
   #call: ServedCall | undefined;
   #upstream: string | undefined;
   #target: string | undefined;
 
-  constructor(log: Logger, now: () => number) {
+  constructor(log: Logger) {
     this.#log = log;
-    this.#now = now;
-    this.#started = now();
   }
 
   serves(call: ServedCall): void {
@@ -53,43 +50,38 @@ class AccessLine implements RequestObservation {
   }
 
   hookCall({ plugin, hook }: HookCallStart) {
-    return aroundHttp.has(hook) ? undefined : new PluginRun(plugin, hook, this.#plugins, this.#now);
+    return aroundHttp.has(hook) ? undefined : new PluginRun(plugin, hook, this.#plugins);
   }
 
   end(end: RequestEnd): void {
-    if (end.kind === 'served') this.#served(end);
-    else if (end.kind === 'other') this.#other(end);
-  }
-
-  #served({ response }: RequestEnd & { kind: 'served' }): void {
     const call = this.#call;
-    if (call === undefined) return;
-    const { user, tenant } = call.client.identity;
-    const line = {
-      request: call.requestId,
-      user,
-      tenant,
-      client: clientName(call.client.info),
-      method: bounded(call.method),
-      ...(this.#upstream !== undefined && { upstream: this.#upstream }),
-      ...(this.#target !== undefined && { target: bounded(this.#target) }),
-      ...(this.#plugins.length > 0 && { plugins: this.#plugins }),
-      ...outcomeOf(call, response),
-      ms: msSince(this.#started, this.#now),
-    };
-    this.#log.info(line, 'request');
-  }
-
-  #other({ identity, method, status, error }: RequestEnd & { kind: 'other' }): void {
-    const line = {
-      request: randomUUID(),
-      ...(identity && { user: identity.user, tenant: identity.tenant }),
-      method: bounded(method),
-      ...(status !== undefined && { status }),
-      ...(error !== undefined && { error }),
-      outcome: status === undefined ? 'gone' : status < 400 ? 'ok' : 'refused',
-      ms: msSince(this.#started, this.#now),
-    };
+    let line: object;
+    if (end.kind === 'served' && call !== undefined) {
+      const { user, tenant } = call.client.identity;
+      line = {
+        request: call.requestId,
+        user,
+        tenant,
+        client: clientName(call.client.info),
+        method: bounded(call.method),
+        ...(this.#upstream !== undefined && { upstream: this.#upstream }),
+        ...(this.#target !== undefined && { target: bounded(this.#target) }),
+        ...(this.#plugins.length > 0 && { plugins: this.#plugins }),
+        ...outcomeOf(call, end.response),
+        ms: msSince(this.#started),
+      };
+    } else if (end.kind === 'other') {
+      const { identity, method, status, error } = end;
+      line = {
+        request: randomUUID(),
+        ...(identity && { user: identity.user, tenant: identity.tenant }),
+        method: bounded(method),
+        ...(status !== undefined && { status }),
+        ...(error !== undefined && { error }),
+        outcome: status === undefined ? 'gone' : status < 400 ? 'ok' : 'refused',
+        ms: msSince(this.#started),
+      };
+    } else return;
     this.#log.info(line, 'request');
   }
 }
@@ -99,28 +91,25 @@ class PluginRun {
   readonly plugin: string;
   readonly hook: string;
   decision = '';
-  ms: number;
+  ms = performance.now();
   readonly #done: PluginRun[];
-  readonly #now: () => number;
 
-  constructor(plugin: string, hook: string, done: PluginRun[], now: () => number) {
+  constructor(plugin: string, hook: string, done: PluginRun[]) {
     this.plugin = plugin;
     this.hook = hook;
-    this.ms = now();
     this.#done = done;
-    this.#now = now;
   }
 
   end({ decision }: HookCallEnd): void {
     if (decision === 'cancelled' || decision === 'skipped') return;
     this.decision = decision;
-    this.ms = msSince(this.ms, this.#now);
+    this.ms = msSince(this.ms);
     this.#done.push(this);
   }
 }
 
-function msSince(started: number, now: () => number): number {
-  return Math.round((now() - started) * 100) / 100;
+function msSince(started: number): number {
+  return Math.round((performance.now() - started) * 100) / 100;
 }
 
 function bounded(text: string): string {

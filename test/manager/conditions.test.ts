@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Condition } from '../../src/config/index.js';
 import { type GlobalContext, globalContext } from '../../src/hooks/index.js';
-import { conditionsMatch } from '../../src/manager/plugin-list.js';
+import { conditionsMatch } from '../../src/manager/decide.js';
 
 const search = { name: 'search', args: {} };
 

@@ -2,7 +2,7 @@ import { signalOf } from '../../src/cancel.js';
 import type { PluginSettings } from '../../src/config/index.js';
 import { globalContext, type HookResult, type PluginContext } from '../../src/hooks/index.js';
 import { type Logger, silentLogger } from '../../src/log.js';
-import { createPluginList } from '../../src/manager/plugin-list.js';
+import { createPluginList } from '../../src/manager/decide.js';
 import { checkedGlobal, PluginRequest } from '../../src/manager/request.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { proceed } from '../../src/plugin/index.js';
@@ -61,7 +61,7 @@ export function request(plugins: readonly PluginHandle[], options: RequestOption
     settings: all,
     log: options.log ?? silentLogger,
     outOfService: options.outOfService ?? new Set(),
-    closed: () => false,
+    closed: false,
   });
 }
 

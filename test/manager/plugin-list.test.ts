@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { modeEffect, onErrorValues, pluginModes } from '../../src/config/index.js';
 import { globalContext } from '../../src/hooks/index.js';
-import { conditionsMatch, createPluginList } from '../../src/manager/plugin-list.js';
+import { conditionsMatch, createPluginList } from '../../src/manager/decide.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { handle } from './handles.js';
 

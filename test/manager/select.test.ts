@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { globalContext } from '../../src/hooks/index.js';
 import { silentLogger } from '../../src/log.js';
+import { createPluginList } from '../../src/manager/decide.js';
 import { openPluginManager } from '../../src/manager/index.js';
-import { createPluginList } from '../../src/manager/plugin-list.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { parse } from '../config/helpers.js';
 import { handle } from './handles.js';

@@ -3,7 +3,7 @@ import { type AddressInfo, createConnection, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { GatewayLimits } from '../../src/config/index.js';
 import { GatewayStopping } from '../../src/errors.js';
-import { tell } from '../../src/gateway/failures.js';
+import { publicError } from '../../src/gateway/failures.js';
 import { createHostGuard, createHttpServer, type Reply } from '../../src/http/index.js';
 import type { Logger } from '../../src/log.js';
 import { createEndpoint, type Endpoint } from '../../src/mcp/endpoint.js';
@@ -99,7 +99,7 @@ export async function startEndpoint(options: Options = {}): Promise<RunningEndpo
     limits: { ...roomyLimits, ...options.limits },
     log: logger,
     observer: createAccessLog(logger),
-    publicResponse: (response, request) => tell(response, request, { failures: () => 'brief', log: logger }),
+    publicError: (error, request) => publicError(error, request, { failures: 'brief', log: logger }),
     serverInfo: { name: 'sallyport', version: '9.9.9' },
     guard: createHostGuard({
       host: '127.0.0.1',

@@ -35,7 +35,7 @@ function served(text: string, pretty = false): string {
       out += line;
     },
   };
-  const access = createAccessLog(createLogger({ level: 'info', pretty, stream }), () => 0);
+  const access = createAccessLog(createLogger({ level: 'info', pretty, stream }));
   const client = clientNamed(text);
   const admitted: Admitted = {
     kind: 'admitted',

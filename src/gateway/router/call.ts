@@ -72,7 +72,8 @@ class UpstreamCall {
   #params: JsonObject;
   #name: string;
   #headers: Record<string, string> | undefined;
-  #refused = false;
+  /** Whether it is the upstream that has refused: another may have the resource. */
+  refused = false;
 
   constructor(op: Operation, target: Target, { request, state, context }: Routed) {
     const manager = context.plugins();
@@ -88,11 +89,6 @@ class UpstreamCall {
     this.#name = target.name;
   }
 
-  /** Whether it is the upstream that has refused: another may have the resource. */
-  get refused(): boolean {
-    return this.#refused;
-  }
-
   async run(request: ClientRequest): Promise<RpcResponse> {
     this.#note(request);
     const { pre, kind, key } = this.#op;
@@ -100,14 +96,14 @@ class UpstreamCall {
       const payload = this.#op.payload(this.#params, this.#name, request.headers);
       const outcome = await this.#hooks.run(pre, payload, request);
       if ('stop' in outcome) return outcome.stop;
-      if (isObject(outcome.modified)) this.#revise(outcome.modified, request);
+      if (isObject(outcome.modified)) this.#revise(outcome.modified, request.headers);
       if (!isShown(kind, this.#name, this.#target.route.offer)) {
         throw NotOffered({ what: kinds[kind].what, name: this.#name });
       }
       this.#note(request);
     }
     this.#params = { ...this.#params, [key]: this.#name };
-    const session = await this.#context.sessions.forCall(this.#state, this.#upstream, request.signal);
+    const session = await this.#context.sessions.of(this.#state, this.#upstream, request.signal, 'calling');
     return this.#converse(session, request);
   }
 
@@ -115,11 +111,11 @@ class UpstreamCall {
     observed?.routed?.(this.#upstream.name, this.#name);
   }
 
-  #revise(modified: JsonObject, request: ClientRequest): void {
+  #revise(modified: JsonObject, given: ClientRequest['headers']): void {
     const { params, name } = this.#op.revise(this.#params, this.#name, modified);
     this.#params = params;
     this.#name = name;
-    const { headers, refused } = extraHeaders(request.headers, modified['headers']);
+    const { headers, refused } = extraHeaders(given, modified['headers']);
     if (Object.keys(headers).length > 0) this.#headers = headers;
     if (refused.length > 0) {
       this.#context.log.warn({ headers: refused }, 'a plugin set headers that no plugin can set: left out');
@@ -224,7 +220,7 @@ class UpstreamCall {
 
   async #finish(response: RpcResponse, session: UpstreamSession, now: ClientRequest): Promise<RpcResponse> {
     const ends = endsOf(now, this.#upstream, session, this.#context, this.#hooks.plugins !== undefined);
-    if ('error' in response) this.#refused = true;
+    if ('error' in response) this.refused = true;
     const several = this.#context.routes.length > 1;
     const asTask = now.params['task'] !== undefined;
     // Nothing looks at the result: most calls have no plugin behind them.

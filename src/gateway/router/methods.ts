@@ -1,63 +1,28 @@
 import { signalOf } from '../../cancel.js';
 import { MethodUnknown, NotOffered, ParamsInvalid } from '../../errors.js';
 import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
-import { kindNames, kinds } from '../../mcp/methods.js';
-import type { Era } from '../../mcp/revisions.js';
 import { signalWithin } from '../../wait.js';
-import type { ClientRequest } from '../client.js';
 import type { Upstream } from '../upstream.js';
-import { callWithHooks, callWithoutHooks } from './call.js';
+import { callWithoutHooks } from './call.js';
 import type { Routed } from './context.js';
 import { findTargets, findTemplate } from './find.js';
 import { operations, RequestHooks, reachOf } from './hooks.js';
-import { listPage } from './list-pages.js';
 import { taskFactsOf } from './notifications.js';
 import { errorResponse } from './responses.js';
-import { changeSubscription, listen, reachAll } from './subscriptions.js';
+import { reachAll } from './subscriptions.js';
 import { isLevel } from './translate.js';
 import { listWaitMs } from './upstream-sessions.js';
 
-type Handler = (routed: Routed) => Promise<RpcResponse>;
-
-const unknown: Handler = async ({ request: { method } }) => errorResponse(MethodUnknown({ method }));
-
-const inBoth = (handler: Handler) => ({ legacy: handler, modern: handler });
-
-/** Who serves a method in which era: one that is there and not of the client's era is unknown to it. */
-const methods: Readonly<Record<string, Partial<Readonly<Record<Era, Handler>>>>> = {
-  'logging/setLevel': { legacy: setLevel },
-  'completion/complete': inBoth(complete),
-  'resources/subscribe': { legacy: changeSubscription },
-  'resources/unsubscribe': { legacy: changeSubscription },
-  'subscriptions/listen': { modern: listen },
-  'tasks/get': { legacy: runTask },
-  'tasks/result': { legacy: runTask },
-  'tasks/cancel': { legacy: runTask },
-  'tasks/list': { legacy: runTask },
-  'tasks/update': { legacy: passOn },
-  ...Object.fromEntries(
-    kindNames.map((kind) => [kinds[kind].list, inBoth((routed) => listPage(kind, routed))]),
-  ),
-  ...Object.fromEntries(
-    Object.values(operations).map((op) => [op.method, inBoth((routed) => callWithHooks(op, routed))]),
-  ),
-};
-
-/** Who serves a method of this client's era. */
-export function handlerFor({ method, client }: ClientRequest): Handler {
-  const eras = Object.hasOwn(methods, method) ? methods[method] : undefined;
-  return eras === undefined ? passOn : (eras[client.era] ?? unknown);
-}
-
 /** A method that is not known here goes through as it is where there is one upstream: which else would it be for. */
-async function passOn(routed: Routed): Promise<RpcResponse> {
+export async function passOn(routed: Routed): Promise<RpcResponse> {
   const [only, ...others] = routed.context.routes;
-  if (only === undefined || others.length > 0) return unknown(routed);
+  if (only === undefined || others.length > 0)
+    return errorResponse(MethodUnknown({ method: routed.request.method }));
   return callWithoutHooks(routed, only.upstream);
 }
 
 /** Every upstream is told; a session that opens later is told then. */
-async function setLevel({ request, state, context }: Routed): Promise<RpcResponse> {
+export async function setLevel({ request, state, context }: Routed): Promise<RpcResponse> {
   const { method, params } = request;
   const signal = signalWithin(listWaitMs, signalOf(request.signal));
   const { level } = params;
@@ -76,7 +41,7 @@ async function setLevel({ request, state, context }: Routed): Promise<RpcRespons
 }
 
 /** `completion/complete`: to the upstream of the prompt or template, under its own name there. */
-async function complete(routed: Routed): Promise<RpcResponse> {
+export async function complete(routed: Routed): Promise<RpcResponse> {
   const { request } = routed;
   const { method, params, signal } = request;
   const ref = isObject(params['ref']) ? params['ref'] : {};
@@ -97,7 +62,7 @@ async function complete(routed: Routed): Promise<RpcResponse> {
  * The tasks of 2025-11-25: a call's result that is fetched later. A task goes where the call went, and its result passes
  * the post-hook of the call, with the contexts that the plugins have of it.
  */
-async function runTask(routed: Routed): Promise<RpcResponse> {
+export async function runTask(routed: Routed): Promise<RpcResponse> {
   const { request, state, context } = routed;
   const { method, params } = request;
   const routes = context.routes;

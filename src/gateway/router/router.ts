@@ -1,20 +1,24 @@
-import { messageOf, type SallyError } from '../../errors.js';
+import { MethodUnknown, messageOf, type SallyError } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager } from '../../manager/index.js';
 import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
-import { changingLists } from '../../mcp/methods.js';
+import { changingLists, kindNames, kinds } from '../../mcp/methods.js';
+import type { Era } from '../../mcp/revisions.js';
 import { signalWithin } from '../../wait.js';
 import type { Client, ClientRequest, Router } from '../client.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
+import { callWithHooks } from './call.js';
 import { capabilitiesOf, type Described, instructionsOf } from './capabilities.js';
 import { type ClientState, Clients } from './clients.js';
-import type { Context } from './context.js';
+import type { Context, Routed } from './context.js';
+import { operations } from './hooks.js';
 import { SuspendedRequests, suspendedId } from './input-required.js';
+import { listPage } from './list-pages.js';
 import { offerOf, type Route } from './lists.js';
-import { handlerFor } from './methods.js';
+import { complete, passOn, runTask, setLevel } from './methods.js';
 import { onUpstreamNotification } from './notifications.js';
-import { refusal } from './responses.js';
-import { restore } from './subscriptions.js';
+import { errorResponse, refusal } from './responses.js';
+import { changeSubscription, listen, restore } from './subscriptions.js';
 import { listWaitMs, UpstreamSessions } from './upstream-sessions.js';
 
 /** What the router is made with. */
@@ -41,6 +45,30 @@ export interface ReplaceableRouter extends Router {
 export function createRouter(options: RouterOptions): ReplaceableRouter {
   return new GatewayRouter(options);
 }
+
+type Handler = (routed: Routed) => Promise<RpcResponse>;
+
+const inBoth = (handler: Handler) => ({ legacy: handler, modern: handler });
+
+/** Who serves a method in which era: one that is there and not of the client's era is unknown to it. */
+const methods: Readonly<Record<string, Partial<Readonly<Record<Era, Handler>>>>> = {
+  'logging/setLevel': { legacy: setLevel },
+  'completion/complete': inBoth(complete),
+  'resources/subscribe': { legacy: changeSubscription },
+  'resources/unsubscribe': { legacy: changeSubscription },
+  'subscriptions/listen': { modern: listen },
+  'tasks/get': { legacy: runTask },
+  'tasks/result': { legacy: runTask },
+  'tasks/cancel': { legacy: runTask },
+  'tasks/list': { legacy: runTask },
+  'tasks/update': { legacy: passOn },
+  ...Object.fromEntries(
+    kindNames.map((kind) => [kinds[kind].list, inBoth((routed) => listPage(kind, routed))]),
+  ),
+  ...Object.fromEntries(
+    Object.values(operations).map((op) => [op.method, inBoth((routed) => callWithHooks(op, routed))]),
+  ),
+};
 
 class GatewayRouter implements ReplaceableRouter {
   readonly #log: Logger;
@@ -86,8 +114,12 @@ class GatewayRouter implements ReplaceableRouter {
 
   async handle(request: ClientRequest): Promise<RpcResponse> {
     try {
-      const state = this.#clients.of(request.client);
-      return await handlerFor(request)({ request, state, context: this.#context });
+      const { method, client } = request;
+      const state = this.#clients.of(client);
+      const eras = Object.hasOwn(methods, method) ? methods[method] : undefined;
+      const handler = eras === undefined ? passOn : eras[client.era];
+      if (handler === undefined) return errorResponse(MethodUnknown({ method }));
+      return await handler({ request, state, context: this.#context });
     } catch (error) {
       return refusal(error, request.client.era);
     }

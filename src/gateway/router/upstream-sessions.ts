@@ -41,23 +41,31 @@ export class UpstreamSessions {
     this.#deps = deps;
   }
 
-  /** The session for notifications, lists and every other request within which no upstream asks the client anything. */
-  async of(state: ClientState, upstream: Upstream, signal: Cancellation): Promise<UpstreamSession> {
-    const session = await this.#open(state, upstream, this.#requestsOf(state, upstream).listening, signal);
+  /**
+   * The session for notifications, lists and every other request within which no upstream asks the client anything; for
+   * `calling` that for calls within which it may. Rejects for a client that has left meanwhile: nobody would end it.
+   */
+  async of(
+    state: ClientState,
+    upstream: Upstream,
+    signal: Cancellation,
+    use: 'listening' | 'calling' = 'listening',
+  ): Promise<UpstreamSession> {
+    const requests = state.sessionRequests.get(upstream) ?? this.#newRequests(state, upstream);
+    const gone = () => UpstreamCancelled({ upstream: upstream.name, method: 'initialize' });
+    if (state.gone) throw gone();
+    const session = await upstream.session(requests[use], signal);
+    if (state.gone) {
+      await upstream.release(state.key);
+      throw gone();
+    }
+    if (requests[use] !== requests.listening) return session;
     const before = state.sessions.get(upstream);
     if (before !== session) {
       state.sessions.set(upstream, session);
       this.#deps.opened(state, upstream, session, before);
     }
     return session;
-  }
-
-  /** The session for a call within which the client may be asked. */
-  async forCall(state: ClientState, upstream: Upstream, signal: Cancellation): Promise<UpstreamSession> {
-    const { listening, calling } = this.#requestsOf(state, upstream);
-    return listening === calling
-      ? this.of(state, upstream, signal)
-      : this.#open(state, upstream, calling, signal);
   }
 
   /** What the clients of a session have in common, for as long as the session is. */
@@ -67,47 +75,28 @@ export class UpstreamSessions {
     return shared;
   }
 
-  /** Rejects for a client that has left meanwhile: nobody would end its session. */
-  async #open(
-    state: ClientState,
-    upstream: Upstream,
-    request: SessionRequest,
-    signal: Cancellation,
-  ): Promise<UpstreamSession> {
-    const gone = () => UpstreamCancelled({ upstream: upstream.name, method: 'initialize' });
-    if (state.gone) throw gone();
-    const session = await upstream.session(request, signal);
-    if (!state.gone) return session;
-    await upstream.release(state.key);
-    throw gone();
-  }
-
-  /** The same requests each time: their listeners are registered once. */
-  #requestsOf(state: ClientState, upstream: Upstream): SessionRequests {
-    const known = state.sessionRequests.get(upstream);
-    if (known !== undefined) return known;
-    const requests = this.#newRequests(state, upstream);
-    state.sessionRequests.set(upstream, requests);
-    return requests;
-  }
-
+  /** Kept: by the same request each time a listener is registered once. */
   #newRequests(state: ClientState, upstream: Upstream): SessionRequests {
     const capabilities = passedCapabilities(state.client.capabilities);
     const own = isPersonal(capabilities);
     const request = { principal: state.principal, client: state.key, capabilities };
     const onNotification = (method: string, params: JsonObject | undefined) =>
       this.#deps.onNotification(state, upstream, method, params);
+    let requests: SessionRequests;
     if (state.client.era === 'modern') {
       const listening: SessionRequest = { ...request, own: false, onNotification };
       // All that are alike have this key: without a listener for questions, each call has a session for itself.
-      return { listening, calling: own ? { ...request, own } : listening };
+      requests = { listening, calling: own ? { ...request, own } : listening };
+    } else {
+      const onRequest: NonNullable<SessionRequest['onRequest']> = async (method, params, signal) =>
+        canAnswer(state.client.capabilities, method) === false
+          ? cannotServe(method)
+          : state.client.ask(method, params, signal).catch((error: unknown) => errorResponse(error));
+      const both: SessionRequest = { ...request, own, onNotification, onRequest };
+      requests = { listening: both, calling: both };
     }
-    const onRequest: NonNullable<SessionRequest['onRequest']> = async (method, params, signal) =>
-      canAnswer(state.client.capabilities, method) === false
-        ? cannotServe(method)
-        : state.client.ask(method, params, signal).catch((error: unknown) => errorResponse(error));
-    const both: SessionRequest = { ...request, own, onNotification, onRequest };
-    return { listening: both, calling: both };
+    state.sessionRequests.set(upstream, requests);
+    return requests;
   }
 }
 
