@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { CancelSource } from '../cancel.js';
 import { ClientNotAskable, CredentialOver, TooManyCalls, TooManyCallsOfOne } from '../errors.js';
-import { retryAfter } from '../http/index.js';
 import { writeJson } from '../json/index.js';
 import type { SessionStore } from '../sessions/index.js';
 import type { Observer, RequestObservation } from '../telemetry/index.js';
@@ -98,7 +97,12 @@ export abstract class Call<Source extends CallSource = CallSource> implements Cl
   readonly method: string;
   readonly params: JsonObject;
   readonly client: Client;
+  readonly headers: Admitted['headers'];
+  readonly remote: string | undefined;
+  readonly observed: RequestObservation | undefined;
   readonly signal: CancelSource;
+  /** Whether it goes on until it is stopped. */
+  readonly isSubscription: boolean;
   /** How it ended where no response is wanted any more. */
   abandoned: 'cancelled' | 'gone' | undefined;
   protected readonly source: Source;
@@ -114,22 +118,14 @@ export abstract class Call<Source extends CallSource = CallSource> implements Cl
     this.method = method;
     this.params = params;
     this.client = client;
+    this.headers = source.admitted.headers;
+    this.remote = source.remote;
+    this.observed = source.observed;
+    this.isSubscription = method === 'subscriptions/listen' && client.era === 'modern';
     this.signal = new CancelSource();
     this.abandoned = undefined;
     this.source = source;
     this.deps = deps;
-  }
-
-  get headers(): Admitted['headers'] {
-    return this.source.admitted.headers;
-  }
-
-  get remote(): string | undefined {
-    return this.source.remote;
-  }
-
-  get observed(): RequestObservation | undefined {
-    return this.source.observed;
   }
 
   get credential(): Credential | undefined {
@@ -145,12 +141,7 @@ export abstract class Call<Source extends CallSource = CallSource> implements Cl
     return this.source.admitted.context();
   }
 
-  /** Whether it goes on until it is stopped. */
-  get isSubscription(): boolean {
-    return this.method === 'subscriptions/listen' && this.client.era === 'modern';
-  }
-
-  /** Runs it to its response, and calls `over` when that is known. The router never rejects, unless it is broken. */
+  /** Runs it to its response, and calls `over` when that is known. */
   async run(over: () => void, refused?: RpcError): Promise<void> {
     const { router, publicError } = this.deps;
     this.observed?.serves?.(this);
@@ -220,11 +211,12 @@ export abstract class Call<Source extends CallSource = CallSource> implements Cl
     return notificationJson(method, named);
   }
 
-  /** The response as JSON, as the client's revision has it. */
-  protected response(response: RpcResponse): string {
-    return this.client.era === 'modern'
-      ? modernJson(this.id, response, this.deps.serverInfo, this.isSubscription ? this.id : undefined)
-      : responseJson(this.id, response);
+  /** The response of a client that may be of either era, as JSON. */
+  protected json(response: RpcResponse): string {
+    const { id, client, deps, isSubscription } = this;
+    return client.era === 'modern'
+      ? modernJson(id, response, deps.serverInfo, isSubscription ? id : undefined)
+      : responseJson(id, response);
   }
 }
 
@@ -234,12 +226,6 @@ export abstract class HttpCall extends Call<Exchange> {
   closed(): void {
     if (!this.source.response.writableFinished) this.abandon('gone');
   }
-
-  /** Sends the response as the whole reply. */
-  protected sendWhole(response: RpcResponse, json: string): void {
-    const status = 'result' in response ? 200 : statusOf(response, this.client.era === 'modern');
-    this.source.send(status, json, status === 503 ? { 'Retry-After': retryAfter } : undefined);
-  }
 }
 
 /** Runs a call where there is room for it. */
@@ -248,7 +234,7 @@ export function runWithin(room: Running<Call>, call: HttpCall, exchange: Exchang
   const full = room.full(principal);
   if (full === 'for-one') return exchange.refuseWith(TooManyCallsOfOne({ limit: room.limitForOne }));
   if (full) return exchange.refuseWith(TooManyCalls({ limit: room.limit }));
-  exchange.response.once('close', () => call.closed());
+  exchange.response.once('close', call.closed.bind(call));
   return call.run(room.add(call, principal));
 }
 
@@ -324,12 +310,12 @@ class StatelessCall extends HttpCall {
 
   finish(response: RpcResponse): void {
     if (this.abandoned !== undefined) return;
-    const json = this.response(response);
-    if (!this.source.streaming) this.sendWhole(response, json);
-    else {
-      this.source.write(sseEvent(json));
-      this.source.end();
-    }
+    const { source, client } = this;
+    const json = this.json(response);
+    if (source.streaming) {
+      source.write(sseEvent(json));
+      source.end();
+    } else source.send('result' in response ? 200 : statusOf(response, client.era === 'modern'), json);
   }
 }
 

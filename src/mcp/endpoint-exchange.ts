@@ -51,6 +51,8 @@ export class Exchange {
   remote: string | undefined;
   /** The id of the request in it. JSON-RPC 2.0 section 5: where it is not known, it is null. */
   id: RequestId | null;
+  /** Whether the event stream has begun, and has not ended: the reply is no single document any more. */
+  streaming: boolean;
   readonly #socket: Pick<Socket, 'remoteAddress'>;
   readonly #deps: ExchangeDeps;
   #state: 'waiting' | 'opening' | 'streaming' | 'ended';
@@ -76,6 +78,7 @@ export class Exchange {
     this.remote = undefined;
     this.#socket = request.socket;
     this.#deps = deps;
+    this.streaming = false;
     this.#state = 'waiting';
     this.#early = undefined;
   }
@@ -85,17 +88,14 @@ export class Exchange {
     return this.admitted.credential;
   }
 
-  /** Whether the event stream has begun: from here on the reply is no single document. */
-  get streaming(): boolean {
-    return this.#state === 'opening' || this.#state === 'streaming';
-  }
-
-  /** The whole reply: a JSON document, or no content. */
+  /** The whole reply, a JSON document or no content. A client that is to come again is told when. */
   send(status: number, json = '', headers?: Headers): void {
     if (this.#state !== 'waiting') return;
     this.#state = 'ended';
-    const all: Record<string, string | number> =
-      json === '' ? { ...headers } : { 'Content-Type': 'application/json', ...headers };
+    const all: Record<string, string | number> = {};
+    if (json !== '') all['Content-Type'] = 'application/json';
+    if (headers) Object.assign(all, headers);
+    else if (status === 503) all['Retry-After'] = retryAfter;
     const { replyHeaders } = this.admitted;
     if (replyHeaders !== undefined) {
       replyHeaders(status, all as Headers)
@@ -117,6 +117,7 @@ export class Exchange {
   /** Begins the event stream. */
   stream(): void {
     if (this.#state !== 'waiting') return;
+    this.streaming = true;
     const { streams } = this.#deps;
     streams.add(this);
     this.response.once('close', () => streams.delete(this));
@@ -149,6 +150,7 @@ export class Exchange {
     this.stream();
     if (this.#early) this.#early.ended = true;
     if (this.#state !== 'streaming') return;
+    this.streaming = false;
     this.#state = 'ended';
     this.response.end();
   }
@@ -185,8 +187,8 @@ export class Exchange {
   /** Replies with an error of the registry, at its own HTTP status; one that will pass says when. */
   refuseWith(error: SallyError): void {
     peerLog(this.#deps.log).warn(this.#socket.remoteAddress, error);
-    const retry = error.httpStatus === 429 ? '1' : retryAfter;
-    this.refuse({ status: error.httpStatus, ...errorResponse(error) }, { 'Retry-After': retry });
+    const retry = { 'Retry-After': error.httpStatus === 429 ? '1' : retryAfter };
+    this.refuse({ status: error.httpStatus, ...errorResponse(error) }, retry);
   }
 
   /** A session that is not here may have ended with this server, or with a worker of it. */
@@ -226,6 +228,7 @@ export class Exchange {
       { error: messageOf(error) },
       'a reply could not be sent with the headers of plugins',
     );
+    this.streaming = false;
     this.#state = 'ended';
     if (this.response.headersSent) this.response.destroy();
     else sendJson(this.response, 500, { error: 'internal error' });

@@ -23,6 +23,7 @@ import {
   type RpcResponse,
   refusal,
   responseJson,
+  statusOf,
 } from './messages.js';
 import { Running } from './requests.js';
 import { type Identity, principalOf, type Router } from './router.js';
@@ -172,7 +173,7 @@ class SessionCall extends HttpCall {
     if (this.#stream !== undefined) {
       if (!cancelled) this.#stream.send(json);
       session.streamDone(this.#stream);
-    } else if (!cancelled) this.sendWhole(response, json);
+    } else if (!cancelled) this.source.send('result' in response ? 200 : statusOf(response, false), json);
     // No response is sent to a request that was cancelled; HTTP wants one all the same.
     else this.source.end();
   }

@@ -134,7 +134,7 @@ class StdioCall extends Call {
   }
 
   finish(response: RpcResponse): void {
-    if (this.abandoned === undefined) this.#connection.send(this.response(response));
+    if (this.abandoned === undefined) this.#connection.send(this.json(response));
   }
 }
 

@@ -33,15 +33,7 @@ import {
   postProblem,
   unsaid,
 } from './headers.js';
-import {
-  codes,
-  errorResponse,
-  type PostedMessage,
-  type Refusal,
-  readMessage,
-  refusal,
-  responseJson,
-} from './messages.js';
+import { codes, errorResponse, type Message, readMessage, refusal, responseJson } from './messages.js';
 import { Running } from './requests.js';
 import { isModern, legacyRevisions } from './revisions.js';
 import type { Authentication, Credential } from './router.js';
@@ -156,31 +148,24 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
         exchange.admitted = admitted;
         exchange.remote = request.socket.remoteAddress;
       }
-      await serveRequest(request, exchange);
+      const { headers } = request;
+      // A server without sessions has handed none out: the id is of another one.
+      if (
+        sessions === undefined &&
+        headers[headerNames.sessionId] !== undefined &&
+        !isModernRequest(exchange)
+      )
+        return exchange.refuseSession();
+      if (exchange.method !== 'POST') return await serveOther(exchange, deps);
+      const refused = postProblem(headers);
+      if (refused) return exchange.refuse(refused);
+      const body =
+        'body' in request ? request.body : await readJson(request, response, limits.bodyBytes, options.depth);
+      if ('status' in body) return refuseBody(body, exchange, limits.bodyBytes);
+      await serveMessage(readMessage(body.json), exchange, deps, store);
     } finally {
-      reportEnd(exchange, { kind: 'aside' });
+      if (exchange.observed) reportEnd(exchange, { kind: 'aside' });
     }
-  };
-
-  const serveRequest = async (request: IncomingMessage | FastRequest, exchange: Exchange): Promise<void> => {
-    const { headers, response } = exchange;
-    // A server without sessions has handed none out: the id is of another one.
-    if (sessions === undefined && headers[headerNames.sessionId] !== undefined && !isModernRequest(exchange))
-      return exchange.refuseSession();
-    if (exchange.method !== 'POST') return serveOther(exchange, deps);
-    const refused = postProblem(headers);
-    if (refused) return exchange.refuse(refused);
-    const body =
-      'body' in request ? request.body : await readJson(request, response, limits.bodyBytes, options.depth);
-    if ('status' in body) {
-      // What is left of a body that is too large is not read: the connection ends with the reply.
-      const end = body.status === 413 ? { Connection: 'close' } : undefined;
-      return exchange.refuse(bodyProblem(body, limits.bodyBytes), end);
-    }
-    const message = readMessage(body.json);
-    if (message.kind !== 'invalid') return serveMessage(message, exchange, deps, store);
-    exchange.id = message.id;
-    return exchange.refuse(refusal(400, `Invalid Request: ${message.reason}`));
   };
 
   // One timer, however many sessions and streams there are.
@@ -251,11 +236,12 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   };
 }
 
-/** What is wrong with a body that is not taken. */
-function bodyProblem({ status, error }: RefusedBody, limit: number): Refusal {
-  if (error) return { status, ...errorResponse(error) };
-  if (status === 413) return refusal(413, `Request body exceeds ${limit} bytes`);
-  return refusal(400, 'Parse error: the body is not JSON', codes.parseError);
+function refuseBody({ status, error }: RefusedBody, exchange: Exchange, limit: number): void {
+  // What is left of a body that is too large is not read: the connection ends with the reply.
+  const end = status === 413 ? { Connection: 'close' } : undefined;
+  if (error) exchange.refuse({ status, ...errorResponse(error) }, end);
+  else if (end) exchange.refuse(refusal(413, `Request body exceeds ${limit} bytes`), end);
+  else exchange.refuse(refusal(400, 'Parse error: the body is not JSON', codes.parseError));
 }
 
 function isModernRequest({ headers }: Exchange): boolean {
@@ -289,13 +275,17 @@ function serve(wanted: Wanted, exchange: Exchange, deps: EndpointDeps): Promise<
   return (wanted.kind === 'get' ? serveGet : serveDelete)(exchange, deps.sessions);
 }
 
-/** A posted message of either era: it is served here, or by the worker that holds what it is about. */
+/** What was posted, of either era: it is served here, or by the worker that holds what it is about. */
 function serveMessage(
-  message: PostedMessage,
+  message: Message,
   exchange: Exchange,
   deps: EndpointDeps,
   store: SessionStore | undefined,
 ): Promise<void> | void {
+  if (message.kind === 'invalid') {
+    exchange.id = message.id;
+    return exchange.refuse(refusal(400, `Invalid Request: ${message.reason}`));
+  }
   const { sessions, stopping } = deps;
   const { headers } = exchange;
   const request = message.kind === 'request' ? message : undefined;

@@ -38,10 +38,18 @@ export function changedList(method: string): ChangingList | undefined {
 }
 
 /** Requests that change nothing: one that a connection took along when it closed is sent once more (RFC 9110 section 9.2.2). */
-export const isRepeatable = (method: string): boolean =>
-  /^(ping|initialize|server\/discover|completion\/complete|logging\/setLevel|prompts\/get|(tools|prompts|resources|resources\/templates)\/list|resources\/(read|subscribe|unsubscribe))$/.test(
-    method,
-  );
+export const repeatable: ReadonlySet<string> = new Set([
+  'ping',
+  'initialize',
+  'server/discover',
+  'completion/complete',
+  'logging/setLevel',
+  'prompts/get',
+  'resources/read',
+  'resources/subscribe',
+  'resources/unsubscribe',
+  ...kindNames.map((kind) => kinds[kind].list),
+]);
 
 /** Whether a notification is about the state of a whole server, also where it comes with the reply to a request. */
 export const isAboutServer = (method: string): boolean =>

@@ -84,7 +84,7 @@ export interface Router {
     signal: AbortSignal,
   ): Promise<Offer> | Offer;
   /**
-   * Never rejects: what went wrong is an error response. `subscriptions/listen` first notifies
+   * What it rejects with is an error response. `subscriptions/listen` first notifies
    * `notifications/subscriptions/acknowledged` with what it honours, and resolves when its signal is aborted; the
    * endpoint puts the subscription's id into each of its notifications.
    */

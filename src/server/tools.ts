@@ -3,9 +3,9 @@ import { ExternalOnServer } from '../errors.js';
 import { carriedDepth } from '../json/index.js';
 import type { Logger } from '../log.js';
 import { openPluginManager, type PluginManager } from '../manager/index.js';
-import { codes, errorResponse, type RpcResponse } from '../mcp/messages.js';
+import { codes } from '../mcp/messages.js';
 import { serverRevisions } from '../mcp/revisions.js';
-import type { ClientRequest, Router } from '../mcp/router.js';
+import type { Router } from '../mcp/router.js';
 import type { PluginDefinition } from '../plugin/index.js';
 import type { Observer } from '../telemetry/index.js';
 import { type HookHost, toolList, tools } from '../wire/index.js';
@@ -62,10 +62,17 @@ function createToolRouter(plugins: HookHost, serverInfo: { name: string; version
   };
   return {
     describe: () => offer,
-    handle(request) {
-      const { method } = request;
-      if (method === 'tools/call') return callTool(request, plugins);
-      const modern = request.client.era === 'modern';
+    async handle(request) {
+      const { method, params, client } = request;
+      const modern = client.era === 'modern';
+      if (method === 'tools/call') {
+        const { name, arguments: args } = params;
+        const tool = typeof name === 'string' && Object.hasOwn(tools, name) ? tools[name] : undefined;
+        if (tool) return { result: await tool(args, plugins, request) };
+        const message =
+          typeof name === 'string' ? `Unknown tool: ${name}` : 'Invalid params: name has to be a text';
+        return { error: { code: codes.invalidParams, message } };
+      }
       if (method === 'tools/list') {
         const fresh = modern ? { ttlMs: 0, cacheScope: 'private' } : {};
         return { result: { tools: toolList, ...fresh } };
@@ -80,19 +87,4 @@ function createToolRouter(plugins: HookHost, serverInfo: { name: string; version
     notified() {},
     ended: () => Promise.resolve(),
   };
-}
-
-async function callTool(request: ClientRequest, plugins: HookHost): Promise<RpcResponse> {
-  const { name, arguments: args } = request.params;
-  const tool = typeof name === 'string' && Object.hasOwn(tools, name) ? tools[name] : undefined;
-  if (tool === undefined) {
-    const message =
-      typeof name === 'string' ? `Unknown tool: ${name}` : 'Invalid params: name has to be a text';
-    return { error: { code: codes.invalidParams, message } };
-  }
-  try {
-    return { result: await tool(args, plugins, request) };
-  } catch (thrown) {
-    return errorResponse(thrown);
-  }
 }

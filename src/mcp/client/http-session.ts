@@ -6,7 +6,7 @@ import { backoff, pause, withDeadline } from '../../wait.js';
 import type { Position } from '../events.js';
 import { headerNames, postHeaders } from '../headers.js';
 import { isObject, type JsonObject, type RpcResponse, sentParams } from '../messages.js';
-import { isRepeatable } from '../methods.js';
+import { repeatable } from '../methods.js';
 import { rpcErrorOf, toolCallBody } from '../requests.js';
 import { latestLegacyRevision } from '../revisions.js';
 import { type Call, Dialogue } from './dialogue.js';
@@ -88,7 +88,7 @@ export class HttpSession implements ClientSession {
     try {
       const own = sentParams(params, call.id, undefined);
       const body = writeJson({ jsonrpc: '2.0', id: call.id, method, ...(own && { params: own }) });
-      return this.#carry(call, body, isRepeatable(method));
+      return this.#carry(call, body, repeatable.has(method));
     } catch (error) {
       return this.#failed(call, error);
     }

@@ -2,7 +2,7 @@ import type { SallyError } from '../../errors.js';
 import { writeJson } from '../../json/index.js';
 import { headerNames, type MirroredHeaders, postHeaders } from '../headers.js';
 import { codes, envelopeOf, type JsonObject, type RpcResponse, sentParams } from '../messages.js';
-import { isRepeatable } from '../methods.js';
+import { repeatable } from '../methods.js';
 import { rpcErrorOf, toolCallBody } from '../requests.js';
 import { type Call, Dialogue } from './dialogue.js';
 import type { HttpConnections } from './http-connections.js';
@@ -78,7 +78,7 @@ export class HttpStateless implements ClientSession {
       const envelope = envelopeOf(this.facts.revision, this.#context.client, capabilities);
       const sent = sentParams(params, call.id, envelope);
       const body = writeJson({ jsonrpc: '2.0', id: call.id, method, params: sent });
-      return this.#carry(call, this.#linesOf(method, params, options), body, isRepeatable(method));
+      return this.#carry(call, this.#linesOf(method, params, options), body, repeatable.has(method));
     } catch (error) {
       return this.#failed(call, error);
     }
