@@ -313,7 +313,7 @@ export const CaUnusable = defineError('SALLY_CA_UNUSABLE', {
   example: {
     path: 'certs/mcp/ca/ca.crt',
     reason: 'expired on Jan 15 10:30:45 2027 GMT',
-    remedy: 'to start anew: rm -rf certs/mcp/ca certs/mcp/gateway certs/mcp/plugins && make certs-mcp-all',
+    remedy: 'to start anew: rm -rf certs/mcp/ca certs/mcp/gateway certs/mcp/plugins && sallyport certs all',
   },
 });
 
@@ -328,7 +328,7 @@ export const CertUnusable = defineError<{
       {
         path: clientCrt,
         detail: 'was not issued by certs/mcp/ca/ca.crt',
-        remedy: 'rm -r certs/mcp/gateway && make certs-mcp-gateway',
+        remedy: 'rm -r certs/mcp/gateway && sallyport certs gateway',
       },
     ],
   },
@@ -343,7 +343,7 @@ export const CertWriteFailed = defineError('SALLY_CERT_WRITE', {
 export const CertsMissing = defineError('SALLY_CERTS_MISSING', {
   message: (c) => `there are no certificates in ${c.dir}`,
   remedy: (c) => c.remedy,
-  example: { dir: 'certs/mcp', remedy: 'make certs-mcp-all' },
+  example: { dir: 'certs/mcp', remedy: 'sallyport certs all' },
 });
 
 export const CaElsewhere = defineError('SALLY_CA_ELSEWHERE', {
@@ -829,7 +829,7 @@ export const ConfigHostnameCheckOff = defineError('SALLY_CONFIG_HOSTNAME_CHECK_O
 
 export const ConfigNoClientCertificate = defineError('SALLY_CONFIG_NO_CLIENT_CERTIFICATE', {
   message: (c) => `${c.subject}: no client certificate, so the connection is TLS but not mutual`,
-  remedy: 'give certfile and keyfile in mcp.tls (make certs-mcp-gateway makes them)',
+  remedy: 'give certfile and keyfile in mcp.tls (sallyport certs gateway makes them)',
   example: { at: inFile(7, 12), subject: 'plugin "MyPlugin"' },
 });
 
@@ -977,7 +977,7 @@ export const ChainTooLong = defineError('SALLY_TLS_CHAIN_LENGTH', {
 
 export const CertWithoutPurpose = defineError('SALLY_TLS_NO_PURPOSE', {
   message: (c) => `${c.path} has no extended key usage: its holder can act as a client and as a server`,
-  remedy: 'issue it with the usage of its role only, as make certs-mcp-all does',
+  remedy: 'issue it with the usage of its role only, as sallyport certs all does',
   example: { path: clientCrt },
 });
 
@@ -1082,7 +1082,7 @@ export const PeerExpired = definePeerError<{ until?: string | undefined }>('SALL
   message: (c) =>
     `${c.peer} presented a certificate that has expired${shown(c)}${c.until ? `: valid until ${c.until}` : ''}`,
   remedy:
-    'renew the certificate of the other side there: sallyport certs renew NAME (make certs-mcp-check shows them all); and compare the clocks: date -u',
+    'renew the certificate of the other side there: sallyport certs renew NAME (sallyport certs check shows them all); and compare the clocks: date -u',
   example: { ...aClient, until: 'Jan 15 10:31:22 2026 GMT' },
 });
 
@@ -1380,7 +1380,7 @@ export const HookUnknown = defineMisuse<{ where: string; hook: string; meant: st
       `${c.where} names the hook ${c.hook}, which the contract does not have${c.meant === undefined ? '' : `: did you mean ${c.meant}?`}`,
     remedy: (c) =>
       c.meant === undefined
-        ? 'nothing here calls it: a hook of another gateway is declared under foreignHooks and called by invokeForeign, any other has a name of the contract (docs/plugins.md lists them)'
+        ? 'nothing here calls it: a hook of another gateway is declared under foreignHooks and called by invokeForeign, any other has a name of the contract (docs/plugins.md of the package lists them)'
         : `write ${c.meant}; a hook of another gateway is declared under foreignHooks and called by invokeForeign`,
     jsonRpc: -32602,
     example: { where: "plugin 'MyFilter'", hook: 'tool_pre_invok', meant: 'tool_pre_invoke' },
@@ -1414,7 +1414,7 @@ export const PluginsClosed = defineRefusal('SALLY_PLUGINS_CLOSED', {
 
 export const PayloadInvalid = defineMisuse('SALLY_HOOK_PAYLOAD', {
   message: (c) => `the payload of ${c.hook} is not valid: ${c.problems.join('; ')}`,
-  remedy: (c) => `docs/reference.md lists the fields of ${c.hook}`,
+  remedy: (c) => `docs/reference.md of the package lists the fields of ${c.hook}`,
   jsonRpc: -32602,
   toClient: true,
   example: { hook: 'tool_pre_invoke', problems: ['name: expected string, received undefined'] },

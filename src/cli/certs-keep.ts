@@ -153,7 +153,7 @@ function sentence(answer: NeedsRenewal): string {
 export async function revoke(io: CommandIo, flags: Flags, given: string | undefined): Promise<void> {
   const what = given || variable(io, 'PLUGIN_NAME');
   if (what === undefined) {
-    const usage = 'sallyport certs revoke NAME|FILE|SERIAL\nor: make certs-mcp-revoke PLUGIN_NAME=MyPlugin';
+    const usage = 'sallyport certs revoke NAME|FILE|SERIAL';
     throw UsageError({ message: 'what to revoke is missing', usage });
   }
   const { dir } = flags;

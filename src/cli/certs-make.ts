@@ -96,7 +96,7 @@ export async function plugin(io: CommandIo, flags: Flags, given: string | undefi
   if (flags.csr !== undefined) return signed(io, flags, flags.csr, given);
   const name = given || variable(io, 'PLUGIN_NAME');
   if (name === undefined) {
-    const usage = 'sallyport certs plugin NAME\nor: make certs-mcp-plugin PLUGIN_NAME=MyPlugin';
+    const usage = 'sallyport certs plugin NAME';
     throw UsageError({ message: 'the name of the plugin is missing', usage });
   }
   printEnsured(io, flags, await progressing(io, (options) => ensurePlugin(name, options), flags));

@@ -29,6 +29,19 @@ export function printable(text: string): string {
   return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '?');
 }
 
+/**
+ * A text as who runs make would write the commands in it: make is the command of a clone, and says so by MAKELEVEL. Options
+ * stay with the command itself.
+ */
+export function inWordsOfMake(env: CommandIo['env'], text: string): string {
+  if (env['MAKELEVEL'] === undefined) return text;
+  const one = /\bsallyport certs (all|ca|gateway|check|crl|ca-rotate \w+)(?=\s*$|[.,;:)\n]| (?!-))/gm;
+  const named = /\bsallyport certs (plugin|renew|revoke) (\w[\w-]*)(?=\s*$|[.,;:)\n]| (?!-))/gm;
+  return text
+    .replace(one, (_, words: string) => `make certs-mcp-${words.replace(' ', '-')}`)
+    .replace(named, 'make certs-mcp-$1 PLUGIN_NAME=$2');
+}
+
 /** Rows as lines whose columns line up; the last column is not padded. */
 export function columns(rows: readonly (readonly string[])[], gap = 2): string[] {
   const widths: number[] = [];

@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { findSallyError, InternalError, messageOf, type SallyError, UsageError } from '../errors.js';
 import { standardError } from '../log/output.js';
 import { nearest } from '../nearest.js';
-import { type CommandIo, paint, printable } from './io.js';
+import { type CommandIo, inWordsOfMake, paint, printable } from './io.js';
 
 /** The commands: name, what `--help` says of it, and the module, loaded only when it is used. */
 const commands: Record<string, { summary: string; load: () => Promise<(io: CommandIo) => Command> }> = {
@@ -119,9 +119,9 @@ const io: CommandIo = {
   out: (text) => {
     // On a terminal both are read in the order in which they were said.
     stderr.flush();
-    process.stdout.write(text);
+    process.stdout.write(inWordsOfMake(process.env, text));
   },
-  err: stderr.write,
+  err: (text) => stderr.write(inWordsOfMake(process.env, text)),
   exitWith: (status) => {
     process.exitCode = status;
   },

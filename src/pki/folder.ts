@@ -99,22 +99,18 @@ export async function pluginFolders(dir: string): Promise<readonly string[]> {
 }
 
 /**
- * How the user makes (or checks) the files of `target`: the make target where the folder is the one that
- * make uses.
+ * How the user makes (or checks) the files of `target`.
  *
  * @example
  * ```ts
  * import { makeCommand } from 'sallyport/pki';
  *
- * export const next: string = makeCommand('certs/mcp', { role: 'check' }); // make certs-mcp-check
+ * export const next: string = makeCommand('certs/mcp', { role: 'check' }); // sallyport certs check
  * ```
  */
 export function makeCommand(dir: string, target: Target | { readonly role: 'all' | 'check' }): string {
   const words = target.role === 'plugin' ? ['plugin', target.name] : [target.role];
-  if (dir !== defaultDir) return ['sallyport certs', ...words, '--dir', shellWord(dir)].join(' ');
-  return target.role === 'plugin'
-    ? `make certs-mcp-plugin PLUGIN_NAME=${shellWord(target.name)}`
-    : `make certs-mcp-${target.role}`;
+  return certsCommandLine(dir, ...words);
 }
 
 /**

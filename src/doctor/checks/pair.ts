@@ -134,7 +134,7 @@ export function named(problem: Problem, plugin = '…'): Problem {
   const san = `${/^[\d.]+$|:/.test(host) ? 'IP' : 'DNS'}:${host}`;
   const remedy = [
     `1. use a name of the certificate in the URL (${known}), or set mcp.tls.server_name: ${known}`,
-    `2. or have the certificate issued again with the name: delete the plugin's folder, then MCP_CERT_SANS=${san} make certs-mcp-plugin PLUGIN_NAME=${plugin}`,
+    `2. or have the certificate issued again with the name: delete the plugin's folder, then MCP_CERT_SANS=${san} sallyport certs plugin ${plugin}`,
     '3. or, for a local test only: check_hostname: false, or PLUGINS_CLIENT_MTLS_CHECK_HOSTNAME=false',
   ].join('\n');
   return { code: problem.code, message: problem.message, remedy };

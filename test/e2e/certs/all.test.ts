@@ -29,7 +29,7 @@ describe('sallyport certs all', () => {
       expect(out).toMatch(
         /made {6}plugin WordFilter {2}certs\/mcp\/plugins\/WordFilter {2}server.key server.crt ca.crt\n/,
       );
-      expect(out).toMatch(/Next: make certs-mcp-check\n$/);
+      expect(out).toMatch(/Next: sallyport certs check\n$/);
       expect(Object.keys(snapshot(cwd)).filter((file) => file.endsWith('.key'))).toEqual([
         'certs/mcp/ca/ca.key',
         'certs/mcp/gateway/client.key',

@@ -59,14 +59,14 @@ describe('sallyport certs check', () => {
     const { status, out } = await certs(['check']);
     expect(status).toBe(3);
     expect(out).toMatch(/example-plugin-a: {2}- +- +unreadable\n {3}example-plugin-b: .* ok\n/);
-    expect(out).toContain('make certs-mcp-plugin PLUGIN_NAME=example-plugin-a');
+    expect(out).toContain('sallyport certs plugin example-plugin-a');
   });
 
   it('[C7] status 3 where there are none, with the command that makes them', async () => {
     const { status, err } = await workplace().certs(['check']);
     expect(status).toBe(3);
     expect(err).toBe(
-      'error SALLY_CERTS_MISSING\n  there are no certificates in certs/mcp\n  → make certs-mcp-all\n',
+      'error SALLY_CERTS_MISSING\n  there are no certificates in certs/mcp\n  → sallyport certs all\n',
     );
   });
 

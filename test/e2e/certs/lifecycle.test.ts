@@ -147,7 +147,7 @@ describe('sallyport certs needs-renewal', () => {
     expect(await certs(['needs-renewal', 'nobody.crt'])).toMatchObject({
       status: 2,
       out: '',
-      err: 'missing: nobody.crt is not there\n  → give a file, or a name that this shows: make certs-mcp-check\n',
+      err: 'missing: nobody.crt is not there\n  → give a file, or a name that this shows: sallyport certs check\n',
     });
     expect(await certs(['needs-renewal', 'certs/mcp', '--dir', 'certs'])).toMatchObject({
       status: 3,

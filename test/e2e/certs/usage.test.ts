@@ -41,7 +41,6 @@ describe('wrong use of sallyport certs', () => {
   it('[C6] a plugin without a name is told how to give one', async () => {
     const { err } = await workplace().certs(['plugin']);
     expect(err).toContain('sallyport certs plugin NAME');
-    expect(err).toContain('make certs-mcp-plugin PLUGIN_NAME=MyPlugin');
   });
 
   it.each([
