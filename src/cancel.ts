@@ -15,7 +15,9 @@ export interface Cancellation {
 export class CancelSource implements Cancellation {
   #aborted = false;
   #reason: unknown;
-  #listeners: Set<() => void> | undefined;
+  /** Most have one listener: no Set is made for it. */
+  #first: (() => void) | undefined;
+  #more: Set<() => void> | undefined;
   #control: AbortController | undefined;
 
   get aborted(): boolean {
@@ -42,20 +44,27 @@ export class CancelSource implements Cancellation {
     if (this.#aborted) return;
     this.#aborted = true;
     this.#reason = reason;
-    const listeners = this.#listeners;
-    this.#listeners = undefined;
-    for (const listener of listeners ?? []) listener();
+    const [first, more] = [this.#first, this.#more];
+    this.#first = undefined;
+    this.#more = undefined;
+    first?.();
+    for (const listener of more ?? []) listener();
     this.#control?.abort(reason);
   }
 
   /** Every listener is called at most once, as `abort` works once. */
   addEventListener(_type: 'abort', listener: () => void): void {
-    this.#listeners ??= new Set();
-    this.#listeners.add(listener);
+    if (this.#first === undefined && this.#more === undefined) {
+      this.#first = listener;
+    } else if (listener !== this.#first) {
+      this.#more ??= new Set();
+      this.#more.add(listener);
+    }
   }
 
   removeEventListener(_type: 'abort', listener: () => void): void {
-    this.#listeners?.delete(listener);
+    if (listener === this.#first) this.#first = undefined;
+    else this.#more?.delete(listener);
   }
 }
 

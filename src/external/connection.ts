@@ -99,41 +99,36 @@ export async function openConnection(settings: McpSettings, deps: ConnectionDeps
   const forget = (opened: Opened) => {
     if (current === opened) current = undefined;
   };
-  const callOnce: Connection['call'] = async (tool, args, signal, headers) => {
-    closing.signal.throwIfAborted();
-    current ??= open();
-    const opened = current;
-    const session = opened.session ?? (await unlessAborted(opened.standing, signal));
-    try {
-      return replyOf(await session.callTool(tool, args, { signal, headers }), peer, tool);
-    } catch (error) {
-      const answered = /^SALLY_(WIRE_REPLY|JSON)/.test(findSallyError(error)?.code ?? '');
-      if (!signal.aborted && !answered) {
-        forget(opened);
-        sessions.drop(session);
-      }
-      throw error;
-    }
-  };
 
   return {
     peer,
     async call(tool, args, signal, headers) {
-      try {
-        const reply = await callOnce(tool, args, signal, headers).catch((error: unknown) => {
-          if (signal.aborted || !sessions.again(error)) throw error;
-          return callOnce(tool, args, signal, headers);
-        });
-        sessions.answered();
-        return reply;
-      } catch (error) {
-        // What a session says of its end is about the server; here nobody but this side ended it.
-        const ended = closing.signal.aborted ? closing.signal.reason : error;
-        const known = findSallyError(ended) ?? findSallyError(signal.reason);
-        if (known) throw known;
-        throw signal.aborted
-          ? CallCancelled({ plugin: peer, hook: tool })
-          : ReplyInvalid({ peer, tool, reason: messageOf(error) }, error);
+      for (let again = false; ; again = true) {
+        let session: ClientSession | undefined;
+        let opened: Opened | undefined;
+        try {
+          closing.signal.throwIfAborted();
+          current ??= open();
+          opened = current;
+          session = opened.session ?? (await unlessAborted(opened.standing, signal));
+          const reply = replyOf(await session.callTool(tool, args, { signal, headers }), peer, tool);
+          sessions.answered();
+          return reply;
+        } catch (error) {
+          const answered = /^SALLY_(WIRE_REPLY|JSON)/.test(findSallyError(error)?.code ?? '');
+          if (opened && session && !signal.aborted && !answered) {
+            forget(opened);
+            sessions.drop(session);
+          }
+          if (!again && !signal.aborted && sessions.again(error)) continue;
+          // What a session says of its end is about the server; here nobody but this side ended it.
+          const ended = closing.signal.aborted ? closing.signal.reason : error;
+          const known = findSallyError(ended) ?? findSallyError(signal.reason);
+          if (known) throw known;
+          throw signal.aborted
+            ? CallCancelled({ plugin: peer, hook: tool })
+            : ReplyInvalid({ peer, tool, reason: messageOf(error) }, error);
+        }
       }
     },
     async close() {

@@ -1,4 +1,4 @@
-import { CancelSource, onAbort } from '../../cancel.js';
+import { CancelSource } from '../../cancel.js';
 import { findSallyError, messageOf, type SallyError } from '../../errors.js';
 import { idKey, plainNumber } from '../../json/index.js';
 import { unlessAborted } from '../../wait.js';
@@ -22,10 +22,11 @@ const maxAsked = 64;
 /** Requests that are over whose late replies are known for that. */
 const mostOver = 256;
 
-type OnEnd = (call: Call, givenUp: boolean) => void;
-
-/** A request that the server has not answered yet. It ends by its answer, its deadline, or its caller's signal. */
-export class Call {
+/**
+ * A request that the server has not answered yet. It ends by its response, its deadline, or its caller's signal; without a
+ * response it is aborted, which closes the HTTP request that it is.
+ */
+export class Call extends CancelSource {
   readonly id: number;
   readonly method: string;
   /** What it is, as errors name it. */
@@ -34,17 +35,15 @@ export class Call {
   /** The caller's progress token. */
   readonly token: unknown;
   readonly answered: Promise<RpcResponse>;
-  /** Aborted where the call ends without a response: closes the HTTP request that it is. */
-  readonly given = new CancelSource();
   ended = false;
   readonly #context: ClientContext;
-  readonly #onEnd: OnEnd;
-  #stopListening: (() => void) | undefined;
+  readonly #onEnd: (call: Call, givenUp: boolean) => void;
+  readonly #onAbort = () => this.#cancelled();
   #timer: NodeJS.Timeout | undefined;
   /** What the server asks within this call. */
   #asks: Set<CancelSource> | undefined;
-  #resolve: (response: RpcResponse) => void = () => {};
-  #reject: (error: SallyError) => void = () => {};
+  #resolve: ((response: RpcResponse) => void) | undefined;
+  #reject: ((error: SallyError) => void) | undefined;
   #lasting: boolean;
 
   constructor(
@@ -54,8 +53,9 @@ export class Call {
     token: unknown,
     options: RequestOptions,
     context: ClientContext,
-    onEnd: OnEnd,
+    onEnd: (call: Call, givenUp: boolean) => void,
   ) {
+    super();
     this.id = id;
     this.method = method;
     this.what = what;
@@ -68,14 +68,10 @@ export class Call {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Whoever made the call waits for it, perhaps a turn later.
-    this.answered.catch(() => {});
-  }
-
-  /** Its time begins; its caller may have given it up already. */
-  begin(): void {
-    if (!this.#lasting) this.#timer = setTimeout(this.#late, this.#context.timeoutMs);
-    this.#stopListening = onAbort(this.options.signal, this.#cancelled);
+    this.#wait();
+    // Its caller may have given it up already.
+    if (options.signal.aborted) this.#cancelled();
+    else options.signal.addEventListener('abort', this.#onAbort);
   }
 
   /** The server is at work: the time begins anew. */
@@ -92,8 +88,7 @@ export class Call {
 
   told(ask: CancelSource): void {
     this.#asks?.delete(ask);
-    if (this.ended || this.#lasting || this.#asks?.size) return;
-    this.#timer = setTimeout(this.#late, this.#context.timeoutMs);
+    if (!this.ended && !this.#asks?.size) this.#wait();
   }
 
   /** From now on without a deadline: for a stream that lasts. */
@@ -103,29 +98,34 @@ export class Call {
   }
 
   answer(response: RpcResponse): void {
-    if (this.#end(false)) this.#resolve(response);
+    if (this.#end(false)) this.#resolve?.(response);
   }
 
   fail(error: SallyError, givenUp = false): void {
     if (!this.#end(givenUp)) return;
-    this.#reject(error);
-    this.given.abort(error);
+    // Whoever made the call waits for it, perhaps a turn later.
+    this.answered.catch(() => {});
+    this.#reject?.(error);
+    this.abort(error);
   }
 
-  readonly #late = () => {
+  #wait(): void {
+    if (this.#lasting) return;
     const { errors, timeoutMs } = this.#context;
-    this.fail(errors.timeout(this.what, timeoutMs / 1000), true);
-  };
+    const late = () => this.fail(errors.timeout(this.what, timeoutMs / 1000), true);
+    this.#timer = setTimeout(late, timeoutMs);
+  }
 
-  readonly #cancelled = (reason: unknown) => {
-    this.fail(findSallyError(reason) ?? this.#context.errors.cancelled(this.what), true);
-  };
+  #cancelled(): void {
+    const error = findSallyError(this.options.signal.reason);
+    this.fail(error ?? this.#context.errors.cancelled(this.what), true);
+  }
 
   #end(givenUp: boolean): boolean {
     if (this.ended) return false;
     this.ended = true;
     clearTimeout(this.#timer);
-    this.#stopListening?.();
+    this.options.signal.removeEventListener('abort', this.#onAbort);
     for (const ask of this.#asks ?? []) ask.abort(undefined);
     this.#onEnd(this, givenUp);
     return true;
@@ -140,26 +140,29 @@ export class Dialogue {
   listeners: Listeners = {};
   readonly #context: ClientContext;
   readonly #send: (message: object) => void;
+  readonly #onGivenUp: ((call: Call) => void) | undefined;
   readonly #calls = new Running<Call>();
   readonly #asked = new Map<unknown, CancelSource>();
   /** Ids of requests that were answered or given up, the last ones, and where the next goes. */
   readonly #over: number[] = [];
   #overAt = 0;
 
-  /** `send` takes answers and notifications on their way; it must not throw. */
-  constructor(context: ClientContext, send: (message: object) => void) {
+  /**
+   * `send` takes responses and notifications on their way; it must not throw. `onGivenUp` hears of requests that their
+   * caller gave up once they were begun.
+   */
+  constructor(
+    context: ClientContext,
+    send: (message: object) => void,
+    onGivenUp?: ((call: Call) => void) | undefined,
+  ) {
     this.#context = context;
     this.#send = send;
+    this.#onGivenUp = onGivenUp;
   }
 
-  /** A new request: its id, its progress token and its deadline. */
-  begin(
-    method: string,
-    params: JsonObject | undefined,
-    options: RequestOptions,
-    onEnd?: OnEnd,
-    what = method,
-  ): Call {
+  /** A new request, whose time begins: its id, its progress token and its deadline. */
+  begin(method: string, params: JsonObject | undefined, options: RequestOptions, what = method): Call {
     let id = randomRequestId();
     while (this.#callOf(id)) id = randomRequestId();
     let over: (() => void) | undefined;
@@ -170,9 +173,8 @@ export class Dialogue {
       // One that its caller had given up before it began was never sent.
       if (!over) return;
       over();
-      onEnd?.(ended, givenUp);
+      if (givenUp) this.#onGivenUp?.(ended);
     });
-    call.begin();
     if (!call.ended) over = this.#calls.add(call);
     return call;
   }

@@ -14,9 +14,7 @@ import type { ClientContext } from './session.js';
 /** A stream may stay open so long after the reply that it was for, in milliseconds. */
 const afterReplyMs = 1_000;
 
-export function isStream({ head: { status, contentType } }: PooledReply): boolean {
-  return status === 200 && contentType.startsWith('text/event-stream');
-}
+type Streamed = Extract<PooledReply, { kind: 'stream' }>;
 
 /** All of a body. Rejects where it broke or is too large. */
 export async function textOf(reply: PooledReply, { limits, errors }: ClientContext): Promise<string> {
@@ -44,15 +42,14 @@ function destroy(reply: PooledReply, error?: Error): void {
 
 /** Reads a reply that is a stream of events. Resolves at its end, with the error where it broke. */
 function eventsOf(
-  reply: PooledReply,
+  reply: Streamed,
   position: Position,
   { limits: { messageBytes }, errors }: ClientContext,
   onData: (data: string) => void,
   onPiece?: () => void,
 ): Promise<Error | undefined> {
   const source = {
-    read: async (take: (text: string) => void) =>
-      reply.kind === 'whole' ? take(reply.text) : reply.stream.read(take),
+    read: (take: (text: string) => void) => reply.stream.read(take),
     destroy: (error?: Error) => destroy(reply, error),
   };
   const limit = { bytes: messageBytes, tooLarge: () => errors.tooLarge(messageBytes) };
@@ -96,7 +93,7 @@ export async function exchangeOnce(
       else if (kind === 'stray' && (one.result !== undefined || one.error !== undefined)) stray ??= one;
     }
   };
-  if (isStream(reply)) {
+  if (reply.kind === 'stream') {
     const broken = await eventsOf(reply, {}, context, (data) => {
       look(data);
       if (message || stray) leave(reply);
@@ -145,19 +142,22 @@ function handOver(
   if (stray !== undefined || (only && replyKind(only, call.id) === 'stray')) destroy(reply);
 }
 
-/** Reads the reply to the request of `call`, as far as it goes. What it is worth is seen in `call`. */
-export async function readReply(
+/**
+ * Reads the reply to the request of `call`, as far as it goes: at once where it is here as a whole. What it is worth is
+ * seen in `call`. Throws, or rejects with, what is no reply.
+ */
+export function readReply(
   reply: PooledReply,
   call: Call,
   position: Position,
   exchange: Exchange,
-): Promise<void> {
+): Promise<void> | undefined {
+  if (reply.kind === 'stream') return readStream(reply, call, position, exchange);
   const { context } = exchange;
-  if (isStream(reply)) return readStream(reply, call, position, exchange);
-  const text = reply.kind === 'whole' ? reply.text : await textOf(reply, context);
+  const { text } = reply;
   const messages = readMessages(text, context);
   if (messages) handOver([messages], reply, call, exchange);
-  if (call.ended) return;
+  if (call.ended) return undefined;
   const { status, contentType } = reply.head;
   const what = text === '' ? 'empty' : 'not the JSON of an answer to it';
   const detail = `its reply to ${call.what} (HTTP ${status}, ${contentType || 'no content type'}) is ${what}`;
@@ -165,7 +165,7 @@ export async function readReply(
 }
 
 async function readStream(
-  reply: PooledReply,
+  reply: Streamed,
   call: Call,
   position: Position,
   exchange: Exchange,
@@ -224,9 +224,7 @@ export async function keepStream(
       const { status } = reply.head;
       // 409: the server has not noticed yet that the stream before is gone.
       if (status >= 400 && status < 500 && status !== 409) return await stream.refused(reply);
-      if (!isStream(reply)) {
-        leave(reply);
-      } else {
+      if (reply.kind === 'stream') {
         // Proxies cut streams that rest: only one that cannot be opened again says something of the server.
         await eventsOf(reply, position, context, (data) => {
           attempts = 0;

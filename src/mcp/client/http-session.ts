@@ -11,7 +11,7 @@ import { rpcErrorOf, toolCallBody } from '../requests.js';
 import { latestLegacyRevision } from '../revisions.js';
 import { type Call, Dialogue } from './dialogue.js';
 import { type HttpConnections, pageText } from './http-connections.js';
-import { exchangeOnce, isStream, keepStream, leave, readReply, textOf } from './http-reply.js';
+import { exchangeOnce, keepStream, leave, readReply, textOf } from './http-reply.js';
 import { judgeInitialize } from './negotiate.js';
 import type { ClientContext, ClientSession, Facts, Listeners, RequestOptions } from './session.js';
 
@@ -57,7 +57,11 @@ export class HttpSession implements ClientSession {
     this.#context = context;
     this.#capabilities = capabilities;
     this.#events = events;
-    this.#dialogue = new Dialogue(context, (message) => void this.#tell(message));
+    this.#dialogue = new Dialogue(
+      context,
+      (message) => void this.#tell(message),
+      (call) => this.#cancel(call),
+    );
     const nothing = { capabilities: {}, serverInfo: {}, instructions: undefined };
     this.facts = { era: 'legacy', revision: latestLegacyRevision, ...nothing };
   }
@@ -83,20 +87,22 @@ export class HttpSession implements ClientSession {
   }
 
   request(method: string, params: JsonObject | undefined, options: RequestOptions): Promise<RpcResponse> {
-    const call = this.#dialogue.begin(method, params, options, this.#callEnded);
+    const call = this.#dialogue.begin(method, params, options);
     if (call.ended) return call.answered;
     try {
       const own = sentParams(params, call.id, undefined);
       const body = writeJson({ jsonrpc: '2.0', id: call.id, method, ...(own && { params: own }) });
-      return this.#carry(call, body, repeatable.has(method));
+      void this.#exchange(call, body, repeatable.has(method));
     } catch (error) {
-      return this.#failed(call, error);
+      this.#failed(call, error);
     }
+    return call.answered;
   }
 
   callTool(tool: string, args: string, options: RequestOptions): Promise<RpcResponse> {
-    const call = this.#dialogue.begin('tools/call', undefined, options, this.#callEnded, tool);
-    return call.ended ? call.answered : this.#carry(call, toolCallBody(call.id, tool, args, undefined), true);
+    const call = this.#dialogue.begin('tools/call', undefined, options, tool);
+    if (!call.ended) void this.#exchange(call, toolCallBody(call.id, tool, args, undefined), true);
+    return call.answered;
   }
 
   async notify(method: string, params?: JsonObject): Promise<void> {
@@ -192,28 +198,29 @@ export class HttpSession implements ClientSession {
     return this.#connections.send('GET', lines, undefined, signal);
   }
 
-  #carry(call: Call, body: string, repeatable: boolean): Promise<RpcResponse> {
-    this.#exchange(call, body, repeatable).catch((error) => void this.#failed(call, error));
-    return call.answered;
-  }
-
-  #failed(call: Call, error: unknown): Promise<RpcResponse> {
+  #failed(call: Call, error: unknown): void {
     call.fail(this.#context.errors.explain(error, call.what));
-    return call.answered;
   }
 
-  /** Sends the request of `call`, and once more where the session turns out to be gone. */
+  /**
+   * Sends the request of `call`, and once more where the session turns out to be gone. Never rejects: what became of it is
+   * seen in `call`.
+   */
   async #exchange(call: Call, body: string, repeatable: boolean): Promise<void> {
     const added = call.options.headers;
-    for (let again = false; ; again = true) {
-      const generation = this.#generation;
-      const lines = added ? this.#connections.lines({ ...this.#headers, ...added }) : this.#lines;
-      const reply = await this.#connections.send('POST', lines, body, call.given, repeatable);
-      if (reply.head.status < 300) return this.#read(reply, call);
-      const text = await textOf(reply, this.#context);
-      if (again || !this.#isGone(reply, text))
-        return refuse(call, reply, text, this.#connections, this.#context);
-      await this.#renew(generation);
+    try {
+      for (let again = false; ; again = true) {
+        const generation = this.#generation;
+        const lines = added ? this.#connections.lines({ ...this.#headers, ...added }) : this.#lines;
+        const reply = await this.#connections.send('POST', lines, body, call, repeatable);
+        if (reply.head.status < 300) return await this.#read(reply, call);
+        const text = await textOf(reply, this.#context);
+        if (again || !this.#isGone(reply, text))
+          return refuse(call, reply, text, this.#connections, this.#context);
+        await this.#renew(generation);
+      }
+    } catch (error) {
+      this.#failed(call, error);
     }
   }
 
@@ -227,10 +234,10 @@ export class HttpSession implements ClientSession {
     while (!call.ended) {
       // The stream ended before the reply: a server that gave an event id keeps the rest for who comes again.
       if (position.lastEventId === undefined) throw errors.lost(call.what, 'its stream ended');
-      if (!(await pause(position.retry ?? backoff(failures + 1, pace, Math.random), call.given))) return;
+      if (!(await pause(position.retry ?? backoff(failures + 1, pace, Math.random), call))) return;
       let reply: PooledReply;
       try {
-        reply = await this.#get(position.lastEventId, call.given);
+        reply = await this.#get(position.lastEventId, call);
       } catch (error) {
         failures += 1;
         if (failures <= maxResumes && !call.ended) continue;
@@ -238,7 +245,7 @@ export class HttpSession implements ClientSession {
         const { message } = errors.explain(error, call.what);
         throw errors.lost(call.what, `its stream broke and is not taken up: ${message}`);
       }
-      if (!isStream(reply)) {
+      if (reply.kind === 'whole') {
         const text = pageText(await textOf(reply, this.#context));
         const detail = `its stream broke and is not taken up: HTTP ${reply.head.status} ${text}`;
         throw errors.lost(call.what, detail);
@@ -247,11 +254,11 @@ export class HttpSession implements ClientSession {
     }
   }
 
-  readonly #callEnded = (call: Call, givenUp: boolean) => {
-    if (!givenUp || this.#closing.signal.aborted || this.#context.callsOnly) return;
-    const params = { requestId: call.id, reason: 'given up' };
+  #cancel({ id }: Call): void {
+    if (this.#closing.signal.aborted || this.#context.callsOnly) return;
+    const params = { requestId: id, reason: 'given up' };
     void this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
-  };
+  }
 
   /** Sends what has no reply, and hears how it was received. Twice is the same as once. */
   #say(message: object, what: string): Promise<{ reply: PooledReply; text: string }> {

@@ -78,22 +78,24 @@ export class HttpStateless implements ClientSession {
       const envelope = envelopeOf(this.facts.revision, this.#context.client, capabilities);
       const sent = sentParams(params, call.id, envelope);
       const body = writeJson({ jsonrpc: '2.0', id: call.id, method, params: sent });
-      return this.#carry(call, this.#linesOf(method, params, options), body, repeatable.has(method));
+      void this.#exchange(call, this.#linesOf(method, params, options), body, repeatable.has(method));
     } catch (error) {
-      return this.#failed(call, error);
+      this.#failed(call, error);
     }
+    return call.answered;
   }
 
   callTool(tool: string, args: string, options: RequestOptions): Promise<RpcResponse> {
-    const call = this.#dialogue.begin('tools/call', undefined, options, undefined, tool);
+    const call = this.#dialogue.begin('tools/call', undefined, options, tool);
     if (call.ended) return call.answered;
     try {
       const { lines, meta } = this.#tools.get(tool) ?? this.#toolHead(tool);
       const added = options.headers ? this.#connections.lines(options.headers) : '';
-      return this.#carry(call, lines + added, toolCallBody(call.id, tool, args, meta), true);
+      void this.#exchange(call, lines + added, toolCallBody(call.id, tool, args, meta), true);
     } catch (error) {
-      return this.#failed(call, error);
+      this.#failed(call, error);
     }
+    return call.answered;
   }
 
   #toolHead(tool: string): ToolHead {
@@ -119,29 +121,28 @@ export class HttpStateless implements ClientSession {
       : this.#lines + this.#connections.lines(mirrored);
   }
 
-  #carry(call: Call, lines: string, body: string, repeatable: boolean): Promise<RpcResponse> {
-    this.#exchange(call, lines, body, repeatable).catch((error) => void this.#failed(call, error));
-    return call.answered;
-  }
-
-  #failed(call: Call, error: unknown): Promise<RpcResponse> {
+  #failed(call: Call, error: unknown): void {
     call.fail(this.#context.errors.explain(error, call.what));
-    return call.answered;
   }
 
+  /** Sends the request of `call` and reads its reply. Never rejects: what became of it is seen in `call`. */
   async #exchange(call: Call, lines: string, body: string, repeatable: boolean): Promise<void> {
-    const { errors } = this.#context;
-    const reply = await this.#connections.send('POST', lines, body, call.given, repeatable);
-    const { status } = reply.head;
-    if (status >= 300) {
-      const text = await textOf(reply, this.#context);
-      refuse(call, reply, text, this.#connections, this.#context);
-      if (isStrange(status, text)) this.#doubt(this.#connections.failure(call.what, reply, text));
-      return;
+    try {
+      const reply = await this.#connections.send('POST', lines, body, call, repeatable);
+      const { status } = reply.head;
+      if (status >= 300) {
+        const text = await textOf(reply, this.#context);
+        refuse(call, reply, text, this.#connections, this.#context);
+        if (isStrange(status, text)) this.#doubt(this.#connections.failure(call.what, reply, text));
+        return;
+      }
+      const parts = { dialogue: this.#dialogue, context: this.#context, revision: this.facts.revision };
+      const reading = readReply(reply, call, {}, parts);
+      if (reading) await reading;
+      if (!call.ended) this.#failed(call, this.#context.errors.lost(call.what, 'its stream ended'));
+    } catch (error) {
+      this.#failed(call, error);
     }
-    const parts = { dialogue: this.#dialogue, context: this.#context, revision: this.facts.revision };
-    await readReply(reply, call, {}, parts);
-    if (!call.ended) throw errors.lost(call.what, 'its stream ended');
   }
 
   readonly #learn = (response: RpcResponse) => {

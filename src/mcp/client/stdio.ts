@@ -28,7 +28,8 @@ class StdioSession implements ClientSession {
   constructor(child: Child, context: ClientContext) {
     this.#child = child;
     this.#context = context;
-    this.#dialogue = new Dialogue(context, (message) => this.#write(message));
+    const write = (message: object) => this.#write(message);
+    this.#dialogue = new Dialogue(context, write, (call) => this.#cancel(call));
     child.onLine = (line) => this.#hear(line);
     // Whose reply it was says its id, which stands at the beginning or is not looked for.
     child.onLong = (beginning, error) =>
@@ -101,7 +102,7 @@ class StdioSession implements ClientSession {
   /** A request, ended already where the child takes none. */
   #begin(method: string, params: JsonObject | undefined, options: RequestOptions, what: string): Call {
     const { errors, limits } = this.#context;
-    const call = this.#dialogue.begin(method, params, options, this.#callEnded, what);
+    const call = this.#dialogue.begin(method, params, options, what);
     if (!this.#child.running) call.fail(errors.lost(what, 'the process has ended'));
     else if (this.#child.unread > limits.unreadBytes) {
       call.fail(errors.busy('bytes wait for it to read', limits.unreadBytes));
@@ -136,12 +137,12 @@ class StdioSession implements ClientSession {
     this.#child.send(writeJson(message));
   }
 
-  readonly #callEnded = (call: Call, givenUp: boolean) => {
+  #cancel({ id, method }: Call): void {
     // `initialize` must not be cancelled, and nobody waits for `server/discover` longer than for itself.
-    if (!givenUp || isHandshake(call.method)) return;
-    const params = { requestId: call.id, reason: 'given up' };
+    if (isHandshake(method)) return;
+    const params = { requestId: id, reason: 'given up' };
     this.#write({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
-  };
+  }
 }
 
 /** MCP over the standard input and output of a child process, of both eras. */
