@@ -52,7 +52,7 @@ const guide = {
 function codesBelow(heading: string): readonly string[] {
   const source = readFileSync(new URL('../../src/errors.ts', import.meta.url), 'utf8');
   const section = source.split('// ─── ').find((part) => part.startsWith(heading)) ?? '';
-  return [...section.matchAll(/defineError(?:<[^(]*>)?\(\s*'(SALLY_\w+)'/g)].map(([, code = '']) => code);
+  return [...section.matchAll(/define\w+(?:<[^(]*>)?\(\s*'(SALLY_\w+)'/g)].map(([, code = '']) => code);
 }
 
 const covered = new Set(checks.flatMap(({ codes }) => codes));
