@@ -11,6 +11,7 @@ import {
 } from '../errors.js';
 import { checkCertificates, rotationStatus } from '../pki/index.js';
 import { type CredentialFiles, expiryWarnings, loadCredentials, type TlsRole } from '../tls/index.js';
+import { examinePlugins } from './examine-plugins.js';
 import type { ConfigFacts, CredentialFacts, DoctorContext, FolderFacts, Override } from './facts.js';
 
 /** Loads a configuration as its program would. @throws SALLY_FILE_UNREADABLE: then there is nothing to look at. */
@@ -23,9 +24,10 @@ export async function examineConfig(
   const loaded = await load(path, side, context.env, context);
   const about = { kind: 'config', path, side, title: `${path} (${side} side)` } as const;
   const keys = { keys: [`config:${path}`], within: [] };
-  if ('problem' in loaded) return { ...about, ...keys, problem: loaded.problem, overrides: [] };
-  const overrides = await overridesOf(path, side, loaded.config, context);
-  return { ...about, ...keys, config: loaded.config, overrides };
+  if ('problem' in loaded) return { ...about, ...keys, problem: loaded.problem, overrides: [], plugins: [] };
+  const { config } = loaded;
+  const overrides = await overridesOf(path, side, config, context);
+  return { ...about, ...keys, config, overrides, plugins: await examinePlugins(config, side, context) };
 }
 
 type Loaded =

@@ -12,6 +12,8 @@ export interface DoctorContext {
   /** For each single probe. */
   readonly timeoutMs: number;
   readonly credentials: CredentialStore;
+  /** The program in which plugins are loaded. Default: the one of this package. */
+  readonly loader?: URL;
 }
 
 /** What was found out about one thing. Checks are functions of these. */
@@ -36,6 +38,12 @@ export interface Override {
   readonly harm?: string;
 }
 
+/** What came of loading one plugin, as the program would; an external one is loaded elsewhere. */
+export interface PluginFacts {
+  readonly name: string;
+  readonly problem?: Pick<SallyError, 'code' | 'message' | 'remedy'>;
+}
+
 export interface ConfigFacts extends Subject {
   readonly kind: 'config';
   readonly path: string;
@@ -44,6 +52,8 @@ export interface ConfigFacts extends Subject {
   readonly config?: PluginsConfig;
   readonly problem?: SallyError;
   readonly overrides: readonly Override[];
+  /** Those that are not disabled. */
+  readonly plugins: readonly PluginFacts[];
 }
 
 /** The files of one side, as its program would load them. */

@@ -3,6 +3,7 @@ import type { Cancellation } from '../cancel.js';
 import type { PluginEntry, PluginsConfig } from '../config/index.js';
 import {
   findSallyError,
+  HookUnknown,
   InternalError,
   messageOf,
   PluginDisabled,
@@ -12,12 +13,12 @@ import {
   type SallyError,
 } from '../errors.js';
 import type { Connections, PluginMetrics } from '../external/index.js';
-import { type GlobalContext, globalContext, type PluginContext } from '../hooks/index.js';
+import { type GlobalContext, globalContext, hookMeant, type PluginContext } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { OneOutcome, PluginHandle } from '../plugin/handle.js';
 import type { PluginDefinition } from '../plugin/index.js';
-import { disabledPlugin, startLocalPlugin } from '../plugin/local.js';
-import { importPlugin } from '../plugin/module.js';
+import { disabledPlugin, startLocalPlugin, validateConfig } from '../plugin/local.js';
+import { importPlugin, type ModuleBase } from '../plugin/module.js';
 import { bundledPlugins } from '../plugins/index.js';
 import type { Observer } from '../telemetry/index.js';
 import { type CredentialStore, createCredentialStore } from '../tls/index.js';
@@ -181,7 +182,29 @@ async function startPlugin(
       metrics,
     });
   }
-  const given = deps.definitions?.get(entry.kind) ?? bundledPlugins.get(entry.kind);
-  const definition = given ?? (await importPlugin(entry, config));
+  const definition = deps.definitions?.get(entry.kind) ?? (await definitionOf(entry, config));
   return startLocalPlugin(entry, definition, local);
 }
+
+async function definitionOf(entry: PluginEntry, base: ModuleBase): Promise<PluginDefinition> {
+  return bundledPlugins.get(entry.kind) ?? importPlugin(entry, base);
+}
+
+/**
+ * Whether a plugin of this process could be started, as far as it shows before it is set up: its module is imported, and its
+ * config held against its schema.
+ *
+ * @throws SallyError where it could not.
+ */
+export async function checkPlugin(entry: PluginEntry, base: ModuleBase): Promise<void> {
+  const where = `plugin '${entry.name}'`;
+  for (const hook of entry.hooks ?? []) {
+    const meant = hookMeant(hook);
+    if (meant !== undefined) throw HookUnknown({ where, hook, meant });
+  }
+  const { config } = await definitionOf(entry, base);
+  await validateConfig(entry, config);
+}
+
+/** Whether the code of a plugin comes with this package. */
+export const isBundled = ({ kind }: PluginEntry): boolean => bundledPlugins.has(kind);

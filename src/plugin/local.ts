@@ -68,7 +68,8 @@ export async function startLocalPlugin(
   };
 }
 
-async function validateConfig(
+/** The config of an entry as its plugin takes it. @throws SALLY_PLUGIN_CONFIG */
+export async function validateConfig(
   entry: PluginEntry,
   schema: ConfigSchema<unknown> | undefined,
 ): Promise<unknown> {

@@ -43,7 +43,7 @@ async function serverFile(dir: string): Promise<string> {
     .join('\n    ');
   await writeFile(
     file,
-    `plugins:\n  - name: A\n    kind: plugins.regex_filter.search_replace.SearchReplacePlugin\nserver_settings:\n  tls:\n    ${tls}\n`,
+    `plugins:\n  - name: A\n    kind: plugins.regex_filter.search_replace.SearchReplacePlugin\n    config: {words: []}\nserver_settings:\n  tls:\n    ${tls}\n`,
   );
   return file;
 }

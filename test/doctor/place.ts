@@ -117,12 +117,17 @@ export async function serve(place: Place): Promise<void> {
 }
 
 /** What the doctor says of the targets. */
-export async function diagnosis(place: Place, targets: Targets): Promise<Diagnosis> {
+export async function diagnosis(
+  place: Place,
+  targets: Targets,
+  { timeoutMs = 3_000 } = {},
+): Promise<Diagnosis> {
   const facts = await examine(targets, {
     cwd: place.folder,
     env: place.env,
     now: place.now,
-    timeoutMs: 3_000,
+    timeoutMs,
+    loader: new URL('../../dist/doctor/loading.js', import.meta.url),
     credentials: createCredentialStore({ log: silentLogger }),
   });
   return diagnose(facts);

@@ -33,6 +33,28 @@ export const configurationChecks = [
     },
   }),
   file({
+    id: 'plugins-load',
+    group: 'configuration',
+    title: 'every plugin can be loaded, and takes its config',
+    codes: [
+      'SALLY_PLUGIN_MODULE',
+      'SALLY_PLUGIN_CONFIG',
+      'SALLY_HOOK_UNKNOWN',
+      'SALLY_SERVER_EXTERNAL',
+      'SALLY_INTERNAL',
+    ],
+    guide: ['configuration validation: fail fast', 'server logs for startup errors'],
+    explains: 'everything',
+    look({ plugins, config, keys }) {
+      if (!config) return [skipped('the file is not valid')];
+      const failed = plugins.flatMap(({ name, problem }) => (problem ? [{ name, problem }] : []));
+      if (failed.length === 0) return [ok(plugins.map(({ name }) => name).join(', ') || 'there is none')];
+      // The server of a plugin that cannot be loaded does not start.
+      const all = [...keys, ...config.plugins.map(({ name }) => `hosts:${name.toLowerCase()}`)];
+      return failed.map(({ name, problem }) => fail(problem, problem.message, { lookedAt: name, keys: all }));
+    },
+  }),
+  file({
     id: 'variables-agree',
     group: 'configuration',
     title: 'no variable says otherwise than the file',

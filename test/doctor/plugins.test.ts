@@ -1,0 +1,136 @@
+import { existsSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { replaceBadWords } from '../support/plugin-server.js';
+import { diagnosis, newPlace } from './place.js';
+
+const setup = "export default { setup() { require('fs') } };\n";
+
+interface Fault {
+  readonly fault: string;
+  readonly code: string;
+  readonly says: RegExp;
+  readonly entry: Record<string, unknown>;
+  /** The text of ./plugin.mjs. */
+  readonly module?: string;
+}
+
+const own = { name: 'Mine', kind: './plugin.mjs' };
+const faults: readonly Fault[] = [
+  {
+    fault: 'a module that is not there',
+    code: 'SALLY_PLUGIN_MODULE',
+    says: /no such file/,
+    entry: { ...own, kind: './nowhere.mjs' },
+  },
+  {
+    fault: 'a module with a syntax error',
+    code: 'SALLY_PLUGIN_MODULE',
+    says: /Unexpected/,
+    entry: own,
+    module: 'export default {{\n',
+  },
+  {
+    fault: 'a bundled name that is not known',
+    code: 'SALLY_PLUGIN_MODULE',
+    says: /no package of this name/,
+    entry: { ...own, kind: 'sallyport/serch-replace' },
+  },
+  {
+    fault: 'a Python class that is not known',
+    code: 'SALLY_PLUGIN_MODULE',
+    says: /Python class/,
+    entry: { ...own, kind: 'plugins.pii_filter.PIIFilterPlugin' },
+  },
+  {
+    fault: 'a config that the bundled plugin does not take',
+    code: 'SALLY_PLUGIN_CONFIG',
+    says: /config\.words\[0\]\.search/,
+    entry: { ...replaceBadWords, config: { words: [{ search: '(', replace: '' }] } },
+  },
+  {
+    fault: 'a config that a plugin of our own does not take',
+    code: 'SALLY_PLUGIN_CONFIG',
+    says: /too short/,
+    entry: { ...own, config: {} },
+    module:
+      "export default { setup() {}, config: { '~standard': { version: 1, vendor: 'x', validate: () => ({ issues: [{ message: 'too short' }] }) } } };\n",
+  },
+  {
+    fault: 'a module that never ends',
+    code: 'SALLY_PLUGIN_MODULE',
+    says: /has not loaded within 1 s/,
+    entry: own,
+    module: 'for (;;);\n',
+  },
+  {
+    fault: 'a module that ends its process',
+    code: 'SALLY_PLUGIN_MODULE',
+    says: /it ends its process \(exit status 7\)/,
+    entry: own,
+    module: "console.log('printed'); process.exit(7);\n",
+  },
+  {
+    fault: 'a hook of a misspelt name',
+    code: 'SALLY_HOOK_UNKNOWN',
+    says: /did you mean tool_pre_invoke/,
+    entry: { ...own, hooks: ['tool_pre_invok'] },
+    module: setup,
+  },
+  {
+    fault: 'a plugin server that hosts an external plugin',
+    code: 'SALLY_SERVER_EXTERNAL',
+    says: /kind external: Mine/,
+    entry: {
+      name: 'Mine',
+      kind: 'external',
+      mcp: { proto: 'STREAMABLEHTTP', url: 'http://localhost:1/mcp' },
+    },
+  },
+];
+
+async function look(entries: readonly object[], module?: string) {
+  const place = await newPlace();
+  if (module !== undefined) await place.put('plugin.mjs', module);
+  await place.put('other.mjs', "export default { setup() { throw new Error('never') } };\n");
+  await place.put('server.yaml', stringify({ plugins: entries, server_settings: { port: place.port } }));
+  const { results } = await diagnosis(
+    place,
+    { targets: [place.at('server.yaml')], side: 'server' },
+    { timeoutMs: 1_000 },
+  );
+  return { place, results: results.filter(({ id }) => id === 'plugins-load') };
+}
+
+describe('[O2] the doctor loads what the program would load', () => {
+  it.for(faults)('$fault', async ({ code, says, entry, module }) => {
+    const { results } = await look([entry, { name: 'Other', kind: './other.mjs' }], module);
+    expect(results).toMatchObject([
+      { status: 'fail', code, seen: expect.stringMatching(says), looked_at: entry['name'] },
+    ]);
+  });
+
+  it('and sets nothing up, whatever it prints', async () => {
+    const module =
+      "import { writeFileSync } from 'node:fs';\nconsole.log('{}');\nexport default { setup() { writeFileSync('set-up', ''); return { hooks: {} }; } };\n";
+    const { place, results } = await look(
+      [own, { ...own, name: 'Off', kind: './none', mode: 'disabled' }],
+      module,
+    );
+    expect(results).toMatchObject([{ status: 'ok', seen: 'Mine' }]);
+    expect(existsSync(place.at('set-up'))).toBe(false);
+  });
+
+  it('a plugin that cannot be loaded is why its server is not there', async () => {
+    const place = await newPlace();
+    const mcp = { proto: 'STREAMABLEHTTP', url: place.url, tls: place.client };
+    await place.put('gateway.yaml', stringify({ plugins: [{ name: 'Mine', kind: 'external', mcp }] }));
+    const server = { port: place.port, tls: place.server };
+    await place.put('server.yaml', stringify({ plugins: [own], server_settings: server }));
+    const { causes, results } = await diagnosis(place, {
+      targets: [place.at('gateway.yaml'), place.at('server.yaml')],
+    });
+    expect(causes.map(({ id }) => id)).toContain('plugins-load');
+    expect(results.find(({ id }) => id === 'reachable')).toMatchObject({ follows: 'plugins-load' });
+  });
+});
