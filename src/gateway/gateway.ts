@@ -20,9 +20,8 @@ import { createAccessLog, joinObservers, type Observer } from '../telemetry/inde
 import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '../tls/index.js';
 import type { WorkerBus } from '../workers/index.js';
 import { createAuthentication, guarded, introduce, openAuthenticator } from './auth/index.js';
-import { publicError } from './failures.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
-import { clashesAmong, createRouter } from './router/index.js';
+import { clashesAmong, createRouter, publicError } from './router/index.js';
 import {
   createHealthPages,
   createPages,

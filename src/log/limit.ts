@@ -1,7 +1,7 @@
 import type { Logger } from '../log.js';
 
-/** What is told of a `SallyError`. */
-interface Told {
+/** What is logged of a `SallyError`. */
+interface LoggedError {
   readonly code: string;
   readonly remedy: string;
   readonly message: string;
@@ -10,8 +10,8 @@ interface Told {
 /** Lines about what others do at a server: however often they do it, the log stays one that can be read. */
 export interface PeerLog {
   /** Says what happened, or counts it. `peer` is an address without a port, `before` what the message begins with. */
-  warn(peer: string | undefined, error: Told, before?: string): void;
-  error(peer: string | undefined, error: Told): void;
+  warn(peer: string | undefined, error: LoggedError, before?: string): void;
+  error(peer: string | undefined, error: LoggedError): void;
   /** Says what was counted so far. */
   flush(): void;
 }
@@ -36,7 +36,7 @@ interface Kind {
   counted: number;
 }
 
-/** Addresses that are told apart within one kind: whoever has many more of them has a network of version 6. */
+/** Addresses that are counted apart within one kind: whoever has many more of them has a network of version 6. */
 const maxPeers = 1_024;
 
 const ofLoggers = new WeakMap<Logger, PeerLog>();
@@ -51,7 +51,7 @@ export function peerLog(log: Logger): PeerLog {
   return found;
 }
 
-/** The first few of a kind and peer are lines of their own, the rest is counted and told once an interval. */
+/** The first few of a kind and peer are lines of their own, the rest is counted and logged once an interval. */
 export function createPeerLog(log: Logger, limits: PeerLogLimits = {}): PeerLog {
   const { ofPeer = 5, ofKind = 20, intervalMs = 10_000 } = limits;
   const kinds = new Map<string, Kind>();
@@ -85,7 +85,12 @@ export function createPeerLog(log: Logger, limits: PeerLogLimits = {}): PeerLog 
     timer = undefined;
   };
 
-  const say = (level: 'warn' | 'error', address: string, { code, remedy, message }: Told, before = '') => {
+  const say = (
+    level: 'warn' | 'error',
+    address: string,
+    { code, remedy, message }: LoggedError,
+    before = '',
+  ) => {
     const key = before + code;
     let kind = kinds.get(key);
     if (kind === undefined) {

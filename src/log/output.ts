@@ -60,7 +60,7 @@ export function openLogOutput(sink: Sink, maxBytes = defaultMaxBytes): LogOutput
     write(text) {
       if (pending.length > onePiece) flush();
       const waiting = sink.writableLength + pending.length;
-      // What is behind is let go on only once all of it is read: a line here and there would tell nothing.
+      // What is behind is let go on only once all of it is read: a line here and there would be of no use.
       if (waiting > maxBytes || droppedInARow > 0) {
         if (waiting > maxBytes * roomForErrors || !errorLine.test(text)) return drop();
       }

@@ -106,13 +106,13 @@ function callValue(key: Key, hook: string, payload: unknown, context: GlobalCont
   return field === undefined ? undefined : (payload as Record<string, unknown> | null)?.[field];
 }
 
-/** A plugin that runs for a call, and what its answer leads to. */
+/** A plugin that runs for a call, and what its result leads to. */
 export interface Selected {
   readonly plugin: PluginHandle;
   readonly effect: ModeEffect;
 }
 
-/** Those that have the hook, whatever the payload and the context: in their order, with what their answers lead to. */
+/** Those that have the hook, whatever the payload and the context: in their order, with what their results lead to. */
 function selectable(
   plugins: readonly PluginHandle[],
   hook: string,
@@ -222,7 +222,7 @@ export interface Decided {
 export function changeOf(
   hook: string,
   payload: unknown,
-  answer: unknown,
+  modified: unknown,
   decisions: readonly Decided[],
 ): unknown {
   const changes = [];
@@ -232,17 +232,17 @@ export function changeOf(
     }
   }
   if (changes.length <= 1) return changes[0]?.value;
-  const merged = mergeChanges(changeBase(hook, payload, answer), changes);
+  const merged = mergeChanges(changeBase(hook, payload, modified), changes);
   if ('value' in merged) return merged.value;
   const { path, plugins } = merged;
   throw ChangesClash({ hook, path, plugins, priority: decisions[0]?.plugin.priority ?? 0 });
 }
 
 /** What a change of this hook is a change of. */
-function changeBase(hook: string, payload: unknown, answer: unknown): unknown {
+function changeBase(hook: string, payload: unknown, modified: unknown): unknown {
   const changes = hookRow(hook)?.changes ?? 'payload';
   if (changes === 'payload') return payload;
-  if (changes === 'answer') return answer ?? {};
+  if (changes === 'answer') return modified ?? {};
   return (payload as Record<string, unknown>)[changes] ?? {};
 }
 

@@ -127,7 +127,7 @@ export class PluginRequest {
     this.endedBy = undefined;
     const parallel = settings.parallelExecutionWithinBand;
     const payloadJson = checkPayload(hook, payload, selected.length > 0);
-    const run: HookRun = { hook, payload, payloadJson, answer: null, metadata: {}, signal, observed };
+    const run: HookRun = { hook, payload, payloadJson, modified: null, metadata: {}, signal, observed };
     let ahead: Ahead | undefined;
     let blocked: Decided | undefined;
     for (let at = 0, end = 0; at < selected.length && blocked === undefined; at = end) {
@@ -158,7 +158,7 @@ export class PluginRequest {
     return {
       continue_processing: blocked === undefined,
       payload: run.payload as P,
-      modified_payload: run.answer,
+      modified_payload: run.modified,
       violation: violation ? { ...violation, plugin_name: blocked?.plugin.name } : null,
       metadata: run.metadata,
     };
@@ -307,7 +307,7 @@ interface HookRun {
   /** The payload as JSON, while it is the one that was checked. */
   payloadJson: string | undefined;
   /** What the plugins changed, in the form that the hook has for it. */
-  answer: unknown;
+  modified: unknown;
   readonly metadata: Record<string, unknown>;
   readonly signal: Cancellation | undefined;
   readonly observed: CallObserver | undefined;
@@ -315,9 +315,9 @@ interface HookRun {
 
 /** Goes on with what the plugins of a band changed. */
 function take(run: HookRun, decided: readonly Decided[]): void {
-  const changed = changeOf(run.hook, run.payload, run.answer, decided);
+  const changed = changeOf(run.hook, run.payload, run.modified, decided);
   if (changed === undefined) return;
-  run.answer = changed;
+  run.modified = changed;
   const payload = nextPayload(run.hook, run.payload, changed);
   if (payload !== run.payload) run.payloadJson = undefined;
   run.payload = payload;

@@ -5,7 +5,7 @@ import type { SallyError } from '../errors.js';
 type Begin<Start, Observation> = ((start: Start) => Observation | undefined) | undefined;
 
 /**
- * What a program is watched with: each member begins one kind of event, and what it returns is told of the end, exactly
+ * What a program is watched with: each member begins one kind of event, and `end` of what it returns is called exactly
  * once. An observer has the members that it wants. Who reports events reads no clock and counts nothing: observers do.
  *
  * The calls here are those that belong to no request of a client; the others begin on its `RequestObservation`.

@@ -3,7 +3,7 @@ import { type AddressInfo, createConnection, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { GatewayLimits } from '../../src/config/index.js';
 import { GatewayStopping } from '../../src/errors.js';
-import { publicError } from '../../src/gateway/failures.js';
+import { publicError } from '../../src/gateway/router/index.js';
 import { createHostGuard, createHttpServer, type Reply } from '../../src/http/index.js';
 import type { Logger } from '../../src/log.js';
 import { createEndpoint, type Endpoint } from '../../src/mcp/endpoint.js';

@@ -188,7 +188,7 @@ class UpstreamCall {
     const signal = call?.signal ?? now.signal;
     const level = wantedLevel(now, this.#state.level);
     if (now.client.era === 'modern' && level !== undefined && !this.#guarded) {
-      await sessions.shared(session).tellLevel(this.#state.key, level, signal);
+      await sessions.shared(session).setLevel(this.#state.key, level, signal);
     }
     const meta = metaOf(withoutEnvelope(now.params));
     const params = { ...this.#params, ...(Object.keys(meta).length > 0 && { _meta: meta }), ...more };

@@ -63,7 +63,7 @@ export function isPersonal(capabilities: JsonObject): boolean {
 }
 
 /**
- * What an upstream is told that the client can do. The tasks of the modern era let an upstream answer a call with a handle at
+ * What an upstream is told that the client can do. The tasks of the modern era let an upstream return a handle for a call at
  * any time: past the hooks, so not through here.
  */
 export function passedCapabilities(capabilities: JsonObject): JsonObject {
@@ -80,7 +80,7 @@ const capabilityFor: Readonly<Record<string, string>> = {
   'roots/list': 'roots',
 };
 
-/** Whether the client said that it answers this; of a method that is not known nobody can say. */
+/** Whether the client said that it takes such requests; of a method that is not known nobody can say. */
 export function canAnswer(capabilities: JsonObject, method: string): boolean | undefined {
   const capability = capabilityFor[method];
   return capability === undefined ? undefined : capabilities[capability] !== undefined;
@@ -91,7 +91,7 @@ export function askable({ capabilities }: { readonly capabilities: JsonObject })
   return Object.values(capabilityFor).some((capability) => capabilities[capability] !== undefined);
 }
 
-/** The answer to an upstream that asks what the client cannot answer: what the client would have said itself. */
+/** The response to an upstream that asks what the client does not know: what the client would have said itself. */
 export function cannotServe(method: string): RpcResponse {
   return { error: { code: -32601, message: `Method not found: ${method}` } };
 }

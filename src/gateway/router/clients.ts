@@ -30,7 +30,7 @@ export interface SessionRequests {
 
 /** How much of what passed is remembered for one client. */
 const memory = { uris: 2_000, tasks: 500, schemas: 1_000 } as const;
-/** Changes within this time are told as one: an upstream that comes back changes three lists at once. */
+/** Changes within this time are announced as one: an upstream that comes back changes three lists at once. */
 const gatherMs = 50;
 
 /** What is kept for one client: a session's for as long as it lives, a stateless client's until it was idle for a while. */
@@ -54,7 +54,7 @@ export class ClientState {
   /** It has ended: no session or stream is opened for it any more. */
   gone = false;
   readonly #changed = new Set<ChangingList>();
-  #telling: NodeJS.Timeout | undefined;
+  #announcing: NodeJS.Timeout | undefined;
 
   constructor(client: Client) {
     this.client = client;
@@ -68,15 +68,15 @@ export class ClientState {
     return principalOf(this.client.identity);
   }
 
-  /** Tells the client that lists have changed, at most once in a while. */
+  /** Notifies the client that lists have changed, at most once in a while. */
   announce(lists: Iterable<ChangingList>): void {
     if (this.gone) return;
     for (const list of lists) this.#changed.add(list);
-    this.#telling ??= setTimeout(() => this.#tell(), gatherMs).unref();
+    this.#announcing ??= setTimeout(() => this.#notify(), gatherMs).unref();
   }
 
-  #tell(): void {
-    this.#telling = undefined;
+  #notify(): void {
+    this.#announcing = undefined;
     const lists = [...this.#changed];
     this.#changed.clear();
     for (const list of lists) {
@@ -90,7 +90,7 @@ export class ClientState {
   /** The client has left. */
   end(): void {
     this.gone = true;
-    clearTimeout(this.#telling);
+    clearTimeout(this.#announcing);
   }
 }
 

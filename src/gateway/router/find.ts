@@ -57,7 +57,7 @@ function single(having: readonly Target[], kind: Kind, name: string): Target {
   throw NameClash({ what, name, upstreams: having.map(({ route }) => route.upstream.name) });
 }
 
-/** Those of the candidates that list it. Where none does and some could not be asked, the first failure is the answer. */
+/** Those of the candidates that list it. Where none does and some could not be asked, the first failure is thrown. */
 async function whoHas(
   kind: Kind,
   candidates: readonly Target[],
@@ -99,7 +99,7 @@ async function whoseTemplateFits(
 
 interface Asked {
   readonly target: Target;
-  /** Undefined where the upstream did not answer in time. */
+  /** Undefined where the upstream sent no list in time. */
   readonly names: ReadonlySet<string> | undefined;
   readonly error?: unknown;
 }
@@ -147,7 +147,7 @@ export async function clashingNames(
 
 /**
  * The names of tools and prompts that several of these upstreams offer: for whoever starts them, and rather refuses
- * than leaves something out. An upstream that does not answer before the signal has no names. URIs are not looked at:
+ * than leaves something out. An upstream without a response before the signal has no names. URIs are not looked at:
  * two servers of one kind have the same, and which of them is meant no prefix can say.
  */
 export async function clashesAmong(

@@ -183,7 +183,7 @@ export class RequestHooks {
 const free: ReadonlySet<string> = new Set(['structuredContent', '_meta']);
 
 /**
- * `changed` with every part that equals the original's in the original's place and order. A plugin answers with a whole
+ * `changed` with every part that equals the original's in the original's place and order. A plugin returns a whole
  * payload, which other JSON libraries have written with their own order of keys: what it did not touch stays as it came.
  *
  * With `typed`, a null where the original has nothing is no change: peers write the absent fields of MCP's types so.

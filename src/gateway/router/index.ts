@@ -1,3 +1,3 @@
 export { clashesAmong } from './find.js';
-export { pluginErrorResponse, violationResponse } from './responses.js';
+export { pluginErrorResponse, publicError, violationResponse } from './responses.js';
 export { createRouter, type ReplaceableRouter } from './router.js';

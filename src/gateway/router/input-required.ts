@@ -12,7 +12,7 @@ import { isInputRequired } from './translate.js';
 
 /**
  * What an upstream asks within a call: a session client is asked on the stream of its reply, a stateless one gets the
- * result `input_required` and comes again with the answers. Both, where the other end is of the other era.
+ * result `input_required` and comes again with the responses. Both, where the other end is of the other era.
  */
 
 const maxRounds = 10;
@@ -22,7 +22,7 @@ const laterMs = 250;
 
 /**
  * A request of a session client at a modern upstream, whose result is `input_required`: the client is asked on the
- * stream of its reply, and the request is made again with what it answered.
+ * stream of its reply, and the request is made again with its responses.
  */
 export async function askInRounds(
   request: ClientRequest,
@@ -35,8 +35,8 @@ export async function askInRounds(
     const { inputRequests, requestState } = response.result;
     const responses = await askAll(request, isObject(inputRequests) ? inputRequests : {});
     if ('error' in responses) return responses;
-    const answered = Object.keys(responses.result).length > 0;
-    if (!answered && !(await pause(laterMs, request.signal))) throw request.signal.reason;
+    const some = Object.keys(responses.result).length > 0;
+    if (!some && !(await pause(laterMs, request.signal))) throw request.signal.reason;
     if (round === maxRounds) {
       return errorResponse(TooManyRounds({ upstream, method: request.method, rounds: maxRounds }));
     }
@@ -61,14 +61,14 @@ async function askAll(request: ClientRequest, questions: JsonObject): Promise<Rp
   const asked = entries.map(async ([key, question]) => {
     const response = await askOne(request, question, signal);
     if ('error' in response) stop.abort();
-    return { key, answer: response };
+    return { key, response };
   });
   const responses: [string, unknown][] = [];
   let failed: RpcResponse | undefined;
   for (const settled of await Promise.allSettled(asked)) {
     if (settled.status === 'rejected') failed ??= errorResponse(settled.reason);
-    else if ('error' in settled.value.answer) failed = settled.value.answer;
-    else responses.push([settled.value.key, settled.value.answer.result]);
+    else if ('error' in settled.value.response) failed = settled.value.response;
+    else responses.push([settled.value.key, settled.value.response.result]);
   }
   return failed ?? { result: Object.fromEntries(responses) };
 }
@@ -157,8 +157,8 @@ export class SuspendedRequests {
   suspend({ client, method, params }: ClientRequest, suspended: Suspended): string {
     const principal = principalOf(client.identity);
     const { suspendMs, perPrincipal, total } = this.#limits;
-    const own = [...this.#entries.values()].filter((entry) => entry.principal === principal).length;
-    if (own >= perPrincipal) throw TooManySuspended({ limit: perPrincipal });
+    const waiting = [...this.#entries.values()].filter((entry) => entry.principal === principal).length;
+    if (waiting >= perPrincipal) throw TooManySuspended({ limit: perPrincipal });
     if (this.#entries.size >= total) throw TooManySuspended({ limit: total });
     const word = prefix + this.#makeId();
     const timer = setTimeout(() => {
@@ -194,17 +194,17 @@ export class SuspendedRequests {
   }
 }
 
-/** Makes the client's answer of the upstream's, for the request that waits. */
+/** Makes the client's response of the upstream's, for the request that waits. */
 type Finish = (response: RpcResponse, now: ClientRequest) => Promise<RpcResponse>;
 
 interface Question {
   readonly entry: JsonObject;
-  answer(response: RpcResponse): void;
+  resolve(response: RpcResponse): void;
 }
 
 /**
  * A stateless client's call at an upstream with sessions. What the upstream asks meanwhile ends the client's request
- * with `input_required`, while the call stays open: the retry brings the answers and waits on. `now` is the request of
+ * with `input_required`, while the call stays open: the retry brings the responses and waits on. `now` is the request of
  * the client that waits, if one does.
  */
 export class SuspendedCall {
@@ -250,14 +250,14 @@ export class SuspendedCall {
         this.#questions.delete(key);
         resolve(given);
       };
-      this.#questions.set(key, { entry: modernQuestion(method, params), answer: response });
+      this.#questions.set(key, { entry: modernQuestion(method, params), resolve: response });
       this.#asked();
     });
   }
 
   /**
    * Waits, for the client's request, until the call has ended or the upstream asks. `done` is the call, and never
-   * rejects; `finish` makes the client's answer of its own.
+   * rejects; `finish` makes the client's response of its.
    */
   async wait(request: ClientRequest, done: Promise<RpcResponse>, finish: Finish): Promise<RpcResponse> {
     this.#now = request;
@@ -277,7 +277,7 @@ export class SuspendedCall {
 
   #nextQuestion(): Promise<undefined> {
     return new Promise((resolve) => {
-      // Those that are asked in one go are put in one answer.
+      // Those that are asked in one go are put in one result.
       this.#asked = () => setImmediate(() => resolve(undefined));
       if (this.#questions.size > 0) this.#asked();
     });
@@ -298,7 +298,7 @@ export class SuspendedCall {
   /** What is missing is asked again; what nobody asked is not looked at. */
   #take(responses: unknown): void {
     for (const [key, response] of Object.entries(isObject(responses) ? responses : {})) {
-      if (isObject(response)) this.#questions.get(key)?.answer({ result: response });
+      if (isObject(response)) this.#questions.get(key)?.resolve({ result: response });
     }
   }
 }

@@ -22,7 +22,7 @@ import { listWaitMs } from './upstream-sessions.js';
 
 /** One upstream's page, or why there is none. */
 type Page =
-  | { readonly route: Route; readonly session: UpstreamSession; readonly answer: RpcResponse }
+  | { readonly route: Route; readonly session: UpstreamSession; readonly response: RpcResponse }
   | { readonly route: Route; readonly error: unknown };
 
 /** One page of a list: the next page of every upstream that has one, in the order of the configuration. */
@@ -68,7 +68,7 @@ function routesAt(routes: readonly Route[], place: Place | undefined) {
   });
 }
 
-/** Never rejects. An upstream that is too slow goes on: where it answers later, the client hears that the list has changed. */
+/** Never rejects. An upstream that is too slow goes on: where its response comes later, the client hears that the list has changed. */
 async function pageOf(
   route: Route,
   kind: Kind,
@@ -82,17 +82,17 @@ async function pageOf(
   const work = (async (): Promise<Page> => {
     const session = await context.sessions.of(state, upstream, request.signal);
     if (session.capabilities[capability] === undefined && !alone)
-      return { route, session, answer: { result: {} } };
+      return { route, session, response: { result: {} } };
     const { cursor: _, ...params } = withoutEnvelope(request.params);
     const next = cursor === undefined ? params : { ...params, cursor };
-    return { route, session, answer: await session.request(list, next, { signal: request.signal }) };
+    return { route, session, response: await session.request(list, next, { signal: request.signal }) };
   })();
   if (alone) return work.catch((error: unknown) => ({ route, error }));
   const limit = signalWithin(listWaitMs, signalOf(request.signal));
   try {
     const page = await unlessAborted(work, limit);
-    if ('answer' in page && 'error' in page.answer) {
-      return leftOut(route, list, page.answer.error.message, context);
+    if ('response' in page && 'error' in page.response) {
+      return leftOut(route, list, page.response.error.message, context);
     }
     return page;
   } catch (error) {
@@ -116,10 +116,10 @@ function leftOut(route: Route, method: string, detail: string, { log }: Context,
   return { route, error: known ?? incomplete };
 }
 
-/** With one upstream its answer is the list: errors and unknown fields too. */
+/** With one upstream its response is the list: errors and unknown fields too. */
 function onePage(page: Page, kind: Kind, { request, context }: Routed): RpcResponse {
   if ('error' in page) return errorResponse(page.error);
-  const { route, session, answer: response } = page;
+  const { route, session, response } = page;
   const ends = endsOf(request, route.upstream, session, context);
   if ('error' in response) return translateResponse(response, ends);
   const { entries } = kinds[kind];
@@ -145,12 +145,12 @@ function merged(
   let ttlMs = Number.POSITIVE_INFINITY;
   let open = true;
   for (const page of pages) {
-    if ('error' in page || 'error' in page.answer) {
+    if ('error' in page || 'error' in page.response) {
       ttlMs = 0;
       continue;
     }
-    const { route, session, answer } = page;
-    const translated = translateResponse(answer, endsOf(request, route.upstream, session, context));
+    const { route, session, response } = page;
+    const translated = translateResponse(response, endsOf(request, route.upstream, session, context));
     const { result } = translated as { readonly result: JsonObject };
     all.push(...shownEntries(kind, result[entries], route.offer, clashing));
     const { nextCursor: cursor } = result;

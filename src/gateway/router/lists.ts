@@ -85,8 +85,8 @@ export function ownName(kind: Kind, name: string, offer: Offer): string | undefi
 export function targetsNamed(kind: Kind, name: string, routes: readonly Route[]): Target[] {
   const targets: Target[] = [];
   for (const route of routes) {
-    const own = ownName(kind, name, route.offer);
-    if (own !== undefined && isShown(kind, own, route.offer)) targets.push({ route, name: own });
+    const there = ownName(kind, name, route.offer);
+    if (there !== undefined && isShown(kind, there, route.offer)) targets.push({ route, name: there });
   }
   return targets;
 }

@@ -21,7 +21,7 @@ export async function passOn(routed: Routed): Promise<RpcResponse> {
   return callWithoutHooks(routed, only.upstream);
 }
 
-/** Every upstream is told; a session that opens later is told then. */
+/** The level goes to every upstream, and to a session that opens later when it opens. */
 export async function setLevel({ request, state, context }: Routed): Promise<RpcResponse> {
   const { method, params } = request;
   const signal = signalWithin(listWaitMs, signalOf(request.signal));
@@ -29,12 +29,12 @@ export async function setLevel({ request, state, context }: Routed): Promise<Rpc
   if (!isLevel(level))
     return errorResponse(ParamsInvalid({ method, problem: `level is no log level: ${level}` }));
   const opened = await reachAll({ state, context }, signal);
-  // A session that opens from now on is told as it opens; those that stand, before the client has its answer.
+  // A session that opens from now on gets it as it opens; those that stand, before the client has its response.
   state.level = level;
   await Promise.allSettled(
     opened.map(async (one) => {
       if (one.status === 'rejected') return;
-      await context.sessions.shared(one.value).tellLevel(state.key, level, signal);
+      await context.sessions.shared(one.value).setLevel(state.key, level, signal);
     }),
   );
   return { result: {} };

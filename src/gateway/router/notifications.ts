@@ -33,13 +33,13 @@ export function onUpstreamNotification(
   if (list !== undefined) {
     shared?.forgetNames(list);
     state.announce([list]);
-  } else if (method === 'notifications/resources/updated') tellUpdated(state, upstream, method, params);
+  } else if (method === 'notifications/resources/updated') notifyUpdated(state, upstream, method, params);
   // A stateless client gets log messages on the way of the request that asked for them, and nothing else.
   if (special.has(method) || client.era === 'modern') return;
   // Nobody can say which call it is about: it must not say what a post-hook of any may hold back.
   const guarded = postHooks.some((hook) => reachOf(context.plugins(), hook, upstream.name) === 'change');
   if (method === 'notifications/message') {
-    const level = state.level ?? (shared?.toldLevel === undefined ? 'debug' : 'info');
+    const level = state.level ?? (shared?.level === undefined ? 'debug' : 'info');
     if (!guarded && isWanted(params?.['level'], level)) client.notify(method, params);
   } else if (!guarded) client.notify(method, params);
   else if (method === 'notifications/tasks/status') client.notify(method, taskFacts(params));
@@ -47,7 +47,7 @@ export function onUpstreamNotification(
     client.notify(method, { elicitationId: params?.['elicitationId'] });
 }
 
-function tellUpdated(
+function notifyUpdated(
   state: ClientState,
   upstream: Upstream,
   method: string,
@@ -87,7 +87,7 @@ export function taskFacts(task: unknown): JsonObject {
   return only(isObject(task) ? task : {}, facts);
 }
 
-/** The same of what `tasks/get`, `tasks/cancel` and `tasks/list` answer. */
+/** The same of the results of `tasks/get`, `tasks/cancel` and `tasks/list`. */
 export function taskFactsOf(method: string, result: JsonObject): JsonObject {
   if (method !== 'tasks/list') return taskFacts(result);
   const { tasks } = result;

@@ -227,7 +227,7 @@ class GatewayRouter implements ReplaceableRouter {
     const args = [
       before && sessions.shared(before).leave(state.key),
       restore({ state, context: this.#context }, upstream, session, signal),
-      state.level && sessions.shared(session).tellLevel(state.key, state.level, signal),
+      state.level && sessions.shared(session).setLevel(state.key, state.level, signal),
     ];
     Promise.all(args).catch((error: unknown) => {
       this.#log.debug(

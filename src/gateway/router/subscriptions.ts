@@ -133,7 +133,7 @@ export async function listen(routed: Routed): Promise<RpcResponse> {
   };
   state.listens.add(open);
   state.busy += 1;
-  // An upstream that does not answer keeps nobody from hearing of the others.
+  // An upstream that is silent keeps nobody from hearing of the others.
   const limit = signalWithin(listWaitMs, signal);
   try {
     await Promise.all(wanted.map((uri) => honour(uri, uris, routed, limit)));

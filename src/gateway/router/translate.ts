@@ -43,7 +43,7 @@ export function isInputRequired(response: RpcResponse): response is { readonly r
   return 'result' in response && response.result['resultType'] === 'input_required';
 }
 
-/** An upstream's answer in the terms of the client's era. */
+/** An upstream's response in the terms of the client's era. */
 export function translateResponse(response: RpcResponse, ends: Ends): RpcResponse {
   return 'error' in response
     ? translateError(response.error, ends)

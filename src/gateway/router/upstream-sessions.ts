@@ -127,34 +127,34 @@ export class SharedSession {
   readonly #watched = new Map<string, Watched>();
   #watchedUris = '[]';
   #stopWatching = new AbortController();
-  #toldLevel: Level | undefined;
+  #level: Level | undefined;
 
   constructor(session: UpstreamSession, log: Logger) {
     this.#session = session;
     this.#log = log;
   }
 
-  /** The log level that the upstream was told last. */
-  get toldLevel(): Level | undefined {
-    return this.#toldLevel;
+  /** The log level that was last set at the upstream. */
+  get level(): Level | undefined {
+    return this.#level;
   }
 
   /**
    * Has the upstream log for this client from `level` on. In the older era a session has one level: the most verbose
    * that any of its clients wants, and each is given its own part.
    */
-  async tellLevel(client: string, level: Level, signal: Cancellation): Promise<void> {
+  async setLevel(client: string, level: Level, signal: Cancellation): Promise<void> {
     if (this.#session.era === 'modern' || this.#session.capabilities['logging'] === undefined) return;
     this.#levels.set(client, level);
     const wanted = mostVerbose(this.#levels.values());
-    if (wanted === undefined || wanted === this.#toldLevel) return;
-    this.#toldLevel = wanted;
+    if (wanted === undefined || wanted === this.#level) return;
+    this.#level = wanted;
     const response = await this.#session.request('logging/setLevel', { level: wanted }, { signal });
     if ('error' in response)
       this.#log.debug({ error: response.error }, 'an upstream did not take the log level');
   }
 
-  /** The names of a list, for routing where names do not say where to. Rejects where the upstream does not answer. */
+  /** The names of a list, for routing where names do not say where to. Rejects where the upstream sends no response. */
   names(kind: Kind, signal: AbortSignal, maxAgeMs: number = freshMs): Promise<ReadonlySet<string>> {
     const known = this.#names.get(kind);
     if (known !== undefined && performance.now() - known.at < maxAgeMs)
@@ -173,7 +173,7 @@ export class SharedSession {
     if (list === 'resources') this.#names.delete('templates');
   }
 
-  /** Notes that the upstream was asked to tell of a URI (to 2025-11-25). */
+  /** Notes that the upstream was asked for the changes of a URI (to 2025-11-25). */
   subscribed(client: string, uri: string): void {
     const subscribers = this.#subscribers.get(uri) ?? new Set();
     this.#subscribers.set(uri, subscribers.add(client));
@@ -233,15 +233,15 @@ export class SharedSession {
   /** Removes a client; returns the URIs that no other client has subscribed to. */
   async leave(client: string): Promise<readonly string[]> {
     this.#levels.delete(client);
-    const own = this.#watched.get(client);
-    if (own !== undefined) await this.watch(client, { ...own, uris: new Set() });
+    const watched = this.#watched.get(client);
+    if (watched !== undefined) await this.watch(client, { ...watched, uris: new Set() });
     return [...this.#subscribers].flatMap(([uri, subscribers]) =>
       subscribers.has(client) && this.unsubscribed(client, uri) ? [uri] : [],
     );
   }
 }
 
-/** The names in one list of a session's upstream, as far as it gives them. Rejects where it does not answer. */
+/** The names in one list of a session's upstream, as far as it gives them. Rejects where it sends no response. */
 export async function readNames(
   session: UpstreamSession,
   kind: Kind,
