@@ -40,8 +40,8 @@ export interface Listener {
   /** Takes no more connections on the main port, once those are accepted that wait for it; ends nothing. */
   stop(): Promise<void>;
   /**
-   * What was begun is answered, and what is not read yet where it comes within a moment: see `HttpServer`. The health
-   * port answers until the end.
+   * Requests under way get their replies, as do those that come whole within a moment: see `HttpServer`. The health port
+   * is served until the end.
    */
   drain(withinMs: number): Promise<void>;
 }
@@ -54,7 +54,7 @@ interface ListenerTls {
 }
 
 interface ListenerOptions {
-  /** Absent: plain HTTP, and nothing answers on the health port. */
+  /** Absent: plain HTTP, and nothing is served on the health port. */
   readonly tls: ListenerTls | undefined;
   /** Answers every request that is not `fast`'s. */
   readonly handle: Handler;

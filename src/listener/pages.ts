@@ -17,7 +17,7 @@ interface PagesOptions {
   readonly elsewhere: string;
 }
 
-/** What is asked without MCP. `/health` answers whoever asks, by whatever name: it is for probes, and tells nothing else. */
+/** What is asked without MCP. `/health` is for probes: it serves whoever asks, by whatever name, and says nothing else. */
 export function createPages({ guard, stopping, readiness, metrics, elsewhere }: PagesOptions): Handler {
   return (request, response) => {
     const path = pathOf(request);
@@ -45,13 +45,13 @@ export function createPages({ guard, stopping, readiness, metrics, elsewhere }: 
   };
 }
 
-/** Has `answer` answer a GET or a HEAD, and refuses any other method. */
+/** Calls `reply` for a GET or a HEAD, and refuses any other method. */
 export function onlyGet(
   request: IncomingMessage,
   response: ServerResponse,
-  answer: () => Promise<void> | void,
+  reply: () => Promise<void> | void,
 ): Promise<void> | void {
-  if (request.method === 'GET' || request.method === 'HEAD') return answer();
+  if (request.method === 'GET' || request.method === 'HEAD') return reply();
   return sendJson(response, 405, { error: 'GET only' }, { Allow: 'GET, HEAD' });
 }
 

@@ -77,7 +77,7 @@ export interface HttpDeps extends ExchangeDeps, CallDeps {
 export interface CallSource {
   readonly admitted: Admitted;
   readonly remote?: string | undefined;
-  /** Until it has been told of the end. */
+  /** Watches the request; undefined once its end was reported. */
   observed: RequestObservation | undefined;
 }
 
@@ -301,7 +301,7 @@ class StatelessCall extends HttpCall {
     return Promise.reject(ClientNotAskable({ method, revision: this.client.revision }));
   }
 
-  /** A stream has no end of its own to wait for; one document that is still to come was asked for in time. */
+  /** A stream has no end of its own to wait for; a document that is still to come was asked for in time. */
   override credentialOver(): void {
     if (!this.source.streaming || this.abandoned !== undefined) return;
     this.finish(errorResponse(CredentialOver({})));

@@ -34,14 +34,14 @@ export interface ExchangeDeps {
 }
 
 /**
- * One HTTP request and the reply to it: one JSON document, or an event stream. Which of the two is decided by what has to be
- * sent first. Nothing that is written after its end, or after the client has gone, goes anywhere.
+ * One HTTP request and the reply to it: a JSON document or an event stream, whichever has to be sent first. What is written
+ * after the end of the reply, or after the client has gone, is dropped.
  */
 export class Exchange {
   /** Of the request, as they came. */
   readonly headers: IncomingHttpHeaders;
   readonly response: Reply;
-  /** Until it has been told of the end. */
+  /** Watches the request; undefined once its end was reported. */
   observed: RequestObservation | undefined;
   /** As whom the client was let in; `anyone` until it was. */
   admitted: Admitted;
@@ -88,7 +88,7 @@ export class Exchange {
     return this.admitted.credential;
   }
 
-  /** The whole reply, a JSON document or no content. A client that is to come again is told when. */
+  /** The whole reply, a JSON document or no content. With 503 goes when the client is to try again. */
   send(status: number, json = '', headers?: Headers): void {
     if (this.#state !== 'waiting') return;
     this.#state = 'ended';
@@ -184,7 +184,7 @@ export class Exchange {
     if (this.observed) reportEnd(this, { kind: 'other', method, status, ...identity, error: error.code });
   }
 
-  /** Replies with an error of the registry, at its own HTTP status; one that will pass says when. */
+  /** Replies with an error of the registry, at its own HTTP status and with `Retry-After`. */
   refuseWith(error: SallyError): void {
     peerLog(this.#deps.log).warn(this.#socket.remoteAddress, error);
     const retry = { 'Retry-After': error.httpStatus === 429 ? '1' : retryAfter };

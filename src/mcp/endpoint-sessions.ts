@@ -26,7 +26,7 @@ import {
   statusOf,
 } from './messages.js';
 import { Running } from './requests.js';
-import { type Identity, principalOf, type Router } from './router.js';
+import { principalOf, type Router } from './router.js';
 
 interface SessionsDeps {
   readonly router: Router;
@@ -74,11 +74,26 @@ export class ClientSessions implements Iterable<Session> {
     return session;
   }
 
-  /** The session of this id, of this principal only: to anyone else it does not exist. */
-  find(id: string, identity: Identity): Session | undefined {
-    const session = this.#open.get(id)?.session;
-    if (session === undefined || session.identity === identity) return session;
-    return session.principal === principalOf(identity) ? session : undefined;
+  /**
+   * The session that a request names, of a revision that is served; otherwise the request is refused. To another principal than
+   * its own a session does not exist.
+   */
+  of(exchange: Exchange): Session | undefined {
+    const { headers, admitted } = exchange;
+    const id = headers[headerNames.sessionId];
+    const session = typeof id === 'string' ? this.#open.get(id)?.session : undefined;
+    const { identity, credential } = admitted;
+    if (id === undefined) exchange.refuse(refusal(400, 'Invalid Request: Mcp-Session-Id is missing'));
+    else if (
+      session === undefined ||
+      (session.identity !== identity && session.principal !== principalOf(identity))
+    )
+      exchange.refuseSession();
+    else if (!exchange.refuseRevision()) {
+      if (credential !== undefined) session.shown.add(credential);
+      return session;
+    }
+    return undefined;
   }
 
   /** Resolves when the router has let go of it. */
@@ -228,7 +243,7 @@ export function serveSession(
   if (wantsSession && exchange.headers[headerNames.sessionId] === undefined) {
     return initialize(message, exchange, sessions, deps);
   }
-  const session = sessionOf(exchange, sessions);
+  const session = sessions.of(exchange);
   if (session === undefined) return undefined;
   session.lastUsed = deps.now();
   if (message.kind === 'reply') {
@@ -269,23 +284,9 @@ async function initialize(
   }
 }
 
-/** The session that a request names, of a revision that is served; otherwise the request is refused. */
-function sessionOf(exchange: Exchange, sessions: ClientSessions): Session | undefined {
-  const { headers, admitted } = exchange;
-  const sessionId = headers[headerNames.sessionId];
-  const session = typeof sessionId === 'string' ? sessions.find(sessionId, admitted.identity) : undefined;
-  if (sessionId === undefined) exchange.refuse(refusal(400, 'Invalid Request: Mcp-Session-Id is missing'));
-  else if (session === undefined) exchange.refuseSession();
-  else if (!exchange.refuseRevision()) {
-    if (admitted.credential !== undefined) session.shown.add(admitted.credential);
-    return session;
-  }
-  return undefined;
-}
-
 /** GET: the stream of a session for what belongs to none of its requests, or a lost stream again. */
 export function serveGet(exchange: Exchange, sessions: ClientSessions): void {
-  const session = sessionOf(exchange, sessions);
+  const session = sessions.of(exchange);
   if (session === undefined) return;
   const lastEventId = exchange.headers[headerNames.lastEventId];
   const stream = session.listen(exchange, typeof lastEventId === 'string' ? lastEventId : undefined);
@@ -306,7 +307,7 @@ export function serveGet(exchange: Exchange, sessions: ClientSessions): void {
 
 /** DELETE: the client needs its session no more. */
 export async function serveDelete(exchange: Exchange, sessions: ClientSessions): Promise<void> {
-  const session = sessionOf(exchange, sessions);
+  const session = sessions.of(exchange);
   if (session === undefined) return;
   const ended = sessions.end(session);
   exchange.send(204);

@@ -68,7 +68,7 @@ const lastWordsMs = 2_000;
 
 /**
  * Serves one client of either era over standard input and output. Resolves when the client has closed its end or
- * `signal` is aborted, and what was in flight is answered. Nothing but messages is ever written to `output`.
+ * `signal` is aborted, and every call in flight has its response. Nothing but messages is ever written to `output`.
  */
 export async function serveStdio(options: StdioOptions): Promise<void> {
   const { input, output, limits, signal, log } = options;

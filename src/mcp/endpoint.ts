@@ -51,7 +51,7 @@ interface EndpointOptions extends CallDeps {
   readonly sessions?: SessionStore | undefined;
   /** Revisions with `initialize` that are served, the newest first. Default: those that are current. */
   readonly revisions?: readonly string[];
-  /** What clients are told once no more requests are taken. */
+  /** The error for requests that come once no more are taken. */
   readonly stopping: () => SallyError;
   /** Milliseconds of any clock that does not go back. */
   readonly now?: () => number;
@@ -59,7 +59,7 @@ interface EndpointOptions extends CallDeps {
   readonly pulseMs?: number;
 }
 
-/** What answers MCP clients over HTTP. */
+/** Serves MCP clients over HTTP. */
 export interface Endpoint {
   /** Answers one request, whose body is read already where the fast path did. */
   readonly handle: (request: IncomingMessage | FastRequest, response: Reply) => Promise<void>;
@@ -101,7 +101,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     log,
     observer,
     sessions: store,
-    now = () => performance.now(),
+    now = performance.now.bind(performance),
   } = options;
   const calls = new Running<Call>(limits.concurrentCalls, limits.concurrentCallsPerUser);
   const listens = new Running<Call>(limits.sessions, limits.sessionsPerUser);
@@ -219,7 +219,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       await Promise.all([calls.over(lastWordsMs), listens.over(lastWordsMs)]);
       await sessions?.endAll(lastWordsMs);
       for (const stream of streams) stream.end();
-      // The workers that answer these do as much. It comes last, so that none waits for one that waits for it.
+      // The workers that hold these drain as well. It comes last, so that no two wait for each other.
       await passing.over(Math.max(until - now(), lastWordsMs));
     },
     open: {
@@ -309,7 +309,7 @@ function serveMessage(
   }
   if (!modern && sessions) return serveSession(message, exchange, sessions, deps);
   if (!modern && exchange.refuseRevision()) return undefined;
-  // 2026-07-28 has no notifications of clients over HTTP, and without a session there is nobody to hear one.
+  // 2026-07-28 has no notifications of clients over HTTP, and without a session nobody receives one.
   if (!request) return exchange.send(202);
   if (modern) return serveStateless(request, 'modern', classified.envelope, exchange, deps);
   const { id, method, params } = request;

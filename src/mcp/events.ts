@@ -13,7 +13,7 @@ export interface Position {
 interface EventSource {
   /** Hands over the text as it comes. Resolves at its end, however that came; rejects where it broke. */
   read(take: (text: string) => void): Promise<void>;
-  /** Ends it; whoever reads it is told the error. */
+  /** Ends it; reading rejects with the error. */
   destroy(error?: Error): void;
 }
 

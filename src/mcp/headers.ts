@@ -185,11 +185,11 @@ function declaredHeaders(schema: unknown, path: readonly string[] = []): readonl
     const here = [...path, name];
     const header = property['x-mcp-header'];
     const numeric = property['type'] === 'integer' || property['type'] === 'number';
-    const own =
+    const declared =
       typeof header === 'string' && header !== ''
         ? [{ header: headerNames.param + header.toLowerCase(), path: here, numeric }]
         : [];
-    return [...own, ...declaredHeaders(property, here)];
+    return [...declared, ...declaredHeaders(property, here)];
   });
 }
 

@@ -10,7 +10,7 @@ export type RequestId = string | number | JsonNumber;
 /** Marks an error that says that there is no room: a symbol, for nothing that comes off a wire can have it. */
 const noRoom: unique symbol = Symbol('no room');
 
-/** Marks the error that says that something has failed here: how much of it the client is told is decided where it goes out. */
+/** Marks the error that says that something has failed here: how much of it the client gets is decided when it is sent. */
 export const failure: unique symbol = Symbol('failure');
 
 export interface Failure {
@@ -157,7 +157,7 @@ export function responseJson(id: RequestId | null, response: RpcResponse): strin
   }
 }
 
-/** A result as 2026-07-28 has it: it says of which type it is and who answers. */
+/** A result as 2026-07-28 has it: with its type and the name of the server. */
 export function modernResponse(
   response: RpcResponse,
   serverInfo: JsonObject,
@@ -166,12 +166,12 @@ export function modernResponse(
   if ('error' in response) return response;
   const { result } = response;
   const meta = isObject(result['_meta']) ? result['_meta'] : undefined;
-  const own = { ...(subscription !== undefined && { [metaKeys.subscriptionId]: subscription }) };
+  const mark = { ...(subscription !== undefined && { [metaKeys.subscriptionId]: subscription }) };
   return {
     result: {
       ...result,
       resultType: result['resultType'] ?? 'complete',
-      _meta: { [metaKeys.serverInfo]: serverInfo, ...meta, ...own },
+      _meta: { [metaKeys.serverInfo]: serverInfo, ...meta, ...mark },
     },
   };
 }
@@ -195,15 +195,15 @@ export function modernJson(
       const members = result === '{}' ? rest : `${result.slice(1, -1)},${rest}`;
       return `{"jsonrpc":"2.0","id":${writeJson(id)},"result":{${members}}}`;
     } catch {
-      // It cannot be written: that is told instead.
+      // It cannot be written: `responseJson` makes an error of it.
     }
   }
   return responseJson(id, modernResponse(response, serverInfo, subscription));
 }
 
 /**
- * The HTTP status of a response. What has no room is told by HTTP too, in whichever queue that was: clients and proxies know
- * when to come again. In 2026-07-28 the errors that the specification names go with one of 4xx; all else is the payload of a 200.
+ * The HTTP status of a response. Where there was no room, in whichever queue, it says so too: clients and proxies know when to
+ * try again. In 2026-07-28 the errors that the specification names go with one of 4xx; all else is the payload of a 200.
  */
 export function statusOf(response: RpcResponse, modern: boolean): number {
   if (!('error' in response)) return 200;
@@ -307,10 +307,10 @@ export function sentParams(
 ): JsonObject | undefined {
   const meta = params?.['_meta'];
   if (!isObject(meta)) return envelope ? { ...params, _meta: envelope } : params;
-  const own: JsonObject = { ...meta };
-  if (own['progressToken'] !== undefined) own['progressToken'] = token;
-  for (const key of envelopeKeys) delete own[key];
-  return { ...params, _meta: envelope ? Object.assign(own, envelope) : own };
+  const sent: JsonObject = { ...meta };
+  if (sent['progressToken'] !== undefined) sent['progressToken'] = token;
+  for (const key of envelopeKeys) delete sent[key];
+  return { ...params, _meta: envelope ? Object.assign(sent, envelope) : sent };
 }
 
 /** A peer's text for a message or the log: one line, bounded, with nothing that could steer a terminal. */

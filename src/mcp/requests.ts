@@ -120,7 +120,7 @@ export class Running<T> implements Iterable<T> {
   #first: Entry<T> | undefined;
   #last: Entry<T> | undefined;
   readonly #byPrincipal = new Map<string, number>();
-  /** Who wait for the end of some. */
+  /** Those who wait until none is left. */
   readonly #waiting = new Set<() => void>();
 
   constructor(limit = Number.POSITIVE_INFINITY, limitForOne = Number.POSITIVE_INFINITY) {

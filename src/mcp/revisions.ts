@@ -24,7 +24,7 @@ export function isModern(revision: string): boolean {
   return /^\d{4}-\d\d-\d\d$/.test(revision) && revision >= modernRevision;
 }
 
-/** What `initialize` is answered with: the revision asked for where it is served, otherwise the newest. */
+/** The revision in the response to `initialize`: the one asked for where it is served, otherwise the newest. */
 export function negotiate(asked: string, served: readonly string[] = legacyRevisions): string {
   return served.includes(asked) ? asked : (served[0] ?? latestLegacyRevision);
 }

@@ -15,7 +15,7 @@ export interface Identity {
   readonly method: 'none' | 'bearer' | 'jwt' | 'mtls' | 'plugin';
   /** The kind of name of a certificate that `user` is; absent where the configuration says who it is. */
   readonly nameKind?: CertificateName['kind'];
-  /** What a plugin's `http_auth_resolve_user` answered: plugins see it as `user`. */
+  /** What a plugin's `http_auth_resolve_user` returned: plugins see it as `user`. */
   readonly record?: JsonObject;
 }
 

@@ -7,7 +7,7 @@ import { openOwnPlugins, serving } from './tools.js';
 
 /**
  * Serves the plugins of `config` over standard input and output. Resolves when the client has closed its end, or when
- * `signal` is aborted and the calls in flight are answered.
+ * `signal` is aborted and the calls in flight have their responses.
  */
 export async function servePluginsOverStdio(
   config: PluginsConfig,

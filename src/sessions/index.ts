@@ -19,9 +19,9 @@ export interface SessionRecord {
   readonly revision: string;
   readonly capabilities: Readonly<Record<string, unknown>>;
   readonly info: Readonly<Record<string, unknown>>;
-  /** What the client asked for with `logging/setLevel`, where it did. */
+  /** The level that the client has set with `logging/setLevel`. */
   readonly level?: string;
-  /** The resources whose changes it hears of, by URI. */
+  /** URIs of the resources that the client is subscribed to. */
   readonly subscriptions: readonly string[];
 }
 

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Registry } from 'prom-client';
 
-/** A worker asks for the metrics of all, the primary asks each, each answers, and the first gets what came. */
+/** A worker asks for the metrics of all, the primary asks each, each replies, and the first gets what came. */
 type Message =
   | { readonly sallyport: 'gather-metrics'; readonly id: number }
   | { readonly sallyport: 'metrics-wanted'; readonly id: number }
@@ -44,7 +44,7 @@ export function gatherMetrics(alive: ReadonlySet<Worker>): (worker: Worker, mess
   };
 }
 
-/** What `/metrics` shows of a worker's registry: its own and those of the other workers, as one. */
+/** What `/metrics` shows of a worker's registry: those of this worker and of the others, as one. */
 export async function sharedMetrics(
   registry: Registry,
 ): Promise<Pick<Registry, 'contentType' | 'metrics'> | undefined> {

@@ -45,9 +45,9 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
   cluster.on('message', (worker, message) => {
     if (message !== busMessage) return;
     bus ??= makeWorkerBus();
-    const answer: BusReply = { sallyport: 'bus', bus };
+    const reply: BusReply = { sallyport: 'bus', bus };
     // A worker that has ended meanwhile needs none.
-    worker.send(answer, () => {});
+    worker.send(reply, () => {});
   });
   cluster.on('message', (worker, message) => {
     if (message === turnMessage) setImmediate(() => worker.send(turnMessage, () => {}));

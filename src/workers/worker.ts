@@ -28,14 +28,14 @@ export function acceptingTurn(): Promise<void> {
   if (!cluster.isWorker || !process.connected) return new Promise((resolve) => setImmediate(resolve));
   return new Promise((resolve) => {
     const end = () => {
-      process.off('message', hear);
+      process.off('message', onMessage);
       process.off('disconnect', end);
       resolve();
     };
-    const hear = (message: unknown) => {
+    const onMessage = (message: unknown) => {
       if (message === turnMessage) end();
     };
-    process.on('message', hear);
+    process.on('message', onMessage);
     process.on('disconnect', end);
     process.send?.(turnMessage, undefined, undefined, (error) => error && end());
   });
@@ -46,10 +46,10 @@ export function joinWorkerBus(): Promise<WorkerBus | undefined> {
   const { worker } = cluster;
   if (worker === undefined) return Promise.resolve(undefined);
   return new Promise((resolve) => {
-    // Node ends a worker whose primary is gone: the wait for its answer has no other end.
-    const hear = (message: unknown) => {
+    // Node ends a worker whose primary is gone: the wait for its reply has no other end.
+    const onMessage = (message: unknown) => {
       if (!isBusReply(message)) return;
-      process.off('message', hear);
+      process.off('message', onMessage);
       const { bus } = message;
       // The primary removes the folder, unless it was killed.
       process.once('exit', () => {
@@ -57,7 +57,7 @@ export function joinWorkerBus(): Promise<WorkerBus | undefined> {
       });
       resolve(bus);
     };
-    process.on('message', hear);
+    process.on('message', onMessage);
     process.send?.(busMessage);
   });
 }
