@@ -1,7 +1,7 @@
 // The floors of the house (CONTRIBUTING.md): a room imports only from floors below its own.
 const floors = [
   ['errors', 'cancel', 'headers', 'lock', 'log', 'json', 'nearest', 'version', 'wait'],
-  ['pki', 'hooks', 'sessions', 'telemetry', 'workers'],
+  ['pki', 'hooks', 'scaffold', 'sessions', 'telemetry', 'workers'],
   ['config'],
   ['wire', 'plugin', 'tls', 'http'],
   ['mcp'],

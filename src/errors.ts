@@ -1965,6 +1965,29 @@ export const TooManySubscriptions = defineBadParams('SALLY_ROUTE_SUBSCRIPTIONS',
   example: { limit: 1_000 },
 });
 
+// ─── Projects (scaffold/) ────────────────────────────────────────────────────────────────────────
+
+export const ProjectNameInvalid = defineError('SALLY_NEW_NAME', {
+  message: (c) => `'${c.name}' cannot be the name of a project`,
+  remedy: (c) =>
+    `give a name of small letters, digits and hyphens, of at most 60, that no dependency has: sallyport new plugin ${c.like}`,
+  exit: 2,
+  example: { name: 'My Filter', like: 'my-filter' },
+});
+
+export const ProjectFolderTaken = defineError('SALLY_NEW_FOLDER', {
+  message: (c) => `there is something at ${c.folder} already`,
+  remedy: 'give another name, or take what is there away: nothing is overwritten',
+  exit: 2,
+  example: { folder: 'my-filter' },
+});
+
+export const ProjectNotWritten = defineError('SALLY_NEW_WRITE', {
+  message: (c) => `${c.folder} cannot be made: ${c.reason}`,
+  remedy: 'make the project in a folder that you may write to; nothing was left behind',
+  example: { folder: '/srv/my-filter', reason: 'permission denied' },
+});
+
 // ─── Testing (testing/) ──────────────────────────────────────────────────────────────────────────
 
 export const FuzzFinding = defineError('SALLY_TESTING_FUZZ', {

@@ -31,6 +31,10 @@ const commands: Record<string, { summary: string; load: () => Promise<(io: Comma
     summary: 'call one hook and print the result',
     load: async () => (await import('./invoke.js')).invokeCommand,
   },
+  new: {
+    summary: 'make a project to begin with: a plugin',
+    load: async () => (await import('./new.js')).newCommand,
+  },
   completion: {
     summary: 'print the script by which a shell completes commands and options',
     load: async () => {
