@@ -1876,6 +1876,25 @@ export const UpstreamBusy = defineError('SALLY_UPSTREAM_BUSY', {
 
 // ─── Between clients and upstreams (gateway/router/) ─────────────────────────────────────────────
 
+export const ConditionUnmatched = defineError<{
+  plugin: string;
+  key: string;
+  name: string;
+  meant: string | undefined;
+}>('SALLY_CONDITION_UNMATCHED', {
+  message: (c) =>
+    `a condition of plugin '${c.plugin}' has ${c.name} in ${c.key}, which no upstream of this gateway ${c.key === 'server_ids' ? 'is called' : 'has'}: the plugin is not asked`,
+  remedy: (c) => {
+    if (c.meant !== undefined) return `did you mean ${c.meant}?`;
+    if (/[*?]/.test(c.name)) return 'list the names one by one: conditions take no patterns';
+    return c.key === 'server_ids'
+      ? 'write the name of an upstream, as it stands in the gateway block'
+      : 'write the name as the upstream has it, or as clients see it (upstream__name)';
+  },
+  exit: 1,
+  example: { plugin: 'MyFilter', key: 'tools', name: 'delet_file', meant: 'delete_file' },
+});
+
 export const NameClash = defineError('SALLY_ROUTE_CLASH', {
   message: (c) =>
     `the ${c.what} '${c.name}' is offered by the upstreams ${c.upstreams.join(' and ')}: neither can be called`,

@@ -146,7 +146,7 @@ async function reload(gateway: Gateway, load: () => Promise<GatewayConfig>, log:
     const later = await gateway.reload(await load());
     const parts = gateway.status().map(({ part, name }) => `${part} ${name}`);
     log.info({ parts }, 'SIGHUP: the files were read again');
-    void reportClashes(gateway, log, signalWithin(statusWaitMs));
+    void reportNames(gateway, log, signalWithin(statusWaitMs));
     if (later.length > 0) log.warn({ keys: later }, 'SIGHUP: these keys take effect at the next start');
   } catch (thrown) {
     const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
@@ -157,16 +157,17 @@ async function reload(gateway: Gateway, load: () => Promise<GatewayConfig>, log:
   }
 }
 
-async function reportClashes(gateway: Gateway, log: Logger, signal: AbortSignal): Promise<void> {
+async function reportNames(gateway: Gateway, log: Logger, signal: AbortSignal): Promise<void> {
   const limit = signalWithin(statusWaitMs, signal);
   for (const { code, remedy, message } of await gateway.clashes(limit)) log.error({ code, remedy }, message);
+  for (const { code, remedy, message } of await gateway.unmatched(limit)) log.warn({ code, remedy }, message);
 }
 
 /** A line for each plugin and upstream: aligned for a reader, an object for a machine. */
 async function showStatus(io: CommandIo, gateway: Gateway, log: Logger, signal: AbortSignal): Promise<void> {
   await gateway.settled(signalWithin(statusWaitMs, signal));
   if (signal.aborted) return;
-  void reportClashes(gateway, log, signal);
+  void reportNames(gateway, log, signal);
   const parts = gateway.status();
   const text =
     io.env['LOG_FORMAT']?.trim().toLowerCase() === 'text' || (io.interactive && !io.env['LOG_FORMAT']);

@@ -21,7 +21,14 @@ import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '.
 import type { WorkerBus } from '../workers/index.js';
 import { createAuthentication, guarded, introduce, openAuthenticator } from './auth/index.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
-import { clashesAmong, createRouter, publicError } from './router/index.js';
+import {
+  clashesAmong,
+  createRouter,
+  needsLists,
+  offeredBy,
+  publicError,
+  unmatchedConditions,
+} from './router/index.js';
 import {
   createHealthPages,
   createPages,
@@ -48,6 +55,8 @@ export interface Gateway {
   settled(signal: AbortSignal): Promise<void>;
   /** The names that several upstreams have where no prefix keeps them apart: none of them is offered. */
   clashes(signal: AbortSignal): Promise<readonly SallyError[]>;
+  /** The conditions of plugins that no call can ever meet: names of tools, prompts and upstreams that there are not. */
+  unmatched(signal: AbortSignal): Promise<readonly SallyError[]>;
   /**
    * Goes on with another configuration and with what its files hold now: plugins, plugin settings, upstreams, who may
    * call, credentials. Sessions stay. Rejects with a SallyError where something of it cannot be used, and then nothing
@@ -231,6 +240,14 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       const all = upstreams.current();
       const bare = all.filter(({ settings }) => settings.prefix === 'never');
       return all.length > 1 && bare.length > 0 ? clashesAmong(all, signal) : [];
+    },
+    unmatched: async (signal) => {
+      const { plugins } = sets.current().plugins;
+      const all = upstreams.current();
+      const offered = needsLists(plugins)
+        ? await offeredBy(all, signal)
+        : all.map(({ name: upstream }) => ({ upstream, tools: undefined, prompts: undefined }));
+      return unmatchedConditions(plugins, offered);
     },
     async listen(options = {}) {
       const wanted = options.port ?? current.gateway.port;

@@ -31,6 +31,8 @@ export {
   nextPayload,
   type PayloadCondition,
   type PayloadOf,
+  prefixedName,
   readModified,
   readPayload,
+  unprefixedNames,
 } from './table.js';

@@ -168,6 +168,19 @@ export function readModified(hook: string, value: unknown): Reading<unknown> {
 /** Every hook of the contract, in the table's order. */
 export const hookNames = Object.keys(hookTable) as readonly HookName[];
 
+const separator = '__';
+
+/** How clients of a gateway with several servers know what `server` calls `name`. */
+export const prefixedName = (server: string, name: string): string => server + separator + name;
+
+/** What `name` may be at a server, if it is how clients know it: no name of a server is known here. */
+export function unprefixedNames(name: string): string[] {
+  const names: string[] = [];
+  for (let at = name.indexOf(separator, 1); at !== -1; at = name.indexOf(separator, at + 1))
+    if (at + separator.length < name.length) names.push(name.slice(at + separator.length));
+  return names;
+}
+
 /** The hook of the contract that was probably meant by a name which it does not have: misspelt, or its words in another order. */
 export function hookMeant(name: string): string | undefined {
   if (hookRow(name) !== undefined) return undefined;

@@ -1,7 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Condition, type ModeEffect, modeEffect, type PluginSettings } from '../config/index.js';
 import { ChangesClash, type SallyError } from '../errors.js';
-import { type GlobalContext, type HookResult, hookRow, type Violation } from '../hooks/index.js';
+import {
+  type GlobalContext,
+  type HookResult,
+  hookRow,
+  prefixedName,
+  unprefixedNames,
+  type Violation,
+} from '../hooks/index.js';
 import { isJsonObject } from '../json/index.js';
 import type { Outcome, PluginHandle } from '../plugin/handle.js';
 
@@ -78,7 +85,9 @@ function createIndex(hook: string, selected: readonly Selected[]): HookIndex {
       always.push(candidate);
       return;
     }
-    for (const value of new Set(one.plugin.conditions.flatMap((condition) => listOf(condition, key, hook)))) {
+    const listed = one.plugin.conditions.flatMap((condition) => listOf(condition, key, hook));
+    const values = key === 'payload' ? listed.flatMap((name) => [name, ...unprefixedNames(name)]) : listed;
+    for (const value of new Set(values)) {
       const list = lists[key].get(value);
       if (list) list.push(candidate);
       else lists[key].set(value, [candidate]);
@@ -154,15 +163,25 @@ function matches(condition: Condition, hook: string, payload: unknown, context: 
       content_types?.map((type) => type.toLowerCase()),
       mediaType(context.content_type),
     ) &&
-    payloadMatches(condition, hook, payload)
+    payloadMatches(condition, hook, payload, context.server_id)
   );
 }
 
-function payloadMatches(condition: Condition, hook: string, payload: unknown): boolean {
+/** Names count as the server has them, which the payload does, and as clients see them, which is what people know. */
+function payloadMatches(
+  condition: Condition,
+  hook: string,
+  payload: unknown,
+  server: string | null | undefined,
+): boolean {
   const match = hookRow(hook)?.match;
-  if (match === undefined) return true;
+  const allowed = match && condition[match.condition];
+  if (match === undefined || !allowed?.length) return true;
   const value = (payload as Record<string, unknown> | null)?.[match.field];
-  return within(condition[match.condition], typeof value === 'string' ? value : undefined);
+  if (typeof value !== 'string') return false;
+  return (
+    within(allowed, value) || (typeof server === 'string' && within(allowed, prefixedName(server, value)))
+  );
 }
 
 function within(allowed: readonly string[] | undefined, value: string | null | undefined): boolean {

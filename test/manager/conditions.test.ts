@@ -62,6 +62,10 @@ describe('conditions on the payload', () => {
       true,
     ],
     ['resource_post_fetch', 'another resource', { resources: ['file:///a'] }, { uri: 'file:///b' }, false],
+    ['tool_pre_invoke', 'a tool as clients see it', { tools: ['s__search'] }, { name: 'search' }, true],
+    ['tool_post_invoke', 'the tool of another server', { tools: ['t__search'] }, { name: 'search' }, false],
+    ['prompt_pre_fetch', 'a prompt as clients see it', { prompts: ['s__a__b'] }, { prompt_id: 'a__b' }, true],
+    ['tool_pre_invoke', 'a pattern is a name', { tools: ['sea*'] }, { name: 'search' }, false],
     ['agent_pre_invoke', 'an agent of the list', { agents: ['a'] }, { agent_id: 'a' }, true],
     ['agent_post_invoke', 'another agent', { agents: ['a'] }, { agent_id: 'b' }, false],
     ['tool_pre_invoke', 'a payload without the field', { tools: ['search'] }, {}, false],
@@ -76,7 +80,9 @@ describe('conditions on the payload', () => {
       true,
     ],
   ])('[G6] %s: %s', (hook, _title, condition, payload, expected) => {
-    expect(conditionsMatch([condition], hook, payload, globalContext('1'))).toBe(expected);
+    expect(conditionsMatch([condition], hook, payload, globalContext('1', { server_id: 's' }))).toBe(
+      expected,
+    );
   });
 
   it.each([[null], [undefined], ['text'], [7], [[]]])('[G6] the payload %j has no tool name', (payload) => {

@@ -6,7 +6,7 @@ import { conditionsMatch, createPluginList } from '../../src/manager/decide.js';
 import type { PluginHandle } from '../../src/plugin/handle.js';
 import { handle } from './handles.js';
 
-const names = fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 2 });
+const names = fc.array(fc.constantFrom('a', 'b', 'c', 'a__b', 'b__a__c'), { maxLength: 2 });
 const condition = fc.record(
   { tools: names, prompts: names, server_ids: names, tenant_ids: names, user_patterns: names },
   { requiredKeys: [] },
@@ -19,7 +19,7 @@ const plugin = fc.record({
   priority: fc.integer({ min: 1, max: 3 }),
   conditions: fc.array(condition, { maxLength: 3 }),
 });
-const value = fc.constantFrom('a', 'b', 'c', null, undefined);
+const value = fc.constantFrom('a', 'b', 'c', 'a__c', null, undefined);
 const call = fc.record({
   hook: fc.constantFrom(...hooks),
   payload: fc.oneof(fc.record({ name: value, prompt_id: value }), fc.constantFrom(null, 7)),

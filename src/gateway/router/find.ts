@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { type Cancellation, signalOf } from '../../cancel.js';
 import { NameClash, NotOffered, type SallyError } from '../../errors.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import { signalWithin } from '../../wait.js';
 import type { Upstream } from '../upstream.js';
+import { listedKeys, type Offered } from './conditions.js';
 import type { ForClient } from './context.js';
 import { canClash, findClashes, isShown, type Listing, offerOf, type Target, targetsNamed } from './lists.js';
 import { listWaitMs, readNames } from './upstream-sessions.js';
@@ -154,21 +156,38 @@ export async function clashesAmong(
   upstreams: readonly Upstream[],
   signal: AbortSignal,
 ): Promise<SallyError[]> {
-  const request = { principal: 'sallyport', client: 'clashes', capabilities: {}, own: false };
-  const all = await Promise.all(
-    (['tools', 'prompts'] as const).map(async (kind) => {
-      const listings = upstreams.map(async (upstream): Promise<Listing> => {
-        const offer = offerOf(upstream.settings, upstreams.length);
-        try {
-          const session = await upstream.session(request, signal);
-          return { offer, names: await readNames(session, kind, signalWithin(listWaitMs, signal)) };
-        } catch {
-          return { offer, names: [] };
-        }
-      });
-      return findClashes(kind, await Promise.all(listings));
+  const offered = await offeredBy(upstreams, signal);
+  return listedKeys.flatMap((kind) => {
+    const listings = upstreams.map(({ settings }, i): Listing => {
+      return { offer: offerOf(settings, upstreams.length), names: offered[i]?.[kind] ?? [] };
+    });
+    return findClashes(kind, listings).map(({ name, upstreams }) =>
+      NameClash({ what: kinds[kind].what, name, upstreams }),
+    );
+  });
+}
+
+/** The tools and prompts of upstreams, each read by a session that is let go of. One that does not answer has no lists. */
+export async function offeredBy(
+  upstreams: readonly Upstream[],
+  signal: AbortSignal,
+): Promise<readonly Offered[]> {
+  const request = { principal: 'sallyport', client: randomUUID(), capabilities: {}, own: false };
+  return Promise.all(
+    upstreams.map(async (upstream): Promise<Offered> => {
+      const read = async (kind: 'tools' | 'prompts') => {
+        const session = await upstream.session(request, signal);
+        const names = await readNames(session, kind, signalWithin(listWaitMs, signal));
+        // None at all is also what a list comes to that ended with an error.
+        return names.size > 0 || session.capabilities[kind] === undefined ? names : undefined;
+      };
+      const [tools, prompts] = await Promise.allSettled([read('tools'), read('prompts')]);
+      await upstream.release(request.client).catch(() => {});
+      return {
+        upstream: upstream.name,
+        tools: tools.status === 'fulfilled' ? tools.value : undefined,
+        prompts: prompts.status === 'fulfilled' ? prompts.value : undefined,
+      };
     }),
   );
-  await Promise.allSettled(upstreams.map((upstream) => upstream.release(request.client)));
-  return all.flat().map(({ kind, ...clash }) => NameClash({ what: kinds[kind].what, ...clash }));
 }

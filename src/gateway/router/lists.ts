@@ -1,4 +1,5 @@
 import type { UpstreamSettings } from '../../config/index.js';
+import { prefixedName } from '../../hooks/index.js';
 import { isObject, type JsonObject } from '../../mcp/messages.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import type { Upstream } from '../upstream.js';
@@ -67,17 +68,15 @@ function letThrough({ include, exclude }: Patterns, text: string): boolean {
   return (include.length === 0 || include.some(matches)) && !exclude.some(matches);
 }
 
-const separator = '__';
-
 /** How clients know an entry that its upstream calls `name`. URIs stay as they are: they stand in results too. */
 export function publicName(kind: Kind, name: string, offer: Offer): string {
-  return offer.prefixed && kinds[kind].key === 'name' ? offer.name + separator + name : name;
+  return offer.prefixed && kinds[kind].key === 'name' ? prefixedName(offer.name, name) : name;
 }
 
 /** The upstream's own name for what clients call `name`; undefined where the name cannot be one of its. */
 export function ownName(kind: Kind, name: string, offer: Offer): string | undefined {
   if (!offer.prefixed || kinds[kind].key !== 'name') return name;
-  const prefix = offer.name + separator;
+  const prefix = prefixedName(offer.name, '');
   return name.startsWith(prefix) && name.length > prefix.length ? name.slice(prefix.length) : undefined;
 }
 
@@ -94,7 +93,7 @@ export function targetsNamed(kind: Kind, name: string, routes: readonly Route[])
 /** Whether one public name can stand for something of both. Two prefixes that differ can meet too: `a__` and `a__b__`. */
 export function canClash(kind: Kind, a: Offer, b: Offer): boolean {
   if (kinds[kind].key !== 'name' || !a.prefixed || !b.prefixed) return true;
-  const [one, other] = [a.name + separator, b.name + separator];
+  const [one, other] = [prefixedName(a.name, ''), prefixedName(b.name, '')];
   return one.startsWith(other) || other.startsWith(one);
 }
 

@@ -151,3 +151,28 @@ describe('plugins in the gateway itself', () => {
     expect(await call('two__echo')).toBe('Echo: [null,null,"two","echo"] <pre post>');
   });
 });
+
+describe('conditions of a plugin', () => {
+  const rewriterFor = (...tools: string[]) =>
+    plugin('rewriter.mjs', { name: 'Rewriter', conditions: [{ tools }] });
+
+  it('[G6] may name a tool as clients see it', async () => {
+    const both = { one: everything, two: everything };
+    const { url } = await startGateway({ plugins: [rewriterFor('two__echo')], gateway: { upstreams: both } });
+    const client = await legacyClient(url);
+    const call = async (name: string) => firstText(await client.callTool({ ...echo('hi'), name }));
+    expect(await call('two__echo')).toBe('Echo: hi <pre post>');
+    expect(await call('one__echo')).toBe('Echo: hi');
+  });
+
+  it('[G6] that no call can meet are told at the start, with what was meant', async () => {
+    const { waitForLog } = await startGateway({
+      plugins: [rewriterFor('ehco', 'e*')],
+      gateway: { upstreams },
+    });
+    const said = async (text: string) =>
+      waitForLog(({ code, msg }) => code === 'SALLY_CONDITION_UNMATCHED' && msg.includes(text));
+    expect(await said('ehco')).toMatchObject({ remedy: 'did you mean echo?' });
+    expect(await said('e*')).toMatchObject({ remedy: expect.stringContaining('no patterns') });
+  });
+});
