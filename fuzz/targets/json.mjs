@@ -1,5 +1,4 @@
-import { findId, parseJson } from '../../dist/json/index.js';
-import { maxDepth, maxKeys, scan } from '../../dist/json/scan.js';
+import { findId, JsonNumber, maxDepth, maxKeys, parseExactJson, parseJson } from '../../dist/json/index.js';
 import { agree, disagree, refusable } from '../lib/judge.mjs';
 
 /** JSON of others, beside JSON.parse and a reader by tokens: the same value, or refused for a reason that is there. */
@@ -60,7 +59,7 @@ export default {
       if (refused === (read !== undefined)) disagree(refused ? 'read' : 'refused', { depth, keys, twice });
       if (!read) return;
       agree('another value', read.value, judged.value);
-      agree('other numbers are odd', scan(text).odd ?? [], odd);
+      agree('other numbers are kept as they are written', kept(parseExactJson(text)).sort(), odd.sort());
       const { id } = Object(judged.value);
       const found = findId(text);
       if (found !== undefined && (typeof id === 'string' || Number.isSafeInteger(id)))
@@ -76,7 +75,7 @@ function byTokens(text) {
   const open = [];
   const seen = { depth: 0, keys: 0, twice: false, odd: [] };
   let last;
-  for (const { 0: one, index } of text.matchAll(token)) {
+  for (const [one] of text.matchAll(token)) {
     if (one === '{' || one === '[') open.push(new Map());
     else if (one === '}' || one === ']') open.pop();
     else if (one === ':') {
@@ -85,9 +84,15 @@ function byTokens(text) {
       if (own.has(key)) seen.twice = true;
       own.set(key);
       seen.keys = Math.max(seen.keys, own.size);
-    } else if (/[-\d]/.test(one[0]) && String(Number(one)) !== one) seen.odd.push(index, index + one.length);
+    } else if (/[-\d]/.test(one[0]) && String(Number(one)) !== one) seen.odd.push(one);
     seen.depth = Math.max(seen.depth, open.length);
     last = one;
   }
   return seen;
+}
+
+/** The numbers of a value that are kept as they are written. */
+function kept(value) {
+  if (value instanceof JsonNumber) return [value.text];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(kept) : [];
 }

@@ -1,9 +1,8 @@
 /**
  * JSON from elsewhere, and JSON that is passed on: `parseJson` and `parseExactJson` are the one place where a text of
- * another is parsed, within limits; `writeJson` writes numbers as they came. Begin with `scan.ts`.
+ * another is parsed, within limits; `writeJson` writes numbers as they came. Begin with `parse.ts`.
  */
 export {
-  holdsNumbers,
   idKey,
   isJsonObject,
   JsonNumber,
@@ -13,5 +12,13 @@ export {
   sameNumber,
   writeJson,
 } from './number.js';
-export { findId, parseExactJson, parseJson } from './parse.js';
-export { beyondLimits, carriedDepth, maxDepth, maxKeys } from './scan.js';
+export {
+  beyondLimits,
+  carriedDepth,
+  findId,
+  holdsNumbers,
+  maxDepth,
+  maxKeys,
+  parseExactJson,
+  parseJson,
+} from './parse.js';

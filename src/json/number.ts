@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { carriedDepth } from './scan.js';
 
 /**
  * A number as it was written, where JavaScript would write another one: 1.0, 1e-05, 12345678901234567890, 1e400, -0. All
@@ -78,19 +77,6 @@ function digitsOf(value: unknown): string | undefined {
 
 /** What tells an id from others: two that are written in the same way are the same. */
 export const idKey = (id: unknown): unknown => (id instanceof JsonNumber ? standIn(id) : id);
-
-/** Whether a number in `value` is written in another way than JavaScript has. */
-export function holdsNumbers(value: unknown, levels: number = carriedDepth): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (value instanceof JsonNumber) return true;
-  if (levels === 0) return false;
-  if (Array.isArray(value)) {
-    for (const item of value) if (holdsNumbers(item, levels - 1)) return true;
-    return false;
-  }
-  for (const key in value) if (holdsNumbers((value as Record<string, unknown>)[key], levels - 1)) return true;
-  return false;
-}
 
 /** `value` with every number as JavaScript has it. Shares with it what holds none that would differ. */
 export function plainJson(value: unknown): unknown {
