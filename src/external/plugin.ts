@@ -14,7 +14,6 @@ import type { Logger } from '../log.js';
 import type { Chain, HandleCall, HookOutcome, PluginHandle } from '../plugin/handle.js';
 import {
   callHook,
-  describePlugin,
   type InvokeReply,
   learnPlugin,
   type PluginReport,
@@ -101,7 +100,6 @@ class ExternalPlugin implements PluginHandle, ChainMember {
   #known = false;
   /** Whether the server takes chains. */
   #chains = false;
-  #settled: PluginEntry;
   hooks: readonly string[] | undefined;
   /** Those that it had before its server went away. */
   lastHooks: readonly string[] | undefined;
@@ -113,7 +111,6 @@ class ExternalPlugin implements PluginHandle, ChainMember {
   constructor(entry: PluginEntry, connection: SharedConnection, metrics: PluginMetrics | undefined) {
     this.name = entry.name;
     this.#entry = entry;
-    this.#settled = entry;
     this.#connection = connection;
     this.#settle(entry, false);
     connection.chain.add(entry.name, this);
@@ -137,10 +134,6 @@ class ExternalPlugin implements PluginHandle, ChainMember {
 
   get reachable(): boolean {
     return this.#known;
-  }
-
-  describe(): Record<string, unknown> {
-    return describePlugin(this.#settled, this.hooks ?? []);
   }
 
   /** The same as `learn`, for at most so long. */
@@ -221,7 +214,6 @@ class ExternalPlugin implements PluginHandle, ChainMember {
 
   #settle(settled: PluginEntry, known: boolean): void {
     this.#known = known;
-    this.#settled = settled;
     this.hooks = settled.hooks;
     if (known || settled.hooks !== undefined) this.lastHooks = settled.hooks;
     this.mode = settled.mode ?? pluginDefaults.mode;

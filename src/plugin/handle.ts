@@ -59,8 +59,8 @@ export interface PluginHandle {
   readonly away?: boolean;
   /** Has `listener` called when one of the fields has changed. Absent where none ever does. */
   onChange?(listener: () => void): void;
-  /** The plugin as `get_plugin_config` reports it. */
-  describe(): Record<string, unknown>;
+  /** The plugin as `get_plugin_config` reports it. Absent where it is behind a connection: no server offers such a one. */
+  describe?(): Record<string, unknown>;
   /**
    * Runs one hook. Throws or rejects with a SallyError, whatever went wrong. Changes neither payload nor context, unless
    * they are given away with the call. What is known at once is returned at once: waiting costs more than most hooks.

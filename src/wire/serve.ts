@@ -41,7 +41,7 @@ export interface HookHost {
 }
 interface HostedPlugin {
   readonly name: string;
-  describe(): Record<string, unknown>;
+  describe?(): Record<string, unknown>;
 }
 
 /** What a tool is called for. */
@@ -66,7 +66,7 @@ const text = (value: string) => ({ type: 'text' as const, text: value });
 /** The tools, by name. Rejects with a SallyError only where the arguments are not of the contract. */
 export const tools: Readonly<Record<string, Tool>> = {
   async [toolNames.pluginConfigs](_args, plugins) {
-    const configs = plugins.plugins.map((plugin) => plugin.describe());
+    const configs = plugins.plugins.map((plugin) => plugin.describe?.() ?? {});
     return {
       content: configs.map((config) => text(JSON.stringify(config))),
       structuredContent: { result: configs },
@@ -76,7 +76,7 @@ export const tools: Readonly<Record<string, Tool>> = {
 
   async [toolNames.pluginConfig](args, plugins) {
     const plugin = plugins.find(readNameArgument(args));
-    return { content: [text(JSON.stringify(plugin?.describe() ?? {}))], _meta: chainMeta };
+    return { content: [text(JSON.stringify(plugin?.describe?.() ?? {}))], _meta: chainMeta };
   },
 
   async [toolNames.invokeHook](args, plugins, call) {

@@ -98,7 +98,7 @@ it('[G6] a disabled one is listed, and neither looked for nor called', async () 
   const file = 'plugins: [{name: Off, kind: ./nowhere.js, mode: disabled, hooks: [tool_pre_invoke]}]';
   const manager = await openPluginManager(parse(file), { log: silentLogger });
   onTestFinished(() => manager.close());
-  expect(manager.plugins.map((plugin) => plugin.describe())).toMatchObject([
+  expect(manager.plugins.map((plugin) => plugin.describe?.())).toMatchObject([
     { name: 'Off', mode: 'disabled', hooks: ['tool_pre_invoke'] },
   ]);
   const call = { hook: 'tool_pre_invoke', payload: { name: 't' } };

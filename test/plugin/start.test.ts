@@ -124,7 +124,7 @@ describe('hooks', () => {
     for (const entry of [{}, { hooks: [] }]) {
       const plugin = await withHooks(both, entry);
       expect(plugin.hooks).toEqual(['tool_pre_invoke', 'tool_post_invoke']);
-      expect(plugin.describe()['hooks']).toEqual(plugin.hooks);
+      expect(plugin.describe?.()['hooks']).toEqual(plugin.hooks);
     }
   });
 
