@@ -637,18 +637,12 @@ export const ConfigTlsOverHttp = defineError('SALLY_CONFIG_TLS_OVER_HTTP', {
   example: { at: inFile(8, 7), plugin: '"MyPlugin"' },
 });
 
-export const ConfigPeerUnchecked = defineMisuse<{
-  at: ConfigPlace;
-  subject: string;
-  key: string;
-  because: string;
-  instead: string;
-}>('SALLY_CONFIG_PEER_UNCHECKED', {
+export const ConfigPeerUnchecked = defineMisuse('SALLY_CONFIG_PEER_UNCHECKED', {
   message: (c) =>
     `${c.subject}: ${c.key} is given, but ${c.because}: who comes without a certificate that verifies would pass it by`,
   remedy: (c) => `${c.instead}, or remove ${c.key}`,
   example: {
-    at: { file: 'plugins/test.yaml', line: 12, column: 5 },
+    at: inFile(12, 5),
     subject: 'the plugin server',
     key: 'allowed_clients',
     because: 'ssl_cert_reqs is 1',
@@ -1507,12 +1501,7 @@ export const ReplyInvalid = defineError('SALLY_WIRE_REPLY', {
   example: { peer: pluginServer, tool: 'invoke_hook', reason: 'no text item' },
 });
 
-export const ReplyIdUnexpected = defineError<{
-  peer: string;
-  tool: string;
-  seen: string;
-  id: number;
-}>('SALLY_WIRE_REPLY_ID', {
+export const ReplyIdUnexpected = defineError('SALLY_WIRE_REPLY_ID', {
   message: (c) =>
     `${c.peer} answered ${c.tool} with what is not the reply to it: ${c.seen} in place of the id ${c.id}`,
   remedy:
