@@ -5,7 +5,7 @@ import type { ConfigSide } from '../config/index.js';
 import type { Diagnosis, Result, Status } from '../doctor/index.js';
 import { NothingToDiagnose, UsageError } from '../errors.js';
 import { silentLogger } from '../log.js';
-import { type CommandIo, columns, paint, printable } from './io.js';
+import { type CommandIo, paint, printable, wrapped } from './io.js';
 
 interface DoctorOptions {
   readonly config?: readonly string[];
@@ -41,7 +41,7 @@ export function doctorCommand(io: CommandIo): Command {
     .option('--ca <file>', 'CA bundle to verify the servers of URLs by')
     .option('--timeout <s>', 'seconds for each single probe', seconds, 5)
     .option('--json', 'print one JSON object with every check')
-    .option('--verbose', 'print the checks that had nothing to look at, too')
+    .option('--verbose', 'print every check with what it saw, those that had nothing to look at too')
     .addHelpText('after', `\n${help}`)
     .action(async (targets: string[], options: DoctorOptions) => doctor(io, targets, options));
 }
@@ -132,50 +132,93 @@ const styles = { ok: 'green', warn: 'yellow', fail: 'red', skipped: 'dim' } as c
   string
 >;
 
+/** What failed and its remedy stand first and last; a group in which all is well is one line, unless all is to be seen. */
 function print(io: CommandIo, { results, counts, causes }: Diagnosis, verbose: boolean): void {
+  const folder = commonFolder(results);
+  const short = (text: string) => printable(folder === '' ? text : text.replaceAll(`${folder}/`, ''));
+  const say = (line: string) => io.out(`${line}\n`);
+  if (folder !== '') say(wrapped(`paths are below ${folder}`, io.width));
+  for (const cause of causes) say(blockOf(io, cause, short));
+  if (folder !== '' || causes.length > 0) say('');
   const shown = results.filter(({ status }) => verbose || status !== 'skipped');
-  const rows = columns(shown.map(cells)).map(printable);
-  let group: string | undefined;
-  for (const [i, result] of shown.entries()) {
-    if (result.group !== group)
-      io.out(`${group === undefined ? '' : '\n'}${paint(io, 'bold', result.group)}\n`);
-    group = result.group;
-    const row = rows[i] ?? '';
-    const status = row.slice(0, 7);
-    io.out(`  ${paint(io, styles[result.status], status)}${row.slice(7).trimEnd()}\n`);
-    detail(io, result);
+  const widest = Math.max(...shown.map(({ id, group }) => (verbose ? id : group).length));
+  for (const group of new Set(shown.map((result) => result.group))) {
+    const within = shown.filter((result) => result.group === group);
+    const of = (...statuses: Status[]) => within.filter(({ status }) => statuses.includes(status));
+    if (verbose) {
+      say(paint(io, 'bold', group));
+      for (const { status, id, looked_at, seen } of within)
+        say(rowOf(io, status, id.padEnd(widest), short(`${looked_at}: ${seen}`).replaceAll('\n', ' ')));
+    } else {
+      const worst = of('fail')[0] ?? of('warn')[0] ?? within[0];
+      say(rowOf(io, worst?.status ?? 'ok', group.padEnd(widest), counted(within)));
+    }
+    for (const result of of('fail', 'warn'))
+      if (!causes.includes(result)) say(blockOf(io, result, short, ' '.repeat(statusWidth)));
   }
-  io.out(`\n${summary(io, counts, causes)}\n`);
+  say('');
+  for (const line of summary(io, counts, causes)) say(wrapped(line, io.width, 2));
 }
 
-/** What is well fits on a line; what is not is told below it. */
-const cells = ({ status, id, looked_at, seen, cause }: Result): readonly string[] => [
-  status.padEnd(7),
-  id,
-  looked_at,
-  cause === undefined ? printable(seen).replaceAll('\n', ' ') : '',
-];
+/** How many checks came to what; of what is well, all together. */
+function counted(results: readonly Result[]): string {
+  const count = (status: Status) => results.filter((result) => result.status === status).length;
+  const [failed, warned] = [count('fail'), count('warn')];
+  if (failed + warned === 0) return results.length === 1 ? '1 check' : `${results.length} checks`;
+  const parts = [
+    failed && `${failed} failed`,
+    warned && `${warned} warned of`,
+    count('ok') && `${count('ok')} ok`,
+  ];
+  return parts.filter(Boolean).join(', ');
+}
 
-const indent = ' '.repeat(11);
+const statusWidth = 9;
 
-function detail(io: CommandIo, { seen, cause, remedy, code, follows }: Result): void {
-  const block = (text: string) => printable(text).replaceAll('\n', `\n${indent}  `);
-  if (cause === undefined) return;
-  if (seen !== cause) io.out(`${indent}seen: ${block(seen)}\n`);
+function rowOf(io: CommandIo, status: Status, name: string, text: string): string {
+  const indent = statusWidth + name.length + 2;
+  // Too narrow for two columns: the text begins below.
+  const narrow = io.width - indent < 20;
+  const rest = narrow ? wrapped(text, io.width, statusWidth) : wrapped(text, io.width, indent);
+  const label = paint(io, styles[status], status.padEnd(statusWidth));
+  return `${label}${name}${narrow ? `\n${' '.repeat(statusWidth)}` : '  '}${rest}`.trimEnd();
+}
+
+/** One thing that is not as it should be: what, why, and what to do. */
+function blockOf(io: CommandIo, result: Result, short: (text: string) => string, before = ''): string {
+  const { status, id, looked_at, seen, cause = seen, remedy = '', code, follows } = result;
+  const indent = before.length + statusWidth;
+  const below = (text: string, more = 0) => `${' '.repeat(indent)}${wrapped(text, io.width, indent + more)}`;
   // The problems of a file are a list, each with a code of its own.
   const coded = /\[SALLY_\w+\]$/.test(cause) ? cause : `${cause} [${code}]`;
-  io.out(`${indent}${block(coded)}\n`);
-  if (follows !== undefined) io.out(`${indent}${paint(io, 'dim', `follows from ${follows}`)}\n`);
-  else io.out(`${indent}${paint(io, 'cyan', '→')} ${block(remedy ?? '')}\n`);
+  return [
+    `${before}${paint(io, styles[status], status.padEnd(statusWidth))}${wrapped(short(`${id}  ${looked_at}`), io.width, indent)}`,
+    ...(seen === cause ? [] : [below(short(`seen: ${seen}`))]),
+    below(short(coded)),
+    follows === undefined
+      ? below(`→ ${printable(remedy)}`, 2).replace('→', paint(io, 'cyan', '→'))
+      : below(`follows from ${follows}`),
+  ].join('\n');
 }
 
-function summary(io: CommandIo, counts: Diagnosis['counts'], causes: Diagnosis['causes']): string {
-  const [first] = causes;
+/** The folder that all paths of the results have in common; empty where it would shorten none. */
+function commonFolder(results: readonly Result[]): string {
+  const text = results.map(({ looked_at, seen, cause = '' }) => `${looked_at}\n${seen}\n${cause}`).join('\n');
+  const paths = [...new Set(text.match(/(?<![\w:/.~])(?:\/[\w.@+-]+){2,}/g) ?? [])];
+  const [first = '', ...others] = paths.map((path) => path.split('/').slice(0, -1));
+  if (others.length === 0) return '';
+  const differs = [...first].findIndex((part, i) => others.some((other) => other[i] !== part));
+  const common = (differs === -1 ? [...first] : first.slice(0, differs)) as string[];
+  return common.length > 2 ? common.join('/') : '';
+}
+
+function summary(io: CommandIo, counts: Diagnosis['counts'], causes: Diagnosis['causes']): string[] {
   const numbers = `${counts.ok} ok, ${counts.warn} warned of, ${counts.fail} failed`;
-  if (counts.fail === 0) return `${paint(io, 'green', 'all is well')}: ${numbers}`;
+  if (counts.fail === 0) return [`${paint(io, 'green', 'all is well')}: ${numbers}`];
   const number = causes.length === 1 ? 'one cause' : `${causes.length} causes`;
-  const then = first
-    ? `; first: ${printable(first.id)} → ${printable(first.remedy ?? '').split('\n')[0]}`
-    : '';
-  return `${paint(io, 'red', `${number} to mend`)}: ${numbers}${then}`;
+  const [first] = causes;
+  return [
+    `${paint(io, 'red', `${number} to mend`)}: ${numbers}`,
+    ...(first ? [printable(`first: ${first.id} → ${first.remedy ?? ''}`)] : []),
+  ];
 }

@@ -8,6 +8,8 @@ export interface CommandIo {
   readonly cwd: string;
   /** Colours and symbols are for a terminal; a script reads plain text. */
   readonly color: boolean;
+  /** Columns of the terminal that is printed on; 80 where there is none. */
+  readonly width: number;
   /** Whether progress may be drawn on standard error. */
   readonly interactive: boolean;
   out(text: string): void;
@@ -69,4 +71,19 @@ export function commandWithSubcommands(name: string, forms: readonly string[]): 
       });
     })
     .helpCommand(false);
+}
+
+/** `text` in lines that end at `width`, cut between words; all begin at `indent`, the first by what its caller puts before it. Words that are longer stay whole. */
+export function wrapped(text: string, width: number, indent = 0): string {
+  const lines = text.split('\n').flatMap((paragraph) => {
+    const cut: string[] = [];
+    for (const word of paragraph.split(' ')) {
+      const last = cut.at(-1);
+      if (last !== undefined && last.length + 1 + word.length <= width - indent)
+        cut[cut.length - 1] = `${last} ${word}`;
+      else cut.push(word);
+    }
+    return cut;
+  });
+  return lines.join(`\n${' '.repeat(indent)}`);
 }

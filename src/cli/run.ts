@@ -119,6 +119,7 @@ const io: CommandIo = {
   env: process.env,
   cwd: process.cwd(),
   color: terminal(process.stdout) && !process.env['NO_COLOR'],
+  width: (terminal(process.stdout) && process.stdout.columns) || 80,
   interactive: terminal(process.stderr),
   out: (text) => {
     // On a terminal both are read in the order in which they were said.

@@ -44,7 +44,7 @@ export const configurationChecks = [
       'SALLY_INTERNAL',
     ],
     guide: ['configuration validation: fail fast', 'server logs for startup errors'],
-    explains: 'everything',
+    explains: ['SALLY_CONNECT_REFUSED'],
     look({ plugins, config, keys }) {
       if (!config) return [skipped('the file is not valid')];
       const failed = plugins.flatMap(({ name, problem }) => (problem ? [{ name, problem }] : []));

@@ -22,20 +22,27 @@ const shown = () => ['--cert', cert('client.crt'), '--key', cert('client.key'), 
 describe('[O2] sallyport doctor', () => {
   it('ends with 0 where all is well, and says what it looked at', async () => {
     const server = await startPluginServer();
-    const { status, stdout, stderr } = await sallyport(['doctor', await gatewayFile(server.url)]);
+    const file = await gatewayFile(server.url);
+    const { status, stdout, stderr } = await sallyport(['doctor', file]);
     expect(stderr).toBe('');
-    expect(stdout).toContain('plugin-known');
+    expect(stdout).toMatch(/^ok +MCP contract {2,}\d checks$/m);
+    expect((await sallyport(['doctor', file, '--verbose'])).stdout).toMatch(/^ok +plugin-known +/m);
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^all is well: \d+ ok, 0 warned of, 0 failed$/);
     expect(status).toBe(0);
     expect(stdout).not.toContain('\u001b');
   });
 
-  it('ends with 1 where something fails, and its last line says what to begin with', async () => {
+  it('ends with 1 where something fails: that and its remedy stand first and last, and each line fits', async () => {
     const file = await gatewayFile('https://localhost:9/mcp');
     const { status, stdout } = await sallyport(['doctor', file]);
-    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(
-      /^one cause to mend: .*; first: reachable → start the server/,
+    const paragraphs = stdout.trimEnd().split('\n\n');
+    const [first = '', last = ''] = [paragraphs[0], paragraphs.at(-1)].map((text) =>
+      text?.replace(/\s+/g, ' '),
     );
+    expect(first).toMatch(/fail reachable .* → start the server and read the first lines of its log/);
+    expect(last).toMatch(/^one cause to mend: \d+ ok, .* first: reachable → start the server/);
+    for (const line of stdout.split('\n'))
+      if (line.trim().includes(' ')) expect(line.length).toBeLessThanOrEqual(80);
     expect(status).toBe(1);
   });
 
@@ -66,8 +73,14 @@ describe('[O2] sallyport doctor', () => {
 
   it('looks at a bare URL with credentials, as far as the plugins that are there', async () => {
     const server = await startPluginServer();
-    const { status, stdout } = await sallyport(['doctor', new URL(server.url).origin, ...shown()]);
-    expect(stdout).toContain('has ReplaceBadWordsPlugin');
+    const { status, stdout } = await sallyport([
+      'doctor',
+      new URL(server.url).origin,
+      ...shown(),
+      '--verbose',
+    ]);
+    expect(stdout).toMatch(/^paths are below \//);
+    expect(stdout.replace(/\s+/g, ' ')).toContain('has ReplaceBadWordsPlugin');
     expect(status, stdout).toBe(0);
   });
 
@@ -96,7 +109,7 @@ describe('[O2] sallyport doctor', () => {
     const cwd = await temporaryFolder();
     await sallyport(['certs', 'all', '--key', 'ec-p256'], { cwd });
     const { status, stdout } = await sallyport(['doctor'], { cwd });
-    expect(stdout).toContain('certs/mcp');
+    expect(stdout).toMatch(/^ok +rotation +1 check$/m);
     expect(status, stdout).toBe(0);
   });
 
