@@ -173,13 +173,15 @@ const notJson: Scan = { members: -1, odd: undefined };
 
 const quote = 0x22;
 const backslash = 0x5c;
+const plus = 0x2b;
 const minus = 0x2d;
 const dot = 0x2e;
 const zero = 0x30;
+const nine = 0x39;
 const colon = 0x3a;
+const largeE = 0x45;
+const smallE = 0x65;
 
-const isDigit = (code: number): boolean => code >= zero && code <= 0x39;
-const isExponent = (code: number): boolean => code === 0x65 || code === 0x45;
 const number = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /** The members of the object that is open at each depth. */
@@ -205,12 +207,14 @@ function scan(text: string, depthLimit: number = maxDepth): Scan {
       members += 1;
       keysAt[depth] = (keysAt[depth] ?? 0) + 1;
       if ((keysAt[depth] ?? 0) > maxKeys) return tooManyKeys;
-    } else if (isDigit(code) || code === minus) {
+    } else if ((code >= zero && code <= nine) || code === minus) {
       const from = i;
-      i += 1;
-      while (isDigit(text.charCodeAt(i))) i += 1;
-      const next = text.charCodeAt(i);
-      const plain = next !== dot && !isExponent(next) && i - from <= 15;
+      let next: number;
+      do {
+        i += 1;
+        next = text.charCodeAt(i);
+      } while (next >= zero && next <= nine);
+      const plain = next !== dot && next !== smallE && next !== largeE && i - from <= 15;
       if (!plain || (code === minus && text.charCodeAt(from + 1) === zero)) {
         i = numberEnd(text, i);
         const written = text.slice(from, i);
@@ -260,7 +264,9 @@ function stringEnd(text: string, from: number): number {
 function numberEnd(text: string, at: number): number {
   for (let i = at; ; i += 1) {
     const code = text.charCodeAt(i);
-    if (!isDigit(code) && code !== dot && !isExponent(code) && code !== 0x2b && code !== minus) return i;
+    const digit = code >= zero && code <= nine;
+    if (!digit && code !== dot && code !== smallE && code !== largeE && code !== plus && code !== minus)
+      return i;
   }
 }
 

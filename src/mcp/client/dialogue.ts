@@ -86,7 +86,7 @@ export class Call extends CancelSource {
     clearTimeout(this.#timer);
   }
 
-  told(ask: CancelSource): void {
+  asked(ask: CancelSource): void {
     this.#asks?.delete(ask);
     if (!this.ended && !this.#asks?.size) this.#wait();
   }
@@ -133,7 +133,7 @@ export class Call extends CancelSource {
 }
 
 /**
- * The JSON-RPC of one session: our requests in flight, what the other side asks and tells, and to whom that goes. How
+ * The JSON-RPC of one session: our requests in flight, what the other side asks and notifies, and to whom that goes. How
  * bytes travel is none of its business.
  */
 export class Dialogue {
@@ -282,7 +282,7 @@ export class Dialogue {
     params: JsonObject | undefined,
     within: Call | undefined,
   ): Promise<void> {
-    const response = await this.#answerTo(id, method, params, within);
+    const response = await this.#responseTo(id, method, params, within);
     if (!response) return;
     try {
       this.#send({ jsonrpc: '2.0', id, ...response });
@@ -294,15 +294,15 @@ export class Dialogue {
   }
 
   /** Undefined where the server has taken its request back. */
-  async #answerTo(
+  async #responseTo(
     id: RequestId,
     method: string,
     params: JsonObject | undefined,
     within: Call | undefined,
   ): Promise<RpcResponse | undefined> {
     if (method === 'ping') return { result: {} };
-    const { call, answerer } = this.#answerer(within);
-    if (!answerer) return { error: { code: codes.methodNotFound, message: `Method not found: ${method}` } };
+    const { call, responder } = this.#responder(within);
+    if (!responder) return { error: { code: codes.methodNotFound, message: `Method not found: ${method}` } };
     if (this.#asked.size >= maxAsked || this.#asked.has(idKey(id))) {
       return { error: { code: codes.internalError, message: 'Too many requests at once' } };
     }
@@ -316,24 +316,24 @@ export class Dialogue {
     this.#asked.set(idKey(id), asked);
     call?.asking(asked);
     try {
-      return await unlessAborted(answerer(method, params, asked.signal), asked);
+      return await unlessAborted(responder(method, params, asked.signal), asked);
     } catch (thrown) {
       if (asked.aborted && !late) return undefined;
       const error = findSallyError(thrown);
       const message = late !== undefined && error === late ? 'Nobody answered in time' : messageOf(thrown);
       return { error: { code: error?.jsonRpcCode ?? codes.internalError, message } };
     } finally {
-      call?.told(asked);
+      call?.asked(asked);
       this.#asked.delete(idKey(id));
       clearTimeout(timer);
     }
   }
 
   /** Who answers: the caller on whose way it came, the only caller who could be meant, or else the session's owner. */
-  #answerer(within: Call | undefined): { call?: Call; answerer?: OnRequest } {
-    if (within?.options.onRequest) return { call: within, answerer: within.options.onRequest };
+  #responder(within: Call | undefined): { call?: Call; responder?: OnRequest } {
+    if (within?.options.onRequest) return { call: within, responder: within.options.onRequest };
     const [call, another] = [...this.#calls].filter(({ options }) => options.onRequest);
-    if (call?.options.onRequest && !another) return { call, answerer: call.options.onRequest };
-    return this.listeners.onRequest ? { answerer: this.listeners.onRequest } : {};
+    if (call?.options.onRequest && !another) return { call, responder: call.options.onRequest };
+    return this.listeners.onRequest ? { responder: this.listeners.onRequest } : {};
   }
 }

@@ -34,7 +34,7 @@ export function leave(reply: PooledReply): void {
   if (reply.kind === 'stream') reply.stream.leave();
 }
 
-/** Ends it, and the connection with it: one that has ended may carry the next call. `error` is what its reader is told. */
+/** Ends it, and the connection with it: one that has ended may carry the next call. `error` is what reading it rejects with. */
 function destroy(reply: PooledReply, error?: Error): void {
   if (reply.kind === 'stream') reply.stream.destroy(error);
   reply.connection.retire();

@@ -15,7 +15,7 @@ import { exchangeOnce, keepStream, leave, readReply, textOf } from './http-reply
 import { judgeInitialize } from './negotiate.js';
 import type { ClientContext, ClientSession, Facts, Listeners, RequestOptions } from './session.js';
 
-/** What a session tells those who hold it. */
+/** What a session reports to those who hold it. */
 export interface SessionEvents {
   doubt(reason: SallyError): void;
   renewed(): void;
@@ -59,7 +59,7 @@ export class HttpSession implements ClientSession {
     this.#events = events;
     this.#dialogue = new Dialogue(
       context,
-      (message) => void this.#tell(message),
+      (message) => void this.#sendQuietly(message),
       (call) => this.#cancel(call),
     );
     const nothing = { capabilities: {}, serverInfo: {}, instructions: undefined };
@@ -114,7 +114,7 @@ export class HttpSession implements ClientSession {
     if (reply.head.status < 300) return;
     if (!this.#isGone(reply, text)) throw this.#connections.failure(method, reply, text);
     await this.#renew(generation);
-    await this.#tell(message);
+    await this.#sendQuietly(message);
   }
 
   async close(): Promise<void> {
@@ -257,7 +257,7 @@ export class HttpSession implements ClientSession {
   #cancel({ id }: Call): void {
     if (this.#closing.signal.aborted || this.#context.callsOnly) return;
     const params = { requestId: id, reason: 'given up' };
-    void this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
+    void this.#sendQuietly({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
   }
 
   /** Sends what has no reply, and hears how it was received. Twice is the same as once. */
@@ -271,7 +271,7 @@ export class HttpSession implements ClientSession {
   }
 
   /** Sends what has no reply; that it did not arrive shows in what follows. */
-  async #tell(message: object): Promise<void> {
+  async #sendQuietly(message: object): Promise<void> {
     try {
       await this.#say(message, 'a message');
     } catch (error) {

@@ -49,7 +49,7 @@ export class HttpStateless implements ClientSession {
     this.#context = context;
     this.#mirrored = mirrored;
     this.#doubt = doubt;
-    // Servers of this revision ask nothing and clients tell nothing.
+    // Servers of this revision ask nothing, and clients notify of nothing.
     this.#dialogue = new Dialogue(context, () => {});
     this.#headers = connections.headers({ ...postHeaders, [headerNames.protocolVersion]: facts.revision });
     this.#lines = connections.lines(this.#headers);
@@ -106,7 +106,7 @@ export class HttpStateless implements ClientSession {
     return head;
   }
 
-  /** A client of this revision has nothing to tell: what it gives up, it closes. */
+  /** A client of this revision sends no notifications: what it gives up, it closes. */
   async notify(): Promise<void> {}
 
   async close(): Promise<void> {

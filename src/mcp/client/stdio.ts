@@ -90,7 +90,7 @@ class StdioSession implements ClientSession {
   }
 
   async notify(method: string, params?: JsonObject): Promise<void> {
-    // What a modern client has to tell is said by each request.
+    // A modern client says everything with each request.
     if (this.facts.era === 'legacy') this.#write({ jsonrpc: '2.0', method, ...(params && { params }) });
   }
 

@@ -21,13 +21,13 @@ export async function keepSubscription(
   });
   if (announced.length === 0) return;
   const notifications = Object.fromEntries(announced.map((list) => [`${list}ListChanged`, true]));
-  const tell = (method: string, params?: JsonObject) => session.listeners.onNotification?.(method, params);
+  const notify = (method: string, params?: JsonObject) => session.listeners.onNotification?.(method, params);
   let attempts = 0;
   let gap = false;
   const onNotification = (method: string, params: JsonObject | undefined) => {
     attempts = 0;
-    if (method !== 'notifications/subscriptions/acknowledged') return tell(method, params);
-    if (gap) for (const list of announced) tell(listChanged[list]);
+    if (method !== 'notifications/subscriptions/acknowledged') return notify(method, params);
+    if (gap) for (const list of announced) notify(listChanged[list]);
   };
   while (!signal.aborted) {
     try {
