@@ -38,6 +38,9 @@ export interface Flags {
   readonly exec?: string;
   readonly reason?: string;
   readonly csr?: string;
+  readonly encrypt?: true;
+  readonly rotateCa?: true;
+  readonly rotateWait?: string;
 }
 
 /** The configuration that `certs all` reads, from the working directory. */
@@ -58,8 +61,37 @@ export function parsedOptions(io: CommandIo, flags: Flags): EnsureOptions {
     ...parsed('keyType', flags.key ?? variable(io, 'MCP_CERT_KEY'), parseKeyType),
     ...parsed('extraSans', flags.sans ?? variable(io, 'MCP_CERT_SANS'), parseSans),
     ...parsed('trustDomain', flags.trustDomain ?? variable(io, 'MCP_CERT_TRUST_DOMAIN'), parseTrustDomain),
+    ...(flags.encrypt ? { encryptCaKey: true } : {}),
+    ...passwordFrom(io),
   };
 }
+
+/** The password of the CA's key: the variable, else what is typed once where somebody can. */
+export function passwordFrom(io: CommandIo): Pick<EnsureOptions, 'caPassword'> {
+  const given = variable(io, 'MCP_CERT_CA_PASSWORD');
+  let asked: Promise<string | undefined> | undefined;
+  const typedFor = async (description: string) => {
+    if (!io.interactive || !process.stdin.isTTY) return undefined;
+    io.err(clear);
+    return (await import('./ask.js')).askOnTerminal({ id: 'password', description, password: true });
+  };
+  const ask = async (path: string, isNew: boolean) => {
+    const typed = await typedFor(`${isNew ? 'new password for' : 'password of'} ${path}`);
+    if (!typed || !isNew || (await typedFor('the same again')) === typed) return typed;
+    throw UsageError({ message: 'the two passwords differ', usage: 'run it again, and type the same twice' });
+  };
+  return {
+    caPassword:
+      given ??
+      (({ path, isNew }) => {
+        asked ??= ask(path, isNew);
+        return asked;
+      }),
+  };
+}
+
+/** Begins the line of a terminal anew. */
+const clear = '\r\u001b[K';
 
 /** Runs `make` with the parsed options; on a terminal a line says how many keys are ready. */
 export async function progressing<T>(
@@ -69,7 +101,6 @@ export async function progressing<T>(
 ): Promise<T> {
   const options = parsedOptions(io, flags);
   if (!io.interactive) return make(options);
-  const clear = '\r\u001b[K';
   io.err('generating keys');
   try {
     return await make({

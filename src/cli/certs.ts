@@ -6,6 +6,7 @@ import { type CommandIo, commandWithSubcommands } from './io.js';
 /** What the commands do is loaded by them: `--help` has no use for a certificate library. */
 const make = () => import('./certs-make.js');
 const keep = () => import('./certs-keep.js');
+const renewal = () => import('./certs-renew.js');
 
 type Option = readonly [flags: string, description: string, fallback?: string];
 
@@ -57,8 +58,17 @@ const subcommands: readonly Subcommand[] = [
   {
     name: 'ca',
     summary: 'make the certificate authority, unless it is there',
-    options: [always, making],
-    example: 'sallyport certs ca --days 1825',
+    options: [
+      always,
+      making,
+      [
+        [
+          '--encrypt',
+          'encrypt its key, also one that is there; the password, then wanted by all that signs, is asked for on a terminal (MCP_CERT_CA_PASSWORD)',
+        ],
+      ],
+    ],
+    example: 'sallyport certs ca --days 1825 --encrypt',
     run: async (io, flags) => (await make()).ca(io, flags),
   },
   {
@@ -123,11 +133,16 @@ const subcommands: readonly Subcommand[] = [
       [
         ['--days <n>', 'days of validity (MCP_CERT_DAYS, else as many as the old one had)'],
         ['--key <type>', 'another kind of key (MCP_CERT_KEY, else the kind of the old one)'],
+        [
+          '--rotate-ca',
+          'replace the CA once a third of its life is left: prepare, activate and retire, each when the one before is in every folder and --rotate-wait has passed',
+        ],
+        ['--rotate-wait <time>', 'how long hosts get to take the folders of a step (default: 7d)'],
       ],
       keeping,
     ],
-    example: "sallyport certs renew --daemon --exec 'systemctl reload sallyport'",
-    run: async (io, flags, names) => (await keep()).renew(io, flags, names),
+    example: "sallyport certs renew --daemon --rotate-ca --exec 'systemctl reload sallyport'",
+    run: async (io, flags, names) => (await renewal()).renew(io, flags, names),
   },
   {
     name: 'needs-renewal <FILE|NAME>',
@@ -135,7 +150,7 @@ const subcommands: readonly Subcommand[] = [
       'whether a certificate is due: exit status 0 it is, 1 it is not, 2 it is missing, 3 it cannot be read',
     options: [always, due, keeping],
     example: 'sallyport certs needs-renewal certs/mcp/gateway/client.crt --expires-in 30d',
-    run: async (io, flags, [what = '']) => (await keep()).askRenewal(io, flags, what),
+    run: async (io, flags, [what = '']) => (await renewal()).askRenewal(io, flags, what),
   },
   {
     name: 'ca-rotate [STEP]',

@@ -2,7 +2,16 @@ import type { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { CaUnusable } from '../errors.js';
 import { createCa, type Issued, signingDefect } from './certificate.js';
-import { type FoundFile, privateFile, publicFile, publish, readIfExists } from './files.js';
+import {
+  type FoundFile,
+  type NewFile,
+  privateFile,
+  publicFile,
+  publish,
+  readIfExists,
+  replaceEach,
+  untilComplete,
+} from './files.js';
 import {
   describe,
   type EnsureResult,
@@ -12,10 +21,10 @@ import {
   readState,
   remakeCommand,
   type Settings,
-  untilComplete,
+  stateOf,
 } from './folder.js';
 import { judgeCa, type Trust, trustIn } from './judge.js';
-import { certificatesIn, isSame, readKey } from './pem.js';
+import { certificatesIn, isKeyOf, isSame, pemOfKey, readKey } from './pem.js';
 import { validityOf } from './validity.js';
 
 /** A CA in waiting, beside the one that issues: `ca/next/` before it takes over, `ca/previous/` after. */
@@ -40,8 +49,10 @@ export interface Authorities {
   readonly previous: Slot;
 }
 
-export async function readAuthorities(dir: string): Promise<Authorities> {
-  const state = await readState(dir, { role: 'ca' });
+/** @param settings opens the key that issues, where it is encrypted. Default: it stays as it is. */
+export async function readAuthorities(dir: string, settings?: Settings): Promise<Authorities> {
+  const found = await readState(dir, { role: 'ca' });
+  const state = settings ? await withOpenKey(found, settings) : found;
   return {
     state,
     active: state.certificate,
@@ -50,6 +61,16 @@ export async function readAuthorities(dir: string): Promise<Authorities> {
     previous: await readSlot(dir, 'previous'),
   };
 }
+
+/** The CA's folder with its key opened, where that is encrypted. */
+export async function withOpenKey<T extends FolderState>(state: T, settings: Settings): Promise<T> {
+  const { target, layout, key, keyContent } = state;
+  if (!key || keyContent?.kind !== 'encrypted') return state;
+  return { ...state, ...stateOf(target, layout, state, { kind: 'key', key: await settings.openKey(key) }) };
+}
+
+export const isEncrypted = (file: FoundFile | undefined): boolean =>
+  file !== undefined && readKey(file.text).kind === 'encrypted';
 
 async function readSlot(dir: string, name: SlotName): Promise<Slot> {
   const folder = join(layoutOf(dir, { role: 'ca' }).folder, name);
@@ -61,14 +82,16 @@ async function readSlot(dir: string, name: SlotName): Promise<Slot> {
 export const isOccupied = (slot: Slot): boolean => (slot.cert ?? slot.key) !== undefined;
 
 /** The CA with its key, from wherever in `ca/` that is; undefined where the key is kept elsewhere. */
-export function withKey(
+export async function withKey(
   certificate: X509Certificate,
   { state, next, previous }: Authorities,
-): Issued | undefined {
+  settings: Settings,
+): Promise<Issued | undefined> {
   for (const file of [state.key, next.key, previous.key]) {
     const content = file && readKey(file.text);
-    if (file && content?.kind === 'key' && certificate.checkPrivateKey(content.key))
-      return { certPem: certificate.toString(), keyPem: file.text };
+    if (!file || !content || isKeyOf(file.text, content, certificate) === false) continue;
+    const key = content.kind === 'key' ? content.key : await settings.openKey(file);
+    if (certificate.checkPrivateKey(key)) return { certPem: certificate.toString(), keyPem: pemOfKey(key) };
   }
   return undefined;
 }
@@ -92,11 +115,9 @@ export function assertCaUsable(state: FolderState, settings: Settings): void {
   const anew = `start anew: ${remakeCommand(settings.dir, state.target)}`;
   const unusable = (path: string, reason: string, remedy = `to ${anew}`) =>
     CaUnusable({ path, reason, remedy });
-  if (content?.kind === 'encrypted')
-    throw unusable(layout.key, 'is encrypted; it is used without a password');
   if (content?.kind === 'bad')
     throw unusable(layout.key, `is not a private key in PEM form (${content.reason})`);
-  const defect = content && signingDefect(content.key);
+  const defect = content?.kind === 'key' ? signingDefect(content.key) : undefined;
   if (defect !== undefined) throw unusable(layout.key, defect);
   if (!cert) return;
   const findings = judgeCa(state, { ...settings, warnDays: 0 });
@@ -129,9 +150,9 @@ export interface Authority extends Trust {
 
 /** What a whole CA folder says; undefined without certificate or key. */
 export function authorityIn(state: FolderState): Authority | undefined {
-  const { certificate, cert, key } = state;
-  if (!certificate || !cert || !key) return undefined;
-  const ca = { certPem: certificate.toString(), keyPem: key.text };
+  const { certificate, cert, keyContent } = state;
+  if (!certificate || !cert || keyContent?.kind !== 'key') return undefined;
+  const ca = { certPem: certificate.toString(), keyPem: pemOfKey(keyContent.key) };
   return { ...trustIn(state), issuing: certificate, ca, text: cert.text };
 }
 
@@ -141,7 +162,7 @@ export function authorityIn(state: FolderState): Authority | undefined {
  * @throws SALLY_CA_UNUSABLE, SALLY_FILE_UNREADABLE
  */
 export async function readAuthority(settings: Settings): Promise<Authority> {
-  const state = await readState(settings.dir, { role: 'ca' });
+  const state = await withOpenKey(await readState(settings.dir, { role: 'ca' }), settings);
   assertCaUsable(state, settings);
   const authority = authorityIn(state);
   if (authority) return authority;
@@ -156,20 +177,35 @@ export async function ensureAuthority(
   const made: string[] = [];
   let newKey: string | undefined;
   return untilComplete(`${settings.dir}/ca`, async () => {
-    const state = await readState(settings.dir, { role: 'ca' });
+    const state = await withOpenKey(await readState(settings.dir, { role: 'ca' }), settings);
     assertCaUsable(state, settings);
-    const { cert, key, layout } = state;
+    const { cert, keyContent, layout } = state;
     const authority = authorityIn(state);
     if (authority) {
       const findings = judgeCa(state, { ...settings, warnDays: 0 });
       const notes = findings.map((finding) => `${finding.path} ${finding.detail}`);
       return { authority, result: describe(state, authority.ca.certPem, made, notes) };
     }
-    if (!key) newKey ??= await settings.newKey();
-    const ca = await createCa({ ...validityOf(settings), keyPem: key?.text ?? newKey ?? '' });
-    const files = key ? [] : [privateFile(layout.key, ca.keyPem)];
+    const key = keyContent?.kind === 'key' ? pemOfKey(keyContent.key) : undefined;
+    const sealed = key === undefined && settings.encryptCaKey;
+    if (key === undefined) newKey ??= await settings.newKey();
+    const ca = await createCa({ ...validityOf(settings), keyPem: key ?? newKey ?? '' });
+    const text = sealed ? await settings.sealKey(ca.keyPem, layout.key) : ca.keyPem;
+    const files = key === undefined ? [privateFile(layout.key, text)] : [];
     if (!cert) files.push(publicFile(layout.cert, ca.certPem));
     made.push(...(await publish(files)));
     return undefined;
   });
+}
+
+/** Encrypts the keys of `ca/` that are not, and returns their paths. Only while the lock is held. */
+export async function encryptKeys(settings: Settings): Promise<readonly string[]> {
+  const { state, next, previous } = await readAuthorities(settings.dir);
+  const files: NewFile[] = [];
+  for (const file of [state.key, next.key, previous.key]) {
+    const content = file && readKey(file.text);
+    if (file && content?.kind === 'key')
+      files.push(privateFile(file.path, await settings.sealKey(pemOfKey(content.key), file.path)));
+  }
+  return replaceEach(files);
 }

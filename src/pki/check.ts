@@ -1,5 +1,5 @@
 import type { SallyError } from '../errors.js';
-import { type Authorities, readAuthorities } from './authority.js';
+import { type Authorities, isEncrypted, readAuthorities } from './authority.js';
 import { readIssued } from './change.js';
 import {
   certsCommandLine,
@@ -130,7 +130,8 @@ function notesOn(
   rotating: boolean,
   hasLeaves: boolean,
 ): readonly string[] {
-  const keys = [state.key, next.key, previous.key].flatMap((file) => file?.path ?? []);
+  const files = [state.key, next.key, previous.key].filter((file) => !isEncrypted(file));
+  const keys = files.flatMap((file) => file?.path ?? []);
   const status = `the CA is being replaced: ${certsCommandLine(dir, 'ca-rotate', 'status')}`;
   const who = `whoever reads ${keys.map(shellWord).join(' or ')} can make a gateway and any plugin`;
   return [

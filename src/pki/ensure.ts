@@ -1,7 +1,14 @@
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { CertUnusable, RequestInvalid } from '../errors.js';
 import { unlocked } from '../lock.js';
-import { type Authority, assertCaUsable, authorityIn, ensureAuthority } from './authority.js';
+import {
+  type Authority,
+  assertCaUsable,
+  authorityIn,
+  encryptKeys,
+  ensureAuthority,
+  withOpenKey,
+} from './authority.js';
 import { certify, sansOf } from './certificate.js';
 import { recordIssued } from './change.js';
 import {
@@ -15,6 +22,7 @@ import {
   publish,
   settle,
   sweep,
+  untilComplete,
 } from './files.js';
 import {
   describe,
@@ -31,7 +39,6 @@ import {
   type Settings,
   settingsOf,
   targetName,
-  untilComplete,
 } from './folder.js';
 import { judgeLeaf, replaceCa, type Trust } from './judge.js';
 import {
@@ -61,7 +68,16 @@ import { type Finding, finding, noteOf, verdicts } from './verdicts.js';
  */
 export async function ensureCa(options: EnsureOptions = {}): Promise<EnsureResult> {
   const [ca] = await ensureTargets([], options);
-  return ca;
+  if (!options.encryptCaKey) return ca;
+  const settings = settingsOf(options);
+  const encrypted = await lockedFolder(settings.dir, () => encryptKeys(settings));
+  return {
+    ...ca,
+    notes: [
+      ...ca.notes,
+      ...encrypted.map((path) => `${path} is encrypted now; copies of it from before are not`),
+    ],
+  };
 }
 
 /**
@@ -163,7 +179,7 @@ async function preflight(leaves: readonly LeafTarget[], settings: Settings): Pro
   for (const target of leaves) if (target.role === 'plugin') assertNoTwin(target.name, folders);
   // The CA last: a certificate seen in a folder has a CA that was there before it.
   const states = await Promise.all(leaves.map((target) => readState(settings.dir, target)));
-  const ca = await readState(settings.dir, { role: 'ca' });
+  const ca = await withOpenKey(await readState(settings.dir, { role: 'ca' }), settings);
   assertCaUsable(ca, settings);
   const trust = authorityIn(ca);
   const findings = states.flatMap((state) => leafObstacles(state, trust, settings));

@@ -10,6 +10,7 @@ export interface FoundFile {
   readonly path: string;
   readonly text: string;
   readonly mode: number;
+  readonly mtime: Date;
 }
 
 /** The file, or undefined where there is none. Anything else in the way is an error. */
@@ -18,8 +19,8 @@ export async function readIfExists(path: string): Promise<FoundFile | undefined>
     // Without O_NONBLOCK, opening a named pipe waits for a writer for ever.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const { mode } = await file.stat();
-      return { path, text: await file.readFile('utf8'), mode: mode & 0o777 };
+      const { mode, mtime } = await file.stat();
+      return { path, text: await file.readFile('utf8'), mode: mode & 0o777, mtime };
     } finally {
       await file.close();
     }
@@ -310,4 +311,16 @@ async function renameTo(staged: string, path: string): Promise<void> {
   } catch (error) {
     throw CertWriteFailed({ path, reason: fileReason(error) }, error);
   }
+}
+
+/**
+ * Calls `step` until it has a result. It has none where it made files or found that another run was quicker:
+ * what is on disk then decides, and each round leaves more of it there. So a few rounds are enough.
+ */
+export async function untilComplete<T>(path: string, step: () => Promise<T | undefined>): Promise<T> {
+  for (let round = 0; round < 20; round += 1) {
+    const result = await step();
+    if (result !== undefined) return result;
+  }
+  throw CertWriteFailed({ path, reason: 'its files keep changing while this command runs' });
 }

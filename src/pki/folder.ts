@@ -1,11 +1,11 @@
-import type { X509Certificate } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CertWriteFailed, FileUnreadable, fileReason, type SallyError } from '../errors.js';
+import { CaUnusable, FileUnreadable, fileReason, type SallyError } from '../errors.js';
 import { generateKeyPem, type KeyType, keyTypes, type Purpose, type Subject } from './certificate.js';
 import { type FoundFile, readIfExists } from './files.js';
 import { parsePluginName, parseTrustDomain, type San } from './names.js';
-import { certificatesIn, type KeyContent, readKey } from './pem.js';
+import { certificatesIn, encryptedKey, isKeyOf, type KeyContent, readKey } from './pem.js';
 import { checkDays, defaultDays, validityIn } from './validity.js';
 
 export const defaultDir = 'certs/mcp';
@@ -197,15 +197,19 @@ export async function readState<T extends Target>(
 }
 
 /** The files of a folder, and what they hold. */
-export function stateOf<T extends Target>(target: T, layout: Layout, files: Files): FolderState<T> {
+export function stateOf<T extends Target>(
+  target: T,
+  layout: Layout,
+  files: Files,
+  keyContent = files.key && readKey(files.key.text),
+): FolderState<T> {
   const { cert, key, caCopy, pem, crl, request } = files;
   const certificates = certificatesIn(cert?.text);
-  const keyContent = key && readKey(key.text);
   // Of a bundle the CA that issues is the one whose key is `ca.key`: a run that is cut off between the two files of a CA
   // so leaves nothing ambiguous. Without the key (it may be kept elsewhere) it is the first.
   const own =
-    target.role === 'ca' && keyContent?.kind === 'key'
-      ? certificates.find((certificate) => certificate.checkPrivateKey(keyContent.key))
+    target.role === 'ca' && key && keyContent
+      ? certificates.find((certificate) => isKeyOf(key.text, keyContent, certificate))
       : undefined;
   const certificate = own ?? certificates[0];
   return { target, layout, cert, key, caCopy, pem, crl, request, certificates, certificate, keyContent };
@@ -227,16 +231,31 @@ export interface EnsureOptions {
   readonly trustDomain?: string;
   /** Names that plugins' certificates have beside their own. */
   readonly extraSans?: readonly San[];
+  /** The password of the CA's key, where that is encrypted, or how to ask for it: once, and only where it is needed. */
+  readonly caPassword?:
+    | string
+    | ((asked: { readonly path: string; readonly isNew: boolean }) => Promise<string | undefined>);
+  /** Encrypt the key of a CA that is made, and with `ensureCa` those that are there, with `caPassword`. Default false. */
+  readonly encryptCaKey?: boolean;
   /** The clock. It is asked once. */
   readonly now?: () => Date;
   /** Told whenever a new key is ready. */
   readonly onKey?: (progress: { readonly ready: number; readonly wanted: number }) => void;
 }
 
-export interface Settings extends Required<Omit<EnsureOptions, 'now' | 'onKey'>> {
+export interface Settings extends Required<Omit<EnsureOptions, 'now' | 'onKey' | 'caPassword'>> {
   readonly now: Date;
+  /** The private key of a CA from an encrypted file. @throws SALLY_CA_UNUSABLE without its password. */
+  openKey(file: FoundFile): Promise<KeyObject>;
+  /** The private key of a CA as it is to be in the file of that name. */
+  sealKey(keyPem: string, path: string): Promise<string>;
   /** A new key, of the chosen kind unless another is asked for. */
   newKey(type?: KeyType): Promise<string>;
+}
+
+function passwordWanted(path: string, reason = 'is encrypted, and no password was given') {
+  const remedy = 'set MCP_CERT_CA_PASSWORD to its password, or run this on a terminal, where it is asked for';
+  return CaUnusable({ path, reason, remedy });
 }
 
 /** The options checked, so that nothing is written before all of them are known to be usable. */
@@ -244,6 +263,12 @@ export function settingsOf(options: EnsureOptions): Settings {
   const keyType = options.keyType ?? keyTypes[0] ?? 'rsa-4096';
   let wanted = 0;
   let ready = 0;
+  const { caPassword } = options;
+  let asked: Promise<string | undefined> | undefined;
+  const password = (path: string, isNew = false) => {
+    asked ??= typeof caPassword === 'function' ? caPassword({ path, isNew }) : Promise.resolve(caPassword);
+    return asked;
+  };
   return {
     dir: options.dir ?? defaultDir,
     days: checkDays(options.days ?? defaultDays),
@@ -251,6 +276,18 @@ export function settingsOf(options: EnsureOptions): Settings {
     trustDomain: parseTrustDomain(options.trustDomain ?? 'sallyport.local'),
     extraSans: options.extraSans ?? [],
     now: options.now?.() ?? new Date(),
+    encryptCaKey: options.encryptCaKey ?? false,
+    async openKey({ path, text }) {
+      const given = await password(path);
+      const content = readKey(text, given);
+      if (content.kind === 'key') return content.key;
+      throw given ? passwordWanted(path, 'does not open with the password given') : passwordWanted(path);
+    },
+    async sealKey(keyPem, path) {
+      const given = await password(path, true);
+      if (!given) throw passwordWanted(path, 'is to be encrypted, and no password was given');
+      return encryptedKey(keyPem, given);
+    },
     newKey: async (type = keyType) => {
       wanted += 1;
       const pem = await generateKeyPem(type);
@@ -295,16 +332,4 @@ export function describe(
     ...(certificate ? validityIn(certificate) : { notBefore: new Date(0), notAfter: new Date(0) }),
     notes,
   };
-}
-
-/**
- * Calls `step` until it has a result. It has none where it made files or found that another run was quicker:
- * what is on disk then decides, and each round leaves more of it there. So a few rounds are enough.
- */
-export async function untilComplete<T>(path: string, step: () => Promise<T | undefined>): Promise<T> {
-  for (let round = 0; round < 20; round += 1) {
-    const result = await step();
-    if (result !== undefined) return result;
-  }
-  throw CertWriteFailed({ path, reason: 'its files keep changing while this command runs' });
 }

@@ -40,13 +40,16 @@ export {
   refreshCrl,
   revokeCertificate,
 } from './revoke.js';
-export { type RotationResult, type RotationStep, rotateCa, rotationSteps } from './rotate.js';
+export { type RotationResult, rotateCa } from './rotate.js';
+export { advanceRotation } from './rotate-by-itself.js';
 export {
   type RotationCa,
   type RotationFolder,
   type RotationPhase,
   type RotationStatus,
+  type RotationStep,
   rotationStatus,
+  rotationSteps,
 } from './rotate-state.js';
 export { type SignOptions, signRequest } from './sign-request.js';
 export {

@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { messageOf, NotPem } from '../errors.js';
 import { hasIssued } from './der.js';
 
@@ -78,6 +78,37 @@ export function readKey(text: string, password?: string): KeyContent {
   } catch (cause) {
     return encrypted ? { kind: 'encrypted', cause } : { kind: 'bad', reason: messageOf(cause), cause };
   }
+}
+
+/** A key as unencrypted PKCS #8. */
+export const pemOfKey = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }) as string;
+
+/** RFC 7469 section 2.4: over the SubjectPublicKeyInfo, so that a renewal with the same key keeps it. */
+export function pinOfKey(publicKey: KeyObject): string {
+  const spki = publicKey.export({ type: 'spki', format: 'der' });
+  return `sha256/${createHash('sha256').update(spki).digest('base64')}`;
+}
+
+/** What stands before an encrypted key (RFC 7468 section 2 lets text stand there): whose it is, for who cannot open it. */
+const pinLine = /^Public-Key: (sha256\/\S+)$/m;
+
+/** A private key as encrypted PKCS #8. */
+export function encryptedKey(keyPem: string, passphrase: string): string {
+  const key = createPrivateKey(keyPem);
+  const text = key.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase });
+  return `Public-Key: ${pinOfKey(createPublicKey(key))}\n${text}`;
+}
+
+/** Whether the key of a file is that of `certificate`; undefined where it is encrypted and does not say. */
+export function isKeyOf(
+  text: string,
+  content: KeyContent,
+  certificate: X509Certificate,
+): boolean | undefined {
+  if (content.kind === 'key') return certificate.checkPrivateKey(content.key);
+  if (content.kind === 'bad') return false;
+  const pin = pinLine.exec(text)?.[1];
+  return pin === undefined ? undefined : pin === pinOfKey(certificate.publicKey);
 }
 
 /** The form in which serial numbers are compared: tools differ in case, colons, prefix and leading zeros. */

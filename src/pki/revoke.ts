@@ -25,7 +25,14 @@ import {
   signCrl,
 } from './crl.js';
 import { type BeforeChange, publicFile, readIfExists, replaceEach } from './files.js';
-import { certsCommandLine, type FolderState, type LeafTarget, settingsOf, targetName } from './folder.js';
+import {
+  certsCommandLine,
+  type FolderState,
+  type LeafTarget,
+  type Settings,
+  settingsOf,
+  targetName,
+} from './folder.js';
 import { crlFromBackup } from './judge.js';
 import { bundleHas, certificatesIn, isSame, issuerIn, normalSerial, oneLineName } from './pem.js';
 import { backdateMs, checkDays, dayMs, defaultDue, dueAt } from './validity.js';
@@ -73,12 +80,15 @@ const defaultCrlDays = 30;
  * ```
  */
 export async function refreshCrl(options: CrlOptions = {}): Promise<CrlResult> {
-  const { dir, now } = settingsOf(options);
-  return changing(dir, async (leaves) => writeCrls(await readAuthorities(dir), leaves, { ...options, now }));
+  const settings = settingsOf(options);
+  const { dir } = settings;
+  return changing(dir, async (leaves) =>
+    writeCrls(await readAuthorities(dir), leaves, { ...options, settings }),
+  );
 }
 
 interface WriteOptions {
-  readonly now: Date;
+  readonly settings: Settings;
   readonly days?: number;
   readonly force?: boolean;
   /** A certificate to add, and the CA that it is of. */
@@ -118,8 +128,9 @@ async function listFor(
   ca: X509Certificate,
   authorities: Authorities,
   present: readonly Crl[],
-  { now, days = defaultCrlDays, force = false, add }: WriteOptions,
+  { settings, days = defaultCrlDays, force = false, add }: WriteOptions,
 ): Promise<string> {
+  const { now } = settings;
   const own = present.filter((crl) => isCrlOf(crl, ca));
   const old = own.reduce<Crl | undefined>((a, b) => (a && a.number > b.number ? a : b), undefined);
   const added = add && isSame(add.issuer, ca) ? [add.revocation] : [];
@@ -131,7 +142,7 @@ async function listFor(
     const remedy = `replace the CA by one that may: ${certsCommandLine(dir, 'ca-rotate', 'prepare')}`;
     throw CrlUnusable({ path, reason, remedy });
   }
-  const signer = withKey(ca, authorities);
+  const signer = await withKey(ca, authorities, settings);
   if (!signer) {
     const key = keyPathFor(ca, authorities);
     const remedy = `put ${key} back for as long as this command runs`;
@@ -215,7 +226,8 @@ export function parseReason(text: string): RevocationReason {
  * ```
  */
 export async function revokeCertificate(what: string, options: RevokeOptions = {}): Promise<RevokeResult> {
-  const { dir, now } = settingsOf(options);
+  const settings = settingsOf(options);
+  const { dir, now } = settings;
   const { reason = 'unspecified' } = options;
   return changing(dir, async (leaves) => {
     const authorities = await readAuthorities(dir);
@@ -223,7 +235,7 @@ export async function revokeCertificate(what: string, options: RevokeOptions = {
     const since = revocationIn(authorities.state.crl?.text ?? '', found.serial, found.issuer)?.date;
     if (since) throw CertAlreadyRevoked({ name: found.name, dir, serial: found.serial, since });
     const add = { issuer: found.issuer, revocation: revocationOf(found.serial, now, reason) };
-    const crl = await writeCrls(authorities, leaves, { ...options, now, add });
+    const crl = await writeCrls(authorities, leaves, { ...options, settings, add });
     return { name: found.name, serial: found.serial, reason, crl };
   });
 }

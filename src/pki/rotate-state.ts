@@ -20,10 +20,16 @@ import { validityIn } from './validity.js';
  */
 export type RotationPhase = 'none' | 'prepared' | 'switching' | 'activated';
 
+/** The steps of replacing a CA, in their order, and the way back from the first two. */
+export const rotationSteps = ['prepare', 'activate', 'retire', 'undo'] as const;
+
+export type RotationStep = (typeof rotationSteps)[number];
+
 /** One of the CAs of a rotation. */
 export interface RotationCa {
   readonly subject: string;
   readonly fingerprint: string;
+  readonly notBefore: Date;
   readonly notAfter: Date;
 }
 
@@ -50,6 +56,8 @@ export interface RotationStatus {
   /** Whether `ca/ca.crt`, the bundle that folders get, has both. */
   readonly bundled: boolean;
   readonly folders: readonly RotationFolder[];
+  /** When the last step changed something; absent where nothing is under way. */
+  readonly since?: Date;
   /** The command that comes next. */
   readonly next: string;
 }
@@ -109,14 +117,20 @@ export function statusOf(
     new: shown(pair.new),
     bundled: [pair.old, pair.new].every((ca) => bundleHas(authorities.bundle, ca)),
     folders: leaves.map((leaf) => folderOf(leaf, pair, authorities)),
+    ...sinceOf(authorities),
   };
   return { ...status, next: nextCommand(status) };
 }
 
+/** The file of the CA in waiting is touched by each step that changes something: see `rotateCa`. */
+function sinceOf({ next, previous }: Authorities): { readonly since?: Date } {
+  const since = (previous.cert ?? next.cert)?.mtime;
+  return since ? { since } : {};
+}
+
 function shown(ca: X509Certificate | undefined): RotationCa | undefined {
   if (!ca) return undefined;
-  const { notAfter } = validityIn(ca);
-  return { subject: read(ca).subject, fingerprint: ca.fingerprint256, notAfter };
+  return { subject: read(ca).subject, fingerprint: ca.fingerprint256, ...validityIn(ca) };
 }
 
 function folderOf(leaf: FolderState<LeafTarget>, pair: Pair, { state }: Authorities): RotationFolder {

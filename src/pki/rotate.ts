@@ -1,7 +1,15 @@
 import { X509Certificate } from 'node:crypto';
-import { rmdir } from 'node:fs/promises';
+import { rmdir, utimes } from 'node:fs/promises';
 import { CaUnusable, RotationRefused } from '../errors.js';
-import { type Authorities, readAuthorities, readAuthority, type Slot, type SlotName } from './authority.js';
+import {
+  type Authorities,
+  isEncrypted,
+  isOccupied,
+  readAuthorities,
+  readAuthority,
+  type Slot,
+  type SlotName,
+} from './authority.js';
 import { createCa, keyTypeOf, type Subject } from './certificate.js';
 import { type ChangeOptions, changing, presentLeaves } from './change.js';
 import { hasIssued } from './der.js';
@@ -23,16 +31,18 @@ import {
   type Settings,
   settingsOf,
 } from './folder.js';
-import { isSame } from './pem.js';
+import { isSame, pemOfKey, readKey } from './pem.js';
 import { lifeInDays, renewLeaf } from './renew.js';
 import { crlsFor } from './revoke.js';
-import { hasReached, isOfNewCa, type RotationFolder, type RotationStatus, statusOf } from './rotate-state.js';
+import {
+  hasReached,
+  isOfNewCa,
+  type RotationFolder,
+  type RotationStatus,
+  type RotationStep,
+  statusOf,
+} from './rotate-state.js';
 import { defaultDays, validityIn, validityOf } from './validity.js';
-
-/** The steps of replacing a CA, in their order, and the way back from the first two. */
-export const rotationSteps = ['prepare', 'activate', 'retire', 'undo'] as const;
-
-export type RotationStep = (typeof rotationSteps)[number];
 
 /** What a step left behind. */
 export interface RotationResult {
@@ -81,6 +91,10 @@ export async function rotateCa(step: RotationStep, options: ChangeOptions = {}):
         remedy: makeCommand(settings.dir, { role: 'check' }),
       });
     await steps[step](rotation);
+    const { next, previous } = await readAuthorities(settings.dir);
+    const { cert: waiting } = isOccupied(previous) ? previous : next;
+    // Its time says when the step last changed something: `dueStep` goes by it.
+    if (waiting && changed.length > 0) await utimes(waiting.path, settings.now, settings.now);
     return { step, changed, status: (await rotationIn(context)).status };
   });
 }
@@ -200,7 +214,7 @@ export interface Rotation extends Context {
 async function rotationIn(context: Context): Promise<Rotation> {
   const { dir } = context.settings;
   const leaves = await presentLeaves(dir, await leafTargets(dir));
-  const authorities = await readAuthorities(dir);
+  const authorities = await readAuthorities(dir, context.settings);
   return { ...context, authorities, leaves, status: statusOf(dir, authorities, leaves) };
 }
 
@@ -211,13 +225,19 @@ async function secondCa(
 ): Promise<X509Certificate> {
   const { next } = authorities;
   if (next.certificate) return next.certificate;
-  const keyPem = next.key?.text ?? (await settings.newKey(options.keyType ?? keyTypeOf(old.publicKey)));
+  const content = next.key && readKey(next.key.text);
+  const keyPem =
+    next.key && content
+      ? pemOfKey(content.kind === 'key' ? content.key : await settings.openKey(next.key))
+      : await settings.newKey(options.keyType ?? keyTypeOf(old.publicKey));
   // One as short as its leaves could not renew them: see `onTheWay`.
   const days = options.days ?? Math.max(lifeInDays(validityIn(old)), defaultDays);
   const subject = nextSubject(old.subject);
+  const sealed = settings.encryptCaKey || isEncrypted(authorities.state.key);
+  const text = sealed ? await settings.sealKey(keyPem, next.paths.key) : keyPem;
   const { certPem } = await createCa({ ...validityOf({ now: settings.now, days }), subject, keyPem });
   const files = [
-    ...(next.key ? [] : [privateFile(next.paths.key, keyPem)]),
+    ...(next.key ? [] : [privateFile(next.paths.key, text)]),
     publicFile(next.paths.cert, certPem),
   ];
   for (const file of files) {
@@ -247,14 +267,14 @@ async function spread(
   without?: string,
 ): Promise<void> {
   const { settings, options } = rotation;
-  const authorities = await readAuthorities(settings.dir);
+  const authorities = await readAuthorities(settings.dir, settings);
   const { state, active } = authorities;
   const ordered = [...(active === undefined ? [] : [active]), ...cas];
   const each = new Map(ordered.map((ca) => [ca.fingerprint256, ca]));
   if (without !== undefined) each.delete(without);
   const bundle = [...each.values()];
   const text = bundle.join('');
-  const crl = state.crl && (await crlsFor({ ...authorities, bundle }, { now: settings.now }));
+  const crl = state.crl && (await crlsFor({ ...authorities, bundle }, { settings }));
   const give = (caPath: string, crlPath: string) =>
     replaceEach(
       [publicFile(caPath, text), ...(crl === undefined ? [] : [publicFile(crlPath, crl)])],

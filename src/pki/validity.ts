@@ -80,7 +80,11 @@ export function validityOf(options: {
   const wanted = begin + checkDays(days) * dayMs - 1000;
   const end = Math.min(wanted, ca?.notAfter.getTime() ?? wanted);
   const start = Math.max(begin, ca?.notBefore.getTime() ?? 0);
-  return { notBefore: wholeSecond(start), notAfter: wholeSecond(end), shortened: wanted - end > unnoticedMs };
+  return {
+    notBefore: wholeSecond(start),
+    notAfter: wholeSecond(end),
+    shortened: wanted - end >= unnoticedMs,
+  };
 }
 
 /** X.509 times have no fractions (RFC 5280 4.1.2.5.2). */
@@ -127,6 +131,12 @@ export const defaultDue: DuePolicy = { kind: 'left', fraction: 1 / 3 };
 
 const unitMs: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 };
 
+/** `30d`, `12h`, `90m` or `45s` in milliseconds; undefined for anything else. */
+export function parseDuration(text: string): number | undefined {
+  const [, number, unit = ''] = /^(\d{1,6}(?:\.\d{1,6})?)([dhms])$/.exec(text.trim()) ?? [];
+  return number === undefined ? undefined : Number(number) * (unitMs[unit] ?? 0);
+}
+
 /**
  * A policy as `--expires-in` gives it: `30d`, `12h`, `90m` or `45s` before the end, or `25%` of the life left.
  *
@@ -139,12 +149,11 @@ const unitMs: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, 
  * ```
  */
 export function parseExpiresIn(text: string): DuePolicy {
-  const [, number = '', unit = ''] = /^(\d{1,6}(?:\.\d{1,6})?)([dhms%])$/.exec(text.trim()) ?? [];
-  const value = Number(number);
-  if (number === '' || value === 0 || (unit === '%' && value >= 100)) throw ExpiresInInvalid({ value: text });
-  return unit === '%'
-    ? { kind: 'left', fraction: value / 100 }
-    : { kind: 'within', ms: value * (unitMs[unit] ?? 0) };
+  const percent = Number(/^(\d{1,6}(?:\.\d{1,6})?)%$/.exec(text.trim())?.[1] ?? 0);
+  const ms = parseDuration(text);
+  if (ms) return { kind: 'within', ms };
+  if (percent > 0 && percent < 100) return { kind: 'left', fraction: percent / 100 };
+  throw ExpiresInInvalid({ value: text });
 }
 
 /**

@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import {
   ClientNotAllowed,
@@ -16,7 +16,7 @@ import {
   SelfSignedServer,
   WrongPlugin,
 } from '../errors.js';
-import { oneLineName } from '../pki/pem.js';
+import { oneLineName, pinOfKey } from '../pki/pem.js';
 import { dateDefect, inDate, validityIn } from '../pki/validity.js';
 import { followStrongChain, longestChain } from './chain.js';
 import type { Credentials } from './credentials.js';
@@ -116,11 +116,7 @@ export function peerDates(
   return defect && PeerExpired({ ...context, until: leaf.validTo });
 }
 
-/** RFC 7469 section 2.4: over the SubjectPublicKeyInfo, so that a renewal with the same key keeps it. */
-export function pinOf(certificate: X509Certificate): string {
-  const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
-  return `sha256/${createHash('sha256').update(spki).digest('base64')}`;
-}
+export const pinOf = ({ publicKey }: X509Certificate): string => pinOfKey(publicKey);
 
 /**
  * The certificates that the peer of a socket has shown, its own first; empty where it has shown none. Not by way of

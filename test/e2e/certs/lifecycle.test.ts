@@ -323,3 +323,42 @@ describe('sallyport certs renew, where the CA ends before a leaf should', () => 
     expect(err).toMatch(/"level":"?(50|error)"?.*ca-rotate prepare/);
   });
 });
+
+describe('sallyport certs renew --rotate-ca', () => {
+  it('replaces a CA that ends, a step with each run once the wait is over, and runs --exec after each', async () => {
+    const { certs, path } = workplace();
+    await certs(['ca', '--key', 'ec-p256', '--days', '30']);
+    await certs([...all, '--days', '30']);
+    const rotate = ['renew', '--rotate-ca', '--rotate-wait', '0s', '--exec', 'echo >> runs'];
+    expect((await certs(rotate)).out).not.toContain('is done');
+    await certs(['ca-rotate', 'prepare']);
+    expect((await certs(rotate)).out).toContain('rotated  the CA: activate is done\n');
+    expect((await certs([...rotate, '--json'])).out).toContain('"step": "retire"');
+    expect((await certs(['ca-rotate', 'status'])).out).toContain('one CA, and no other under way');
+    expect(readFileSync(path('runs'), 'utf8')).toBe('\n\n');
+  });
+
+  it('waits a week unless told otherwise, and --rotate-wait is a time', async () => {
+    const { certs } = await certificates();
+    await certs(['ca-rotate', 'prepare']);
+    const { status, out } = await certs(['renew', '--rotate-ca', '--json']);
+    expect(status).toBe(0);
+    const { rotation } = JSON.parse(out);
+    expect(Math.round((Date.parse(rotation.dueAt) - Date.now()) / 8_640_000)).toBe(70);
+    for (const wrong of [
+      ['--rotate-ca', '--rotate-wait', '7'],
+      ['--rotate-wait', '7d'],
+    ])
+      expect((await certs(['renew', ...wrong])).status).toBe(2);
+  });
+
+  it('--daemon takes all three steps by itself', async () => {
+    const { certs } = await certificates();
+    await certs(['ca-rotate', 'prepare']);
+    const { err } = await certs(['renew', '--daemon', '--rotate-ca', '--rotate-wait', '0s'], {
+      killWhen: (_, err) => err.includes('activate of the new CA is done'),
+    });
+    expect(err).toContain('activate of the new CA is done');
+    expect((await certs(['ca-rotate', 'status'])).out).toContain('the new CA issues');
+  });
+});
