@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { ConfigSide } from '../config/index.js';
+import type { ConfigSide, PluginsConfig } from '../config/index.js';
 import type { Diagnosis, Result, Status } from '../doctor/index.js';
 import { NothingToDiagnose, UsageError } from '../errors.js';
 import { silentLogger } from '../log.js';
@@ -95,6 +95,8 @@ async function doctor(io: CommandIo, words: readonly string[], options: DoctorOp
   const targets = [...new Set(given.length > 0 ? given : usualTargets(io))];
   const { diagnose, examine } = await import('../doctor/index.js');
   const { createCredentialStore } = await import('../tls/index.js');
+  const unmatched = async (config: PluginsConfig, signal: AbortSignal) =>
+    config.gateway === undefined ? [] : (await import('../gateway/index.js')).unmatchedIn(config, signal);
   const at = (path: string | undefined) => (path === undefined ? undefined : resolve(io.cwd, path));
   const facts = await examine(
     {
@@ -110,6 +112,7 @@ async function doctor(io: CommandIo, words: readonly string[], options: DoctorOp
       now: () => new Date(),
       timeoutMs: timeout * 1000,
       credentials: createCredentialStore({ log: silentLogger }),
+      unmatched,
     },
   );
   const diagnosis = diagnose(facts);

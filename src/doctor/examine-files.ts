@@ -24,10 +24,15 @@ export async function examineConfig(
   const loaded = await load(path, side, context.env, context);
   const about = { kind: 'config', path, side, title: `${path} (${side} side)` } as const;
   const keys = { keys: [`config:${path}`], within: [] };
-  if ('problem' in loaded) return { ...about, ...keys, problem: loaded.problem, overrides: [], plugins: [] };
+  if ('problem' in loaded)
+    return { ...about, ...keys, problem: loaded.problem, overrides: [], plugins: [], unmatched: [] };
   const { config } = loaded;
   const overrides = await overridesOf(path, side, config, context);
-  return { ...about, ...keys, config, overrides, plugins: await examinePlugins(config, side, context) };
+  const [plugins, unmatched = []] = await Promise.all([
+    examinePlugins(config, side, context),
+    context.unmatched?.(config, AbortSignal.timeout(context.timeoutMs)),
+  ]);
+  return { ...about, ...keys, config, overrides, plugins, unmatched };
 }
 
 type Loaded =

@@ -12,6 +12,8 @@ export interface DoctorContext {
   /** For each single probe. */
   readonly timeoutMs: number;
   readonly credentials: CredentialStore;
+  /** The conditions in a gateway's file that no call can meet: its upstreams are asked for what they have. */
+  readonly unmatched?: (config: PluginsConfig, signal: AbortSignal) => Promise<readonly SallyError[]>;
   /** The program in which plugins are loaded. Default: the one of this package. */
   readonly loader?: URL;
 }
@@ -54,6 +56,8 @@ export interface ConfigFacts extends Subject {
   readonly overrides: readonly Override[];
   /** Those that are not disabled. */
   readonly plugins: readonly PluginFacts[];
+  /** Conditions of theirs that no call can meet. */
+  readonly unmatched: readonly SallyError[];
 }
 
 /** The files of one side, as its program would load them. */

@@ -21,14 +21,7 @@ import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '.
 import type { WorkerBus } from '../workers/index.js';
 import { createAuthentication, guarded, introduce, openAuthenticator } from './auth/index.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
-import {
-  clashesAmong,
-  createRouter,
-  needsLists,
-  offeredBy,
-  publicError,
-  unmatchedConditions,
-} from './router/index.js';
+import { clashesAmong, createRouter, publicError } from './router/index.js';
 import {
   createHealthPages,
   createPages,
@@ -37,6 +30,7 @@ import {
   readinessOf,
   upstreamStatus,
 } from './status.js';
+import { unmatchedAt } from './unmatched.js';
 import { openUpstream } from './upstream/index.js';
 import type { Upstream } from './upstream.js';
 
@@ -241,14 +235,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       const bare = all.filter(({ settings }) => settings.prefix === 'never');
       return all.length > 1 && bare.length > 0 ? clashesAmong(all, signal) : [];
     },
-    unmatched: async (signal) => {
-      const { plugins } = sets.current().plugins;
-      const all = upstreams.current();
-      const offered = needsLists(plugins)
-        ? await offeredBy(all, signal)
-        : all.map(({ name: upstream }) => ({ upstream, tools: undefined, prompts: undefined }));
-      return unmatchedConditions(plugins, offered);
-    },
+    unmatched: (signal) => unmatchedAt(sets.current().plugins.plugins, upstreams.current(), signal),
     async listen(options = {}) {
       const wanted = options.port ?? current.gateway.port;
       try {

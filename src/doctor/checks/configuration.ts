@@ -55,6 +55,17 @@ export const configurationChecks = [
     },
   }),
   file({
+    id: 'conditions-met',
+    group: 'configuration',
+    title: 'conditions of plugins name what the upstreams have',
+    codes: ['SALLY_CONDITION_UNMATCHED'],
+    look({ config, side, unmatched }) {
+      if (!config?.gateway || side === 'server') return [skipped('only a gateway has upstreams')];
+      if (unmatched.length > 0) return unmatched.map((problem) => warn(problem));
+      return [ok('no name that an upstream does not have')];
+    },
+  }),
+  file({
     id: 'variables-agree',
     group: 'configuration',
     title: 'no variable says otherwise than the file',
