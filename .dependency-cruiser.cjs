@@ -9,6 +9,7 @@ const floors = [
   ['manager'],
   ['gateway', 'server', 'doctor'],
   ['testing'],
+  ['dev'],
   ['cli'],
 ];
 const pattern = (names) => `^src/(${names.join('|')})(/|\\.ts$)`;

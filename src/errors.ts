@@ -1973,7 +1973,7 @@ export const TooManySubscriptions = defineBadParams('SALLY_ROUTE_SUBSCRIPTIONS',
   example: { limit: 1_000 },
 });
 
-// ─── Projects (scaffold/) ────────────────────────────────────────────────────────────────────────
+// ─── Projects and their development (scaffold/, dev/) ────────────────────────────────────────────
 
 export const ProjectNameInvalid = defineError('SALLY_NEW_NAME', {
   message: (c) => `'${c.name}' cannot be the name of a project`,
@@ -1994,6 +1994,12 @@ export const ProjectNotWritten = defineError('SALLY_NEW_WRITE', {
   message: (c) => `${c.folder} cannot be made: ${c.reason}`,
   remedy: 'make the project in a folder that you may write to; nothing was left behind',
   example: { folder: '/srv/my-filter', reason: 'permission denied' },
+});
+
+export const RecordNotWritten = defineError('SALLY_DEV_RECORD', {
+  message: (c) => `the record ${c.path} cannot be written: ${c.reason}`,
+  remedy: 'name a file of a folder that is there, and that this user may write to',
+  example: { path: 'test/exchanges.jsonl', reason: 'permission denied' },
 });
 
 // ─── Testing (testing/) ──────────────────────────────────────────────────────────────────────────

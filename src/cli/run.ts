@@ -35,6 +35,10 @@ const commands: Record<string, { summary: string; load: () => Promise<(io: Comma
     summary: 'make a project to begin with: a plugin',
     load: async () => (await import('./new.js')).newCommand,
   },
+  dev: {
+    summary: 'run plugins and a gateway in one, read anew as their code changes',
+    load: async () => (await import('./dev.js')).devCommand,
+  },
   completion: {
     summary: 'print the script by which a shell completes commands and options',
     load: async () => {

@@ -39,7 +39,8 @@ export async function importPlugin(entry: PluginEntry, base: ModuleBase): Promis
   return found;
 }
 
-function locate(specifier: string, { cwd, folder }: ModuleBase): string | undefined {
+/** The URL of the module of a `kind`, without its export; undefined where there is none. */
+export function locate(specifier: string, { cwd, folder }: ModuleBase): string | undefined {
   if (specifier.startsWith('file:')) return specifier;
   if (specifier.startsWith('.') || specifier.startsWith('~/') || isAbsolute(specifier)) {
     const path = specifier.startsWith('~/') ? join(homedir(), specifier.slice(2)) : specifier;

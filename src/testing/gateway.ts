@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { type GatewayConfig, loadGatewayConfig } from '../config/index.js';
-import { createGateway } from '../gateway/index.js';
+import { createGateway, type Gateway } from '../gateway/index.js';
 import { silentLogger } from '../log.js';
 import type { RpcError } from '../mcp/messages.js';
 import type { PluginDefinition } from '../plugin/index.js';
@@ -104,28 +104,17 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
       ...(placed && { definitions: placed.definitions }),
     });
     opened.push(() => gateway.close());
-    const streams = { input: new PassThrough(), output: new PassThrough() };
     const stop = new AbortController();
-    const served = gateway.serveStdio({ ...streams, signal: stop.signal });
+    const { request, served } = clientOf(gateway, stop.signal);
     opened.push(() => {
       stop.abort();
       return served;
     });
-    const request = clientOf(streams);
     await gateway.settled(signalWithin(startMs));
-    await request('initialize', {
-      protocolVersion: '2025-11-25',
-      capabilities: {},
-      clientInfo: { name: 'sallyport-testing', version: packageVersion() },
-    });
     closeWith(test, close);
     return {
       request,
-      async callTool(name, args = {}) {
-        const reply = await request('tools/call', { name, arguments: args });
-        const [first] = (reply.result?.['content'] ?? []) as { readonly text?: string }[];
-        return { ...reply, ...(first?.text !== undefined && { text: first.text }) };
-      },
+      callTool: (name, args = {}) => callTool(request, name, args),
       upstreamCalls: fake?.calls ?? [],
       exchanges,
       listen: async () => (await gateway.listen({ port: 0 })).url,
@@ -145,8 +134,43 @@ function madeConfig(url: string, plugins: GatewayConfig['plugins'], timeoutMs: n
   return { ...(configOf(file) as GatewayConfig), plugins };
 }
 
+/** The MCP client of a gateway in the same process. */
+export interface TestClient {
+  readonly request: TestGateway['request'];
+  /** Resolves once the gateway has let go of it. */
+  readonly served: Promise<void>;
+}
+
+/** A client on the standard input and output of a gateway, which stay in this process. */
+export function clientOf(gateway: Gateway, signal: AbortSignal): TestClient {
+  const streams = { input: new PassThrough(), output: new PassThrough() };
+  const served = gateway.serveStdio({ ...streams, signal });
+  const send = senderOf(streams);
+  const ready = send('initialize', {
+    protocolVersion: '2025-11-25',
+    capabilities: {},
+    clientInfo: { name: 'sallyport-testing', version: packageVersion() },
+  });
+  const request: TestGateway['request'] = async (method, params) => {
+    await ready;
+    return send(method, params);
+  };
+  return { request, served };
+}
+
+/** Calls a tool; `text` is the first text of its result. */
+export async function callTool(
+  request: TestGateway['request'],
+  name: string,
+  args: Record<string, unknown>,
+): Promise<ClientReply & { readonly text?: string }> {
+  const reply = await request('tools/call', { name, arguments: args });
+  const [first] = (reply.result?.['content'] ?? []) as { readonly text?: string }[];
+  return { ...reply, ...(first?.text !== undefined && { text: first.text }) };
+}
+
 /** JSON-RPC over the two ends of a gateway's standard input and output. */
-function clientOf({ input, output }: { input: PassThrough; output: PassThrough }): TestGateway['request'] {
+function senderOf({ input, output }: { input: PassThrough; output: PassThrough }): TestGateway['request'] {
   const waiting = new Map<unknown, (reply: ClientReply) => void>();
   createInterface({ input: output }).on('line', (line) => {
     const { id, result, error } = JSON.parse(line) as ClientReply & { readonly id?: unknown };
