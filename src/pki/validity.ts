@@ -140,7 +140,7 @@ export function parseDuration(text: string): number | undefined {
 /**
  * A policy as `--expires-in` gives it: `30d`, `12h`, `90m` or `45s` before the end, or `25%` of the life left.
  *
- * @throws SALLY_CERT_EXPIRES_IN for anything else, for nothing, and for 100 % or more.
+ * @throws SALLY_CERT_EXPIRES_IN for anything else, for nothing, and for more than 100 %.
  * @example
  * ```ts
  * import { type DuePolicy, parseExpiresIn } from 'sallyport/pki';
@@ -152,7 +152,7 @@ export function parseExpiresIn(text: string): DuePolicy {
   const percent = Number(/^(\d{1,6}(?:\.\d{1,6})?)%$/.exec(text.trim())?.[1] ?? 0);
   const ms = parseDuration(text);
   if (ms) return { kind: 'within', ms };
-  if (percent > 0 && percent < 100) return { kind: 'left', fraction: percent / 100 };
+  if (percent > 0 && percent <= 100) return { kind: 'left', fraction: percent / 100 };
   throw ExpiresInInvalid({ value: text });
 }
 

@@ -15,6 +15,7 @@ describe('when a certificate is due', () => {
     ['45s', 90 * day - 45_000],
     ['1.5d', 88.5 * day],
     ['25%', 67.5 * day],
+    ['100%', 0],
     [' 75% ', 22.5 * day],
   ])('--expires-in %j', (text, at) => {
     expect(dueAt(validity, parseExpiresIn(text)).getTime()).toBe(at);
@@ -24,7 +25,7 @@ describe('when a certificate is due', () => {
     expect(dueAt(validity, defaultDue)).toEqual(new Date(60 * day));
   });
 
-  it.each(['', 'soon', '30', '30 d', '0d', '0%', '100%', '-1d', '1w', '1e3d', '30d12h', '٣d'])(
+  it.each(['', 'soon', '30', '30 d', '0d', '0%', '101%', '-1d', '1w', '1e3d', '30d12h', '٣d'])(
     '%j is refused',
     (text) => {
       expect(() => parseExpiresIn(text)).toThrow(expect.objectContaining({ code: 'SALLY_CERT_EXPIRES_IN' }));

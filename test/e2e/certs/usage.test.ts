@@ -15,7 +15,7 @@ describe('wrong use of sallyport certs', () => {
     ['SALLY_CERT_KEY_TYPE', ['ca'], { MCP_CERT_KEY: 'rsa-1024' }],
     ['SALLY_CERT_TRUST_DOMAIN', ['gateway', '--trust-domain', 'No'], {}],
     ['SALLY_CERT_EXPIRES_IN', ['renew', '--expires-in', 'soon'], {}],
-    ['SALLY_CERT_EXPIRES_IN', ['needs-renewal', 'gateway', '--expires-in', '100%'], {}],
+    ['SALLY_CERT_EXPIRES_IN', ['needs-renewal', 'gateway', '--expires-in', '101%'], {}],
     ['SALLY_CERT_DAYS', ['renew'], { MCP_CERT_DAYS: 'x' }],
     ['SALLY_CERT_DAYS', ['revoke', 'One', '--days', '0'], {}],
     ['SALLY_CERT_REASON', ['revoke', 'One', '--reason', 'stolen'], {}],
