@@ -188,7 +188,8 @@ export function fileReason(error: unknown): string {
 
 const isoTime = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, 'Z');
 
-const shellWord = (text: string): string =>
+/** A text as a shell reads it as one word: in quotes where it has more than what file names usually have. */
+export const shellWord = (text: string): string =>
   /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /** A command of `sallyport certs` on the folder `dir`, which is named unless it is the default. */
@@ -372,7 +373,7 @@ export const CertUnknown = defineMisuse('SALLY_CERT_UNKNOWN', {
 export const CertsBusy = defineError('SALLY_CERTS_BUSY', {
   message: (c) =>
     `another run changes these certificates, for longer than a minute: ${c.path} is held by ${c.holder}`,
-  remedy: (c) => `wait for it to end; if there is no such process any more: rm ${c.path}`,
+  remedy: (c) => `wait for it to end; if there is no such process any more: rm ${shellWord(c.path)}`,
   example: { path: 'certs/mcp/.lock', holder: 'process 4711' },
 });
 
@@ -856,14 +857,14 @@ export const ConfigUnknownVariable = defineError('SALLY_CONFIG_UNKNOWN_VARIABLE'
 
 export const FileUnreadable = defineError('SALLY_FILE_UNREADABLE', {
   message: (c) => `cannot read ${c.what} ${c.path}: ${c.reason}`,
-  remedy: (c) => `check that it exists and that this user may read it: ls -l ${c.path}`,
+  remedy: (c) => `check that it exists and that this user may read it: ls -l ${shellWord(c.path)}`,
   example: { path: clientCrt, what: 'the certificate', reason: 'no such file' },
 });
 
 export const NotPem = defineError('SALLY_TLS_NOT_PEM', {
   message: (c) => `${c.path} is not ${c.what} in PEM form: ${c.reason}`,
   remedy: (c) =>
-    `it must hold a "-----BEGIN …-----" block and its end; a DER file becomes PEM with: openssl ${c.what.includes('revocation') ? 'crl' : 'x509'} -inform der -in ${c.path}`,
+    `it must hold a "-----BEGIN …-----" block and its end; a DER file becomes PEM with: openssl ${c.what.includes('revocation') ? 'crl' : 'x509'} -inform der -in ${shellWord(c.path)}`,
   example: { path: clientCrt, what: 'a certificate', reason: 'no BEGIN CERTIFICATE line' },
 });
 
@@ -977,7 +978,7 @@ export const CertWithoutPurpose = defineError('SALLY_TLS_NO_PURPOSE', {
 
 export const KeyReadableByOthers = defineError('SALLY_TLS_KEY_READABLE', {
   message: (c) => `the private key ${c.path} can be read by others (mode ${c.mode})`,
-  remedy: (c) => `chmod 600 ${c.path}`,
+  remedy: (c) => `chmod 600 ${shellWord(c.path)}`,
   example: { path: clientKey, mode: '644' },
 });
 
@@ -1030,7 +1031,7 @@ export const CrlNotYetValid = defineError('SALLY_CRL_NOT_YET_VALID', {
 export const CrlForeign = defineError('SALLY_CRL_FOREIGN', {
   message: (c) => `${c.path}: no CA of ${c.caBundle} has signed the revocation list of ${c.issuer}`,
   remedy: (c) =>
-    `take it out of ${c.path}, or put that CA into ${c.caBundle}; to see who signed it: openssl crl -noout -issuer -in ${c.path} -CAfile ${c.caBundle}`,
+    `take it out of ${c.path}, or put that CA into ${c.caBundle}; to see who signed it: openssl crl -noout -issuer -in ${shellWord(c.path)} -CAfile ${shellWord(c.caBundle)}`,
   example: { path: caCrl, issuer: 'CN=Another CA', caBundle: caCrt },
 });
 
@@ -1565,7 +1566,7 @@ export const PortInUse = defineError('SALLY_SERVER_PORT_IN_USE', {
 
 export const SocketInUse = defineError('SALLY_SERVER_SOCKET_IN_USE', {
   message: (c) => `${c.what} cannot listen on ${c.path}: another process answers there`,
-  remedy: (c) => `see who has it with: lsof ${c.path}; or choose another: PLUGINS_SERVER_UDS`,
+  remedy: (c) => `see who has it with: lsof ${shellWord(c.path)}; or choose another: PLUGINS_SERVER_UDS`,
   example: { path: '/run/sallyport/plugins.sock', what: 'the plugin server' },
 });
 
@@ -1618,19 +1619,19 @@ export const TokensFolderMissing = defineError('SALLY_TOKENS_FOLDER', {
 
 export const TokensFileLocked = defineError('SALLY_TOKENS_LOCKED', {
   message: (c) => `${c.path} is being changed by someone else: ${c.lock} is there`,
-  remedy: (c) => `run the command again; if nobody is at it any more: rm ${c.lock}`,
+  remedy: (c) => `run the command again; if nobody is at it any more: rm ${shellWord(c.lock)}`,
   example: { path: 'tokens.json', lock: 'tokens.json.new' },
 });
 
 export const TokensReadableByOthers = defineError('SALLY_TOKENS_READABLE', {
   message: (c) => `others than its owner can read ${c.path}`,
-  remedy: (c) => `chmod 600 ${c.path}`,
+  remedy: (c) => `chmod 600 ${shellWord(c.path)}`,
   example: { path: 'tokens.json' },
 });
 
 export const TokenNotFound = defineRefusal('SALLY_TOKEN_NOT_FOUND', {
   message: (c) => `${c.path} has no token ${JSON.stringify(c.id)}`,
-  remedy: (c) => `sallyport token list --file ${c.path} shows those that there are`,
+  remedy: (c) => `sallyport token list --file ${shellWord(c.path)} shows those that there are`,
   example: { id: 'abcd2345', path: 'tokens.json' },
 });
 

@@ -44,6 +44,19 @@ describe('the registry', () => {
     }
   });
 
+  it.each(definitions.map((definition) => [definition.code, definition] as const))(
+    '%s: a path with spaces is one word in the commands of its remedy',
+    (_code, definition) => {
+      const example = Object.entries(definition.example).map(([key, value]) => {
+        return [key, typeof value === 'string' && /^[\w.]*\/[\w./-]+$/.test(value) ? 'my dir/a.pem' : value];
+      });
+      const { remedy } = definition(Object.fromEntries(example));
+      expect(remedy).not.toMatch(
+        /(chmod|ls|rm|mv|cp|mkdir|openssl|lsof|sallyport|--?[a-zA-Z]\w*) ([^;']* )?my dir/,
+      );
+    },
+  );
+
   it.each(made)('%s: exit status, JSON-RPC code and HTTP status are of those worlds', (_code, error) => {
     expect([1, 2, 3]).toContain(error.exitStatus);
     expect(error.jsonRpcCode).toBeGreaterThanOrEqual(-32_768);

@@ -1,4 +1,4 @@
-import type { SallyError } from '../errors.js';
+import { type SallyError, shellWord } from '../errors.js';
 import { type Authorities, isEncrypted, readAuthorities } from './authority.js';
 import { readIssued } from './change.js';
 import {
@@ -11,7 +11,6 @@ import {
   leafTargets,
   readState,
   remakeCommand,
-  shellWord,
   stateOf,
   type Target,
   targetName,

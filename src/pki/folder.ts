@@ -1,7 +1,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CaUnusable, FileUnreadable, fileReason, type SallyError } from '../errors.js';
+import { CaUnusable, FileUnreadable, fileReason, type SallyError, shellWord } from '../errors.js';
 import { generateKeyPem, type KeyType, keyTypes, type Purpose, type Subject } from './certificate.js';
 import { type FoundFile, readIfExists } from './files.js';
 import { parsePluginName, parseTrustDomain, type San } from './names.js';
@@ -144,10 +144,6 @@ export function remakeCommand(dir: string, target: Target): string {
     return `rm -rf ${folders.join(' ')} && ${makeCommand(dir, { role: 'all' })}`;
   }
   return `rm -r ${shellWord(layoutOf(dir, target).folder)} && ${makeCommand(dir, target)}`;
-}
-
-export function shellWord(text: string): string {
-  return /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** What one folder holds at a moment. */

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { shellWord } from '../errors.js';
 import { caExtensionsDefect, caStrictnessGap, signingDefect } from './certificate.js';
 import { crlsIn, isCrlOf, lifeOf, reasonName, revocationIn } from './crl.js';
 import { canSign, isSelfSigned, keyWeakness, weaknessOf } from './der.js';
@@ -8,7 +9,6 @@ import {
   type LeafTarget,
   makeCommand,
   remakeCommand,
-  shellWord,
   targetName,
 } from './folder.js';
 import { bundleHas, certificatesIn, compareBundles, issuerIn, oneLineName, readKey } from './pem.js';

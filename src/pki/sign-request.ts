@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { RequestInTheWay } from '../errors.js';
+import { RequestInTheWay, shellWord } from '../errors.js';
 import { readAuthority } from './authority.js';
 import { type ChangeOptions, changing, recordIssued } from './change.js';
 import { ensureCa, issueProfile, leafFiles } from './ensure.js';
@@ -86,7 +86,7 @@ function assertFree(
 ): void {
   if (key) {
     const reason = `has a key of its own, ${key.path}`;
-    const remedy = `where the key is to be kept elsewhere from now on, delete the folder first: rm -r ${layout.folder}`;
+    const remedy = `where the key is to be kept elsewhere from now on, delete the folder first: rm -r ${shellWord(layout.folder)}`;
     throw RequestInTheWay({ folder: layout.folder, reason, remedy });
   }
   const before = request && requestKey(request.text);

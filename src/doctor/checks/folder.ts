@@ -177,7 +177,7 @@ export const folderChecks = [
       const problem = {
         code: 'SALLY_CA_UNUSABLE',
         message: note,
-        remedy: `mv ${dir}/ca/ca.key to a safe place`,
+        remedy: `move ${dir}/ca/ca.key to a safe place`,
       };
       return [besideServer ? warn(problem) : ok('it is here, and no server was named')];
     },
