@@ -3,7 +3,17 @@
 // node interop/scaffold.mjs [--linked] [TEMPLATE/LANGUAGE…]: with --linked the dependencies are those of this clone, and
 // no registry is asked.
 import { spawn, spawnSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -94,6 +104,7 @@ async function tryProject(template, language) {
   }
   run('npm', ['run', '--silent', 'build'], project);
   run('npm', ['test', '--silent'], project);
+  if (template === 'guard' && language === 'ts') await followTutorial(project);
   const server = spawn('npm', ['run', '--silent', 'serve'], {
     cwd: project,
     detached: true,
@@ -108,6 +119,20 @@ async function tryProject(template, language) {
     // npm, its shell, and the server.
     process.kill(-server.pid, 'SIGTERM');
   }
+}
+
+/** The step of docs/plugins.md that changes this project: first its test, which fails, then its plugin. */
+async function followTutorial(project) {
+  const page = await readFile(join(root, 'docs/plugins.md'), 'utf8');
+  const step = page.slice(page.indexOf('### 3. Change it'), page.indexOf('### 4.'));
+  const [, test] = /^```text\n(test\(.*?)^```$/ms.exec(step);
+  const [, plugin] = /^```ts\n(.*?)^```$/ms.exec(step);
+  await appendFile(join(project, 'test/plugin.test.ts'), `\n${test}`);
+  const early = spawnSync('npm', ['test', '--silent'], { cwd: project, encoding: 'utf8' });
+  if (!early.stdout.includes('not ok 7'))
+    throw new Error(`the test of the tutorial did not fail:\n${early.stdout}`);
+  await writeFile(join(project, 'src/plugin.ts'), plugin);
+  run('npm', ['test', '--silent'], project);
 }
 
 /** What it wrote to standard output. */

@@ -2006,9 +2006,9 @@ export const RecordNotWritten = defineError('SALLY_DEV_RECORD', {
 // ─── Testing (testing/) ──────────────────────────────────────────────────────────────────────────
 
 export const FuzzFinding = defineError('SALLY_TESTING_FUZZ', {
-  message: (c) => `${c.hook} of ${c.plugin}, given ${c.payload}: ${c.problem}`,
+  message: (c) => `${c.hook} of ${c.plugin}, given ${c.payload}: ${c.problem} (seed ${c.seed})`,
   remedy: (c) =>
-    `the payload is as small as it could be made; fuzz(plugin, { seed: ${c.seed} }) makes the same ones`,
+    `fuzz(plugin, { seed: ${c.seed} }) makes the same payloads; this one is as small as it could be made`,
   exit: 1,
   example: {
     plugin: 'MyFilter',

@@ -38,7 +38,9 @@ test('whatever comes: it answers, and blocks what it has to', async () => {
   await fuzz(plugin, {
     config,
     words: config.denied,
-    check: ({ payload, called }) =>
-      assert.equal(called.continue_processing, !config.denied.includes(String(payload['name']))),
+    check: ({ hook, payload, called }) => {
+      const denied = hook === 'tool_pre_invoke' && config.denied.includes(String(payload['name']));
+      assert.equal(called.continue_processing, !denied);
+    },
   });
 });
