@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { checkCertificates } from 'sallyport/pki';
 import { partsOf, weaknessOf } from '../../dist/pki/der.js';
 import { oneLineName, readCertificates } from '../../dist/pki/pem.js';
-import { certificateNames, namesOf, rolesOf } from '../../dist/tls/identity.js';
+import { certificateNames, rolesOf } from '../../dist/tls/identity.js';
 import { loadCredentials } from '../../dist/tls/load.js';
 import { authority, credentialsWith, signedAnew } from '../lib/authority.mjs';
 import { assertNoDefect, disagree, refusable } from '../lib/judge.mjs';
@@ -55,7 +55,7 @@ export default {
 /** What is asked of a peer's certificate. */
 function look(certificate) {
   const names = certificateNames(certificate);
-  rolesOf(namesOf(certificate));
+  rolesOf(names);
   oneLineName(certificate.subject);
   const parts = partsOf(certificate);
   const serial = BigInt.asUintN(8_000, BigInt(`0x${parts?.serial.toString('hex') || '0'}`));
