@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from 
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fileReason, ProjectFolderTaken, ProjectNameInvalid, ProjectNotWritten } from '../errors.js';
+import { parseJson } from '../json/index.js';
 import { packageVersion } from '../version.js';
 
 /** What a project can begin as, and what that is for. */
@@ -110,7 +111,7 @@ function dependencyOn(asked: string | undefined, cwd: string): string {
 /** The file that npm has installed this package from; undefined where that was a registry. */
 function installedFrom(modules: string): string | undefined {
   try {
-    const lock = JSON.parse(readFileSync(join(modules, '.package-lock.json'), 'utf8')) as {
+    const lock = parseJson(readFileSync(join(modules, '.package-lock.json'), 'utf8')) as {
       packages?: Record<string, { resolved?: string }>;
     };
     const resolved = lock.packages?.['node_modules/sallyport']?.resolved;

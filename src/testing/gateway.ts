@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { type GatewayConfig, loadGatewayConfig } from '../config/index.js';
 import { createGateway, type Gateway } from '../gateway/index.js';
+import { carriedDepth, parseJson } from '../json/index.js';
 import { silentLogger } from '../log.js';
 import type { RpcError } from '../mcp/messages.js';
 import type { PluginDefinition } from '../plugin/index.js';
@@ -173,7 +174,9 @@ export async function callTool(
 function senderOf({ input, output }: { input: PassThrough; output: PassThrough }): TestGateway['request'] {
   const waiting = new Map<unknown, (reply: ClientReply) => void>();
   createInterface({ input: output }).on('line', (line) => {
-    const { id, result, error } = JSON.parse(line) as ClientReply & { readonly id?: unknown };
+    const { id, result, error } = parseJson(line, { depth: carriedDepth }) as ClientReply & {
+      readonly id?: unknown;
+    };
     waiting.get(id)?.(error ? { error } : { result: result ?? {} });
     waiting.delete(id);
   });

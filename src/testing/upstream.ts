@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { GatewayStopping, messageOf } from '../errors.js';
 import { createHostGuard } from '../http/index.js';
-import { writeJson } from '../json/index.js';
+import { plainJson } from '../json/index.js';
 import { silentLogger } from '../log.js';
 import { createEndpoint } from '../mcp/endpoint.js';
 import { serveStdio } from '../mcp/endpoint-stdio.js';
@@ -139,7 +139,7 @@ function routerOf(offered: FakeUpstream, calls: UpstreamCall[]): Router {
         return { result: {} };
       }
       // Numbers are those of JavaScript here.
-      const { _meta, ...shown } = JSON.parse(writeJson(request.params)) as Record<string, unknown>;
+      const { _meta, ...shown } = plainJson(request.params) as JsonObject;
       if (/^(tools\/call|prompts\/get|resources\/read)$/.test(method)) calls.push({ method, params: shown });
       const handler = named(handlers, method);
       if (!handler) return { error: { code: codes.methodNotFound, message: `Method not found: ${method}` } };
