@@ -141,11 +141,9 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     makeId: sessions.makeId,
   });
   const clientCertificate = clientCertificateOf(tls);
-  const routed = guarded(router, sets);
   const reachable = { host, allowedHosts, allowedOrigins };
   const guard = createHostGuard({ ...reachable, trusted: clientCertificate === 'required' });
   const serving = {
-    router: routed,
     limits,
     log,
     serverInfo: { name: 'sallyport', version },
@@ -155,6 +153,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   };
   const endpoint = createEndpoint({
     ...serving,
+    router: guarded(router, sets, 'http'),
     authentication: createAuthentication({
       authenticator: () => authenticator,
       sets,
@@ -268,7 +267,14 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
           },
         };
       };
-      return serveStdio({ ...serving, admit, input, output, signal });
+      return serveStdio({
+        ...serving,
+        router: guarded(router, sets, 'stdio'),
+        admit,
+        input,
+        output,
+        signal,
+      });
     },
     async reload(next) {
       if (stopping) throw GatewayStopping({});

@@ -156,8 +156,7 @@ const permissionDenied = -32003;
 /** The answer to a request that the plugins do not permit; undefined where it may go on. */
 async function checkPermission(request: ClientRequest): Promise<RpcResponse | undefined> {
   const needed = neededFor(request);
-  // Over stdio there is no HTTP, and the client is who started the gateway.
-  if (needed === undefined || request.remote === undefined) return undefined;
+  if (needed === undefined) return undefined;
   const { identity } = request.client;
   const [permission, resource_type] = needed;
   const payload = {
@@ -167,7 +166,7 @@ async function checkPermission(request: ClientRequest): Promise<RpcResponse | un
     team_id: identity.tenant,
     is_admin: identity.record?.['is_admin'] === true,
     auth_method: identity.method,
-    client_host: request.remote,
+    client_host: request.remote ?? null,
     user_agent: request.headers['user-agent'] ?? null,
   };
   const { signal, observed } = request;
@@ -186,9 +185,14 @@ async function checkPermission(request: ClientRequest): Promise<RpcResponse | un
 
 /**
  * The router behind `http_auth_check_permission`: what plugins do not permit never gets to it. The plugins of a request
- * are kept open until its response is there.
+ * are kept open until its response is there. Over stdio there is no HTTP, and the client is who started the gateway: nothing
+ * is asked.
  */
-export function guarded(router: Router, sets: Pick<PluginSets, 'current'>): Router {
+export function guarded(
+  router: Router,
+  sets: Pick<PluginSets, 'current'>,
+  transport: 'http' | 'stdio',
+): Router {
   return {
     describe: (client, signal) => router.describe(client, signal),
     inputSchema: (client, tool) => router.inputSchema?.(client, tool),
@@ -199,7 +203,7 @@ export function guarded(router: Router, sets: Pick<PluginSets, 'current'>): Rout
       const set = sets.current();
       const release = set.hold();
       try {
-        const asks = listens(set.plugins, 'http_auth_check_permission');
+        const asks = transport === 'http' && listens(set.plugins, 'http_auth_check_permission');
         return (asks && (await checkPermission(request))) || (await router.handle(request));
       } finally {
         release();

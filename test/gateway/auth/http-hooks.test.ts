@@ -1,8 +1,15 @@
 import { resolve } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { stringify } from 'yaml';
+import { parseConfig } from '../../../src/config/index.js';
 import { mergeHeaders } from '../../../src/gateway/auth/http-hooks.js';
-import { changeTokens, makeToken } from '../../../src/gateway/auth/index.js';
+import { changeTokens, guarded, makeToken } from '../../../src/gateway/auth/index.js';
+import type { ClientRequest, Router } from '../../../src/gateway/client.js';
+import { createPluginSets } from '../../../src/gateway/in-use.js';
+import { silentLogger } from '../../../src/log.js';
+import { openPluginManager } from '../../../src/manager/index.js';
+import { definePlugin } from '../../../src/plugin/index.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { authenticatedServer } from './authenticated-server.js';
 
@@ -99,6 +106,48 @@ describe('[M17] the hooks around a request', () => {
     const late = await call({ authorization: `Bearer ${token}`, 'x-post': 'throw' });
     expect([late.status, late.headers['x-audit']]).toEqual([200, undefined]);
   });
+});
+
+describe('guarded', () => {
+  const denies = definePlugin({
+    setup: () => ({
+      hooks: {
+        http_auth_check_permission: () => ({
+          continue_processing: true,
+          modified_payload: { granted: false, reason: 'not you' },
+        }),
+      },
+    }),
+  });
+
+  it.each([
+    ['http', { error: { message: 'Permission denied: not you' } }],
+    ['stdio', { result: { content: [] } }],
+  ] as const)(
+    'asks by the transport alone, whether or not an address is known: %s',
+    async (transport, expected) => {
+      const config = parseConfig(stringify({ plugins: [{ name: 'Denies', kind: 'denies' }] }), {
+        path: 'plugins.yaml',
+        cwd: process.cwd(),
+        env: {},
+        side: 'gateway',
+        exists: () => true,
+      });
+      const definitions = new Map([['denies', denies]]);
+      const sets = createPluginSets(await openPluginManager(config, { log: silentLogger, definitions }));
+      onTestFinished(() => sets.close());
+      const router = { handle: async () => ({ result: { content: [] } }) } as unknown as Router;
+      const request = {
+        method: 'tools/call',
+        params: { name: 'echo' },
+        client: { identity: { user: null, tenant: null, method: 'none' } },
+        headers: {},
+        remote: undefined,
+        context: () => sets.current().plugins.request(),
+      } as unknown as ClientRequest;
+      expect(await guarded(router, sets, transport).handle(request)).toMatchObject(expected);
+    },
+  );
 });
 
 describe('mergeHeaders', () => {
