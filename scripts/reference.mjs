@@ -47,7 +47,9 @@ const paragraphs = (...parts) => parts.join('\n\n');
 // ─── Commands ────────────────────────────────────────────────────────────────────────────────────
 
 async function help(...words) {
-  const { stdout } = await promisify(execFile)(process.execPath, [command, ...words, '--help']);
+  // Run by make it would speak of the targets of make.
+  const env = { ...process.env, MAKELEVEL: undefined };
+  const { stdout } = await promisify(execFile)(process.execPath, [command, ...words, '--help'], { env });
   return stdout;
 }
 
