@@ -1,7 +1,12 @@
+import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type CertificateName,
+  certificateNames,
   type IdentityRule,
   judgeHostname,
   judgeIdentity,
@@ -11,6 +16,8 @@ import {
   rolesOf,
   showNames,
 } from '../../src/tls/identity.js';
+import { temporaryFolder } from '../pki/folders.js';
+import { judgedBy } from '../support/judges.js';
 import { gatewayLeaf, newCa, pluginLeaf } from '../support/trust.js';
 import { parsed } from './made.js';
 
@@ -45,6 +52,52 @@ describe('the names in a certificate', () => {
     expect(rolesOf(machineNames(parsed(odd)))).toEqual([]);
   });
 
+  it('[O3] come with the most telling kind first, whatever their order in the certificate', async () => {
+    const mixed = await gatewayLeaf(await newCa(), {
+      subject: { CN: 'cn' },
+      sans: [
+        { type: 'dns', value: 'host' },
+        { type: 'uri', value: 'spiffe://x/gateway' },
+      ],
+    });
+    expect(machineNames(parsed(mixed)).map(({ kind }) => kind)).toEqual(['URI', 'DNS', 'CN']);
+  });
+
+  judgedBy('openssl')('[O3] without the address of a person: it lets no machine in', async () => {
+    const dir = temporaryFolder();
+    execFileSync(
+      'openssl',
+      [
+        ...[
+          'req',
+          '-x509',
+          '-newkey',
+          'ec',
+          '-pkeyopt',
+          'ec_paramgen_curve:P-256',
+          '-nodes',
+          '-subj',
+          '/CN=x',
+        ],
+        ...[
+          '-addext',
+          'subjectAltName=email:gw@example.org',
+          '-keyout',
+          join(dir, 'key'),
+          '-out',
+          join(dir, 'crt'),
+        ],
+      ],
+      { stdio: 'pipe' },
+    );
+    const certificate = new X509Certificate(readFileSync(join(dir, 'crt')));
+    expect(certificateNames(certificate).map(({ kind }) => kind)).toEqual(['EMAIL', 'CN']);
+    for (const pattern of ['gw@example.org', 'EMAIL:gw@example.org', 'x'])
+      expect(judgeIdentity(machineNames(certificate), { kind: 'client', allowed: [pattern] }).kind).toBe(
+        'refused',
+      );
+  });
+
   it('[O3] name the role that our CA gives', async () => {
     const ca = await newCa();
     expect(rolesOf(machineNames(parsed(await gatewayLeaf(ca))))).toEqual([{ kind: 'gateway' }]);
@@ -59,6 +112,41 @@ describe('the names in a certificate', () => {
     'spiffe://x/ns/a/sa/b',
   ])('[O3] %s is no role', (uri) => {
     expect(rolesOf(names({ uris: [uri] }))).toEqual([]);
+  });
+
+  it('[O3] a role is a URI: a DNS name or a CN that looks like one claims nothing', () => {
+    const uri = 'spiffe://sallyport.local/gateway';
+    for (const peer of [names({ dns: [uri] }), names({ cns: [uri] })]) expect(rolesOf(peer)).toEqual([]);
+  });
+
+  it('[O3] anyone passes where nothing is asked, and nothing else does', () => {
+    expect(judgeIdentity(names({}), { kind: 'any' })).toEqual({ kind: 'passes' });
+    expect(judgeIdentity(names({}), { kind: 'client' })).toEqual({ kind: 'passes-without-role' });
+  });
+
+  it('[O3] what was expected is said', () => {
+    const expected = (rule: IdentityRule) => judgeIdentity(role('gateway'), rule);
+    expect(expected(pluginRule('A', undefined))).toEqual({ kind: 'refused', expected: 'the role plugin/A' });
+    expect(expected(pluginRule('A', 'host'))).toEqual({ kind: 'refused', expected: 'the role plugin/*' });
+    expect(judgeIdentity(names({ dns: ['x'] }), pluginRule('A', 'plugin'))).toEqual({
+      kind: 'refused',
+      expected: 'DNS A or mcp-plugin-A',
+    });
+    expect(judgeIdentity(names({ cns: ['a'] }), pluginRule('A', 'plugin'))).toEqual({
+      kind: 'passes',
+      commonName: 'a',
+    });
+    expect(judgeIdentity(names({ dns: ['a'], cns: ['a'] }), pluginRule('A', 'plugin'))).toEqual({
+      kind: 'passes',
+    });
+    expect(judgeIdentity(names({ uris: ['A'] }), pluginRule('A', 'plugin')).kind).toBe('refused');
+    expect(judgeIdentity(names({ dns: ['x'] }), pluginRule('A', undefined)).kind).toBe('passes');
+  });
+
+  it('[O3] DNS names are compared without regard to case, URIs and common names are not', () => {
+    expect(matchingName(names({ dns: ['HOST'] }), 'DNS:host')).toBeDefined();
+    expect(matchingName(names({ cns: ['HOST'] }), 'CN:host')).toBeUndefined();
+    expect(matchingName(names({ uris: ['https://x/A'] }), 'https://x/a')).toBeUndefined();
   });
 });
 
