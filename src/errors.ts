@@ -180,6 +180,9 @@ const fileReasons: Readonly<Record<string, string>> = {
   ELOOP: 'too many symbolic links',
 };
 
+/** A file that is there and leads nowhere. */
+export const danglingLink = 'it is a link to a file that is not there';
+
 /** Why a file could not be read or written, in words: what Node adds are the code, the call and the path again. */
 export function fileReason(error: unknown): string {
   const known = fileReasons[(error as NodeJS.ErrnoException).code ?? ''];
@@ -197,23 +200,64 @@ const certsCommand = (words: string, dir = 'certs/mcp'): string =>
   `sallyport certs ${words}${dir === 'certs/mcp' ? '' : ` --dir ${shellWord(dir)}`}`;
 
 /** The folder of certificates in which a file lies, and whose it is there; neither where no folder is laid out so. */
-function certsPlaceOf(path: string): { readonly dir?: string; readonly name?: string } {
+function certsPlaceOf(path: string): {
+  readonly dir?: string;
+  readonly name?: string;
+  readonly file?: string;
+} {
   const place =
-    /^(?:(?<dir>.*)\/)?(?:(?<role>ca|gateway)|plugins\/(?<plugin>[^/]+))\/(?:ca|client|server)\.(?:crt|crl)$/;
+    /^(?:(?<dir>.*)\/)?(?:(?<role>ca|gateway)|plugins\/(?<plugin>[^/]+))\/(?<file>(?:ca|client|server)\.(?:crt|crl|key|pem))$/;
   const found = place.exec(path)?.groups;
   if (found === undefined) return {};
   return {
     dir: found['dir'] === '' ? '/' : (found['dir'] ?? '.'),
     name: found['role'] ?? found['plugin'] ?? '',
+    file: found['file'] ?? '',
   };
 }
 
-/** What renews the certificate in the file `path`: a command, where the folders are those that `sallyport certs` makes. */
-function renewal(path: string): string {
+/** What fills in a file that is missing, of a folder that `sallyport certs` makes. */
+function filling(path: string): string | undefined {
+  const { dir, name, file = '' } = certsPlaceOf(path);
+  if (name === undefined) return undefined;
+  if (file.endsWith('.crl')) return certsCommand('crl', dir);
+  if (file.endsWith('.key')) return name === 'ca' ? undefined : certsCommand(`renew ${shellWord(name)}`, dir);
+  const make = certsCommand(name === 'ca' || name === 'gateway' ? name : `plugin ${shellWord(name)}`, dir);
+  // The file that holds both would not fit a certificate that is new.
+  const both = path.replace(/client\.crt$/, 'client.pem');
+  return both === path ? make : `rm -f ${shellWord(both)} && ${make}`;
+}
+
+/** What makes a file anew of which nothing can be used. */
+function remaking(path: string): string | undefined {
+  const fill = filling(path);
+  const { name, file } = certsPlaceOf(path);
+  if (fill === undefined || name === 'ca') return undefined;
+  if (file?.endsWith('.key') || file?.endsWith('.crl')) return fill;
+  const gone =
+    file === 'ca.crt' ? `rm ${shellWord(path)}` : `rm -r ${shellWord(path.replace(/\/[^/]*$/, ''))}`;
+  return `${gone} && ${fill}`;
+}
+
+/** What to do about a CA that has ended: nothing follows it, and everything that it issued has ended with it. */
+function anew(path: string): string {
+  const { dir, name } = certsPlaceOf(path);
+  if (name === undefined) return `put a CA that has not ended into ${path}, and issue its certificates anew`;
+  const folders = ['ca', 'gateway', 'plugins'].map((folder) =>
+    shellWord(`${dir === '/' ? '' : dir}/${folder}`),
+  );
+  return `where the CA is kept, start anew: rm -rf ${folders.join(' ')} && ${certsCommand('all', dir)}`;
+}
+
+/**
+ * What renews the certificate in the file `path`: a command, where the folders are those that `sallyport certs` makes. `force`:
+ * though it is not due.
+ */
+function renewal(path: string, force = false): string {
   const { dir, name } = certsPlaceOf(path);
   if (/(^|\/)ca\.crt$/.test(path))
     return `${certsCommand('ca-rotate prepare', dir)}, then activate and retire`;
-  if (name !== undefined) return certsCommand(`renew ${shellWord(name)}`, dir);
+  if (name !== undefined) return certsCommand(`renew ${shellWord(name)}${force ? ' --force' : ''}`, dir);
   return `issue ${path} again with the tool that made it, or: sallyport certs renew --all`;
 }
 
@@ -857,26 +901,48 @@ export const ConfigUnknownVariable = defineError('SALLY_CONFIG_UNKNOWN_VARIABLE'
 
 export const FileUnreadable = defineError('SALLY_FILE_UNREADABLE', {
   message: (c) => `cannot read ${c.what} ${c.path}: ${c.reason}`,
-  remedy: (c) => `check that it exists and that this user may read it: ls -l ${shellWord(c.path)}`,
-  example: { path: clientCrt, what: 'the certificate', reason: 'no such file' },
+  remedy: (c) => {
+    const fill = filling(c.path);
+    if (c.reason === fileReasons['ENOENT'] && fill !== undefined) return fill;
+    if (c.reason === danglingLink && fill !== undefined) return `rm ${shellWord(c.path)} && ${fill}`;
+    return `check that it exists and that this user may read it: ls -l ${shellWord(c.path)}`;
+  },
+  example: { path: clientCrt, what: 'the certificate', reason: 'permission denied' },
 });
+
+/** What a file that is not PEM was found to be. */
+export const notPem = { der: 'it is DER', pkcs12: 'it is PKCS #12' } as const;
 
 export const NotPem = defineError('SALLY_TLS_NOT_PEM', {
   message: (c) => `${c.path} is not ${c.what} in PEM form: ${c.reason}`,
-  remedy: (c) =>
-    `it must hold a "-----BEGIN …-----" block and its end; a DER file becomes PEM with: openssl ${c.what.includes('revocation') ? 'crl' : 'x509'} -inform der -in ${shellWord(c.path)}`,
+  remedy: (c) => {
+    const kind = c.what.includes('revocation') ? 'crl' : c.what.includes('key') ? 'pkey' : 'x509';
+    const file = shellWord(c.path);
+    const pem = shellWord(`${c.path}.pem`);
+    if (c.reason === notPem.der)
+      return `openssl ${kind} -inform der -in ${file} -out ${pem} && mv ${pem} ${file}`;
+    if (c.reason === notPem.pkcs12)
+      return `take the key and the certificate out of it: openssl pkcs12 -in ${file} -nodes -out ${pem}`;
+    if (c.reason.startsWith('it holds '))
+      return 'two files may be swapped: certfile is for the certificate, keyfile for its key, ca_bundle for the CA, crl_file for the revocation list';
+    return (
+      remaking(c.path) ??
+      'it has to hold a "-----BEGIN …-----" block and its end: copy it again, or issue it again'
+    );
+  },
   example: { path: clientCrt, what: 'a certificate', reason: 'no BEGIN CERTIFICATE line' },
 });
 
-export const CertExpired = defineError('SALLY_CERT_EXPIRED', {
+export const CertExpired = defineError<{ path: string; notAfter: Date; ca?: boolean }>('SALLY_CERT_EXPIRED', {
   message: (c) => `${c.path} expired on ${isoTime(c.notAfter)}`,
-  remedy: (c) => renewal(c.path),
+  remedy: (c) => (c.ca ? anew(c.path) : renewal(c.path)),
   example: { path: clientCrt, notAfter: new Date('2026-01-15T10:31:22Z') },
 });
 
 export const CertNotYetValid = defineError('SALLY_CERT_NOT_YET_VALID', {
   message: (c) => `${c.path} is valid only from ${isoTime(c.notBefore)}; it is ${isoTime(c.now)} here`,
-  remedy: 'check the clock of this host (date -u) and of the one that issued the certificate',
+  remedy: (c) =>
+    `check the clock of this host (date -u) and of the one that issued the certificate${/(^|\/)ca\.crt$/.test(c.path) ? '' : `; where both are right: ${renewal(c.path, true)}`}`,
   example: {
     path: clientCrt,
     notBefore: new Date('2026-12-01T00:00:00Z'),
@@ -932,8 +998,8 @@ export const WrongPurpose = defineError('SALLY_TLS_PURPOSE', {
 
 export const CredentialsRefused = defineError('SALLY_TLS_CREDENTIALS', {
   message: (c) => `OpenSSL refuses ${c.path}: ${c.reason}`,
-  remedy:
-    'weak keys and old signatures are refused: issue it again with RSA 2048 or more, or EC, and SHA-256',
+  remedy: (c) =>
+    `weak keys and old signatures are refused, RSA 2048 or more, or EC, and SHA-256 are not: ${renewal(c.path, true)}`,
   example: { path: clientCrt, reason: 'ee key too small' },
 });
 
@@ -942,7 +1008,7 @@ export const CertWeak = defineError('SALLY_TLS_WEAK', {
   remedy: (c) =>
     c.ca
       ? renewal(c.path)
-      : `${renewal(c.path)}${certsPlaceOf(c.path).name === undefined ? '' : ' --force'}; it needs RSA of 2048 bits or more, or EC, SHA-256, and CA:FALSE`,
+      : `${renewal(c.path, true)}; it needs RSA of 2048 bits or more, or EC, SHA-256, and CA:FALSE`,
   example: {
     path: clientCrt,
     detail: 'CN=mcp-gateway-client has an RSA key of 1024 bits, fewer than 2048',
@@ -972,7 +1038,7 @@ export const ChainTooLong = defineError('SALLY_TLS_CHAIN_LENGTH', {
 
 export const CertWithoutPurpose = defineError('SALLY_TLS_NO_PURPOSE', {
   message: (c) => `${c.path} has no extended key usage: its holder can act as a client and as a server`,
-  remedy: 'issue it with the usage of its role only, as sallyport certs all does',
+  remedy: (c) => `issue it with the usage of its role only: ${renewal(c.path, true)}`,
   example: { path: clientCrt },
 });
 
@@ -985,7 +1051,7 @@ export const KeyReadableByOthers = defineError('SALLY_TLS_KEY_READABLE', {
 export const CertExpiring = defineError('SALLY_CERT_EXPIRING', {
   message: (c) =>
     `${c.path} (${c.subject}) ends on ${isoTime(c.notAfter)}: ${c.days < 1 ? 'in less than a day' : `in ${c.days} ${c.days === 1 ? 'day' : 'days'}`}`,
-  remedy: (c) => renewal(c.path),
+  remedy: (c) => renewal(c.path, true),
   example: {
     path: serverCrt,
     subject: 'CN=mcp-plugin-MyPlugin',
@@ -997,7 +1063,7 @@ export const CertExpiring = defineError('SALLY_CERT_EXPIRING', {
 export const CertRevoked = defineError('SALLY_CERT_REVOKED', {
   message: (c) =>
     `${c.path} (${c.subject}) is revoked by this side's own crl_file: the other side will refuse it`,
-  remedy: (c) => renewal(c.path),
+  remedy: (c) => renewal(c.path, true),
   example: { path: clientCrt, subject: 'CN=mcp-gateway-client' },
 });
 
@@ -1138,7 +1204,7 @@ export const NamedByCommonName = defineError('SALLY_TLS_COMMON_NAME', {
 export const PeerRevoked = definePeerError('SALLY_TLS_REVOKED', {
   message: (c) => `${c.peer} presented a certificate that has been revoked${shown(c)}`,
   remedy:
-    'give the other side a new certificate, with a new key: sallyport certs renew NAME; the list is the one in crl_file',
+    'give the other side a new certificate, with a new key: sallyport certs renew NAME --force; the list is the one in crl_file',
   example: aClient,
 });
 
@@ -2056,7 +2122,7 @@ export const VariableDisagrees = defineRefusal('SALLY_DOCTOR_VARIABLE', {
 export const CertVersion1 = defineRefusal('SALLY_DOCTOR_X509_V1', {
   message: (c) =>
     `${c.path} (${c.subject}) is an X.509 version 1 certificate: it cannot say what it is for, and strict verifiers (Python 3.13) refuse it`,
-  remedy: (c) => `issue it again as version 3: ${renewal(c.path)}`,
+  remedy: (c) => `issue it again as version 3: ${renewal(c.path, true)}`,
   example: { path: serverCrt, subject: 'CN=mcp-plugin-MyPlugin' },
 });
 

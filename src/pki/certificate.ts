@@ -191,26 +191,33 @@ export async function issueLeaf(request: LeafRequest): Promise<Issued> {
 
 /** As `issueLeaf`, for a key of which only the public half is here. */
 export function certify(publicKey: KeyObject, request: Omit<LeafRequest, keyof KeyChoice>): Promise<string> {
-  const { ca, subject, sans, purposes } = request;
-  return signLeaf(publicKey, ca, request, nameOf(subject), [
-    ...(purposes.length > 0
-      ? [new x509.ExtendedKeyUsageExtension(purposes.map((purpose) => x509.ExtendedKeyUsage[purpose]))]
-      : []),
-    ...(sans.length > 0
-      ? [new x509.SubjectAlternativeNameExtension(distinctSans(sans).map(generalName))]
-      : []),
-  ]);
+  return signLeaf(publicKey, request.ca, request, nameOf(request.subject), useOf(request));
 }
 
-/** A certificate of `ca` that says what `like` says of its holder: subject, purposes and every alternative name. */
+function useOf({ purposes, sans }: Pick<LeafRequest, 'purposes' | 'sans'>): x509.Extension[] {
+  const usages = purposes.map((purpose) => x509.ExtendedKeyUsage[purpose]);
+  const names = distinctSans(sans).map(
+    ({ type, value }): x509.JsonGeneralName => ({ type: type === 'uri' ? 'url' : type, value }),
+  );
+  return [
+    ...(usages.length > 0 ? [new x509.ExtendedKeyUsageExtension(usages)] : []),
+    ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : []),
+  ];
+}
+
+/**
+ * A certificate of `ca` that says what `like` says of its holder: subject, purposes and every alternative name. Where it has no
+ * purposes or names, as X.509 v1 has none, it gets those of `request`.
+ */
 export function certifyLike(
   like: X509Certificate,
   publicKey: KeyObject,
-  request: Validity & { readonly ca: Issued },
+  request: Validity & Pick<LeafRequest, 'ca' | 'purposes' | 'sans'>,
 ): Promise<string> {
   const old = read(like);
+  const fresh = useOf(request);
   const kept = [x509.ExtendedKeyUsageExtension, x509.SubjectAlternativeNameExtension].flatMap(
-    (kind) => old.getExtension<x509.Extension>(kind) ?? [],
+    (kind) => old.getExtension<x509.Extension>(kind) ?? fresh.filter((one) => one instanceof kind),
   );
   return signLeaf(publicKey, request.ca, request, old.subjectName, kept);
 }
@@ -280,10 +287,6 @@ function serialNumber(): string {
 
 function nameOf(subject: Subject): x509.Name {
   return new x509.Name(Object.entries(subject).map(([type, value]) => ({ [type]: [String(value)] })));
-}
-
-function generalName(san: San): x509.JsonGeneralName {
-  return { type: san.type === 'uri' ? 'url' : san.type, value: san.value };
 }
 
 /** A certificate as the library has it that makes others. */

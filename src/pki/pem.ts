@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { messageOf, NotPem } from '../errors.js';
+import { messageOf, NotPem, notPem } from '../errors.js';
 import { hasIssued } from './der.js';
 
 /** What is looked for in a PEM file (RFC 7468): the labels that OpenSSL takes for it, and its name in a sentence. */
@@ -28,6 +28,9 @@ export function blocksOf(text: string, kind: keyof typeof kinds, path: string): 
 function whatIsThere(text: string, wanted: string): string {
   if (text.trim() === '') return 'the file is empty';
   const found = text.match(/-----BEGIN ([A-Z0-9 ]+)-----/)?.[1];
+  // DER begins with a SEQUENCE, and is no UTF-8; PKCS #12 goes on with its version, 3 (RFC 7292 section 4).
+  if (found === undefined && text.startsWith('0') && [...text].some((c) => c === '\ufffd' || c < '\t'))
+    return text.slice(1, 9).includes('\u0002\u0001\u0003') ? notPem.pkcs12 : notPem.der;
   if (found === undefined) return `no BEGIN ${wanted} line`;
   return found === wanted ? `its END ${wanted} line is missing` : `it holds a ${found}`;
 }

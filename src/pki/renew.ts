@@ -7,6 +7,7 @@ import { allDone, replaceEach, replaceTogether } from './files.js';
 import {
   type FolderState,
   type LeafTarget,
+  profileOf,
   readState,
   type Settings,
   settingsOf,
@@ -193,7 +194,9 @@ export async function renewLeaf(
   const next = await nextKey(leaf, settings, options.keyType);
   const publicKey = next.kind === 'new' ? createPublicKey(next.pem) : next.publicKey;
   const { days, shortened, ...validity } = nextValidity(old, authority, settings, options.days);
-  const certPem = await certifyLike(old, publicKey, { ...validity, ca: authority.ca });
+  const { purpose, sans } = profileOf(target, settings.trustDomain);
+  const asNew = { ...validity, ca: authority.ca, purposes: [purpose], sans };
+  const certPem = await certifyLike(old, publicKey, asNew);
   const certificate = new X509Certificate(certPem);
   await record(settings.dir, targetName(target), [old, certificate], authority);
   const keyPem = next.kind === 'new' ? next.pem : leaf.key?.text;

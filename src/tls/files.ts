@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  statSync,
+} from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { FileUnreadable, fileReason } from '../errors.js';
+import { danglingLink, FileUnreadable, fileReason } from '../errors.js';
 
 /** The files that credentials are loaded from: a certificate with its key, a bundle of CAs, or both. */
 export interface CredentialFiles {
@@ -55,7 +64,9 @@ export function readFiles(files: CredentialFiles): FileSnapshot {
     text(path, what) {
       const file = found.get(path);
       if (file !== undefined && 'text' in file) return file.text;
-      throw FileUnreadable({ path, what, reason: fileReason(file?.error) }, file?.error);
+      const isGone = (file?.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+      const reason = isGone && isLink(path) ? danglingLink : fileReason(file?.error);
+      throw FileUnreadable({ path, what, reason }, file?.error);
     },
     openToOthers(path) {
       const file = found.get(path);
@@ -89,6 +100,11 @@ export async function readSettled(
     last = next;
   }
   return last;
+}
+
+/** Whether there is a link of that name, wherever it leads. */
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
 function readOne(path: string): Found {

@@ -197,17 +197,17 @@ function loadBundle(read: FileSnapshot, path: string, role: TlsRole, now: Date) 
   // A bundle may still hold a CA that has ended, beside the one that follows it. One must be in date.
   const first = certificates[0];
   if (first !== undefined && !certificates.some((certificate) => inDate(certificate, now))) {
-    checkDates(first, path, now);
+    checkDates(first, path, now, true);
   }
   // The blocks as they are: in those of OpenSSL's own form (TRUSTED CERTIFICATE) stands what the CA is not trusted for.
   return { pem: blocksOf(text, 'certificate', path).join('\n'), certificates };
 }
 
-function checkDates(certificate: X509Certificate, path: string, now: Date): void {
+function checkDates(certificate: X509Certificate, path: string, now: Date, ca = false): void {
   const validity = validityIn(certificate);
   const defect = dateDefect(validity, now);
   if (defect === 'not yet valid') throw CertNotYetValid({ path, ...validity, now });
-  if (defect === 'expired') throw CertExpired({ path, ...validity });
+  if (defect === 'expired') throw CertExpired({ path, ...validity, ca });
 }
 
 /** OpenSSL checks the usage only where the certificate states one: without it any role is allowed. */
@@ -236,7 +236,7 @@ function checkChain(
   switch (verdict.kind) {
     case 'trusted':
       for (const [i, link] of verdict.path.entries())
-        checkDates(link, i <= intermediates.length ? certfile : caBundle, now);
+        checkDates(link, i <= intermediates.length ? certfile : caBundle, now, i > 0);
       return;
     case 'weak': {
       const { certificate, detail } = verdict.weak;

@@ -25,7 +25,7 @@ function inUse({ certificate, authorities, files }: CredentialSet): readonly InU
 }
 
 /**
- * The warnings that are due: one for each certificate and threshold. `warned` holds what has been said, and is updated.
+ * The warnings that are due: one for each certificate and threshold, from when `renew` would renew it: less than a third of its life is left. `warned` holds what has been said, and is updated.
  * One that lives a day or less is renewed by a machine, and begins below every threshold: nothing is said of it.
  */
 export function expiryWarnings(set: CredentialSet, now: Date, warned: Map<string, number>): SallyError[] {
@@ -33,7 +33,7 @@ export function expiryWarnings(set: CredentialSet, now: Date, warned: Map<string
     const { notBefore, notAfter } = validityIn(certificate);
     const left = notAfter.getTime() - now.getTime();
     const life = notAfter.getTime() - notBefore.getTime();
-    const threshold = thresholds.find((days) => left <= days * dayMs);
+    const threshold = left <= life / 3 ? thresholds.find((days) => left <= days * dayMs) : undefined;
     const { fingerprint256: id } = certificate;
     if (left < 0 || life <= dayMs || threshold === undefined || threshold >= (warned.get(id) ?? Infinity))
       return [];

@@ -258,7 +258,7 @@ describe('the end of a certificate', () => {
     const folder = await temporaryFolder();
     const at = join(folder, 'plugins', 'P');
     await mkdir(at, { recursive: true });
-    const leaf = await pluginLeaf(ca, 'P');
+    const leaf = await pluginLeaf(ca, 'P', { notBefore: new Date(Date.now() - 90 * day) });
     await writeFile(join(at, 'server.crt'), leaf.certPem);
     await writeFile(join(at, 'server.key'), leaf.keyPem, { mode: 0o600 });
     await writeFile(join(at, 'ca.crt'), ca.certPem);
@@ -292,7 +292,7 @@ describe('the end of a certificate', () => {
     ]);
     expect(own[0]).toMatchObject({
       code: 'SALLY_CERT_EXPIRING',
-      remedy: `sallyport certs renew P --dir ${folder}`,
+      remedy: `sallyport certs renew P --force --dir ${folder}`,
     });
   });
 
