@@ -205,17 +205,20 @@ async function writeAll(folder: string, files: ReadonlyMap<string, string>): Pro
   let aside: string | undefined;
   try {
     aside = await mkdtemp(join(dirname(folder), `.${basename(folder)}-`));
+    // The temporary folder is this user's alone, which a project need not be.
+    const project = join(aside, 'project');
     for (const [path, text] of files) {
-      await mkdir(dirname(join(aside, path)), { recursive: true });
-      await writeFile(join(aside, path), text);
+      await mkdir(dirname(join(project, path)), { recursive: true });
+      await writeFile(join(project, path), text);
     }
     // An empty one may be there.
     await rmdir(folder).catch(() => {});
-    await rename(aside, folder);
+    await rename(project, folder);
   } catch (error) {
-    if (aside !== undefined) await rm(aside, { recursive: true, force: true });
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOTEMPTY' || code === 'EEXIST') throw ProjectFolderTaken({ folder });
     throw ProjectNotWritten({ folder, reason: fileReason(error) }, error);
+  } finally {
+    if (aside !== undefined) await rm(aside, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commandPath, run, sallyport } from '../../support/command.js';
@@ -34,6 +34,19 @@ describe('sallyport new plugin', () => {
     expect(stdout).toContain('Next:\n  cd my-filter\n  npm install\n');
     expect(await readdir(cwd)).toEqual(['my-filter']);
     expect(await readdir(join(cwd, 'my-filter'))).toContain('.gitignore');
+  });
+
+  it('makes a project that others may read, and whose calls say what is missing where nothing is served', async () => {
+    const cwd = await temporaryFolder();
+    await sallyport(['new', 'plugin', 'p', '--js'], { cwd });
+    const folder = join(cwd, 'p');
+    expect((await stat(folder)).mode & 0o777).toBe(0o777 & ~process.umask());
+    await mkdir(join(folder, 'node_modules'));
+    await symlink(root, join(folder, 'node_modules/sallyport'));
+    const { status, stderr } = await run(process.execPath, ['example/call.js'], { cwd: folder });
+    expect(status).toBe(3);
+    expect(stderr).toMatch(/ca\.crt.*\n→ does `npm run serve` run\?/);
+    expect(stderr).not.toContain('    at ');
   });
 
   it.each(['filter', 'guard', 'rate-limit', 'external-service'])(
