@@ -172,6 +172,23 @@ export function messageOf(error: unknown): string {
   }
 }
 
+/** `messageOf`, and the texts of what caused it where they say more: `fetch failed: connect ECONNREFUSED 127.0.0.1:9`. */
+export function messageWithCauses(error: unknown): string {
+  const texts: string[] = [];
+  try {
+    for (let one = error, depth = 0; one !== undefined && one !== null && depth < 4; depth += 1) {
+      const { code, cause, errors } = Object(one) as NodeJS.ErrnoException & { errors?: readonly unknown[] };
+      const text = messageOf(one) || String(code ?? '');
+      if (text !== '' && !texts.some((before) => before.includes(text))) texts.push(text);
+      // Where a name has several addresses, each has failed by itself.
+      one = cause ?? errors?.[0];
+    }
+  } catch {
+    // A getter may throw in place of what it is asked for.
+  }
+  return texts.join(': ') || messageOf(error);
+}
+
 const fileReasons: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
   EACCES: 'permission denied',
@@ -284,6 +301,40 @@ export const InternalError = defineError('SALLY_INTERNAL', {
   remedy: 'this is a defect of Sallyport: report it with the log at LOG_LEVEL=DEBUG',
   example: { detail: 'Cannot read properties of undefined' },
 });
+
+/** What the system gives no more of, and what to do: by the codes of Node. */
+const systemLimits: Readonly<Record<string, readonly [what: string, remedy: string]>> = {
+  EMFILE: [
+    'this process may open no more files or connections (EMFILE)',
+    'raise its limit: ulimit -n in the shell that starts it, LimitNOFILE= in its unit; or have it serve less: gateway.limits',
+  ],
+  ENFILE: [
+    'this machine may open no more files or connections (ENFILE)',
+    'see what has them: cat /proc/sys/fs/file-nr; raise fs.file-max',
+  ],
+  ENOSPC: ['there is no space left on the device (ENOSPC)', 'make room: df -h shows where there is none'],
+  ENOMEM: [
+    'there is no memory left (ENOMEM)',
+    'give the process more, or have it serve less: gateway.limits',
+  ],
+};
+
+export const SystemLimit = defineError('SALLY_SYSTEM_LIMIT', {
+  message: (c) => `${systemLimits[c.code]?.[0] ?? c.code}: ${c.detail}`,
+  remedy: (c) => systemLimits[c.code]?.[1] ?? 'see what this machine has left',
+  example: { code: 'EMFILE', detail: 'open tokens.json' },
+});
+
+/** The error of the registry that anything thrown is: its own, that of a limit of the system, or a defect. */
+export function asSallyError(thrown: unknown): SallyError {
+  const known = findSallyError(thrown);
+  if (known) return known;
+  const { code = '' } = Object(thrown) as NodeJS.ErrnoException;
+  const detail = messageOf(thrown);
+  return Object.hasOwn(systemLimits, code)
+    ? SystemLimit({ code, detail }, thrown)
+    : InternalError({ detail }, thrown);
+}
 
 // ─── JSON from elsewhere (json/) ─────────────────────────────────────────────────────────────────
 
@@ -962,10 +1013,18 @@ export const KeyPasswordWrong = defineError('SALLY_TLS_KEY_PASSWORD', {
   example: { path: clientKey, variable: 'PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD' },
 });
 
-export const KeyMismatch = defineError('SALLY_TLS_KEY_MISMATCH', {
-  message: (c) => `the private key ${c.keyfile} does not belong to the certificate ${c.certfile}`,
+export const KeyMismatch = defineError<{
+  keyfile: string;
+  certfile: string;
+  /** Which certificate of the file it belongs to, where that is not the first. */
+  number?: number;
+}>('SALLY_TLS_KEY_MISMATCH', {
+  message: (c) =>
+    `the private key ${c.keyfile} ${c.number === undefined ? 'does not belong to the certificate' : `belongs to certificate ${c.number} of`} ${c.certfile}${c.number === undefined ? '' : ': the first has to be its own'}`,
   remedy: (c) =>
-    `name the key that was made together with the certificate, or have both made anew: ${renewal(c.certfile)}`,
+    c.number === undefined
+      ? `name the key that was made together with the certificate, or have both made anew: ${renewal(c.certfile)}`
+      : 'put the certificates in the other order: its own first, then the CA that issued it, and so on up (cat server.crt intermediate.crt > chain.crt)',
   example: { keyfile: clientKey, certfile: clientCrt },
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  asSallyError,
   CaElsewhere,
   CertAlreadyRevoked,
   CertExpired,
@@ -13,6 +14,7 @@ import {
   InternalError,
   KeyMismatch,
   messageOf,
+  messageWithCauses,
   placeText,
   SallyError,
 } from '../src/errors.js';
@@ -220,4 +222,39 @@ it.each<[unknown, string]>([
   [Symbol('s'), 'Symbol(s)'],
 ])('the message of %s', (thrown, message) => {
   expect(messageOf(thrown)).toBe(message);
+});
+
+describe('what anything thrown is', () => {
+  it('a limit of the system is no defect, and says which', () => {
+    const error = asSallyError(
+      Object.assign(new Error('EMFILE: too many open files, open x'), { code: 'EMFILE' }),
+    );
+    expect(error.code).toBe('SALLY_SYSTEM_LIMIT');
+    expect(error.message).toContain('open x');
+    expect(error.remedy).toContain('ulimit -n');
+    expect(asSallyError(new TypeError('x')).code).toBe('SALLY_INTERNAL');
+    expect(asSallyError(undefined).code).toBe('SALLY_INTERNAL');
+    expect(asSallyError(new Error('y', { cause: error }))).toBe(error);
+  });
+
+  it('keeps what caused it', () => {
+    const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:9'), { code: 'ECONNREFUSED' });
+    const fetchFailed = new TypeError('fetch failed', { cause: refused });
+    expect(messageWithCauses(fetchFailed)).toBe('fetch failed: connect ECONNREFUSED 127.0.0.1:9');
+    const several = new TypeError('fetch failed', { cause: new AggregateError([refused], '') });
+    expect(messageWithCauses(several)).toBe('fetch failed: connect ECONNREFUSED 127.0.0.1:9');
+    const round = new Error('round');
+    round.cause = round;
+    expect(messageWithCauses(round)).toBe('round');
+    expect(messageWithCauses('text')).toBe('text');
+    expect(messageWithCauses(null)).toBe('null');
+  });
+});
+
+it('a chain in the other order is not told as a wrong key', () => {
+  const { message, remedy } = KeyMismatch({ keyfile: 'a.key', certfile: 'a.crt', number: 2 });
+  expect(message).toBe(
+    'the private key a.key belongs to certificate 2 of a.crt: the first has to be its own',
+  );
+  expect(remedy).toContain('in the other order');
 });

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ExecFailed, findSallyError, InternalError, messageOf, UsageError } from '../errors.js';
+import { asSallyError, ExecFailed, messageOf, UsageError } from '../errors.js';
 import type { Logger } from '../log.js';
 import {
   advanceRotation,
@@ -233,8 +233,7 @@ async function runKeeper(io: CommandIo, look: Look): Promise<void> {
   log.info({}, 'stopped');
 }
 
-const sallyErrorOf = (thrown: unknown) =>
-  findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
+const sallyErrorOf = (thrown: unknown) => asSallyError(thrown);
 
 function warn(log: Logger, thrown: unknown): void {
   const error = sallyErrorOf(thrown);

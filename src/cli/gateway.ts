@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { type GatewayConfig, loadGatewayConfig, type ServerInput } from '../config/index.js';
-import { ConfigNoUpstreams, findSallyError, InternalError, messageOf, WorkersNeedPort } from '../errors.js';
+import { asSallyError, ConfigNoUpstreams, WorkersNeedPort } from '../errors.js';
 import type { Gateway, PartStatus } from '../gateway/index.js';
 import { type Logger, silentLogger } from '../log.js';
 import { packageVersion } from '../version.js';
@@ -149,7 +149,7 @@ async function reload(gateway: Gateway, load: () => Promise<GatewayConfig>, log:
     void reportNames(gateway, log, signalWithin(statusWaitMs));
     if (later.length > 0) log.warn({ keys: later }, 'SIGHUP: these keys take effect at the next start');
   } catch (thrown) {
-    const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
+    const error = asSallyError(thrown);
     log.error(
       { code: error.code, remedy: error.remedy },
       `SIGHUP: everything stays as it was: ${error.message}`,

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { findSallyError, InternalError, messageOf, type SallyError, UsageError } from '../errors.js';
+import { asSallyError, InternalError, type SallyError, UsageError } from '../errors.js';
 import { standardError } from '../log/output.js';
 import { nearest } from '../nearest.js';
 import { type CommandIo, inWordsOfMake, paint, printable } from './io.js';
@@ -148,7 +148,7 @@ export function main(argv: readonly string[]): void {
 
 function failed(thrown: unknown): void {
   if (thrown instanceof CommanderError) return;
-  const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
+  const error = asSallyError(thrown);
   report(io, error);
   if (
     InternalError.is(error) &&

@@ -105,8 +105,10 @@ export function parseYaml(text: string, file: string, problems: Problems): Confi
   return new Converter(text, placeAt, problems).convert(root);
 }
 
-/** The parser's words, without the part of the file that some of them quote: it may be a secret. */
+/** The parser's words, without the part of the file that some of them quote: it may be a secret; and without what is for programmers. */
 function detailOf(message: string): string {
+  if (message.includes('parseAllDocuments'))
+    return 'a second document begins here (a line of ---): the file has to be one';
   const words = message.replace(
     /(token in YAML stream|Unknown directive|Unresolved tag|The tag|Unsupported YAML version).*$/s,
     '$1',

@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { loadConfig } from '../config/index.js';
-import { findSallyError, InternalError, messageOf } from '../errors.js';
+import { asSallyError, messageOf } from '../errors.js';
 import { createLogger } from '../log.js';
 import type { PluginDefinition } from '../plugin/index.js';
 import { importPlugin, locate } from '../plugin/module.js';
@@ -55,8 +55,7 @@ async function start({ path, cwd, socket }: Where): Promise<void> {
 }
 
 function fail(thrown: unknown): void {
-  const { code, message, remedy } =
-    findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
+  const { code, message, remedy } = asSallyError(thrown);
   const cause = thrown instanceof Error ? thrown.cause : undefined;
   tell({ kind: 'failed', code, message, remedy, place: placeOf(cause) });
   process.disconnect();

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { type GatewayConfig, isLoopback, loadGatewayConfig } from '../config/index.js';
-import { findSallyError, InternalError, messageOf } from '../errors.js';
+import { asSallyError } from '../errors.js';
 import { createGateway, type Gateway } from '../gateway/index.js';
 import type { Logger } from '../log.js';
 import type { Exchange } from '../testing/exchanges.js';
@@ -128,7 +128,7 @@ export async function startDev(options: DevOptions): Promise<Dev> {
   let last: Promise<void> = Promise.resolve();
   const renewSoon = () => {
     last = last.then(renew).catch((thrown: unknown) => {
-      const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
+      const error = asSallyError(thrown);
       onNews({ kind: 'broken', kept: current !== undefined, failure: error });
     });
     return last;

@@ -2,14 +2,12 @@ import type { X509Certificate } from 'node:crypto';
 import { CancelSource } from '../cancel.js';
 import type { ClientTlsSettings, McpSettings } from '../config/index.js';
 import {
+  asSallyError,
   CertWithoutPurpose,
   ConnectionRefused,
   ConnectionTimeout,
-  findSallyError,
   HostNotFound,
   HostnameMismatch,
-  InternalError,
-  messageOf,
   PeerChainTooLong,
   PeerWeak,
   PeerWrongPurpose,
@@ -217,7 +215,7 @@ async function call(
       await connection.close();
     }
   } catch (error) {
-    return { error: findSallyError(error) ?? InternalError({ detail: messageOf(error) }, error) };
+    return { error: asSallyError(error) };
   } finally {
     clearTimeout(timer);
   }

@@ -1,13 +1,6 @@
 import { fork } from 'node:child_process';
 import type { PluginEntry, PluginsConfig } from '../config/index.js';
-import {
-  ExternalOnServer,
-  findSallyError,
-  InternalError,
-  messageOf,
-  PluginModuleUnusable,
-  type SallyError,
-} from '../errors.js';
+import { asSallyError, ExternalOnServer, PluginModuleUnusable, type SallyError } from '../errors.js';
 import { checkPlugin, isBundled } from '../manager/index.js';
 import type { ConfigFacts, DoctorContext, PluginFacts } from './facts.js';
 
@@ -49,7 +42,7 @@ export async function replyOf(entry: PluginEntry, base: LoadRequest['base']): Pr
     await checkPlugin(entry, base);
     return {};
   } catch (error) {
-    return replyFor(findSallyError(error) ?? InternalError({ detail: messageOf(error) }, error));
+    return replyFor(asSallyError(error));
   }
 }
 

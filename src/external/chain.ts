@@ -1,4 +1,4 @@
-import { findSallyError, InternalError, messageOf, PluginTimeout } from '../errors.js';
+import { asSallyError, InternalError, PluginTimeout } from '../errors.js';
 import type { GlobalContext, PluginContext } from '../hooks/index.js';
 import type { Chain, ChainCall, HandleCall, HookOutcome, Outcome } from '../plugin/handle.js';
 import {
@@ -109,7 +109,7 @@ export class ConnectionChain implements Chain {
     } catch (thrown) {
       return {
         kind: 'failed',
-        error: findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }),
+        error: asSallyError(thrown),
       };
     }
   }

@@ -1,8 +1,7 @@
 import { type Cancellation, CancelSource, onAbort } from '../cancel.js';
 import {
+  asSallyError,
   CallCancelled,
-  findSallyError,
-  InternalError,
   messageOf,
   PayloadInvalid,
   PayloadTooLarge,
@@ -76,7 +75,7 @@ const isAborted = (signal: Cancellation | undefined): boolean => signal?.aborted
 function thrownBy(error: unknown): { readonly kind: 'failed'; readonly error: SallyError } {
   return {
     kind: 'failed',
-    error: findSallyError(error) ?? InternalError({ detail: messageOf(error) }, error),
+    error: asSallyError(error),
   };
 }
 

@@ -2,10 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Cancellation } from '../cancel.js';
 import type { PluginEntry, PluginsConfig } from '../config/index.js';
 import {
-  findSallyError,
+  asSallyError,
   HookUnknown,
-  InternalError,
-  messageOf,
   PluginDisabled,
   PluginNotFound,
   PluginsClosed,
@@ -107,9 +105,7 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
   );
   const plugins = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const errors = started.flatMap((result) =>
-    result.status === 'rejected'
-      ? [findSallyError(result.reason) ?? InternalError({ detail: messageOf(result.reason) })]
-      : [],
+    result.status === 'rejected' ? [asSallyError(result.reason)] : [],
   );
   const requestDeps = {
     list: createPluginList(plugins, config.settings),

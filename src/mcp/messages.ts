@@ -1,4 +1,4 @@
-import { findSallyError, InternalError, messageOf, type SallyError } from '../errors.js';
+import { asSallyError, InternalError, type SallyError } from '../errors.js';
 import { isJsonObject, type JsonNumber, plainNumber, writeJson } from '../json/index.js';
 
 /** JSON as it came off the wire: what nobody here knows goes through unharmed. */
@@ -126,7 +126,7 @@ function isError(value: unknown): value is RpcError & JsonObject {
 
 /** An error of the registry, or whatever else was thrown, as a client gets it. */
 export function errorResponse(thrown: unknown): { readonly error: RpcError } {
-  const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
+  const error = asSallyError(thrown);
   const { code, jsonRpcCode, message, remedy, toClient } = error;
   return {
     error: {

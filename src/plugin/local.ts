@@ -7,6 +7,7 @@ import {
   HookUnknown,
   InternalError,
   messageOf,
+  messageWithCauses,
   PayloadInvalid,
   PluginConfigInvalid,
   PluginDisabled,
@@ -199,7 +200,7 @@ function callHook(
   // Of a context that was given away nobody knows what the plugin has made of the rest.
   const { request_id } = context.global_context;
   const failure = (error: unknown) =>
-    findSallyError(error) ?? PluginFailed({ plugin, hook, message: messageOf(error) }, error);
+    findSallyError(error) ?? PluginFailed({ plugin, hook, message: messageWithCauses(error) }, error);
   const conclude = (answer: unknown): HookOutcome => {
     const result = checkAnswer(
       plugin,

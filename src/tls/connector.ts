@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { buildConnector } from 'undici';
-import { PeerWeak, type SallyError } from '../errors.js';
+import { ConnectionLost, messageOf, PeerWeak, type SallyError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { oneLineName } from '../pki/pem.js';
 import type { Observer } from '../telemetry/index.js';
@@ -64,7 +64,9 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
     const observed = observer?.handshake?.({ role: 'client' });
     connect(target, (error, socket) => {
       if (error) {
-        const failure = connectFailure(error, { peer, side: 'client' });
+        const failure = isPlainReset(error, target.protocol)
+          ? ConnectionLost({ peer, detail: messageOf(error) }, error)
+          : connectFailure(error, { peer, side: 'client' });
         observed?.end(failure ?? error);
         // undici's callback takes an error or a socket; both are given as the pair it expects.
         callback(failure ?? error, null);
@@ -97,6 +99,10 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
     });
   };
 }
+
+/** Whether a connection without TLS was reset: there was no handshake that could have failed. */
+const isPlainReset = (error: Error, protocol: string): boolean =>
+  protocol === 'http:' && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
 
 /** A server that the roots of the system vouch for, and Node has taken: what Node does not look at. */
 function publicFailure(socket: TLSSocket, { url, peer }: ConnectorOptions): SallyError | undefined {

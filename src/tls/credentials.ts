@@ -1,4 +1,4 @@
-import { findSallyError, InternalError, messageOf, type SallyError } from '../errors.js';
+import { asSallyError, messageOf, type SallyError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { oneLineName } from '../pki/pem.js';
 import type { Observer } from '../telemetry/index.js';
@@ -99,7 +99,7 @@ export async function openCredentials(
     try {
       next = await loadCredentials(files, role, { version: current.version + 1, now: now(), snapshot });
     } catch (thrown) {
-      const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
+      const error = asSallyError(thrown);
       const cause = causeOf(error);
       if (!causes.has(cause)) warn(error, `the certificates in use are kept: ${error.message}`);
       causes.add(cause);

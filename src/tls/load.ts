@@ -171,7 +171,9 @@ function loadIdentity(
   checkDates(leaf, certfile, now);
   checkPurpose(leaf, certfile, role, warnings);
   const key = loadKey(read.text(keyfile, 'the private key'), keyfile, files.keyfilePassword, role);
-  if (!leaf.checkPrivateKey(key)) throw KeyMismatch({ keyfile, certfile });
+  const own = chain.findIndex((certificate) => certificate.checkPrivateKey(key));
+  if (own < 0) throw KeyMismatch({ keyfile, certfile });
+  if (own > 0) throw KeyMismatch({ keyfile, certfile, number: own + 1 });
   const open = read.openToOthers(keyfile);
   if (open) warnings.push(KeyReadableByOthers({ path: keyfile, mode: open.mode.toString(8) }));
   return { key, chain };

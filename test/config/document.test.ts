@@ -18,6 +18,12 @@ describe('YAML', () => {
     );
   });
 
+  it('says of a second document what it is, and nothing for programmers', () => {
+    const { message } = invalid('plugins: []\n---\nplugins: []\n');
+    expect(message).toContain('a second document begins here');
+    expect(message).not.toContain('parseAllDocuments');
+  });
+
   it('refuses a key that is given twice, and shows both places', () => {
     expect(problems('plugins: []\nserver_settings:\n  port: 1\n  port: 2\n')).toEqual(['4:3 DUPLICATE_KEY']);
     expect(invalid('plugins: []\nplugins: []\n').message).toContain('first at conf/p.yaml:1:1');

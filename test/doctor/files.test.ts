@@ -79,6 +79,16 @@ const faults: readonly Fault[] = [
     plant: async (place) => place.put('client.key', (await gatewayLeaf(place.ca)).keyPem, 0o600),
   },
   {
+    fault: 'the certificates of a chain stand in the other order',
+    check: 'key-matches',
+    code: 'SALLY_TLS_KEY_MISMATCH',
+    plant: async (place) => {
+      const leaf = await gatewayLeaf(place.ca);
+      await place.put('client.crt', place.ca.certPem + leaf.certPem);
+      await place.put('client.key', leaf.keyPem, 0o600);
+    },
+  },
+  {
     fault: 'the client certificate has expired',
     check: 'cert-in-date',
     code: 'SALLY_CERT_EXPIRED',

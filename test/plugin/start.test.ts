@@ -265,3 +265,15 @@ describe('the handle', () => {
     expect(closed).toBe(1);
   });
 });
+
+describe('a hook that fails', () => {
+  it('says what caused it too', async () => {
+    const cause = new Error('connect ECONNREFUSED 127.0.0.1:9');
+    const plugin = await withHooks({
+      tool_pre_invoke: () => {
+        throw new TypeError('fetch failed', { cause });
+      },
+    });
+    await expect(call(plugin)).rejects.toThrow('fetch failed: connect ECONNREFUSED 127.0.0.1:9');
+  });
+});

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type AuthSettings, looksSecret } from '../../config/index.js';
-import { findSallyError, InternalError, messageOf, type SallyError } from '../../errors.js';
+import { asSallyError, InternalError, type SallyError } from '../../errors.js';
 import { framingHeaders } from '../../headers.js';
 import type { GlobalContext, Violation } from '../../hooks/index.js';
 import { authority, type RequestHead } from '../../http/index.js';
@@ -77,7 +77,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
       response.once('close', set.hold());
       const admission = new Admission(authRequestOf(request), set.plugins, deps, { signal, observed });
       return admission.admit().catch((thrown: unknown) => {
-        const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
+        const error = asSallyError(thrown);
         return admission.failed(error);
       });
     },

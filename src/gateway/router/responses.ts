@@ -1,7 +1,6 @@
 import {
-  findSallyError,
+  asSallyError,
   InternalError,
-  messageOf,
   NotOffered,
   PayloadInvalid,
   PayloadTooLarge,
@@ -56,7 +55,7 @@ export function violationResponse(violation: Violation | null, plugin: string | 
 
 /** The failure of a hook call that ends the request, as the contract puts it to the MCP client. */
 export function pluginErrorResponse(thrown: unknown, plugin: string | undefined): RpcResponse {
-  const error = findSallyError(thrown) ?? InternalError({ detail: messageOf(thrown) }, thrown);
+  const error = asSallyError(thrown);
   // The caller's own doing, and no plugin's.
   if (PayloadInvalid.is(error) || PayloadTooLarge.is(error)) return errorResponse(error);
   const { code = -32603, details, pluginCode, plugin: name = plugin ?? '' } = failureOf(error);

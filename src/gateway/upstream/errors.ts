@@ -2,6 +2,7 @@ import {
   ConnectionLost,
   findSallyError,
   messageOf,
+  PeerUnknownCa,
   ReplyMalformed,
   ReplyTooLarge,
   UpstreamBusy,
@@ -22,8 +23,11 @@ import type { PeerErrors } from '../../mcp/client/session.js';
 const childHint =
   "it is started again by itself; LOG_LEVEL=DEBUG shows the process's standard error, which may say why it ended";
 
-/** What a client says of an upstream that fails it. */
-export const upstreamErrors = (upstream: string): PeerErrors => ({
+const ownCaHint =
+  'where it is of a CA of your own: give the upstream a tls block with ca_bundle, the file of that CA';
+
+/** What a client says of an upstream that fails it; `url` is where it is reached over HTTP; `privateTrust`: a `tls` block says whom it trusts, not the system. */
+export const upstreamErrors = (upstream: string, url?: URL, privateTrust = false): PeerErrors => ({
   timeout: (method, seconds) => UpstreamTimeout({ upstream, method, seconds }),
   cancelled: (method) => UpstreamCancelled({ upstream, method }),
   replyId: (method, seen, id) => UpstreamReplyId({ upstream, method, seen, id }),
@@ -42,12 +46,21 @@ export const upstreamErrors = (upstream: string): PeerErrors => ({
     if (known?.code.startsWith('SALLY_UPSTREAM_')) return known;
     if (ReplyTooLarge.is(known))
       return UpstreamReplyTooLarge({ upstream, limit: known.context.limit }, error);
+    // What a TLS port makes of a request without TLS.
+    const first = method === 'initialize' || method === 'server/discover';
+    const plain =
+      url?.protocol === 'http:' && first ? '; where it speaks TLS, its url begins with https:' : '';
     if (ConnectionLost.is(known)) {
-      return UpstreamLost({ upstream, method, detail: known.context.detail }, error);
+      return UpstreamLost({ upstream, method, detail: known.context.detail + plain }, error);
     }
     if (ReplyMalformed.is(known)) {
-      const detail = `its reply is not HTTP/1.1: ${known.context.reason}`;
+      const detail = `its reply is not HTTP/1.1: ${known.context.reason}${plain}`;
       return UpstreamLost({ upstream, method, detail }, error);
+    }
+    if (PeerUnknownCa.is(known) && !privateTrust) {
+      const { peer, subject, detail } = known.context;
+      const reason = `${peer} has a certificate that no CA of this system's roots has signed${subject ? ` (${subject})` : ''}: ${detail}`;
+      return UpstreamDown({ upstream, reason, hint: ownCaHint }, error);
     }
     if (known) {
       const hint = known.code.startsWith('SALLY_TLS_') ? keysOfUpstream(known.remedy) : undefined;

@@ -83,7 +83,10 @@ export function upstreamContext(settings: UpstreamSettings, deps: UpstreamDeps):
     who: 'the upstream',
     timeoutMs,
     log: deps.log,
-    errors: upstreamErrors(name),
+    errors:
+      transport === 'http'
+        ? upstreamErrors(name, settings.url, settings.tls !== undefined)
+        : upstreamErrors(name),
     client: { name: 'sallyport', version: deps.version },
     credentials: deps.credentials ?? createCredentialStore({ log: deps.log }),
     observer: deps.observer,

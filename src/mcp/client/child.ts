@@ -16,6 +16,12 @@ export interface ChildCommand {
 
 /** A line of standard error in the log, in characters. */
 const maxErrorLine = 1_000;
+/** Lines of standard error that are kept, for the log of one that ends. */
+const maxLastLines = 10;
+/** One that ends within this died of its start, in milliseconds. */
+const startMs = 10_000;
+/** What the last child with a context said before it ended. */
+const lastSaid = new WeakMap<ClientContext, string>();
 /** What a child that has ended had still written comes within this, in milliseconds; a grandchild may hold the pipe for ever. */
 const drainMs = 100;
 
@@ -40,25 +46,34 @@ export class Child {
   readonly pid: number;
   /** Resolves with how it ended, in words, once all that it said was heard. */
   readonly ended: Promise<string>;
+  /** Whether it may end over what it is asked first: one of the older era does, and is started again. */
+  mayEnd = false;
   onLine: (line: string) => void = () => {};
   /** A line that is too long: its beginning, and the error for it. */
   onLong: (beginning: string, error: SallyError) => void = () => {};
   readonly #process: ChildProcess;
-  readonly #graceMs: number;
+  readonly #context: ClientContext;
+  readonly #startedAt = Date.now();
+  /** The last lines of its standard error. */
+  readonly #lastLines: string[] = [];
+  #stopping = false;
 
   private constructor(child: ChildProcess, pid: number, context: ClientContext) {
     this.#process = child;
     this.pid = pid;
-    const { about, who, log, errors, limits, pace } = context;
-    this.#graceMs = pace.grace;
+    this.#context = context;
+    const { about, who, log, errors, limits } = context;
     const limit = limits.messageBytes;
     const onLong = (beginning: string) => this.onLong(beginning, errors.tooLarge(limit));
     child.stdout?.on(
       'data',
       cutLines(limit, (line) => this.onLine(line), onLong),
     );
-    const says = (line: string) =>
-      log.debug({ ...about, pid, line: plainText(line, maxErrorLine) }, `${who} says`);
+    const says = (text: string) => {
+      const line = plainText(text, maxErrorLine);
+      log.debug({ ...about, pid, line }, `${who} says`);
+      if (this.#lastLines.push(line) > maxLastLines) this.#lastLines.shift();
+    };
     child.stderr?.on('data', cutLines(maxErrorLine * 4, says, says));
     for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.on('error', () => {});
     this.ended = this.#end();
@@ -100,6 +115,7 @@ export class Child {
 
   /** Ends it, and whatever it has started: closed input, SIGTERM, SIGKILL. */
   async stop(): Promise<void> {
+    this.#stopping = true;
     this.#process.stdin?.end();
     if (await this.#gone()) return;
     this.kill('SIGTERM');
@@ -126,15 +142,28 @@ export class Child {
       await Promise.race([once(child, 'close'), new Promise((resolve) => setTimeout(resolve, drainMs))]);
     }
     for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.destroy();
+    if (!this.#stopping && !this.mayEnd && Date.now() - this.#startedAt < startMs) this.#explainEnd();
     return child.signalCode
       ? `the process was ended by ${child.signalCode}`
       : `the process ended with exit code ${child.exitCode}`;
   }
 
+  /** What it said before it died of its start, once: the next one says the same. */
+  #explainEnd(): void {
+    const { about, who, log } = this.#context;
+    const said = this.#lastLines.join('\n');
+    if (said === '' || lastSaid.get(this.#context) === said) return;
+    lastSaid.set(this.#context, said);
+    log.warn(
+      { ...about, pid: this.pid, lines: this.#lastLines },
+      `${who} ended as it started; it said last: ${this.#lastLines.at(-1)}`,
+    );
+  }
+
   async #gone(): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), this.#graceMs);
+      timer = setTimeout(() => resolve(false), this.#context.pace.grace);
     });
     const gone = await Promise.race([this.ended.then(() => true), late]);
     clearTimeout(timer);

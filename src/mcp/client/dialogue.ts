@@ -8,6 +8,7 @@ import {
   type JsonObject,
   metaKeys,
   metaOf,
+  plainText,
   type RequestId,
   type RpcResponse,
   withoutSubscription,
@@ -214,8 +215,16 @@ export class Dialogue {
   /** What comes on a call's own exchange is for that call alone, whatever id it has. */
   #replied(message: PeerMessage, within: Call | undefined): void {
     const call = within ?? this.#callOf(message.id) ?? this.#onlyCall(message);
-    if (!call || call.ended) return;
     const { result, error } = message;
+    if (!call && isObject(error) && (message.id ?? null) === null) {
+      // Whose it is nobody can say, where several are waited for: what it says is all that there is.
+      const { about, who, log } = this.#context;
+      log.warn(
+        { ...about, error: plainText(messageOf(error)) },
+        `${who} has refused a request, and does not say which`,
+      );
+    }
+    if (!call || call.ended) return;
     if (replyKind(message, call.id) === 'stray') this.stray(call, strayText(message));
     else if (isObject(error)) call.answer({ error });
     else if (isObject(result)) call.answer({ result });

@@ -157,8 +157,9 @@ export function stdioTransport(command: ChildCommand, context: ClientContext): T
   process.on('exit', killAll);
   let closed = false;
 
-  async function start(): Promise<StdioSession> {
+  async function start(mayEnd = false): Promise<StdioSession> {
     const child = await Child.start(command, context);
+    child.mayEnd = mayEnd;
     children.add(child);
     void child.ended.then(() => children.delete(child));
     if (closed) await child.stop();
@@ -212,7 +213,7 @@ export function stdioTransport(command: ChildCommand, context: ClientContext): T
   }
 
   async function contact(known: Era | undefined, signal: AbortSignal): Promise<ClientSession> {
-    const session = await start();
+    const session = await start(known === undefined);
     if (known === 'legacy') return initialize(session, {}, signal);
     const response = await whole(session, () => discover(session, signal));
     if (!response) {

@@ -138,6 +138,23 @@ it('[M10,M19] names the upstream to the calls in which its child died, and start
   expect(textOf(await call(again, 'echo', { message: 'hi' }))).toBe('Echo: hi');
 });
 
+it('shows what a child said that died of its start, once, and not what one said that is of the older era', async () => {
+  const said: object[] = [];
+  const log = { ...silentLogger, warn: (fields: object) => void ('lines' in fields && said.push(fields)) };
+  const path = await script("console.error('no such database: x.db'); process.exit(3);");
+  const upstream = open(stdioUpstream([path]), { log, pace: { retryFirst: 10, retryMost: 20 } });
+  await reaches(upstream, 'down');
+  await vi.waitFor(() => expect(said).toHaveLength(1), { timeout: patience(5_000) });
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(said).toMatchObject([{ lines: ['no such database: x.db'] }]);
+  expect(JSON.stringify(upstream.state)).not.toContain('database');
+  const older = await script(
+    "if (method === 'server/discover') { console.error('what?'); process.exit(1); } else if (id) send({ id, result: initialized });",
+  );
+  await reaches(open(stdioUpstream([older]), { log }), 'up');
+  expect(said).toHaveLength(1);
+});
+
 it('starts a child that goes on dying with growing pauses, and says why it is down', async () => {
   const path = await script(
     "if (method === 'initialize') process.exit(7); else send({ id, error: { code: -32601, message: 'no' } });",

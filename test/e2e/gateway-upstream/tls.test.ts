@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { cert } from '../../support/certs.js';
 import { temporaryFolder } from '../../support/folder.js';
+import { errorOf } from '../../support/gateway.js';
 import { serveModern, serveSessions } from '../../support/mcp-fixture.js';
 import { httpUpstream, open, patient, reaches, sessionRequest, textOf } from '../../support/upstreams.js';
 
@@ -44,8 +45,18 @@ it('says which certificate is wrong where the handshake fails', async () => {
 
 it('trusts the roots of the system alone where no tls block says otherwise', async () => {
   const { url } = await serveModern({ tls: true });
-  const state = await reaches(open(httpUpstream(url)), 'down');
-  expect(JSON.stringify(state)).toMatch(/certificate|CA/);
+  const upstream = open(httpUpstream(url));
+  const state = await reaches(upstream, 'down');
+  expect(state).toMatchObject({ reason: expect.stringContaining("no CA of this system's roots has signed") });
+  const error = await errorOf(upstream.session(sessionRequest(), patient()));
+  expect(error.remedy).toContain('give the upstream a tls block with ca_bundle');
+  expect(error.message + error.remedy).not.toMatch(/this side's ca_bundle|certs\/mcp/);
+});
+
+it('says that a port may speak TLS where a URL without it is not answered', async () => {
+  const { url } = await serveModern({ tls: true });
+  const state = await reaches(open(httpUpstream(url.replace('https:', 'http:'))), 'down');
+  expect(JSON.stringify(state)).toContain('where it speaks TLS, its url begins with https:');
 });
 
 it('takes new certificates when their files change', async () => {
