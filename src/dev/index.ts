@@ -53,6 +53,9 @@ const fakeTools = {
   delete_everything: () => 'Everything is gone',
 };
 
+/** Plugins whose process has ended by itself may do so again, at once. */
+const restartMs = 500;
+
 /** What began with a version before may go on with it for so long. */
 const lingerMs = 60_000;
 
@@ -117,37 +120,49 @@ export async function startDev(options: DevOptions): Promise<Dev> {
       onStray: (text) => onNews({ kind: 'stray', text }),
       onGone: (how) => {
         onNews({ kind: 'stray', text: `the process of the plugins has ended (${how}): it is started again` });
-        void renewSoon();
+        setTimeout(renewSoon, restartMs).unref();
       },
     });
     if ('code' in started) onNews({ kind: 'broken', kept: current !== undefined, failure: started });
     else if (stop.signal.aborted) await started.stop();
-    else await use(started);
+    else {
+      await use(started).catch(async (error: unknown) => {
+        await started.stop();
+        throw error;
+      });
+    }
   };
   // One at a time; what changes meanwhile is for one more.
   let last: Promise<void> = Promise.resolve();
   const renewSoon = () => {
+    if (stop.signal.aborted) return;
     last = last.then(renew).catch((thrown: unknown) => {
       const error = asSallyError(thrown);
       onNews({ kind: 'broken', kept: current !== undefined, failure: error });
     });
-    return last;
   };
-  const unwatch = watchFolder(packageRoot(dirname(path)), () => void renewSoon());
-  await renewSoon();
+  const unwatch = watchFolder(packageRoot(dirname(path)), renewSoon);
+  const close = async () => {
+    stop.abort();
+    unwatch();
+    await last;
+    await gateway?.close();
+    await Promise.all([current?.stop(), ...ending]);
+    await fake?.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  // What is wrong with the gateway itself, such as its port, no change of a plugin mends.
+  last = renew();
+  await last.catch(async (error: unknown) => {
+    last = Promise.resolve();
+    await close();
+    throw error;
+  });
   return {
     get client() {
       return client;
     },
-    async close() {
-      stop.abort();
-      unwatch();
-      await last;
-      await gateway?.close();
-      await Promise.all([current?.stop(), ...ending]);
-      await fake?.close();
-      await rm(folder, { recursive: true, force: true });
-    },
+    close,
   };
 }
 

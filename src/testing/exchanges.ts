@@ -102,7 +102,7 @@ export async function replay(
   try {
     for (const [i, { hook, payload, context, answer, error }] of exchanges.entries()) {
       // What it answered, or why it failed, is heard as it was: a failure is no news where it failed then.
-      await opened.call(hook, payload as Record<string, unknown>, { context }).catch(() => {});
+      await opened.callForeign(hook, payload, { context }).catch(() => {});
       const same = isDeepStrictEqual([answer, error], [last?.answer, last?.error]);
       if (!same)
         throw ReplayDiffers({ index: i, hook, before: told({ answer, error }), now: told(last ?? {}) });

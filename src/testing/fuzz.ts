@@ -108,7 +108,7 @@ async function tryOne(
   const started = performance.now();
   let called: Called<unknown>;
   try {
-    called = await opened.call<string>(hook, payload);
+    called = await opened.callForeign(hook, payload);
   } catch (error) {
     return { problem: messageOf(error) };
   }

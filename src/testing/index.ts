@@ -15,7 +15,6 @@ export {
   type OpenOptions,
   type Over,
   openPlugin,
-  type Payload,
   type TestContext,
 } from './plugin.js';
 export { type FakeUpstream, serveUpstream, type UpstreamCall } from './upstream.js';

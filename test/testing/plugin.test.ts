@@ -62,6 +62,22 @@ describe.each(['process', 'mtls'] as const)('a plugin under test, over %s', (ove
   });
 });
 
+it('a hook of a misspelt name is one for TypeScript and for JavaScript; one of another gateway is called as it is', async (test) => {
+  const foreign = definePlugin({
+    setup: () => ({
+      hooks: {},
+      foreignHooks: { session_open: (payload) => modify({ ...payload, seen: true }) },
+    }),
+  });
+  const plugin = await openPlugin(foreign, { test });
+  // @ts-expect-error: no hook of the contract has this name
+  await expect(plugin.call('tool_pre_invok', { name: 'x' })).rejects.toMatchObject({
+    message: expect.stringContaining('tool_pre_invok'),
+    remedy: expect.stringContaining('tool_pre_invoke'),
+  });
+  expect((await plugin.callForeign('session_open', { a: 1 })).payload).toEqual({ a: 1, seen: true });
+});
+
 it('what is opened with a test is closed with it, in node:test and in vitest, and leaves no folder behind', async () => {
   const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('sallyport-testing-'));
   const before = new Set(folders());

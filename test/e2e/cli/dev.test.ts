@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { sallyport, start } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { firstText, legacyClient } from '../../support/gateway-run.js';
@@ -121,6 +122,18 @@ describe('sallyport dev', () => {
     const folder = await project({ 'gateway.yaml': JSON.stringify({ plugins: [], gateway }) });
     const { said } = startDev(folder, ['--gateway', 'gateway.yaml']);
     await said(/listening on 127\.0\.0\.1, whatever the file says[\s\S]*listening on http:\/\/127\.0\.0\.1:/);
+  });
+
+  it('ends where its port is taken: no change of a plugin mends that', async () => {
+    const folder = await project();
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    onTestFinished(() => void other.close());
+    const { port } = other.address() as AddressInfo;
+    const outcome = await sallyport(['dev', '--config', 'server.yaml', '--port', String(port)], {
+      cwd: folder,
+    });
+    expect(outcome).toMatchObject({ status: 3, stderr: expect.stringContaining('SALLY_SERVER_PORT_IN_USE') });
   });
 
   it('runs a command beside it, which ends with it', async () => {
