@@ -1,6 +1,7 @@
 import { UsageError } from '../errors.js';
 import {
   type CrlResult,
+  makeCommand,
   opensslDate,
   parseDays,
   parseReason,
@@ -84,7 +85,11 @@ function printResult(io: CommandIo, { step, changed, status }: RotationResult): 
   io.out(
     `${paint(io, 'green', `${step} is done`)}: ${changed.length === 0 ? 'there was nothing left to do' : `${files} changed`}\n\n`,
   );
-  printStatus(io, status);
+  // It is over, or taken back: what is left to do is to see that all is well.
+  printStatus(
+    io,
+    status.phase === 'none' ? { ...status, next: makeCommand(status.dir, { role: 'check' }) } : status,
+  );
 }
 
 const meanings: Readonly<Record<RotationPhase, string>> = {

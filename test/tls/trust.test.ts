@@ -10,7 +10,7 @@ import { anyPeer, judgePeer, type PeerRule, pinOf } from '../../src/tls/trust.js
 import { keptLog } from '../manager/handles.js';
 import { rsaKey } from '../support/certs.js';
 import { gatewayLeaf, newCa, newCrl } from '../support/trust.js';
-import { ca as madeCa, parsed, version1 } from './made.js';
+import { ca as madeCa, parsed, resigned, version1 } from './made.js';
 
 const day = 86_400_000;
 const later = (days: number) => new Date(Date.now() + days * day);
@@ -72,6 +72,17 @@ describe('a peer is judged again', () => {
     expect(refused).toMatchObject({ error: { message: expect.stringContaining(pinOf(parsed(other))) } });
   });
 
+  it('[O3] by who it has to be, in the words of the side that asks', async () => {
+    const ca = await newCa();
+    const leaf = await gatewayLeaf(ca);
+    const identity = { kind: 'client', allowed: ['URI:spiffe://other/*'] } as const;
+    expect(judge(leaf, [ca], { rule: { identity } })).toMatchObject(refusal('SALLY_TLS_CLIENT_NOT_ALLOWED'));
+    const set = { authorities: [parsed(ca)], crls: [] };
+    const rule = { identity: { kind: 'plugin', name: 'P', required: false } } as const;
+    const asked = { set, rule, peer: 'x', side: 'client', now: new Date() } as const;
+    expect(judgePeer([parsed(leaf)], asked)).toMatchObject(refusal('SALLY_TLS_WRONG_PLUGIN'));
+  });
+
   it('[O3] by revocation lists, until the first of them ends', async () => {
     const ca = await newCa();
     const [good, bad] = [await gatewayLeaf(ca), await gatewayLeaf(ca)];
@@ -83,6 +94,38 @@ describe('a peer is judged again', () => {
 });
 
 describe('revocation lists', () => {
+  it('[O3] count for every certificate of a chain, not for the first alone', async () => {
+    const root = await newCa('Root');
+    const middle = resigned(await newCa('Middle'), root);
+    const chain = [parsed(await gatewayLeaf(middle)), parsed(middle)];
+    const judged = async (...revoked: Issued[]) => {
+      const text = `${await newCrl(root, revoked)}${await newCrl(middle)}`;
+      const crls = await loadCrls(text, {
+        path: 'ca.crl',
+        caBundle: 'ca.crt',
+        authorities: [parsed(root)],
+        intermediates: [parsed(middle)],
+        now: new Date(),
+      });
+      const set = { authorities: [parsed(root)], crls };
+      return judgePeer(chain, { set, rule: anyPeer, peer: 'x', side: 'server', now: new Date() });
+    };
+    expect(await judged()).toMatchObject({ kind: 'trusted' });
+    expect(await judged(middle)).toMatchObject(refusal('SALLY_TLS_REVOKED'));
+  });
+
+  it('[O3] that name a certificate count when they have ended, and are good to the end of their last second', async () => {
+    const ca = await newCa();
+    const [good, bad] = [await gatewayLeaf(ca, { notBefore: later(-20) }), await gatewayLeaf(ca)];
+    const old = await crlsOf([ca], await newCrl(ca, [bad], -9, -1), later(-5));
+    const crls = await crlsOf([ca], await newCrl(ca));
+    expect(judge(bad, [ca], { crls: [...old, ...crls] })).toMatchObject(refusal('SALLY_TLS_REVOKED'));
+    const end = crls[0]?.nextUpdate ?? new Date();
+    expect(judge(good, [ca], { crls, now: end }).kind).toBe('trusted');
+    const after = new Date(end.getTime() + 1);
+    expect(judge(good, [ca], { crls, now: after })).toMatchObject(refusal('SALLY_TLS_CRL'));
+  });
+
   it('[O3] of two CAs of one name: each has its own', async () => {
     const [a, b] = [await newCa(), await newCa()];
     const bad = await gatewayLeaf(b);
@@ -142,6 +185,19 @@ it('[O3] a root of X.509 version 1 is a CA to a live connection as it is to a ne
   const set = { authorities: [new X509Certificate(root.certPem)], crls: [] };
   const asked = { set, rule: anyPeer, peer: 'x', side: 'server', now: new Date() } as const;
   expect(judgePeer([parsed(version1('leaf', root))], asked).kind).toBe('trusted');
+});
+
+it('[O3] who is its own CA may be a server that the bundle names, and no client', async () => {
+  const alone = await newCa('localhost');
+  const set = { authorities: [parsed(alone)], crls: [] };
+  const asked = { set, rule: anyPeer, peer: 'x', now: new Date() } as const;
+  expect(judgePeer([parsed(alone)], { ...asked, side: 'client' })).toMatchObject({
+    kind: 'trusted',
+    remarks: [{ code: 'SALLY_TLS_PEER_SELF_SIGNED' }],
+  });
+  expect(judgePeer([parsed(alone)], { ...asked, side: 'server' })).toMatchObject(
+    refusal('SALLY_TLS_PEER_WEAK'),
+  );
 });
 
 it('[O3] a remark on connections is told once for each kind', () => {
