@@ -5,22 +5,16 @@ import type { Gateway, PartStatus } from '../gateway/index.js';
 import { type Logger, silentLogger } from '../log.js';
 import { packageVersion } from '../version.js';
 import { signalWithin } from '../wait.js';
-import {
-  isSpokesman,
-  isWorker,
-  joinWorkerBus,
-  reportServing,
-  runWorkers,
-  sharedMetrics,
-} from '../workers/index.js';
+import { isSpokesman, isWorker, joinWorkerBus, reportServing, sharedMetrics } from '../workers/index.js';
 import { type CommandIo, columns, paint } from './io.js';
 import { stopWithNpm } from './npm-parent.js';
 import {
   keepAliveAfterStrayErrors,
   loggerOf,
   logWarnings,
-  onStopSignal,
   portNumber,
+  serveFromWorkers,
+  stopOnSignal,
   workerCount,
 } from './runtime.js';
 
@@ -94,8 +88,7 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   asking = false;
   if (count > 1 && options.stdio) throw WorkersNeedPort({});
   if (count > 1 && !isWorker()) {
-    const [, script = '', ...args] = process.argv;
-    process.exit(await runWorkers({ count, script, args, graceMs: workerGraceMs, log }));
+    await serveFromWorkers(count, workerGraceMs, log);
   }
   const bus = await joinWorkerBus();
   keepAliveAfterStrayErrors(log);
@@ -106,16 +99,11 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
     bus,
     shared: sharedMetrics,
   });
-  const stop = new AbortController();
-  const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
-  onStopSignal((signal) => {
-    log.info({ signal }, 'stopping: calls in flight are finished first');
-    stop.abort();
-  });
+  const { signal, stopped, stop } = stopOnSignal(log);
   reloadOnHangup(gateway, load, log);
   if (options.stdio) {
-    void showStatus(io, gateway, log, stop.signal);
-    await gateway.serveStdio({ input: process.stdin, output: process.stdout, signal: stop.signal });
+    void showStatus(io, gateway, log, signal);
+    await gateway.serveStdio({ input: process.stdin, output: process.stdout, signal });
   } else {
     const address = await gateway.listen(options.port === undefined ? {} : { port: options.port });
     // Each worker says alike where it listens, and how what it sees of the upstreams is.
@@ -123,8 +111,8 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
       { ...address, auth: first.gateway.auth.kind },
       `listening on ${address.url}`,
     );
-    if (isSpokesman()) void showStatus(io, gateway, log, stop.signal);
-    reportServing(() => stop.abort());
+    if (isSpokesman()) void showStatus(io, gateway, log, signal);
+    reportServing(stop);
     await stopped;
   }
   await gateway.drain();

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from 'commander';
 import { type GatewayConfig, loadConfig, type PluginsConfig } from '../config/index.js';
 import { messageOf, StrayPluginError, UsageError } from '../errors.js';
 import { createLogger, type Logger, logLevels } from '../log.js';
-import { isWorker } from '../workers/index.js';
+import { isWorker, runWorkers } from '../workers/index.js';
 import type { CommandIo } from './io.js';
 
 /** The logger that `LOG_LEVEL`, `LOG_FORMAT` and `--verbose` ask for: text on a terminal, else a JSON object a line. */
@@ -79,6 +79,24 @@ export function onStopSignal(stop: (signal: string) => void): void {
       stop(signal);
     });
   }
+}
+
+/** What ends a program that serves: a signal, and its workers' primary through `stop`. */
+export function stopOnSignal(log: Logger): { signal: AbortSignal; stopped: Promise<void>; stop: () => void } {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+  onStopSignal((name) => {
+    log.info({ signal: name }, 'stopping: calls in flight are finished first');
+    controller.abort();
+  });
+  return { signal, stopped, stop: () => controller.abort() };
+}
+
+/** Serves from several processes, this one being their primary, and ends with them. */
+export async function serveFromWorkers(count: number, graceMs: number, log: Logger): Promise<never> {
+  const [, script = '', ...args] = process.argv;
+  process.exit(await runWorkers({ count, script, args, graceMs, log }));
 }
 
 /** A promise or a timer that a plugin left behind must not end the calls of others. */

@@ -3,15 +3,16 @@ import { ConfigPathMissing, WorkersNeedPort } from '../errors.js';
 import { type Logger, silentLogger } from '../log.js';
 import type { PluginServer } from '../server/index.js';
 import { packageVersion } from '../version.js';
-import { isSpokesman, isWorker, reportServing, runWorkers, sharedMetrics } from '../workers/index.js';
+import { isSpokesman, isWorker, reportServing, sharedMetrics } from '../workers/index.js';
 import type { CommandIo } from './io.js';
 import { stopWithNpm } from './npm-parent.js';
 import {
   keepAliveAfterStrayErrors,
   loadAndWarn,
   loggerOf,
-  onStopSignal,
   portNumber,
+  serveFromWorkers,
+  stopOnSignal,
   workerCount,
 } from './runtime.js';
 
@@ -47,22 +48,16 @@ async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
   const config = await loadAndWarn(io, path, 'server', isWorker() ? silentLogger : log);
   if ((options.workers ?? 1) > 1 && !isWorker()) {
     if (config.server.transport === 'stdio' || config.server.uds !== undefined) throw WorkersNeedPort({});
-    const [, script = '', ...args] = process.argv;
     // Each plugin call in flight has its own limit; stopping waits for it, and a little longer for the replies.
     const graceMs = config.settings.pluginTimeoutMs + 5_000;
-    process.exit(await runWorkers({ count: options.workers ?? 1, script, args, graceMs, log }));
+    await serveFromWorkers(options.workers ?? 1, graceMs, log);
   }
   keepAliveAfterStrayErrors(log);
   const { createPluginServer, servePluginsOverStdio } = await import('../server/index.js');
   const version = packageVersion();
-  const stop = new AbortController();
-  const stopped = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve()));
-  onStopSignal((signal) => {
-    log.info({ signal }, 'stopping: calls in flight are finished first');
-    stop.abort();
-  });
+  const { signal, stopped, stop } = stopOnSignal(log);
   if (config.server.transport === 'stdio') {
-    await servePluginsOverStdio(config, { log, version, signal: stop.signal });
+    await servePluginsOverStdio(config, { log, version, signal });
     process.exit(0);
   }
   const server = await createPluginServer(config, { log, version, shared: sharedMetrics });
@@ -73,7 +68,7 @@ async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
     { ...address, plugins: config.plugins.map((plugin) => plugin.name) },
     `listening on ${address.url}`,
   );
-  reportServing(() => stop.abort());
+  reportServing(stop);
   await stopped;
   await server.drain();
   log.info({}, 'stopped');
