@@ -13,6 +13,7 @@ import { promisify } from 'node:util';
 import * as x509 from '@peculiar/x509';
 import { KeyTypeInvalid } from '../errors.js';
 import { distinctSans, ipSan, type San } from './names.js';
+import { pemOfKey } from './pem.js';
 import { type Validity, wholeSecond } from './validity.js';
 
 const generate = promisify(generateKeyPair);
@@ -66,16 +67,11 @@ export function keyTypeOf(key: KeyObject): KeyType {
 }
 
 /** A new private key as PKCS #8 PEM. */
-export async function generateKeyPem(type: KeyType): Promise<string> {
-  const { privateKey } = await generators[type]();
-  return privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-}
+export const generateKeyPem = async (type: KeyType): Promise<string> =>
+  pemOfKey((await generators[type]()).privateKey);
 
 /** Signature algorithms for a CA's key, by what Node calls its type or curve. */
-const signatures: Record<
-  string,
-  { readonly name: string; readonly namedCurve?: string; readonly hash?: string }
-> = {
+const signatures: Record<string, { name: string; namedCurve?: string; hash?: string }> = {
   rsa: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
   prime256v1: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
   secp384r1: { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' },

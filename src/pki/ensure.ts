@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { CertUnusable, RequestInvalid } from '../errors.js';
+import { CertUnusable, RequestInvalid, shellWord } from '../errors.js';
 import { unlocked } from '../lock.js';
 import {
   type Authority,
@@ -319,14 +319,10 @@ function notesOn(
       );
   } else if (target.role === 'plugin') {
     const lacking = sansWithout(settings.extraSans, sansOf(new X509Certificate(certPem)));
-    const again = withSans(remakeCommand(settings.dir, target), settings.extraSans);
+    const sans = shellWord(settings.extraSans.map(showSan).join(','));
+    const again = `${remakeCommand(settings.dir, target)} --sans ${sans}`;
     if (lacking.length > 0)
       notes.push(`lacks ${lacking.map(showSan).join(', ')}; to have it issued with them: ${again}`);
   }
   return notes;
-}
-
-/** The command that issues the certificate again, with the SANs that were asked for now. */
-function withSans(command: string, sans: readonly San[]): string {
-  return command.replace(' && make ', ` && MCP_CERT_SANS=${sans.map(showSan).join(',')} make `);
 }
