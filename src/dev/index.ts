@@ -68,10 +68,10 @@ const lingerMs = 60_000;
 export async function startDev(options: DevOptions): Promise<Dev> {
   const { cwd, log, onNews } = options;
   const path = resolve(cwd, options.path);
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-dev-'));
   const given = options.gateway !== undefined || options.servers !== undefined;
   const fake: RunningUpstream | undefined = given ? undefined : await startUpstream({ tools: fakeTools });
   const base = await baseOf(options, fake);
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-dev-'));
   const running = new RunningRequests();
   let gateway: Gateway | undefined;
   let client: TestClient | undefined;

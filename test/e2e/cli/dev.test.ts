@@ -39,6 +39,12 @@ server_settings: { port: 8000, tls: { certfile: no.crt, keyfile: no.key, ca_bund
 /** Starts `sallyport dev`; `said` waits for a text among what it has written since it was last asked. */
 function startDev(cwd: string, args: readonly string[] = []) {
   const child = start(['dev', '--config', 'server.yaml', '--port', '0', ...args], { cwd });
+  // In order, so that it leaves no folder behind.
+  onTestFinished(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  });
   let all = '';
   let from = 0;
   for (const stream of [child.stdout, child.stderr])
