@@ -83,6 +83,15 @@ describe('a peer is judged again', () => {
     expect(judgePeer([parsed(leaf)], asked)).toMatchObject(refusal('SALLY_TLS_WRONG_PLUGIN'));
   });
 
+  it('[O3] and one that says nothing of its role is told, but where a pin says who it is', async () => {
+    const ca = await newCa();
+    const leaf = await gatewayLeaf(ca, { sans: [{ type: 'dns', value: 'host' }] });
+    const rule = { identity: { kind: 'client' } } as const;
+    expect(judge(leaf, [ca], { rule })).toMatchObject({ remarks: [{ code: 'SALLY_TLS_NO_ROLE' }] });
+    const pins = [pinOf(parsed(leaf))];
+    expect(judge(leaf, [ca], { rule: { ...rule, pins } })).toMatchObject({ kind: 'trusted', remarks: [] });
+  });
+
   it('[O3] by revocation lists, until the first of them ends', async () => {
     const ca = await newCa();
     const [good, bad] = [await gatewayLeaf(ca), await gatewayLeaf(ca)];
