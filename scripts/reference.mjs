@@ -19,9 +19,8 @@ if (!existsSync(command)) {
 const dist = (path) => import(`../dist/${path}`);
 const { keyTable, modeTable, onErrorValues, serverKeyTable, variableTable } = await dist('config/index.js');
 const { errorDefinitions } = await dist('errors.js');
-const { hookTable } = await dist('hooks/table.js');
+const { HookResult, hookTable, Violation } = await dist('hooks/table.js');
 const { GlobalContext, PluginContext } = await dist('hooks/models.js');
-const { HookResult, Violation } = await dist('hooks/models.js');
 const { certsCommand } = await dist('cli/certs.js');
 const { checks, groups } = await dist('doctor/index.js');
 

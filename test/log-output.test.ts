@@ -1,8 +1,7 @@
 import { Writable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { openLogOutput } from '../src/log/output.js';
-import { createLogger } from '../src/log.js';
+import { createLogger, openLogOutput } from '../src/log.js';
 
 /** A stream whose reader takes nothing until it is let. */
 function held() {

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { asSallyError, InternalError, type SallyError, UsageError } from '../errors.js';
-import { standardError } from '../log/output.js';
+import { standardError } from '../log.js';
 import { nearest } from '../nearest.js';
 import { type CommandIo, inWordsOfMake, paint, printable } from './io.js';
 

@@ -1,11 +1,9 @@
 export {
   filledContext,
   filledGlobal,
-  filledResult,
   GlobalContext,
   globalContext,
   type HookOutcome,
-  HookResult,
   type OneOutcome,
   type Outcome,
   PluginContext,
@@ -13,16 +11,14 @@ export {
   readContext,
   readContextParts,
   readGlobalContext,
-  readHookResult,
   SettledContext,
   SettledGlobal,
-  Violation,
-  wholeResult,
 } from './models.js';
-export { jsonCopy } from './plain.js';
-export { problemsOf, problemText, quickAccept, type Reading, reader } from './reader.js';
+export { jsonCopy, problemsOf, problemText, quickAccept, type Reading, reader } from './reader.js';
 export {
+  filledResult,
   type HookName,
+  HookResult,
   hookMeant,
   hookNames,
   hookRow,
@@ -32,7 +28,10 @@ export {
   type PayloadCondition,
   type PayloadOf,
   prefixedName,
+  readHookResult,
   readModified,
   readPayload,
   unprefixedNames,
+  Violation,
+  wholeResult,
 } from './table.js';

@@ -11,8 +11,7 @@ import {
   pathOf,
 } from '../listener/index.js';
 import { peerLog } from '../log/limit.js';
-import { countDroppedLines } from '../log/output.js';
-import type { Logger } from '../log.js';
+import { countDroppedLines, type Logger } from '../log.js';
 import { createEndpoint } from '../mcp/endpoint.js';
 import type { PluginDefinition } from '../plugin/index.js';
 import { createHookLog, joinObservers, type Observer } from '../telemetry/index.js';

@@ -1,9 +1,16 @@
 import { z } from 'zod';
-import { findSallyError, messageOf, ToolArgumentsInvalid } from '../errors.js';
+import type { Cancellation } from '../cancel.js';
+import { findSallyError, messageOf, ReplyInvalid, ToolArgumentsInvalid } from '../errors.js';
 import { filledGlobal, GlobalContext, reader, SettledGlobal } from '../hooks/index.js';
 import { carriedDepth, parseExactJson, parseJson, writeJson } from '../json/index.js';
 import { type InvokeReply, readReplyValue } from './invoke.js';
-import { toolNames } from './tools.js';
+import {
+  type CallHeaders,
+  type ExactConnection,
+  type ToolConnection,
+  type ToolReply,
+  toolNames,
+} from './tools.js';
 
 /**
  * Several plugins of one server in one round trip: a tool that servers of ours have beside those of the contract. They
@@ -161,4 +168,31 @@ export function readChainReply(
     replies.push(reply);
   }
   return replies;
+}
+
+/** Calls one hook of several plugins. Its reply is for `readHookReplies`. */
+export function callHooks(
+  connection: ToolConnection,
+  chain: Parameters<typeof writeChainArguments>[0],
+  payloadJson: string | undefined,
+  signal: Cancellation,
+  headers?: CallHeaders,
+): Promise<ToolReply> {
+  return connection.call(toolNames.invokeHooks, writeChainArguments(chain, payloadJson), signal, headers);
+}
+
+/** What came back of a call of these plugins. Throws `SALLY_WIRE_REPLY`. */
+export function readHookReplies(
+  { texts }: ToolReply,
+  plugins: readonly string[],
+  { peer, exactNumbers }: ExactConnection,
+): readonly ChainReply[] {
+  const replies = readChainReply(texts[0] ?? '', plugins, exactNumbers);
+  if (typeof replies === 'string') throw ReplyInvalid({ peer, tool: toolNames.invokeHooks, reason: replies });
+  return replies;
+}
+
+/** Whether a server has not run several plugins because it cannot: one that took the place of a newer one. */
+export function knowsNoChains(error: unknown): boolean {
+  return ReplyInvalid.is(error) && error.context.reason.includes('Unknown tool');
 }

@@ -1,81 +1,13 @@
 import type { Cancellation } from '../cancel.js';
 import { PluginNotFound, ReplyInvalid } from '../errors.js';
-import type { PluginContext } from '../hooks/index.js';
-import { type ChainReply, readChainReply, takesChains, writeChainArguments } from './chain.js';
-import { type InvokeReply, readReply, writeInvokeArguments } from './invoke.js';
-import { type PluginReport, readPluginReport, toolNames } from './tools.js';
-
-/** What a tool answered. */
-export interface ToolReply {
-  /** The texts of the text items. */
-  readonly texts: readonly string[];
-  /** What the server says beside the result: `_meta` of MCP. */
-  readonly meta: Readonly<Record<string, unknown>>;
-}
-
-/** What a hook call needs of a connection. */
-export interface ToolConnection {
-  /** The other end, as a sentence names it. */
-  readonly peer: string;
-  /** Calls a tool; its arguments are an object written as JSON, `headers` go with it. Rejects with a SallyError. */
-  call(tool: string, args: string, signal: Cancellation, headers?: CallHeaders): Promise<ToolReply>;
-}
-
-/** Headers of HTTP that go with a call, such as `traceparent`; over stdio in `_meta`. */
-type CallHeaders = Readonly<Record<string, string>> | undefined;
-
-/** Whose numbers come as they were written, where `exactNumbers` says so. */
-type ExactConnection = Pick<ToolConnection, 'peer'> & { readonly exactNumbers: boolean };
-
-/** Calls one hook of one plugin. Its reply is for `readHookReply`. */
-export function callHook(
-  connection: ToolConnection,
-  call: {
-    readonly hook: string;
-    readonly plugin: string;
-    readonly payload: unknown;
-    readonly payloadJson?: string | undefined;
-    readonly context: PluginContext;
-  },
-  signal: Cancellation,
-  headers?: CallHeaders,
-): Promise<ToolReply> {
-  return connection.call(toolNames.invokeHook, writeInvokeArguments(call), signal, headers);
-}
-
-/** What came back of a hook call. Throws `SALLY_WIRE_REPLY` where it is none. */
-export function readHookReply({ texts }: ToolReply, { peer, exactNumbers }: ExactConnection): InvokeReply {
-  const read = readReply(texts[0] ?? '', exactNumbers);
-  if (typeof read === 'string') throw ReplyInvalid({ peer, tool: toolNames.invokeHook, reason: read });
-  return read;
-}
-
-/** Calls one hook of several plugins. Its reply is for `readHookReplies`. */
-export function callHooks(
-  connection: ToolConnection,
-  chain: Parameters<typeof writeChainArguments>[0],
-  payloadJson: string | undefined,
-  signal: Cancellation,
-  headers?: CallHeaders,
-): Promise<ToolReply> {
-  return connection.call(toolNames.invokeHooks, writeChainArguments(chain, payloadJson), signal, headers);
-}
-
-/** What came back of a call of these plugins. Throws `SALLY_WIRE_REPLY`. */
-export function readHookReplies(
-  { texts }: ToolReply,
-  plugins: readonly string[],
-  { peer, exactNumbers }: ExactConnection,
-): readonly ChainReply[] {
-  const replies = readChainReply(texts[0] ?? '', plugins, exactNumbers);
-  if (typeof replies === 'string') throw ReplyInvalid({ peer, tool: toolNames.invokeHooks, reason: replies });
-  return replies;
-}
-
-/** Whether a server has not run several plugins because it cannot: one that took the place of a newer one. */
-export function knowsNoChains(error: unknown): boolean {
-  return ReplyInvalid.is(error) && error.context.reason.includes('Unknown tool');
-}
+import { takesChains } from './chain.js';
+import {
+  type PluginReport,
+  readPluginReport,
+  type ToolConnection,
+  type ToolReply,
+  toolNames,
+} from './tools.js';
 
 /** Asks a server for one plugin, which every server of the contract answers without a hook. */
 export function askForPlugin(
@@ -111,6 +43,3 @@ export async function listPlugins(
     .map(readPluginReport)
     .flatMap((report) => (report && typeof report === 'object' ? [report.name] : []));
 }
-
-/** Whether a reply of this tool may be without a text: a server without plugins has nothing to list. */
-export const mayBeEmpty = (tool: string): boolean => tool === toolNames.pluginConfigs;

@@ -1,29 +1,23 @@
 /**
- * Hook calls as MCP tools. A gateway calls hooks over any connection that carries calls of tools (`client.ts`); a
- * server's calls come in through `tools` (`serve.ts`), which knows whoever runs the hooks as a `HookHost`. What is written
- * and read is in `invoke.ts`, and in `chain.ts` for several plugins in one round trip. No other room has a name of a tool.
+ * Hook calls as MCP tools. A gateway calls hooks over any connection that carries calls of tools; a server's calls come in
+ * through `tools` (`serve.ts`), which knows whoever runs the hooks as a `HookHost`. What is written and read is in
+ * `invoke.ts`, and in `chain.ts` for several plugins in one round trip; how a gateway learns what plugins a server has is in
+ * `client.ts`. No other room has a name of a tool.
  */
 
 export {
   type ChainReply,
-  chainBudgetMs,
-  readChainReply,
-} from './chain.js';
-export {
-  askForPlugin,
-  callHook,
   callHooks,
+  chainBudgetMs,
   knowsNoChains,
-  learnPlugin,
-  listPlugins,
-  mayBeEmpty,
+  readChainReply,
   readHookReplies,
-  readHookReply,
-  type ToolConnection,
-  type ToolReply,
-} from './client.js';
+} from './chain.js';
+export { askForPlugin, learnPlugin, listPlugins } from './client.js';
 export {
+  callHook,
   type InvokeReply,
+  readHookReply,
   readInvokeArguments,
   readNameArgument,
   readReply,
@@ -34,9 +28,12 @@ export { type HookHost, tools } from './serve.js';
 export {
   describePlugin,
   hideSecrets,
+  mayBeEmpty,
   type PluginReport,
   pluginDefaults,
   readPluginReport,
+  type ToolConnection,
+  type ToolReply,
   toolList,
   toolNames,
 } from './tools.js';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { findSallyError, ToolArgumentsInvalid } from '../errors.js';
+import type { Cancellation } from '../cancel.js';
+import { findSallyError, ReplyInvalid, ToolArgumentsInvalid } from '../errors.js';
 import {
   filledContext,
   filledResult,
@@ -21,7 +22,13 @@ import {
   plainJson,
   writeJson,
 } from '../json/index.js';
-import { toolNames } from './tools.js';
+import {
+  type CallHeaders,
+  type ExactConnection,
+  type ToolConnection,
+  type ToolReply,
+  toolNames,
+} from './tools.js';
 
 const shape = {
   hook_type: z.string().min(1),
@@ -51,14 +58,17 @@ export function readInvokeArguments(value: unknown): InvokeArguments {
   throw ToolArgumentsInvalid({ tool: toolNames.invokeHook, problems: problemsOf(read.error) });
 }
 
-/** Writes the arguments of `invoke_hook`. A payload that was written before is not written again. */
-export function writeInvokeArguments(call: {
+/** A hook call, and its payload as JSON where it was written before. */
+interface WrittenCall {
   readonly hook: string;
   readonly plugin: string;
   readonly payload: unknown;
   readonly payloadJson?: string | undefined;
   readonly context: PluginContext;
-}): string {
+}
+
+/** Writes the arguments of `invoke_hook`. A payload that was written before is not written again. */
+export function writeInvokeArguments(call: WrittenCall): string {
   const { hook, plugin, payload, payloadJson = writeJson(payload), context } = call;
   const names = `"hook_type":${JSON.stringify(hook)},"plugin_name":${JSON.stringify(plugin)}`;
   return `{${names},"payload":${payloadJson},"context":${writeJson(context)}}`;
@@ -177,4 +187,21 @@ export function readReplyValue(value: unknown): InvokeReply | string {
     globalState: context.global_context?.state ?? {},
   };
   return { kind: 'result', result, context: update };
+}
+
+/** Calls one hook of one plugin. Its reply is for `readHookReply`. */
+export function callHook(
+  connection: ToolConnection,
+  call: WrittenCall,
+  signal: Cancellation,
+  headers?: CallHeaders,
+): Promise<ToolReply> {
+  return connection.call(toolNames.invokeHook, writeInvokeArguments(call), signal, headers);
+}
+
+/** What came back of a hook call. Throws `SALLY_WIRE_REPLY` where it is none. */
+export function readHookReply({ texts }: ToolReply, { peer, exactNumbers }: ExactConnection): InvokeReply {
+  const read = readReply(texts[0] ?? '', exactNumbers);
+  if (typeof read === 'string') throw ReplyInvalid({ peer, tool: toolNames.invokeHook, reason: read });
+  return read;
 }

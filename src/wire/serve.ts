@@ -61,14 +61,12 @@ export type ToolResult = {
 /** A tool. It may be given away its arguments. */
 export type Tool = (args: unknown, plugins: HookHost, call: ToolCall) => Promise<ToolResult>;
 
-const text = (value: string) => ({ type: 'text' as const, text: value });
-
 /** The tools, by name. Rejects with a SallyError only where the arguments are not of the contract. */
 export const tools: Readonly<Record<string, Tool>> = {
   async [toolNames.pluginConfigs](_args, plugins) {
     const configs = plugins.plugins.map((plugin) => plugin.describe?.() ?? {});
     return {
-      content: configs.map((config) => text(JSON.stringify(config))),
+      content: configs.map((config) => ({ type: 'text', text: JSON.stringify(config) })),
       structuredContent: { result: configs },
       _meta: chainMeta,
     };
@@ -76,15 +74,19 @@ export const tools: Readonly<Record<string, Tool>> = {
 
   async [toolNames.pluginConfig](args, plugins) {
     const plugin = plugins.find(readNameArgument(args));
-    return { content: [text(JSON.stringify(plugin?.describe?.() ?? {}))], _meta: chainMeta };
+    const text = JSON.stringify(plugin?.describe?.() ?? {});
+    return { content: [{ type: 'text', text }], _meta: chainMeta };
   },
 
   async [toolNames.invokeHook](args, plugins, call) {
-    return { content: [text(await invokeHook(args, plugins, call))] };
+    const { hook_type: hook, plugin_name: plugin, payload, context } = readInvokeArguments(args);
+    // The arguments were read for this call alone.
+    const run = { hook, plugin, payload, context, owned: true };
+    return { content: [{ type: 'text', text: replyText(await runHook(run, plugins, call)) }] };
   },
 
   async [toolNames.invokeHooks](args, plugins, call) {
-    return { content: [text(await invokeHooks(args, plugins, call))] };
+    return { content: [{ type: 'text', text: await invokeHooks(args, plugins, call) }] };
   },
 };
 
@@ -98,16 +100,6 @@ interface HookRun {
   readonly owned: boolean;
   /** The caller's own deadline, where it is stricter than that of the file. */
   readonly timeoutMs?: number | undefined;
-}
-
-/**
- * Runs one hook of one plugin and returns the text of the reply: the result, or the plugin's failure. Rejects only
- * where the arguments are not of the contract (`SALLY_WIRE_ARGUMENTS`).
- */
-async function invokeHook(args: unknown, plugins: HookHost, call: ToolCall): Promise<string> {
-  const { hook_type: hook, plugin_name: plugin, payload, context } = readInvokeArguments(args);
-  // The arguments were read for this call alone.
-  return replyText(await runHook({ hook, plugin, payload, context, owned: true }, plugins, call));
 }
 
 /** What a hook run led to: the result with the context after it, or the failure as the wire has it. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Cancellation } from '../cancel.js';
 import {
   legacyModeName,
   looksSecret,
@@ -21,6 +22,31 @@ export const toolNames = {
 
 const object = { type: 'object' as const };
 const text = { type: 'string' as const };
+
+/** What a tool answered. */
+export interface ToolReply {
+  /** The texts of the text items. */
+  readonly texts: readonly string[];
+  /** What the server says beside the result: `_meta` of MCP. */
+  readonly meta: Readonly<Record<string, unknown>>;
+}
+
+/** What a hook call needs of a connection. */
+export interface ToolConnection {
+  /** The other end, as a sentence names it. */
+  readonly peer: string;
+  /** Calls a tool; its arguments are an object written as JSON, `headers` go with it. Rejects with a SallyError. */
+  call(tool: string, args: string, signal: Cancellation, headers?: CallHeaders): Promise<ToolReply>;
+}
+
+/** Headers of HTTP that go with a call, such as `traceparent`; over stdio in `_meta`. */
+export type CallHeaders = Readonly<Record<string, string>> | undefined;
+
+/** Whose numbers come as they were written, where `exactNumbers` says so. */
+export type ExactConnection = Pick<ToolConnection, 'peer'> & { readonly exactNumbers: boolean };
+
+/** Whether a reply of this tool may be without a text: a server without plugins has nothing to list. */
+export const mayBeEmpty = (tool: string): boolean => tool === toolNames.pluginConfigs;
 
 /**
  * The tools, as `tools/list` shows them: those of the contract first. `invoke_hook` declares no `outputSchema`: its reply is
