@@ -13,20 +13,13 @@ export interface Cancellation {
  * and wiring one for every layer of every call cost more than the calls.
  */
 export class CancelSource implements Cancellation {
-  #aborted = false;
-  #reason: unknown;
+  /** Set by `abort` alone. */
+  aborted = false;
+  reason: unknown;
   /** Most have one listener: no Set is made for it. */
   #first: (() => void) | undefined;
   #more: Set<() => void> | undefined;
   #control: AbortController | undefined;
-
-  get aborted(): boolean {
-    return this.#aborted;
-  }
-
-  get reason(): unknown {
-    return this.#reason;
-  }
 
   /** The same as an AbortSignal. */
   get signal(): AbortSignal {
@@ -34,16 +27,16 @@ export class CancelSource implements Cancellation {
       this.#control = new AbortController();
       // As many listen as there are plugins and upstreams. Not 0, with which Node 20 takes it for no signal.
       setMaxListeners(Number.POSITIVE_INFINITY, this.#control.signal);
-      if (this.#aborted) this.#control.abort(this.#reason);
+      if (this.aborted) this.#control.abort(this.reason);
     }
     return this.#control.signal;
   }
 
   /** Ends the call. The second time nothing happens. */
   abort(reason: unknown): void {
-    if (this.#aborted) return;
-    this.#aborted = true;
-    this.#reason = reason;
+    if (this.aborted) return;
+    this.aborted = true;
+    this.reason = reason;
     const [first, more] = [this.#first, this.#more];
     this.#first = undefined;
     this.#more = undefined;

@@ -47,8 +47,8 @@ interface SessionSource {
   open(signal: AbortSignal): Promise<ClientSession>;
   /** Waits until another attempt is due. */
   due(): Promise<void>;
-  /** A call was answered. */
-  answered(): void;
+  /** A call was answered. Absent: that changes nothing. */
+  answered?(): void;
   /** Whether a call may be made once more, over a new session. */
   again(error: unknown): boolean;
   /** One that failed is used no more. */
@@ -112,7 +112,7 @@ export async function openConnection(settings: McpSettings, deps: ConnectionDeps
           opened = current;
           session = opened.session ?? (await unlessAborted(opened.standing, signal));
           const reply = replyOf(await session.callTool(tool, args, { signal, headers }), peer, tool);
-          sessions.answered();
+          sessions.answered?.();
           return reply;
         } catch (error) {
           const answered = /^SALLY_(WIRE_REPLY|JSON)/.test(findSallyError(error)?.code ?? '');
@@ -199,7 +199,6 @@ async function httpSessions(
   return {
     open: (signal) => transport.contact(undefined, signal),
     due: async () => {},
-    answered() {},
     // A server that was restarted does not know the session, one that stops has not looked at the call: once more, anew.
     again(error) {
       if (!HttpStatusUnexpected.is(error)) return false;

@@ -5,6 +5,7 @@ import { stalledMs } from './server.js';
 
 type Headers = Readonly<Record<string, string | number>>;
 type ReplyEvent = Parameters<Reply['once']>[0];
+type Listener = { readonly event: ReplyEvent; readonly listener: () => void };
 
 /** The connection that a reply goes out over. */
 interface Owner {
@@ -34,7 +35,7 @@ export class FastReply implements Reply {
   /** Whether the socket is listened to for the time when it has room again. */
   #behind = false;
   /** Far fewer than an EventEmitter is made for. */
-  #listeners: { readonly event: ReplyEvent; readonly listener: () => void }[] = [];
+  #listeners: Listener[] = [];
 
   constructor(owner: Owner) {
     this.#owner = owner;
@@ -54,9 +55,11 @@ export class FastReply implements Reply {
   }
 
   #emit(event: ReplyEvent): void {
-    const all = this.#listeners;
-    this.#listeners = all.filter((one) => one.event !== event);
-    for (const one of all) if (one.event === event) one.listener();
+    const due: Listener[] = [];
+    const others: Listener[] = [];
+    for (const one of this.#listeners) (one.event === event ? due : others).push(one);
+    this.#listeners = others;
+    for (const { listener } of due) listener();
   }
 
   writeHead(status: number, headers: Headers): void {
@@ -127,7 +130,7 @@ export class FastReply implements Reply {
     if (this.destroyed) return;
     this.writableFinished = true;
     this.#owner.onEnd(this.#last);
-    process.nextTick(() => this.#emit('close'));
+    process.nextTick(this.#emit.bind(this), 'close');
   }
 
   #send(text: string): boolean {

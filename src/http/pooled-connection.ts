@@ -112,7 +112,7 @@ export class PooledConnection {
     this.#restingSince = Number.POSITIVE_INFINITY;
     // On a busy machine the server's end may be here and not read yet. A whole turn of the event loop reads it; the one
     // that is under way may have looked before.
-    if (look || this.#idle) setImmediate(() => setImmediate(() => this.#write(exchange)));
+    if (look || this.#idle) setImmediate(setImmediate, this.#write.bind(this, exchange));
     else this.#write(exchange);
   }
 

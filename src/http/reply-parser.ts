@@ -108,29 +108,25 @@ export class ReplyParser {
     if ((end === -1 ? bytes.length : end) > maxHeadBytes) throw this.#bad('its head is too long');
     this.#pending = end === -1 ? bytes : undefined;
     if (end === -1) return nothing;
-    this.#readHead(bytes.toString('latin1', 0, end));
-    return bytes.subarray(end + 4);
-  }
-
-  #readHead(text: string): void {
+    const text = bytes.toString('latin1', 0, end);
     const length = this.#lastHead.lengthIn(text);
+    let head: ReplyHead | undefined;
     if (length === undefined) {
-      const head = this.#parseHead(text);
+      head = this.#parseHead(text);
       // Others may say a length and have no body (RFC 9112 section 6.3).
       this.#lastHead.keep(text, head?.status === 200 ? head : undefined);
-      if (head) this.#begin(head);
     } else {
+      head = this.#lastHead.head as ReplyHead;
       this.#chunked = false;
       this.#left = length;
       this.done = length === 0;
-      this.#begin(this.#lastHead.head as ReplyHead);
     }
-  }
-
-  #begin(head: ReplyHead): void {
-    this.head = head;
-    this.#stream = this.#onHead(head);
-    if (!this.#chunked && this.#left < Number.POSITIVE_INFINITY) this.#expect(this.#left);
+    if (head) {
+      this.head = head;
+      this.#stream = this.#onHead(head);
+      if (!this.#chunked && this.#left < Number.POSITIVE_INFINITY) this.#expect(this.#left);
+    }
+    return bytes.subarray(end + 4);
   }
 
   /** Undefined of one that says that another comes. */

@@ -193,7 +193,6 @@ export function createHostGuard(reachable: Reachable): HostGuard {
   /** Nearly all requests call it by the same name. */
   let known: string | undefined;
   const answersTo = (host: string, socket: Socket): boolean => {
-    if (host === known) return true;
     const name = hostName(host);
     if (name === undefined) return false;
     // Names of hosts are alike whatever their case (RFC 9110 section 4.2.3); one without a port stands for all ports.
@@ -207,7 +206,7 @@ export function createHostGuard(reachable: Reachable): HostGuard {
 
   return ({ headers, socket }) => {
     const { host = '', origin } = headers;
-    if (limited && !answersTo(host, socket))
+    if (limited && host !== known && !answersTo(host, socket))
       return [421, `this server answers to the name of ${bound}${others} only, not to '${host}'`];
     if (origin !== undefined && !isLoopback(urlHost(origin) ?? '') && !allowedOrigins.includes(origin))
       return [403, `requests of the origin '${origin}' are refused`];

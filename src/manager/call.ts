@@ -1,4 +1,4 @@
-import { type Cancellation, CancelSource, onAbort } from '../cancel.js';
+import { type Cancellation, CancelSource } from '../cancel.js';
 import {
   asSallyError,
   CallCancelled,
@@ -38,11 +38,11 @@ export function callPlugin(
   { timeoutMs, signal, owned = false, payloadJson, headers }: CallLimits,
 ): OneOutcome | Promise<OneOutcome> {
   const called = { plugin: plugin.name, hook, timeoutMs };
-  if (isAborted(signal)) return { kind: 'failed', error: CallCancelled(called) };
+  if (signal?.aborted) return { kind: 'failed', error: CallCancelled(called) };
   const inner = new CancelSource();
   try {
     const begun = plugin.invoke(hook, payload, context, { signal: inner, owned, payloadJson, headers });
-    if (!(begun instanceof Promise) && !isAborted(signal)) return { kind: 'answered', outcome: begun };
+    if (!(begun instanceof Promise) && !signal?.aborted) return { kind: 'answered', outcome: begun };
     return waitFor(Promise.resolve(begun), called, inner, timeoutMs, signal);
   } catch (error) {
     return thrownBy(error);
@@ -62,15 +62,12 @@ export async function callChain(
   const plugin = call.steps[0]?.plugin.name;
   if (plugin === undefined) return [];
   const called = { plugin, hook, timeoutMs };
-  if (isAborted(signal)) return [{ kind: 'failed', error: CallCancelled(called) }];
+  if (signal?.aborted) return [{ kind: 'failed', error: CallCancelled(called) }];
   const inner = new CancelSource();
   const work = chain.invoke(call, { signal: inner, payloadJson, headers });
   const ended = await waitFor(work, called, inner, timeoutMs + chainBudgetMs, signal);
   return ended.kind === 'failed' ? [ended] : ended.outcome;
 }
-
-/** Asked again after others have run. */
-const isAborted = (signal: Cancellation | undefined): boolean => signal?.aborted === true;
 
 function thrownBy(error: unknown): { readonly kind: 'failed'; readonly error: SallyError } {
   return {
@@ -88,24 +85,25 @@ function waitFor<A>(
   signal: Cancellation | undefined,
 ): Promise<Ended<A>> {
   return new Promise((resolve) => {
-    let dispose: (() => void) | undefined;
     let stopped = false;
     // The plugin may ignore its signal: whoever waits is let go all the same, but not before the connection that the
     // call was on has heard of its end: the next call on it begins with that.
     const stop = (error: SallyError) => {
       stopped = true;
       clearTimeout(timer);
-      dispose?.();
+      signal?.removeEventListener('abort', cancelled);
       inner.abort(error);
       setImmediate(() => resolve({ kind: 'failed', error }));
     };
     const late = () => stop(PluginTimeout({ plugin, hook, seconds: timeoutMs / 1000 }));
     const timer = setTimeout(late, deadlineMs);
-    dispose = signal && onAbort(signal, () => stop(CallCancelled({ plugin, hook })));
+    const cancelled = () => stop(CallCancelled({ plugin, hook }));
+    if (signal?.aborted) cancelled();
+    else signal?.addEventListener('abort', cancelled);
     const settle = (ended: Ended<A>) => {
       if (stopped) return;
       clearTimeout(timer);
-      dispose?.();
+      signal?.removeEventListener('abort', cancelled);
       resolve(ended);
     };
     work.then(

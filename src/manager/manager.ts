@@ -138,7 +138,7 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
     request(fields) {
       const global =
         fields === undefined
-          ? globalContext(randomUUID())
+          ? { request_id: randomUUID(), state: {}, metadata: {} }
           : checkedGlobal(globalContext(fields.request_id ?? randomUUID(), fields));
       return new PluginRequest(global, requestDeps);
     },

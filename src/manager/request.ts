@@ -147,11 +147,14 @@ export class PluginRequest {
       } else {
         decided = await this.#callBand(selected.slice(at, end), run);
       }
-      const failed = decided.find(({ decision }) => decision.kind === 'fail');
-      blocked = decided.find(({ decision }) => decision.kind === 'block');
+      let failed: SallyError | undefined;
+      for (const one of decided) {
+        if (one.decision.kind === 'fail') failed ??= one.decision.error;
+        else if (one.decision.kind === 'block') blocked ??= one;
+      }
       if (failed || blocked)
         for (const { observed } of ahead?.outcomes ?? []) observed?.end({ decision: 'skipped' });
-      if (failed?.decision.kind === 'fail') throw failed.decision.error;
+      if (failed) throw failed;
       if (blocked === undefined) take(run, decided);
     }
     const violation = blocked?.decision.kind === 'block' ? blocked.decision.result.violation : undefined;

@@ -28,6 +28,12 @@ export function clientName(info: Readonly<Record<string, unknown>>): string {
   return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }
 
+/** What one plugin did in a hook call, as it stands in the line. */
+interface PluginRun extends Omit<HookCallStart, 'request'> {
+  readonly decision: string;
+  readonly ms: number;
+}
+
 class AccessLine implements RequestObservation {
   readonly #log: Logger;
   readonly #started = performance.now();
@@ -50,7 +56,14 @@ class AccessLine implements RequestObservation {
   }
 
   hookCall({ plugin, hook }: HookCallStart) {
-    return aroundHttp.has(hook) ? undefined : new PluginRun(plugin, hook, this.#plugins);
+    if (aroundHttp.has(hook)) return undefined;
+    const started = performance.now();
+    return {
+      end: ({ decision }: HookCallEnd) => {
+        if (decision === 'cancelled' || decision === 'skipped') return;
+        this.#plugins.push({ plugin, hook, decision, ms: msSince(started) });
+      },
+    };
   }
 
   end(end: RequestEnd): void {
@@ -83,28 +96,6 @@ class AccessLine implements RequestObservation {
       };
     } else return;
     this.#log.info(line, 'request');
-  }
-}
-
-/** What one plugin did in a hook call, as it stands in the line once it is done. */
-class PluginRun {
-  readonly plugin: string;
-  readonly hook: string;
-  decision = '';
-  ms = performance.now();
-  readonly #done: PluginRun[];
-
-  constructor(plugin: string, hook: string, done: PluginRun[]) {
-    this.plugin = plugin;
-    this.hook = hook;
-    this.#done = done;
-  }
-
-  end({ decision }: HookCallEnd): void {
-    if (decision === 'cancelled' || decision === 'skipped') return;
-    this.decision = decision;
-    this.ms = msSince(this.ms);
-    this.#done.push(this);
   }
 }
 
