@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
+import { readMessages } from '../../dist/mcp/client/http-reply.js';
 import { cutLines, readLines } from '../../dist/mcp/lines.js';
-import { messagesOf, rpcErrorOf } from '../../dist/mcp/requests.js';
+import { rpcErrorOf } from '../../dist/mcp/requests.js';
 import { pieces } from '../lib/duplex.mjs';
 import { agree, refusable } from '../lib/judge.mjs';
 
@@ -54,7 +55,7 @@ export default {
       );
       // As many as a busy machine reads while nobody takes it for hanging.
       for (const line of short.slice(0, 1_000)) {
-        refusable(() => messagesOf(line));
+        refusable(() => readMessages(line, { errors: { json: (error) => error } }));
         refusable(() => rpcErrorOf(line));
       }
     };

@@ -134,7 +134,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const sessions = workerSessions ?? ownSessions;
   const router = createRouter({
     upstreams: upstreams.current(),
-    plugins: () => sets.current().plugins,
+    sets,
     log,
     version,
     makeId: sessions.makeId,
@@ -170,11 +170,11 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const retiring = new Set<Promise<void>>();
 
   const status = (): readonly PartStatus[] => [
-    ...sets.current().plugins.plugins.map(pluginStatus),
+    ...sets.current.plugins.plugins.map(pluginStatus),
     ...upstreams.current().map(upstreamStatus),
   ];
   const blocks = (name: string) => {
-    const plugin = sets.current().plugins.find(name);
+    const plugin = sets.current.plugins.find(name);
     const effect = plugin && modeEffect(plugin.mode, plugin.onError);
     return effect?.onError === 'block' || (effect !== null && current.settings.failOnPluginError);
   };
@@ -233,7 +233,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       const bare = all.filter(({ settings }) => settings.prefix === 'never');
       return all.length > 1 && bare.length > 0 ? clashesAmong(all, signal) : [];
     },
-    unmatched: (signal) => unmatchedAt(sets.current().plugins.plugins, upstreams.current(), signal),
+    unmatched: (signal) => unmatchedAt(sets.current.plugins.plugins, upstreams.current(), signal),
     async listen(options = {}) {
       const wanted = options.port ?? current.gateway.port;
       try {
@@ -255,7 +255,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
           headers: {},
           context() {
             if (request === undefined) {
-              request = sets.current().plugins.request();
+              request = sets.current.plugins.request();
               introduce(request, identity);
             }
             return request;

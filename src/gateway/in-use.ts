@@ -11,7 +11,7 @@ export interface PluginSet {
 
 /** The plugins in use. A reload puts others in their place; those from before are closed after what is with them. */
 export interface PluginSets {
-  current(): PluginSet;
+  readonly current: PluginSet;
   /** The old set is closed when nobody is with it any more, or after `withinMs`; what it returns resolves then. */
   replace(next: PluginManager, withinMs: number): Promise<void>;
   /** Closes whatever is still open. */
@@ -21,18 +21,18 @@ export interface PluginSets {
 /** Holds the plugins that a gateway starts with. */
 export function createPluginSets(first: PluginManager): PluginSets {
   const open = new Set<InUse>();
-  let current = new InUse(first, open);
-  return {
-    current: () => current,
-    replace(next, withinMs) {
-      const old = current;
-      current = new InUse(next, open);
+  const sets = {
+    current: new InUse(first, open),
+    replace(next: PluginManager, withinMs: number) {
+      const old = sets.current;
+      sets.current = new InUse(next, open);
       return old.retire(withinMs);
     },
     close: async () => {
       await Promise.all([...open].map((set) => set.close()));
     },
   };
+  return sets;
 }
 
 class InUse implements PluginSet {

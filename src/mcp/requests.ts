@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { findSallyError } from '../errors.js';
 import { parseExactJson, plainNumber } from '../json/index.js';
 import { isObject, type JsonObject, type RequestId, type RpcError } from './messages.js';
 
@@ -56,26 +55,8 @@ export interface PeerMessage {
   readonly error?: RpcError;
 }
 
-/**
- * The messages of one body, event or line of a server: several where it is a batch; undefined where it is not JSON-RPC.
- *
- * @throws SallyError for JSON that is not taken.
- */
-export function messagesOf(text: string, what = 'the message'): readonly PeerMessage[] | undefined {
-  let value: unknown;
-  try {
-    value = parseExactJson(text, { what });
-  } catch (error) {
-    const refusal = findSallyError(error);
-    if (refusal) throw refusal;
-    return undefined;
-  }
-  if (isObject(value)) return [received(value)];
-  return Array.isArray(value) && value.every(isObject) ? value.map(received) : undefined;
-}
-
 /** A message with plain numbers where this side looks at them: the id of a reply, and the code of an error. */
-function received(message: JsonObject): PeerMessage {
+export function received(message: JsonObject): PeerMessage {
   if (message['method'] === undefined) message['id'] = plainNumber(message['id']);
   const { error } = message;
   if (isObject(error)) error['code'] = plainNumber(error['code']);

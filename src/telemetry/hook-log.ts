@@ -9,8 +9,7 @@ export function createHookLog(log: Logger): Observer {
       const started = performance.now();
       return {
         end({ decision, error }) {
-          if (CallCancelled.is(error)) return;
-          if (error === undefined && log.isLevelEnabled?.('debug') === false) return;
+          if (error === undefined ? log.isLevelEnabled?.('debug') === false : CallCancelled.is(error)) return;
           const ms = Math.round((performance.now() - started) * 10) / 10;
           const facts = { plugin, hook, request, ms };
           if (error === undefined) {

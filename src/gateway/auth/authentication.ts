@@ -73,7 +73,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
     recheck: createRecheck(deps),
     ...(known && { known }),
     async authenticate(request, response, signal, observed) {
-      const set = sets.current();
+      const set = sets.current;
       response.once('close', set.hold());
       const admission = new Admission(authRequestOf(request), set.plugins, deps, { signal, observed });
       return admission.admit().catch((thrown: unknown) => {
@@ -84,7 +84,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
     admitForwarded(client, response) {
       const { identity, credential: handed, headers, global } = client as HandedOver;
       const credential = handed && { ...handed, identity, judged: undefined, over: false };
-      const set = sets.current();
+      const set = sets.current;
       response.once('close', set.hold());
       let request: PluginRequest | undefined;
       const context = () => {

@@ -200,7 +200,7 @@ export function guarded(
     notified: (client, method, params) => router.notified(client, method, params),
     ended: (client) => router.ended(client),
     async handle(request: ClientRequest): Promise<RpcResponse> {
-      const set = sets.current();
+      const set = sets.current;
       const release = set.hold();
       try {
         const asks = transport === 'http' && listens(set.plugins, 'http_auth_check_permission');

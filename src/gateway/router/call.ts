@@ -8,7 +8,7 @@ import { askable, canAnswer, cannotServe } from './capabilities.js';
 import type { ClientState } from './clients.js';
 import type { Context, Routed } from './context.js';
 import { findTargets } from './find.js';
-import { extraHeaders, type Operation, RequestHooks, reachOf } from './hooks.js';
+import { extraHeaders, mergeChanges, type Operation, RequestHooks, reachOf } from './hooks.js';
 import { askInRounds, isOurState, SuspendedCall } from './input-required.js';
 import { isShown, type Target } from './lists.js';
 import { notificationOf, taskFacts, urisIn } from './notifications.js';
@@ -76,7 +76,7 @@ class UpstreamCall {
   refused = false;
 
   constructor(op: Operation, target: Target, { request, state, context }: Routed) {
-    const manager = context.plugins();
+    const manager = context.sets.current.plugins;
     const { inputResponses, requestState, ...params } = withoutEnvelope(request.params);
     this.#op = op;
     this.#state = state;
@@ -90,7 +90,7 @@ class UpstreamCall {
   }
 
   async run(request: ClientRequest): Promise<RpcResponse> {
-    this.#note(request);
+    request.observed?.routed?.(this.#upstream.name, this.#name);
     const { pre, kind, key } = this.#op;
     if (this.#hooks.applies(pre)) {
       const payload = this.#op.payload(this.#params, this.#name, request.headers);
@@ -100,21 +100,23 @@ class UpstreamCall {
       if (!isShown(kind, this.#name, this.#target.route.offer)) {
         throw NotOffered({ what: kinds[kind].what, name: this.#name });
       }
-      this.#note(request);
+      request.observed?.routed?.(this.#upstream.name, this.#name);
     }
     this.#params = { ...this.#params, [key]: this.#name };
     const session = await this.#context.sessions.of(this.#state, this.#upstream, request.signal, 'calling');
     return this.#converse(session, request);
   }
 
-  #note({ observed }: ClientRequest): void {
-    observed?.routed?.(this.#upstream.name, this.#name);
-  }
-
+  /** Goes on with the payload of the pre-hook as plugins have changed it. */
   #revise(modified: JsonObject, given: ClientRequest['headers']): void {
-    const { params, name } = this.#op.revise(this.#params, this.#name, modified);
-    this.#params = params;
-    this.#name = name;
+    const { kind, subject } = this.#op;
+    const { [subject]: name, args } = modified;
+    if (typeof name === 'string') this.#name = name;
+    const before = this.#params['arguments'];
+    const after = isObject(args) ? args : {};
+    // No arguments at all where there were none and none were added: a field that was not there.
+    if (kind !== 'resources' && (before !== undefined || Object.keys(after).length > 0))
+      this.#params = { ...this.#params, arguments: mergeChanges(before, after) };
     const { headers, refused } = extraHeaders(given, modified['headers']);
     if (Object.keys(headers).length > 0) this.#headers = headers;
     if (refused.length > 0) {
@@ -157,7 +159,7 @@ class UpstreamCall {
     if (!hooked) return { result: translated };
     const ours = this.#context.suspended.suspend(now, {
       resume: (again) => {
-        this.#note(again);
+        again.observed?.routed?.(this.#upstream.name, this.#name);
         return this.#relay(session, again, again.params['inputResponses'], response.result['requestState']);
       },
       drop() {},
@@ -169,7 +171,7 @@ class UpstreamCall {
     const call = new SuspendedCall(this.#upstream.name, request.client.capabilities, this.#context.suspended);
     const done = this.#send(session, request, {}, call).catch((error: unknown) => errorResponse(error));
     return call.wait(request, done, (response, now) => {
-      this.#note(now);
+      now.observed?.routed?.(this.#upstream.name, this.#name);
       return this.#finish(response, session, now);
     });
   }

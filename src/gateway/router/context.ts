@@ -30,7 +30,8 @@ export interface Context {
   readonly serverInfo: JsonObject;
   /** The upstreams of now, in the order of the configuration. */
   readonly routes: readonly Route[];
-  plugins(): PluginManager;
+  /** The plugins in use: they may be others after a reload. */
+  readonly sets: { readonly current: { readonly plugins: PluginManager } };
   /** What the gateway can do for clients of an era, as far as the upstreams have been reached. */
   capabilities(era: Era): JsonObject;
   /** What an upstream says that belongs to no request. */

@@ -1,4 +1,4 @@
-import { modeEffect } from '../../config/index.js';
+import { modeTable } from '../../config/index.js';
 import { connectionHeaders, headerName, headerValue } from '../../headers.js';
 import type { HookName } from '../../hooks/index.js';
 import { JsonNumber, sameNumber } from '../../json/index.js';
@@ -19,27 +19,16 @@ export interface Operation {
   readonly kind: 'tools' | 'prompts' | 'resources';
   /** The field of the params that names its subject. */
   readonly key: 'name' | 'uri';
+  /** The field of the pre-hook's payload that names it. */
+  readonly subject: 'name' | 'prompt_id' | 'uri';
   readonly pre: HookName;
   readonly post: HookName;
   payload(params: JsonObject, name: string, headers: Readonly<Record<string, string>>): JsonObject;
-  /** The params and the upstream's name after the pre-hook, where it changed its payload. */
-  revise(params: JsonObject, name: string, modified: JsonObject): { params: JsonObject; name: string };
   /** What the post-hook sees of a result, in order. */
   parts(result: JsonObject, name: string): readonly ResultPart[];
 }
 
 const textOr = (value: unknown, otherwise: string) => (typeof value === 'string' ? value : otherwise);
-
-/** Params and name as a pre-hook left them. No arguments at all where there were none and none were added: a field that was not there. */
-function revised(params: JsonObject, name: string, { args, ...modified }: JsonObject, nameField: string) {
-  const before = params['arguments'];
-  const after = isObject(args) ? args : {};
-  const none = before === undefined && Object.keys(after).length === 0;
-  return {
-    params: none ? params : { ...params, arguments: mergeChanges(before, after) },
-    name: textOr(modified[nameField], name),
-  };
-}
 
 /** The result is one part. `instead` makes a result of what a plugin has put in place of one. */
 function whole(payload: JsonObject, instead: (text: string) => JsonObject): readonly ResultPart[] {
@@ -60,10 +49,10 @@ const toolsCall: Operation = {
   method: 'tools/call',
   kind: 'tools',
   key: 'name',
+  subject: 'name',
   pre: 'tool_pre_invoke',
   post: 'tool_post_invoke',
   payload: (params, name, headers) => ({ name, args: params['arguments'] ?? {}, headers }),
-  revise: (params, name, modified) => revised(params, name, modified, 'name'),
   parts: (result, name) => whole({ name, result }, (text) => ({ content: [{ type: 'text', text }] })),
 };
 
@@ -71,10 +60,10 @@ const promptsGet: Operation = {
   method: 'prompts/get',
   kind: 'prompts',
   key: 'name',
+  subject: 'prompt_id',
   pre: 'prompt_pre_fetch',
   post: 'prompt_post_fetch',
   payload: (params, name) => ({ prompt_id: name, args: params['arguments'] ?? {} }),
-  revise: (params, name, modified) => revised(params, name, modified, 'prompt_id'),
   parts: (result, name) =>
     whole({ prompt_id: name, result }, (text) => ({
       messages: [{ role: 'user', content: { type: 'text', text } }],
@@ -85,10 +74,10 @@ const resourcesRead: Operation = {
   method: 'resources/read',
   kind: 'resources',
   key: 'uri',
+  subject: 'uri',
   pre: 'resource_pre_fetch',
   post: 'resource_post_fetch',
   payload: (_params, uri) => ({ uri, metadata: {} }),
-  revise: (params, uri, modified) => ({ params, name: textOr(modified['uri'], uri) }),
   parts: ({ contents }, uri) =>
     (Array.isArray(contents) ? contents : []).map((content: unknown, i) => ({
       payload: { uri, content },
@@ -112,12 +101,12 @@ type Plugins = Pick<PluginManager, 'plugins'>;
  */
 export function reachOf({ plugins }: Plugins, hook: string, upstream: string): 'none' | 'see' | 'change' {
   let reach: 'none' | 'see' = 'none';
-  for (const { hooks, mode, onError, conditions } of plugins) {
-    if (mode === 'disabled' || (hooks !== undefined && !hooks.includes(hook))) continue;
+  for (const { hooks, mode, conditions } of plugins) {
+    const effect = modeTable[mode];
+    if (effect === null || (hooks !== undefined && !hooks.includes(hook))) continue;
     const here = conditions.some(({ server_ids: ids }) => !ids?.length || ids.includes(upstream));
     if (conditions.length > 0 && !here) continue;
-    const effect = modeEffect(mode, onError);
-    if (effect !== null && (effect.modifies || effect.onViolation === 'block')) return 'change';
+    if (effect.modifies || effect.onViolation === 'block') return 'change';
     reach = 'see';
   }
   return reach;

@@ -79,7 +79,7 @@ export async function runTask(routed: Routed): Promise<RpcResponse> {
   if (upstream === undefined) return errorResponse(NotOffered({ what: 'task', name: id }));
   if (method !== 'tasks/result') return passLegacy(routed, upstream);
   const { toolsCall } = operations;
-  const hooks = new RequestHooks(context.plugins(), upstream.name, request, task?.plugins);
+  const hooks = new RequestHooks(context.sets.current.plugins, upstream.name, request, task?.plugins);
   // Of a task that is not known here nobody knows which plugins its result has to pass.
   if (task === undefined && hooks.applies(toolsCall.post)) {
     return errorResponse(NotOffered({ what: 'task', name: id }));
@@ -97,7 +97,7 @@ async function passLegacy(routed: Routed, upstream: Upstream): Promise<RpcRespon
   if (session.era !== 'legacy' || request.client.era !== 'legacy') {
     return errorResponse(MethodUnknown({ method: request.method }));
   }
-  const guarded = reachOf(context.plugins(), 'tool_post_invoke', upstream.name) === 'change';
+  const guarded = reachOf(context.sets.current.plugins, 'tool_post_invoke', upstream.name) === 'change';
   const response = await callWithoutHooks(routed, upstream, { guarded });
   if (!guarded || 'error' in response || request.method === 'tasks/result') return response;
   return { result: taskFactsOf(request.method, response.result) };

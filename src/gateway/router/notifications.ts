@@ -37,7 +37,9 @@ export function onUpstreamNotification(
   // A stateless client gets log messages on the way of the request that asked for them, and nothing else.
   if (special.has(method) || client.era === 'modern') return;
   // Nobody can say which call it is about: it must not say what a post-hook of any may hold back.
-  const guarded = postHooks.some((hook) => reachOf(context.plugins(), hook, upstream.name) === 'change');
+  const guarded = postHooks.some(
+    (hook) => reachOf(context.sets.current.plugins, hook, upstream.name) === 'change',
+  );
   if (method === 'notifications/message') {
     const level = state.level ?? (shared?.level === undefined ? 'debug' : 'info');
     if (!guarded && isWanted(params?.['level'], level)) client.notify(method, params);

@@ -1,6 +1,5 @@
 import { MethodUnknown, messageOf, type SallyError } from '../../errors.js';
 import type { Logger } from '../../log.js';
-import type { PluginManager } from '../../manager/index.js';
 import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
 import { changingLists, kindNames, kinds } from '../../mcp/methods.js';
 import type { Era } from '../../mcp/revisions.js';
@@ -25,8 +24,7 @@ import { listWaitMs, UpstreamSessions } from './upstream-sessions.js';
 interface RouterOptions {
   /** In the order of the configuration: who comes first is asked first. */
   readonly upstreams: readonly Upstream[];
-  /** The plugins of now: they may be others after a reload. */
-  plugins(): PluginManager;
+  readonly sets: Context['sets'];
   readonly log: Logger;
   /** Of this program, as clients are told. */
   readonly version: string;
@@ -78,14 +76,14 @@ class GatewayRouter implements ReplaceableRouter {
   readonly #warned = new Set<string>();
   #unlisten: (() => void)[] = [];
 
-  constructor({ upstreams, plugins, log, version, makeId }: RouterOptions) {
+  constructor({ upstreams, sets, log, version, makeId }: RouterOptions) {
     this.#log = log;
     this.#clients = new Clients((state) => this.#leave(state), log);
     const onNotification: Context['onNotification'] = (state, upstream, method, params) =>
       onUpstreamNotification(state, upstream, method, params, this.#context);
     this.#context = {
       log,
-      plugins,
+      sets,
       onNotification,
       serverInfo: { name: 'sallyport', version },
       warnOnce: (error) => this.#warnOnce(error),

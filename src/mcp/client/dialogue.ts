@@ -183,9 +183,31 @@ export class Dialogue {
   /** A message of the server; `within` is the call on whose HTTP exchange it came. */
   receive(message: PeerMessage, within?: Call): void {
     const { id, method } = message;
-    if (typeof method !== 'string') this.#replied(message, within);
+    if (typeof method !== 'string') this.replied(message, within);
     else if (id === undefined || id === null) this.#hear(method, message.params, within);
     else void this.#ask(id, method, message.params, within);
+  }
+
+  /** A reply has come: on a call's own exchange it is for that call alone, whatever id it has. */
+  replied(message: PeerMessage, within?: Call): void {
+    const call = within ?? this.#callOf(message.id) ?? this.#onlyCall(message);
+    const { result, error } = message;
+    if (!call && isObject(error) && (message.id ?? null) === null) {
+      // Whose it is nobody can say, where several are waited for: what it says is all that there is.
+      const { about, who, log } = this.#context;
+      log.warn(
+        { ...about, error: plainText(messageOf(error)) },
+        `${who} has refused a request, and does not say which`,
+      );
+    }
+    if (!call || call.ended) return;
+    if (replyKind(message, call.id) === 'stray') this.stray(call, strayText(message));
+    else if (isObject(error)) call.answer({ error });
+    else if (isObject(result)) call.answer({ result });
+    else {
+      const detail = `the answer to ${call.what} has neither a result nor an error`;
+      call.fail(this.#context.errors.unusable(call.what, detail, {}));
+    }
   }
 
   /** A reply that came in a batch, where there are none. */
@@ -210,28 +232,6 @@ export class Dialogue {
     const call = this.#callOf(id);
     if (call) call.fail(error);
     else if (id === undefined) this.end(() => error);
-  }
-
-  /** What comes on a call's own exchange is for that call alone, whatever id it has. */
-  #replied(message: PeerMessage, within: Call | undefined): void {
-    const call = within ?? this.#callOf(message.id) ?? this.#onlyCall(message);
-    const { result, error } = message;
-    if (!call && isObject(error) && (message.id ?? null) === null) {
-      // Whose it is nobody can say, where several are waited for: what it says is all that there is.
-      const { about, who, log } = this.#context;
-      log.warn(
-        { ...about, error: plainText(messageOf(error)) },
-        `${who} has refused a request, and does not say which`,
-      );
-    }
-    if (!call || call.ended) return;
-    if (replyKind(message, call.id) === 'stray') this.stray(call, strayText(message));
-    else if (isObject(error)) call.answer({ error });
-    else if (isObject(result)) call.answer({ result });
-    else {
-      const detail = `the answer to ${call.what} has neither a result nor an error`;
-      call.fail(this.#context.errors.unusable(call.what, detail, {}));
-    }
   }
 
   /** On a pipe, whose a reply with no id of ours is can be known only where one alone is waited for. */

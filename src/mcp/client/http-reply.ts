@@ -1,11 +1,11 @@
 import type { Cancellation } from '../../cancel.js';
 import { findSallyError, type SallyError } from '../../errors.js';
 import type { PooledReply } from '../../http/index.js';
-import { writeJson } from '../../json/index.js';
+import { parseExactJson, writeJson } from '../../json/index.js';
 import { backoff, pause } from '../../wait.js';
 import { type Position, readEvents } from '../events.js';
-import type { JsonObject } from '../messages.js';
-import { messagesOf, type PeerMessage, randomRequestId, replyKind, strayText } from '../requests.js';
+import { isObject, type JsonObject } from '../messages.js';
+import { type PeerMessage, randomRequestId, received, replyKind, strayText } from '../requests.js';
 import { batchRevision } from '../revisions.js';
 import type { Call, Dialogue } from './dialogue.js';
 import type { HttpConnections } from './http-connections.js';
@@ -56,16 +56,25 @@ function eventsOf(
   return readEvents(source, position, limit, onData, onPiece);
 }
 
-/** The messages of a body, event or line. Throws an error of `PeerErrors` for JSON that is not taken. */
+/**
+ * The messages of one body, event or line of a server: several where it is a batch; undefined where it is not JSON-RPC.
+ *
+ * @throws an error of `PeerErrors` for JSON that is not taken.
+ */
 export function readMessages(
   text: string,
-  { errors, message }: ClientContext,
+  { errors, message: what = 'the message' }: Pick<ClientContext, 'errors' | 'message'>,
 ): readonly PeerMessage[] | undefined {
+  let value: unknown;
   try {
-    return messagesOf(text, message);
+    value = parseExactJson(text, { what });
   } catch (error) {
-    throw errors.json(error as SallyError);
+    const refusal = findSallyError(error);
+    if (refusal) throw errors.json(refusal);
+    return undefined;
   }
+  if (isObject(value)) return [received(value)];
+  return Array.isArray(value) && value.every(isObject) ? value.map(received) : undefined;
 }
 
 /** Sends the first request of a session and returns its reply, with the JSON-RPC response where there is one. */
@@ -137,7 +146,7 @@ function handOver(
     }
   }
   if (stray !== undefined) dialogue.stray(call, stray);
-  else if (only) dialogue.receive(only, call);
+  else if (only) dialogue.replied(only, call);
   // What comes next over this connection may be out of step, too.
   if (stray !== undefined || (only && replyKind(only, call.id) === 'stray')) destroy(reply);
 }

@@ -143,7 +143,7 @@ describe('guarded', () => {
         client: { identity: { user: null, tenant: null, method: 'none' } },
         headers: {},
         remote: undefined,
-        context: () => sets.current().plugins.request(),
+        context: () => sets.current.plugins.request(),
       } as unknown as ClientRequest;
       expect(await guarded(router, sets, transport).handle(request)).toMatchObject(expected);
     },

@@ -32,7 +32,7 @@ export function routerOver(
   upstreams: readonly Upstream[],
   { plugins = managerOf([]), log = silentLogger }: { plugins?: PluginManager; log?: Logger } = {},
 ): ReplaceableRouter {
-  const router = createRouter({ upstreams, plugins: () => plugins, log, version: '0.0.0' });
+  const router = createRouter({ upstreams, sets: { current: { plugins } }, log, version: '0.0.0' });
   onTestFinished(() => router.close());
   return router;
 }
