@@ -58,22 +58,6 @@ export function readInvokeArguments(value: unknown): InvokeArguments {
   throw ToolArgumentsInvalid({ tool: toolNames.invokeHook, problems: problemsOf(read.error) });
 }
 
-/** A hook call, and its payload as JSON where it was written before. */
-interface WrittenCall {
-  readonly hook: string;
-  readonly plugin: string;
-  readonly payload: unknown;
-  readonly payloadJson?: string | undefined;
-  readonly context: PluginContext;
-}
-
-/** Writes the arguments of `invoke_hook`. A payload that was written before is not written again. */
-export function writeInvokeArguments(call: WrittenCall): string {
-  const { hook, plugin, payload, payloadJson = writeJson(payload), context } = call;
-  const names = `"hook_type":${JSON.stringify(hook)},"plugin_name":${JSON.stringify(plugin)}`;
-  return `{${names},"payload":${payloadJson},"context":${writeJson(context)}}`;
-}
-
 /** Reads the argument of `get_plugin_config`. Throws `SALLY_WIRE_ARGUMENTS`. */
 export function readNameArgument(value: unknown): string {
   const read = z.object({ name: z.string() }).safeParse(value ?? {});
@@ -189,14 +173,23 @@ export function readReplyValue(value: unknown): InvokeReply | string {
   return { kind: 'result', result, context: update };
 }
 
-/** Calls one hook of one plugin. Its reply is for `readHookReply`. */
+/** Calls one hook of one plugin. A payload that was written before is not written again. Its reply is for `readHookReply`. */
 export function callHook(
   connection: ToolConnection,
-  call: WrittenCall,
+  call: {
+    readonly hook: string;
+    readonly plugin: string;
+    readonly payload: unknown;
+    readonly payloadJson?: string | undefined;
+    readonly context: PluginContext;
+  },
   signal: Cancellation,
   headers?: CallHeaders,
 ): Promise<ToolReply> {
-  return connection.call(toolNames.invokeHook, writeInvokeArguments(call), signal, headers);
+  const { hook, plugin, payload, payloadJson = writeJson(payload), context } = call;
+  const names = `"hook_type":${JSON.stringify(hook)},"plugin_name":${JSON.stringify(plugin)}`;
+  const args = `{${names},"payload":${payloadJson},"context":${writeJson(context)}}`;
+  return connection.call(toolNames.invokeHook, args, signal, headers);
 }
 
 /** What came back of a hook call. Throws `SALLY_WIRE_REPLY` where it is none. */
