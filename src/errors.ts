@@ -1294,16 +1294,22 @@ export const ClientNotAllowed = defineError<IdentityContext>('SALLY_TLS_CLIENT_N
   },
 });
 
-export const WrongPlugin = defineError<IdentityContext>('SALLY_TLS_WRONG_PLUGIN', {
-  message: (c) => `${c.peer} is ${c.seen}, expected is ${c.expected}`,
-  remedy:
-    'give the server the certificate of this plugin (sallyport certs plugin NAME); where one server hosts several, set mcp.tls.identity to the name of the plugin whose certificate it shows',
-  example: {
-    peer: pluginServer,
-    seen: 'URI:spiffe://sallyport.local/plugin/AnotherPlugin, CN:mcp-plugin-AnotherPlugin',
-    expected: 'the role plugin/MyPlugin',
+export const WrongPlugin = defineError<IdentityContext & { meant: string | undefined }>(
+  'SALLY_TLS_WRONG_PLUGIN',
+  {
+    message: (c) => `${c.peer} is ${c.seen}, expected is ${c.expected}`,
+    remedy: (c) =>
+      c.meant !== undefined
+        ? `did you mean ${c.meant}? the name of a plugin (or mcp.tls.identity) is the one that the file of its server has`
+        : 'give the server the certificate of this plugin (sallyport certs plugin NAME); where one server hosts several, set mcp.tls.identity to the name of the plugin whose certificate it shows',
+    example: {
+      peer: pluginServer,
+      seen: 'URI:spiffe://sallyport.local/plugin/AnotherPlugin, CN:mcp-plugin-AnotherPlugin',
+      expected: 'the role plugin/MyPlugin',
+      meant: undefined,
+    },
   },
-});
+);
 
 export const PinMismatch = definePeerError<{ seen: readonly string[] }>('SALLY_TLS_PIN', {
   message: (c) =>
@@ -2260,6 +2266,12 @@ export const StaleCertificate = defineRefusal('SALLY_DOCTOR_STALE', {
   remedy:
     'another process has the port, or the server has not taken the new files: see its log, or send it SIGHUP',
   example: { peer: pluginServer, certfile: serverCrt },
+});
+
+export const HealthPortUrl = defineRefusal('SALLY_DOCTOR_HEALTH_PORT', {
+  message: (c) => `${c.url} is the plain health port of a server, which is its port + 1000`,
+  remedy: (c) => `write the port of MCP: ${c.mcp}`,
+  example: { url: 'https://localhost:9000/mcp', mcp: 'https://localhost:8000/mcp' },
 });
 
 export const HealthSilent = defineRefusal('SALLY_DOCTOR_HEALTH', {

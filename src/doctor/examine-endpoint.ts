@@ -62,6 +62,7 @@ export async function examineEndpoint(endpoint: Endpoint, context: DoctorContext
     shown: [],
     calls: [],
     healthOpen: [],
+    healthOnly: false,
   } as const;
   const found = await resolveHost(host, timeoutMs);
   if (typeof found === 'string') {
@@ -87,6 +88,7 @@ export async function examineEndpoint(endpoint: Endpoint, context: DoctorContext
   const look = await lookAtTls(where);
   const spoken = look.kind === 'spoken';
   const plain = spoken && secure ? undefined : await askPlain(address, port, host, timeoutMs);
+  const mcp = plain && secure ? await askPlain(address, port, host, timeoutMs, url.pathname) : undefined;
   const oldProtocol = secure ? await oldProtocolOf(where) : undefined;
   const called = await calls(endpoint, facts.judged, context);
   const health = secure ? await healthOf(address, port, host, timeoutMs) : { open: [] };
@@ -97,6 +99,7 @@ export async function examineEndpoint(endpoint: Endpoint, context: DoctorContext
     ports,
     look,
     ...(plain && { plain }),
+    healthOnly: mcp?.status === 404 && mcp.body.includes('only /health'),
     ...(oldProtocol !== undefined && { oldProtocol }),
     shown: secure ? shownBy(look, host, peer, endpoint, context.now()) : [],
     calls: called.errors,

@@ -157,6 +157,8 @@ export interface EndpointFacts extends Subject {
   readonly oldProtocol?: string;
   /** What it answers in plain HTTP. */
   readonly plain?: RawReply;
+  /** Whether it is the health port of a server, in plain HTTP. */
+  readonly healthOnly: boolean;
   /** What is found wrong with the certificate that it shows. */
   readonly shown: readonly SallyError[];
   /** What the calls that a gateway makes end with, the first without any allowance. */

@@ -89,6 +89,7 @@ export function askPlain(
   port: number,
   host: string,
   timeoutMs: number,
+  path = '/health',
 ): Promise<RawReply | undefined> {
   return new Promise((resolve) => {
     const socket = createConnection({ host: address, port });
@@ -100,7 +101,7 @@ export function askPlain(
     socket.once('error', none);
     socket.once('connect', () => {
       socket.off('error', none);
-      void ask(socket, host, '/health', timeoutMs).then(resolve);
+      void ask(socket, host, path, timeoutMs).then(resolve);
     });
   });
 }

@@ -16,11 +16,12 @@ import {
   SelfSignedServer,
   WrongPlugin,
 } from '../errors.js';
+import { nearest } from '../nearest.js';
 import { oneLineName, pinOfKey } from '../pki/pem.js';
 import { dateDefect, inDate, validityIn } from '../pki/validity.js';
 import { followStrongChain, longestChain } from './chain.js';
 import type { Credentials } from './credentials.js';
-import { type IdentityRule, judgeIdentity, machineNames, showNames } from './identity.js';
+import { type IdentityRule, judgeIdentity, machineNames, rolesOf, showNames } from './identity.js';
 import { type CredentialSet, isRevoked } from './load.js';
 
 /** Who may be at the other end, beside what OpenSSL makes sure of. */
@@ -91,8 +92,11 @@ export function judgePeer(chain: readonly X509Certificate[], asked: Asked): Peer
   const names = machineNames(leaf);
   const identity = judgeIdentity(names, rule.identity);
   if (identity.kind === 'refused') {
-    const make = side === 'server' ? ClientNotAllowed : WrongPlugin;
-    return refused(make({ peer, seen: showNames(names), expected: identity.expected }));
+    const told = { peer, seen: showNames(names), expected: identity.expected };
+    if (side === 'server') return refused(ClientNotAllowed(told));
+    const plugins = rolesOf(names).flatMap((role) => (role.kind === 'plugin' ? [role.name] : []));
+    const wanted = rule.identity.kind === 'plugin' ? (rule.identity.name ?? '') : '';
+    return refused(WrongPlugin({ ...told, meant: nearest(wanted, plugins) }));
   }
   const until = new Date(Math.min(...ends.map(Number)));
   const remarks: SallyError[] = [];

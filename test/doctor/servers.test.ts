@@ -146,7 +146,8 @@ const faults: readonly Fault[] = [
   {
     fault: 'the URL has the plain health port',
     check: 'speaks-tls',
-    code: 'SALLY_TLS_TO_PLAIN_PORT',
+    code: 'SALLY_DOCTOR_HEALTH_PORT',
+    remedy: /^write the port of MCP: https:\/\/localhost:\d+\/mcp$/,
     plant: async (place) => {
       await serve(place);
       place.url = `https://localhost:${place.port + 1_000}/mcp`;
@@ -250,6 +251,16 @@ const faults: readonly Fault[] = [
     plant: async (place) => {
       await place.issue('server', await pluginLeaf(place.ca, 'AnotherPlugin'));
       await serve(place);
+    },
+  },
+  {
+    fault: 'the name of the plugin is misspelt',
+    check: 'server-identity',
+    code: 'SALLY_TLS_WRONG_PLUGIN',
+    remedy: /did you mean ReplaceBadWordsPlugin\?/,
+    plant: async (place) => {
+      await serve(place);
+      place.plugin = 'ReplaceBadWordPlugin';
     },
   },
   {

@@ -1,6 +1,7 @@
 import {
   BoundElsewhere,
   ClockSkewed,
+  HealthPortUrl,
   NotTls,
   OldTlsAccepted,
   PlainHttpToTls,
@@ -89,7 +90,12 @@ export const reachabilityChecks = [
     id: 'speaks-tls',
     group: 'reachability and TLS',
     title: 'the port speaks what the URL says',
-    codes: ['SALLY_TLS_NOT_TLS', 'SALLY_TLS_TO_PLAIN_PORT', 'SALLY_TLS_PLAIN_HTTP'],
+    codes: [
+      'SALLY_DOCTOR_HEALTH_PORT',
+      'SALLY_TLS_NOT_TLS',
+      'SALLY_TLS_TO_PLAIN_PORT',
+      'SALLY_TLS_PLAIN_HTTP',
+    ],
     guide: ['server logs for startup errors', 'health server on port + 1000'],
     stage: 'handshake',
     explains: 'all',
@@ -104,6 +110,11 @@ export const reachabilityChecks = [
         ];
       }
       if (look.kind === 'spoken') return [ok(`${look.protocol}, ${look.cipher}`)];
+      if (plain && facts.healthOnly && Number(url.port) > 1_000) {
+        const mcp = new URL(url);
+        mcp.port = String(Number(url.port) - 1_000);
+        return [fail(HealthPortUrl({ url: url.href, mcp: mcp.href }), `HTTP ${plain.status} without TLS`)];
+      }
       if (plain) return [fail(TlsToPlainHttp({ peer: 'this side' }), `HTTP ${plain.status} without TLS`)];
       return among([look.error], ['SALLY_TLS_NOT_TLS'], ok('TLS'));
     },
