@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { Command } from 'commander';
 import type { Dev, News } from '../dev/index.js';
 import { ConfigPathMissing, fileReason, messageOf, RecordNotWritten } from '../errors.js';
+import { parseJson } from '../json/index.js';
 import type { Exchange } from '../testing/exchanges.js';
 import { type CommandIo, paint, printable } from './io.js';
 import { loggerOf, onStopSignal, portNumber } from './runtime.js';
@@ -127,7 +128,7 @@ async function callLine(io: CommandIo, { client }: Dev, line: string): Promise<v
   }
   try {
     const { callTool } = await import('../testing/gateway.js');
-    const args = JSON.parse(json || '{}') as Record<string, unknown>;
+    const args = parseJson(json || '{}') as Record<string, unknown>;
     const { error, text, result } = await callTool(client.request, name, args);
     const shown = error ? paint(io, 'red', error.message) : (text ?? JSON.stringify(result));
     io.out(`${paint(io, 'bold', name)} → ${printable(shown)}\n`);

@@ -35,14 +35,14 @@ judgedBy('make')(
     });
     expect(forced.status).toBe(0);
     await make('certs-mcp-crl');
-    expect(await make('certs-mcp-ca-rotate-prepare')).toContain('ca-rotate activate');
+    expect(await make('certs-mcp-ca-rotate-prepare')).toContain('make certs-mcp-ca-rotate-activate');
     await make('certs-mcp-ca-rotate-activate');
     // The default of MCP_CERT_DAYS is for new certificates, not for those that follow one.
     expect(days()).toBe(90);
     await make('certs-mcp-ca-rotate-undo');
     await make('certs-mcp-ca-rotate-activate', 'MCP_CERT_DAYS=30');
     expect(days()).toBe(30);
-    expect(await make('certs-mcp-ca-rotate-status')).toContain('ca-rotate retire');
+    expect(await make('certs-mcp-ca-rotate-status')).toContain('make certs-mcp-ca-rotate-retire');
     await make('certs-mcp-ca-rotate-retire');
     expect(readdirSync(join(cwd, 'certs/mcp/ca')).sort()).toEqual(['ca.crl', 'ca.crt', 'ca.key']);
   },
