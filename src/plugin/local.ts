@@ -1,4 +1,4 @@
-import { signalOf } from '../cancel.js';
+import { type Cancellation, signalOf } from '../cancel.js';
 import type { PluginEntry } from '../config/index.js';
 import {
   findSallyError,
@@ -165,6 +165,24 @@ function namesOf(object: object): Set<string> {
 
 const warning = ({ code, remedy, message }: SallyError) => [{ code, remedy }, message] as const;
 
+/**
+ * What a hook is given beside payload and context. Few look at the signal: it is made for those. A class, because an object
+ * literal with a getter takes many times as long to make.
+ */
+class LocalCall implements HookCall {
+  readonly log: Logger;
+  readonly #signal: Cancellation;
+
+  constructor(signal: Cancellation, log: Logger) {
+    this.#signal = signal;
+    this.log = log;
+  }
+
+  get signal(): AbortSignal {
+    return signalOf(this.#signal);
+  }
+}
+
 function callHook(
   plugin: string,
   instance: PluginInstance,
@@ -204,16 +222,9 @@ function callHook(
   };
   let answer: unknown;
   let later: boolean;
-  // Few look at the signal: it is made for those.
-  const call: HookCall = {
-    log,
-    get signal() {
-      return signalOf(signal);
-    },
-  };
   try {
     const payload = (written ? written.plain(given.data) : given.data) as Record<string, unknown>;
-    answer = (instance.hooks[hook as HookName] as Hook<string>)(payload, own, call);
+    answer = (instance.hooks[hook as HookName] as Hook<string>)(payload, own, new LocalCall(signal, log));
     later = typeof (answer as PromiseLike<unknown> | undefined)?.then === 'function';
   } catch (error) {
     throw failure(error);
