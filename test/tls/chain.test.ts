@@ -3,10 +3,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { canSign } from '../../src/pki/der.js';
-import { followChain } from '../../src/tls/chain.js';
+import { followChain, weakShown } from '../../src/tls/chain.js';
 import { temporaryFolder } from '../support/folder.js';
 import { judgedBy } from '../support/judges.js';
-import { ca, extensions, leaf, openssl, parsed, version1 } from './made.js';
+import { ca, extensions, leaf, openssl, parsed, resigned, version1 } from './made.js';
 
 describe('a leaf of a CA', () => {
   it('[S7] is trusted where the bundle holds that CA', async () => {
@@ -138,3 +138,15 @@ judgedBy('openssl')('[S7] a self-signed leaf is trusted only where the bundle ho
 async function read(folder: string, name: string): Promise<X509Certificate> {
   return new X509Certificate(await readFile(join(folder, `${name}.crt`)));
 }
+
+describe('what a peer has shown', () => {
+  it('[O3] may end below the root: the last certificate counts as the root only where it is self-signed', async () => {
+    const root = await ca('Root');
+    const middle = resigned(await ca('Middle'), root, { hash: 'sha1' });
+    const end = await leaf(middle);
+    expect(weakShown([parsed(end), parsed(middle)], 'server')?.certificate.subject).toBe('CN=Middle');
+    const old = await ca('Old');
+    const selfSigned = resigned(old, old, { hash: 'sha1' });
+    expect(weakShown([parsed(await leaf(selfSigned)), parsed(selfSigned)], 'server')).toBeUndefined();
+  });
+});
