@@ -126,9 +126,23 @@ describe('protocol and ciphers', () => {
     const request = { input: 'GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' };
     const first = await run('openssl', [...base, '-sess_out', session], request);
     expect(first.stdout).toContain('"status":"healthy"');
+    // TLS 1.3 has tickets of another kind, which say nothing by themselves.
+    if (version === '-tls1_2') expect(first.stdout).not.toContain('TLS session ticket');
     // With nothing to resume, openssl either has no session to write or connects anew with it.
     const again = await run('openssl', [...base, '-sess_in', session], request);
     expect(again.stdout).not.toContain('Reused,');
+  });
+
+  judgedBy('openssl')('[S6] nobody negotiates anew within TLS 1.2', async () => {
+    const server = await startPluginServer();
+    const identity = ['-cert', cert('client.crt'), '-key', cert('client.key'), '-CAfile', cert('ca.crt')];
+    // A line that begins with R asks for it.
+    const refused = await run(
+      'openssl',
+      ['s_client', '-connect', `localhost:${server.port}`, '-tls1_2', ...identity],
+      { input: 'R\n' },
+    );
+    expect(refused.stderr).toContain('no renegotiation');
   });
 });
 
