@@ -30,7 +30,7 @@ export async function examineConfig(
   const overrides = await overridesOf(path, side, config, context);
   const [plugins, unmatched = []] = await Promise.all([
     examinePlugins(config, side, context),
-    context.unmatched?.(config, AbortSignal.timeout(context.timeoutMs)),
+    side === 'gateway' ? context.unmatched?.(config, AbortSignal.timeout(context.timeoutMs)) : [],
   ]);
   return { ...about, ...keys, config, overrides, plugins, unmatched };
 }

@@ -14,13 +14,22 @@ export async function unmatchedAt(
   upstreams: readonly Upstream[],
   signal: AbortSignal,
 ): Promise<readonly SallyError[]> {
-  const offered = needsLists(plugins)
-    ? await offeredBy(upstreams, signal)
-    : upstreams.map(({ name: upstream }) => ({ upstream, tools: undefined, prompts: undefined }));
-  return unmatchedConditions(plugins, offered);
+  return unmatchedConditions(
+    plugins,
+    needsLists(plugins) ? await offeredBy(upstreams, signal) : upstreams.map(namedOnly),
+  );
 }
 
-/** The same of a configuration that no gateway runs with: its upstreams are opened for it, and closed again. */
+const namedOnly = ({ name: upstream }: { readonly name: string }) => ({
+  upstream,
+  tools: undefined,
+  prompts: undefined,
+});
+
+/**
+ * The same of a configuration that no gateway runs with: its upstreams are opened for it where their lists are read, and
+ * closed again.
+ */
 export async function unmatchedIn(
   { plugins, gateway }: PluginsConfig,
   signal: AbortSignal,
@@ -30,7 +39,8 @@ export async function unmatchedIn(
     mode,
     conditions,
   }));
-  if (gateway === undefined || conditional.every(({ conditions }) => conditions.length === 0)) return [];
+  if (gateway === undefined) return [];
+  if (!needsLists(conditional)) return unmatchedConditions(conditional, gateway.upstreams.map(namedOnly));
   const deps = { log: silentLogger, version: packageVersion() };
   const upstreams = gateway.upstreams.map((settings) => openUpstream(settings, deps));
   try {

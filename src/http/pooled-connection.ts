@@ -20,7 +20,7 @@ export const lookAfterMs = 20;
 const streamEndMs = 1_000;
 
 /** A request, which waits for a connection or has one. */
-export interface Exchange {
+export interface PooledRequest {
   readonly message: string | Buffer;
   readonly life: Cancellation;
   readonly resolve: (reply: PooledReply) => void;
@@ -35,7 +35,7 @@ export interface Exchange {
 }
 
 /** Nothing more comes of it. */
-export const over = ({ life, giveUp }: Exchange): void => life.removeEventListener('abort', giveUp);
+export const over = ({ life, giveUp }: PooledRequest): void => life.removeEventListener('abort', giveUp);
 
 /** The pool of a connection: how long things may take in it, and what becomes of the connection. */
 export interface Owner {
@@ -58,7 +58,7 @@ export interface Owner {
   /** The server ended it without a reply. `idle`: it had rested before. */
   broke(idle: boolean): void;
   /** The server cannot have the whole of a request that it took: it goes out over another. */
-  unsent(exchange: Exchange): void;
+  unsent(exchange: PooledRequest): void;
 }
 
 /** A connection with one request at a time. */
@@ -67,7 +67,7 @@ export class PooledConnection {
   /** When the state that it is in has to end, as `performance.now()` has it. */
   until = Number.POSITIVE_INFINITY;
   /** What it carries, until the reply is here or is a stream that nobody reads any more. */
-  exchange: Exchange | undefined;
+  exchange: PooledRequest | undefined;
   readonly #owner: Owner;
   readonly #parser: ReplyParser;
   #stream: ReplyStream | undefined;
@@ -100,7 +100,7 @@ export class PooledConnection {
   }
 
   /** Sends the request and waits for its reply. `look`: also where it has not rested long. */
-  begin(exchange: Exchange, look: boolean): void {
+  begin(exchange: PooledRequest, look: boolean): void {
     exchange.connection = this;
     this.exchange = exchange;
     this.#sent = 'nothing';
@@ -116,7 +116,7 @@ export class PooledConnection {
     else this.#write(exchange);
   }
 
-  #write(exchange: Exchange): void {
+  #write(exchange: PooledRequest): void {
     if (this.#gone || this.exchange !== exchange) return;
     this.#asked = true;
     this.#sent = 'part';

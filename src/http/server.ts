@@ -45,7 +45,7 @@ export const graceMs = 1_000;
 export const unavailable = '503 Service Unavailable';
 
 /** The latest request of a connection. */
-interface Exchange {
+interface LatestRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
 }
@@ -53,7 +53,7 @@ interface Exchange {
 /** An HTTP server with bounded times and headers. It may listen itself, or be given connections by a TLS front. */
 export function createHttpServer(handle: Handler, log: Logger): HttpServer {
   let draining = false;
-  const open = new Map<Socket, Exchange | undefined>();
+  const open = new Map<Socket, LatestRequest | undefined>();
   /** What was read of a connection when its last reply was out: it rests as long as that is all. */
   const restsAt = new WeakMap<Socket, number>();
   /** Those that are retired once they have their next reply, and how long that may take. */

@@ -3,12 +3,12 @@ import type { buildConnector } from 'undici';
 import type { Cancellation } from '../cancel.js';
 import { ConnectionLost, type SallyError } from '../errors.js';
 import {
-  type Exchange,
   lookAfterMs,
   type Owner,
   over,
   PooledConnection,
   type PooledReply,
+  type PooledRequest,
 } from './pooled-connection.js';
 
 /**
@@ -61,7 +61,7 @@ class Pool implements SocketPool, Owner {
   readonly #target: buildConnector.Options;
   readonly #all = new Set<PooledConnection>();
   readonly #free: PooledConnection[] = [];
-  readonly #waiting: Exchange[] = [];
+  readonly #waiting: PooledRequest[] = [];
   /** How long the server keeps a connection that rests, as was seen lately. */
   #seenMs = Number.POSITIVE_INFINITY;
   #seenUntil = 0;
@@ -89,7 +89,16 @@ class Pool implements SocketPool, Owner {
       const giveUp = () => this.#giveUp(exchange);
       const connection = undefined;
       fresh &&= this.#brokeIdle;
-      const exchange: Exchange = { message, life, resolve, reject, giveUp, connection, fresh, cut: false };
+      const exchange: PooledRequest = {
+        message,
+        life,
+        resolve,
+        reject,
+        giveUp,
+        connection,
+        fresh,
+        cut: false,
+      };
       life.addEventListener('abort', giveUp);
       this.#waiting.push(exchange);
       return this.#next();
@@ -147,7 +156,7 @@ class Pool implements SocketPool, Owner {
     this.#brokeIdle = idle;
   }
 
-  unsent(exchange: Exchange): void {
+  unsent(exchange: PooledRequest): void {
     this.#waiting.unshift(exchange);
     this.#next();
   }
@@ -177,7 +186,7 @@ class Pool implements SocketPool, Owner {
     }
   }
 
-  #open(exchange: Exchange): void {
+  #open(exchange: PooledRequest): void {
     this.#opening += 1;
     this.options.connector(this.#target, (error, socket) => {
       this.#opening -= 1;
@@ -204,7 +213,7 @@ class Pool implements SocketPool, Owner {
     this.#sweeper = undefined;
   }
 
-  #giveUp(exchange: Exchange): void {
+  #giveUp(exchange: PooledRequest): void {
     const { connection, life } = exchange;
     const at = this.#waiting.indexOf(exchange);
     if (at !== -1) this.#waiting.splice(at, 1);

@@ -52,6 +52,7 @@ export async function startLocalPlugin(
   const own = ownHooks(entry, instance, deps.log);
   const hooks = implementedHooks(entry, [...own, ...foreignHooks(entry, foreign)]);
   const description = deps.describe(entry, hooks);
+  const holders = new Map(hooks.map((hook) => [hook, own.includes(hook) ? instance : foreign]));
   return {
     name: entry.name,
     hooks,
@@ -61,9 +62,9 @@ export async function startLocalPlugin(
     conditions: entry.conditions ?? [],
     describe: () => description,
     invoke(hook, payload, context, call) {
-      if (!hooks.includes(hook)) throw HookNotImplemented({ plugin: entry.name, hook, has: hooks });
-      const from = own.includes(hook) ? instance : foreign;
-      return callHook(entry.name, from, hook, payload, context, call, deps.log);
+      const holder = holders.get(hook);
+      if (holder === undefined) throw HookNotImplemented({ plugin: entry.name, hook, has: hooks });
+      return callHook(entry.name, holder, hook, payload, context, call, deps.log);
     },
     close: async () => instance.close?.(),
   };

@@ -15,9 +15,9 @@ import {
   type Authenticator,
   type AuthRequest,
   type AuthResult,
-  type Credential,
   createRecheck,
   type Headers,
+  type JudgedCredential,
   type Shown,
   type Unknown,
 } from './authenticator.js';
@@ -38,7 +38,7 @@ interface AuthenticationDeps {
  * Plugins never see it.
  */
 interface HandedOver extends Pick<Admitted, 'identity' | 'headers'> {
-  readonly credential?: Pick<Credential, 'shown' | 'until'> | undefined;
+  readonly credential?: Pick<JudgedCredential, 'shown' | 'until'> | undefined;
   /** What plugins share of the request so far. */
   readonly global: GlobalContext;
 }
@@ -104,7 +104,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
 class Admission implements Admitted {
   readonly kind = 'admitted';
   identity: Identity = nobody;
-  credential: Credential | undefined;
+  credential: JudgedCredential | undefined;
   headers: Headers;
   replyHeaders?: NonNullable<Admitted['replyHeaders']>;
   readonly #arrival: AuthRequest;

@@ -107,7 +107,7 @@ export function bearerChallenge(
 export const metadataPath = '/.well-known/oauth-protected-resource';
 
 /** What let a client in. Whoever keeps something open on its strength keeps it too, and ends that once it is over. */
-export interface Credential {
+export interface JudgedCredential {
   readonly identity: Identity;
   readonly shown: Shown;
   /** When it ends by itself, in milliseconds since 1970. */
@@ -129,7 +129,7 @@ interface RecheckDeps {
  * takes its time shows at a later look.
  */
 export function createRecheck({ authenticator, log, now }: RecheckDeps) {
-  const again = async (credential: Credential, by: Authenticator) => {
+  const again = async (credential: JudgedCredential, by: Authenticator) => {
     const result = await by.judge(credential.shown);
     if (result.kind === 'known') {
       // Who is somebody else now may not go on as who it was.
@@ -138,7 +138,7 @@ export function createRecheck({ authenticator, log, now }: RecheckDeps) {
     // Nobody can say: it is asked again.
     else credential.judged = undefined;
   };
-  return async (credentials: () => Iterable<Credential>): Promise<void> => {
+  return async (credentials: () => Iterable<JudgedCredential>): Promise<void> => {
     const by = authenticator();
     await by.recheck?.();
     const basis = by.basis?.() ?? by;

@@ -17,8 +17,9 @@ type Conditional = Pick<PluginHandle, 'name' | 'mode' | 'conditions'>;
 
 /** Whether some condition needs the lists of upstreams to be judged. */
 export function needsLists(plugins: readonly Conditional[]): boolean {
-  return plugins.some(({ conditions }) =>
-    conditions.some((one) => listedKeys.some((key) => one[key]?.length)),
+  return plugins.some(
+    ({ mode, conditions }) =>
+      mode !== 'disabled' && conditions.some((one) => listedKeys.some((key) => one[key]?.length)),
   );
 }
 

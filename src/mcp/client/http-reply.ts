@@ -119,7 +119,7 @@ export async function exchangeOnce(
   return { reply, text, message };
 }
 
-interface Exchange {
+interface ReplyContext {
   readonly dialogue: Dialogue;
   readonly context: ClientContext;
   readonly revision: string;
@@ -133,7 +133,7 @@ function handOver(
   came: readonly (readonly PeerMessage[])[],
   reply: PooledReply,
   call: Call,
-  { dialogue, revision }: Exchange,
+  { dialogue, revision }: ReplyContext,
 ): void {
   let only: PeerMessage | undefined;
   let stray: string | undefined;
@@ -159,7 +159,7 @@ export function readReply(
   reply: PooledReply,
   call: Call,
   position: Position,
-  exchange: Exchange,
+  exchange: ReplyContext,
 ): Promise<void> | undefined {
   if (reply.kind === 'stream') return readStream(reply, call, position, exchange);
   const { context } = exchange;
@@ -177,7 +177,7 @@ async function readStream(
   reply: Streamed,
   call: Call,
   position: Position,
-  exchange: Exchange,
+  exchange: ReplyContext,
 ): Promise<void> {
   const { context } = exchange;
   let came: (readonly PeerMessage[])[] = [];

@@ -59,6 +59,7 @@ it('[G6] nothing is said of a plugin that is disabled, and once of a name that s
 
 it('lists are read only where a condition is about them', () => {
   const needs = (conditions: Condition[]) => needsLists([handle({ conditions })]);
+  expect(needsLists([handle({ mode: 'disabled', conditions: [{ tools: ['a'] }] })])).toBe(false);
   expect([needs([]), needs([{ server_ids: ['a'] }]), needs([{ tools: [] }])]).toEqual([false, false, false]);
   expect([needs([{ tools: ['a'] }]), needs([{}, { prompts: ['a'] }])]).toEqual([true, true]);
 });
