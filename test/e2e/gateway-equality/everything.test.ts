@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, it, onTestFinished } from 'vitest';
+import { freePort } from '../../support/upstreams.js';
 import { type Generation, generations, type Target } from './clients.js';
 import { expectComplete, expectSame, roomy, type Step, tool, transcribe } from './compare.js';
 import { askingSteps, everythingSteps, leftOut } from './everything.js';
-import { freePort, gatewayBefore, until } from './gateway.js';
+import { gatewayBefore, until } from './gateway.js';
 import { serverCommand } from './servers.js';
 
 const lists = ['tools', 'prompts', 'resources', 'resourceTemplates'] as const;

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
@@ -14,25 +12,25 @@ type Upstreams = Readonly<Record<string, Target>>;
 /** A gateway before these upstreams, as a user starts it. The answer is its URL. */
 export async function gatewayBefore(upstreams: Upstreams): Promise<string> {
   const cwd = await temporaryFolder();
-  const port = await freePort();
   const config = join(cwd, 'gateway.yaml');
-  const gateway = { host: '127.0.0.1', port, auth: 'none', upstreams };
+  const gateway = { host: '127.0.0.1', auth: 'none', upstreams };
   await writeFile(config, stringify({ plugins: [], gateway }));
-  const child = start(['gateway', '--config', config], { cwd });
+  const child = start(['gateway', '--config', config, '--port', '0'], { cwd, env: { LOG_FORMAT: 'json' } });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (chunk) => {
       output += chunk;
     });
   }
+  const url = () => /"url":"(http:[^"]+)"/.exec(output)?.[1] ?? '';
   await until(
     async () => {
-      const answer = await fetch(`http://127.0.0.1:${port}/ready`).catch(() => undefined);
+      const answer = url() === '' ? undefined : await fetch(new URL('/ready', url())).catch(() => undefined);
       return answer?.ok === true;
     },
     () => `the gateway is not ready:\n${output}`,
   );
-  return `http://127.0.0.1:${port}/mcp`;
+  return url();
 }
 
 /** The gateway as a desktop client launches it, with the list of servers that the client had itself. */
@@ -40,15 +38,6 @@ export async function gatewayOverStdio(mcpServers: Upstreams): Promise<Command> 
   const servers = join(await temporaryFolder(), 'mcp.json');
   await writeFile(servers, JSON.stringify({ mcpServers }));
   return { command: process.execPath, args: [commandPath, 'gateway', '--servers', servers, '--stdio'] };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Asks until the answer is yes. */
