@@ -1865,6 +1865,16 @@ export const AskCancelled = defineClientError('SALLY_GATEWAY_ASK_CANCELLED', {
   example: { method: 'elicitation/create' },
 });
 
+export const ClientReadsNoStream = defineClientError<{ method: string; accept: string | undefined }>(
+  'SALLY_GATEWAY_ACCEPT',
+  {
+    message: (c) =>
+      `${c.method} was not asked of the client: its request ${c.accept === undefined ? 'has no Accept' : `accepts ${c.accept}`}, so that the reply is JSON, and its session has no stream open`,
+    remedy: 'the client has to send Accept: application/json, text/event-stream, or to open a stream by GET',
+    example: { method: 'elicitation/create', accept: 'application/json' },
+  },
+);
+
 export const TooManyQuestions = defineClientError('SALLY_GATEWAY_QUESTIONS', {
   message: (c) => `${c.method} was not asked of the client: ${c.limit} questions are open already`,
   remedy: 'the upstream has to wait for answers before it asks on',

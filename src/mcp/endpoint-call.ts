@@ -6,7 +6,7 @@ import type { SessionStore } from '../sessions/index.js';
 import type { Observer, RequestObservation } from '../telemetry/index.js';
 import { type Exchange, type ExchangeDeps, reportEnd } from './endpoint-exchange.js';
 import { sseEvent } from './events.js';
-import type { Envelope, ParamHeaderCheck } from './headers.js';
+import { accepts, type Envelope, eventStream, notAcceptable, type ParamHeaderCheck } from './headers.js';
 import {
   areFacts,
   codes,
@@ -222,6 +222,11 @@ export abstract class Call<Source extends CallSource = CallSource> implements Cl
 
 /** A call over HTTP. */
 export abstract class HttpCall extends Call<Exchange> {
+  /** Whether its reply may be an event stream: what belongs to a reply that is JSON is not sent. */
+  protected get mayStream(): boolean {
+    return this.isSubscription || this.source.takesStreams;
+  }
+
   /** The connection is closed: a request without a session ends with it (2026-07-28, Streamable HTTP, Cancellation). */
   closed(): void {
     if (!this.source.response.writableFinished) this.abandon('gone');
@@ -292,7 +297,7 @@ export class StatelessClient implements Client {
 /** A request without a session, over HTTP. */
 class StatelessCall extends HttpCall {
   notify(method: string, params?: JsonObject): void {
-    if (this.abandoned !== undefined) return;
+    if (this.abandoned !== undefined || !this.mayStream) return;
     this.source.stream();
     this.source.write(sseEvent(this.notification(method, params)));
   }
@@ -337,5 +342,8 @@ export function serveStateless(
     }
   }
   const call = new StatelessCall(client, message, exchange, deps);
+  // There is nothing to it but the stream.
+  if (call.isSubscription && !accepts(exchange.headers.accept, eventStream))
+    return exchange.refuse(notAcceptable(eventStream));
   return runWithin(call.isSubscription ? deps.listens : deps.calls, call, exchange);
 }

@@ -6,7 +6,7 @@ import { type Reply, retryAfter, sendJson } from '../http/index.js';
 import { peerLog } from '../log/limit.js';
 import type { Logger } from '../log.js';
 import type { Observer, RequestEnd, RequestObservation } from '../telemetry/index.js';
-import { headerNames } from './headers.js';
+import { headerNames, takesStreams } from './headers.js';
 import { codes, errorResponse, type Refusal, type RequestId, refusal, responseJson } from './messages.js';
 import { type Admitted, anyone, type Credential } from './router.js';
 
@@ -86,6 +86,11 @@ export class Exchange {
   /** What let in the client: a stream goes no further than that. */
   get credential(): Credential | undefined {
     return this.admitted.credential;
+  }
+
+  /** Whether its client reads a reply that is an event stream, where it may as well be JSON. */
+  get takesStreams(): boolean {
+    return takesStreams(this.headers.accept);
   }
 
   /** The whole reply, a JSON document or no content. With 503 goes when the client is to try again. */

@@ -186,6 +186,11 @@ export class Session implements Client {
     return this.#underWay > 0;
   }
 
+  /** Whether its client has a stream open for what belongs to no request. */
+  get listening(): boolean {
+    return this.#getStreams().length > 0;
+  }
+
   /** A call or a stream of it is under way, until it is `over`. */
   begin(call?: Call): void {
     this.#underWay += 1;

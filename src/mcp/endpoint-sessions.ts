@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { messageOf, type SallyError, SessionsFull, UserSessionsFull } from '../errors.js';
+import {
+  ClientReadsNoStream,
+  messageOf,
+  type SallyError,
+  SessionsFull,
+  UserSessionsFull,
+} from '../errors.js';
 import type { Logger } from '../log.js';
 import type { SessionStore } from '../sessions/index.js';
 import {
@@ -175,7 +181,10 @@ class SessionCall extends HttpCall {
 
   ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<RpcResponse> {
     const stream = this.#begun();
-    if (stream === undefined) return this.#session.ask(method, params, signal);
+    if (stream === undefined) {
+      if (this.mayStream || this.#session.listening) return this.#session.ask(method, params, signal);
+      return Promise.reject(ClientReadsNoStream({ method, accept: this.source.headers.accept }));
+    }
     return this.#session.questions.ask((json) => stream.send(json), method, params, signal);
   }
 
@@ -190,16 +199,18 @@ class SessionCall extends HttpCall {
       session.streamDone(this.#stream);
     } else if (!cancelled) this.source.send('result' in response ? 200 : statusOf(response, false), json);
     // No response is sent to a request that was cancelled; HTTP wants one all the same.
-    else this.source.end();
+    else if (this.mayStream) this.source.end();
+    else this.source.send(202);
   }
 
   override closed(): void {
     if (this.#stream) this.#session.disconnected(this.#stream, this.source);
   }
 
-  /** The stream of the reply; none where the connection was lost before there was one. */
+  /** The stream of the reply; none where its client reads none, or the connection was lost before there was one. */
   #begun(): EventStream | undefined {
-    if (this.#stream === undefined && !this.source.response.destroyed && !this.#session.ended) {
+    if (this.#stream !== undefined) return this.#stream;
+    if (!this.source.response.destroyed && !this.#session.ended && this.mayStream) {
       this.#stream = this.#session.streamOf(this.source);
     }
     return this.#stream;

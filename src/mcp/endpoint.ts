@@ -28,6 +28,7 @@ import {
   accepts,
   classify,
   createParamHeaderCheck,
+  eventStream,
   headerNames,
   notAcceptable,
   postProblem,
@@ -258,9 +259,7 @@ async function serveOther(exchange: Exchange, deps: EndpointDeps): Promise<void>
   }
   if (method === 'GET') {
     if (deps.stopping) return exchange.refuseWith(deps.stopping);
-    if (!accepts(headers.accept, 'text/event-stream')) {
-      return exchange.refuse(notAcceptable('text/event-stream'));
-    }
+    if (!accepts(headers.accept, eventStream)) return exchange.refuse(notAcceptable(eventStream));
   }
   const wanted: Wanted = { kind: method === 'GET' ? 'get' : 'delete' };
   const holder = deps.store?.holderOf?.(headers[headerNames.sessionId]);

@@ -31,6 +31,9 @@ export const postHeaders = {
   accept: 'application/json, text/event-stream',
 } as const;
 
+/** The type of a reply that is a stream. */
+export const eventStream = 'text/event-stream';
+
 const prefix = '=?base64?';
 const suffix = '?=';
 const canonical = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
@@ -57,24 +60,37 @@ export function decodeHeaderValue(value: string): string | undefined {
   }
 }
 
-/** What is wrong with the head of a POST. */
+/** What is wrong with the head of a POST. A reply is a stream only where `takesStreams`, so that JSON is enough. */
 export function postProblem({ accept, 'content-type': type = '' }: IncomingHttpHeaders): Refusal | undefined {
   if (type !== 'application/json' && !/^application\/json\s*(;|$)/i.test(type))
     return refusal(415, 'Unsupported Media Type: send application/json');
-  if (accept === postHeaders.accept) return undefined;
-  return accepts(accept, 'application/json') && accepts(accept, 'text/event-stream')
-    ? undefined
-    : notAcceptable('application/json and text/event-stream');
+  if (accept === postHeaders.accept || accepts(accept, 'application/json')) return undefined;
+  return notAcceptable('application/json, and text/event-stream where replies may be streams');
 }
 
 export const notAcceptable = (wanted: string): Refusal => refusal(406, `Not Acceptable: accept ${wanted}`);
 
-/** Whether a client takes replies of this type. */
+/** Whether a client takes replies of this type: any where it does not say (RFC 9110 section 12.5.1). */
 export function accepts(accept: string | undefined, type: string): boolean {
-  if (accept === undefined) return false;
-  if (accept.includes(type)) return true;
-  const ranges = accept.split(',').map((range) => range.split(';')[0]?.trim().toLowerCase());
-  return ranges.includes(type) || ranges.includes('*/*') || ranges.includes(`${type.split('/')[0]}/*`);
+  if (accept === undefined || (accept.includes(type) && !accept.includes('q=0'))) return true;
+  const ranges = rangesOf(accept);
+  return ranges.includes('*/*') || names(ranges, type);
+}
+
+/** Whether a client says that it reads event streams: what takes anything is most likely no more than a reader of JSON. */
+export function takesStreams(accept: string | undefined): boolean {
+  return accept === postHeaders.accept || (accept !== undefined && names(rangesOf(accept), eventStream));
+}
+
+const names = (ranges: readonly string[], type: string): boolean =>
+  ranges.includes(type) || ranges.includes(`${type.split('/')[0]}/*`);
+
+/** The media ranges of an `Accept`, but those that are not acceptable. */
+function rangesOf(accept: string): string[] {
+  return accept.split(',').flatMap((range) => {
+    const [type = '', ...parameters] = range.toLowerCase().split(';');
+    return parameters.some((one) => /^\s*q=0(\.0*)?\s*$/.test(one)) ? [] : [type.trim()];
+  });
 }
 
 /** What a request says of its sender: in its `_meta` (2026-07-28), or before that in no more than a header. */

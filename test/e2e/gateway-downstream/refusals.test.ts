@@ -89,7 +89,7 @@ describe('[M16,M23] what is no message', () => {
   it.each([
     [{ 'Content-Type': 'text/plain' }, 415],
     [{ 'Content-Type': 'application/jsonp' }, 415],
-    [{ Accept: 'application/json' }, 406],
+    [{ Accept: 'application/json;q=0, text/event-stream' }, 406],
     [{ Accept: 'text/event-stream' }, 406],
     [{ Accept: 'text/html' }, 406],
     [{ 'Content-Type': 'application/json; charset=utf-8', Accept: '*/*' }, 200],
