@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { SallyError } from './errors.js';
 
 /** What ends a call before its reply. An AbortSignal is one, and so is a `CancelSource`, which costs less. */
 export interface Cancellation {
@@ -59,6 +60,12 @@ export class CancelSource implements Cancellation {
     if (listener === this.#first) this.#first = undefined;
     else this.#more?.delete(listener);
   }
+}
+
+/** The words in which a call was ended, for whoever works on it: of a peer, or of an error; undefined where there are none. */
+export function cancelReason({ reason }: Pick<Cancellation, 'reason'>): string | undefined {
+  if (reason instanceof SallyError) return reason.message;
+  return typeof reason === 'string' ? reason : undefined;
 }
 
 /** `cancellation` for those who take nothing but a signal of the platform. */

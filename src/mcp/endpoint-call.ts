@@ -185,11 +185,11 @@ export abstract class Call<Source extends CallSource = CallSource> implements Cl
     return { result };
   }
 
-  /** Nobody waits for the response any more. */
-  abandon(how: 'cancelled' | 'gone'): void {
+  /** Nobody waits for the response any more. `reason` is what the client has said, which goes on to whoever works on it. */
+  abandon(how: 'cancelled' | 'gone', reason?: unknown): void {
     if (this.abandoned !== undefined) return;
     this.abandoned = how;
-    this.stop();
+    this.signal.abort(typeof reason === 'string' ? reason : undefined);
   }
 
   /** It is to come to its end, and its response is still wanted: how a subscription ends in order. */

@@ -1,3 +1,4 @@
+import { cancelReason } from '../cancel.js';
 import { AskCancelled, type SallyError, TooManyQuestions } from '../errors.js';
 import { plainNumber, writeJson } from '../json/index.js';
 import type { JsonObject, RequestId, RpcResponse } from './messages.js';
@@ -33,7 +34,8 @@ export class Questions {
       };
       const cancel = () => {
         done();
-        const given = { requestId: id, reason: 'the request that this was for has ended' };
+        const reason = cancelReason(signal) ?? 'the request that this was for has ended';
+        const given = { requestId: id, reason };
         send(writeJson({ jsonrpc: '2.0', method: 'notifications/cancelled', params: given }));
         reject(AskCancelled({ method }));
       };

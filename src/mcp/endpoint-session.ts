@@ -224,8 +224,8 @@ export class Session implements Client {
   }
 
   /** `notifications/cancelled`: of a request that is not under way it means nothing. */
-  cancel(id: unknown): void {
-    this.#calls.get(idKey(id))?.abandon('cancelled');
+  cancel({ requestId, reason }: JsonObject = {}): void {
+    this.#calls.get(idKey(requestId))?.abandon('cancelled', reason);
   }
 
   /** The stream of a POST request's reply. */

@@ -263,7 +263,7 @@ export function serveSession(
   }
   const { method } = message;
   if (message.kind === 'notification') {
-    if (method === 'notifications/cancelled') session.cancel(message.params?.['requestId']);
+    if (method === 'notifications/cancelled') session.cancel(message.params);
     else if (method !== 'notifications/initialized') deps.router.notified(session, method, message.params);
     return exchange.send(202);
   }

@@ -213,7 +213,7 @@ class StdioConnection {
 
   #notified(method: string, params: JsonObject | undefined): void {
     if (method === 'notifications/cancelled') {
-      this.#calls.get(idKey(params?.['requestId']))?.abandon('cancelled');
+      this.#calls.get(idKey(params?.['requestId']))?.abandon('cancelled', params?.['reason']);
     } else if (method !== 'notifications/initialized' && this.#client) {
       this.#options.router.notified(this.#client, method, params);
     }

@@ -12,6 +12,9 @@ const object = { type: 'object', properties: {} };
 const text = (value) => ({ content: [{ type: 'text', text: String(value) }] });
 const question = { messages: [{ role: 'user', content: { type: 'text', text: 'what now?' } }], maxTokens: 5 };
 
+let givenUp;
+let release = () => {};
+
 const tools = {
   pid: () => text(process.pid),
   big: ({ chars }) => text('x'.repeat(Number(chars))),
@@ -34,6 +37,33 @@ const tools = {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     return text('done');
+  },
+  /** Lasts until it is given up. */
+  async hold(_args, { signal }) {
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    givenUp = signal.reason;
+    return text('done');
+  },
+  givenUp: () => text(givenUp),
+  /** Asks, and takes the question back once the client has it. */
+  async askInVain() {
+    const control = new AbortController();
+    const asked = server.createMessage(question, { signal: control.signal });
+    await new Promise((resolve) => {
+      release = resolve;
+    });
+    control.abort('found it by myself');
+    await asked.catch(() => {});
+    return text('done');
+  },
+  release() {
+    release();
+    return text('done');
+  },
+  /** Asks first, and tells of its progress then. */
+  async askAndStep(_args, extra) {
+    await server.createMessage(question);
+    return tools.steps(_args, extra);
   },
   async ask() {
     const { content } = await server.createMessage(question);

@@ -1,4 +1,4 @@
-import { CancelSource } from '../../cancel.js';
+import { CancelSource, cancelReason } from '../../cancel.js';
 import { findSallyError, messageOf, type SallyError } from '../../errors.js';
 import { idKey, plainNumber } from '../../json/index.js';
 import { unlessAborted } from '../../wait.js';
@@ -37,6 +37,8 @@ export class Call extends CancelSource {
   readonly token: unknown;
   readonly answered: Promise<RpcResponse>;
   ended = false;
+  /** Why it was given up, as the server is told. */
+  why = 'given up';
   readonly #context: ClientContext;
   readonly #onEnd: (call: Call, givenUp: boolean) => void;
   readonly #onAbort = () => this.#cancelled();
@@ -113,12 +115,17 @@ export class Call extends CancelSource {
   #wait(): void {
     if (this.#lasting) return;
     const { errors, timeoutMs } = this.#context;
-    const late = () => this.fail(errors.timeout(this.what, timeoutMs / 1000), true);
-    this.#timer = setTimeout(late, timeoutMs);
+    this.#timer = setTimeout(() => {
+      const error = errors.timeout(this.what, timeoutMs / 1000);
+      this.why = error.message;
+      this.fail(error, true);
+    }, timeoutMs);
   }
 
   #cancelled(): void {
-    const error = findSallyError(this.options.signal.reason);
+    const { signal } = this.options;
+    const error = findSallyError(signal.reason);
+    this.why = cancelReason(signal) ?? this.why;
     this.fail(error ?? this.#context.errors.cancelled(this.what), true);
   }
 
@@ -255,7 +262,8 @@ export class Dialogue {
 
   #notified(method: string, params: JsonObject | undefined, within: Call | undefined): void {
     if (method === 'notifications/cancelled') {
-      this.#asked.get(idKey(params?.['requestId']))?.abort(undefined);
+      const { requestId, reason } = params ?? {};
+      this.#asked.get(idKey(requestId))?.abort(typeof reason === 'string' ? reason : undefined);
       return;
     }
     if (method === 'notifications/progress') {

@@ -254,9 +254,9 @@ export class HttpSession implements ClientSession {
     }
   }
 
-  #cancel({ id }: Call): void {
+  #cancel({ id, why: reason }: Call): void {
     if (this.#closing.signal.aborted || this.#context.callsOnly) return;
-    const params = { requestId: id, reason: 'given up' };
+    const params = { requestId: id, reason };
     void this.#sendQuietly({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
   }
 

@@ -137,10 +137,10 @@ class StdioSession implements ClientSession {
     this.#child.send(writeJson(message));
   }
 
-  #cancel({ id, method }: Call): void {
+  #cancel({ id, method, why: reason }: Call): void {
     // `initialize` must not be cancelled, and nobody waits for `server/discover` longer than for itself.
     if (isHandshake(method)) return;
-    const params = { requestId: id, reason: 'given up' };
+    const params = { requestId: id, reason };
     this.#write({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
   }
 }
