@@ -77,7 +77,8 @@ class UpstreamCall {
 
   constructor(op: Operation, target: Target, { request, state, context }: Routed) {
     const manager = context.sets.current.plugins;
-    const { inputResponses, requestState, ...params } = withoutEnvelope(request.params);
+    // What is in `_meta` is that of one round: a progress token is its request's.
+    const { inputResponses, requestState, _meta, ...params } = request.params;
     this.#op = op;
     this.#state = state;
     this.#context = context;
@@ -208,8 +209,9 @@ class UpstreamCall {
             return;
           }
           const notification = notificationOf(method, about, level, this.#guarded);
-          const to = call === undefined ? now : call.now;
-          if (notification !== undefined) to?.notify(method, notification.params);
+          if (notification === undefined) return;
+          if (call === undefined) now.notify(method, notification.params);
+          else call.notify(method, notification.params);
         },
         ...(call === undefined &&
           now.client.era === 'legacy' && { onRequest: askClient.bind(undefined, now) }),

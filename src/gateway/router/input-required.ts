@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { onAbort, signalOf } from '../../cancel.js';
 import { CallAbandoned, ParamsInvalid, TooManyRounds, TooManySuspended } from '../../errors.js';
-import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
+import { isObject, type JsonObject, metaOf, type RpcResponse } from '../../mcp/messages.js';
 import { randomId } from '../../sessions/index.js';
 import { pause } from '../../wait.js';
 import { type ClientRequest, principalOf } from '../client.js';
@@ -228,8 +228,11 @@ export class SuspendedCall {
     return this.#control.signal;
   }
 
-  get now(): ClientRequest | undefined {
-    return this.#now;
+  /** Tells the client on the way of the request that waits, if one does; of progress only where that request wants to hear of it. */
+  notify(method: string, params: JsonObject | undefined): void {
+    const { progressToken } = metaOf(this.#now?.params);
+    if (method !== 'notifications/progress') this.#now?.notify(method, params);
+    else if (progressToken !== undefined) this.#now?.notify(method, { ...params, progressToken });
   }
 
   /** A question of the upstream within the call. */

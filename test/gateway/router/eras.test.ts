@@ -87,6 +87,25 @@ describe.each(eras)('a stateless client, asked by an upstream of the %s era', (e
     expect(seen.every(({ arguments: args }) => JSON.stringify(args) === '{"a":1}')).toBe(true);
   });
 
+  it('is told of progress under the token of the request that it waits for', async () => {
+    const { upstream, seen } = await fixture(era, { tools: ['ask'] });
+    const plugin = handle({ hooks: ['tool_pre_invoke'] }, () => undefined);
+    const plugins = managerOf([plugin]);
+    const router = routerOver([upstream], { plugins });
+    const from = client('modern', { capabilities });
+    const asked = { ...call, _meta: { progressToken: 'of the first' } };
+    const first = await ask(router, from, 'tools/call', asked, { plugins });
+    const [key = ''] = Object.keys(first.result['inputRequests'] as object);
+    const { requestState } = first.result;
+    const again = { ...call, inputResponses: { [key]: accepted }, requestState };
+    const second = await ask(router, from, 'tools/call', again, { plugins });
+    expect(textOf(second)).toContain('Ada');
+    const tokens = seen.map(({ _meta: meta }) => Object(meta)['progressToken']);
+    // The second round of a legacy upstream is of this server's own SDK, within one call.
+    expect(tokens.at(-1) === undefined).toBe(era === 'modern');
+    expect(second.notes).toEqual([]);
+  });
+
   it('passes the hooks once around all rounds: before the first, and on the final result', async () => {
     const { upstream, seen } = await fixture(era, { tools: ['ask', 'other'] });
     const hooks: string[] = [];
