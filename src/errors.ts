@@ -1999,7 +1999,10 @@ export const UpstreamReplyTooLarge = defineUpstreamError('SALLY_UPSTREAM_REPLY_S
 
 export const UpstreamBusy = defineError('SALLY_UPSTREAM_BUSY', {
   message: (c) => `the upstream '${c.upstream}' is busy: ${c.limit} ${c.what}`,
-  remedy: 'try again later; gateway.limits says how much may wait for one upstream',
+  remedy: (c) =>
+    c.what.includes('sessions')
+      ? `try again later: a session that nobody uses makes room; where its clients need none of their own, set share: all on the upstream '${c.upstream}', or user`
+      : 'try again later; gateway.limits says how much may wait for one upstream',
   http: 503,
   toClient: true,
   example: { upstream: 'search', what: 'requests wait already', limit: 256 },

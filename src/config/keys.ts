@@ -224,6 +224,10 @@ export const upstreamKeys = {
     listOrNone,
   ),
   exclude: key(texts, 'those that are not offered, whatever include says', listOrNone),
+  share: optional(
+    { kind: 'choice', values: ['all', 'user', 'session'] },
+    'who has a child process, or a session over HTTP, with others: all clients, those of one user, or nobody beside one session of a client, which alone can be asked things (sampling, elicitation, roots). Absent, for command: user (all users are one with auth none), and session over stdio; for url: session for clients that can be asked, and user for the others',
+  ),
   timeout: key(seconds, 'seconds that it has for one request; its progress begins them anew', {
     default: 60,
   }),

@@ -202,7 +202,7 @@ function upstreamOf(
   const type = fields.type ?? fields.transport;
   const command = fields.command ?? fields.cmd;
   const url = fields.url ?? fields.serverUrl ?? fields.httpUrl ?? fields.uri;
-  const { args, timeout } = fields;
+  const { args, timeout, share } = fields;
   const kind = type?.value ?? (command === undefined ? 'http' : 'stdio');
   if (type !== undefined && !stdio.test(kind) && !http.test(kind)) {
     const sse = /^sse$/i.test(kind);
@@ -226,7 +226,7 @@ function upstreamOf(
         cwd: fields.cwd ?? fields.workingDirectory ?? fields.working_directory,
       }
     : { ...addressOf(url), headers: headersOf(fields) };
-  return given({ ...wants, timeout: timeout && secondsOf(timeout) }) as UpstreamFields;
+  return given({ ...wants, share, timeout: timeout && secondsOf(timeout) }) as UpstreamFields;
 }
 
 /** Cline, Roo, Windsurf and Goose count seconds, up to an hour; Claude Code, Gemini CLI and Copilot milliseconds. */

@@ -4,7 +4,7 @@ import { type Keys, optional } from './schema.js';
 const text = { kind: 'text' } as const;
 const texts = { kind: 'texts' } as const;
 const boolean = { kind: 'boolean' } as const;
-const { command, args, env, cwd, url, headers } = upstreamKeys;
+const { command, args, env, cwd, url, headers, share } = upstreamKeys;
 const onlyThese = optional(texts, 'the tools that are offered, and no others');
 const notThese = optional(texts, 'tools that are not offered, whatever else says so');
 
@@ -37,6 +37,7 @@ export const honouredKeys = {
     { kind: 'seconds', max: 86_400_000 },
     'how long it has for one request: up to 3600 it is seconds, above that milliseconds',
   ),
+  share,
   includeTools: onlyThese,
   enabledTools: onlyThese,
   allowedTools: onlyThese,

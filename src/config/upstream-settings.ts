@@ -33,7 +33,8 @@ export type UpstreamSettings = UpstreamOffer &
       >)
   );
 type UpstreamValues = SettingsOf<typeof upstreamKeys>;
-interface UpstreamOffer extends Pick<UpstreamValues, 'prefix' | 'include' | 'exclude' | 'timeoutMs'> {
+interface UpstreamOffer
+  extends Pick<UpstreamValues, 'prefix' | 'include' | 'exclude' | 'share' | 'timeoutMs'> {
   readonly name: string;
   /** Tools that are offered, by their exact names, beside what `include` and `exclude` say; absent: all. */
   readonly tools?: { readonly include?: readonly string[]; readonly exclude: readonly string[] };
@@ -110,12 +111,12 @@ function upstream(
     if (field !== undefined)
       refuse(field.place, `${key} is for ${owner}, and it has ${other}`, `remove ${key}, or write ${owner}`);
   }
-  const { prefix, include, exclude, timeoutMs, args, env, cwd } = settingsOf(
+  const { prefix, include, exclude, share, timeoutMs, args, env, cwd } = settingsOf(
     upstreamKeys,
     fields,
     reading.paths,
   );
-  const offer = { name, prefix, include, exclude, timeoutMs };
+  const offer = { name, prefix, include, exclude, ...given('share', share), timeoutMs };
   if (url !== undefined) {
     const http = httpOptions(name, fields, url, where, reading);
     return http && { ...offer, ...http };

@@ -1,5 +1,6 @@
 import type { Cancellation } from '../cancel.js';
 import type { UpstreamSettings } from '../config/index.js';
+import { writeJson } from '../json/index.js';
 import type { OnRequest, RequestOptions } from '../mcp/client/session.js';
 import type { JsonObject, RpcResponse } from '../mcp/messages.js';
 import type { Era } from '../mcp/revisions.js';
@@ -11,6 +12,8 @@ export interface UpstreamSession {
   readonly capabilities: JsonObject;
   readonly serverInfo: JsonObject;
   readonly instructions: string | undefined;
+  /** Whether its upstream may ask the client that makes a request over it: nobody is asked over one that several share. */
+  readonly asks: boolean;
   /**
    * One request, with `params` as the upstream's era has them but for the progress token, the
    * envelope and the headers, which are made here. The response is the upstream's, as it came.
@@ -24,7 +27,7 @@ export interface UpstreamSession {
 /** Whose session is wanted. */
 export interface SessionRequest {
   readonly principal: string;
-  /** What the client can be asked: its capabilities go to the upstream as they are. */
+  /** What the client can be asked: its capabilities go to the upstream as they are, unless `asks` is false. */
   readonly capabilities: JsonObject;
   /** The key of the client that it is for; what is kept under it ends with `release`. */
   readonly client: string;
@@ -33,10 +36,18 @@ export interface SessionRequest {
    * stdio nothing else says whom. Otherwise it is shared by all clients of this principal.
    */
   readonly own: boolean;
+  /** False: over a session of the legacy era the upstream is offered no capabilities, and can ask nobody. Absent: true. */
+  readonly asks?: boolean;
   /** What the upstream says outside any request. All who share the session hear it. */
   readonly onNotification?: (method: string, params: JsonObject | undefined) => void;
   /** What the upstream asks outside any request. Only of an own session. */
   readonly onRequest?: OnRequest;
+}
+
+/** Requests with the same key get the same session of the legacy era. What is kept of an upstream's answers is kept by it too. */
+export function sharingKey({ own, client, principal, capabilities, asks }: SessionRequest): string {
+  if (own) return `own ${client}`;
+  return `shared ${principal} ${asks === false ? 'offered nothing' : writeJson(capabilities)}`;
 }
 
 export type UpstreamState =

@@ -267,10 +267,12 @@ export class StatelessClient implements Client {
   readonly capabilities: JsonObject;
   readonly info: JsonObject;
   readonly identity: Identity;
+  readonly alone: boolean;
   #key: string | undefined;
 
-  constructor(era: Era, identity: Identity, { revision, capabilities, info }: Envelope) {
+  constructor(era: Era, identity: Identity, { revision, capabilities, info }: Envelope, alone = false) {
     this.era = era;
+    this.alone = alone;
     this.identity = identity;
     this.revision = revision;
     this.capabilities = capabilities;

@@ -226,7 +226,7 @@ class StdioConnection {
     const opened = opens ? this.#open(message.params, admitted) : undefined;
     if (!envelope && stateless) this.#client ??= this.#made(admitted.identity, unsaid);
     const client = envelope
-      ? new StatelessClient('modern', admitted.identity, envelope)
+      ? new StatelessClient('modern', admitted.identity, envelope, true)
       : (opened ?? this.#client);
     if (client === undefined) return this.#unopened(message);
     if (this.#calls.size >= limits.concurrentCalls) {
@@ -268,6 +268,7 @@ class StdioConnection {
       era: 'legacy',
       ...said,
       identity,
+      alone: true,
       notify: (method, params) => this.send(notificationJson(method, params)),
       ask: (method, params, signal) => this.ask(method, params, signal),
     };

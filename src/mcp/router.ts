@@ -37,6 +37,8 @@ export interface Client {
   readonly capabilities: JsonObject;
   readonly info: JsonObject;
   readonly identity: Identity;
+  /** Whether it has this process for itself: the one that launched it, over stdio. */
+  readonly alone?: boolean;
   /**
    * Sends a notification that belongs to no request: on the session's GET stream, or on stdio. A stateless client has
    * no such way and gets its changes as the notifications of a `subscriptions/listen` request.

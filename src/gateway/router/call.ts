@@ -214,8 +214,9 @@ class UpstreamCall {
           else call.notify(method, notification.params);
         },
         ...(call === undefined &&
+          session.asks &&
           now.client.era === 'legacy' && { onRequest: askClient.bind(undefined, now) }),
-        ...(call !== undefined && askable(now.client) && { onRequest: call.ask.bind(call) }),
+        ...(call !== undefined && session.asks && askable(now.client) && { onRequest: call.ask.bind(call) }),
       });
     } finally {
       this.#state.busy -= 1;
@@ -280,7 +281,7 @@ export async function callWithoutHooks(
         const notification = notificationOf(name, about, level, guarded);
         if (notification !== undefined) request.notify(name, notification.params);
       },
-      ...(client.era === 'legacy' && { onRequest: askClient.bind(undefined, request) }),
+      ...(session.asks && client.era === 'legacy' && { onRequest: askClient.bind(undefined, request) }),
     });
     return translateResponse(response, endsOf(request, upstream, session, context));
   } finally {

@@ -137,7 +137,9 @@ class GatewayRouter implements ReplaceableRouter {
     // The lifecycle is that of each connection; all else is said to those upstreams that may have asked.
     if (method === 'notifications/initialized' || method === 'notifications/cancelled') return;
     for (const session of new Set(state.sessions.values())) {
-      if (session.era !== 'legacy') continue;
+      // Roots that a session was not told of change nothing there.
+      const unknown = !session.asks && method === 'notifications/roots/list_changed';
+      if (session.era !== 'legacy' || unknown) continue;
       session.notify(method, params).catch((error: unknown) => {
         this.#log.debug({ method, reason: messageOf(error) }, 'a notification did not reach an upstream');
       });

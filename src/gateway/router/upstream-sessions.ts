@@ -1,9 +1,11 @@
 import type { Cancellation } from '../../cancel.js';
+import type { UpstreamSettings } from '../../config/index.js';
 import { messageOf, UpstreamCancelled } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
 import { type ChangingList, type Kind, kinds } from '../../mcp/methods.js';
 import { backoff, pause, signalWithin, unlessAborted } from '../../wait.js';
+import type { Client } from '../client.js';
 import type { SessionRequest, Upstream, UpstreamSession } from '../upstream.js';
 import { canAnswer, cannotServe, isPersonal, passedCapabilities } from './capabilities.js';
 import type { ClientState, SessionRequests } from './clients.js';
@@ -36,6 +38,7 @@ interface SessionDeps {
 export class UpstreamSessions {
   readonly #deps: SessionDeps;
   readonly #shared = new WeakMap<UpstreamSession, SharedSession>();
+  readonly #saidShared = new WeakSet<Upstream>();
 
   constructor(deps: SessionDeps) {
     this.#deps = deps;
@@ -78,15 +81,20 @@ export class UpstreamSessions {
   /** Kept: by the same request each time a listener is registered once. */
   #newRequests(state: ClientState, upstream: Upstream): SessionRequests {
     const capabilities = passedCapabilities(state.client.capabilities);
-    const own = isPersonal(capabilities);
-    const request = { principal: state.principal, client: state.key, capabilities };
+    const share = sharingOf(upstream.settings, state.client);
+    const own = share === 'session' || (share === 'asked' && isPersonal(capabilities));
+    const asks = share === 'session' || share === 'asked';
+    if (!asks && isPersonal(capabilities)) this.#sayShared(upstream, share);
+    const principal = share === 'all' ? 'everyone' : state.principal;
+    const request = { principal, client: state.key, capabilities, asks };
     const onNotification = (method: string, params: JsonObject | undefined) =>
       this.#deps.onNotification(state, upstream, method, params);
     let requests: SessionRequests;
     if (state.client.era === 'modern') {
       const listening: SessionRequest = { ...request, own: false, onNotification };
       // All that are alike have this key: without a listener for questions, each call has a session for itself.
-      requests = { listening, calling: own ? { ...request, own } : listening };
+      const personal = own && isPersonal(capabilities);
+      requests = { listening, calling: personal ? { ...request, own } : listening };
     } else {
       const onRequest: NonNullable<SessionRequest['onRequest']> = async (method, params, signal) =>
         canAnswer(state.client.capabilities, method) === false
@@ -98,6 +106,30 @@ export class UpstreamSessions {
     state.sessionRequests.set(upstream, requests);
     return requests;
   }
+
+  /** Says once of an upstream that it cannot ask clients that could be asked. */
+  #sayShared(upstream: Upstream, share: string): void {
+    if (this.#saidShared.has(upstream)) return;
+    this.#saidShared.add(upstream);
+    const fields = { upstream: upstream.name, share };
+    this.#deps.log.info(
+      fields,
+      `clients share the sessions with the upstream '${upstream.name}', which can ask none of them (sampling, elicitation, roots): share: session gives each client its own`,
+    );
+  }
+}
+
+/**
+ * Who shares a session with this upstream: `asked` gives clients that can be asked things one of their own. A child takes up
+ * more than a session over HTTP, so that only the one client of stdio has its own by itself.
+ */
+function sharingOf(
+  { share, transport }: UpstreamSettings,
+  { alone }: Client,
+): 'all' | 'user' | 'session' | 'asked' {
+  if (share !== undefined) return share;
+  if (transport === 'http') return 'asked';
+  return alone ? 'session' : 'user';
 }
 
 /** An upstream that changes its lists without a word is asked again after this. */

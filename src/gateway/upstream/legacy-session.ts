@@ -8,6 +8,7 @@ import { notifyAll, type RunCall, Slots } from './session.js';
 /** What an upstream said of itself, as its sessions tell it. */
 abstract class Described implements UpstreamSession {
   abstract readonly facts: Facts;
+  abstract readonly asks: boolean;
   abstract request(...asked: Parameters<UpstreamSession['request']>): Promise<RpcResponse>;
   abstract notify(...args: Parameters<UpstreamSession['notify']>): Promise<void>;
 
@@ -38,6 +39,7 @@ export class LegacySession extends Described {
   readonly key: string;
   /** The client whose own it is. */
   readonly owner: string | undefined;
+  readonly asks: boolean;
   /** Whether it has ended: nothing is asked over it any more. */
   over = false;
   /** Whether one call has it for itself. */
@@ -65,6 +67,7 @@ export class LegacySession extends Described {
     this.session = session;
     this.key = key;
     this.owner = request.own ? request.client : undefined;
+    this.asks = request.asks !== false;
     this.#context = context;
     this.#run = run;
     this.#capabilities = request.capabilities;
@@ -185,6 +188,7 @@ export class SessionMemory {
  * names no request: a call that can be asked has a session for itself as long as it lasts.
  */
 export class PooledSession extends Described {
+  readonly asks = true;
   readonly #open: () => Promise<LegacySession>;
   readonly #slots: Slots;
   readonly #members: Set<LegacySession>;

@@ -1,9 +1,8 @@
 import { findSallyError, messageOf, UpstreamBusy, UpstreamCancelled, UpstreamLost } from '../../errors.js';
-import { writeJson } from '../../json/index.js';
 import type { ClientSession } from '../../mcp/client/session.js';
 import type { JsonObject } from '../../mcp/messages.js';
 import { unlessAborted } from '../../wait.js';
-import type { SessionRequest, UpstreamSession } from '../upstream.js';
+import { type SessionRequest, sharingKey, type UpstreamSession } from '../upstream.js';
 import { LegacySession, PooledSession, type SessionMemory } from './legacy-session.js';
 import type { UpstreamContext } from './options.js';
 import type { RunCall } from './session.js';
@@ -45,14 +44,14 @@ export class LegacySessions {
 
   /** The session for `request` where it stands already. */
   ready(request: SessionRequest): UpstreamSession | undefined {
-    const session = this.#standing.get(keyOf(request));
+    const session = this.#standing.get(sharingKey(request));
     if (!session || session.over) return undefined;
     session.listen(request);
     return session;
   }
 
   async take(request: SessionRequest, signal: AbortSignal): Promise<UpstreamSession> {
-    const key = keyOf(request);
+    const key = sharingKey(request);
     const opening = this.#opening.get(key) ?? this.#begin(request, key);
     const { upstream } = this.#parts.context;
     const session = await unlessAborted(opening, signal).catch((error) => {
@@ -63,7 +62,7 @@ export class LegacySessions {
   }
 
   async release(client: string): Promise<void> {
-    const key = ownKey(client);
+    const key = sharingKey({ principal: '', capabilities: {}, client, own: true });
     this.#opening.delete(key);
     this.#standing.delete(key);
     this.#lost.delete(key);
@@ -140,7 +139,8 @@ export class LegacySessions {
     this.#begun += 1;
     try {
       const { context, open, run } = this.#parts;
-      const session = this.#takeSpare(request.capabilities) ?? (await open(request.capabilities));
+      const capabilities = request.asks === false ? {} : request.capabilities;
+      const session = this.#takeSpare(capabilities) ?? (await open(capabilities));
       const memory = this.#lost.get(key)?.memory;
       this.#lost.delete(key);
       if (memory) await memory.replay(session, context);
@@ -190,12 +190,4 @@ export class LegacySessions {
     const standing = this.#standing.get(one.key);
     if (standing?.members.has(one)) this.#standing.delete(one.key);
   }
-}
-
-const ownKey = (client: string) => `own ${client}`;
-
-function keyOf(request: SessionRequest): string {
-  return request.own
-    ? ownKey(request.client)
-    : `shared ${request.principal} ${writeJson(request.capabilities)}`;
 }

@@ -127,6 +127,7 @@ export class StatelessSessions {
     if (this.#kept.size >= maxKept) this.#kept.clear();
     const kept: UpstreamSession = {
       ...session.facts,
+      asks: true,
       request: (method, params, options) => this.#run(session, method, params, options, capabilities),
       notify: (method, params) => session.notify(method, params),
     };

@@ -13,7 +13,9 @@ type Upstreams = Readonly<Record<string, Target>>;
 export async function gatewayBefore(upstreams: Upstreams): Promise<string> {
   const cwd = await temporaryFolder();
   const config = join(cwd, 'gateway.yaml');
-  const gateway = { host: '127.0.0.1', auth: 'none', upstreams };
+  // Servers are asked as if each client had its own.
+  const own = Object.entries(upstreams).map(([name, target]) => [name, { ...target, share: 'session' }]);
+  const gateway = { host: '127.0.0.1', auth: 'none', upstreams: Object.fromEntries(own) };
   await writeFile(config, stringify({ plugins: [], gateway }));
   const child = start(['gateway', '--config', config, '--port', '0'], { cwd, env: { LOG_FORMAT: 'json' } });
   let output = '';

@@ -13,7 +13,7 @@ import { all, events } from '../../support/sse.js';
 import { exists } from '../../support/upstreams.js';
 
 const script = resolve(import.meta.dirname, '../../support/mcp-asking.mjs');
-const upstreams = { one: { command: process.execPath, args: [script] } };
+const upstreams = { one: { command: process.execPath, args: [script], share: 'session' } };
 
 /** A file of tokens, changed by the command. */
 async function tokens() {

@@ -61,7 +61,7 @@ async function overStdio() {
     const take = (${upstream.toString()})(${JSON.stringify(numbers)});
     createInterface({ input: process.stdin }).on('line', (line) => take(line, (text) => process.stdout.write(text + '\\n')));`,
   );
-  return { command: process.execPath, args: [path] };
+  return { command: process.execPath, args: [path], share: 'session' };
 }
 
 /** With sessions over HTTP; where it resumes, it breaks off each stream of events, and the rest of it is to be fetched. */

@@ -22,7 +22,11 @@ import type { LogLine } from '../../support/plugin-server.js';
 import { exists } from '../../support/upstreams.js';
 
 const script = resolve(import.meta.dirname, '../../support/mcp-asking.mjs');
-const asking = (...args: string[]) => ({ command: process.execPath, args: [script, ...args] });
+const asking = (...args: string[]) => ({
+  command: process.execPath,
+  args: [script, ...args],
+  share: 'session',
+});
 const gatewayBlock = { upstreams: { one: asking() } };
 const shared = ({ msg }: LogLine) => msg === '2 workers share the port';
 const lost = ({ code }: LogLine) => code === 'SALLY_WORKER_LOST';

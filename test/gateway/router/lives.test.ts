@@ -190,9 +190,9 @@ describe('an upstream that is gone after a reload', () => {
       ...counted(one.upstream).upstream,
       async session(sessionRequest, signal) {
         const session = await one.upstream.session(sessionRequest, signal);
-        const { era, revision, capabilities, serverInfo, instructions } = session;
+        const { era, revision, capabilities, serverInfo, instructions, asks } = session;
         const known = sessions.get(session) ?? {
-          ...{ era, revision, capabilities, serverInfo, instructions },
+          ...{ era, revision, capabilities, serverInfo, instructions, asks },
           notify: (method, params) => session.notify(method, params),
           request(method, params, options) {
             if (method === 'subscriptions/listen') streams.push(options.signal);

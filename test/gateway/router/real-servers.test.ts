@@ -102,7 +102,7 @@ it('gives of server-memory byte for byte what a direct session gives', async () 
 });
 
 it('has sampling, elicitation and roots answered by the client that an upstream of its own asks', async () => {
-  const upstream = open(stdioUpstream([everythingScript]));
+  const upstream = open(stdioUpstream([everythingScript], { share: 'session' }));
   const capabilities = { sampling: {}, elicitation: {}, roots: { listChanged: true } };
   const router = routerOver([upstream]);
   const answer = (method: string) => {
@@ -125,7 +125,7 @@ it('has sampling, elicitation and roots answered by the client that an upstream 
 });
 
 it('keeps clients that can be asked apart, also on a pipe', async () => {
-  const router = routerOver([open(stdioUpstream([everythingScript]))]);
+  const router = routerOver([open(stdioUpstream([everythingScript], { share: 'session' }))]);
   const capabilities = { sampling: {} };
   const sampled = (text: string) => () => ({
     result: { role: 'assistant', content: { type: 'text', text }, model: 'm' },
