@@ -1431,6 +1431,43 @@ export const HostNotFound = defineError('SALLY_CONNECT_HOST', {
   },
 });
 
+export const ProxyUnreachable = defineError('SALLY_PROXY_UNREACHABLE', {
+  message: (c) => `${c.peer} cannot be reached: the proxy ${c.proxy} on the way cannot be used: ${c.reason}`,
+  remedy:
+    "correct the proxy key or HTTPS_PROXY, HTTP_PROXY; where the proxy has TLS of a CA of your own, give its tls block ca_bundle; what is reached without it goes into NO_PROXY, or gets 'proxy: none'",
+  example: {
+    peer: 'the upstream https://search.example',
+    proxy: 'http://proxy.example:3128',
+    reason: 'connect ECONNREFUSED 10.0.0.9:3128',
+  },
+});
+
+export const ProxyAuthentication = defineError('SALLY_PROXY_AUTH', {
+  message: (c) =>
+    `${c.peer} cannot be reached: the proxy ${c.proxy} on the way ${
+      c.sent ? 'does not take our user and password' : 'wants a user and a password'
+    } (HTTP 407)`,
+  remedy: 'give the proxy user and password (Basic), in its URL or as keys beside it',
+  example: {
+    peer: 'the upstream https://search.example',
+    proxy: 'http://proxy.example:3128',
+    sent: false as boolean,
+  },
+});
+
+export const ProxyRefused = defineError('SALLY_PROXY_REFUSED', {
+  message: (c) =>
+    `${c.peer} cannot be reached: the proxy ${c.proxy} refuses to connect to ${c.target} (HTTP ${c.status})`,
+  remedy:
+    "have the proxy allow it, or reach it without: NO_PROXY, or 'proxy: none' of the upstream; 502, 503 and 504 say that the proxy does not reach it",
+  example: {
+    peer: 'the upstream https://search.example',
+    proxy: 'http://proxy.example:3128',
+    target: 'search.example:443',
+    status: 403,
+  },
+});
+
 export const ConnectionTimeout = defineError('SALLY_CONNECT_TIMEOUT', {
   message: (c) => `${c.peer} did not answer within ${c.seconds} s`,
   remedy:

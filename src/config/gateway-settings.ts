@@ -8,6 +8,7 @@ import {
 import { type PathBase, resolvePath } from './files.js';
 import { authKeys, gatewayKeys, limitKeys, userKeys } from './keys.js';
 import { shown } from './problems.js';
+import { checkProxy, environmentProxies, noProxies, type ProxyRules, proxyRules } from './proxies.js';
 import { given, isLoopback, pathOf, type Reading, readUrl } from './reading.js';
 import { type Field, type Fields, type SettingsOf, settingsOf, type ValuesOf, valuesOf } from './schema.js';
 import { refuseHealthPort } from './server-settings.js';
@@ -49,6 +50,8 @@ export interface GatewaySettings extends SettingsOf<typeof gatewayKeys> {
   readonly auth: AuthSettings;
   readonly upstreams: readonly UpstreamSettings[];
   readonly limits: GatewayLimits;
+  /** Which proxy connections to issuers leave through, and those to upstreams that do not say otherwise. */
+  readonly proxies: ProxyRules;
 }
 
 const noPaths: PathBase = { cwd: '/', folder: '/', home: undefined, exists: () => false };
@@ -58,6 +61,7 @@ export const gatewayDefaults: Omit<GatewaySettings, 'upstreams'> = {
   ...settingsOf(gatewayKeys, {}, noPaths),
   auth: { kind: gatewayKeys.auth.default },
   limits: settingsOf(limitKeys, {}, noPaths),
+  proxies: noProxies,
 };
 
 type GatewayFields = Fields<typeof gatewayKeys>;
@@ -84,12 +88,19 @@ export function gatewaySettings(
     if (allowUnauthenticated) problems.warn(said);
     else problems.add(said);
   }
+  const variables = environmentProxies(reading.env);
+  const proxies = proxyRules(fields.proxy, 'gateway.proxy', variables, variables.except, reading);
+  if (auth?.kind === 'jwt' && 'url' in auth.jwks) checkProxy(proxies, auth.jwks.url, problems);
   return {
     ...settings,
     ...given('tls', tls),
+    proxies,
     auth: auth ?? gatewayDefaults.auth,
     allowedOrigins: originsOf(fields.allowed_origins, reading),
-    upstreams: upstreamSettings(Object.entries(fields.upstreams?.value ?? {}), 'gateway.upstreams', reading),
+    upstreams: upstreamSettings(Object.entries(fields.upstreams?.value ?? {}), 'gateway.upstreams', {
+      ...reading,
+      proxies,
+    }),
     limits: settingsOf(limitKeys, fields.limits?.value ?? {}, reading.paths),
   };
 }

@@ -24,6 +24,14 @@ export {
 } from './modes.js';
 export type { Condition, McpSettings, PluginEntry, PluginSettings } from './plugin-settings.js';
 export { looksSecret } from './problems.js';
+export {
+  noProxies,
+  type ProxyRules,
+  type ProxySettings,
+  proxyFor,
+  proxyName,
+  upstreamProxy,
+} from './proxies.js';
 export { type ConfigSide, isLoopback } from './reading.js';
 export type { KeyRow } from './schema.js';
 export type { ServerSettings } from './server-settings.js';

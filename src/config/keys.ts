@@ -57,6 +57,20 @@ export const serverTlsKeys = {
   ),
 } as const satisfies Keys;
 
+export const proxyKeys = {
+  url: required(
+    filled,
+    'where the proxy is: http://proxy.example:3128, or https: for TLS to the proxy; none: no proxy, whatever the variables say',
+  ),
+  user: optional({ kind: 'secret', written: true }, 'who that is to the proxy, in place of one in url'),
+  password: optional({ kind: 'secret', written: true }, 'the password of that user'),
+  tls: optional(
+    { kind: 'map', keys: clientTlsKeys },
+    "TLS to the proxy; absent: the roots of the system verify the proxy's certificate",
+  ),
+} as const satisfies Keys;
+const proxy = { kind: 'map', keys: proxyKeys, short: 'url' } as const;
+
 export const mcpKeys = {
   proto: key(
     { kind: 'choice', values: ['STREAMABLEHTTP', 'STDIO'], elsewhere: ['SSE'] },
@@ -66,6 +80,10 @@ export const mcpKeys = {
   url: optional(filled, 'where the plugin server is, with its path: https://localhost:8000/mcp'),
   tls: key({ kind: 'map', keys: clientTlsKeys }, 'TLS towards this plugin server', { ifNull: 'empty' }),
   uds: optional(path, 'Unix domain socket of the plugin server, in place of the host of url; without TLS'),
+  proxy: optional(
+    proxy,
+    'the proxy that the plugin server is reached through; absent: none, whatever the variables say',
+  ),
   cmd: optional(texts, 'for STDIO: the command that starts it, and its arguments'),
   script: optional(path, 'for STDIO, in place of cmd: a .py, .sh or .js file'),
   env: optional({ kind: 'dict' }, 'for STDIO: variables set for it'),
@@ -213,6 +231,10 @@ export const upstreamKeys = {
     { kind: 'map', keys: clientTlsKeys },
     "for url: TLS towards this upstream; absent: the roots of the system verify the server's certificate",
   ),
+  proxy: optional(
+    proxy,
+    'for url: the proxy that it is reached through, or none; absent: as gateway.proxy or the variables say',
+  ),
   prefix: key(
     { kind: 'choice', values: ['auto', 'always', 'never'] },
     'whether its names are offered as NAME__name; auto: where there are several upstreams',
@@ -255,6 +277,10 @@ export const gatewayKeys = {
     { kind: 'choice', values: ['brief', 'full'] },
     'what a client is told of a plugin or an upstream that fails: its name, a code and the id of the request, or in full, with texts in which URLs, paths and secrets may stand; the log has them in any case',
     { default: 'brief' },
+  ),
+  proxy: optional(
+    proxy,
+    'the proxy that upstreams and issuers are reached through, but for those of NO_PROXY and this machine; absent: HTTPS_PROXY and HTTP_PROXY',
   ),
   limits: optional(
     { kind: 'map', keys: limitKeys },

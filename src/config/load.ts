@@ -17,6 +17,7 @@ import { type GatewaySettings, gatewayDefaults, gatewaySettings } from './gatewa
 import { fileKeys, pluginKeys, settingsKeys } from './keys.js';
 import { type PluginEntry, type PluginSettings, pluginEntries, refuseDuplicates } from './plugin-settings.js';
 import { Problems } from './problems.js';
+import { environmentProxies } from './proxies.js';
 import { type ConfigSide, given, type Reading } from './reading.js';
 import { settingsOf } from './schema.js';
 import { type ServerSettings, serverSettings } from './server-settings.js';
@@ -196,7 +197,8 @@ export async function loadGatewayConfig(options: GatewayConfigOptions): Promise<
     ? await loadConfig({ path, cwd, env, home, side: 'gateway' })
     : parseConfig('plugins: []', { path: 'no file', cwd, env, home, side: 'gateway', exists: () => false });
   const listed = servers ? await loadServers(servers, { ...options, home }, file) : undefined;
-  const gateway = file.gateway ?? (listed && { ...gatewayDefaults, upstreams: [] });
+  const gateway =
+    file.gateway ?? (listed && { ...gatewayDefaults, proxies: environmentProxies(env), upstreams: [] });
   const upstreams = [...(gateway?.upstreams ?? []), ...(listed?.upstreams ?? [])];
   if (upstreams.length === 0) listed?.problems.throwIfAny(servers ?? '');
   if (gateway === undefined || upstreams.length === 0)
@@ -214,7 +216,9 @@ async function loadServers(
   const problems = new Problems();
   const text = await readText(resolve(cwd, expandHome(path, home)), path, problems);
   problems.throwIfAny(path);
-  const listed = new ServersFile(text ?? '', { path, cwd, env, home, read: readBeside }, problems);
+  const proxies = file.gateway?.proxies ?? environmentProxies(env);
+  const options = { path, cwd, env, home, proxies, read: readBeside };
+  const listed = new ServersFile(text ?? '', options, problems);
   problems.throwIfAny(path);
   const answers = new Map<string, string>();
   for (const input of ask ? listed.inputs : []) {

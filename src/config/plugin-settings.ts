@@ -14,6 +14,7 @@ import {
 import { hookMeant, hookRow } from '../hooks/table.js';
 import { type conditionKeys, type mcpKeys, pluginKeys, type settingsKeys } from './keys.js';
 import { hiddenText, type Problems, shown } from './problems.js';
+import { type ProxySettings, proxySettings } from './proxies.js';
 import { given, isLoopback, overlay, pathOf, type Reading, readUrl } from './reading.js';
 import { type Field, type Fields, type SettingsOf, type ValuesOf, valuesOf } from './schema.js';
 import { type ClientTlsFields, type ClientTlsSettings, checkTls, clientTls } from './tls-settings.js';
@@ -41,6 +42,7 @@ export type McpSettings =
       readonly url: URL;
       /** Present exactly where the URL is https. */
       readonly tls?: ClientTlsSettings;
+      readonly proxy?: ProxySettings;
     }
   | {
       /** HTTP over a Unix domain socket. The host of `url` only fills the Host header. */
@@ -166,7 +168,7 @@ function mcpSettings(fields: McpFields, target: Target, reading: Reading): McpSe
 }
 
 function httpSettings(
-  { url: urlField, tls: block }: McpFields,
+  { url: urlField, tls: block, proxy: proxyField }: McpFields,
   target: Target,
   reading: Reading,
 ): McpSettings | undefined {
@@ -176,15 +178,23 @@ function httpSettings(
   }
   const url = readUrl(urlField, `${target.path}.url`, reading.problems);
   if (url === undefined) return undefined;
+  const proxy = given('proxy', proxyField && proxySettings(proxyField, `${target.path}.proxy`, reading));
+  if (proxyField && proxy.proxy && isLoopback(url.hostname)) {
+    const problem = 'it is on this machine, which no proxy is asked for';
+    const instead = 'remove proxy, or correct url';
+    reading.problems.add(
+      ConfigTransport({ at: proxyField.place, subject: `plugin ${target.plugin}`, problem, instead }),
+    );
+  }
   if (url.protocol === 'http:') {
     plainHttp(url, urlField, block, target, reading);
-    return { transport: 'http', url };
+    return { transport: 'http', url, ...proxy };
   }
   if (block !== undefined && block.value === undefined) return undefined;
   const tls = overlay<ClientTlsFields>(block?.value ?? {}, target.variables);
   if (reading.side === 'gateway')
     checkTls(tls, block?.place ?? urlField.place, `plugin ${target.plugin}`, reading);
-  return { transport: 'http', url, tls: clientTls(tls, reading) };
+  return { transport: 'http', url, tls: clientTls(tls, reading), ...proxy };
 }
 
 /** The peers let the URL of a socket be left out: only its path has a meaning. */
@@ -217,7 +227,7 @@ const interpreters: Readonly<Record<string, string>> = {
 function stdioSettings(fields: McpFields, target: Target, reading: Reading): McpSettings | undefined {
   const { problems, paths } = reading;
   const { cmd, script } = fields;
-  refuseForeign(fields, ['url', 'uds', 'tls'], 'proto STREAMABLEHTTP', target, reading);
+  refuseForeign(fields, ['url', 'uds', 'tls', 'proxy'], 'proto STREAMABLEHTTP', target, reading);
   const refuse = (at: ConfigPlace, problem: string, instead: string): undefined => {
     problems.add(ConfigTransport({ at, subject: `plugin ${target.plugin}`, problem, instead }));
   };

@@ -15,6 +15,7 @@ import { checkMap } from './check.js';
 import { type ConfigNode, type MapEntry, type MapNode, parseYaml } from './document.js';
 import { type Env, expandHome, type PathBase, resolvePath } from './files.js';
 import { Problems, shown } from './problems.js';
+import type { ProxyRules } from './proxies.js';
 import type { Field, Fields } from './schema.js';
 import { honouredKeys, serverKey, serverKeyTable } from './servers-keys.js';
 import { type Entry, entriesOf, isOff, plainJson, wanted } from './servers-list.js';
@@ -30,6 +31,7 @@ export interface ServersOptions {
   readonly cwd: string;
   readonly env: Env;
   readonly home?: string | undefined;
+  readonly proxies: ProxyRules;
   /** The text of a file that an entry names; undefined where there is none. */
   readonly read: (path: string) => string | undefined;
 }
@@ -106,7 +108,7 @@ export class ServersFile {
       problems.add(ConfigWrongType({ at: place, key: path, expected: 'a map', seen: 'something else' }));
       return undefined;
     }
-    const { cwd, env, home, path: file, read } = this.#options;
+    const { cwd, env, home, path: file, proxies, read } = this.#options;
     const folder = resolve(cwd, expandHome(file, home), '..');
     const paths: PathBase = { cwd, folder, home, exists: () => false };
     const folders = {
@@ -128,7 +130,7 @@ export class ServersFile {
     if (fields === undefined) return undefined;
     const list = path.slice(0, -name.length - 1);
     const named = [[upstreamName(name), { ...entry, value: fields, place }]] as const;
-    const [settings] = upstreamSettings(named, list, { paths, problems }, taken);
+    const [settings] = upstreamSettings(named, list, { paths, problems, proxies }, taken);
     const tools = entry.value && toolsOf(entry.value);
     return settings && (tools ? { ...settings, tools } : settings);
   }
@@ -225,7 +227,7 @@ function upstreamOf(
         env: environmentOf(name, fields, read, place, problems),
         cwd: fields.cwd ?? fields.workingDirectory ?? fields.working_directory,
       }
-    : { ...addressOf(url), headers: headersOf(fields) };
+    : { ...addressOf(url), headers: headersOf(fields), proxy: fields.proxy };
   return given({ ...wants, share, timeout: timeout && secondsOf(timeout) }) as UpstreamFields;
 }
 

@@ -4,7 +4,7 @@ import { type Keys, optional } from './schema.js';
 const text = { kind: 'text' } as const;
 const texts = { kind: 'texts' } as const;
 const boolean = { kind: 'boolean' } as const;
-const { command, args, env, cwd, url, headers, share } = upstreamKeys;
+const { command, args, env, cwd, url, headers, proxy, share } = upstreamKeys;
 const onlyThese = optional(texts, 'the tools that are offered, and no others');
 const notThese = optional(texts, 'tools that are not offered, whatever else says so');
 
@@ -30,6 +30,7 @@ export const honouredKeys = {
   httpUrl: url,
   uri: url,
   headers,
+  proxy,
   requestOptions: optional({ kind: 'dict' }, 'its headers; the rest has no effect'),
   disabled: optional(boolean, 'whether the server is left out'),
   enabled: optional(boolean, 'the opposite of disabled'),

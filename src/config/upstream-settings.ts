@@ -10,6 +10,7 @@ import {
 import { framingHeaders, headerName, headerValue } from '../headers.js';
 import { upstreamKeys } from './keys.js';
 import { hiddenText, looksSecret, type Problems, shown } from './problems.js';
+import { checkProxy, type ProxyRules, proxyRules } from './proxies.js';
 import { given, isLoopback, pathOf, type Reading, readUrl } from './reading.js';
 import { type Field, type Fields, type SettingsOf, settingsOf } from './schema.js';
 import { type ClientTlsSettings, checkTls, clientTls } from './tls-settings.js';
@@ -24,6 +25,8 @@ export type UpstreamSettings = UpstreamOffer &
         readonly uds?: string;
         /** Sent with every request, such as a token of the upstream's own. Secret. */
         readonly headers: Readonly<Record<string, string>>;
+        /** Which proxy it is reached through, and what belongs to it, such as who issues its tokens. Absent: none. */
+        readonly proxies?: ProxyRules;
         /** Absent for http, and for https without a `tls` block: the system's roots are trusted then. */
         readonly tls?: ClientTlsSettings;
       }
@@ -43,7 +46,10 @@ interface UpstreamOffer
 export type UpstreamFields = Fields<typeof upstreamKeys>;
 
 /** What is needed of a `Reading` here: upstreams are read from files of other kinds too. */
-type UpstreamReading = Pick<Reading, 'paths' | 'problems'>;
+interface UpstreamReading extends Pick<Reading, 'paths' | 'problems'> {
+  /** What counts for an upstream without a `proxy` of its own. */
+  readonly proxies: ProxyRules;
+}
 
 /** The upstreams of one file; `taken` are names that another has, and where. What is wrong with one does not keep the others from being looked at. */
 export function upstreamSettings(
@@ -104,7 +110,7 @@ function upstream(
   if (command === undefined && url === undefined)
     return refuse(where.place, 'it has neither command nor url', 'give command: and args:, or url:');
   const foreign =
-    url === undefined ? (['headers', 'tls', 'uds'] as const) : (['args', 'env', 'cwd'] as const);
+    url === undefined ? (['headers', 'tls', 'uds', 'proxy'] as const) : (['args', 'env', 'cwd'] as const);
   const [owner, other] = url === undefined ? ['url', 'command'] : ['command', 'url'];
   for (const key of foreign) {
     const field = fields[key];
@@ -127,16 +133,17 @@ function upstream(
 
 type HttpOptions = Pick<
   Extract<UpstreamSettings, { transport: 'http' }>,
-  'transport' | 'url' | 'uds' | 'headers' | 'tls'
+  'transport' | 'url' | 'uds' | 'headers' | 'proxies' | 'tls'
 >;
 
 function httpOptions(
   name: string,
-  { headers: named, tls: block, uds }: UpstreamFields,
+  { headers: named, tls: block, uds, proxy }: UpstreamFields,
   urlField: Field<string>,
   { path }: Where,
-  { problems, paths }: UpstreamReading,
+  reading: UpstreamReading,
 ): HttpOptions | undefined {
+  const { problems, paths } = reading;
   const headers = headerMap(named?.value ?? {}, `${path}.headers`, problems);
   const url = readUrl(urlField, `${path}.url`, problems, { path: 'any' });
   if (url === undefined) return undefined;
@@ -144,6 +151,17 @@ function httpOptions(
   const refuse = (at: ConfigPlace, problem: string, instead: string) =>
     problems.add(ConfigUpstream({ at, upstream: shown(name), problem, instead }));
   const socket = given('uds', pathOf(uds, paths));
+  const rules = proxyRules(proxy, `${path}.proxy`, reading.proxies, [], reading);
+  const proxies = given('proxies', rules.http || rules.https ? rules : undefined);
+  const own = proxy?.value?.url?.value;
+  if (
+    proxy !== undefined &&
+    own !== undefined &&
+    own !== 'none' &&
+    (uds !== undefined || isLoopback(url.hostname))
+  )
+    refuse(proxy.place, 'it is on this machine, which no proxy is asked for', 'remove proxy, or correct url');
+  if (uds === undefined) checkProxy(rules, url, problems);
   if (uds !== undefined && url.protocol === 'https:')
     refuse(
       uds.place,
@@ -158,12 +176,12 @@ function httpOptions(
       const host = urlField.hidden ? hiddenText : url.host;
       problems.warn(ConfigUpstreamPlainHttp({ at: urlField.place, upstream: shown(name), host, header }));
     }
-    return { transport: 'http', url, ...socket, headers };
+    return { transport: 'http', url, ...socket, headers, ...proxies };
   }
-  if (block === undefined) return { transport: 'http', url, headers };
+  if (block === undefined) return { transport: 'http', url, headers, ...proxies };
   if (block.value === undefined) return undefined;
   checkTls(block.value, block.place, subject, { problems }, { variables: {}, mutual: false });
-  return { transport: 'http', url, headers, tls: clientTls(block.value, { paths }) };
+  return { transport: 'http', url, headers, ...proxies, tls: clientTls(block.value, { paths }) };
 }
 
 /** Header names in lower case; what RFC 9110 sections 5.1 and 5.5 do not allow is a problem, and never shown. */

@@ -118,6 +118,37 @@ const commandVariables = {
   },
 } as const satisfies Variables;
 
+/** Read where connections are opened, as most programs do: `config/proxies.ts`. */
+const proxyVariables = {
+  httpsProxy: {
+    name: 'HTTPS_PROXY',
+    side: 'gateway',
+    key: {
+      type: { kind: 'text' },
+      meaning: 'the proxy on the way to https upstreams and issuers; https_proxy comes first',
+    },
+    example: 'http://proxy.example:3128',
+  },
+  httpProxy: {
+    name: 'HTTP_PROXY',
+    side: 'gateway',
+    key: {
+      type: { kind: 'text' },
+      meaning: 'the proxy on the way to http upstreams; http_proxy comes first',
+    },
+    example: 'http://proxy.example:3128',
+  },
+  noProxy: {
+    name: 'NO_PROXY',
+    side: 'gateway',
+    key: {
+      type: { kind: 'text' },
+      meaning: 'names, addresses and networks that are reached without a proxy; no_proxy comes first',
+    },
+    example: '.internal,10.0.0.0/8',
+  },
+} as const satisfies Variables;
+
 /** One row of the reference table of variables. */
 export interface VariableRow {
   readonly name: string;
@@ -135,6 +166,7 @@ const groups: readonly Variables[] = [
   serverTlsVariables,
   clientTlsVariables,
   commandVariables,
+  proxyVariables,
 ];
 
 /** Every environment variable that is known. */

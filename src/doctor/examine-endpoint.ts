@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { CancelSource } from '../cancel.js';
-import type { ClientTlsSettings, McpSettings } from '../config/index.js';
+import { type ClientTlsSettings, type McpSettings, type ProxySettings, proxyName } from '../config/index.js';
 import {
   asSallyError,
   CertWithoutPurpose,
@@ -36,6 +36,8 @@ export interface Endpoint {
   readonly url: URL;
   readonly tls?: ClientTlsSettings;
   readonly own?: CredentialFacts;
+  /** The proxy on the way to it. */
+  readonly proxy?: ProxySettings;
   /** The plugin that is to be there. */
   readonly plugin?: string;
   readonly within: readonly string[];
@@ -43,7 +45,7 @@ export interface Endpoint {
 
 /** Looks at a server, one layer after another: name, port, TLS, the handshake, and the calls that a gateway makes. */
 export async function examineEndpoint(endpoint: Endpoint, context: DoctorContext): Promise<EndpointFacts> {
-  const { url, own, tls, plugin } = endpoint;
+  const { url, own, tls, plugin, proxy } = endpoint;
   const { timeoutMs } = context;
   const peer = `the plugin server ${url.origin}`;
   const host = url.hostname.replace(/^\[|\]$/g, '');
@@ -64,6 +66,19 @@ export async function examineEndpoint(endpoint: Endpoint, context: DoctorContext
     healthOpen: [],
     healthOnly: false,
   } as const;
+  if (proxy) {
+    const { errors, plugins } = await calls(endpoint, facts.judged, context);
+    const connectError = errors.find(({ code }) => code.startsWith('SALLY_PROXY_'));
+    return {
+      ...facts,
+      addresses: [],
+      ports: [],
+      proxy: proxyName(proxy),
+      ...(connectError && { connectError }),
+      calls: errors.filter((error) => error !== connectError),
+      ...(plugins && { plugins }),
+    };
+  }
   const found = await resolveHost(host, timeoutMs);
   if (typeof found === 'string') {
     const resolveError = HostNotFound({ peer, host, detail: found });
@@ -176,11 +191,12 @@ async function calls(
   judged: boolean,
   context: DoctorContext,
 ): Promise<{ errors: readonly SallyError[]; plugins?: readonly string[] }> {
-  const { url, tls, own } = endpoint;
+  const { url, tls, own, proxy } = endpoint;
   if (own !== undefined && own.set === undefined) return { errors: [] };
   const settings: Http = {
     transport: 'http',
     url,
+    ...(proxy && { proxy }),
     ...(url.protocol === 'https:' && { tls: tls ?? { verify: false, checkHostname: false } }),
   };
   const first = await call(settings, endpoint.plugin, context);

@@ -95,7 +95,7 @@ async function gatewayEnds({ config, side, path, keys }: ConfigFacts, context: D
   const none = { all: [] as CredentialFacts[], links: [] as Endpoint[] };
   if (!config || side !== 'gateway') return none;
   const external = config.plugins.flatMap(({ name, mcp, mode }) =>
-    mcp?.transport === 'http' && mode !== 'disabled' ? [{ name, url: mcp.url, tls: mcp.tls }] : [],
+    mcp?.transport === 'http' && mode !== 'disabled' ? [{ name, mcp }] : [],
   );
   const shared = new Map<string, Promise<CredentialFacts>>();
   const own = (tls: ClientTlsSettings, title: string) => {
@@ -110,10 +110,11 @@ async function gatewayEnds({ config, side, path, keys }: ConfigFacts, context: D
   };
   const links = await Promise.all(
     external.map(
-      async ({ name: plugin, url, tls }): Promise<Endpoint> => ({
+      async ({ name: plugin, mcp: { url, tls, proxy } }): Promise<Endpoint> => ({
         title: `${plugin} at ${url.href}`,
         url,
         plugin,
+        ...(proxy && { proxy }),
         ...(tls && { tls, own: await own(tls, `${path}: credentials for ${plugin}`) }),
         within: [...keys, 'gateway', 'ca', `hosts:${plugin.toLowerCase()}`],
       }),

@@ -152,6 +152,8 @@ export interface EndpointFacts extends Subject {
   readonly elsewhere: readonly string[];
   readonly resolveError?: SallyError;
   readonly connectError?: SallyError;
+  /** The proxy that it is reached through: only the calls are made then. */
+  readonly proxy?: string;
   readonly look?: TlsLook;
   /** The protocol older than TLS 1.2 that the server took. */
   readonly oldProtocol?: string;

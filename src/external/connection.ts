@@ -183,6 +183,7 @@ async function httpSessions(
   const target = {
     url: settings.url,
     socketPath: settings.transport === 'uds' ? settings.socketPath : undefined,
+    proxy: settings.transport === 'http' ? settings.proxy : undefined,
     peer: `the plugin server ${nameOf(settings)}`,
     tls,
     server: tls && { identity: pluginRule(plugin, tls.identity), pins: tls.pins },

@@ -125,7 +125,9 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     exactNumbers: true,
     ...(definitions && { definitions }),
   };
-  let authenticator = await openAuthenticator(config.gateway.auth, { log, now });
+  const openAuth = ({ auth, proxies }: GatewayConfig['gateway']) =>
+    openAuthenticator(auth, { log, now, proxies, credentials: store });
+  let authenticator = await openAuth(config.gateway);
   const sets = createPluginSets(await openPluginManager(config, held));
   const upstreams = createUpstreamSet(config.gateway.upstreams, (settings) =>
     openUpstream(settings, { ...held, version, limits: { queue: limits.upstreamQueue } }),
@@ -281,7 +283,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       if (next.gateway.auth.kind === 'none' && !isLoopback(host) && !next.gateway.allowUnauthenticated)
         throw ConfigGatewayOpen({ at: { file: next.path, line: 1, column: 1 }, host });
       // Everything that can fail comes first: what follows only exchanges what is in use.
-      const nextAuthenticator = await openAuthenticator(next.gateway.auth, { log, now });
+      const nextAuthenticator = await openAuth(next.gateway);
       const plugins = await openPluginManager(next, held);
       for (const outcome of await store.reload()) {
         if (outcome.kind !== 'refused') continue;

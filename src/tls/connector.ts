@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { buildConnector } from 'undici';
 import { ConnectionLost, messageOf, PeerWeak, type SallyError } from '../errors.js';
@@ -21,7 +21,7 @@ import {
   type PeerVerdict,
 } from './trust.js';
 
-interface ConnectorOptions {
+export interface ConnectorOptions {
   readonly url: URL;
   /** The other end, as a sentence names it. */
   readonly peer: string;
@@ -36,6 +36,8 @@ interface ConnectorOptions {
     /** Who has to be there, beside that. Default: anyone. */
     readonly server?: PeerRule;
   };
+  /** What a connection goes over, in place of one of its own: only where `url` is https. */
+  readonly carrier?: (target: buildConnector.Options) => Promise<Socket>;
   readonly log: Logger;
   readonly observer?: Observer | undefined;
   /**
@@ -62,7 +64,7 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
         : { timeout: handshakeTimeoutMs, socketPath: options.socketPath ?? null },
     );
     const observed = observer?.handshake?.({ role: 'client' });
-    connect(target, (error, socket) => {
+    const done: buildConnector.Callback = (...[error, socket]) => {
       if (error) {
         const failure = isPlainReset(error, target.protocol)
           ? ConnectionLost({ peer, detail: messageOf(error) }, error)
@@ -96,7 +98,14 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
         socket.destroy();
         callback(weak, null);
       } else callback(null, socket);
-    });
+    };
+    if (options.carrier === undefined) connect(target, done);
+    else {
+      options.carrier(target).then(
+        (httpSocket) => connect({ ...target, httpSocket }, done),
+        (error: Error) => done(error, null),
+      );
+    }
   };
 }
 

@@ -18,6 +18,7 @@ describe('the gateway block', () => {
       allowedHosts: [],
       allowedOrigins: [],
       failures: 'brief',
+      proxies: { except: [] },
       limits: {
         bodyBytes: 8_000_000,
         concurrentCalls: 1000,

@@ -1,4 +1,4 @@
-import { isLoopback } from '../../config/index.js';
+import { isLoopback, proxyName, upstreamProxy } from '../../config/index.js';
 import {
   ClientCertNotDemanded,
   ConfigInvalid,
@@ -63,6 +63,21 @@ export const configurationChecks = [
       if (!config?.gateway || side === 'server') return [skipped('only a gateway has upstreams')];
       if (unmatched.length > 0) return unmatched.map((problem) => warn(problem));
       return [ok('no name that an upstream does not have')];
+    },
+  }),
+  file({
+    id: 'upstream-ways',
+    group: 'configuration',
+    title: 'which upstreams are reached through a proxy',
+    codes: [],
+    look({ config, side }) {
+      if (!config?.gateway || side === 'server') return [skipped('only a gateway has upstreams')];
+      const ways = config.gateway.upstreams.flatMap((upstream) => {
+        if (upstream.transport === 'stdio') return [];
+        const proxy = upstreamProxy(upstream);
+        return [`${upstream.name} ${proxy ? `through the proxy ${proxyName(proxy)}` : 'without a proxy'}`];
+      });
+      return [ok(ways.join(', ') || 'none is reached over HTTP')];
     },
   }),
   file({

@@ -54,7 +54,10 @@ export const reachabilityChecks = [
     title: 'the host name has an address',
     codes: ['SALLY_CONNECT_HOST'],
     explains: 'everything',
-    look: ({ resolveError, addresses }) => [resolveError ? fail(resolveError) : ok(addresses.join(', '))],
+    look: ({ resolveError, addresses, proxy }) => {
+      if (proxy !== undefined) return [skipped('the proxy asks for it')];
+      return [resolveError ? fail(resolveError) : ok(addresses.join(', '))];
+    },
   }),
   server({
     id: 'bound-here',
@@ -74,11 +77,18 @@ export const reachabilityChecks = [
     id: 'reachable',
     group: 'reachability and TLS',
     title: 'the port takes connections',
-    codes: ['SALLY_CONNECT_REFUSED', 'SALLY_CONNECT_TIMEOUT'],
+    codes: [
+      'SALLY_CONNECT_REFUSED',
+      'SALLY_CONNECT_TIMEOUT',
+      'SALLY_PROXY_UNREACHABLE',
+      'SALLY_PROXY_AUTH',
+      'SALLY_PROXY_REFUSED',
+    ],
     guide: ['server running: lsof', 'server logs for startup errors'],
     explains: 'everything',
-    look({ connectError, resolveError, ports, url }) {
+    look({ connectError, resolveError, ports, url, proxy }) {
       if (resolveError) return [skipped('the host name does not resolve')];
+      if (proxy !== undefined) return [connectError ? fail(connectError) : ok(`through the proxy ${proxy}`)];
       if (!connectError) return [ok(states(ports))];
       const { code, message } = connectError;
       const port = url.port || '443';

@@ -13,6 +13,7 @@ import type { Admitted, Authentication, Identity, Refused } from '../../mcp/rout
 import type { PluginSets } from '../in-use.js';
 import {
   type Authenticator,
+  type AuthenticatorDeps,
   type AuthRequest,
   type AuthResult,
   createRecheck,
@@ -52,7 +53,7 @@ const nobodyAsked: AuthResult = { kind: 'known', identity: { ...nobody } };
 /** The authenticator that `settings` ask for. Its libraries and files are loaded here. */
 export async function openAuthenticator(
   settings: AuthSettings,
-  deps: { readonly log: Logger; readonly now: () => Date },
+  deps: AuthenticatorDeps,
 ): Promise<Authenticator> {
   switch (settings.kind) {
     case 'none':

@@ -1,10 +1,21 @@
 import type { TLSSocket } from 'node:tls';
+import type { ProxyRules } from '../../config/index.js';
 import { messageOf, type SallyError } from '../../errors.js';
 import type { Logger } from '../../log.js';
-import type { CertificateName } from '../../tls/index.js';
+import type { CertificateName, CredentialStore } from '../../tls/index.js';
 import { type Identity, principalOf } from '../client.js';
 
 export type Headers = Readonly<Record<string, string>>;
+
+/** What an authenticator is made with. */
+export interface AuthenticatorDeps {
+  readonly log: Logger;
+  readonly now: () => Date;
+  /** Which proxy the keys of an issuer are fetched through. Default: none. */
+  readonly proxies?: ProxyRules;
+  /** Where certificates are held. Default: a store of its own. */
+  readonly credentials?: CredentialStore;
+}
 
 /** What authentication goes by: the head of an HTTP request and where it came from. */
 export interface AuthRequest {

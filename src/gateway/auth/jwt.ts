@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import type { JWTPayload, JWTVerifyGetKey } from 'jose';
-import { Agent, fetch } from 'undici';
-import type { AuthSettings } from '../../config/index.js';
+import { type AuthSettings, noProxies } from '../../config/index.js';
 import { FileUnreadable, fileReason, JwksInvalid, JwksUnavailable, messageOf } from '../../errors.js';
 import { parseJson } from '../../json/index.js';
-import type { Logger } from '../../log.js';
-import { createConnector } from '../../tls/connector.js';
-import type { AuthRequest } from './authenticator.js';
+import { createFetch } from '../../tls/fetch.js';
+import { createCredentialStore } from '../../tls/index.js';
+import type { AuthenticatorDeps, AuthRequest } from './authenticator.js';
 import {
   type Authenticator,
   type AuthResult,
@@ -45,12 +44,9 @@ const lateSeconds = 2;
  *
  * @throws SallyError where a file of keys cannot be used. A URL is first asked when a token comes.
  */
-export async function openJwt(
-  settings: JwtSettings,
-  deps: { readonly log: Logger; readonly now: () => Date },
-): Promise<Authenticator> {
+export async function openJwt(settings: JwtSettings, deps: AuthenticatorDeps): Promise<Authenticator> {
   const jose = await import('jose');
-  const keys = await keysOf(settings, jose, deps.log);
+  const keys = await keysOf(settings, jose, deps);
   const { issuer, audience, userClaim, scopes } = settings;
   return {
     shown: shownHeader,
@@ -94,11 +90,11 @@ function resourceOf({ resource }: JwtSettings, { origin }: AuthRequest): string 
   return resource?.href ?? `${origin}/mcp`;
 }
 
-async function keysOf({ jwks }: JwtSettings, jose: Jose, log: Logger): Promise<JWTVerifyGetKey> {
+async function keysOf({ jwks }: JwtSettings, jose: Jose, deps: AuthenticatorDeps): Promise<JWTVerifyGetKey> {
   if ('url' in jwks) {
     // A token with an unknown key has the keys fetched again, but not more often than every half minute.
     return jose.createRemoteJWKSet(jwks.url, {
-      [jose.customFetch]: fetchOver(jwks.url, log),
+      [jose.customFetch]: fetchKeys(deps),
       cacheMaxAge: 600_000,
       cooldownDuration: 30_000,
       timeoutDuration: 5_000,
@@ -130,14 +126,21 @@ function isAccessToken(typ: unknown): boolean {
 /** More than any issuer has keys, in bytes. */
 const maxJwksBytes = 1_000_000;
 
-/** `fetch`, over connections as to any server that the roots of the system vouch for; its JSON is looked at before anybody else reads it. */
-function fetchOver(url: URL, log: Logger) {
-  const connect = createConnector({ url, peer: `the issuer at ${url.host}`, log });
-  const dispatcher = new Agent({ connect, maxResponseSize: maxJwksBytes });
+/** `fetch`; JSON that it brings is looked at before anybody else reads it. */
+function fetchKeys({
+  log,
+  proxies = noProxies,
+  credentials: store = createCredentialStore({ log }),
+}: AuthenticatorDeps) {
+  const fetch = createFetch({
+    peer: ({ host }) => `the issuer at ${host}`,
+    log,
+    proxies,
+    store,
+    maxBytes: maxJwksBytes,
+  });
   return async (href: string, options: object): Promise<Response> => {
-    const reply = await fetch(href, { ...options, dispatcher }).catch((error: Error) => {
-      throw error.cause ?? error;
-    });
+    const reply = await fetch(href, options);
     const text = await reply.text();
     if (reply.status === 200) parseJson(text, { what: 'the set of keys' });
     return new Response(text || null, { status: reply.status });

@@ -63,7 +63,8 @@ export const upstreamErrors = (upstream: string, url?: URL, privateTrust = false
       return UpstreamDown({ upstream, reason, hint: ownCaHint }, error);
     }
     if (known) {
-      const hint = known.code.startsWith('SALLY_TLS_') ? keysOfUpstream(known.remedy) : undefined;
+      const ofWay = /^SALLY_(TLS|PROXY)_/.test(known.code);
+      const hint = ofWay ? keysOfUpstream(known.remedy) : undefined;
       return UpstreamDown({ upstream, reason: known.message, hint }, error);
     }
     const { code } = error as { code?: unknown };

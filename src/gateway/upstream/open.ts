@@ -155,7 +155,10 @@ class OpenUpstream implements Upstream {
     // A child that goes on dying young is started less and less often.
     if (this.settings.transport === 'http') this.#failures = 0;
     this.#upSince = Date.now();
-    log.info({ upstream: this.name, revision }, `connected to the upstream '${this.name}'`);
+    const { proxy } = this.#context;
+    const through = proxy === undefined ? '' : ` through the proxy ${proxy}`;
+    const about = { upstream: this.name, revision, ...(proxy !== undefined && { proxy }) };
+    log.info(about, `connected to the upstream '${this.name}'${through}`);
     this.#become({ kind: 'up', era, revision });
     this.#sessions.restore();
   }

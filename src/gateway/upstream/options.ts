@@ -1,4 +1,4 @@
-import type { UpstreamSettings } from '../../config/index.js';
+import { proxyName, type UpstreamSettings, upstreamProxy } from '../../config/index.js';
 import { UpstreamProtocol, UpstreamStatus } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import { httpTransport } from '../../mcp/client/http.js';
@@ -67,6 +67,8 @@ export interface UpstreamDeps {
 /** The same, complete, with what every part of one upstream says of it. */
 export interface UpstreamContext extends ClientContext {
   readonly upstream: string;
+  /** The proxy that it is reached through, as the log names it. */
+  readonly proxy: string | undefined;
   readonly credentials: CredentialStore;
   readonly observer: Observer | undefined;
   readonly limits: UpstreamLimits & ClientContext['limits'];
@@ -75,10 +77,12 @@ export interface UpstreamContext extends ClientContext {
 
 export function upstreamContext(settings: UpstreamSettings, deps: UpstreamDeps): UpstreamContext {
   const { name, transport, timeoutMs } = settings;
+  const proxy = transport === 'http' ? upstreamProxy(settings) : undefined;
   const sessions = transport === 'stdio' ? maxChildren : defaultLimits.sessions;
   const limits = { ...defaultLimits, sessions, ...deps.limits };
   return {
     upstream: name,
+    proxy: proxy && proxyName(proxy),
     about: { upstream: name },
     who: 'the upstream',
     timeoutMs,
@@ -105,6 +109,7 @@ export function transportOf(settings: UpstreamSettings, context: UpstreamContext
   const target = {
     url,
     socketPath: uds,
+    proxy: upstreamProxy(settings),
     peer: `the upstream ${uds === undefined ? url.origin : `at ${uds}`}`,
     headers,
     tls,

@@ -1,6 +1,13 @@
 import type { Cancellation } from '../../cancel.js';
-import type { ClientTlsSettings } from '../../config/index.js';
-import { ClientCertRefused, ConnectionLost, messageOf, NoClientCert, type SallyError } from '../../errors.js';
+import { type ClientTlsSettings, type ProxySettings, proxyName } from '../../config/index.js';
+import {
+  ClientCertRefused,
+  ConnectionLost,
+  messageOf,
+  NoClientCert,
+  ProxyAuthentication,
+  type SallyError,
+} from '../../errors.js';
 import {
   headerLines,
   openSocketPool,
@@ -9,8 +16,9 @@ import {
   writeRequest,
 } from '../../http/index.js';
 import type { Observer } from '../../telemetry/index.js';
-import { createConnector, ownName } from '../../tls/connector.js';
+import { type ConnectorOptions, createConnector, ownName } from '../../tls/connector.js';
 import type { CredentialStore, Credentials, PeerRule } from '../../tls/index.js';
+import { createProxiedConnector } from '../../tls/proxied.js';
 import { plainText } from '../messages.js';
 import { rpcErrorOf } from '../requests.js';
 import type { ClientContext } from './session.js';
@@ -21,6 +29,8 @@ export interface HttpTarget {
   readonly url: URL;
   /** A Unix domain socket in place of the URL's host. */
   readonly socketPath?: string | undefined;
+  /** The proxy that connections leave through. */
+  readonly proxy?: ProxySettings | undefined;
   /** The other end, as a sentence names it. */
   readonly peer: string;
   /** Sent with every request. */
@@ -46,6 +56,10 @@ export class HttpConnections {
   readonly #target: HttpTarget;
   readonly #context: ClientContext;
   readonly #configured: Readonly<Record<string, string>>;
+  /** The proxy that requests are sent to, as http has it: through a tunnel nothing of it is seen here. */
+  readonly #forwarder: ProxySettings | undefined;
+  /** What a target begins with: nothing, or the origin, for a proxy. */
+  readonly #base: string;
   #path: string;
   #opened: Promise<SocketPool> | undefined;
   #pool: SocketPool | undefined;
@@ -60,8 +74,15 @@ export class HttpConnections {
   constructor(target: HttpTarget, context: ClientContext) {
     this.#target = target;
     this.#context = context;
-    this.#configured = lowered(target.headers ?? {});
-    this.#path = target.url.pathname + target.url.search;
+    const { url, proxy } = target;
+    this.#forwarder = proxy && url.protocol === 'http:' ? proxy : undefined;
+    this.#base = this.#forwarder ? url.origin : '';
+    const authorization = this.#forwarder?.authorization;
+    this.#configured = {
+      ...lowered(target.headers ?? {}),
+      ...(authorization !== undefined && { 'proxy-authorization': authorization }),
+    };
+    this.#path = url.pathname + url.search;
   }
 
   /** Headers of every request of a session, on top of the configured ones. */
@@ -102,7 +123,8 @@ export class HttpConnections {
     const pool = this.#pool ?? (await this.open());
     const { url, maxRedirects } = this.#target;
     for (let redirects = 0; ; redirects += 1) {
-      const message = writeRequest({ method, host: url.host, path: this.#path, lines, body });
+      const path = this.#base + this.#path;
+      const message = writeRequest({ method, host: url.host, path, lines, body });
       const fresh = this.#doubted;
       this.#doubted = false;
       let reply: PooledReply;
@@ -118,16 +140,33 @@ export class HttpConnections {
       this.#replied = true;
       this.#closingSince = undefined;
       const { status, headers } = reply.head;
+      if (status === 407 && this.#forwarder) throw this.#notLetThrough(this.#forwarder);
       if ((status !== 307 && status !== 308) || redirects >= maxRedirects) return reply;
-      const path = this.#sameOrigin(headers.get('location'));
-      if (path === undefined) return reply;
-      this.#path = path;
+      const other = this.#sameOrigin(headers.get('location'));
+      if (other === undefined) return reply;
+      this.#path = other;
     }
   }
 
   /** The error for a reply with a status that is no answer. */
   failure(method: string, { head: { status, headers } }: PooledReply, text: string): SallyError {
-    return this.#context.errors.status({ method, status, text, challenge: challengeOf(headers) });
+    return this.#context.errors.status({
+      method,
+      status,
+      text: this.said(text),
+      challenge: challengeOf(headers),
+    });
+  }
+
+  /** What was said with a status that is no answer. Of a request that a proxy forwards nobody knows who has refused it. */
+  said(text: string): string {
+    const proxy = this.#forwarder;
+    return proxy ? `${text && `${pageText(text)} `}(through the proxy ${proxyName(proxy)})` : text;
+  }
+
+  #notLetThrough(proxy: ProxySettings): SallyError {
+    const sent = proxy.authorization !== undefined;
+    return ProxyAuthentication({ peer: this.#target.peer, proxy: proxyName(proxy), sent });
   }
 
   async close(): Promise<void> {
@@ -150,8 +189,22 @@ export class HttpConnections {
   }
 
   #newPool(credentials: Credentials | undefined): SocketPool {
-    const { url, tls, server, socketPath, observer, peer } = this.#target;
+    const { url, tls, server, socketPath, proxy, observer, peer, credentials: store } = this.#target;
     const { maxConnections, longestMs, retiredMs, refusedAfterMs } = this.#target;
+    const options: ConnectorOptions = {
+      url,
+      peer,
+      ...(socketPath !== undefined && { socketPath }),
+      ...(tls && credentials && { tls: { ...tls, ...(server && { server }), credentials } }),
+      log: this.#context.log,
+      observer,
+      onRetire: (socket) => {
+        // Over other credentials it has yet to reply, where time does not tell.
+        if (refusedAfterMs === Number.POSITIVE_INFINITY) this.#replied = false;
+        pool.retire((one) => one === socket);
+      },
+    };
+    const absoluteForm = this.#forwarder !== undefined;
     const pool: SocketPool = openSocketPool({
       url,
       peer,
@@ -159,19 +212,9 @@ export class HttpConnections {
       maxReplyBytes: this.#context.limits.messageBytes,
       timeoutMs: longestMs,
       retiredMs,
-      connector: createConnector({
-        url,
-        peer,
-        ...(socketPath !== undefined && { socketPath }),
-        ...(tls && credentials && { tls: { ...tls, ...(server && { server }), credentials } }),
-        log: this.#context.log,
-        observer,
-        onRetire: (socket) => {
-          // Over other credentials it has yet to reply, where time does not tell.
-          if (refusedAfterMs === Number.POSITIVE_INFINITY) this.#replied = false;
-          pool.retire((one) => one === socket);
-        },
-      }),
+      connector: proxy
+        ? createProxiedConnector({ ...options, proxy, store, absoluteForm })
+        : createConnector(options),
     });
     return pool;
   }

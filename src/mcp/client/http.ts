@@ -57,7 +57,7 @@ export function httpTransport(
       return judgeDiscovery(errors, { kind: 'answer', message });
     }
     const challenge = challengeOf(reply.head.headers);
-    return judgeDiscovery(errors, { kind: 'status', status, text, challenge });
+    return judgeDiscovery(errors, { kind: 'status', status, text: connections.said(text), challenge });
   }
 
   const open: Transport['open'] = (capabilities, signal) =>
