@@ -1,6 +1,6 @@
 /**
- * Writes docs/reference.md from the tables of the code. With --check it writes nothing: it says which
- * sections are not current, and exits 1 where there are any.
+ * Writes docs/reference.md and docs/metrics.md from the tables of the code. With --check it writes nothing: it says
+ * which sections are not current, and exits 1 where there are any.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,6 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 
 const fromHere = (path) => fileURLToPath(new URL(path, import.meta.url));
-const target = fromHere('../docs/reference.md');
 const command = fromHere('../dist/cli/main.js');
 
 if (!existsSync(command)) {
@@ -23,16 +22,23 @@ const { HookResult, hookTable, Violation } = await dist('hooks/table.js');
 const { GlobalContext, PluginContext } = await dist('hooks/models.js');
 const { certsCommand } = await dist('cli/certs.js');
 const { checks, groups } = await dist('doctor/index.js');
+const { metricTable } = await dist('telemetry/metric-table.js');
 
 // ─── Markdown ────────────────────────────────────────────────────────────────────────────────────
 
 const code = (text) => `\`${text}\``;
 const cell = (text) => String(text).replaceAll('|', '\\|').replaceAll('\n', ' ');
 
-/** A table whose columns line up in the source too. */
+/** So wide a column is not filled up: one long cell would change every line. */
+const widest = 60;
+
+/** A table whose columns line up in the source too, but for wide ones. */
 function table(head, rows) {
   const all = [head, ...rows].map((row) => row.map(cell));
-  const widths = head.map((_, i) => Math.max(3, ...all.map((row) => row[i].length)));
+  const widths = head.map((_, i) => {
+    const longest = Math.max(3, ...all.map((row) => row[i].length));
+    return longest > widest ? 3 : longest;
+  });
   const line = (row) => `| ${row.map((text, i) => text.padEnd(widths[i])).join(' | ')} |`;
   const [first, ...rest] = all;
   return [line(first), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...rest.map(line)].join(
@@ -315,7 +321,77 @@ function doctorChecks() {
   );
 }
 
-// ─── The file ────────────────────────────────────────────────────────────────────────────────────
+// ─── Metrics ─────────────────────────────────────────────────────────────────────────────────────
+
+const programs = { gateway: '`gateway`', server: '`serve`', both: 'both' };
+
+function metrics() {
+  const rows = Object.values(metricTable);
+  return paragraphs(
+    '# Metrics',
+    'The table and the labels are generated from the code by `npm run reference`, as is the rest of this page; do not edit.',
+    '`GET /metrics` of both programs, for Prometheus: in the text format, and in OpenMetrics 1.0 for whoever accepts `application/openmetrics-text`. With TLS it is on the health port (port + 1000) and nowhere else; without TLS it is on the main port. It asks for no credentials, and takes a `Host` that the program is known by.',
+    '```yaml\nscrape_configs:\n  - job_name: sallyport\n    static_configs:\n      - targets: [gateway.internal:5444, filters.internal:9000]\n```',
+    'The workers of one program are one page, whichever of them is asked: counters and most gauges are sums, and the table says where the least or the greatest counts. Names that begin with `mcp_` are those of the OpenTelemetry conventions for MCP (`mcp.server.operation.duration`, `mcp.client.operation.duration`) as Prometheus writes them. The `process_*` and `nodejs_*` metrics of prom-client are there too: processor time, memory, open files, event loop, garbage collection.',
+    'The values of labels are bounded. A method that is none of MCP is `other`. A tool is `other` until this process has seen it in a list of its upstream; `metrics: {tool_names: false}` in the `gateway` block leaves the names of tools out. A plugin has at most a hundred codes of violations. Upstreams, plugins and hooks are those of the configuration.',
+    'What is not counted: pings, notifications and responses of clients, and `GET` and `DELETE` of sessions, unless they are refused.',
+    '## The metrics',
+    table(
+      ['metric', 'kind', 'of', 'several workers', 'what it says'],
+      rows.map(({ name, kind, of, aggregator, help }) => [
+        code(name),
+        kind,
+        programs[of],
+        { min: 'least', max: 'greatest' }[aggregator] ?? 'sum',
+        help,
+      ]),
+    ),
+    '## Their labels',
+    table(
+      ['metric', 'label', 'value'],
+      rows.flatMap(({ name, labels }) =>
+        Object.entries(labels).map(([label, meaning]) => [code(name), code(label), meaning]),
+      ),
+    ),
+    '## Questions and queries',
+    table(
+      ['question', 'query'],
+      [
+        [
+          'requests per second, by method',
+          'sum by (mcp_method_name) (rate(mcp_server_operation_duration_seconds_count[5m]))',
+        ],
+        [
+          'how many of a hundred fail',
+          '100 * sum(rate(mcp_server_operation_duration_seconds_count{outcome=~"error|gone"}[5m])) / sum(rate(mcp_server_operation_duration_seconds_count[5m]))',
+        ],
+        [
+          'the slowest 1 % of tool calls',
+          'histogram_quantile(0.99, sum by (le) (rate(mcp_server_operation_duration_seconds_bucket{mcp_method_name="tools/call"}[5m])))',
+        ],
+        [
+          'what the gateway itself takes of a call',
+          'rate(sallyport_request_own_seconds_sum{mcp_method_name="tools/call"}[5m]) / rate(sallyport_request_own_seconds_count{mcp_method_name="tools/call"}[5m])',
+        ],
+        [
+          'what each plugin blocks',
+          'sum by (plugin, reason) (rate(sallyport_hook_calls_total{decision="blocked"}[5m]))',
+        ],
+        [
+          'what each plugin takes',
+          'sum by (plugin) (rate(sallyport_hook_call_seconds_sum[5m])) / sum by (plugin) (rate(sallyport_hook_call_seconds_count[5m]))',
+        ],
+        [
+          'days until the first certificate ends',
+          'min(sallyport_tls_certificate_expiry_seconds{kind="leaf"}) / 86400',
+        ],
+        ['who is refused at the door, and why', 'sum by (reason) (rate(sallyport_refusals_total[5m]))'],
+      ].map(([question, query]) => [question, code(query)]),
+    ),
+  );
+}
+
+// ─── The files ───────────────────────────────────────────────────────────────────────────────────
 
 const sections = [
   ['Commands', await commands()],
@@ -334,7 +410,10 @@ const intro = paragraphs(
   'Generated from the code by `npm run reference`; do not edit. `npm run check:docs` says whether it is current.',
   sections.map(([title]) => `- [${title}](#${title.toLowerCase().replaceAll(' ', '-')})`).join('\n'),
 );
-const text = `${paragraphs(intro, ...sections.map(([title, body]) => paragraphs(`## ${title}`, body)))}\n`;
+const pages = {
+  'docs/reference.md': `${paragraphs(intro, ...sections.map(([title, body]) => paragraphs(`## ${title}`, body)))}\n`,
+  'docs/metrics.md': `${metrics()}\n`,
+};
 
 /** The text of a file by its `## ` headings; what stands before the first one has no title. */
 function bySection(file) {
@@ -343,17 +422,20 @@ function bySection(file) {
   );
 }
 
-if (process.argv.includes('--check')) {
+for (const [page, text] of Object.entries(pages)) {
+  const target = fromHere(`../${page}`);
+  if (!process.argv.includes('--check')) {
+    writeFileSync(target, text);
+    console.log(`${page} written`);
+    continue;
+  }
   const was = bySection(existsSync(target) ? readFileSync(target, 'utf8') : '');
   const is = bySection(text);
   const differing = [...new Set([...is.keys(), ...was.keys()])].filter(
     (title) => was.get(title) !== is.get(title),
   );
   if (differing.length > 0) {
-    console.error(`docs/reference.md is not current in: ${differing.join(', ')}\n→ npm run reference`);
+    console.error(`${page} is not current in: ${differing.join(', ')}\n→ npm run reference`);
     process.exitCode = 1;
   }
-} else {
-  writeFileSync(target, text);
-  console.log('docs/reference.md written');
 }

@@ -1,5 +1,4 @@
 import { type DestinationStream, pino } from 'pino';
-import type { Registry } from 'prom-client';
 
 /** What the rooms log with: a message, and before it the fields that belong to it. */
 export interface Logger {
@@ -199,23 +198,4 @@ export function standardError(): LogOutput {
     process.once('exit', standard.flush);
   }
   return standard;
-}
-
-/** Counts in `registry` what `log` dropped. To be called once for a registry. */
-export async function countDroppedLines(
-  registry: Registry,
-  log: { readonly dropped?: number },
-): Promise<void> {
-  const { Counter } = await import('prom-client');
-  let counted = 0;
-  new Counter({
-    name: 'sallyport_log_lines_dropped_total',
-    help: 'Lines of the log that were dropped because whoever reads it did not keep up',
-    registers: [registry],
-    collect() {
-      const dropped = log.dropped ?? 0;
-      this.inc(dropped - counted);
-      counted = dropped;
-    },
-  });
 }

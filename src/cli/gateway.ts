@@ -93,10 +93,12 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   const bus = await joinWorkerBus();
   keepAliveAfterStrayErrors(log);
   const { createGateway } = await import('../gateway/index.js');
+  const { openProcessRegistry } = await import('../telemetry/index.js');
   const gateway = await createGateway(first, {
     log,
     version: packageVersion(),
     bus,
+    registry: await openProcessRegistry(),
     shared: sharedMetrics,
   });
   const { signal, stopped, stop } = stopOnSignal(log);

@@ -54,13 +54,15 @@ async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
   }
   keepAliveAfterStrayErrors(log);
   const { createPluginServer, servePluginsOverStdio } = await import('../server/index.js');
+  const { openProcessRegistry } = await import('../telemetry/index.js');
   const version = packageVersion();
   const { signal, stopped, stop } = stopOnSignal(log);
   if (config.server.transport === 'stdio') {
     await servePluginsOverStdio(config, { log, version, signal });
     process.exit(0);
   }
-  const server = await createPluginServer(config, { log, version, shared: sharedMetrics });
+  const registry = await openProcessRegistry();
+  const server = await createPluginServer(config, { log, version, registry, shared: sharedMetrics });
   process.on('SIGHUP', () => void reload(server, log));
   const address = await server.listen(options.port === undefined ? {} : { port: options.port });
   // Each worker says alike where it listens.

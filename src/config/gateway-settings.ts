@@ -6,7 +6,7 @@ import {
   type ConfigPlace,
 } from '../errors.js';
 import { type PathBase, resolvePath } from './files.js';
-import { authKeys, gatewayKeys, limitKeys, userKeys } from './keys.js';
+import { authKeys, gatewayKeys, limitKeys, metricsKeys, userKeys } from './keys.js';
 import { shown } from './problems.js';
 import { checkProxy, environmentProxies, noProxies, type ProxyRules, proxyRules } from './proxies.js';
 import { given, isLoopback, pathOf, type Reading, readUrl } from './reading.js';
@@ -52,6 +52,7 @@ export interface GatewaySettings extends SettingsOf<typeof gatewayKeys> {
   readonly limits: GatewayLimits;
   /** Which proxy connections to issuers leave through, and those to upstreams that do not say otherwise. */
   readonly proxies: ProxyRules;
+  readonly metrics: SettingsOf<typeof metricsKeys>;
 }
 
 const noPaths: PathBase = { cwd: '/', folder: '/', home: undefined, exists: () => false };
@@ -62,6 +63,7 @@ export const gatewayDefaults: Omit<GatewaySettings, 'upstreams'> = {
   auth: { kind: gatewayKeys.auth.default },
   limits: settingsOf(limitKeys, {}, noPaths),
   proxies: noProxies,
+  metrics: settingsOf(metricsKeys, {}, noPaths),
 };
 
 type GatewayFields = Fields<typeof gatewayKeys>;
@@ -102,6 +104,7 @@ export function gatewaySettings(
       proxies,
     }),
     limits: settingsOf(limitKeys, fields.limits?.value ?? {}, reading.paths),
+    metrics: settingsOf(metricsKeys, fields.metrics?.value ?? {}, reading.paths),
   };
 }
 

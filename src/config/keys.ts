@@ -255,6 +255,14 @@ export const upstreamKeys = {
   }),
 } as const satisfies Keys;
 
+export const metricsKeys = {
+  tool_names: key(
+    boolean,
+    'whether calls are counted by the names of tools: each is a series of its own for each outcome',
+    { default: true },
+  ),
+} as const satisfies Keys;
+
 export const gatewayKeys = {
   host: key(host, 'address that the gateway listens on', { default: '127.0.0.1' }),
   port: key(port, 'port that it listens on; with TLS, health is served on port + 1000', { default: 4444 }),
@@ -286,6 +294,7 @@ export const gatewayKeys = {
     { kind: 'map', keys: limitKeys },
     'what it takes at most, each process by itself where there are several; what is over is answered with 429 or 503',
   ),
+  metrics: optional({ kind: 'map', keys: metricsKeys }, 'what `/metrics` shows'),
   upstreams: optional(
     { kind: 'named', of: { kind: 'map', keys: upstreamKeys } },
     'the MCP servers behind it, by name: letters, digits, dots, hyphens, underscores, and no __',

@@ -80,7 +80,10 @@ export class ConnectionChain implements Chain {
     const outcomes: Outcome[] = [];
     let given = global;
     for (const [i, reply] of replies.entries()) {
-      const outcome = reply.kind === 'untouched' ? reply : this.#outcome(reply, call, i, given);
+      const outcome: Outcome =
+        reply.kind === 'untouched'
+          ? reply
+          : { ...this.#outcome(reply, call, i, given), tookMs: reply.tookMs };
       outcomes.push(outcome);
       if (outcome.kind === 'answered') given = afterwards(given, outcome.outcome.context.global_context);
     }

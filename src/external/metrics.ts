@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import { metricOptions } from '../telemetry/index.js';
 
 /** What is counted of external plugins. */
 export interface PluginMetrics {
@@ -10,28 +11,16 @@ export interface PluginMetrics {
 /** Metrics that `registry` shows. To be called once for a registry. */
 export async function openPluginMetrics(registry: Registry): Promise<PluginMetrics> {
   const { Counter, Gauge } = await import('prom-client');
-  const registers = [registry];
-  const labelNames = ['plugin'] as const;
   const holders = new Set<{ readonly plugin: string; readonly isAway: () => boolean }>();
   new Gauge({
-    name: 'sallyport_plugin_away',
-    help: 'Whether the server of an external plugin answers nothing, not even a probe: 1 while its calls fail at once',
-    labelNames,
-    // Of several workers, whether any of them says so.
-    aggregator: 'max',
-    registers,
+    ...metricOptions('pluginAway', registry),
     collect() {
       this.reset();
       for (const { plugin } of holders) this.set({ plugin }, 0);
       for (const { plugin, isAway } of holders) if (isAway()) this.set({ plugin }, 1);
     },
   });
-  const away = new Counter({
-    name: 'sallyport_plugin_away_total',
-    help: 'How often an external plugin was taken as away',
-    labelNames,
-    registers,
-  });
+  const away = new Counter(metricOptions('pluginWentAway', registry));
   return {
     holds(plugin, isAway) {
       const holder = { plugin, isAway };

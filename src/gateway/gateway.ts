@@ -5,21 +5,35 @@ import { type GatewayConfig, isLoopback, modeEffect, type ServerTlsSettings } fr
 import { ConfigGatewayOpen, GatewayStopping, type SallyError } from '../errors.js';
 import { openPluginMetrics } from '../external/metrics.js';
 import { createHostGuard } from '../http/index.js';
-import { clientCertificateOf, createListener, type ListenerAddress } from '../listener/index.js';
+import {
+  clientCertificateOf,
+  createListener,
+  type ListenerAddress,
+  openListenerMetrics,
+} from '../listener/index.js';
 import { peerLog } from '../log/limit.js';
-import { countDroppedLines, type Logger } from '../log.js';
+import type { Logger } from '../log.js';
 import { openPluginManager, type PluginRequest } from '../manager/index.js';
 import { createEndpoint } from '../mcp/endpoint.js';
 import { serveStdio } from '../mcp/endpoint-stdio.js';
 import type { RpcError } from '../mcp/messages.js';
+import { knownMethods } from '../mcp/methods.js';
 import type { Admitted, Identity } from '../mcp/router.js';
 import type { PluginDefinition } from '../plugin/index.js';
 import { ownSessions } from '../sessions/index.js';
-import { createAccessLog, joinObservers, type Observer } from '../telemetry/index.js';
+import {
+  countDroppedLines,
+  createAccessLog,
+  joinObservers,
+  type MetricsSource,
+  type Observer,
+  openTrafficMetrics,
+} from '../telemetry/index.js';
 import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '../tls/index.js';
 import type { WorkerBus } from '../workers/index.js';
 import { createAuthentication, guarded, introduce, openAuthenticator } from './auth/index.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
+import { openUpstreamMetrics } from './metrics.js';
 import { clashesAmong, createRouter, publicError } from './router/index.js';
 import {
   createHealthPages,
@@ -70,7 +84,7 @@ interface GatewayDeps {
   /** What `/metrics` shows. Default: a registry of its own. To be given to one gateway only. */
   readonly registry?: Registry;
   /** What is shown of a registry where other processes serve the same port: theirs with it. */
-  readonly shared?: (registry: Registry) => Promise<Pick<Registry, 'contentType' | 'metrics'> | undefined>;
+  readonly shared?: (registry: Registry) => Promise<MetricsSource | undefined>;
   /** Watches what the gateway does, beside the access log and the metrics. */
   readonly observer?: Observer;
   /** What it shares with the other processes that serve the same port, where there are some. */
@@ -113,7 +127,9 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const registry = deps.registry ?? new (await import('prom-client')).Registry();
   const { holds, observer: metrics } = await openTlsMetrics(registry);
   await countDroppedLines(registry, log);
-  const observer = joinObservers(createAccessLog(log), metrics, deps.observer);
+  const { toolNames } = config.gateway.metrics;
+  const traffic = await openTrafficMetrics(registry, { methods: knownMethods, toolNames, of: 'gateway' });
+  const observer = joinObservers(createAccessLog(log), traffic, metrics, deps.observer);
   const store = createCredentialStore({ log, observer, holds });
   const credentials = tls && (await store.open(tls, 'server'));
   const pluginMetrics = await openPluginMetrics(registry);
@@ -205,6 +221,9 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     lastReplyMs: defaultDrainMs,
     log,
   });
+
+  await openListenerMetrics(registry, listener, endpoint.open, 'gateway');
+  await openUpstreamMetrics(registry, upstreams.current);
 
   let stopped: Promise<void> | undefined;
   const stop = (withinMs: number) => {
@@ -330,6 +349,7 @@ function atNextStart(
     port: 'port',
     tls: 'tls',
     limits: 'limits',
+    metrics: 'metrics',
     allowedHosts: 'allowed_hosts',
     allowedOrigins: 'allowed_origins',
   } as const;

@@ -1,6 +1,7 @@
 import { type Handler, type HostGuard, refusedBy, sendJson } from '../http/index.js';
-import { createPages as createPlainPages, type MetricsSource, onlyGet, pathOf } from '../listener/index.js';
+import { createPages as createPlainPages, onlyGet, pathOf } from '../listener/index.js';
 import type { PluginHandle } from '../plugin/handle.js';
+import type { MetricsSource } from '../telemetry/index.js';
 import { type Authenticator, authRequestOf, metadataPath } from './auth/index.js';
 import type { Upstream } from './upstream.js';
 

@@ -55,11 +55,22 @@ export type UpstreamState =
   | { readonly kind: 'up'; readonly era: Era; readonly revision: string }
   | { readonly kind: 'down'; readonly reason: string; readonly code: string };
 
+/** What an upstream has to do now. */
+export interface UpstreamLoad {
+  /** Requests that it has not answered. */
+  readonly running: number;
+  /** Requests that wait to be sent. */
+  readonly waiting: number;
+  /** Connections to it, or child processes. */
+  readonly connections: number;
+}
+
 /** One upstream MCP server: a child process or a URL, held up by backoff and restarts. */
 export interface Upstream {
   readonly name: string;
   readonly settings: UpstreamSettings;
   readonly state: UpstreamState;
+  readonly load: UpstreamLoad;
   /** Hears of every change of `state`; returns a disposer. */
   onState(listener: (state: UpstreamState) => void): () => void;
   /** Waits for the first contact, good or bad, for at most as long as the signal lets it. */

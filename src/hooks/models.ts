@@ -92,4 +92,7 @@ export type OneOutcome =
   | { readonly kind: 'failed'; readonly error: SallyError };
 
 /** What came of calling a plugin among others: most let the request go on, and leave everything as it was. */
-export type Outcome = OneOutcome | { readonly kind: 'untouched' };
+export type Outcome = (OneOutcome | { readonly kind: 'untouched' }) & {
+  /** What the plugin took by itself, in milliseconds, where its server has said so. */
+  readonly tookMs?: number | undefined;
+};

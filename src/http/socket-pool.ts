@@ -25,6 +25,8 @@ export interface SocketPool {
   /** Uses no connection of now any more: idle ones are closed, others after the reply that is under way. */
   retire(which?: (socket: Socket) => boolean): void;
   close(): void;
+  /** Connections that are open. */
+  readonly size: number;
 }
 
 interface PoolOptions {
@@ -107,6 +109,10 @@ class Pool implements SocketPool, Owner {
 
   retire(which: (socket: Socket) => boolean = () => true): void {
     for (const connection of this.#all) if (which(connection.socket)) connection.retire();
+  }
+
+  get size(): number {
+    return this.#all.size;
   }
 
   close(): void {

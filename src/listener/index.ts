@@ -3,4 +3,5 @@
  * `createListener`.
  */
 export { clientCertificateOf, createListener, type ListenerAddress } from './listener.js';
-export { createPages, type MetricsSource, onlyGet, pathOf } from './pages.js';
+export { openListenerMetrics } from './metrics.js';
+export { createPages, onlyGet, pathOf } from './pages.js';

@@ -37,6 +37,8 @@ export interface Listener {
   listen(host: string, port: number, what: string): Promise<ListenerAddress>;
   /** Somebody has shown on this connection who they are. */
   know(socket: Socket): void;
+  /** The connections of the main port, and what has passed over them, TLS and all, since the start. */
+  readonly traffic: ListenerTraffic;
   /** Takes no more connections on the main port, once those are accepted that wait for it; ends nothing. */
   stop(): Promise<void>;
   /**
@@ -44,6 +46,14 @@ export interface Listener {
    * is served until the end.
    */
   drain(withinMs: number): Promise<void>;
+}
+
+export interface ListenerTraffic {
+  readonly connections: number;
+  readonly strangers: number;
+  readonly evicted: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
 }
 
 interface ListenerTls {
@@ -132,12 +142,16 @@ export function createListener(options: ListenerOptions): Listener {
   side.http.on('connection', passersBy.add);
 
   let accepted = 0;
+  /** Over connections that are closed. */
+  let [bytesIn, bytesOut] = [0, 0];
   main.prependListener('connection', (raw: Socket) => {
     accepted += 1;
     open.add(raw);
     if (tls) handshaking.add(raw);
     raw.once('close', () => {
       open.delete(raw);
+      bytesIn += raw.bytesRead;
+      bytesOut += raw.bytesWritten;
       handshaking.delete(raw);
       waiting.look();
     });
@@ -158,6 +172,15 @@ export function createListener(options: ListenerOptions): Listener {
       return { url, port, healthPort, healthUrl: `http://${authority(host, healthPort)}/health` };
     },
     know: strangers.know,
+    get traffic() {
+      const { open: unknown, evicted } = strangers.count;
+      const sums = { bytesIn, bytesOut };
+      for (const { bytesRead, bytesWritten } of open) {
+        sums.bytesIn += bytesRead;
+        sums.bytesOut += bytesWritten;
+      }
+      return { connections: open.size, strangers: unknown, evicted, ...sums };
+    },
     async stop() {
       // What waits for it at the system would be reset. One of them is accepted in each turn of the event loop (libuv).
       const late = setTimeout(stopListening, acceptMs, main);

@@ -1,9 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Registry } from 'prom-client';
 import { type Handler, type HostGuard, refusedBy, sendJson } from '../http/index.js';
-
-/** What `/metrics` shows: a registry, or several of them together. */
-export type MetricsSource = Pick<Registry, 'contentType' | 'metrics'>;
+import { exposition, type MetricsSource } from '../telemetry/index.js';
 
 interface PagesOptions {
   /** Asked on every page but `/health`. */
@@ -35,9 +32,9 @@ export function createPages({ guard, stopping, readiness, metrics, elsewhere }: 
     }
     if (path === '/metrics' && metrics) {
       return onlyGet(request, response, async () => {
-        const text = await metrics.metrics();
-        const headers = { 'Content-Type': metrics.contentType, 'Content-Length': Buffer.byteLength(text) };
-        response.writeHead(200, headers);
+        const { contentType, text } = await exposition(metrics, request.headers.accept);
+        const length = Buffer.byteLength(text);
+        response.writeHead(200, { 'Content-Type': contentType, 'Content-Length': length, Vary: 'Accept' });
         response.end(text);
       });
     }

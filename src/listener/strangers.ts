@@ -14,6 +14,8 @@ export interface Strangers {
   wrap(raw: Socket, secure: Socket): void;
   /** Somebody was let in on this connection. */
   know(socket: Socket): void;
+  /** How many there are, and how many were ended for others to come in. */
+  readonly count: { readonly open: number; readonly evicted: number };
   /** The reason, where a connection was ended for others to come in. */
   wasEvicted(raw: Socket): SallyError | undefined;
 }
@@ -33,6 +35,7 @@ export function createStrangers(options: StrangersOptions): Strangers {
   const all = new Map<Socket, Socket>();
   const rawOf = new WeakMap<Socket, Socket>();
   const evicted = new WeakMap<Socket, SallyError>();
+  let evictions = 0;
 
   const evict = () => {
     let [victim] = all.keys();
@@ -44,6 +47,7 @@ export function createStrangers(options: StrangersOptions): Strangers {
     if (victim === undefined) return;
     const error = TooManyStrangers({ limit: maxStrangers });
     evicted.set(victim, error);
+    evictions += 1;
     all.delete(victim);
     const remote = victim.remoteAddress;
     victim.destroy();
@@ -62,6 +66,9 @@ export function createStrangers(options: StrangersOptions): Strangers {
     },
     know(socket) {
       all.delete(rawOf.get(socket) ?? socket);
+    },
+    get count() {
+      return { open: all.size, evicted: evictions };
     },
     wasEvicted: (raw) => evicted.get(raw),
   };

@@ -241,7 +241,7 @@ export class PluginRequest {
     const decision = decide(effect, outcome);
     if (decision.kind !== 'continue' || decision.note !== undefined) this.#report(plugin, hook, decision);
     if (decision.kind !== 'continue') this.endedBy = plugin.name;
-    observed?.end(endOf(decision));
+    observed?.end(endOf(decision, outcome.tookMs));
     return { plugin, decision };
   }
 
@@ -327,13 +327,13 @@ function take(run: HookRun, decided: readonly Decided[]): void {
 }
 
 /** A decision as observers are told of it. */
-function endOf(decision: Decision): HookCallEnd {
+function endOf(decision: Decision, tookMs: number | undefined): HookCallEnd {
   if (decision.kind === 'block')
-    return { decision: 'blocked', violation: decision.result.violation?.code ?? undefined };
-  if (decision.kind === 'fail') return { decision: 'failed', error: decision.error };
+    return { decision: 'blocked', violation: decision.result.violation?.code ?? undefined, tookMs };
+  if (decision.kind === 'fail') return { decision: 'failed', error: decision.error, tookMs };
   const { note, modified } = decision;
-  if (note === undefined) return { decision: modified === undefined ? 'continue' : 'modified' };
+  if (note === undefined) return { decision: modified === undefined ? 'continue' : 'modified', tookMs };
   return note.kind === 'error'
-    ? { decision: 'noted', error: note.error }
-    : { decision: 'noted', violation: note.violation?.code };
+    ? { decision: 'noted', error: note.error, tookMs }
+    : { decision: 'noted', violation: note.violation?.code, tookMs };
 }

@@ -184,9 +184,11 @@ export class Exchange {
   /** Replies with a JSON-RPC error. */
   refuse({ status, error }: Refusal, headers?: Headers): void {
     this.send(status, responseJson(this.id, { error }), headers);
+    if (this.observed === undefined) return;
     const { admitted, method } = this;
     const identity = admitted === anyone ? {} : { identity: admitted.identity };
-    if (this.observed) reportEnd(this, { kind: 'other', method, status, ...identity, error: error.code });
+    const { code } = Object(error.data) as { readonly code?: string };
+    reportEnd(this, { kind: 'other', method, status, ...identity, error: error.code, reason: code });
   }
 
   /** Replies with an error of the registry, at its own HTTP status and with `Retry-After`. */

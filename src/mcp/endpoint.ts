@@ -139,7 +139,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
         if (admitted.kind === 'refused') {
           const { status, headers, body } = admitted;
           exchange.send(status, `${JSON.stringify(body)}\n`, headers);
-          return reportEnd(exchange, { kind: 'other', method, status });
+          return reportEnd(exchange, { kind: 'other', method, status, reason: String(body['error']) });
         }
         const { identity } = admitted;
         // Of one that the fast path has read its success says as much.

@@ -55,6 +55,18 @@ export const repeatable: ReadonlySet<string> = new Set([
 export const isAboutServer = (method: string): boolean =>
   /^notifications\/(.*list_changed|resources\/updated|tasks\/.*|elicitation\/complete)$/.test(method);
 
+/** The requests of clients in all revisions. */
+export const knownMethods: ReadonlySet<string> = new Set([
+  ...repeatable,
+  'tools/call',
+  'subscriptions/listen',
+  'tasks/get',
+  'tasks/list',
+  'tasks/result',
+  'tasks/update',
+  'tasks/cancel',
+]);
+
 /** The requests by which a connection begins. */
 export const isHandshake = (method: string): boolean =>
   method === 'initialize' || method === 'server/discover';

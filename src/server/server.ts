@@ -8,13 +8,22 @@ import {
   createListener,
   createPages,
   type ListenerAddress,
+  openListenerMetrics,
   pathOf,
 } from '../listener/index.js';
 import { peerLog } from '../log/limit.js';
-import { countDroppedLines, type Logger } from '../log.js';
+import type { Logger } from '../log.js';
 import { createEndpoint } from '../mcp/endpoint.js';
+import { knownMethods } from '../mcp/methods.js';
 import type { PluginDefinition } from '../plugin/index.js';
-import { createHookLog, joinObservers, type Observer } from '../telemetry/index.js';
+import {
+  countDroppedLines,
+  createHookLog,
+  joinObservers,
+  type MetricsSource,
+  type Observer,
+  openTrafficMetrics,
+} from '../telemetry/index.js';
 import { type ClientCertificate, openCredentials, openTlsMetrics, type Reloaded } from '../tls/index.js';
 import { maxBodyBytes, openOwnPlugins, serving } from './tools.js';
 
@@ -51,7 +60,7 @@ export async function createPluginServer(
     /** Watches what the server does, beside its log and its metrics. */
     observer?: Observer;
     /** What is shown of a registry where other processes serve the same port: theirs with it. */
-    shared?: (registry: Registry) => Promise<Pick<Registry, 'contentType' | 'metrics'> | undefined>;
+    shared?: (registry: Registry) => Promise<MetricsSource | undefined>;
     /** Plugins by value: what a `kind` stands for, before it is looked up anywhere else. */
     definitions?: ReadonlyMap<string, PluginDefinition>;
   },
@@ -60,7 +69,12 @@ export async function createPluginServer(
   const { host, tls, uds } = config.server;
   const registry = deps.registry ?? new (await import('prom-client')).Registry();
   const { holds, observer: metrics } = await openTlsMetrics(registry);
-  const observer = joinObservers(createHookLog(log), metrics, deps.observer);
+  const traffic = await openTrafficMetrics(registry, {
+    methods: knownMethods,
+    toolNames: false,
+    of: 'server',
+  });
+  const observer = joinObservers(createHookLog(log), traffic, metrics, deps.observer);
   await countDroppedLines(registry, log);
   const shown = (await deps.shared?.(registry)) ?? registry;
   const credentials = tls && (await openCredentials(tls, 'server', { log, observer, holds }));
@@ -112,6 +126,8 @@ export async function createPluginServer(
     lastReplyMs: config.settings.pluginTimeoutMs,
     log,
   });
+
+  await openListenerMetrics(registry, listener, endpoint.open, 'server');
 
   const stop = async (withinMs: number) => {
     stopping = true;

@@ -3,7 +3,10 @@
  * traces are observers. Reading begins with `Observer`.
  */
 export { clientName, createAccessLog } from './access-log.js';
+export { exposition, type MetricsSource, openProcessRegistry } from './exposition.js';
 export { createHookLog } from './hook-log.js';
+export { metricOptions } from './metric-table.js';
+export { countDroppedLines, openGauge, openTrafficMetrics } from './metrics.js';
 export {
   type CallObservation,
   type CallObserver,

@@ -22,7 +22,7 @@ export interface Observer extends CallObserver {
 /** Watches the calls that a program makes. */
 export interface CallObserver {
   /** A request to an upstream. */
-  readonly upstreamCall?: Begin<UpstreamCallStart, CallObservation<Response | { readonly failed: unknown }>>;
+  readonly upstreamCall?: Begin<UpstreamCallStart, CallObservation<UpstreamCallEnd>>;
   /** One hook of one plugin. Of plugins that are called in one round trip each is a call, which takes the time of all. */
   readonly hookCall?: Begin<HookCallStart, CallObservation<HookCallEnd>>;
 }
@@ -84,13 +84,18 @@ export type RequestEnd =
       readonly status?: number;
       readonly identity?: Who;
       readonly error?: string | number;
+      /** The code of the error in the registry, or what the reply calls it, where there is one. */
+      readonly reason?: string | undefined;
     }
   /** One that no line is about: a ping, a notification, a response, one that another worker serves or that broke off. */
   | { readonly kind: 'aside' };
 
 type Response =
   | { readonly result: Readonly<Record<string, unknown>> }
-  | { readonly error: { readonly code: number } };
+  | { readonly error: { readonly code: number; readonly data?: unknown } };
+
+/** The response, or why there is none. */
+export type UpstreamCallEnd = Response | { readonly failed: unknown };
 
 export interface UpstreamCallStart {
   readonly upstream: string;
@@ -114,72 +119,89 @@ export interface HookCallEnd {
   /** The code of the violation. */
   readonly violation?: string | undefined;
   readonly error?: SallyError | undefined;
+  /** What the plugin took by itself, in milliseconds, where its server has said so: it ran in one round trip with others. */
+  readonly tookMs?: number | undefined;
 }
 
 /** Several observers as one; undefined for none, so that nothing is paid for it. */
 export function joinObservers(...observers: readonly (Observer | undefined)[]): Observer | undefined {
   const all = observers.filter((one) => one !== undefined);
-  if (all.length <= 1) return all[0];
+  return all.length === 0 ? undefined : all.reduce(joinTwo);
+}
+
+function joinTwo(a: Observer, b: Observer): Observer {
   return {
-    ...joinCalls(all),
-    request: joinBegins(
-      all.map((one) => one.request?.bind(one)),
-      joinRequests,
-    ),
-    handshake: joinBegins(
-      all.map((one) => one.handshake?.bind(one)),
-      joinEnds,
-    ),
-    reload: joinBegins(
-      all.map((one) => one.reload?.bind(one)),
-      joinEnds,
-    ),
+    request: joinBegins(a.request?.bind(a), b.request?.bind(b), (one, two) => new JoinedRequest(one, two)),
+    upstreamCall: joinBegins(a.upstreamCall?.bind(a), b.upstreamCall?.bind(b), joinCalls),
+    hookCall: joinBegins(a.hookCall?.bind(a), b.hookCall?.bind(b), joinCalls),
+    handshake: joinBegins(a.handshake?.bind(a), b.handshake?.bind(b), joinCalls),
+    reload: joinBegins(a.reload?.bind(a), b.reload?.bind(b), joinCalls),
   };
 }
 
-function joinCalls(all: readonly CallObserver[]): CallObserver {
-  return {
-    upstreamCall: joinBegins(
-      all.map((one) => one.upstreamCall?.bind(one)),
-      joinEnds,
-    ),
-    hookCall: joinBegins(
-      all.map((one) => one.hookCall?.bind(one)),
-      joinEnds,
-    ),
-  };
-}
-
-function joinBegins<Start, Observation>(
-  all: readonly Begin<Start, Observation>[],
-  join: (begun: readonly Observation[]) => Observation,
-): Begin<Start, Observation> {
-  const begins = all.filter((begin) => begin !== undefined);
-  if (begins.length <= 1) return begins[0];
+function joinBegins<Start, Observed>(
+  a: Begin<Start, Observed>,
+  b: Begin<Start, Observed>,
+  join: (a: Observed, b: Observed) => Observed,
+): Begin<Start, Observed> {
+  if (a === undefined || b === undefined) return a ?? b;
   return (start) => {
-    const begun = begins.map((begin) => begin(start)).filter((one) => one !== undefined);
-    return begun.length <= 1 ? begun[0] : join(begun);
+    const [one, two] = [a(start), b(start)];
+    return one === undefined || two === undefined ? (one ?? two) : join(one, two);
   };
 }
 
-function joinEnds<End>(begun: readonly CallObservation<End>[]): CallObservation<End> {
-  return {
-    headers: Object.assign({}, ...begun.map(({ headers }) => headers)),
-    end(end) {
-      for (const one of begun) one.end(end);
-    },
-  };
+class JoinedCall<End> implements CallObservation<End> {
+  readonly headers: CallObservation<End>['headers'];
+  readonly #a: CallObservation<End>;
+  readonly #b: CallObservation<End>;
+
+  constructor(a: CallObservation<End>, b: CallObservation<End>) {
+    this.headers = a.headers && b.headers ? { ...a.headers, ...b.headers } : (a.headers ?? b.headers);
+    this.#a = a;
+    this.#b = b;
+  }
+
+  end(end: End): void {
+    this.#a.end(end);
+    this.#b.end(end);
+  }
 }
 
-function joinRequests(begun: readonly RequestObservation[]): RequestObservation {
-  return {
-    ...joinCalls(begun),
-    serves(call) {
-      for (const one of begun) one.serves?.(call);
-    },
-    routed(upstream, target) {
-      for (const one of begun) one.routed?.(upstream, target);
-    },
-    end: joinEnds(begun).end,
-  };
+const joinCalls = <End>(a: CallObservation<End>, b: CallObservation<End>): CallObservation<End> =>
+  new JoinedCall(a, b);
+
+class JoinedRequest implements RequestObservation {
+  readonly #a: RequestObservation;
+  readonly #b: RequestObservation;
+
+  constructor(a: RequestObservation, b: RequestObservation) {
+    this.#a = a;
+    this.#b = b;
+  }
+
+  serves(call: ServedCall): void {
+    this.#a.serves?.(call);
+    this.#b.serves?.(call);
+  }
+
+  routed(upstream: string, target: string | undefined): void {
+    this.#a.routed?.(upstream, target);
+    this.#b.routed?.(upstream, target);
+  }
+
+  upstreamCall(start: UpstreamCallStart): CallObservation<UpstreamCallEnd> | undefined {
+    const [a, b] = [this.#a.upstreamCall?.(start), this.#b.upstreamCall?.(start)];
+    return a && b ? new JoinedCall(a, b) : (a ?? b);
+  }
+
+  hookCall(start: HookCallStart): CallObservation<HookCallEnd> | undefined {
+    const [a, b] = [this.#a.hookCall?.(start), this.#b.hookCall?.(start)];
+    return a && b ? new JoinedCall(a, b) : (a ?? b);
+  }
+
+  end(end: RequestEnd): void {
+    this.#a.end(end);
+    this.#b.end(end);
+  }
 }

@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import { CertExpiring, type SallyError } from '../errors.js';
 import { oneLineName } from '../pki/pem.js';
 import { dayMs, validityIn } from '../pki/validity.js';
-import type { Observer } from '../telemetry/index.js';
+import { metricOptions, type Observer } from '../telemetry/index.js';
 import type { CredentialSet, TlsRole } from './load.js';
 
 /** Days before the end of a certificate at which its holder is warned, the last one first. */
@@ -54,15 +54,9 @@ export interface TlsMetrics {
 /** Metrics that `registry` shows. To be called once for a registry. */
 export async function openTlsMetrics(registry: Registry): Promise<TlsMetrics> {
   const { Counter, Gauge } = await import('prom-client');
-  const registers = [registry];
   const holders = new Set<{ readonly role: TlsRole; readonly current: () => CredentialSet }>();
   new Gauge({
-    name: 'sallyport_tls_certificate_expiry_seconds',
-    help: 'Seconds until a certificate in use ends; negative once it has',
-    labelNames: ['role', 'kind', 'subject', 'serial', 'file'],
-    // Of several workers the one that is worst off: a sum would mean nothing.
-    aggregator: 'min',
-    registers,
+    ...metricOptions('certificateExpiry', registry),
     collect() {
       this.reset();
       for (const { role, current } of holders) {
@@ -74,25 +68,9 @@ export async function openTlsMetrics(registry: Registry): Promise<TlsMetrics> {
       }
     },
   });
-  const reloads = new Counter({
-    name: 'sallyport_tls_reloads_total',
-    help: 'Changes of certificate files by what came of them: changed, they are in use; refused, the old ones are kept',
-    labelNames: ['role', 'result'],
-    registers,
-  });
-  const last = new Gauge({
-    name: 'sallyport_tls_last_reload_timestamp_seconds',
-    help: 'When the certificates in use were loaded, in seconds since 1970',
-    labelNames: ['role'],
-    aggregator: 'min',
-    registers,
-  });
-  const failures = new Counter({
-    name: 'sallyport_tls_handshake_failures_total',
-    help: 'TLS handshakes that failed and peers that were refused, by the code of the error',
-    labelNames: ['role', 'reason'],
-    registers,
-  });
+  const reloads = new Counter(metricOptions('reloads', registry));
+  const last = new Gauge(metricOptions('lastReload', registry));
+  const failures = new Counter(metricOptions('handshakeFailures', registry));
   return {
     holds(role, current) {
       const holder = { role, current };

@@ -115,18 +115,20 @@ function writeStep({ plugin_name, state, metadata, on_violation, on_error, modif
  * What a plugin of a chain answered: as in a single call, that the gateway's own deadline was over, or that it let the
  * request go on and left everything as it was.
  */
-export type ChainReply = InvokeReply | { readonly kind: 'late' } | { readonly kind: 'untouched' };
+export type ChainReply = (InvokeReply | { readonly kind: 'late' } | { readonly kind: 'untouched' }) & {
+  /** What the plugin took, in milliseconds, where the server says so. */
+  tookMs?: number | undefined;
+};
 
 /** The JSON of a reply of a chain where it is not the text of a single call. */
 export const lateReply = '{"late":true}';
 export const untouchedReply = 'null';
 
-/** The text of a chain's reply, of the JSON of its replies. */
-export function writeChainReply(replies: readonly string[]): string {
-  return `{"replies":[${replies.join(',')}]}`;
+/** The text of a chain's reply, of the JSON of its replies and what each plugin took, in milliseconds. */
+export function writeChainReply(replies: readonly string[], took: readonly number[]): string {
+  const times = took.map((ms) => Math.round(ms * 1_000) / 1_000);
+  return `{"replies":[${replies.join(',')}],"took_ms":[${times.join(',')}]}`;
 }
-
-const untouched = { kind: 'untouched' } as const;
 
 /**
  * Reads the text of a chain's reply, to steps with these plugins: as many replies as there are steps or fewer, in their
@@ -137,7 +139,7 @@ export function readChainReply(
   plugins: readonly string[],
   exact = false,
 ): readonly ChainReply[] | string {
-  let value: { readonly replies?: unknown } | null;
+  let value: { readonly replies?: unknown; readonly took_ms?: unknown } | null;
   try {
     const read = exact ? parseExactJson : parseJson;
     value = read(text, { what: 'the reply', depth: carriedDepth }) as typeof value;
@@ -149,14 +151,16 @@ export function readChainReply(
   if (!Array.isArray(value?.replies)) return 'replies: expected array';
   const given = value.replies as unknown[];
   if (given.length > plugins.length) return `replies: expected at most ${plugins.length}`;
+  const times = Array.isArray(value.took_ms) ? (value.took_ms as unknown[]) : [];
   const replies: ChainReply[] = [];
   for (const [i, one] of given.entries()) {
+    const tookMs = timeOf(times[i]);
     if (one === null) {
-      replies.push(untouched);
+      replies.push({ kind: 'untouched', tookMs });
       continue;
     }
     if ((one as { late?: unknown } | null)?.late === true) {
-      replies.push({ kind: 'late' });
+      replies.push({ kind: 'late', tookMs });
       continue;
     }
     const { plugin_name: name } = Object(one) as { plugin_name?: unknown };
@@ -165,9 +169,15 @@ export function readChainReply(
     }
     const reply = readReplyValue(one);
     if (typeof reply === 'string') return reply;
-    replies.push(reply);
+    replies.push({ ...reply, tookMs });
   }
   return replies;
+}
+
+/** A server may say what it likes. */
+function timeOf(given: unknown): number | undefined {
+  const ms = Number(given);
+  return given !== undefined && ms >= 0 && Number.isFinite(ms) ? ms : undefined;
 }
 
 /** Calls one hook of several plugins. Its reply is for `readHookReplies`. */

@@ -179,14 +179,17 @@ async function invokeHooks(args: unknown, host: HookHost, toolCall: ToolCall): P
   let global: GlobalContext = global_context;
   /** The reply whose change counts: the changes before it are part of it, or were replaced. */
   let changed: { readonly at: number; readonly reply: HookReply } | undefined;
+  const took: number[] = [];
   for (const step of plugins) {
     const late = performance.now() - began > chainBudgetMs;
     if (replies.length > 0 && (late || toolCall.signal.aborted || !isJsonObject(current))) break;
     const { state, metadata } = step;
     const context = { state: state ?? {}, metadata: metadata ?? {}, global_context: global };
     const call = { hook, plugin: step.plugin_name, payload: current, context, owned: false, timeoutMs };
+    const started = performance.now();
     const running = runHook(call, host, toolCall);
     const outcome = running instanceof Promise ? await running : running;
+    took.push(performance.now() - started);
     if (outcome.kind === 'error' && PluginTimeout.is(outcome.error) && timeoutMs <= host.pluginTimeoutMs) {
       replies.push(lateReply);
       if (step.on_error !== 'log') break;
@@ -214,7 +217,7 @@ async function invokeHooks(args: unknown, host: HookHost, toolCall: ToolCall): P
       replies[at] = withoutChange(written);
     }
   }
-  return writeChainReply(replies);
+  return writeChainReply(replies, took);
 }
 
 /** Whether a plugin lets the request go on and leaves no trace, as most do most of the time. */

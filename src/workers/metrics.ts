@@ -47,7 +47,7 @@ export function gatherMetrics(alive: ReadonlySet<Worker>): (worker: Worker, mess
 /** What `/metrics` shows of a worker's registry: those of this worker and of the others, as one. */
 export async function sharedMetrics(
   registry: Registry,
-): Promise<Pick<Registry, 'contentType' | 'metrics'> | undefined> {
+): Promise<Pick<Registry, 'getMetricsAsJSON'> | undefined> {
   if (!cluster.isWorker) return undefined;
   const { AggregatorRegistry } = await import('prom-client');
   const waiting = new Map<number, (all: object[][]) => void>();
@@ -65,8 +65,7 @@ export async function sharedMetrics(
     }
   });
   return {
-    contentType: registry.contentType,
-    async metrics() {
+    async getMetricsAsJSON() {
       last += 1;
       const id = last;
       const all = await new Promise<object[][]>((resolve) => {
@@ -80,7 +79,7 @@ export async function sharedMetrics(
         });
         send({ sallyport: 'gather-metrics', id });
       });
-      return all.length === 0 ? registry.metrics() : AggregatorRegistry.aggregate(all).metrics();
+      return (all.length === 0 ? registry : AggregatorRegistry.aggregate(all)).getMetricsAsJSON();
     },
   };
 }

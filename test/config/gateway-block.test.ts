@@ -19,6 +19,7 @@ describe('the gateway block', () => {
       allowedOrigins: [],
       failures: 'brief',
       proxies: { except: [] },
+      metrics: { toolNames: true },
       limits: {
         bodyBytes: 8_000_000,
         concurrentCalls: 1000,

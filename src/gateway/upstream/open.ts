@@ -15,7 +15,7 @@ import type { ClientSession, RequestOptions, Transport } from '../../mcp/client/
 import { type JsonObject, metaOf, type RpcResponse } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
 import { backoff, pause, unlessAborted, withDeadline } from '../../wait.js';
-import type { SessionRequest, Upstream, UpstreamSession, UpstreamState } from '../upstream.js';
+import type { SessionRequest, Upstream, UpstreamLoad, UpstreamSession, UpstreamState } from '../upstream.js';
 import { LegacySessions } from './legacy-sessions.js';
 import { transportOf, type UpstreamContext, type UpstreamDeps, upstreamContext } from './options.js';
 import { Slots, StatelessSessions } from './session.js';
@@ -76,6 +76,10 @@ class OpenUpstream implements Upstream {
   onState(listener: (state: UpstreamState) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  get load(): UpstreamLoad {
+    return { ...this.#slots.load, connections: this.#transport.connections };
   }
 
   async settled(signal: AbortSignal): Promise<void> {

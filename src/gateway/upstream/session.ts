@@ -46,6 +46,11 @@ export class Slots {
     this.#queue = queue;
   }
 
+  /** How many are taken, and how many wait for one. */
+  get load(): { readonly running: number; readonly waiting: number } {
+    return { running: this.#taken, waiting: this.#waiting.size };
+  }
+
   /** Takes one without waiting, where that is possible. */
   tryTake(): boolean {
     if (this.#taken >= this.#limit) return false;

@@ -169,6 +169,11 @@ export class HttpConnections {
     return ProxyAuthentication({ peer: this.#target.peer, proxy: proxyName(proxy), sent });
   }
 
+  /** Those that are open. */
+  get size(): number {
+    return this.#pool?.size ?? 0;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#pool?.close();

@@ -85,6 +85,9 @@ export function httpTransport(
     open,
     onDoubt: () => {},
     onRenewed: () => {},
+    get connections() {
+      return connections.size;
+    },
     close: () => connections.close(),
   };
   return transport;

@@ -81,6 +81,8 @@ export interface Transport {
   onDoubt: (reason: SallyError) => void;
   /** Called where a session began anew: the server may have become another. */
   onRenewed: () => void;
+  /** How many connections, or child processes, there are. */
+  readonly connections: number;
   close(): Promise<void>;
 }
 

@@ -235,6 +235,9 @@ export function stdioTransport(command: ChildCommand, context: ClientContext): T
     open: async (capabilities, signal) => initialize(await start(), capabilities, signal),
     onDoubt: () => {},
     onRenewed: () => {},
+    get connections() {
+      return children.size;
+    },
     async close() {
       closed = true;
       await Promise.all([...children].map((child) => child.stop()));

@@ -27,7 +27,7 @@ it('[G7,O2] a plugin whose server is stopped is away in /ready, the metrics, the
   const client = await modernClient(url);
   const echo = async () => firstText(await client.callTool({ name: 'echo', arguments: { message: 'hi' } }));
   expect(await echo()).toBe('Echo: hi <pre post>');
-  expect([await metric('sallyport_plugin_away'), await metric('sallyport_plugin_away_total')]).toEqual([
+  expect([await metric('sallyport_plugin_away'), await metric('sallyport_plugin_outages_total')]).toEqual([
     '0',
     '0',
   ]);
@@ -39,7 +39,7 @@ it('[G7,O2] a plugin whose server is stopped is away in /ready, the metrics, the
   const gone = log.filter(({ code }) => code === 'SALLY_PLUGIN_AWAY');
   expect(gone).toEqual([expect.objectContaining({ plugins: ['Rewriter'], remedy: expect.any(String) })]);
   expect(await ready()).toMatchObject({ status: 'ready', plugins: { Rewriter: 'away' } });
-  expect([await metric('sallyport_plugin_away'), await metric('sallyport_plugin_away_total')]).toEqual([
+  expect([await metric('sallyport_plugin_away'), await metric('sallyport_plugin_outages_total')]).toEqual([
     '1',
     '1',
   ]);

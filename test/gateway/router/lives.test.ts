@@ -40,6 +40,9 @@ function counted(upstream: Upstream) {
     get state() {
       return upstream.state;
     },
+    get load() {
+      return upstream.load;
+    },
     onState: (listener) => upstream.onState(listener),
     settled: (signal) => upstream.settled(signal),
     session: (request, signal) => upstream.session(request, signal),
