@@ -1024,7 +1024,7 @@ export const KeyMismatch = defineError<{
   remedy: (c) =>
     c.number === undefined
       ? `name the key that was made together with the certificate, or have both made anew: ${renewal(c.certfile)}`
-      : 'put the certificates in the other order: its own first, then the CA that issued it, and so on up (cat server.crt intermediate.crt > chain.crt)',
+      : `the order is wrong. Put its own certificate first, then the CA that issued it, and so on up: cat server.crt intermediate.crt > chain.crt; or ${renewal(c.certfile)}`,
   example: { keyfile: clientKey, certfile: clientCrt },
 });
 

@@ -256,5 +256,5 @@ it('a chain in the other order is not told as a wrong key', () => {
   expect(message).toBe(
     'the private key a.key belongs to certificate 2 of a.crt: the first has to be its own',
   );
-  expect(remedy).toContain('in the other order');
+  expect(remedy).toContain('the order is wrong');
 });

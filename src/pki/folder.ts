@@ -158,7 +158,7 @@ export interface FolderState<T extends Target = Target> {
   readonly request: FoundFile | undefined;
   /** What `cert` holds; none where it cannot be read. */
   readonly certificates: readonly X509Certificate[];
-  /** The one that the folder is about: of a leaf the first, of a CA the one that issues. */
+  /** The one that the folder is about: that of its key, or the first where none is or the key cannot be read. */
   readonly certificate: X509Certificate | undefined;
   /** What `key` holds. */
   readonly keyContent: KeyContent | undefined;
@@ -202,9 +202,10 @@ export function stateOf<T extends Target>(
   const { cert, key, caCopy, pem, crl, request } = files;
   const certificates = certificatesIn(cert?.text);
   // Of a bundle the CA that issues is the one whose key is `ca.key`: a run that is cut off between the two files of a CA
-  // so leaves nothing ambiguous. Without the key (it may be kept elsewhere) it is the first.
+  // so leaves nothing ambiguous. Without the key (it may be kept elsewhere) it is the first. A leaf whose CA stands before
+  // it is told as that, and all else that is said is of the leaf.
   const own =
-    target.role === 'ca' && key && keyContent
+    key && keyContent && certificates.length > 1
       ? certificates.find((certificate) => isKeyOf(key.text, keyContent, certificate))
       : undefined;
   const certificate = own ?? certificates[0];

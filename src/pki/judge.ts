@@ -263,7 +263,12 @@ function judgeUse(certificate: X509Certificate, state: Leaf, dir: string): reado
 
 /** The key of a certificate. With a request beside it, it is where the request was made. */
 function judgeKeyOf(certificate: X509Certificate, state: Leaf, again: string): readonly Finding[] {
-  const { key, layout, request } = state;
+  const { key, layout, request, certificates } = state;
+  const [first = certificate] = certificates;
+  if (first !== certificate) {
+    const detail = `begins with ${oneLineName(first.subject)}, and its own certificate, that of the key, comes later: it has to be the first`;
+    return [finding('wrong order', layout.cert, detail, again)];
+  }
   if (key) return judgeKey(state, again);
   if (!request) return [finding('key missing', layout.key, 'is missing beside its certificate', again)];
   if (isRequestFor(request.text, certificate)) return [];

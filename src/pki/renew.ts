@@ -96,7 +96,12 @@ type Plan =
 /** What cannot be renewed as it is: whose certificate it is, or what for, is not known for sure. */
 const fatal: ReadonlySet<Verdict> = new Set(['not issued by this CA', 'wrong purpose']);
 /** What a new certificate mends, whenever the old one ends. */
-const mended: ReadonlySet<Verdict> = new Set(['key missing', 'key mismatch', 'client.pem differs']);
+const mended: ReadonlySet<Verdict> = new Set([
+  'key missing',
+  'key mismatch',
+  'wrong order',
+  'client.pem differs',
+]);
 
 /** What to do about one leaf, from what is on disk. */
 function planFor(

@@ -14,6 +14,7 @@ export const verdicts = {
   'unusable CA': { code: 'SALLY_CA_UNUSABLE', exit: 3, blocks: true },
   'not issued by this CA': { code: 'SALLY_TLS_CHAIN', exit: 3, blocks: true },
   'key mismatch': { code: 'SALLY_TLS_KEY_MISMATCH', exit: 3, blocks: true },
+  'wrong order': { code: 'SALLY_TLS_KEY_MISMATCH', exit: 3, blocks: true },
   'key missing': { code: 'SALLY_FILE_UNREADABLE', exit: 3, blocks: true },
   'wrong purpose': { code: 'SALLY_TLS_PURPOSE', exit: 3, blocks: true },
   weak: { code: 'SALLY_TLS_WEAK', exit: 3, blocks: false },

@@ -27,7 +27,15 @@ import {
   WrongPurpose,
 } from '../errors.js';
 import { canSign, hasIssued, isSelfSigned, signedOverSha1 } from '../pki/der.js';
-import { blocksOf, isSame, normalSerial, oneLineName, readCertificates, readKey } from '../pki/pem.js';
+import {
+  blocksOf,
+  isSame,
+  type KeyContent,
+  normalSerial,
+  oneLineName,
+  readCertificates,
+  readKey,
+} from '../pki/pem.js';
 import { dateDefect, inDate, validityIn } from '../pki/validity.js';
 import { followStrongChain, longestChain, weakAuthorities, weakShown } from './chain.js';
 import { type CredentialFiles, type FileSnapshot, readFiles } from './files.js';
@@ -168,19 +176,20 @@ function loadIdentity(
   const chain = readCertificates(read.text(certfile, 'the certificate'), certfile);
   const leaf = chain[0];
   if (leaf === undefined) throw NotPem({ path: certfile, what: 'a certificate', reason: 'it holds none' });
+  const content = readKey(read.text(keyfile, 'the private key'), files.keyfilePassword);
+  const own = content.kind === 'key' ? chain.findIndex((one) => one.checkPrivateKey(content.key)) : -1;
+  // Before anything is said of the first: it is not the one that is meant.
+  if (own > 0) throw KeyMismatch({ keyfile, certfile, number: own + 1 });
   checkDates(leaf, certfile, now);
   checkPurpose(leaf, certfile, role, warnings);
-  const key = loadKey(read.text(keyfile, 'the private key'), keyfile, files.keyfilePassword, role);
-  const own = chain.findIndex((certificate) => certificate.checkPrivateKey(key));
+  const key = openKey(content, keyfile, files.keyfilePassword, role);
   if (own < 0) throw KeyMismatch({ keyfile, certfile });
-  if (own > 0) throw KeyMismatch({ keyfile, certfile, number: own + 1 });
   const open = read.openToOthers(keyfile);
   if (open) warnings.push(KeyReadableByOthers({ path: keyfile, mode: open.mode.toString(8) }));
   return { key, chain };
 }
 
-function loadKey(text: string, path: string, password: string | undefined, role: TlsRole): KeyObject {
-  const content = readKey(text, password);
+function openKey(content: KeyContent, path: string, password: string | undefined, role: TlsRole): KeyObject {
   if (content.kind === 'key') return content.key;
   if (content.kind === 'bad')
     throw NotPem({ path, what: 'a private key', reason: content.reason }, content.cause);

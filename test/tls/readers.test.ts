@@ -118,7 +118,7 @@ const more: readonly Case[] = [
     what: 'with its CA before it',
     change: (text, { ca }) => ca.certPem + text,
     code: 'SALLY_TLS_KEY_MISMATCH',
-    verdict: 'key mismatch',
+    verdict: 'wrong order',
   },
   {
     part: 'leaf',

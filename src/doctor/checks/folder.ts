@@ -91,7 +91,7 @@ export const folderChecks = [
     id: 'folder-keys-match',
     group: 'files and permissions',
     title: 'keys are those of their certificates',
-    verdicts: ['key mismatch'],
+    verdicts: ['key mismatch', 'wrong order'],
   }),
   row({
     id: 'folder-in-date',
