@@ -197,6 +197,9 @@ const fileReasons: Readonly<Record<string, string>> = {
   ELOOP: 'too many symbolic links',
 };
 
+/** A file in a folder that is not there either: what made it anew would make all of a folder that nobody meant. */
+export const noFolder = (folder: string): string => `there is no folder ${folder}`;
+
 /** A file that is there and leads nowhere. */
 export const danglingLink = 'it is a link to a file that is not there';
 
@@ -956,6 +959,8 @@ export const FileUnreadable = defineError('SALLY_FILE_UNREADABLE', {
     const fill = filling(c.path);
     if (c.reason === fileReasons['ENOENT'] && fill !== undefined) return fill;
     if (c.reason === danglingLink && fill !== undefined) return `rm ${shellWord(c.path)} && ${fill}`;
+    if (c.reason.startsWith(noFolder('')))
+      return `correct the path: one that is relative is taken from the folder in which the command runs; where it is right, ${fill ?? 'make what belongs there'}`;
     return `check that it exists and that this user may read it: ls -l ${shellWord(c.path)}`;
   },
   example: { path: clientCrt, what: 'the certificate', reason: 'permission denied' },
@@ -973,7 +978,13 @@ export const NotPem = defineError('SALLY_TLS_NOT_PEM', {
     if (c.reason === notPem.der)
       return `openssl ${kind} -inform der -in ${file} -out ${pem} && mv ${pem} ${file}`;
     if (c.reason === notPem.pkcs12)
-      return `take the key and the certificate out of it: openssl pkcs12 -in ${file} -nodes -out ${pem}`;
+      return `take the key and the certificate out of it, and name the new file in certfile and in keyfile: openssl pkcs12 -in ${file} -nodes -out ${pem} && chmod 600 ${pem}`;
+    if (c.reason === 'it holds a PKCS7')
+      return `openssl pkcs7 -print_certs -in ${file} -out ${pem} && mv ${pem} ${file}`;
+    if (c.reason.endsWith('CERTIFICATE REQUEST'))
+      return 'that is the request for a certificate: put there what the CA has answered it with';
+    if (/ (PUBLIC|OPENSSH PRIVATE) KEY$/.test(c.reason))
+      return 'that is no private key for TLS: name the one that was made together with the certificate';
     if (c.reason.startsWith('it holds '))
       return 'two files may be swapped: certfile is for the certificate, keyfile for its key, ca_bundle for the CA, crl_file for the revocation list';
     return (
@@ -1696,8 +1707,15 @@ export const HttpStatusUnexpected = defineError('SALLY_WIRE_HTTP_STATUS', {
   example: { peer: pluginServer, path: '/mpc', status: 404, text: 'not found' },
 });
 
+const ofAProxy = 'a proxy or another server answers there: look at the host and port of mcp.url';
 const httpRemedies: Record<number, string> = {
   400: 'is this the MCP port of a plugin server? where it speaks TLS, mcp.url begins with https:// and needs mcp.tls',
+  401: ofAProxy,
+  403: ofAProxy,
+  407: ofAProxy,
+  502: 'a proxy answers there, and cannot reach the plugin server behind it: start that, or correct mcp.url',
+  503: 'the plugin server, or a proxy before it, is overloaded or stopped: its log says more',
+  504: 'a proxy answers there, and the plugin server behind it says nothing: see its log, or correct mcp.url',
   404: 'the path of mcp.url is most often /mcp',
   405: 'the path of mcp.url is most often /mcp',
   421: 'the plugin server accepts other host names only: use the one that it is bound to',
@@ -1941,14 +1959,19 @@ export const UpstreamDown = defineError<{ upstream: string; reason: string; hint
 
 export const UpstreamLost = defineUpstreamError('SALLY_UPSTREAM_LOST', {
   message: (c) => `the upstream '${c.upstream}' was lost before it answered ${c.method}: ${c.detail}`,
-  remedy:
-    'it is connected or started again by itself; the request may have been carried out: look before you repeat it',
+  remedy: (c) =>
+    ['initialize', 'server/discover'].includes(c.method)
+      ? 'it ends, or closes the connection, before it has said anything: run its command by hand and see what it says, or see its log; a url is that of an MCP server'
+      : 'it is connected or started again by itself; the request may have been carried out: look before you repeat it',
   example: { upstream: 'files', method: 'tools/call', detail: 'the process was ended by SIGKILL' },
 });
 
 export const UpstreamTimeout = defineError('SALLY_UPSTREAM_TIMEOUT', {
   message: (c) => `the upstream '${c.upstream}' did not answer ${c.method} within ${c.seconds} s`,
-  remedy: "a larger timeout in the upstream's entry; progress of the upstream starts the time anew",
+  remedy: (c) =>
+    c.method === 'the handshake'
+      ? 'it was started, or takes connections, and says nothing: run its command by hand, or see what has its port; what first installs itself (npx, uvx) is faster the second time'
+      : "a larger timeout in the upstream's entry; progress of the upstream starts the time anew",
   http: 504,
   example: { upstream: 'search', method: 'tools/call', seconds: 60 },
 });
@@ -1991,7 +2014,12 @@ export const UpstreamStatus = defineUpstreamError<{
 
 const redirectRemedy =
   'the url of the upstream has moved: write the new one into its entry. Redirects to another host are never followed';
+const noMcpThere = 'what answers there is no MCP server: correct the url of the upstream';
 const upstreamRemedies: Readonly<Record<number, string>> = {
+  200: noMcpThere,
+  202: noMcpThere,
+  204: noMcpThere,
+  400: 'the upstream does not take what it is asked, and its words say why; where the port speaks TLS, the url begins with https:',
   301: redirectRemedy,
   302: redirectRemedy,
   303: redirectRemedy,
@@ -2001,10 +2029,13 @@ const upstreamRemedies: Readonly<Record<number, string>> = {
   403: "the upstream's credentials do not suffice: check headers in its entry, and what they may do",
   404: 'the path of the url is most often /mcp',
   405: 'the path of the url is most often /mcp; servers of the old HTTP+SSE transport are not supported',
+  407: 'a proxy answers there, and wants credentials of its own: reach the upstream without it, or correct the url',
   413: 'the request is larger than the upstream takes',
   421: 'the upstream accepts other host names only: use the one that it is bound to',
   429: 'the upstream takes no more requests for now: fewer calls, or a higher limit there',
+  502: 'a proxy answers there, and cannot reach the upstream behind it: start that, or correct the url',
   503: 'the upstream, or the proxy before it, is overloaded or stopped: its log says more',
+  504: 'a proxy answers there, and the upstream behind it says nothing: see the log of that, or correct the url',
 };
 
 export const UpstreamProtocol = defineUpstreamError('SALLY_UPSTREAM_PROTOCOL', {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { ConfigSide, PluginsConfig } from '../config/index.js';
-import type { Diagnosis, Result, Status } from '../doctor/index.js';
+import type { ConfigSide } from '../config/index.js';
+import type { Diagnosis, DoctorContext, Result, Status } from '../doctor/index.js';
 import { NothingToDiagnose, UsageError } from '../errors.js';
 import { silentLogger } from '../log.js';
 import { type CommandIo, paint, printable, wrapped } from './io.js';
@@ -95,8 +95,10 @@ async function doctor(io: CommandIo, words: readonly string[], options: DoctorOp
   const targets = [...new Set(given.length > 0 ? given : usualTargets(io))];
   const { diagnose, examine } = await import('../doctor/index.js');
   const { createCredentialStore } = await import('../tls/index.js');
-  const unmatched = async (config: PluginsConfig, signal: AbortSignal) =>
-    config.gateway === undefined ? [] : (await import('../gateway/index.js')).unmatchedIn(config, signal);
+  const upstreams: DoctorContext['upstreams'] = async (config, how) =>
+    config.gateway === undefined
+      ? { upstreams: [], unmatched: [] }
+      : (await import('../gateway/index.js')).lookAtUpstreams(config, how);
   const at = (path: string | undefined) => (path === undefined ? undefined : resolve(io.cwd, path));
   const facts = await examine(
     {
@@ -112,7 +114,7 @@ async function doctor(io: CommandIo, words: readonly string[], options: DoctorOp
       now: () => new Date(),
       timeoutMs: timeout * 1000,
       credentials: createCredentialStore({ log: silentLogger }),
-      unmatched,
+      upstreams,
     },
   );
   const diagnosis = diagnose(facts);

@@ -1,8 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
-import { CancelSource } from '../cancel.js';
 import { type ClientTlsSettings, type McpSettings, type ProxySettings, proxyName } from '../config/index.js';
 import {
-  asSallyError,
   CertWithoutPurpose,
   ConnectionRefused,
   ConnectionTimeout,
@@ -14,10 +12,8 @@ import {
   SallyError,
   SelfSignedServer,
 } from '../errors.js';
-import { openConnection } from '../external/index.js';
-import { silentLogger } from '../log.js';
 import { judgeHostname, longestChain, oneLineName, peerDates, weakShown } from '../tls/index.js';
-import { learnPlugin, listPlugins } from '../wire/index.js';
+import { callPlugin } from './call-plugin.js';
 import type { CredentialFacts, DoctorContext, EndpointFacts, RawReply, TlsLook } from './facts.js';
 import {
   askPlain,
@@ -199,43 +195,14 @@ async function calls(
     ...(proxy && { proxy }),
     ...(url.protocol === 'https:' && { tls: tls ?? { verify: false, checkHostname: false } }),
   };
-  const first = await call(settings, endpoint.plugin, context);
+  const first = await callPlugin(settings, endpoint.plugin, context);
   if (!(HostnameMismatch.is(first.error) && judged && settings.tls))
     return { errors: first.error ? [first.error] : [], ...(first.plugins && { plugins: first.plugins }) };
   // Its chain is good, so it may be told what is to be had there.
   const relaxed = { ...settings, tls: { ...settings.tls, checkHostname: false } };
-  const second = await call(relaxed, endpoint.plugin, context);
+  const second = await callPlugin(relaxed, endpoint.plugin, context);
   const errors = [first.error, ...(second.error ? [second.error] : [])];
   return { errors, ...(second.plugins && { plugins: second.plugins }) };
 }
 
 type Http = Extract<McpSettings, { transport: 'http' }>;
-
-async function call(
-  settings: Http,
-  plugin: string | undefined,
-  { timeoutMs, credentials }: DoctorContext,
-): Promise<{ readonly error?: SallyError; readonly plugins?: readonly string[] }> {
-  const controller = new CancelSource();
-  const peer = `the plugin server ${settings.url.origin}`;
-  const timer = setTimeout(
-    () => controller.abort(ConnectionTimeout({ peer, seconds: timeoutMs / 1000 })),
-    timeoutMs,
-  );
-  try {
-    const deps = { log: silentLogger, timeoutMs, credentials, plugin: plugin ?? '' };
-    // Which plugin it is shows in its certificate only where one is expected.
-    const tls = settings.tls && plugin === undefined ? { ...settings.tls, identity: 'host' } : settings.tls;
-    const connection = await openConnection({ ...settings, ...(tls && { tls }) }, deps);
-    try {
-      if (plugin !== undefined) await learnPlugin(connection, plugin, controller);
-      return { plugins: await listPlugins(connection, controller) };
-    } finally {
-      await connection.close();
-    }
-  } catch (error) {
-    return { error: asSallyError(error) };
-  } finally {
-    clearTimeout(timer);
-  }
-}

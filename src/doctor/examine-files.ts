@@ -12,6 +12,7 @@ import {
 import { checkCertificates, rotationStatus } from '../pki/index.js';
 import { type CredentialFiles, expiryWarnings, loadCredentials, type TlsRole } from '../tls/index.js';
 import { examinePlugins } from './examine-plugins.js';
+import { lookAtUpstreams } from './examine-sessions.js';
 import type { ConfigFacts, CredentialFacts, DoctorContext, FolderFacts, Override } from './facts.js';
 
 /** Loads a configuration as its program would. @throws SALLY_FILE_UNREADABLE: then there is nothing to look at. */
@@ -25,14 +26,22 @@ export async function examineConfig(
   const about = { kind: 'config', path, side, title: `${path} (${side} side)` } as const;
   const keys = { keys: [`config:${path}`], within: [] };
   if ('problem' in loaded)
-    return { ...about, ...keys, problem: loaded.problem, overrides: [], plugins: [], unmatched: [] };
+    return {
+      ...about,
+      ...keys,
+      problem: loaded.problem,
+      overrides: [],
+      plugins: [],
+      unmatched: [],
+      upstreams: [],
+    };
   const { config } = loaded;
   const overrides = await overridesOf(path, side, config, context);
-  const [plugins, unmatched = []] = await Promise.all([
+  const [plugins, looked] = await Promise.all([
     examinePlugins(config, side, context),
-    side === 'gateway' ? context.unmatched?.(config, AbortSignal.timeout(context.timeoutMs)) : [],
+    side === 'gateway' ? lookAtUpstreams(config, context) : undefined,
   ]);
-  return { ...about, ...keys, config, overrides, plugins, unmatched };
+  return { ...about, ...keys, config, overrides, plugins, upstreams: [], unmatched: [], ...looked };
 }
 
 type Loaded =

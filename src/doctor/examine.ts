@@ -12,6 +12,7 @@ import {
 import { type CredentialFiles, judgeHostname, judgePeer, oneLineName, pluginRule } from '../tls/index.js';
 import { type Endpoint, examineEndpoint } from './examine-endpoint.js';
 import { examineConfig, examineCredentials, examineFolder } from './examine-files.js';
+import { examineSessions } from './examine-sessions.js';
 import type {
   ConfigFacts,
   CredentialFacts,
@@ -19,6 +20,7 @@ import type {
   Facts,
   ListenerFacts,
   PairFacts,
+  SessionFacts,
 } from './facts.js';
 import { askPlain, lookAtTls, tryPort } from './network.js';
 
@@ -70,7 +72,7 @@ export async function examine(
   return [
     ...configs,
     ...folders,
-    ...gateways.flatMap(({ all }) => all),
+    ...gateways.flatMap(({ all, sessions }) => [...all, ...sessions]),
     ...servers.flatMap((server) => (server ? [...(server.own ? [server.own] : []), server.listener] : [])),
     ...bare.own,
     ...pairs,
@@ -91,8 +93,9 @@ const hosts = ({ config }: ConfigFacts, plugin: string): boolean =>
   config?.plugins.some(({ name }) => name.toLowerCase() === plugin.toLowerCase()) ?? false;
 
 /** What a gateway's file leads to: credentials, each set of files once, and the servers of its plugins. */
-async function gatewayEnds({ config, side, path, keys }: ConfigFacts, context: DoctorContext) {
-  const none = { all: [] as CredentialFacts[], links: [] as Endpoint[] };
+async function gatewayEnds(facts: ConfigFacts, context: DoctorContext) {
+  const { config, side, path, keys } = facts;
+  const none = { all: [] as CredentialFacts[], links: [] as Endpoint[], sessions: [] as SessionFacts[] };
   if (!config || side !== 'gateway') return none;
   const external = config.plugins.flatMap(({ name, mcp, mode }) =>
     mcp?.transport === 'http' && mode !== 'disabled' ? [{ name, mcp }] : [],
@@ -120,13 +123,19 @@ async function gatewayEnds({ config, side, path, keys }: ConfigFacts, context: D
       }),
     ),
   );
-  for (const upstream of config.gateway?.upstreams ?? [])
+  const ofUpstreams = new Map<string, CredentialFacts>();
+  for (const { name, ...upstream } of config.gateway?.upstreams ?? [])
     if (upstream.transport === 'http' && upstream.tls)
-      await own(upstream.tls, `${path}: credentials for upstream ${upstream.name}`);
+      ofUpstreams.set(name, await own(upstream.tls, `${path}: credentials for upstream ${name}`));
+  const sessions = await examineSessions(facts, ofUpstreams, context);
   const all = await Promise.all(shared.values());
   const front = config.gateway?.tls;
   const about = { title: `${path}: the gateway's own credentials`, keys: [], within: keys };
-  return { links, all: front ? [...all, await examineCredentials(front, 'server', about, context)] : all };
+  return {
+    links,
+    sessions,
+    all: front ? [...all, await examineCredentials(front, 'server', about, context)] : all,
+  };
 }
 
 /** What a plugin server's file leads to. */

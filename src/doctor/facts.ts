@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { ConfigSide, PluginsConfig, ServerTlsSettings } from '../config/index.js';
 import type { SallyError } from '../errors.js';
+import type { Logger } from '../log.js';
 import type { CheckReport, RotationStatus } from '../pki/index.js';
 import type { CredentialFiles, CredentialSet, CredentialStore, TlsRole } from '../tls/index.js';
 
@@ -12,14 +13,35 @@ export interface DoctorContext {
   /** For each single probe. */
   readonly timeoutMs: number;
   readonly credentials: CredentialStore;
-  /** The conditions in a gateway's file that no call can meet: its upstreams are asked for what they have. */
-  readonly unmatched?: (config: PluginsConfig, signal: AbortSignal) => Promise<readonly SallyError[]>;
+  /** What a gateway finds at its upstreams, and the conditions in its file that no call can meet. */
+  readonly upstreams?: (
+    config: PluginsConfig,
+    options: { readonly timeoutMs: number; readonly log: Logger },
+  ) => Promise<{ readonly upstreams: readonly UpstreamLook[]; readonly unmatched: readonly SallyError[] }>;
   /** The program in which plugins are loaded. Default: the one of this package. */
   readonly loader?: URL;
 }
 
 /** What was found out about one thing. Checks are functions of these. */
-export type Facts = ConfigFacts | CredentialFacts | FolderFacts | PairFacts | ListenerFacts | EndpointFacts;
+export type Facts =
+  | ConfigFacts
+  | CredentialFacts
+  | FolderFacts
+  | PairFacts
+  | ListenerFacts
+  | EndpointFacts
+  | SessionFacts;
+
+/** What came of reaching one upstream. */
+export interface UpstreamLook {
+  readonly name: string;
+  /** Of MCP, where it was reached. */
+  readonly revision?: string;
+  readonly problem?: ProblemText;
+}
+
+/** Why something is not as it should be; errors of the registry are of this shape. */
+export type ProblemText = Pick<SallyError, 'code' | 'message' | 'remedy'>;
 
 interface Subject {
   /** How a line names it. */
@@ -43,7 +65,7 @@ export interface Override {
 /** What came of loading one plugin, as the program would; an external one is loaded elsewhere. */
 export interface PluginFacts {
   readonly name: string;
-  readonly problem?: Pick<SallyError, 'code' | 'message' | 'remedy'>;
+  readonly problem?: ProblemText;
 }
 
 export interface ConfigFacts extends Subject {
@@ -58,6 +80,8 @@ export interface ConfigFacts extends Subject {
   readonly plugins: readonly PluginFacts[];
   /** Conditions of theirs that no call can meet. */
   readonly unmatched: readonly SallyError[];
+  /** What a gateway finds at each of its upstreams. */
+  readonly upstreams: readonly UpstreamLook[];
 }
 
 /** The files of one side, as its program would load them. */
@@ -95,6 +119,15 @@ export interface PairFacts extends Subject {
   /** What the server would say of our certificate, and we of its. */
   readonly saidThere?: SallyError;
   readonly saidHere?: SallyError;
+}
+
+/** What came of opening a session as a gateway does: with an upstream, or with a plugin server that is no URL of the network. */
+export interface SessionFacts extends Subject {
+  readonly kind: 'session';
+  readonly with: 'upstream' | 'plugin server';
+  readonly problem?: ProblemText;
+  /** What it said of itself, where it is there. */
+  readonly seen: string;
 }
 
 /** Whether a port answers. */

@@ -2,3 +2,4 @@
 export { groups, type Status } from './check.js';
 export { checks, type Diagnosis, diagnose, type Result } from './diagnose.js';
 export { examine, type Targets } from './examine.js';
+export type { DoctorContext } from './facts.js';

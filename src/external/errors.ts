@@ -4,6 +4,7 @@ import {
   ChildNotStarted,
   ConnectionLost,
   ConnectionTimeout,
+  FileUnreadable,
   findSallyError,
   HttpStatusUnexpected,
   messageOf,
@@ -13,7 +14,7 @@ import {
   type SallyError,
 } from '../errors.js';
 import { parseJson } from '../json/index.js';
-import { isClosed } from '../mcp/client/http-connections.js';
+import { isClosed, pageText } from '../mcp/client/http-connections.js';
 import type { PeerErrors } from '../mcp/client/session.js';
 import { strayText } from '../mcp/requests.js';
 
@@ -23,8 +24,8 @@ function commonErrors(peer: string) {
     timeout: (_method, seconds) => ConnectionTimeout({ peer, seconds }),
     cancelled: (tool) => CallCancelled({ plugin: peer, hook: tool }),
     replyId: (tool, seen, id) => ReplyIdUnexpected({ peer, tool, seen, id }),
-    unusable(tool, _detail, { id, text }) {
-      let reason = 'neither a result nor an error';
+    unusable(tool, detail, { id, text }) {
+      let reason = detail;
       try {
         const value = text === undefined ? {} : parseJson(text);
         if (typeof value !== 'object' || value === null) {
@@ -49,7 +50,11 @@ export function httpErrors(peer: string, url: URL): PeerErrors {
     lost: (tool) => ReplyInvalid({ peer, tool, reason: 'neither a result nor an error' }),
     status: ({ method, status, text }) =>
       status < 300
-        ? ReplyInvalid({ peer, tool: method, reason: 'neither a result nor an error' })
+        ? ReplyInvalid({
+            peer,
+            tool: method,
+            reason: `HTTP ${status} with ${pageText(text) || 'nothing in it'}`,
+          })
         : HttpStatusUnexpected({ peer, path: url.pathname, status, text: pageText(text) }),
     ended: (how) => ConnectionLost({ peer, detail: how }),
     notStarted: (_command, error) => ConnectionLost({ peer, detail: messageOf(error) }),
@@ -74,21 +79,11 @@ export function stdioErrors(peer: string): PeerErrors {
     status: ({ text }) => ChildGone({ peer, detail: text }),
     notStarted(command, error) {
       const { code } = error as NodeJS.ErrnoException;
+      if (FileUnreadable.is(error)) return ChildNotStarted({ peer, command, reason: error.message }, error);
       return code === 'ENOENT' || code === 'EACCES'
         ? ChildNotStarted({ peer, command, reason: code }, error)
         : ChildGone({ peer, detail: messageOf(error) }, error);
     },
     explain: (error) => findSallyError(error) ?? ChildGone({ peer, detail: messageOf(error) }, error),
   };
-}
-
-/** What an error page says: its `error` field where it is JSON, else the text itself. */
-function pageText(text: string): string {
-  try {
-    const page = parseJson(text) as { error?: unknown };
-    if (typeof page.error === 'string') return page.error;
-  } catch {
-    // Not JSON: shown as it is.
-  }
-  return text.replaceAll(/\s+/g, ' ').slice(0, 200);
 }

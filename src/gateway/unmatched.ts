@@ -1,6 +1,6 @@
 import type { PluginsConfig } from '../config/index.js';
-import type { SallyError } from '../errors.js';
-import { silentLogger } from '../log.js';
+import { asSallyError, findSallyError, type SallyError } from '../errors.js';
+import type { Logger } from '../log.js';
 import { packageVersion } from '../version.js';
 import { needsLists, offeredBy, unmatchedConditions } from './router/index.js';
 import { openUpstream } from './upstream/index.js';
@@ -26,26 +26,49 @@ const namedOnly = ({ name: upstream }: { readonly name: string }) => ({
   prompts: undefined,
 });
 
+/** What came of reaching one upstream. */
+export interface UpstreamLook {
+  readonly name: string;
+  /** The revision of MCP that it speaks; absent where it cannot be reached. */
+  readonly revision?: string;
+  readonly problem?: SallyError;
+}
+
 /**
- * The same of a configuration that no gateway runs with: its upstreams are opened for it where their lists are read, and
- * closed again.
+ * What a gateway of this configuration would find at its upstreams: each is opened once for it, a child process started,
+ * and closed again. `timeoutMs` is for each step.
  */
-export async function unmatchedIn(
+export async function lookAtUpstreams(
   { plugins, gateway }: PluginsConfig,
-  signal: AbortSignal,
-): Promise<readonly SallyError[]> {
+  { timeoutMs, log }: { readonly timeoutMs: number; readonly log: Logger },
+): Promise<{ readonly upstreams: readonly UpstreamLook[]; readonly unmatched: readonly SallyError[] }> {
+  if (gateway === undefined) return { upstreams: [], unmatched: [] };
   const conditional = plugins.map(({ name, mode = 'enforce', conditions = [] }) => ({
     name,
     mode,
     conditions,
   }));
-  if (gateway === undefined) return [];
-  if (!needsLists(conditional)) return unmatchedConditions(conditional, gateway.upstreams.map(namedOnly));
-  const deps = { log: silentLogger, version: packageVersion() };
+  const deps = { log, version: packageVersion(), pace: { handshake: timeoutMs, probe: timeoutMs } };
   const upstreams = gateway.upstreams.map((settings) => openUpstream(settings, deps));
   try {
-    return await unmatchedAt(conditional, upstreams, signal);
+    const looks = await Promise.all(upstreams.map((upstream) => reach(upstream, 3 * timeoutMs)));
+    const unmatched = await unmatchedAt(conditional, upstreams, AbortSignal.timeout(timeoutMs));
+    return { upstreams: looks, unmatched };
   } finally {
     await Promise.allSettled(upstreams.map((upstream) => upstream.close()));
+  }
+}
+
+async function reach(upstream: Upstream, withinMs: number): Promise<UpstreamLook> {
+  const { name } = upstream;
+  const request = { principal: 'doctor', capabilities: {}, client: 'doctor', own: false };
+  try {
+    const { revision } = await upstream.session(request, AbortSignal.timeout(withinMs));
+    return { name, revision };
+  } catch (thrown) {
+    const error = asSallyError(thrown);
+    // What it is told as while it is down has what happened as its cause.
+    const cause = findSallyError(error.cause);
+    return { name, problem: cause?.code.startsWith('SALLY_UPSTREAM_') ? cause : error };
   }
 }

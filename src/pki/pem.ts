@@ -31,6 +31,7 @@ function whatIsThere(text: string, wanted: string): string {
   // DER begins with a SEQUENCE, and is no UTF-8; PKCS #12 goes on with its version, 3 (RFC 7292 section 4).
   if (found === undefined && text.startsWith('0') && [...text].some((c) => c === '\ufffd' || c < '\t'))
     return text.slice(1, 9).includes('\u0002\u0001\u0003') ? notPem.pkcs12 : notPem.der;
+  if (found === undefined && /\0|^\ufeff?\ufffd{2}/.test(text)) return 'it is UTF-16 text, or no text at all';
   if (found === undefined) return `no BEGIN ${wanted} line`;
   return found === wanted ? `its END ${wanted} line is missing` : `it holds a ${found}`;
 }
@@ -47,10 +48,15 @@ export function readCertificates(text: string, path: string): readonly X509Certi
       return new X509Certificate(block);
     } catch (error) {
       const which = blocks.length > 1 ? `certificate ${index + 1} of ${blocks.length}: ` : '';
-      throw NotPem({ path, what: 'a certificate', reason: which + messageOf(error) }, error);
+      const reason = block.includes('\\n') ? 'its line breaks are written as \\n' : reasonOf(error);
+      throw NotPem({ path, what: 'a certificate', reason: which + reason }, error);
     }
   });
 }
+
+/** What OpenSSL says, without its number and the parts of it that say so: `error:0480006C:PEM routines::no start line`. */
+const reasonOf = (error: unknown): string =>
+  messageOf(error).replace(/^error:[0-9A-F]+:([^:]*):[^:]*:/i, '$1: ');
 
 /** As `readCertificates`; none where the file is not as it has to be. */
 export function certificatesIn(text: string | undefined): readonly X509Certificate[] {
@@ -73,13 +79,14 @@ export type KeyContent =
 export function readKey(text: string, password?: string): KeyContent {
   const block = /-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----[\s\S]*?-----END \1-----/.exec(text);
   if (block === null) return { kind: 'bad', reason: whatIsThere(text, 'PRIVATE KEY') };
+  if (block[1] === 'OPENSSH PRIVATE KEY') return { kind: 'bad', reason: `it holds a ${block[1]}` };
   const encrypted = block[1] === 'ENCRYPTED PRIVATE KEY' || block[0].includes('Proc-Type: 4,ENCRYPTED');
   if (encrypted && !password) return { kind: 'encrypted' };
   try {
     const passphrase = encrypted && { passphrase: password };
     return { kind: 'key', key: createPrivateKey({ key: block[0], ...passphrase }) };
   } catch (cause) {
-    return encrypted ? { kind: 'encrypted', cause } : { kind: 'bad', reason: messageOf(cause), cause };
+    return encrypted ? { kind: 'encrypted', cause } : { kind: 'bad', reason: reasonOf(cause), cause };
   }
 }
 

@@ -3,14 +3,16 @@ import {
   type BigIntStats,
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   lstatSync,
   openSync,
   readFileSync,
   statSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { danglingLink, FileUnreadable, fileReason } from '../errors.js';
+import { danglingLink, FileUnreadable, fileReason, noFolder } from '../errors.js';
 
 /** The files that credentials are loaded from: a certificate with its key, a bundle of CAs, or both. */
 export interface CredentialFiles {
@@ -65,7 +67,13 @@ export function readFiles(files: CredentialFiles): FileSnapshot {
       const file = found.get(path);
       if (file !== undefined && 'text' in file) return file.text;
       const isGone = (file?.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
-      const reason = isGone && isLink(path) ? danglingLink : fileReason(file?.error);
+      const reason = !isGone
+        ? fileReason(file?.error)
+        : isLink(path)
+          ? danglingLink
+          : existsSync(dirname(path))
+            ? fileReason(file?.error)
+            : noFolder(dirname(path));
       throw FileUnreadable({ path, what, reason }, file?.error);
     },
     openToOthers(path) {

@@ -13,8 +13,44 @@ const server = checksOf('endpoint', 'contract');
 /** The id of the check of a call as a whole. */
 export const callCheck = 'mcp-answers';
 
+const session = checksOf('session', 'contract');
+
 /** What a server answers once one is in. */
 export const contractChecks = [
+  session({
+    id: 'upstream-answers',
+    group: 'MCP contract',
+    title: 'the upstream can be reached, and speaks MCP',
+    codes: [
+      'SALLY_UPSTREAM_DOWN',
+      'SALLY_UPSTREAM_SPAWN',
+      'SALLY_UPSTREAM_LOST',
+      'SALLY_UPSTREAM_TIMEOUT',
+      'SALLY_UPSTREAM_STATUS',
+      'SALLY_UPSTREAM_PROTOCOL',
+      'SALLY_UPSTREAM_JSON',
+      'SALLY_UPSTREAM_REPLY_ID',
+      'SALLY_UPSTREAM_REPLY_SIZE',
+    ],
+    look: (facts) =>
+      facts.with === 'upstream' ? [facts.problem ? fail(facts.problem) : ok(facts.seen)] : [],
+  }),
+  session({
+    id: 'plugin-process-answers',
+    group: 'MCP contract',
+    title: 'a plugin server that is started, or on a Unix domain socket, has the plugin',
+    codes: [
+      'SALLY_CHILD_NOT_STARTED',
+      'SALLY_CHILD_GONE',
+      'SALLY_CONNECT_REFUSED',
+      'SALLY_CONNECT_TIMEOUT',
+      'SALLY_CONNECT_LOST',
+      'SALLY_WIRE_REPLY',
+      'SALLY_PLUGIN_NOT_FOUND',
+    ],
+    look: (facts) =>
+      facts.with === 'plugin server' ? [facts.problem ? fail(facts.problem) : ok(facts.seen)] : [],
+  }),
   server({
     id: 'mcp-path',
     group: 'MCP contract',

@@ -2,6 +2,7 @@ import {
   ConnectionLost,
   findSallyError,
   messageOf,
+  NotTls,
   PeerUnknownCa,
   ReplyMalformed,
   ReplyTooLarge,
@@ -22,6 +23,8 @@ import type { PeerErrors } from '../../mcp/client/session.js';
 
 const childHint =
   "it is started again by itself; LOG_LEVEL=DEBUG shows the process's standard error, which may say why it ended";
+
+const noTlsHint = 'begin its url with http:, where it serves no TLS; or see what has its port';
 
 const ownCaHint =
   'where it is of a CA of your own: give the upstream a tls block with ca_bundle, the file of that CA';
@@ -64,7 +67,7 @@ export const upstreamErrors = (upstream: string, url?: URL, privateTrust = false
     }
     if (known) {
       const ofWay = /^SALLY_(TLS|PROXY)_/.test(known.code);
-      const hint = ofWay ? keysOfUpstream(known.remedy) : undefined;
+      const hint = NotTls.is(known) ? noTlsHint : ofWay ? keysOfUpstream(known.remedy) : undefined;
       return UpstreamDown({ upstream, reason: known.message, hint }, error);
     }
     const { code } = error as { code?: unknown };

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { SallyError } from '../../errors.js';
+import { existsSync } from 'node:fs';
+import { FileUnreadable, type SallyError } from '../../errors.js';
 import { cutLines } from '../lines.js';
 import { plainText } from '../messages.js';
 import type { ClientContext } from './session.js';
@@ -93,7 +94,10 @@ export class Child {
       });
       if (child.pid === undefined) await once(child, 'spawn');
     } catch (error) {
-      throw context.errors.notStarted(command, error);
+      // The system says the same of a program and of a folder that is not there.
+      const lost = cwd !== undefined && !existsSync(cwd);
+      const why = lost ? FileUnreadable({ path: cwd, what: 'its cwd', reason: 'no such folder' }) : error;
+      throw context.errors.notStarted(command, why);
     }
     child.on('error', () => {});
     return new Child(child, child.pid ?? 0, context);

@@ -15,6 +15,7 @@ import {
   type SocketPool,
   writeRequest,
 } from '../../http/index.js';
+import { parseJson } from '../../json/index.js';
 import type { Observer } from '../../telemetry/index.js';
 import { type ConnectorOptions, createConnector, ownName } from '../../tls/connector.js';
 import type { CredentialStore, Credentials, PeerRule } from '../../tls/index.js';
@@ -262,10 +263,20 @@ export function challengeOf(headers: PooledReply['head']['headers']): string | u
   return challenge === '' ? undefined : plainText(challenge);
 }
 
-/** What an error page says: the message of a JSON-RPC error, or the text itself. */
+/** What an error page says: the message of a JSON-RPC error, an `error` field that is a text, or the text itself. */
 export function pageText(text: string): string {
   const { message } = rpcErrorOf(text) ?? {};
-  return plainText(typeof message === 'string' ? message : text);
+  return plainText(typeof message === 'string' ? message : (errorField(text) ?? text));
+}
+
+function errorField(text: string): string | undefined {
+  if (!text.startsWith('{')) return undefined;
+  try {
+    const { error } = parseJson(text) as { error?: unknown };
+    return typeof error === 'string' ? error : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function lowered(headers: Readonly<Record<string, string>>): Record<string, string> {
