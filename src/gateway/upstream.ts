@@ -1,7 +1,7 @@
 import type { Cancellation } from '../cancel.js';
 import type { UpstreamSettings } from '../config/index.js';
 import { writeJson } from '../json/index.js';
-import type { OnRequest, RequestOptions } from '../mcp/client/session.js';
+import type { Facts, OnRequest, RequestOptions } from '../mcp/client/session.js';
 import type { JsonObject, RpcResponse } from '../mcp/messages.js';
 import type { Era } from '../mcp/revisions.js';
 
@@ -44,10 +44,15 @@ export interface SessionRequest {
   readonly onRequest?: OnRequest;
 }
 
-/** Requests with the same key get the same session of the legacy era. What is kept of an upstream's answers is kept by it too. */
-export function sharingKey({ own, client, principal, capabilities, asks }: SessionRequest): string {
+/**
+ * Requests with the same key get the same session of the legacy era. What is kept of an upstream's answers is kept by it too: in
+ * the modern era each request says what its sender can be asked.
+ */
+export function sharingKey(request: SessionRequest, era: Era = 'legacy'): string {
+  const { own, client, principal, capabilities, asks } = request;
   if (own) return `own ${client}`;
-  return `shared ${principal} ${asks === false ? 'offered nothing' : writeJson(capabilities)}`;
+  const offered = asks === false && era === 'legacy' ? 'nothing' : writeJson(capabilities);
+  return `shared ${principal} ${offered}`;
 }
 
 export type UpstreamState =
@@ -71,6 +76,10 @@ export interface Upstream {
   readonly settings: UpstreamSettings;
   readonly state: UpstreamState;
   readonly load: UpstreamLoad;
+  /** Since when it is in this state, as `performance.now()` has it. */
+  readonly since: number;
+  /** What it said of itself when it was last reached, to nobody in particular; undefined where it never was. */
+  readonly facts: Facts | undefined;
   /** Hears of every change of `state`; returns a disposer. */
   onState(listener: (state: UpstreamState) => void): () => void;
   /** Waits for the first contact, good or bad, for at most as long as the signal lets it. */

@@ -302,7 +302,7 @@ async function askClient(
 export function endsOf(
   { client, method }: ClientRequest,
   { name: upstream }: Upstream,
-  { era: from }: UpstreamSession,
+  { era: from }: Pick<UpstreamSession, 'era'>,
   { serverInfo }: Context,
   personal = false,
 ): Ends {

@@ -1,3 +1,4 @@
+import type { Facts } from '../../mcp/client/session.js';
 import { isObject, type JsonObject, type RpcResponse, tasksExtension } from '../../mcp/messages.js';
 import { changingLists } from '../../mcp/methods.js';
 import type { Era } from '../../mcp/revisions.js';
@@ -5,11 +6,7 @@ import type { Era } from '../../mcp/revisions.js';
 /** What an upstream said of itself when it was last reached; undefined where it never was. */
 export interface Described {
   readonly name: string;
-  readonly said?: {
-    readonly era: Era;
-    readonly capabilities: JsonObject;
-    readonly instructions: string | undefined;
-  };
+  readonly said?: Pick<Facts, 'era' | 'capabilities' | 'instructions'> | undefined;
 }
 
 /**

@@ -2,11 +2,14 @@ import type { SallyError } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { PluginManager } from '../../manager/index.js';
 import type { JsonObject } from '../../mcp/messages.js';
+import type { Kind } from '../../mcp/methods.js';
 import type { Era } from '../../mcp/revisions.js';
 import type { ClientRequest } from '../client.js';
 import type { Upstream } from '../upstream.js';
 import type { ClientState } from './clients.js';
 import type { SuspendedRequests } from './input-required.js';
+import type { KeptList, KeptLists } from './kept-lists.js';
+import type { ListWaits } from './list-waits.js';
 import type { Route } from './lists.js';
 import type { UpstreamSessions } from './upstream-sessions.js';
 
@@ -42,5 +45,9 @@ export interface Context {
     params: JsonObject | undefined,
   ): void;
   readonly sessions: UpstreamSessions;
+  readonly kept: KeptLists;
+  readonly waits: ListWaits;
+  /** What is kept of a list for those who share sessions with this client. */
+  listOf(state: ClientState, upstream: Upstream, kind: Kind): KeptList;
   readonly suspended: SuspendedRequests;
 }

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { type Cancellation, signalOf } from '../../cancel.js';
+import type { Cancellation } from '../../cancel.js';
 import { NameClash, NotOffered, type SallyError } from '../../errors.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import { signalWithin } from '../../wait.js';
 import type { Upstream } from '../upstream.js';
 import { listedKeys, type Offered } from './conditions.js';
 import type { ForClient } from './context.js';
+import { listWaitMs } from './list-waits.js';
 import { canClash, findClashes, isShown, type Listing, offerOf, type Target, targetsNamed } from './lists.js';
-import { listWaitMs, readNames } from './upstream-sessions.js';
+import { namesAt, readNames } from './read-lists.js';
 import { templateMatches } from './uris.js';
 
 /** A list in which a name is missing is read again, unless it is younger than this: whoever asks for nonsense costs no more. */
@@ -109,16 +110,14 @@ interface Asked {
 function namesOf(
   kind: Kind,
   candidates: readonly Target[],
-  { state, context: { sessions } }: ForClient,
+  client: ForClient,
   signal: Cancellation,
   maxAgeMs?: number,
 ): Promise<readonly Asked[]> {
-  const limit = signalWithin(listWaitMs, signalOf(signal));
   return Promise.all(
     candidates.map(async (target): Promise<Asked> => {
       try {
-        const session = await sessions.of(state, target.route.upstream, limit);
-        return { target, names: await sessions.shared(session).names(kind, limit, maxAgeMs) };
+        return { target, names: await namesAt(target.route.upstream, kind, client, signal, maxAgeMs) };
       } catch (error) {
         return { target, names: undefined, error };
       }

@@ -8,22 +8,29 @@ import {
   type RpcResponse,
   withoutEnvelope,
 } from '../../mcp/messages.js';
-import { type Kind, kinds } from '../../mcp/methods.js';
+import { type ChangingList, type Kind, kinds } from '../../mcp/methods.js';
+import type { Era } from '../../mcp/revisions.js';
 import { signalWithin, unlessAborted } from '../../wait.js';
-import type { UpstreamSession } from '../upstream.js';
 import { endsOf } from './call.js';
 import type { ClientState } from './clients.js';
 import type { Context, Routed } from './context.js';
 import { clashingNames } from './find.js';
+import { knownWaitMs } from './list-waits.js';
 import { type Route, shownEntries } from './lists.js';
+import { lateMs } from './read-lists.js';
 import { errorResponse } from './responses.js';
 import { translateResponse } from './translate.js';
-import { listWaitMs } from './upstream-sessions.js';
 
 /** One upstream's page, or why there is none. */
-type Page =
-  | { readonly route: Route; readonly session: UpstreamSession; readonly response: RpcResponse }
-  | { readonly route: Route; readonly error: unknown };
+type Page = AnsweredPage | { readonly route: Route; readonly error: unknown };
+
+interface AnsweredPage {
+  readonly route: Route;
+  readonly era: Era;
+  readonly response: RpcResponse;
+  /** Whether it is what was known, and not what the upstream says now. */
+  readonly known?: true;
+}
 
 /** One page of a list: the next page of every upstream that has one, in the order of the configuration. */
 export async function listPage(kind: Kind, routed: Routed): Promise<RpcResponse> {
@@ -68,50 +75,105 @@ function routesAt(routes: readonly Route[], place: Place | undefined) {
   });
 }
 
-/** Never rejects. An upstream that is too slow goes on: where its response comes later, the client hears that the list has changed. */
-async function pageOf(
+/**
+ * Never rejects. What is known stands in for an upstream that is slow, and nothing for one of which nothing is known; where its
+ * response comes later, and is another, the client hears that the list has changed.
+ */
+async function pageOf(route: Route, kind: Kind, cursor: string | undefined, routed: Routed): Promise<Page> {
+  const { request, state, context } = routed;
+  const { upstream } = route;
+  const alone = context.routes.length === 1;
+  const kept = context.listOf(state, upstream, kind);
+  const known = kept.page(cursor);
+  const wait = context.waits.of(upstream, kind);
+  // Nothing else is kept waiting by the only one.
+  const first = alone && known === undefined && !wait.failed;
+  const waitMs = first ? undefined : known && !kept.outdated ? knownWaitMs : wait.left;
+  const given = signalOf(request.signal);
+  const limit = waitMs === undefined ? given : signalWithin(waitMs, given);
+  const work =
+    waitMs === knownWaitMs
+      ? askAside(route, kind, cursor, routed)
+      : askPage(route, kind, cursor, routed, given);
+  const standIn = (): Page | undefined =>
+    known && { route, era: known.era, response: { result: known.result }, known: true };
+  const { list } = kinds[kind];
+  try {
+    const page = await unlessAborted(work, limit);
+    if (!('error' in page.response)) return page;
+    // A cursor of the process before means nothing to the one of now.
+    const before = cursor === undefined ? undefined : standIn();
+    if (before !== undefined) return before;
+    return alone ? page : leftOut(route, list, page.response.error.message, context);
+  } catch (error) {
+    if (request.signal.aborted) return { route, error };
+    const late = limit.aborted;
+    if (late) {
+      const tell = () => {
+        if (kept.page(cursor)?.digest !== known?.digest) state.announce([changesWith(kind)]);
+      };
+      work.then(tell, () => {});
+    }
+    const before = upstream.state.kind === 'down' ? undefined : standIn();
+    if (before !== undefined) return before;
+    if (!late) return alone ? { route, error } : leftOut(route, list, messageOf(error), context, error);
+    if (waitMs === undefined || waitMs === knownWaitMs)
+      return leftOut(route, list, 'no answer yet', context, error);
+    return leftOut(route, list, `no answer within ${Math.ceil(waitMs / 1000)} s`, context);
+  }
+}
+
+/** Asks where nobody will wait for it: who does not wait does not give it up either, and one that hangs is not asked twice. */
+function askAside(
+  route: Route,
+  kind: Kind,
+  cursor: string | undefined,
+  routed: Routed,
+): Promise<AnsweredPage> {
+  const kept = routed.context.listOf(routed.state, route.upstream, kind);
+  if (cursor !== undefined) return askPage(route, kind, cursor, routed, signalWithin(lateMs));
+  kept.asking ??= askPage(route, kind, cursor, routed, signalWithin(lateMs)).finally(() => {
+    kept.asking = undefined;
+  });
+  return kept.asking as Promise<AnsweredPage>;
+}
+
+/** Which list clients are told of where this one has changed. */
+const changesWith = (kind: Kind): ChangingList => (kind === 'templates' ? 'resources' : kind);
+
+/** Asks the upstream for a page, and keeps it. */
+async function askPage(
   route: Route,
   kind: Kind,
   cursor: string | undefined,
   { request, state, context }: Routed,
-): Promise<Page> {
+  signal: AbortSignal,
+): Promise<AnsweredPage> {
   const { upstream } = route;
   const { list, capability } = kinds[kind];
-  const alone = context.routes.length === 1;
-  let late = false;
-  const work = (async (): Promise<Page> => {
-    const session = await context.sessions.of(state, upstream, request.signal);
-    if (session.capabilities[capability] === undefined && !alone)
-      return { route, session, response: { result: {} } };
+  const kept = context.listOf(state, upstream, kind);
+  const ended = context.waits.of(upstream, kind).begin();
+  try {
+    const session = await context.sessions.of(state, upstream, signal);
+    const { era, capabilities } = session;
+    const none = capabilities[capability] === undefined && context.routes.length > 1;
     const { cursor: _, ...params } = withoutEnvelope(request.params);
     const next = cursor === undefined ? params : { ...params, cursor };
-    return { route, session, response: await session.request(list, next, { signal: request.signal }) };
-  })();
-  if (alone) return work.catch((error: unknown) => ({ route, error }));
-  const limit = signalWithin(listWaitMs, signalOf(request.signal));
-  try {
-    const page = await unlessAborted(work, limit);
-    if ('response' in page && 'error' in page.response) {
-      return leftOut(route, list, page.response.error.message, context);
-    }
-    return page;
+    const response: RpcResponse = none ? { result: {} } : await session.request(list, next, { signal });
+    ended('answered');
+    if ('result' in response) context.kept.keep(kept, cursor, era, response.result);
+    return { route, era, response };
   } catch (error) {
-    late = limit.aborted && !request.signal.aborted;
-    const detail = late ? `no answer within ${listWaitMs / 1000} s` : messageOf(error);
-    return leftOut(route, list, detail, context, late ? undefined : error);
-  } finally {
-    work.then(
-      () => late && state.announce([kind === 'templates' ? 'resources' : kind]),
-      () => {},
-    );
+    ended(request.signal.aborted || state.gone ? 'given up' : 'failed');
+    throw error;
   }
 }
 
 function leftOut(route: Route, method: string, detail: string, { log }: Context, error?: unknown): Page {
   const incomplete = ListIncomplete({ upstream: route.upstream.name, method, detail });
   const known = findSallyError(error);
-  // That an upstream is down was said when it went.
-  const level = known === undefined ? 'warn' : 'debug';
+  // That an upstream is down was said when it went, and that it hangs to the first who waited.
+  const level = error === undefined ? 'warn' : 'debug';
   log[level]({ code: incomplete.code, remedy: incomplete.remedy }, incomplete.message);
   return { route, error: known ?? incomplete };
 }
@@ -119,12 +181,13 @@ function leftOut(route: Route, method: string, detail: string, { log }: Context,
 /** With one upstream its response is the list: errors and unknown fields too. */
 function onePage(page: Page, kind: Kind, { request, context }: Routed): RpcResponse {
   if ('error' in page) return errorResponse(page.error);
-  const { route, session, response } = page;
-  const ends = endsOf(request, route.upstream, session, context);
+  const { route, era, response, known } = page;
+  const ends = endsOf(request, route.upstream, { era }, context);
   if ('error' in response) return translateResponse(response, ends);
   const { entries } = kinds[kind];
   const result: JsonObject = {
     ...response.result,
+    ...(known && response.result['ttlMs'] !== undefined && { ttlMs: 0 }),
     [entries]: shownEntries(kind, response.result[entries], route.offer, new Set()),
   };
   if (typeof result['nextCursor'] === 'string') {
@@ -149,13 +212,13 @@ function merged(
       ttlMs = 0;
       continue;
     }
-    const { route, session, response } = page;
-    const translated = translateResponse(response, endsOf(request, route.upstream, session, context));
+    const { route, era, response, known } = page;
+    const translated = translateResponse(response, endsOf(request, route.upstream, { era }, context));
     const { result } = translated as { readonly result: JsonObject };
     all.push(...shownEntries(kind, result[entries], route.offer, clashing));
     const { nextCursor: cursor } = result;
     if (typeof cursor === 'string') place.push({ upstream: route.upstream.name, cursor });
-    ttlMs = Math.min(ttlMs, Number(result['ttlMs'] ?? 0));
+    ttlMs = known ? 0 : Math.min(ttlMs, Number(result['ttlMs'] ?? 0));
     open = open && result['cacheScope'] === 'public';
   }
   const hints = { ttlMs: Number.isFinite(ttlMs) ? ttlMs : 0, cacheScope: open ? 'public' : 'private' };

@@ -7,11 +7,11 @@ import { callWithoutHooks } from './call.js';
 import type { Routed } from './context.js';
 import { findTargets, findTemplate } from './find.js';
 import { operations, RequestHooks, reachOf } from './hooks.js';
+import { listWaitMs } from './list-waits.js';
 import { taskFactsOf } from './notifications.js';
 import { errorResponse } from './responses.js';
 import { reachAll } from './subscriptions.js';
 import { isLevel } from './translate.js';
-import { listWaitMs } from './upstream-sessions.js';
 
 /** A method that is not known here goes through as it is where there is one upstream: which else would it be for. */
 export async function passOn(routed: Routed): Promise<RpcResponse> {
@@ -28,8 +28,9 @@ export async function setLevel({ request, state, context }: Routed): Promise<Rpc
   const { level } = params;
   if (!isLevel(level))
     return errorResponse(ParamsInvalid({ method, problem: `level is no log level: ${level}` }));
-  const opened = await reachAll({ state, context }, signal);
-  // A session that opens from now on gets it as it opens; those that stand, before the client has its response.
+  // A session that opens from now on gets it as it opens; those of upstreams that are there, before the client has its response.
+  const there = context.routes.filter(({ upstream }) => upstream.state.kind === 'up');
+  const opened = await reachAll({ state, context }, signal, there);
   state.level = level;
   await Promise.allSettled(
     opened.map(async (one) => {

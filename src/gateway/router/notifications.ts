@@ -31,7 +31,7 @@ export function onUpstreamNotification(
   const shared = session && context.sessions.shared(session);
   const list = changedList(method);
   if (list !== undefined) {
-    shared?.forgetNames(list);
+    context.kept.changed(upstream, context.sessions.key(state, upstream), list);
     state.announce([list]);
   } else if (method === 'notifications/resources/updated') notifyUpdated(state, upstream, method, params);
   // A stateless client gets log messages on the way of the request that asked for them, and nothing else.

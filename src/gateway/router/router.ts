@@ -5,20 +5,22 @@ import { changingLists, kindNames, kinds } from '../../mcp/methods.js';
 import type { Era } from '../../mcp/revisions.js';
 import { signalWithin } from '../../wait.js';
 import type { Client, ClientRequest, Router } from '../client.js';
-import type { Upstream, UpstreamSession } from '../upstream.js';
+import { sharingKey, type Upstream, type UpstreamSession } from '../upstream.js';
 import { callWithHooks } from './call.js';
 import { capabilitiesOf, type Described, instructionsOf } from './capabilities.js';
 import { type ClientState, Clients } from './clients.js';
 import type { Context, Routed } from './context.js';
 import { operations } from './hooks.js';
 import { SuspendedRequests, suspendedId } from './input-required.js';
+import { KeptLists } from './kept-lists.js';
 import { listPage } from './list-pages.js';
+import { ListWaits, listWaitMs, startLeft } from './list-waits.js';
 import { offerOf, type Route } from './lists.js';
 import { complete, passOn, runTask, setLevel } from './methods.js';
 import { onUpstreamNotification } from './notifications.js';
 import { errorResponse, refusal } from './responses.js';
 import { changeSubscription, listen, restore } from './subscriptions.js';
-import { listWaitMs, UpstreamSessions } from './upstream-sessions.js';
+import { UpstreamSessions } from './upstream-sessions.js';
 
 /** What the router is made with. */
 interface RouterOptions {
@@ -72,7 +74,6 @@ class GatewayRouter implements ReplaceableRouter {
   readonly #log: Logger;
   readonly #context: Context & { routes: readonly Route[] };
   readonly #clients: Clients;
-  readonly #said = new Map<string, Described['said']>();
   readonly #warned = new Set<string>();
   #unlisten: (() => void)[] = [];
 
@@ -95,12 +96,18 @@ class GatewayRouter implements ReplaceableRouter {
         opened: (...opened) => this.#opened(...opened),
       }),
       suspended: new SuspendedRequests(undefined, makeId),
+      kept: new KeptLists(),
+      waits: new ListWaits(),
+      listOf: (state, upstream, kind) => {
+        const { kept, sessions } = this.#context;
+        return kept.of(upstream, sessions.key(state, upstream), kind);
+      },
     };
     this.#use(upstreams);
   }
 
   async describe(client: Pick<Client, 'era' | 'capabilities' | 'identity'>, signal: AbortSignal) {
-    await this.#learn(signal);
+    await this.#started(signal);
     const described = this.#described();
     const instructions = instructionsOf(described);
     return {
@@ -153,7 +160,7 @@ class GatewayRouter implements ReplaceableRouter {
   replace(upstreams: readonly Upstream[]): void {
     const before = new Set(this.#context.routes.map(({ upstream }) => upstream));
     for (const upstream of upstreams) before.delete(upstream);
-    for (const { name } of before) this.#said.delete(name);
+    for (const { name } of before) this.#context.kept.forgetUpstream(name);
     for (const state of this.#clients.all) {
       for (const gone of before) {
         const session = state.sessions.get(gone);
@@ -182,12 +189,16 @@ class GatewayRouter implements ReplaceableRouter {
       offer: offerOf(upstream.settings, upstreams.length),
     }));
     this.#unlisten = upstreams.map((upstream) => {
-      let up = upstream.state.kind === 'up';
+      let last = upstream.state.kind;
+      let listed = last === 'up';
       return upstream.onState(({ kind }) => {
-        if ((kind === 'up') === up) return;
-        up = kind === 'up';
-        this.#announce();
-        if (up) this.#comeBack(upstream);
+        const before = last;
+        last = kind;
+        // While it starts again its lists are what is known of them.
+        if (kind === before || kind === 'connecting') return;
+        if (kind === 'up' || listed) this.#announce();
+        listed = kind === 'up';
+        if (listed) this.#comeBack(upstream);
       });
     });
   }
@@ -221,7 +232,6 @@ class GatewayRouter implements ReplaceableRouter {
     session: UpstreamSession,
     before: UpstreamSession | undefined,
   ): void {
-    this.#note(upstream, session);
     const signal = signalWithin(listWaitMs);
     const { sessions } = this.#context;
     const args = [
@@ -237,37 +247,25 @@ class GatewayRouter implements ReplaceableRouter {
     });
   }
 
-  #note({ name }: Upstream, { era, capabilities, instructions }: UpstreamSession): void {
-    this.#said.set(name, { era, capabilities, instructions });
-  }
-
   #described(): readonly Described[] {
-    return this.#context.routes.map(({ upstream: { name } }) => {
-      const said = this.#said.get(name);
-      return said === undefined ? { name } : { name, said };
-    });
+    return this.#context.routes.map(({ upstream: { name, facts } }) => ({ name, said: facts }));
   }
 
-  /** Asks the upstreams that are there what they are; whoever is not is described as it last was. */
-  async #learn(signal: AbortSignal): Promise<void> {
-    const limit = signalWithin(listWaitMs, signal);
-    await Promise.allSettled(
+  /** Waits for the start of those upstreams that may still come in time; whoever is not there is described as it last was. */
+  async #started(signal: AbortSignal): Promise<void> {
+    await Promise.all(
       this.#context.routes.map(async ({ upstream }) => {
-        if (this.#said.has(upstream.name)) return;
-        // Not any client's own: it ends with the asking.
-        const client = `describe ${upstream.name}`;
-        const request = { principal: 'sallyport', client, capabilities: {}, own: false };
-        try {
-          this.#note(upstream, await upstream.session(request, limit));
-        } finally {
-          await upstream.release(client);
-        }
+        if (upstream.facts !== undefined || upstream.state.kind !== 'connecting') return;
+        const leftMs = startLeft(upstream);
+        if (leftMs > 0) await upstream.settled(signalWithin(leftMs, signal));
       }),
     );
   }
 
   async #leave(state: ClientState): Promise<void> {
     const upstreams = new Set(state.sessionRequests.keys());
+    for (const [{ name }, { listening }] of state.sessionRequests)
+      if (listening.own) this.#context.kept.forget(name, sharingKey(listening));
     for (const [upstream, session] of state.sessions) {
       const uris = await this.#context.sessions.shared(session).leave(state.key);
       if (session.era === 'modern' || upstream.state.kind !== 'up') continue;

@@ -7,9 +7,9 @@ import type { Upstream, UpstreamSession } from '../upstream.js';
 import type { ClientState, OpenListen } from './clients.js';
 import type { ForClient, Routed } from './context.js';
 import { findTargets } from './find.js';
+import { listWaitMs } from './list-waits.js';
 import { errorResponse, notFoundCode } from './responses.js';
 import { isResourceNotFound } from './translate.js';
-import { listWaitMs } from './upstream-sessions.js';
 
 const maxUris = 1_000;
 const flags = {
@@ -176,8 +176,8 @@ async function honour(
 }
 
 /** The client's sessions at all upstreams, as far as there are any: whoever wants to hear of all lists needs them. */
-export function reachAll({ state, context }: ForClient, signal: AbortSignal) {
-  const sessions = context.routes.map(({ upstream }) => context.sessions.of(state, upstream, signal));
+export function reachAll({ state, context }: ForClient, signal: AbortSignal, routes = context.routes) {
+  const sessions = routes.map(({ upstream }) => context.sessions.of(state, upstream, signal));
   return Promise.allSettled(sessions);
 }
 

@@ -2,19 +2,14 @@ import type { Cancellation } from '../../cancel.js';
 import type { UpstreamSettings } from '../../config/index.js';
 import { messageOf, UpstreamCancelled } from '../../errors.js';
 import type { Logger } from '../../log.js';
-import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
-import { type ChangingList, type Kind, kinds } from '../../mcp/methods.js';
-import { backoff, pause, signalWithin, unlessAborted } from '../../wait.js';
+import type { JsonObject } from '../../mcp/messages.js';
+import { backoff, pause } from '../../wait.js';
 import type { Client } from '../client.js';
-import type { SessionRequest, Upstream, UpstreamSession } from '../upstream.js';
+import { type SessionRequest, sharingKey, type Upstream, type UpstreamSession } from '../upstream.js';
 import { canAnswer, cannotServe, isPersonal, passedCapabilities } from './capabilities.js';
 import type { ClientState, SessionRequests } from './clients.js';
-import { entryName } from './lists.js';
 import { errorResponse } from './responses.js';
 import { type Level, mostVerbose } from './translate.js';
-
-/** How long a list waits for one upstream, in milliseconds: the others are not kept waiting by one that is slow. */
-export const listWaitMs = 5_000;
 
 interface SessionDeps {
   readonly log: Logger;
@@ -54,7 +49,7 @@ export class UpstreamSessions {
     signal: Cancellation,
     use: 'listening' | 'calling' = 'listening',
   ): Promise<UpstreamSession> {
-    const requests = state.sessionRequests.get(upstream) ?? this.#newRequests(state, upstream);
+    const requests = this.#requests(state, upstream);
     const gone = () => UpstreamCancelled({ upstream: upstream.name, method: 'initialize' });
     if (state.gone) throw gone();
     const session = await upstream.session(requests[use], signal);
@@ -71,11 +66,20 @@ export class UpstreamSessions {
     return session;
   }
 
+  /** By what is kept what the upstream says in such a session: those who share it have the same. */
+  key(state: ClientState, upstream: Upstream): string {
+    return sharingKey(this.#requests(state, upstream).listening, upstream.facts?.era);
+  }
+
   /** What the clients of a session have in common, for as long as the session is. */
   shared(session: UpstreamSession): SharedSession {
     const shared = this.#shared.get(session) ?? new SharedSession(session, this.#deps.log);
     this.#shared.set(session, shared);
     return shared;
+  }
+
+  #requests(state: ClientState, upstream: Upstream): SessionRequests {
+    return state.sessionRequests.get(upstream) ?? this.#newRequests(state, upstream);
   }
 
   /** Kept: by the same request each time a listener is registered once. */
@@ -132,12 +136,6 @@ function sharingOf(
   return alone ? 'session' : 'user';
 }
 
-/** An upstream that changes its lists without a word is asked again after this. */
-const freshMs = 30_000;
-/** What is beyond is not looked at: a list that never ends must not fill the memory. */
-const maxNames = 20_000;
-const maxPages = 200;
-
 /** The resources of a modern upstream that a client wants to hear of. Of lists every session hears by itself. */
 interface Watched {
   readonly uris: ReadonlySet<string>;
@@ -148,13 +146,12 @@ const reconnect = { retryFirst: 1_000, retryMost: 30_000 } as const;
 
 /**
  * What the clients of one upstream session have in common. A shared session has one log level, one subscription for a
- * URI or one `subscriptions/listen` stream for all, and lists of names that are read once.
+ * URI or one `subscriptions/listen` stream for all.
  */
 export class SharedSession {
   readonly #session: UpstreamSession;
   readonly #log: Logger;
   readonly #levels = new Map<string, Level>();
-  readonly #names = new Map<Kind, { readonly at: number; readonly names: Promise<ReadonlySet<string>> }>();
   readonly #subscribers = new Map<string, Set<string>>();
   readonly #watched = new Map<string, Watched>();
   #watchedUris = '[]';
@@ -184,25 +181,6 @@ export class SharedSession {
     const response = await this.#session.request('logging/setLevel', { level: wanted }, { signal });
     if ('error' in response)
       this.#log.debug({ error: response.error }, 'an upstream did not take the log level');
-  }
-
-  /** The names of a list, for routing where names do not say where to. Rejects where the upstream sends no response. */
-  names(kind: Kind, signal: AbortSignal, maxAgeMs: number = freshMs): Promise<ReadonlySet<string>> {
-    const known = this.#names.get(kind);
-    if (known !== undefined && performance.now() - known.at < maxAgeMs)
-      return unlessAborted(known.names, signal);
-    // Not aborted with the request that came first: others wait for the same list.
-    const names = readNames(this.#session, kind, signalWithin(listWaitMs));
-    this.#names.set(kind, { at: performance.now(), names });
-    names.catch(() => {
-      if (this.#names.get(kind)?.names === names) this.#names.delete(kind);
-    });
-    return unlessAborted(names, signal);
-  }
-
-  forgetNames(list: ChangingList): void {
-    this.#names.delete(list);
-    if (list === 'resources') this.#names.delete('templates');
   }
 
   /** Notes that the upstream was asked for the changes of a URI (to 2025-11-25). */
@@ -271,28 +249,4 @@ export class SharedSession {
       subscribers.has(client) && this.unsubscribed(client, uri) ? [uri] : [],
     );
   }
-}
-
-/** The names in one list of a session's upstream, as far as it gives them. Rejects where it sends no response. */
-export async function readNames(
-  session: UpstreamSession,
-  kind: Kind,
-  signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  const { list, entries, capability } = kinds[kind];
-  const names = new Set<string>();
-  if (session.capabilities[capability] === undefined) return names;
-  let cursor: unknown;
-  for (let page = 0; page < maxPages && names.size < maxNames; page += 1) {
-    const params = cursor === undefined ? {} : { cursor };
-    const response: RpcResponse = await session.request(list, params, { signal });
-    if ('error' in response) return names;
-    for (const entry of Array.isArray(response.result[entries]) ? response.result[entries] : []) {
-      const name = entryName(kind, entry);
-      if (name !== undefined) names.add(name);
-    }
-    cursor = response.result['nextCursor'];
-    if (typeof cursor !== 'string') break;
-  }
-  return names;
 }

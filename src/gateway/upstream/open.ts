@@ -11,7 +11,7 @@ import {
   UpstreamStatus,
   UpstreamTimeout,
 } from '../../errors.js';
-import type { ClientSession, RequestOptions, Transport } from '../../mcp/client/session.js';
+import type { ClientSession, Facts, RequestOptions, Transport } from '../../mcp/client/session.js';
 import { type JsonObject, metaOf, type RpcResponse } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
 import { backoff, pause, unlessAborted, withDeadline } from '../../wait.js';
@@ -41,6 +41,8 @@ class OpenUpstream implements Upstream {
   readonly #stateless: StatelessSessions;
   readonly #listeners = new Set<(state: UpstreamState) => void>();
   state: UpstreamState = { kind: 'connecting' };
+  since = performance.now();
+  facts: Facts | undefined;
   /** Why it is down. */
   #reason: SallyError | undefined;
   readonly #closing = new AbortController();
@@ -153,6 +155,7 @@ class OpenUpstream implements Upstream {
     const work = (signal: AbortSignal) => this.#transport.contact(known, signal);
     const session = await withDeadline(this.#handshakeMs, this.#late, this.#closing.signal, work);
     if (this.#closing.signal.aborted) return session.close();
+    this.facts = session.facts;
     const { era, revision } = session.facts;
     if (era !== known) this.#verdict = { era, until: Date.now() + pace.verdict };
     await this.#adopt(session);
@@ -286,6 +289,7 @@ class OpenUpstream implements Upstream {
   }
   /** Everyone hears of it, also where it is what it was: the upstream may have become another. */
   #become(state: UpstreamState): void {
+    if (state.kind !== this.state.kind) this.since = performance.now();
     this.state = state;
     if (state.kind !== 'down') this.#reason = undefined;
     for (const listener of [...this.#listeners]) {

@@ -43,6 +43,12 @@ function counted(upstream: Upstream) {
     get load() {
       return upstream.load;
     },
+    get since() {
+      return upstream.since;
+    },
+    get facts() {
+      return upstream.facts;
+    },
     onState: (listener) => upstream.onState(listener),
     settled: (signal) => upstream.settled(signal),
     session: (request, signal) => upstream.session(request, signal),
@@ -79,6 +85,7 @@ describe('a slow upstream', () => {
     const from = client('legacy');
     expect(names(await ask(router, from, 'tools/list'))).toEqual(['fast__a']);
     expect(lines).toContainEqual(expect.objectContaining({ level: 'warn' }));
+    from.told.length = 0;
     gate.resolve();
     await from.hears(({ method }) => method === 'notifications/tools/list_changed');
     expect(names(await ask(router, from, 'tools/list'))).toEqual(['slow__late', 'fast__a']);
