@@ -1966,14 +1966,25 @@ export const UpstreamLost = defineUpstreamError('SALLY_UPSTREAM_LOST', {
   example: { upstream: 'files', method: 'tools/call', detail: 'the process was ended by SIGKILL' },
 });
 
-export const UpstreamTimeout = defineError('SALLY_UPSTREAM_TIMEOUT', {
-  message: (c) => `the upstream '${c.upstream}' did not answer ${c.method} within ${c.seconds} s`,
-  remedy: (c) =>
-    c.method === 'the handshake'
-      ? 'it was started, or takes connections, and says nothing: run its command by hand, or see what has its port; what first installs itself (npx, uvx) is faster the second time'
-      : "a larger timeout in the upstream's entry; progress of the upstream starts the time anew",
+export const UpstreamTimeout = defineError<{
+  upstream: string;
+  method: string;
+  seconds: number;
+  /** The key of its entry that says so. */
+  setting?: string | undefined;
+}>('SALLY_UPSTREAM_TIMEOUT', {
+  message: (c) =>
+    `the upstream '${c.upstream}' did not answer ${c.method} within ${c.seconds} s${c.setting === undefined ? '' : `, the ${c.setting} of its entry`}`,
+  remedy(c) {
+    if (c.method === 'the handshake')
+      return 'it was started, or takes connections, and says nothing: run its command by hand, or see what has its port; what first installs itself (npx, uvx) is faster the second time';
+    if (c.setting === 'max_total_timeout')
+      return "a larger max_total_timeout in the upstream's entry: nothing that it tells of its progress extends that";
+    const single = c.setting === 'timeout' ? ', or tool_timeouts for single tools' : '';
+    return `a larger ${c.setting ?? 'timeout'} in the upstream's entry${single}; progress and log messages of the upstream begin the time anew`;
+  },
   http: 504,
-  example: { upstream: 'search', method: 'tools/call', seconds: 60 },
+  example: { upstream: 'search', method: 'tools/call', seconds: 60, setting: 'timeout' },
 });
 
 export const UpstreamCancelled = defineRefusal('SALLY_UPSTREAM_CANCELLED', {

@@ -250,9 +250,19 @@ export const upstreamKeys = {
     { kind: 'choice', values: ['all', 'user', 'session'] },
     'who has a child process, or a session over HTTP, with others: all clients, those of one user, or nobody beside one session of a client, which alone can be asked things (sampling, elicitation, roots). Absent, for command: user (all users are one with auth none), and session over stdio; for url: session for clients that can be asked, and user for the others',
   ),
-  timeout: key(seconds, 'seconds that it has for one request; its progress begins them anew', {
-    default: 60,
-  }),
+  timeout: key(
+    seconds,
+    'seconds that it has for one request; its progress and its log messages begin them anew',
+    { default: 60 },
+  ),
+  tool_timeouts: optional(
+    { kind: 'named', of: seconds },
+    'the same for calls of single tools, by the names that the upstream has for them',
+  ),
+  max_total_timeout: optional(
+    { kind: 'seconds', max: 86_400 },
+    'seconds that it has for one request in all, whatever it tells of its progress; absent: 600, or its timeout where that is longer',
+  ),
 } as const satisfies Keys;
 
 export const metricsKeys = {

@@ -121,9 +121,11 @@ type SettingName<P, K extends Key> = K extends { as: infer N extends string }
   : K['type'] extends { kind: 'seconds' }
     ? `${CamelCase<P> & string}Ms`
     : CamelCase<P>;
-type SettingValue<T extends ValueType> = T extends { kind: 'named' }
-  ? Readonly<Record<string, string>>
-  : ValueOf<T>;
+type SettingValue<T extends ValueType> = T extends { kind: 'named'; of: { kind: 'seconds' } }
+  ? Readonly<Record<string, number>>
+  : T extends { kind: 'named' }
+    ? Readonly<Record<string, string>>
+    : ValueOf<T>;
 /** The keys that settings are made of as they are: maps of keys and lists of them need more than that. */
 type SettingKeys<K extends Keys> = {
   [P in keyof K]: K[P]['type'] extends { kind: 'map' | 'maps' } | { kind: 'named'; of: { kind: 'map' } }
@@ -152,7 +154,7 @@ export function settingsOf<K extends Keys>(keys: K, fields: Fields<K>, paths: Pa
   for (const [name, key] of Object.entries<Key>(keys)) {
     const { kind } = key.type;
     if (key.unused || kind === 'map' || kind === 'maps') continue;
-    const value = settingValue(kind, fields[name]?.value ?? key.default, paths);
+    const value = settingValue(key.type, fields[name]?.value ?? key.default, paths);
     if (value !== undefined) settings[key.as ?? settingName(name, kind)] = value;
   }
   return settings as SettingsOf<K>;
@@ -163,15 +165,18 @@ function settingName(name: string, kind: ValueType['kind']): string {
   return kind === 'seconds' ? `${camel}Ms` : camel;
 }
 
-function settingValue(kind: ValueType['kind'], value: unknown, paths: PathBase): unknown {
+function settingValue(type: ValueType, value: unknown, paths: PathBase): unknown {
   if (value === undefined) return undefined;
+  const { kind } = type;
   // Whole milliseconds: timers take nothing finer, and none of them is to be 0.
   if (kind === 'seconds') return Math.max(1, Math.round((value as number) * 1000));
   if (kind === 'path') return resolvePath(value as string, paths);
   if (kind === 'secret') return value === '' ? undefined : value;
   if (kind !== 'named') return value;
   const named = Object.entries(value as Record<string, Field<unknown>>);
-  return Object.fromEntries(named.map(([name, field]) => [name, field.value ?? '']));
+  const of = (field: Field<unknown>) =>
+    type.of.kind === 'seconds' ? settingValue(type.of, field.value, paths) : (field.value ?? '');
+  return Object.fromEntries(named.map(([name, field]) => [name, of(field)]));
 }
 
 /** The values that were given, under the names of their keys. */
@@ -233,6 +238,7 @@ export function typeText(type: ValueType): string {
     case 'map':
       return type.short === undefined ? 'a map' : `a map, or its ${type.short} alone`;
     case 'named':
+      if (type.of.kind === 'seconds') return `a map of numbers above 0, up to ${type.of.max}`;
       return type.of.kind === 'map' ? 'a map of maps' : 'a map of texts';
     case 'maps':
       return 'a list of maps';

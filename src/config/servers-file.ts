@@ -228,7 +228,13 @@ function upstreamOf(
         cwd: fields.cwd ?? fields.workingDirectory ?? fields.working_directory,
       }
     : { ...addressOf(url), headers: headersOf(fields), proxy: fields.proxy };
-  return given({ ...wants, share, timeout: timeout && secondsOf(timeout) }) as UpstreamFields;
+  return given({
+    ...wants,
+    share,
+    timeout: timeout && secondsOf(timeout),
+    tool_timeouts: fields.tool_timeouts ?? fields.toolTimeouts,
+    max_total_timeout: fields.max_total_timeout ?? fields.maxTotalTimeout,
+  }) as UpstreamFields;
 }
 
 /** Cline, Roo, Windsurf and Goose count seconds, up to an hour; Claude Code, Gemini CLI and Copilot milliseconds. */

@@ -37,7 +37,10 @@ export type UpstreamSettings = UpstreamOffer &
   );
 type UpstreamValues = SettingsOf<typeof upstreamKeys>;
 interface UpstreamOffer
-  extends Pick<UpstreamValues, 'prefix' | 'include' | 'exclude' | 'share' | 'timeoutMs'> {
+  extends Pick<
+    UpstreamValues,
+    'prefix' | 'include' | 'exclude' | 'share' | 'timeoutMs' | 'toolTimeouts' | 'maxTotalTimeoutMs'
+  > {
   readonly name: string;
   /** Tools that are offered, by their exact names, beside what `include` and `exclude` say; absent: all. */
   readonly tools?: { readonly include?: readonly string[]; readonly exclude: readonly string[] };
@@ -117,12 +120,15 @@ function upstream(
     if (field !== undefined)
       refuse(field.place, `${key} is for ${owner}, and it has ${other}`, `remove ${key}, or write ${owner}`);
   }
-  const { prefix, include, exclude, share, timeoutMs, args, env, cwd } = settingsOf(
-    upstreamKeys,
-    fields,
-    reading.paths,
-  );
-  const offer = { name, prefix, include, exclude, ...given('share', share), timeoutMs };
+  const settings = settingsOf(upstreamKeys, fields, reading.paths);
+  const { prefix, include, exclude, share, timeoutMs, args, env, cwd } = settings;
+  const { toolTimeouts, maxTotalTimeoutMs } = settings;
+  const times = {
+    timeoutMs,
+    ...given('toolTimeouts', toolTimeouts),
+    ...given('maxTotalTimeoutMs', maxTotalTimeoutMs),
+  };
+  const offer = { name, prefix, include, exclude, ...given('share', share), ...times };
   if (url !== undefined) {
     const http = httpOptions(name, fields, url, where, reading);
     return http && { ...offer, ...http };

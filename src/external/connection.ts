@@ -159,7 +159,7 @@ function contextOf(peer: string, { log, timeoutMs }: ConnectionDeps, errors: Pee
     message: `a reply of ${peer}`,
     log,
     errors,
-    timeoutMs,
+    times: { silent: { ms: timeoutMs } },
     limits: { messageBytes: maxReplyBytes, unreadBytes: Number.POSITIVE_INFINITY },
     pace: {
       ...childPace,

@@ -38,6 +38,14 @@ const tools = {
     }
     return text('done');
   },
+  /** Writes to its log for a while, and says nothing else. */
+  async mutter({ times }, { sendNotification }) {
+    for (let i = 0; i < Number(times); i += 1) {
+      await sendNotification({ method: 'notifications/message', params: { level: 'info', data: i } });
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return text('done');
+  },
   /** Lasts until it is given up. */
   async hold(_args, { signal }) {
     await new Promise((resolve) => signal.addEventListener('abort', resolve));

@@ -1,4 +1,5 @@
 import { NotOffered, ParamsInvalid, RequestStateInvalid } from '../../errors.js';
+import type { TimeLimit } from '../../mcp/client/deadline.js';
 import type { OnRequest } from '../../mcp/client/session.js';
 import { isObject, type JsonObject, metaOf, type RpcResponse, withoutEnvelope } from '../../mcp/messages.js';
 import { changedList, kinds } from '../../mcp/methods.js';
@@ -203,6 +204,7 @@ class UpstreamCall {
         signal,
         observed: now.observed,
         headers: this.#headers,
+        time: this.#time,
         onNotification: (method, about) => {
           if (changedList(method) !== undefined || method === 'notifications/resources/updated') {
             this.#context.onNotification(this.#state, this.#upstream, method, about);
@@ -221,6 +223,14 @@ class UpstreamCall {
     } finally {
       this.#state.busy -= 1;
     }
+  }
+
+  /** What the configuration gives this tool in place of the time that the upstream has for all. */
+  get #time(): TimeLimit | undefined {
+    const { toolTimeouts } = this.#upstream.settings;
+    if (toolTimeouts === undefined || this.#op.kind !== 'tools') return undefined;
+    const ms = Object.hasOwn(toolTimeouts, this.#name) ? toolTimeouts[this.#name] : undefined;
+    return ms === undefined ? undefined : { ms, setting: `tool_timeouts.${this.#name}` };
   }
 
   async #finish(response: RpcResponse, session: UpstreamSession, now: ClientRequest): Promise<RpcResponse> {

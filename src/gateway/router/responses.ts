@@ -6,6 +6,7 @@ import {
   PayloadTooLarge,
   PluginFailed,
   type SallyError,
+  UpstreamTimeout,
 } from '../../errors.js';
 import type { Violation } from '../../hooks/index.js';
 import type { Logger } from '../../log.js';
@@ -107,10 +108,12 @@ function brief({ code, data }: RpcError, { error, plugin }: Failure, request: st
     };
   }
   const { upstream } = error.context as { readonly upstream?: string };
+  // Nothing of the upstream's own is in it: which setting was too short, whoever waited has to know.
+  const said = UpstreamTimeout.is(error) ? error.message : undefined;
   const what = upstream === undefined ? 'the gateway' : named('upstream', upstream);
   return {
     code,
-    message: `${what} failed (${error.code}, request ${request})`,
+    message: `${said ?? `${what} failed`} (${error.code}, request ${request})`,
     data: { code: error.code, ...(upstream !== undefined && { upstream }), request_id: request },
   };
 }

@@ -31,7 +31,7 @@ const ownCaHint =
 
 /** What a client says of an upstream that fails it; `url` is where it is reached over HTTP; `privateTrust`: a `tls` block says whom it trusts, not the system. */
 export const upstreamErrors = (upstream: string, url?: URL, privateTrust = false): PeerErrors => ({
-  timeout: (method, seconds) => UpstreamTimeout({ upstream, method, seconds }),
+  timeout: (method, seconds, setting) => UpstreamTimeout({ upstream, method, seconds, setting }),
   cancelled: (method) => UpstreamCancelled({ upstream, method }),
   replyId: (method, seen, id) => UpstreamReplyId({ upstream, method, seen, id }),
   unusable: (_method, detail) => UpstreamProtocol({ upstream, detail }),

@@ -170,7 +170,7 @@ export class SessionMemory {
       { uri },
     ]);
     if (this.#level) requests.unshift(['logging/setLevel', this.#level]);
-    const signal = AbortSignal.timeout(context.timeoutMs);
+    const signal = AbortSignal.timeout(context.times.silent.ms);
     for (const [method, params] of requests) {
       try {
         await session.request(method, params, { signal }, {});

@@ -171,10 +171,10 @@ class OpenUpstream implements Upstream {
   }
 
   get #handshakeMs(): number {
-    const { timeoutMs, pace } = this.#context;
+    const { times, pace } = this.#context;
     // A child may first have to be installed; a server that is there answers as fast as ever.
     return this.settings.transport === 'http'
-      ? Math.min(timeoutMs, pace.handshake)
+      ? Math.min(times.silent.ms, pace.handshake)
       : pace.handshake + pace.probe;
   }
 

@@ -76,7 +76,7 @@ export interface UpstreamContext extends ClientContext {
 }
 
 export function upstreamContext(settings: UpstreamSettings, deps: UpstreamDeps): UpstreamContext {
-  const { name, transport, timeoutMs } = settings;
+  const { name, transport, timeoutMs, maxTotalTimeoutMs: totalMs } = settings;
   const proxy = transport === 'http' ? upstreamProxy(settings) : undefined;
   const sessions = transport === 'stdio' ? maxChildren : defaultLimits.sessions;
   const limits = { ...defaultLimits, sessions, ...deps.limits };
@@ -85,7 +85,10 @@ export function upstreamContext(settings: UpstreamSettings, deps: UpstreamDeps):
     proxy: proxy && proxyName(proxy),
     about: { upstream: name },
     who: 'the upstream',
-    timeoutMs,
+    times: {
+      silent: { ms: timeoutMs, setting: 'timeout' },
+      ...(totalMs !== undefined && { total: { ms: totalMs, setting: 'max_total_timeout' } }),
+    },
     log: deps.log,
     errors:
       transport === 'http'
@@ -119,7 +122,7 @@ export function transportOf(settings: UpstreamSettings, context: UpstreamContext
     maxConnections: never,
     // Every wait has a deadline of its own, which progress starts anew.
     longestMs: never,
-    retiredMs: context.timeoutMs,
+    retiredMs: context.times.silent.ms,
     maxRedirects,
     refusedAfterMs: never,
   };

@@ -1,4 +1,4 @@
-import { CancelSource, cancelReason } from '../../cancel.js';
+import { CancelSource } from '../../cancel.js';
 import { findSallyError, messageOf, type SallyError } from '../../errors.js';
 import { idKey, plainNumber } from '../../json/index.js';
 import { unlessAborted } from '../../wait.js';
@@ -15,6 +15,7 @@ import {
 } from '../messages.js';
 import { isAboutServer } from '../methods.js';
 import { type PeerMessage, Running, randomRequestId, replyKind, strayText } from '../requests.js';
+import { Call } from './call.js';
 import type { ClientContext, Listeners, OnRequest, RequestOptions } from './session.js';
 
 /** Requests of one server that are being answered at a time. */
@@ -22,123 +23,6 @@ const maxAsked = 64;
 
 /** Requests that are over whose late replies are known for that. */
 const mostOver = 256;
-
-/**
- * A request that the server has not answered yet. It ends by its response, its deadline, or its caller's signal; without a
- * response it is aborted, which closes the HTTP request that it is.
- */
-export class Call extends CancelSource {
-  readonly id: number;
-  readonly method: string;
-  /** What it is, as errors name it. */
-  readonly what: string;
-  readonly options: RequestOptions;
-  /** The caller's progress token. */
-  readonly token: unknown;
-  readonly answered: Promise<RpcResponse>;
-  ended = false;
-  /** Why it was given up, as the server is told. */
-  why = 'given up';
-  readonly #context: ClientContext;
-  readonly #onEnd: (call: Call, givenUp: boolean) => void;
-  readonly #onAbort = () => this.#cancelled();
-  #timer: NodeJS.Timeout | undefined;
-  /** What the server asks within this call. */
-  #asks: Set<CancelSource> | undefined;
-  #resolve: ((response: RpcResponse) => void) | undefined;
-  #reject: ((error: SallyError) => void) | undefined;
-  #lasting: boolean;
-
-  constructor(
-    id: number,
-    method: string,
-    what: string,
-    token: unknown,
-    options: RequestOptions,
-    context: ClientContext,
-    onEnd: (call: Call, givenUp: boolean) => void,
-  ) {
-    super();
-    this.id = id;
-    this.method = method;
-    this.what = what;
-    this.token = token;
-    this.options = options;
-    this.#context = context;
-    this.#onEnd = onEnd;
-    this.#lasting = context.callsOnly === true;
-    this.answered = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    this.#wait();
-    // Its caller may have given it up already.
-    if (options.signal.aborted) this.#cancelled();
-    else options.signal.addEventListener('abort', this.#onAbort);
-  }
-
-  /** The server is at work: the time begins anew. */
-  alive(): void {
-    if (!this.ended && !this.#lasting && !this.#asks?.size) this.#timer?.refresh();
-  }
-
-  /** The time stands still while the client is asked something: that has a deadline of its own. */
-  asking(ask: CancelSource): void {
-    this.#asks ??= new Set();
-    this.#asks.add(ask);
-    clearTimeout(this.#timer);
-  }
-
-  asked(ask: CancelSource): void {
-    this.#asks?.delete(ask);
-    if (!this.ended && !this.#asks?.size) this.#wait();
-  }
-
-  /** From now on without a deadline: for a stream that lasts. */
-  lasting(): void {
-    this.#lasting = true;
-    clearTimeout(this.#timer);
-  }
-
-  answer(response: RpcResponse): void {
-    if (this.#end(false)) this.#resolve?.(response);
-  }
-
-  fail(error: SallyError, givenUp = false): void {
-    if (!this.#end(givenUp)) return;
-    // Whoever made the call waits for it, perhaps a turn later.
-    this.answered.catch(() => {});
-    this.#reject?.(error);
-    this.abort(error);
-  }
-
-  #wait(): void {
-    if (this.#lasting) return;
-    const { errors, timeoutMs } = this.#context;
-    this.#timer = setTimeout(() => {
-      const error = errors.timeout(this.what, timeoutMs / 1000);
-      this.why = error.message;
-      this.fail(error, true);
-    }, timeoutMs);
-  }
-
-  #cancelled(): void {
-    const { signal } = this.options;
-    const error = findSallyError(signal.reason);
-    this.why = cancelReason(signal) ?? this.why;
-    this.fail(error ?? this.#context.errors.cancelled(this.what), true);
-  }
-
-  #end(givenUp: boolean): boolean {
-    if (this.ended) return false;
-    this.ended = true;
-    clearTimeout(this.#timer);
-    this.options.signal.removeEventListener('abort', this.#onAbort);
-    for (const ask of this.#asks ?? []) ask.abort(undefined);
-    this.#onEnd(this, givenUp);
-    return true;
-  }
-}
 
 /**
  * The JSON-RPC of one session: our requests in flight, what the other side asks and notifies, and to whom that goes. How
@@ -275,9 +159,10 @@ export class Dialogue {
       }
       return;
     }
-    // A log message says not which request it is about: with only one in flight it is that one.
-    const call =
-      within ?? this.#subscription(params) ?? (method === 'notifications/message' ? this.#only() : undefined);
+    // A log message says not which request it is about: with only one in flight it is that one. Alive is any of them.
+    const said = method === 'notifications/message';
+    const call = within ?? this.#subscription(params) ?? (said ? this.#only() : undefined);
+    if (said) for (const one of call ? [call] : this.#calls) one.alive();
     const own = call?.method === 'subscriptions/listen';
     if (own) call.lasting();
     const listener = own || !isAboutServer(method) ? call?.options.onNotification : undefined;

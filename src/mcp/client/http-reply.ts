@@ -7,7 +7,8 @@ import { type Position, readEvents } from '../events.js';
 import { isObject, type JsonObject } from '../messages.js';
 import { type PeerMessage, randomRequestId, received, replyKind, strayText } from '../requests.js';
 import { batchRevision } from '../revisions.js';
-import type { Call, Dialogue } from './dialogue.js';
+import type { Call } from './call.js';
+import type { Dialogue } from './dialogue.js';
 import type { HttpConnections } from './http-connections.js';
 import type { ClientContext } from './session.js';
 

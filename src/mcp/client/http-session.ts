@@ -9,7 +9,8 @@ import { isObject, type JsonObject, type RpcResponse, sentParams } from '../mess
 import { repeatable } from '../methods.js';
 import { rpcErrorOf, toolCallBody } from '../requests.js';
 import { latestLegacyRevision } from '../revisions.js';
-import { type Call, Dialogue } from './dialogue.js';
+import type { Call } from './call.js';
+import { Dialogue } from './dialogue.js';
 import { type HttpConnections, pageText } from './http-connections.js';
 import { exchangeOnce, keepStream, leave, readReply, textOf } from './http-reply.js';
 import { judgeInitialize } from './negotiate.js';
@@ -262,9 +263,10 @@ export class HttpSession implements ClientSession {
 
   /** Sends what has no reply, and hears how it was received. Twice is the same as once. */
   #say(message: object, what: string): Promise<{ reply: PooledReply; text: string }> {
-    const { errors, timeoutMs } = this.#context;
-    const late = () => errors.timeout(what, timeoutMs / 1000);
-    return withDeadline(timeoutMs, late, this.#closing.signal, async (signal) => {
+    const { errors, times } = this.#context;
+    const { ms, setting } = times.silent;
+    const late = () => errors.timeout(what, ms / 1000, setting);
+    return withDeadline(ms, late, this.#closing.signal, async (signal) => {
       const reply = await this.#connections.send('POST', this.#lines, writeJson(message), signal, true);
       return { reply, text: await textOf(reply, this.#context) };
     });

@@ -4,6 +4,7 @@ import type { Logger } from '../../log.js';
 import type { CallObserver } from '../../telemetry/index.js';
 import type { JsonObject, RpcResponse } from '../messages.js';
 import type { Era } from '../revisions.js';
+import type { TimeLimit, TimeLimits } from './deadline.js';
 
 /** Answers a request of the server. */
 export type OnRequest = (
@@ -18,6 +19,8 @@ export interface RequestOptions {
   readonly signal: Cancellation;
   /** HTTP headers beside the configured ones: lower-case names, none of the connection or of MCP. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** How long it may take without a sign of life, in place of what the server has for all. */
+  readonly time?: TimeLimit | undefined;
   /** Where whoever passes the request on to a session reports it. */
   readonly observed?: CallObserver | undefined;
   /** A notification about this request: progress (with the caller's own token again), and logging where it is known to belong to it. */
@@ -88,7 +91,8 @@ export interface Transport {
 
 /** What a client says of a server that fails it: an upstream and a plugin server have errors of their own for it. */
 export interface PeerErrors {
-  timeout(method: string, seconds: number): SallyError;
+  /** `setting` is the one that has ended it; absent where the time is none of a setting. */
+  timeout(method: string, seconds: number, setting?: string | undefined): SallyError;
   cancelled(method: string): SallyError;
   /** What came in place of a reply. */
   replyId(method: string, seen: string, id: number): SallyError;
@@ -139,7 +143,7 @@ export interface ClientContext {
   readonly log: Logger;
   readonly errors: PeerErrors;
   /** For a request without a reply. */
-  readonly timeoutMs: number;
+  readonly times: TimeLimits;
   readonly limits: {
     /** One message of the server, in bytes. */
     readonly messageBytes: number;

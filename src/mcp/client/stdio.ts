@@ -5,8 +5,9 @@ import { envelopeOf, type JsonObject, plainText, type RpcResponse, sentParams } 
 import { isHandshake } from '../methods.js';
 import { type PeerMessage, toolCallBody } from '../requests.js';
 import { batchRevision, type Era, latestLegacyRevision, modernRevision } from '../revisions.js';
+import type { Call } from './call.js';
 import { Child, type ChildCommand } from './child.js';
-import { type Call, Dialogue } from './dialogue.js';
+import { Dialogue } from './dialogue.js';
 import { readMessages } from './http-reply.js';
 import { judgeDiscovery, judgeInitialize } from './negotiate.js';
 import type { ClientContext, ClientSession, Facts, Listeners, RequestOptions, Transport } from './session.js';

@@ -13,7 +13,7 @@ import { serveSessions } from '../../support/mcp-fixture.js';
 import { patience } from '../../support/patience.js';
 
 const script = resolve(import.meta.dirname, '../../support/mcp-asking.mjs');
-const asking = { command: process.execPath, args: [script] };
+const asking = { command: process.execPath, args: [script], share: 'session' };
 
 it('the reason of a cancellation reaches an upstream on stdio', async () => {
   const gateway = await startGateway({ gateway: { upstreams: { one: asking } } });

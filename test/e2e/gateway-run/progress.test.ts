@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { firstText, startGateway } from '../../support/gateway-run.js';
 
 const script = resolve(import.meta.dirname, '../../support/mcp-asking.mjs');
-const asking = { command: process.execPath, args: [script] };
+const asking = { command: process.execPath, args: [script], share: 'session' };
 
 it('a client of 2026-07-28 hears of progress after it has answered a question within the call', async () => {
   const gateway = await startGateway({ gateway: { upstreams: { one: asking } } });

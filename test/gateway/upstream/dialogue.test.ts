@@ -7,7 +7,7 @@ import { Dialogue } from '../../../src/mcp/client/dialogue.js';
 const context = {
   upstream: 'a',
   errors: upstreamErrors('a'),
-  timeoutMs: 60_000,
+  times: { silent: { ms: 60_000 } },
   log: silentLogger,
   pace: defaultPace,
 } as UpstreamContext;
