@@ -5,6 +5,7 @@
 //   --only ID,ID     these rows alone; a part of a name will do
 //   --cpex PYTHON    a Python with cpex, for peer.cpex (default: the one that `make interop` installed)
 import { parseArgs } from 'node:util';
+import { progress } from '../scripts/progress.mjs';
 import { openBench } from './lib/ends.mjs';
 import { meanings } from './lib/meanings.mjs';
 import { table } from './lib/table.mjs';
@@ -38,6 +39,7 @@ const scenarios = await Promise.all(
 const rows = [];
 for (const { ids, run } of scenarios) {
   if (!ids.some(wanted)) continue;
+  progress.show(`bench: ${ids.filter(wanted).join(', ')}`);
   const bench = await openBench();
   try {
     const made = await run(bench, { seconds: Number(options.seconds), wanted, cpex: options.cpex });
@@ -46,5 +48,6 @@ for (const { ids, run } of scenarios) {
     await bench.close();
   }
 }
+progress.clear();
 console.log(options.json ? JSON.stringify(rows, null, 2) : table(rows));
 process.exit(0);

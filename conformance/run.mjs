@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { progress } from '../scripts/progress.mjs';
 import { notOurs } from './known.mjs';
 import { withFixture } from './lib/fixture.mjs';
 import { withGateway } from './lib/gateway.mjs';
@@ -24,7 +25,10 @@ const { values: options } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-const print = (text = '') => process.stdout.write(`${text}\n`);
+function print(text = '') {
+  progress.clear();
+  process.stdout.write(`${text}\n`);
+}
 
 /** The suite's revisions, with the era that the fixture has to be of for a direct run. */
 const revisions = { '2025-11-25': 'legacy', '2026-07-28': 'modern' };
@@ -51,6 +55,7 @@ async function main() {
     print('conformance: dist/ is missing: make build');
     return 1;
   }
+  progress.show('conformance: the suite and its Node');
   const program = await prepareSuite();
   const notes = createNotes();
   const outcomes = [];
@@ -97,7 +102,8 @@ async function runClient(program, revision, scenarios) {
   return runWays('client', revision, scenarios, ways, async (command, name, scenario) => {
     const wanted = scenario ? [scenario] : scenarios;
     const found = {};
-    for (const one of wanted) {
+    for (const [i, one] of wanted.entries()) {
+      progress.show(`conformance: ${name}, ${i + 1} of ${wanted.length}: ${one}`);
       Object.assign(found, await judgeClient(program, { command, revision, scenario: one, name }));
     }
     return found;
@@ -111,6 +117,7 @@ async function runWays(leg, revision, scenarios, ways, judge) {
     const name = `${leg} ${revision} ${way}`;
     const run = { leg, revision, way };
     const outcome = (scenario, found) => outcomeOf(run, scenario, found[scenario], before?.[scenario]);
+    progress.show(`conformance: ${name}, ${scenarios.length} scenarios`);
     const found = await judge(target, name);
     const column = new Map(scenarios.map((scenario) => [scenario, outcome(scenario, found)]));
     // On a busy machine an answer may be late once: a failure counts when it comes twice, and is told of either way.

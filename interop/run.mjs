@@ -2,6 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
+import { progress } from '../scripts/progress.mjs';
 import { knownDefect } from './known.mjs';
 import { runCell } from './lib/cell.mjs';
 import { root, withPeers } from './lib/prepare.mjs';
@@ -28,7 +29,10 @@ const { values: options } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-const print = (text = '') => process.stdout.write(`${text}\n`);
+function print(text = '') {
+  progress.clear();
+  process.stdout.write(`${text}\n`);
+}
 
 if (options.help) {
   print(usage);
@@ -63,6 +67,8 @@ async function runAll(chosen, { pythons, folder }) {
           .map((transport) => ({ peer, direction, transport })),
       ),
   );
+  let done = 0;
+  progress.show(`interop: ${done} of ${work.length} cells`);
   return atMost(2, work, async (cell) => {
     const python = pythons.get(cell.peer);
     const explain = (error, tail = '') => {
@@ -79,6 +85,8 @@ async function runAll(chosen, { pythons, folder }) {
       );
       Object.assign(outcomes, pick(judge(cell, await run(scenario)), scenario));
     }
+    done += 1;
+    progress.show(`interop: ${done} of ${work.length} cells`);
     return { ...cell, outcomes };
   });
 }

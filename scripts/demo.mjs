@@ -11,17 +11,18 @@ import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { createLogger, loadConfig, openPluginManager } from 'sallyport';
+import { paint as paintOn, screenOf } from '../dist/terminal.js';
 
 const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
-const color = process.stdout.isTTY && !process.env.NO_COLOR;
-const paint = (code, text) => (color ? `\u001b[${code}m${text}\u001b[0m` : text);
+const screen = screenOf(process.stdout, process.env);
+const paint = (style, text) => paintOn(screen, style, text);
 let wrong = 0;
 
-const title = (text) => console.log(`\n${paint('1', text)}`);
+const title = (text) => console.log(`\n${paint('bold', text)}`);
 const say = (label, text) => console.log(`  ${label.padEnd(20)}${text}`);
 function check(good, label, text) {
   if (!good) wrong += 1;
-  say(label, `${good ? paint('32', '✓') : paint('31', '✗ NOT AS IT SHOULD BE:')} ${text}`);
+  say(label, `${good ? paint('green', '✓') : paint('red', '✗ NOT AS IT SHOULD BE:')} ${text}`);
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'sallyport-demo-'));
@@ -32,7 +33,7 @@ try {
   for (const { child } of programs) child.kill('SIGKILL');
   await rm(folder, { recursive: true, force: true });
 }
-if (wrong > 0) console.log(paint('31', `\n${wrong} of the lines above are not as they should be`));
+if (wrong > 0) console.log(paint('red', `\n${wrong} of the lines above are not as they should be`));
 process.exitCode = wrong > 0 ? 1 : 0;
 
 async function demo() {

@@ -69,17 +69,27 @@ const levelNames: Record<number, string> = {
   60: 'FATAL',
 };
 
+/** What a line of text says. */
+export interface TextLine {
+  readonly clock: string;
+  readonly level: string;
+  readonly message: string;
+  readonly fields: readonly (readonly [key: string, value: unknown])[];
+}
+
 /**
- * A logger that writes to standard error: one JSON object a line, or with `pretty` one line of text. What a reader
+ * A logger that writes to standard error: one JSON object a line, or with `pretty` one line of text, as `layout` has it. What a reader
  * that hangs leaves waiting has a limit: `dropped` counts what came beyond it.
  * Fields named like a secret never reach the output, whoever passes them.
  */
 export function createLogger(options: {
   level: LogLevel;
   pretty: boolean;
+  layout?: (line: TextLine) => string;
   stream?: DestinationStream & Partial<Pick<LogOutput, 'dropped' | 'onResumed'>>;
 }): Logger {
   const out = options.stream ?? standardError();
+  const layout = options.layout ?? oneTextLine;
   const logger = pino(
     {
       level: options.level,
@@ -88,7 +98,7 @@ export function createLogger(options: {
       // What pino has for this clones every line to look at thirty paths of it.
       formatters: { log: redacted },
     },
-    options.pretty ? { write: (line) => out.write(prettyLine(line)) } : out,
+    options.pretty ? { write: (line) => out.write(`${layout(textLineOf(line))}\n`) } : out,
   );
   if ('onResumed' in out) {
     out.onResumed = (lines) =>
@@ -97,12 +107,21 @@ export function createLogger(options: {
   return Object.defineProperty(logger, 'dropped', { get: () => out.dropped ?? 0 });
 }
 
-function prettyLine(json: string): string {
+function textLineOf(json: string): TextLine {
   const { level, time, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
-  const shown = Object.entries(fields).map(([key, value]) => `  ${key}=${prettyValue(value)}`);
-  const clock = String(time).slice(11, 23);
-  return `${clock} ${(levelNames[Number(level)] ?? String(level)).padEnd(5)} ${oneLine(String(msg))}${shown.join('')}\n`;
+  return {
+    clock: String(time).slice(11, 23),
+    level: levelNames[Number(level)] ?? String(level),
+    message: oneLine(String(msg)),
+    fields: Object.entries(fields),
+  };
 }
+
+const oneTextLine = ({ clock, level, message, fields }: TextLine): string =>
+  [`${clock} ${level.padEnd(5)} ${message}`, ...fields.map(fieldText)].join('  ');
+
+/** A field as `key=value`. */
+export const fieldText = ([key, value]: TextLine['fields'][number]): string => `${key}=${prettyValue(value)}`;
 
 function prettyValue(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
@@ -110,7 +129,7 @@ function prettyValue(value: unknown): string {
 }
 
 /** Control characters as escapes: a peer's text can neither begin a line of its own nor steer the terminal. */
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (char) => {
     return char === '\n' ? '\\n' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
@@ -141,7 +160,8 @@ const defaultMaxBytes = 1024 * 1024;
 const onePiece = 64 * 1024;
 /** Errors still find room where other lines find none. */
 const roomForErrors = 2;
-const errorLine = /^(?:\{"level":[56]\d,|[\d:.]+ (?:ERROR|FATAL) )/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: on a terminal the level has a colour
+const errorLine = /^(?:\{"level":[56]\d,|[\d:.]+ (?:\u001b\[31m)?(?:ERROR|FATAL)\b)/;
 
 /**
  * Writes what comes within one turn of the event loop in one piece, at its end or when it is flushed. Where whoever reads

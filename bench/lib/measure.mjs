@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { progress } from '../../scripts/progress.mjs';
 
 /** So many at once before it counts: code is as fast as it gets after some thousand calls, in all processes. */
 const warmCalls = 32;
@@ -6,7 +7,7 @@ const warm = new WeakSet();
 
 /** Two things beside each other: the row of the first, with the second as its floor. */
 export async function compare(id, ours, floor, options) {
-  const [a, b] = await measure([ours, floor], options);
+  const [a, b] = await measure([ours, floor], { ...options, what: id });
   return { id, ratio: round(a.perSecond / b.perSecond, 3), ...a, floor: b };
 }
 
@@ -15,7 +16,7 @@ export async function compare(id, ours, floor, options) {
  * `call`, or `drive` where another process makes the calls, and `pid` of the process that answers where its CPU time is
  * of interest.
  */
-export async function measure(sides, { concurrency = 1, seconds, turns = 12, warmSeconds = 0.7 }) {
+export async function measure(sides, { concurrency = 1, seconds, turns = 12, warmSeconds = 0.7, what }) {
   const runs = sides.map((side) => ({ side, loads: [] }));
   const backwards = [...runs].reverse();
   for (const { side } of backwards) {
@@ -24,6 +25,7 @@ export async function measure(sides, { concurrency = 1, seconds, turns = 12, war
     await load(side, Math.max(concurrency, warmCalls), Math.min(warmSeconds, seconds));
   }
   for (let turn = 0; turn < turns; turn += 1) {
+    if (what) progress.show(`bench: ${what}, turn ${turn + 1} of ${turns}`);
     for (const { side, loads } of turn % 2 === 0 ? backwards : runs)
       loads.push(await load(side, concurrency, seconds / turns));
   }

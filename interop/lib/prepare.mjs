@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { progress } from '../../scripts/progress.mjs';
 import { stopEverything } from './processes.mjs';
 import { CannotRun, preparePeer } from './python.mjs';
 
@@ -19,9 +20,13 @@ export async function withPeers(peers, work) {
   const folder = await mkdtemp(join(tmpdir(), 'interop-'));
   try {
     const pythons = new Map();
-    for (const peer of peers) pythons.set(peer, await preparePeer(peer, { root, cache }));
+    for (const peer of peers) {
+      progress.show(`interop: packages of ${peer.id}`);
+      pythons.set(peer, await preparePeer(peer, { root, cache }));
+    }
     return await work({ pythons, folder });
   } finally {
+    progress.clear();
     stopEverything();
     await rm(folder, { recursive: true, force: true });
   }

@@ -14,8 +14,9 @@ import {
   rotationStatus,
   rotationSteps,
 } from '../pki/index.js';
+import { paint } from '../terminal.js';
 import { type Flags, passwordFrom, progressing, variable } from './certs-make.js';
-import { type CommandIo, columns, paint } from './io.js';
+import { type CommandIo, columns } from './io.js';
 
 /** `sallyport certs revoke`. */
 export async function revoke(io: CommandIo, flags: Flags, given: string | undefined): Promise<void> {

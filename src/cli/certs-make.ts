@@ -1,11 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { externalPluginNames } from '../config/index.js';
-import { CertsMissing, FileUnreadable, fileReason, UsageError } from '../errors.js';
+import { FileUnreadable, fileReason, UsageError } from '../errors.js';
 import {
-  type CheckEntry,
-  type CheckReport,
-  checkCertificates,
   type EnsureOptions,
   type EnsureResult,
   ensureAll,
@@ -20,7 +17,8 @@ import {
   parseTrustDomain,
   signRequest,
 } from '../pki/index.js';
-import { type CommandIo, columns, paint } from './io.js';
+import { paint, progressOn } from '../terminal.js';
+import { type CommandIo, columns } from './io.js';
 
 export interface Flags {
   readonly dir: string;
@@ -31,6 +29,7 @@ export interface Flags {
   readonly trustDomain?: string;
   readonly config?: string;
   readonly warnDays?: string;
+  readonly verbose?: true;
   readonly all?: true;
   readonly expiresIn?: string;
   readonly force?: true;
@@ -100,15 +99,15 @@ export async function progressing<T>(
   flags: Flags,
 ): Promise<T> {
   const options = parsedOptions(io, flags);
-  if (!io.interactive) return make(options);
-  io.err('generating keys');
+  const progress = progressOn(io.stderr, io.err);
+  progress.show('generating keys');
   try {
     return await make({
       ...options,
-      onKey: ({ ready, wanted }) => io.err(`${clear}generating keys: ${ready} of ${wanted}`),
+      onKey: ({ ready, wanted }) => progress.show(`generating keys: ${ready} of ${wanted}`),
     });
   } finally {
-    io.err(clear);
+    progress.clear();
   }
 }
 
@@ -143,12 +142,6 @@ export async function all(io: CommandIo, flags: Flags): Promise<void> {
   const names = configured ?? ['example-plugin-a', 'example-plugin-b'];
   const results = await progressing(io, (options) => ensureAll(names, options), flags);
   printEnsured(io, flags, results, { path, found: configured !== undefined, names });
-}
-
-/** `sallyport certs check`. */
-export async function check(io: CommandIo, flags: Flags): Promise<void> {
-  const warnDays = parseDays(flags.warnDays ?? '30', 0);
-  printChecked(io, flags, await checkCertificates({ dir: flags.dir, warnDays }));
 }
 
 /** `sallyport certs plugin --csr`. */
@@ -228,88 +221,3 @@ function configLine(config: ConfigUsed | undefined): { lines: readonly string[];
   const count = config.names.length;
   return { lines: [`${config.path} names ${count} external plugin${count === 1 ? '' : 's'}`], style: 'dim' };
 }
-
-const groups = [
-  ['ca', 'CA Certificate:'],
-  ['gateway', 'Gateway Client Certificate:'],
-  ['plugin', 'Plugin Certificates:'],
-] as const;
-
-/** The ends of all certificates in three groups, then each finding with what to run. */
-function printChecked(io: CommandIo, { json }: Format, report: CheckReport): void {
-  if (json) {
-    io.out(`${JSON.stringify(report, null, 2)}\n`);
-    io.exitWith(report.status);
-    return;
-  }
-  const { dir, entries } = report;
-  if (entries.length === 0) throw CertsMissing({ dir, remedy: makeCommand(dir, { role: 'all' }) });
-  const rows = columns(
-    entries.map((entry) => [
-      `   ${entry.role === 'plugin' ? entry.name : 'Expires'}:`,
-      entry.notAfter ? opensslDate(entry.notAfter) : '-',
-      entry.daysLeft === undefined ? '-' : remaining(entry.daysLeft),
-      '',
-    ]),
-  );
-  io.out(`Expiry of the certificates in ${dir}\n`);
-  for (const [role, title] of groups) {
-    const members = [...entries.entries()].filter(([, entry]) => entry.role === role);
-    io.out(`\n${paint(io, 'bold', title)}\n`);
-    if (members.length === 0)
-      io.out(report.caElsewhere ? '   none on this host\n' : `   none yet: ${none(role, dir)}\n`);
-    for (const [i, entry] of members) io.out(`${rows[i]}${paint(io, styleOf(entry), entry.verdict)}\n`);
-  }
-  printRevoked(io, report);
-  printFindings(io, entries);
-  for (const note of report.notes) io.out(`\n${paint(io, 'yellow', `note: ${note}`)}\n`);
-  io.exitWith(report.status);
-}
-
-/** When each list of the revoked ends, and who is on it. */
-function printRevoked(io: CommandIo, { crls = [] }: CheckReport): void {
-  if (crls.length === 0) return;
-  io.out(`\n${paint(io, 'bold', 'Revocation Lists:')}\n`);
-  const rows = crls.map(({ issuer, number, nextUpdate, revoked }) => [
-    `   ${issuer}:`,
-    opensslDate(nextUpdate),
-    `number ${number}`,
-    `${revoked.length} revoked`,
-  ]);
-  const lines = columns(rows);
-  for (const [i, { revoked }] of crls.entries()) {
-    io.out(`${lines[i]}\n`);
-    for (const { serial, date } of revoked) io.out(`     ${serial}, since ${opensslDate(date)}\n`);
-  }
-}
-
-function none(role: 'ca' | 'gateway' | 'plugin', dir: string): string {
-  return makeCommand(dir, role === 'plugin' ? { role, name: 'NAME' } : { role });
-}
-
-function printFindings(io: CommandIo, entries: readonly CheckEntry[]): void {
-  const findings = entries.flatMap((entry) => entry.findings);
-  if (findings.length === 0) return;
-  io.out('\n');
-  for (const { path, verdict, detail, remedy } of findings) {
-    const sentence = verdict === 'unreadable' && detail.includes(path) ? detail : `${path} ${detail}`;
-    io.out(`${sentence}\n  ${paint(io, 'cyan', '→')} ${remedy}\n`);
-  }
-}
-
-function remaining(days: number): string {
-  const count = Math.abs(days);
-  return `${count} day${count === 1 ? '' : 's'} ${days < 0 ? 'ago' : 'left'}`;
-}
-
-function styleOf({ verdict }: CheckEntry): 'green' | 'yellow' | 'red' {
-  if (verdict === 'ok') return 'green';
-  return mild.has(verdict) ? 'yellow' : 'red';
-}
-
-const mild: ReadonlySet<string> = new Set([
-  'expires soon',
-  'ca.crl expires soon',
-  'key readable by others',
-  'not strict',
-]);

@@ -19,8 +19,9 @@ import {
   renewCertificates,
 } from '../pki/index.js';
 import { parseDuration } from '../pki/validity.js';
+import { paint } from '../terminal.js';
 import { type Flags, parsedOptions, printRow, progressing } from './certs-make.js';
-import { type CommandIo, columns, paint } from './io.js';
+import { type CommandIo, columns } from './io.js';
 import { stopWithNpm } from './npm-parent.js';
 import { loggerOf } from './runtime.js';
 

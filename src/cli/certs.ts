@@ -114,10 +114,13 @@ const subcommands: readonly Subcommand[] = [
     summary: 'print when each certificate ends, and what is wrong with any',
     options: [
       always,
-      [['--warn-days <n>', 'days before its end from which a certificate is reported', '30']],
+      [
+        ['--warn-days <n>', 'days before its end from which a certificate is reported', '30'],
+        ['--verbose', 'print a line for each plugin, also where many are well'],
+      ],
     ],
     example: 'sallyport certs check --warn-days 14',
-    run: async (io, flags) => (await make()).check(io, flags),
+    run: async (io, flags) => (await import('./certs-check.js')).check(io, flags),
   },
   {
     name: 'renew [NAME...]',

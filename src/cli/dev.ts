@@ -6,8 +6,9 @@ import { Command } from 'commander';
 import type { Dev, News } from '../dev/index.js';
 import { ConfigPathMissing, fileReason, messageOf, RecordNotWritten } from '../errors.js';
 import { parseJson } from '../json/index.js';
+import { paint } from '../terminal.js';
 import type { Exchange } from '../testing/exchanges.js';
-import { type CommandIo, paint, printable } from './io.js';
+import { type CommandIo, printable } from './io.js';
 import { loggerOf, onStopSignal, portNumber } from './runtime.js';
 
 interface Flags {

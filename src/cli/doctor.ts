@@ -5,7 +5,8 @@ import type { ConfigSide } from '../config/index.js';
 import type { Diagnosis, DoctorContext, Result, Status } from '../doctor/index.js';
 import { NothingToDiagnose, UsageError } from '../errors.js';
 import { silentLogger } from '../log.js';
-import { type CommandIo, paint, printable, wrapped } from './io.js';
+import { paint, progressOn, wrapped, wrappedRemedy } from '../terminal.js';
+import { type CommandIo, printable } from './io.js';
 
 interface DoctorOptions {
   readonly config?: readonly string[];
@@ -100,7 +101,8 @@ async function doctor(io: CommandIo, words: readonly string[], options: DoctorOp
       ? { upstreams: [], unmatched: [] }
       : (await import('../gateway/index.js')).lookAtUpstreams(config, how);
   const at = (path: string | undefined) => (path === undefined ? undefined : resolve(io.cwd, path));
-  const facts = await examine(
+  const progress = progressOn(io.stderr, io.err);
+  const looking = examine(
     {
       targets,
       side,
@@ -115,8 +117,11 @@ async function doctor(io: CommandIo, words: readonly string[], options: DoctorOp
       timeoutMs: timeout * 1000,
       credentials: createCredentialStore({ log: silentLogger }),
       upstreams,
+      onLook: (what, done, wanted) =>
+        progress.show(`looking at ${what}${wanted > 0 ? `: ${done} of ${wanted}` : ''}`),
     },
   );
+  const facts = await looking.finally(progress.clear);
   const diagnosis = diagnose(facts);
   if (options.json) io.out(`${JSON.stringify(jsonOf(diagnosis), null, 2)}\n`);
   else print(io, diagnosis, options.verbose === true);
@@ -162,7 +167,7 @@ function print(io: CommandIo, { results, counts, causes }: Diagnosis, verbose: b
       if (!causes.includes(result)) say(blockOf(io, result, short, ' '.repeat(statusWidth)));
   }
   say('');
-  for (const line of summary(io, counts, causes)) say(wrapped(line, io.width, 2));
+  for (const line of summary(io, counts, causes)) say(wrappedRemedy(line, io.width, 2));
 }
 
 /** How many checks came to what; of what is well, all together. */
@@ -198,10 +203,11 @@ function blockOf(io: CommandIo, result: Result, short: (text: string) => string,
   const coded = /\[SALLY_\w+\]$/.test(cause) ? cause : `${cause} [${code}]`;
   return [
     `${before}${paint(io, styles[status], status.padEnd(statusWidth))}${wrapped(short(`${id}  ${looked_at}`), io.width, indent)}`,
-    ...(seen === cause ? [] : [below(short(`seen: ${seen}`))]),
+    // A file's verdict and what follows it are the sentence of the cause, in other words.
+    ...(cause.endsWith(seen.replace(/^[^:]*: /, '')) ? [] : [below(short(`seen: ${seen}`))]),
     below(short(coded)),
     follows === undefined
-      ? below(`→ ${printable(remedy)}`, 2).replace('→', paint(io, 'cyan', '→'))
+      ? `${' '.repeat(indent)}${paint(io, 'cyan', '→')} ${wrappedRemedy(printable(remedy), io.width, indent + 2)}`
       : below(`follows from ${follows}`),
   ].join('\n');
 }
@@ -219,7 +225,10 @@ function commonFolder(results: readonly Result[]): string {
 
 function summary(io: CommandIo, counts: Diagnosis['counts'], causes: Diagnosis['causes']): string[] {
   const numbers = `${counts.ok} ok, ${counts.warn} warned of, ${counts.fail} failed`;
-  if (counts.fail === 0) return [`${paint(io, 'green', 'all is well')}: ${numbers}`];
+  if (counts.fail === 0)
+    return [
+      `${counts.warn === 0 ? paint(io, 'green', 'all is well') : paint(io, 'yellow', 'nothing fails')}: ${numbers}`,
+    ];
   const number = causes.length === 1 ? 'one cause' : `${causes.length} causes`;
   const [first] = causes;
   return [

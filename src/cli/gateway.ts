@@ -1,12 +1,13 @@
 import { Command } from 'commander';
 import { type GatewayConfig, loadGatewayConfig, type ServerInput } from '../config/index.js';
 import { asSallyError, ConfigNoUpstreams, WorkersNeedPort } from '../errors.js';
-import type { Gateway, PartStatus } from '../gateway/index.js';
+import type { Gateway } from '../gateway/index.js';
 import { type Logger, silentLogger } from '../log.js';
 import { packageVersion } from '../version.js';
 import { signalWithin } from '../wait.js';
 import { isSpokesman, isWorker, joinWorkerBus, reportServing, sharedMetrics } from '../workers/index.js';
-import { type CommandIo, columns, paint } from './io.js';
+import { statusText } from './gateway-status.js';
+import type { CommandIo } from './io.js';
 import { stopWithNpm } from './npm-parent.js';
 import {
   keepAliveAfterStrayErrors,
@@ -103,8 +104,9 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   });
   const { signal, stopped, stop } = stopOnSignal(log);
   reloadOnHangup(gateway, load, log);
+  const shown = { signal, verbose: options.verbose === true };
   if (options.stdio) {
-    void showStatus(io, gateway, log, signal);
+    void showStatus(io, gateway, log, shown);
     await gateway.serveStdio({ input: process.stdin, output: process.stdout, signal });
   } else {
     const address = await gateway.listen(options.port === undefined ? {} : { port: options.port });
@@ -113,7 +115,7 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
       { ...address, auth: first.gateway.auth.kind },
       `listening on ${address.url}`,
     );
-    if (isSpokesman()) void showStatus(io, gateway, log, signal);
+    if (isSpokesman()) void showStatus(io, gateway, log, shown);
     reportServing(stop);
     await stopped;
   }
@@ -153,31 +155,21 @@ async function reportNames(gateway: Gateway, log: Logger, signal: AbortSignal): 
   for (const { code, remedy, message } of await gateway.unmatched(limit)) log.warn({ code, remedy }, message);
 }
 
-/** A line for each plugin and upstream: aligned for a reader, an object for a machine. */
-async function showStatus(io: CommandIo, gateway: Gateway, log: Logger, signal: AbortSignal): Promise<void> {
+/** How each plugin and upstream is: for a reader in words, for a machine an object each. */
+async function showStatus(
+  io: CommandIo,
+  gateway: Gateway,
+  log: Logger,
+  { signal, verbose }: { signal: AbortSignal; verbose: boolean },
+): Promise<void> {
   await gateway.settled(signalWithin(statusWaitMs, signal));
   if (signal.aborted) return;
   void reportNames(gateway, log, signal);
   const parts = gateway.status();
   const text =
     io.env['LOG_FORMAT']?.trim().toLowerCase() === 'text' || (io.interactive && !io.env['LOG_FORMAT']);
-  if (!text) {
+  if (text) io.err(statusText(io.stderr, parts, verbose));
+  else
     for (const { name, ...status } of parts)
       log.info({ ...status, name }, `${status.part} ${name}: ${status.state}`);
-    return;
-  }
-  const lines = columns(parts.map((part) => [part.part, part.name, part.state, detail(part)]));
-  lines.forEach((line, i) => {
-    io.err(`${painted(io, parts[i], line)}\n`);
-  });
-}
-
-function detail(part: PartStatus): string {
-  if (part.part === 'plugin') return [part.mode, ...part.hooks].join(' ');
-  return part.revision ?? part.reason ?? '';
-}
-
-function painted(io: CommandIo, part: PartStatus | undefined, line: string): string {
-  const bad = ['down', 'unreachable', 'away'].includes(part?.state ?? '');
-  return paint(io, bad ? 'red' : part?.state === 'connecting' ? 'yellow' : 'green', line);
 }

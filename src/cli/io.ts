@@ -1,28 +1,20 @@
 import { Command } from 'commander';
 import { UsageError } from '../errors.js';
 import { nearest } from '../nearest.js';
+import type { Screen } from '../terminal.js';
 
-/** What a command may touch of the process: everything else comes from the rooms below. */
-export interface CommandIo {
+/** What a command may touch of the process: everything else comes from the rooms below. As a screen it is standard output. */
+export interface CommandIo extends Pick<Screen, 'color' | 'width'> {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Colours and symbols are for a terminal; a script reads plain text. */
-  readonly color: boolean;
-  /** Columns of the terminal that is printed on; 80 where there is none. */
-  readonly width: number;
-  /** Whether progress may be drawn on standard error. */
+  /** Standard error as a screen. */
+  readonly stderr: Screen;
+  /** Whether standard error is a terminal: a person reads what is logged, and can be asked. */
   readonly interactive: boolean;
   out(text: string): void;
   err(text: string): void;
   /** The status the process ends with when nothing is left to do. Default 0. */
   exitWith(status: number): void;
-}
-
-const sgr = { bold: '1', dim: '2', red: '31', green: '32', yellow: '33', cyan: '36' } as const;
-
-/** `text` in a colour where `io` shows colours, else as it is. */
-export function paint(io: Pick<CommandIo, 'color'>, style: keyof typeof sgr, text: string): string {
-  return io.color ? `\u001b[${sgr[style]}m${text}\u001b[0m` : text;
 }
 
 /** What a peer or a file says is printed, not obeyed: no control characters but line ends. */
@@ -59,31 +51,22 @@ export function columns(rows: readonly (readonly string[])[], gap = 2): string[]
 /** A command that is nothing by itself: one of its own has to be named. `forms`: how they are called. */
 export function commandWithSubcommands(name: string, forms: readonly string[]): Command {
   const usage = `sallyport ${name} ${forms.join(' | ')}`;
-  return new Command(name)
-    .usage('<command> [options]')
-    .argument('[command]')
-    .action((word: string | undefined) => {
-      const names = forms.map((form) => form.replace(/ .*/, ''));
-      const meant = word && nearest(word, names);
-      throw UsageError({
-        message: word === undefined ? `${name} needs a command` : `${name} has no command '${word}'`,
-        usage: meant ? `did you mean ${meant}? sallyport ${name} ${meant} --help` : usage,
-      });
-    })
-    .helpCommand(false);
-}
-
-/** `text` in lines that end at `width`, cut between words; all begin at `indent`, the first by what its caller puts before it. Words that are longer stay whole. */
-export function wrapped(text: string, width: number, indent = 0): string {
-  const lines = text.split('\n').flatMap((paragraph) => {
-    const cut: string[] = [];
-    for (const word of paragraph.split(' ')) {
-      const last = cut.at(-1);
-      if (last !== undefined && last.length + 1 + word.length <= width - indent)
-        cut[cut.length - 1] = `${last} ${word}`;
-      else cut.push(word);
-    }
-    return cut;
-  });
-  return lines.join(`\n${' '.repeat(indent)}`);
+  return (
+    new Command(name)
+      .usage('<command> [options]')
+      .argument('[command]')
+      // What was meant is said of the first word, whatever comes after it.
+      .allowExcessArguments()
+      .allowUnknownOption()
+      .action((word: string | undefined) => {
+        const names = forms.map((form) => form.replace(/ .*/, ''));
+        const named = word?.startsWith('-') ? undefined : word;
+        const meant = named && nearest(named, names);
+        throw UsageError({
+          message: named === undefined ? `${name} needs a command` : `${name} has no command '${named}'`,
+          usage: meant ? `did you mean ${meant}? sallyport ${name} ${meant} --help` : usage,
+        });
+      })
+      .helpCommand(false)
+  );
 }

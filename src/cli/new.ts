@@ -1,7 +1,8 @@
 import { relative } from 'node:path';
 import { Command, Option } from 'commander';
 import { createProject, type Template, templates } from '../scaffold/index.js';
-import { type CommandIo, columns, commandWithSubcommands, paint } from './io.js';
+import { paint } from '../terminal.js';
+import { type CommandIo, columns, commandWithSubcommands } from './io.js';
 
 interface Flags {
   readonly template: Template;

@@ -2,7 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { asSallyError, InternalError, type SallyError, UsageError } from '../errors.js';
 import { standardError } from '../log.js';
 import { nearest } from '../nearest.js';
-import { type CommandIo, inWordsOfMake, paint, printable } from './io.js';
+import { paint, screenOf } from '../terminal.js';
+import { type CommandIo, inWordsOfMake, printable } from './io.js';
 
 /** The commands: name, what `--help` says of it, and the module, loaded only when it is used. */
 const commands: Record<string, { summary: string; load: () => Promise<(io: CommandIo) => Command> }> = {
@@ -51,8 +52,11 @@ const commands: Record<string, { summary: string; load: () => Promise<(io: Comma
 /** A message of three parts: the code, what happened, what to do next. */
 function report(io: CommandIo, error: SallyError): void {
   const indent = (text: string) => printable(text).replaceAll('\n', '\n  ');
-  io.err(`${paint(io, 'red', 'error')} ${paint(io, 'bold', error.code)}\n  ${indent(error.message)}\n`);
-  io.err(`  ${paint(io, 'cyan', '→')} ${indent(error.remedy)}\n`);
+  const screen = io.stderr;
+  io.err(
+    `${paint(screen, 'red', 'error')} ${paint(screen, 'bold', error.code)}\n  ${indent(error.message)}\n`,
+  );
+  io.err(`  ${paint(screen, 'cyan', '→')} ${indent(error.remedy)}\n`);
 }
 
 /** The program with its commands; those that are not `wanted` are only named, and their modules stay unloaded. */
@@ -118,13 +122,15 @@ function unknownWord(what: string, seen: string, known: readonly string[], path:
 
 // What is said in one turn of the event loop is written at its end: a line a call cost a tenth of the call.
 const stderr = standardError();
-const terminal = (stream: NodeJS.WriteStream) => stream.isTTY === true && process.env['TERM'] !== 'dumb';
 const io: CommandIo = {
   env: process.env,
   cwd: process.cwd(),
-  color: terminal(process.stdout) && !process.env['NO_COLOR'],
-  width: (terminal(process.stdout) && process.stdout.columns) || 80,
-  interactive: terminal(process.stderr),
+  ...screenOf(process.stdout, process.env),
+  // A program that serves outlives the width that it began with.
+  get stderr() {
+    return screenOf(process.stderr, process.env);
+  },
+  interactive: process.stderr.isTTY === true && process.env['TERM'] !== 'dumb',
   out: (text) => {
     // On a terminal both are read in the order in which they were said.
     stderr.flush();

@@ -2,7 +2,8 @@ import { availableParallelism } from 'node:os';
 import { InvalidArgumentError } from 'commander';
 import { type GatewayConfig, loadConfig, type PluginsConfig } from '../config/index.js';
 import { messageOf, StrayPluginError, UsageError } from '../errors.js';
-import { createLogger, type Logger, logLevels } from '../log.js';
+import { createLogger, fieldText, type Logger, logLevels, oneLine, type TextLine } from '../log.js';
+import { paint, type Screen, wrapped, wrappedRemedy } from '../terminal.js';
 import { isWorker, runWorkers } from '../workers/index.js';
 import type { CommandIo } from './io.js';
 
@@ -21,7 +22,33 @@ export function loggerOf(io: CommandIo, options: { verbose?: boolean; quiet?: bo
     throw UsageError({ message: `LOG_FORMAT is '${format}'`, usage: 'set LOG_FORMAT to text or json' });
   }
   const least = options.verbose ? 'debug' : logLevels[named as keyof typeof logLevels];
-  return createLogger({ level: least, pretty: format === 'text' });
+  // Whoever keeps text in a file has a line for each entry.
+  const layout = io.interactive ? (line: TextLine) => terminalLine(io.stderr, line) : undefined;
+  return createLogger({ level: least, pretty: format === 'text', ...(layout && { layout }) });
+}
+
+const levelStyles = { ERROR: 'red', FATAL: 'red', WARN: 'yellow' } as const;
+
+/** An entry of the log as a reader of a terminal has it: its fields stand back, and what to do has a line of its own. */
+function terminalLine(screen: Screen, { clock, level, message, fields }: TextLine): string {
+  const indent = clock.length + 7;
+  const start = `\n${' '.repeat(indent)}`;
+  const said = wrapped(message, screen.width, indent);
+  const others = fields
+    .filter(([key]) => key !== 'remedy')
+    .map(fieldText)
+    .join('  ');
+  const lastLine = said.length - (said.lastIndexOf('\n') + 1) + (said.includes('\n') ? 0 : indent);
+  const gap = lastLine + 2 + others.length <= screen.width ? '  ' : start;
+  const remedy = fields.find(([key]) => key === 'remedy')?.[1];
+  return [
+    `${clock} ${paint(screen, levelStyles[level as keyof typeof levelStyles] ?? 'dim', level.padEnd(5))} ${said}`,
+    others && `${gap}${paint(screen, 'dim', wrapped(others, screen.width, indent))}`,
+    remedy &&
+      `${start}${paint(screen, 'cyan', '→')} ${wrappedRemedy(oneLine(String(remedy)), screen.width, indent + 2)}`,
+  ]
+    .filter(Boolean)
+    .join('');
 }
 
 /** Loads a plugin file and logs what is allowed but deserves to be seen. */

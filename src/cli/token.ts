@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { TokenNotFound, UsageError } from '../errors.js';
 import type { TokenRecord } from '../gateway/auth/index.js';
-import { type CommandIo, columns, commandWithSubcommands, paint } from './io.js';
+import { paint } from '../terminal.js';
+import { type CommandIo, columns, commandWithSubcommands } from './io.js';
 
 /** The room is loaded by the actions: `--help` has no use for it. */
 const auth = () => import('../gateway/auth/index.js');

@@ -1,7 +1,16 @@
 import { fork } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import type { PluginEntry, PluginsConfig } from '../config/index.js';
-import { asSallyError, ExternalOnServer, PluginModuleUnusable, type SallyError } from '../errors.js';
+import {
+  asSallyError,
+  ExternalOnServer,
+  HookUnknown,
+  PluginModuleUnusable,
+  type SallyError,
+} from '../errors.js';
+import { hookMeant } from '../hooks/index.js';
 import { checkPlugin, isBundled } from '../manager/index.js';
+import { locate } from '../plugin/module.js';
 import type { ConfigFacts, DoctorContext, PluginFacts } from './facts.js';
 
 /** What a process that loads plugins is sent, and what it says of each, in their order. */
@@ -9,7 +18,7 @@ export interface LoadRequest {
   readonly entries: readonly PluginEntry[];
   readonly base: Pick<PluginsConfig, 'cwd' | 'folder'>;
 }
-export type LoadReply = Pick<PluginFacts, 'problem'>;
+export type LoadReply = Omit<PluginFacts, 'name'>;
 
 /**
  * Loads what the program of a configuration would load of its plugins, and sets none up. Code that does not come with this
@@ -40,7 +49,14 @@ export async function examinePlugins(
 export async function replyOf(entry: PluginEntry, base: LoadRequest['base']): Promise<LoadReply> {
   try {
     await checkPlugin(entry, base);
-    return {};
+    const hook = misspeltIn(await sourceOf(entry.kind, base));
+    if (hook === undefined) return {};
+    const { code, message, remedy } = HookUnknown({
+      where: `plugin '${entry.name}', as its code reads,`,
+      hook,
+      meant: hookMeant(hook),
+    });
+    return { doubt: { code, message, remedy } };
   } catch (error) {
     return replyFor(asSallyError(error));
   }
@@ -49,6 +65,29 @@ export async function replyOf(entry: PluginEntry, base: LoadRequest['base']): Pr
 const replyFor = ({ code, message, remedy }: SallyError): LoadReply => ({
   problem: { code, message, remedy },
 });
+
+/** The source of the module of a `kind`; of what is not a file, none. */
+async function sourceOf(kind: string, base: LoadRequest['base']): Promise<string> {
+  const url = locate(kind.replace(/#[^#]*$/, ''), base);
+  return url === undefined ? '' : readFile(new URL(url), 'utf8').catch(() => '');
+}
+
+/** Names of keys and methods that begin as those of hooks do. */
+const hookLike = /(?<![\w$.])((?:tool|prompt|resource|agent|http)s?[_A-Z]\w{4,40})['"]?\s*[:(=]/g;
+
+/**
+ * A hook that is misspelt in the source of a plugin, as far as reading can tell: something near a hook is named there, and
+ * the hook itself is not. Which hooks a plugin has is else known only once it is set up, which nobody does here.
+ */
+function misspeltIn(source: string): string | undefined {
+  if (/\bforeignHooks\b/.test(source)) return undefined;
+  return [...source.matchAll(hookLike)]
+    .map(([, name = '']) => name)
+    .find((name) => {
+      const meant = hookMeant(name);
+      return meant !== undefined && !new RegExp(`\\b${meant}\\b`).test(source);
+    });
+}
 
 /** The replies of another process, up to the first plugin that it does not come back from, which has one too. */
 async function loadElsewhere(

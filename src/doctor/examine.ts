@@ -42,7 +42,9 @@ export async function examine(
   { targets, side, credentials }: Targets,
   context: DoctorContext,
 ): Promise<readonly Facts[]> {
+  const { onLook = () => {} } = context;
   const kinds = await Promise.all(targets.map((target) => kindOf(target, context)));
+  onLook('files', 0, 0);
   const of = (kind: string) => targets.filter((_, i) => kinds[i] === kind);
   const configs = await Promise.all(of('config').map((path) => examineConfig(path, side, context)));
   const folders = await Promise.all(of('folder').map((dir) => examineFolder(dir, configs, context)));
@@ -66,8 +68,16 @@ export async function examine(
     }),
   );
   const bare = await bareEndpoints(of('url'), credentials, context);
+  const wanted = [...links, ...bare.endpoints];
+  let done = 0;
+  onLook('servers', done, wanted.length);
   const endpoints = await Promise.all(
-    [...links, ...bare.endpoints].map((endpoint) => examineEndpoint(endpoint, context)),
+    wanted.map(async (endpoint) => {
+      const facts = await examineEndpoint(endpoint, context);
+      done += 1;
+      onLook('servers', done, wanted.length);
+      return facts;
+    }),
   );
   return [
     ...configs,

@@ -20,6 +20,8 @@ export interface DoctorContext {
   ) => Promise<{ readonly upstreams: readonly UpstreamLook[]; readonly unmatched: readonly SallyError[] }>;
   /** The program in which plugins are loaded. Default: the one of this package. */
   readonly loader?: URL;
+  /** Hears what is looked at, and of how many servers the look has ended. */
+  readonly onLook?: (what: string, done: number, wanted: number) => void;
 }
 
 /** What was found out about one thing. Checks are functions of these. */
@@ -66,6 +68,8 @@ export interface Override {
 export interface PluginFacts {
   readonly name: string;
   readonly problem?: ProblemText;
+  /** What its code looks like, while nothing but running it could say. */
+  readonly doubt?: ProblemText;
 }
 
 export interface ConfigFacts extends Subject {

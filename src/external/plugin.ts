@@ -68,11 +68,13 @@ async function watch(
         plugin.warnOfHooks(log);
       }
       there = true;
+      plugin.problem = undefined;
     } catch (thrown) {
       const error = findSallyError(thrown);
       const fields = { plugin: plugin.name, mode: plugin.mode, code: error?.code, remedy: error?.remedy };
       if (there !== false) log.error(fields, `not connected, calls try again: ${messageOf(thrown)}`);
       there = false;
+      plugin.problem = error;
       plugin.forget();
     }
   };
@@ -107,6 +109,7 @@ class ExternalPlugin implements PluginHandle, ChainMember {
   onError: PluginHandle['onError'];
   priority: number = pluginDefaults.priority;
   conditions: PluginHandle['conditions'] = [];
+  problem: PluginHandle['problem'];
 
   constructor(entry: PluginEntry, connection: SharedConnection, metrics: PluginMetrics | undefined) {
     this.name = entry.name;

@@ -48,6 +48,10 @@ export type PartStatus =
       readonly mode: string;
       /** Empty while they are not known. */
       readonly hooks: readonly string[];
+      /** Why it cannot be reached, and what to do. */
+      readonly reason?: string;
+      readonly code?: string;
+      readonly remedy?: string;
     }
   | {
       readonly part: 'upstream';
@@ -55,21 +59,28 @@ export type PartStatus =
       readonly state: 'up' | 'connecting' | 'down';
       /** The protocol revision that is spoken with it. */
       readonly revision?: string;
-      readonly code?: string;
       readonly reason?: string;
+      readonly code?: string;
+      readonly remedy?: string;
     };
 
-export function pluginStatus({ name, mode, hooks = [], reachable, away }: PluginHandle): PartStatus {
+export function pluginStatus({ name, mode, hooks = [], reachable, away, problem }: PluginHandle): PartStatus {
   const there = away ? 'away' : reachable === false ? 'unreachable' : 'ready';
   const state = mode === 'disabled' ? 'disabled' : there;
-  return { part: 'plugin', name, state, mode, hooks };
+  const why = problem && { reason: problem.message, code: problem.code, remedy: problem.remedy };
+  return { part: 'plugin', name, state, mode, hooks, ...(state === 'ready' ? {} : why) };
 }
 
 export function upstreamStatus({ name, state }: Pick<Upstream, 'name' | 'state'>): PartStatus {
   const { kind, ...rest } = state;
   if (kind === 'connecting') return { part: 'upstream', name, state: kind };
   if (state.kind === 'up') return { part: 'upstream', name, state: 'up', revision: state.revision };
-  return { part: 'upstream', name, state: 'down', ...(rest as { code: string; reason: string }) };
+  return {
+    part: 'upstream',
+    name,
+    state: 'down',
+    ...(rest as { reason: string; code: string; remedy: string }),
+  };
 }
 
 /** What `GET /ready` says. It is asked without credentials: names and states, and nothing that was said by anyone. */

@@ -58,7 +58,7 @@ export function sharingKey(request: SessionRequest, era: Era = 'legacy'): string
 export type UpstreamState =
   | { readonly kind: 'connecting' }
   | { readonly kind: 'up'; readonly era: Era; readonly revision: string }
-  | { readonly kind: 'down'; readonly reason: string; readonly code: string };
+  | { readonly kind: 'down'; readonly reason: string; readonly code: string; readonly remedy: string };
 
 /** What an upstream has to do now. */
 export interface UpstreamLoad {

@@ -1,5 +1,6 @@
 import type { Cancellation } from '../cancel.js';
 import type { Condition, ModeEffect, OnError, PluginMode } from '../config/index.js';
+import type { SallyError } from '../errors.js';
 import type { GlobalContext, HookOutcome, Outcome, PluginContext } from '../hooks/index.js';
 
 export type { HookOutcome, OneOutcome, Outcome } from '../hooks/index.js';
@@ -55,6 +56,8 @@ export interface PluginHandle {
   readonly lastHooks?: readonly string[] | undefined;
   /** Whether the server of an external plugin answered when it was last asked; undefined for one of this process. */
   readonly reachable?: boolean;
+  /** Why it did not, where it was looked for. */
+  readonly problem?: SallyError | undefined;
   /** Whether its server answers nothing, not even a probe: calls of it fail at once. */
   readonly away?: boolean;
   /** Has `listener` called when one of the fields has changed. Absent where none ever does. */

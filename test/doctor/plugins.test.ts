@@ -110,6 +110,46 @@ describe('[O2] the doctor loads what the program would load', () => {
     ]);
   });
 
+  it.for([
+    ['a misspelt hook', 'setup: () => ({ hooks: { tool_pre_invok() {} } })', 'tool_pre_invoke'],
+    [
+      'one in the letters of JavaScript',
+      'setup: () => ({ hooks: { promptPostFetch: () => {} } })',
+      'prompt_post_fetch',
+    ],
+    [
+      'a misspelt method',
+      'setup: () => ({ hooks: new (class { resource_pre_fetch_() {} })() })',
+      'resource_pre_fetch',
+    ],
+  ])('and warns of %s in code that reads so', async ([, code, meant]) => {
+    const { results } = await look([own], `export default { ${code} };\n`);
+    expect(results).toMatchObject([
+      {
+        status: 'warn',
+        code: 'SALLY_HOOK_UNKNOWN',
+        cause: expect.stringContaining(`did you mean ${meant}?`),
+      },
+    ]);
+  });
+
+  it.for([
+    [
+      'a function of that name beside the hook',
+      'const toolPreInvoke = () => {};\nexport default { setup: () => ({ hooks: { tool_pre_invoke: toolPreInvoke } }) };\n',
+    ],
+    [
+      'a hook of another gateway',
+      'export default { setup: () => ({ foreignHooks: { tool_pre_invokes() {} } }) };\n',
+    ],
+    [
+      'other words',
+      'export default { setup: () => ({ hooks: {}, toolNames: [], httpServer: 1, prompt_id: 2 }) };\n',
+    ],
+  ])('but not of %s', async ([, module]) => {
+    expect((await look([own], module)).results).toMatchObject([{ status: 'ok' }]);
+  });
+
   it('and sets nothing up, whatever it prints', async () => {
     const module =
       "import { writeFileSync } from 'node:fs';\nconsole.log('{}');\nexport default { setup() { writeFileSync('set-up', ''); return { hooks: {} }; } };\n";

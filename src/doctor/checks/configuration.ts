@@ -48,10 +48,17 @@ export const configurationChecks = [
     look({ plugins, config, keys }) {
       if (!config) return [skipped('the file is not valid')];
       const failed = plugins.flatMap(({ name, problem }) => (problem ? [{ name, problem }] : []));
+      const doubts = plugins.flatMap(({ name, doubt }) =>
+        doubt ? [warn(doubt, doubt.message, { lookedAt: name })] : [],
+      );
+      if (failed.length === 0 && doubts.length > 0) return doubts;
       if (failed.length === 0) return [ok(plugins.map(({ name }) => name).join(', ') || 'there is none')];
       // The server of a plugin that cannot be loaded does not start.
       const all = [...keys, ...config.plugins.map(({ name }) => `hosts:${name.toLowerCase()}`)];
-      return failed.map(({ name, problem }) => fail(problem, problem.message, { lookedAt: name, keys: all }));
+      return [
+        ...failed.map(({ name, problem }) => fail(problem, problem.message, { lookedAt: name, keys: all })),
+        ...doubts,
+      ];
     },
   }),
   file({

@@ -304,7 +304,8 @@ class OpenUpstream implements Upstream {
 
   #becomeDown(reason: SallyError): void {
     this.#reason = reason;
-    this.#become({ kind: 'down', reason: this.#why(reason), code: reason.code });
+    const { code, remedy } = reason;
+    this.#become({ kind: 'down', reason: this.#why(reason), code, remedy });
   }
 
   /** The error for whoever wants something of it while it is not up. */

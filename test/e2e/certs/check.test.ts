@@ -26,11 +26,42 @@ describe('sallyport certs check', () => {
         `   example-plugin-a:  ${validTo}  824 days left  ok`,
         `   example-plugin-b:  ${validTo}  824 days left  ok`,
         '',
-        'note: whoever reads certs/mcp/ca/ca.key can make a gateway and any plugin, and no server needs it: on a ' +
-          'machine that runs one, move it away until the next certificate is to be made',
+        'note: whoever reads certs/mcp/ca/ca.key can make a gateway and any plugin, and',
+        '  no server needs it: on a machine that runs one, move it away until the next',
+        '  certificate is to be made',
+        '',
+        'all is well: the first of 4 ends in 824 days',
         '',
       ].join('\n'),
     );
+  });
+
+  it('[C7] says first and last what is wrong, has one line for many that are well, and fits the width', async () => {
+    const { certs, path } = workplace();
+    const names = Array.from({ length: 7 }, (_, i) => `a-plugin-with-a-rather-long-name-${i}`);
+    const mcp = { proto: 'STREAMABLEHTTP', url: 'https://localhost:8000/mcp' };
+    writeFileSync(
+      path('p.yaml'),
+      JSON.stringify({ plugins: names.map((name) => ({ name, kind: 'external', mcp })) }),
+    );
+    const dir = path('certs');
+    await certs([...all, '--config', 'p.yaml', '--dir', dir]);
+    rmSync(path('certs/plugins', names[3] ?? '', 'server.key'));
+    const { status, out } = await certs(['check', '--dir', dir]);
+    expect(status).toBe(3);
+    const remedy = `→ sallyport certs renew ${names[3]}`;
+    const paragraphs = out.trimEnd().split('\n\n');
+    expect(paragraphs[1]).toMatch(
+      /^fail {5}plugins\/a-plugin-with-a-rather-long-name-3\/server.key is missing/,
+    );
+    expect([paragraphs[1], paragraphs.at(-1)].map((text) => text?.includes(remedy))).toEqual([true, true]);
+    expect(paragraphs.at(-1)).toMatch(/^1 to mend: 8 of 9 certificates are well; first:\n/);
+    expect(out).toMatch(/^ {3}6 that are well, the first: +\w+ +\d+ \d{4} {2}824 days left {2}ok$/m);
+    expect(out.match(/^ {3}a-plugin/gm)).toHaveLength(1);
+    for (const line of out.split('\n'))
+      if (!line.includes(path('')) && !line.startsWith('note')) expect(line.length).toBeLessThanOrEqual(80);
+    const { out: whole } = await certs(['check', '--dir', dir, '--verbose']);
+    expect(whole.match(/^ {3}a-plugin/gm)).toHaveLength(7);
   });
 
   it('[C7] status 1 within --warn-days of an end, with what to run', async () => {
@@ -49,7 +80,7 @@ describe('sallyport certs check', () => {
     await certs(['ca', '--key', 'ec-p256', '--days', '20']);
     await certs([...all, '--days', '20']);
     const { out } = await certs(['check']);
-    expect(out.match(/→ (it ends with its CA: )?sallyport certs ca-rotate prepare\n/g)).toHaveLength(4);
+    expect(out.match(/→ (it ends with its CA: )?sallyport certs ca-rotate prepare\n/g)).toHaveLength(5);
   });
 
   it('[C7] status 3 where a certificate is broken, the others are still shown', async () => {
@@ -59,7 +90,7 @@ describe('sallyport certs check', () => {
     const { status, out } = await certs(['check']);
     expect(status).toBe(3);
     expect(out).toMatch(/example-plugin-a: {2}- +- +unreadable\n {3}example-plugin-b: .* ok\n/);
-    expect(out).toContain('sallyport certs plugin example-plugin-a');
+    expect(out.replaceAll(/ \\\n +/g, ' ')).toContain('&& sallyport certs plugin example-plugin-a\n');
   });
 
   it('[C7] status 3 where there are none, with the command that makes them', async () => {
