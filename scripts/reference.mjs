@@ -335,6 +335,7 @@ function metrics() {
     'The workers of one program are one page, whichever of them is asked: counters and most gauges are sums, and the table says where the least or the greatest counts. Names that begin with `mcp_` are those of the OpenTelemetry conventions for MCP (`mcp.server.operation.duration`, `mcp.client.operation.duration`) as Prometheus writes them. The `process_*` and `nodejs_*` metrics of prom-client are there too: processor time, memory, open files, event loop, garbage collection.',
     'The values of labels are bounded. A method that is none of MCP is `other`. A tool is `other` until this process has seen it in a list of its upstream; `metrics: {tool_names: false}` in the `gateway` block leaves the names of tools out. A plugin has at most a hundred codes of violations. Upstreams, plugins and hooks are those of the configuration.',
     'What is not counted: pings, notifications and responses of clients, and `GET` and `DELETE` of sessions, unless they are refused.',
+    'Dashboards for Grafana and alerts for Prometheus are in [deploy/monitoring](../deploy/monitoring/README.md).',
     '## The metrics',
     table(
       ['metric', 'kind', 'of', 'several workers', 'what it says'],

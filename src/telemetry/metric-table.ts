@@ -106,8 +106,15 @@ export const metricTable = {
   errors: {
     name: 'sallyport_errors_total',
     kind: 'counter',
-    help: 'Requests of clients that ended with an error of Sallyport; where a limit was reached its code says which',
+    help: 'Requests of clients that were let in and ended with an error of Sallyport',
     labels: { code: 'code of the error, as the reference lists them' },
+    of: 'both',
+  },
+  limits: {
+    name: 'sallyport_limits_reached_total',
+    kind: 'counter',
+    help: 'Requests that were turned away, or whose questions were, because there were as many as there may be',
+    labels: { limit: 'code of the error: it says which limit' },
     of: 'both',
   },
   upstreamUp: {

@@ -1,5 +1,15 @@
 import type { Registry } from 'prom-client';
-import { errorDefinitions } from '../errors.js';
+import {
+  errorDefinitions,
+  SessionsFull,
+  TooManyCalls,
+  TooManyCallsOfOne,
+  TooManyQuestions,
+  TooManySubscriptions,
+  TooManySuspended,
+  UpstreamBusy,
+  UserSessionsFull,
+} from '../errors.js';
 import { type MetricName, metricOptions, metricTable } from './metric-table.js';
 import type {
   CallObservation,
@@ -34,6 +44,9 @@ export async function openTrafficMetrics(registry: Registry, options: TrafficOpt
   const inGateway = options.of === 'gateway';
   const counter = <Name extends MetricName>(key: Name) => new Counter(metricOptions(key, registry));
   const histogram = <Name extends MetricName>(key: Name) => new Histogram(metricOptions(key, registry));
+  const limits = counter('limits');
+  // There from the start: an increase from nothing is none.
+  for (const limit of limitCodes) limits.inc({ limit }, 0);
   const traffic: Traffic = {
     methods: options.methods,
     requests: histogram('requests'),
@@ -41,6 +54,7 @@ export async function openTrafficMetrics(registry: Registry, options: TrafficOpt
     hookTime: histogram('hookTime'),
     refusals: counter('refusals'),
     errors: counter('errors'),
+    limits,
     ownTime: inGateway ? histogram('ownTime') : undefined,
     upstreamCalls: inGateway ? histogram('upstreamCalls') : undefined,
     toolCalls: inGateway && options.toolNames ? counter('toolCalls') : undefined,
@@ -71,6 +85,7 @@ interface Traffic {
   readonly hookTime: Times;
   readonly refusals: Count;
   readonly errors: Count;
+  readonly limits: Count;
   /** Codes of violations that were seen, by plugin. */
   readonly reasons: Map<string, Set<string>>;
   /** Names of tools that were seen in lists, by upstream. */
@@ -121,11 +136,12 @@ class RequestMetrics implements RequestObservation {
   }
 
   end(end: RequestEnd): void {
-    const { requests, ownTime, toolCalls, errors, refusals, methods } = this.#traffic;
+    const { requests, ownTime, toolCalls, errors, limits, refusals, methods } = this.#traffic;
     const call = this.#call;
     if (end.kind === 'other') {
       const { status = 0, reason } = end;
       if (status >= 400) refusals.inc({ reason: reason ?? `http_${status}` });
+      if (reason !== undefined && limitCodes.has(reason)) limits.inc({ limit: reason });
       return;
     }
     if (end.kind !== 'served' || call === undefined) return;
@@ -145,7 +161,9 @@ class RequestMetrics implements RequestObservation {
     }
     if ('error' in end.response) {
       const code = codeOf(end.response.error);
-      if (code !== undefined) errors.inc({ code });
+      if (code === undefined) return;
+      errors.inc({ code });
+      if (limitCodes.has(code)) limits.inc({ limit: code });
     }
   }
 }
@@ -204,6 +222,20 @@ class HookCallMetrics implements CallObservation<HookCallEnd> {
     hookTime.observe({ plugin, hook }, (tookMs ?? now - this.#started) / 1000);
   }
 }
+
+/** What a client is told where there is as much of something as there may be. */
+const limitCodes: ReadonlySet<string> = new Set(
+  [
+    TooManyCalls,
+    TooManyCallsOfOne,
+    SessionsFull,
+    UserSessionsFull,
+    TooManyQuestions,
+    TooManySuspended,
+    TooManySubscriptions,
+    UpstreamBusy,
+  ].map(({ code }) => code),
+);
 
 const codes: ReadonlySet<string> = new Set(errorDefinitions().map(({ code }) => code));
 
