@@ -9,7 +9,7 @@ INSTALLED := node_modules/.package-lock.json
 BUILT     := dist/.built
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lts interop conformance build bench soak fuzz clean \
+.PHONY: help demo test test-lts interop conformance realworld build bench soak fuzz clean \
         certs-mcp-all certs-mcp-ca certs-mcp-gateway certs-mcp-plugin certs-mcp-check \
         certs-mcp-renew certs-mcp-revoke certs-mcp-crl certs-mcp-ca-rotate-status \
         certs-mcp-ca-rotate-prepare certs-mcp-ca-rotate-activate certs-mcp-ca-rotate-retire certs-mcp-ca-rotate-undo
@@ -33,6 +33,9 @@ interop: $(BUILT) ## The matrix with the Python peers, and the projects of plugi
 
 conformance: $(BUILT) ## The MCP conformance suite, straight at a server and through the gateway
 	@node conformance/run.mjs
+
+realworld: $(BUILT) ## Real MCP servers and clients, directly and through the gateway: by hand, twenty minutes and more; needs Go, Python 3, pandoc, Chromium and the package indexes
+	@node realworld/run.mjs --report .cache/realworld/report.md
 
 build: $(BUILT) ## Install and compile
 

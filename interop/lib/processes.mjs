@@ -15,9 +15,13 @@ export function cleanEnv(extra = {}) {
   return { ...Object.fromEntries(own), ...extra };
 }
 
-/** Starts a program; `tail()` is the end of what it wrote to stderr. It is killed with this process. */
-export function startProgram(file, args, { env, cwd } = {}) {
-  const child = spawn(file, args, { cwd, env: env ?? cleanEnv(), stdio: ['pipe', 'pipe', 'pipe'] });
+/**
+ * Starts a program; `tail()` is the end of what it wrote to stderr. It is killed with this process; one that starts
+ * others is the leader of a `group`, which is killed as a whole.
+ */
+export function startProgram(file, args, { env, cwd, group = false } = {}) {
+  const options = { cwd, env: env ?? cleanEnv(), stdio: ['pipe', 'pipe', 'pipe'], detached: group };
+  const child = Object.assign(spawn(file, args, options), { group });
   let stderr = '';
   running.add(child);
   child.once('exit', () => running.delete(child));
@@ -38,8 +42,18 @@ export async function stopProgram({ child }, graceMs = 2_000) {
   child.stdin.end();
   child.kill('SIGTERM');
   await Promise.race([exited, sleep(graceMs)]);
-  child.kill('SIGKILL');
+  kill(child);
   await exited;
+}
+
+function kill(child) {
+  if (!child.group) return child.kill('SIGKILL');
+  try {
+    return process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // All of them have ended.
+    return false;
+  }
 }
 
 /** The last line of what a program wrote: where it ended by itself, mostly why. */
@@ -62,7 +76,7 @@ export async function runProgram(file, args, options = {}) {
 }
 
 export function stopEverything() {
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running) kill(child);
 }
 process.once('exit', stopEverything);
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));

@@ -34,7 +34,8 @@ export async function preparePeer(peer, place) {
   return python;
 }
 
-async function findPython() {
+/** The newest Python at hand that is new enough. */
+export async function findPython() {
   for (const name of ['python3', 'python3.13', 'python3.12', 'python3.11']) {
     const version = await runProgram(name, ['-c', 'import sys; print(*sys.version_info[:2])']).catch(
       () => '',

@@ -1,0 +1,127 @@
+import { difference } from './compare.mjs';
+import { upstreamOf, withGateway } from './gateways.mjs';
+import { isModern, observe } from './observe.mjs';
+import { freshWork, stdioOf, withHttp } from './places.mjs';
+import { planFor } from './plan.mjs';
+import { acrossEras, prefixedPlan, unprefixed } from './translate.mjs';
+import { twice } from './twice.mjs';
+
+/** The ways through the gateway: who speaks how to whom. */
+export const ways = {
+  stdio: 'HTTP to the gateway, stdio to the server',
+  http: 'HTTP to the gateway, HTTP to the server',
+  modern: 'a client of 2026-07-28, HTTP to the server',
+  together: 'behind one gateway with all the others, names prefixed',
+};
+
+/** Two direct looks, over either transport: what they do not agree on varies by itself. */
+async function directly(server, place, plan) {
+  const look = async (transport, options) => {
+    const work = await freshWork(server, place);
+    const here = { ...place, work };
+    const see = async (target) => {
+      const seen = await observe(target, { root: work, ...options });
+      return { ...seen, modern: options.andModern && (await isModern(target)) };
+    };
+    return transport === 'stdio' ? see(stdioOf(server, here)) : withHttp(server, here, (url) => see({ url }));
+  };
+  const first = await look('stdio', { plan });
+  const { steps } = first;
+  const second = await look('stdio', { plan: steps });
+  const http = [await look('http', { plan: steps }), await look('http', { plan: steps, andModern: true })];
+  const modern = http[1].modern ? await look('http', { plan: steps, era: 'modern' }) : undefined;
+  return { steps, serverInfo: first.serverInfo, stdio: [first, second], http, modern };
+}
+
+/**
+ * Every step of a server by every way: way → {key: difference or undefined}. On a busy machine an answer may be late
+ * once: a difference that is not known counts when it comes twice.
+ */
+export async function serverCells(server, place, chosen, isKnown) {
+  const plan = (lists) => planFor(server, { ...place, work: workOf(server, place) }, lists);
+  const direct = await directly(server, place, plan);
+  const { steps } = direct;
+  const fresh = async () => {
+    const work = await freshWork(server, place);
+    return { place: { ...place, work }, root: work };
+  };
+  const through = {
+    async stdio() {
+      const { place: here, root } = await fresh();
+      const upstreams = { one: upstreamOf(stdioOf(server, here)) };
+      const seen = await withGateway(place.folder, { upstreams }, (url) =>
+        observe({ url }, { root, plan: steps }),
+      );
+      return compare(...direct.stdio, seen, steps);
+    },
+    async http() {
+      const { place: here, root } = await fresh();
+      const seen = await withHttp(server, here, (target) =>
+        withGateway(place.folder, { upstreams: { one: { url: target } } }, (url) =>
+          observe({ url }, { root, plan: steps }),
+        ),
+      );
+      return compare(...direct.http, seen, steps);
+    },
+    async modern() {
+      const { place: here, root } = await fresh();
+      const options = { root, plan: steps, era: 'modern' };
+      const seen = await withHttp(server, here, (target) =>
+        withGateway(place.folder, { upstreams: { one: { url: target } } }, (url) =>
+          observe({ url }, options),
+        ),
+      );
+      const like = direct.modern ? [direct.modern, direct.modern] : direct.http;
+      const asked = steps.filter(({ legacyOnly }) => !legacyOnly);
+      return compare(...[...like, seen].map(acrossEras), asked);
+    },
+  };
+  const cells = {};
+  for (const way of Object.keys(through).filter((one) => chosen.includes(one))) {
+    const look = () => through[way]().catch((error) => ({ 'the connection': error.message.slice(0, 600) }));
+    cells[way] = await twice(look, (key, difference) => isKnown(way, key, difference));
+  }
+  return { cells, direct, modern: direct.modern !== undefined };
+}
+
+const workOf = (server, { folder }) => `${folder}/${server.id}`;
+
+function compare(direct, again, through, steps) {
+  const keys = [
+    'instructions',
+    'capabilities',
+    ...steps.map(({ key }) => key),
+    'what the server says by itself',
+  ];
+  return Object.fromEntries(
+    keys.map((key) => [key, difference(direct.seen[key], again.seen[key], through.seen[key])]),
+  );
+}
+
+/** All servers behind one gateway: id → {key: difference or undefined}. */
+export async function togetherCells(found, place) {
+  const upstreams = {};
+  for (const { server } of found) {
+    const work = await freshWork(server, place);
+    upstreams[server.id] = upstreamOf(stdioOf(server, { ...place, work }));
+  }
+  return withGateway(place.folder, { upstreams }, async (url) => {
+    const cells = {};
+    for (const { server, direct } of found) {
+      const plan = prefixedPlan(direct.steps, server.id);
+      const root = workOf(server, place);
+      const looked = await observe({ url }, { root, plan }).catch((error) => ({
+        seen: {},
+        lost: error.message,
+      }));
+      const asked = direct.steps.filter(({ key }) => key !== 'ping');
+      const seen = unprefixed(looked.seen, server.id, direct.stdio[0].seen);
+      cells[server.id] = looked.lost
+        ? { 'the connection': looked.lost }
+        : compare(...direct.stdio, { seen }, asked);
+      for (const key of ['instructions', 'capabilities', 'what the server says by itself'])
+        delete cells[server.id][key];
+    }
+    return cells;
+  });
+}
