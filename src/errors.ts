@@ -710,11 +710,19 @@ export const ConfigUrl = defineError<{
   },
 });
 
-export const ConfigTlsIncomplete = defineError('SALLY_CONFIG_TLS_INCOMPLETE', {
+export const ConfigTlsIncomplete = defineError<{
+  at: ConfigPlace;
+  subject: string;
+  because: string;
+  missing: readonly string[];
+  variables: readonly string[];
+  /** Another setting that would do. */
+  or?: string;
+}>('SALLY_CONFIG_TLS_INCOMPLETE', {
   message: (c) =>
     `${c.subject}: ${c.because}, but ${c.missing.join(' and ')} ${c.missing.length === 1 ? 'is' : 'are'} missing`,
   remedy: (c) =>
-    `give ${c.missing.join(' and ')} in the tls block${c.variables.length > 0 ? `, or set ${c.variables.join(' and ')}` : ''}`,
+    `give ${c.missing.join(' and ')}${c.or === undefined ? '' : ` or ${c.or}`} in the tls block${c.variables.length > 0 ? `, or set ${c.variables.join(' and ')}` : ''}`,
   example: {
     at: inFile(10, 3),
     subject: 'the plugin server',
@@ -978,7 +986,7 @@ export const NotPem = defineError('SALLY_TLS_NOT_PEM', {
     if (c.reason === notPem.der)
       return `openssl ${kind} -inform der -in ${file} -out ${pem} && mv ${pem} ${file}`;
     if (c.reason === notPem.pkcs12)
-      return `take the key and the certificate out of it, and name the new file in certfile and in keyfile: openssl pkcs12 -in ${file} -nodes -out ${pem} && chmod 600 ${pem}`;
+      return `name it with pfx, in place of certfile and keyfile; or take the key and the certificate out of it, and name the new file in certfile and in keyfile: openssl pkcs12 -in ${file} -nodes -out ${pem} && chmod 600 ${pem}`;
     if (c.reason === 'it holds a PKCS7')
       return `openssl pkcs7 -print_certs -in ${file} -out ${pem} && mv ${pem} ${file}`;
     if (c.reason.endsWith('CERTIFICATE REQUEST'))
@@ -993,6 +1001,24 @@ export const NotPem = defineError('SALLY_TLS_NOT_PEM', {
     );
   },
   example: { path: clientCrt, what: 'a certificate', reason: 'no BEGIN CERTIFICATE line' },
+});
+
+export const NotPfx = defineError('SALLY_TLS_NOT_PFX', {
+  message: (c) => `${c.path} is not a certificate and its key in PKCS #12 form: ${c.reason}`,
+  remedy: (c) => {
+    if (c.reason.startsWith('it is PEM')) return 'name it with certfile and keyfile, in place of pfx';
+    return `make it of the two: openssl pkcs12 -export -in cert.pem -inkey key.pem -out ${shellWord(c.path)}`;
+  },
+  example: { path: 'client.p12', reason: 'it holds no private key' },
+});
+
+export const PfxLegacy = defineError('SALLY_TLS_PFX_LEGACY', {
+  message: (c) => `${c.path} is encrypted with ${c.algorithm}, which is given up as too weak`,
+  remedy: (c) => {
+    const [file, pem] = [shellWord(c.path), shellWord(`${c.path}.pem`)];
+    return `export it anew with AES-256 and SHA-256, or encrypt it anew: openssl pkcs12 -legacy -in ${file} -nodes -out ${pem} && openssl pkcs12 -export -in ${pem} -out ${file}; rm ${pem}`;
+  },
+  example: { path: 'client.p12', algorithm: 'RC2-40' },
 });
 
 export const CertExpired = defineError<{ path: string; notAfter: Date; ca?: boolean }>('SALLY_CERT_EXPIRED', {
@@ -1014,13 +1040,13 @@ export const CertNotYetValid = defineError('SALLY_CERT_NOT_YET_VALID', {
 
 export const KeyEncrypted = defineError('SALLY_TLS_KEY_ENCRYPTED', {
   message: (c) => `the private key ${c.path} is encrypted and no password was given`,
-  remedy: (c) => `set keyfile_password, or ${c.variable}`,
+  remedy: (c) => `set keyfile_password or keyfile_password_file, or ${c.variable}`,
   example: { path: clientKey, variable: 'PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD' },
 });
 
 export const KeyPasswordWrong = defineError('SALLY_TLS_KEY_PASSWORD', {
   message: (c) => `the password given does not open the private key ${c.path}`,
-  remedy: (c) => `correct keyfile_password, or ${c.variable}`,
+  remedy: (c) => `correct keyfile_password or keyfile_password_file, or ${c.variable}`,
   example: { path: clientKey, variable: 'PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD' },
 });
 
@@ -1039,11 +1065,21 @@ export const KeyMismatch = defineError<{
   example: { keyfile: clientKey, certfile: clientCrt },
 });
 
-export const ChainBroken = defineError('SALLY_TLS_CHAIN', {
+export const ChainBroken = defineError<{
+  certfile: string;
+  caBundle: string;
+  subject: string;
+  issuer: string;
+  namesake: boolean;
+  /** The CA of the bundle that it leads to, which is not self-signed. */
+  intermediate?: string | undefined;
+}>('SALLY_TLS_CHAIN', {
   message: (c) =>
     `${c.certfile} (${c.subject}) does not lead to a CA of ${c.caBundle}: ${c.namesake ? `a CA of the name ${c.issuer} is there, but another one, with another key` : `the certificate of its issuer ${c.issuer} is not there`}`,
-  remedy:
-    'use the ca.crt of the CA that issued it, and put any intermediate certificates behind the leaf; compare: sha256sum certs/mcp/*/ca.crt',
+  remedy: (c) =>
+    c.intermediate === undefined
+      ? 'use the ca.crt of the CA that issued it, and put any intermediate certificates behind the leaf; compare: sha256sum certs/mcp/*/ca.crt'
+      : `the root above ${c.intermediate} belongs into the bundle as well; or, to trust ${c.intermediate} without it, set partial_chain: true`,
   example: {
     certfile: clientCrt,
     caBundle: caCrt,
@@ -1051,6 +1087,14 @@ export const ChainBroken = defineError('SALLY_TLS_CHAIN', {
     issuer: 'CN=Another CA',
     namesake: false,
   },
+});
+
+export const BundleWithoutRoot = defineError('SALLY_TLS_NO_ROOT', {
+  message: (c: { path: string; subjects: readonly string[] }) =>
+    `${c.path} holds no root, so that no certificate leads to one: ${c.subjects.join('; ')} ${c.subjects.length === 1 ? 'is an intermediate CA' : 'are intermediate CAs'}`,
+  remedy:
+    'the self-signed root above belongs into the bundle as well; or, to trust what it holds without that, set partial_chain: true',
+  example: { path: caCrt, subjects: ['CN=Issuing CA'] },
 });
 
 export const NotACa = defineError('SALLY_TLS_NOT_A_CA', {

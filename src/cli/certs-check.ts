@@ -144,13 +144,13 @@ function summary(io: CommandIo, findings: readonly Finding[], entries: readonly 
   return `${paint(io, styleOf(first.verdict), count)}${rest}\n  ${paint(io, 'cyan', '→')} ${wrappedRemedy(first.remedy, io.width, 4)}`;
 }
 
-function remaining(days: number): string {
+export function remaining(days: number): string {
   const count = Math.abs(days);
   return `${count} day${count === 1 ? '' : 's'} ${days < 0 ? 'ago' : 'left'}`;
 }
 
 /** What merely wants a word is yellow. */
-function styleOf(verdict: CheckEntry['verdict']): 'green' | 'yellow' | 'red' {
+export function styleOf(verdict: CheckEntry['verdict']): 'green' | 'yellow' | 'red' {
   if (verdict === 'ok') return 'green';
   return mild.has(verdict) ? 'yellow' : 'red';
 }

@@ -69,11 +69,7 @@ export function parsedOptions(io: CommandIo, flags: Flags): EnsureOptions {
 export function passwordFrom(io: CommandIo): Pick<EnsureOptions, 'caPassword'> {
   const given = variable(io, 'MCP_CERT_CA_PASSWORD');
   let asked: Promise<string | undefined> | undefined;
-  const typedFor = async (description: string) => {
-    if (!io.interactive || !process.stdin.isTTY) return undefined;
-    io.err(clear);
-    return (await import('./ask.js')).askOnTerminal({ id: 'password', description, password: true });
-  };
+  const typedFor = (description: string) => typedPassword(io, description);
   const ask = async (path: string, isNew: boolean) => {
     const typed = await typedFor(`${isNew ? 'new password for' : 'password of'} ${path}`);
     if (!typed || !isNew || (await typedFor('the same again')) === typed) return typed;
@@ -87,6 +83,13 @@ export function passwordFrom(io: CommandIo): Pick<EnsureOptions, 'caPassword'> {
         return asked;
       }),
   };
+}
+
+/** A password that is typed, where somebody can. */
+export async function typedPassword(io: CommandIo, description: string): Promise<string | undefined> {
+  if (!io.interactive || !process.stdin.isTTY) return undefined;
+  io.err(clear);
+  return (await import('./ask.js')).askOnTerminal({ id: 'password', description, password: true });
 }
 
 /** Begins the line of a terminal anew. */

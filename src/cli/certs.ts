@@ -110,8 +110,9 @@ const subcommands: readonly Subcommand[] = [
     run: async (io, flags) => (await make()).all(io, flags),
   },
   {
-    name: 'check',
-    summary: 'print when each certificate ends, and what is wrong with any',
+    name: 'check [FILE...]',
+    summary:
+      'print when each certificate ends, and what is wrong with any; of FILE, in PEM or PKCS #12 (password: MCP_CERT_PFX_PASSWORD, else asked for on a terminal), in place of the folder',
     options: [
       always,
       [
@@ -120,7 +121,10 @@ const subcommands: readonly Subcommand[] = [
       ],
     ],
     example: 'sallyport certs check --warn-days 14',
-    run: async (io, flags) => (await import('./certs-check.js')).check(io, flags),
+    run: async (io, flags, names) =>
+      names.length > 0
+        ? (await import('./certs-files.js')).checkFiles(io, flags, names)
+        : (await import('./certs-check.js')).check(io, flags),
   },
   {
     name: 'renew [NAME...]',

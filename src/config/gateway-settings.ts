@@ -77,7 +77,7 @@ export function gatewaySettings(
   const { tls: block, port } = fields;
   const settings = settingsOf(gatewayKeys, fields, reading.paths);
   const { host, allowUnauthenticated } = settings;
-  const owner = { subject: 'the gateway', side: 'gateway' } as const;
+  const owner = { subject: 'the gateway', side: 'gateway', anyIssuer: true } as const;
   const tls = block?.value && serverTls({ place: block.place, fields: block.value }, owner, reading);
   if (block !== undefined) refuseHealthPort(port, reading);
   const auth =

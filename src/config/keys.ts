@@ -21,8 +21,20 @@ const unusedFlag = { default: false, unused: true } as const;
 const tlsKeys = {
   certfile: optional(path, 'certificate that this side shows, in PEM'),
   keyfile: optional(path, 'private key of the certificate that this side shows, in PEM'),
+  pfx: optional(
+    path,
+    'in place of certfile and keyfile: both in one file, in PKCS #12 (.p12, .pfx); CAs that it holds are shown, never trusted',
+  ),
   ca_bundle: optional(path, 'certificate authorities that the other side is verified against'),
-  keyfile_password: optional({ kind: 'secret' }, 'password of the private key, where it has one'),
+  partial_chain: optional(
+    boolean,
+    'whether an intermediate CA in ca_bundle is trusted as it is, without the root above it',
+  ),
+  keyfile_password: optional({ kind: 'secret' }, 'password of the private key or of pfx, where it has one'),
+  keyfile_password_file: optional(
+    path,
+    'in place of keyfile_password: a file whose first line is the password; read anew with the key',
+  ),
   crl_file: optional(
     path,
     'revocation lists in PEM, one of every CA in ca_bundle: a certificate that one of them names is refused',
@@ -41,6 +53,15 @@ export const clientTlsKeys = {
   identity: optional(
     filled,
     "whose certificate it must be. Absent: this plugin's, where it names a role. plugin: this plugin's, by role, DNS name, or CN where there is no subjectAltName. host: any plugin's on that host. Else the name of the plugin whose certificate the server shows",
+  ),
+} as const satisfies Keys;
+
+/** Between gateway and plugin servers the roots of the system are never trusted. */
+export const upstreamTlsKeys = {
+  ...clientTlsKeys,
+  ca: optional(
+    { kind: 'choice', values: ['system'] },
+    'in place of ca_bundle: the roots of the system, as without a tls block',
   ),
 } as const satisfies Keys;
 
@@ -65,7 +86,7 @@ export const proxyKeys = {
   user: optional({ kind: 'secret', written: true }, 'who that is to the proxy, in place of one in url'),
   password: optional({ kind: 'secret', written: true }, 'the password of that user'),
   tls: optional(
-    { kind: 'map', keys: clientTlsKeys },
+    { kind: 'map', keys: upstreamTlsKeys },
     "TLS to the proxy; absent: the roots of the system verify the proxy's certificate",
   ),
 } as const satisfies Keys;
@@ -228,7 +249,7 @@ export const upstreamKeys = {
     "for url: sent with every request, such as the upstream's own token",
   ),
   tls: optional(
-    { kind: 'map', keys: clientTlsKeys },
+    { kind: 'map', keys: upstreamTlsKeys },
     "for url: TLS towards this upstream; absent: the roots of the system verify the server's certificate",
   ),
   proxy: optional(

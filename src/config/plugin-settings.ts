@@ -17,7 +17,7 @@ import { hiddenText, type Problems, shown } from './problems.js';
 import { type ProxySettings, proxySettings } from './proxies.js';
 import { given, isLoopback, overlay, pathOf, type Reading, readUrl } from './reading.js';
 import { type Field, type Fields, type SettingsOf, type ValuesOf, valuesOf } from './schema.js';
-import { type ClientTlsFields, type ClientTlsSettings, checkTls, clientTls } from './tls-settings.js';
+import { type ClientTlsFields, type ClientTlsSettings, pluginTls } from './tls-settings.js';
 import { clientTlsVariables, variablesSet } from './variables.js';
 
 /** When a plugin runs: every present field must match. Names as the YAML and the wire have them. */
@@ -192,9 +192,8 @@ function httpSettings(
   }
   if (block !== undefined && block.value === undefined) return undefined;
   const tls = overlay<ClientTlsFields>(block?.value ?? {}, target.variables);
-  if (reading.side === 'gateway')
-    checkTls(tls, block?.place ?? urlField.place, `plugin ${target.plugin}`, reading);
-  return { transport: 'http', url, tls: clientTls(tls, reading), ...proxy };
+  const at = block?.place ?? urlField.place;
+  return { transport: 'http', url, tls: pluginTls(tls, at, `plugin ${target.plugin}`, reading), ...proxy };
 }
 
 /** The peers let the URL of a socket be left out: only its path has a meaning. */

@@ -6,7 +6,7 @@ import { networksOf } from './networks.js';
 import { hiddenText, type Problems, shown } from './problems.js';
 import { given, isLoopback, type Reading } from './reading.js';
 import type { Field, Fields } from './schema.js';
-import { type ClientTlsSettings, checkTls, clientTls } from './tls-settings.js';
+import { type ClientTlsSettings, upstreamTls } from './tls-settings.js';
 
 /** A proxy that connections leave through. */
 export interface ProxySettings {
@@ -178,8 +178,9 @@ export function proxySettings(
   if (typeof read === 'string') return refuse(read);
   if (tls !== undefined && read.url.protocol !== 'https:')
     return refuse('it has a tls block, and its URL does not begin with https:');
-  if (tls?.value) checkTls(tls.value, tls.place, `the proxy of ${path}`, { problems }, noVariables);
-  const secured = { ...read, ...(tls?.value && { tls: clientTls(tls.value, { paths }) }) };
+  const checked =
+    tls?.value && upstreamTls(tls.value, tls.place, `the proxy of ${path}`, { problems, paths });
+  const secured = { ...read, ...(checked && { tls: checked }) };
   if (user?.value === undefined && password?.value === undefined) return secured;
   const whole = withCredentials(secured, user?.value ?? '', password?.value ?? '');
   if (typeof whole !== 'string') return whole;
@@ -187,5 +188,3 @@ export function proxySettings(
   problems.add(ConfigUrl({ at, key: `${path}.user`, seen: hiddenText, reason: whole, likely }));
   return undefined;
 }
-
-const noVariables = { variables: {}, mutual: false } as const;

@@ -13,7 +13,7 @@ import { hiddenText, looksSecret, type Problems, shown } from './problems.js';
 import { checkProxy, type ProxyRules, proxyRules } from './proxies.js';
 import { given, isLoopback, pathOf, type Reading, readUrl } from './reading.js';
 import { type Field, type Fields, type SettingsOf, settingsOf } from './schema.js';
-import { type ClientTlsSettings, checkTls, clientTls } from './tls-settings.js';
+import { type ClientTlsSettings, upstreamTls } from './tls-settings.js';
 
 /** How an upstream MCP server is reached, and what of it is offered. Paths are absolute. */
 export type UpstreamSettings = UpstreamOffer &
@@ -186,8 +186,8 @@ function httpOptions(
   }
   if (block === undefined) return { transport: 'http', url, headers, ...proxies };
   if (block.value === undefined) return undefined;
-  checkTls(block.value, block.place, subject, { problems }, { variables: {}, mutual: false });
-  return { transport: 'http', url, headers, ...proxies, tls: clientTls(block.value, { paths }) };
+  const tls = upstreamTls(block.value, block.place, subject, { problems, paths });
+  return { transport: 'http', url, headers, ...proxies, tls };
 }
 
 /** Header names in lower case; what RFC 9110 sections 5.1 and 5.5 do not allow is a problem, and never shown. */

@@ -69,6 +69,7 @@ export const serverVariables = {
 export const serverTlsVariables = overriding('server', 'server_settings.tls', serverTlsKeys, {
   keyfile: ['PLUGINS_SERVER_SSL_KEYFILE', 'certs/mcp/plugins/MyPlugin/server.key'],
   certfile: ['PLUGINS_SERVER_SSL_CERTFILE', 'certs/mcp/plugins/MyPlugin/server.crt'],
+  pfx: ['PLUGINS_SERVER_SSL_PFX', '/run/secrets/server.p12'],
   ca_bundle: ['PLUGINS_SERVER_SSL_CA_CERTS', 'certs/mcp/plugins/MyPlugin/ca.crt'],
   ssl_cert_reqs: ['PLUGINS_SERVER_SSL_CERT_REQS', '2'],
   keyfile_password: ['PLUGINS_SERVER_SSL_KEYFILE_PASSWORD', 'a password'],
@@ -78,6 +79,7 @@ export const serverTlsVariables = overriding('server', 'server_settings.tls', se
 export const clientTlsVariables = overriding('gateway', 'plugins[].mcp.tls', clientTlsKeys, {
   certfile: ['PLUGINS_CLIENT_MTLS_CERTFILE', 'certs/mcp/gateway/client.crt'],
   keyfile: ['PLUGINS_CLIENT_MTLS_KEYFILE', 'certs/mcp/gateway/client.key'],
+  pfx: ['PLUGINS_CLIENT_MTLS_PFX', '/run/secrets/client.p12'],
   ca_bundle: ['PLUGINS_CLIENT_MTLS_CA_BUNDLE', 'certs/mcp/gateway/ca.crt'],
   verify: ['PLUGINS_CLIENT_MTLS_VERIFY', 'true'],
   check_hostname: ['PLUGINS_CLIENT_MTLS_CHECK_HOSTNAME', 'true'],

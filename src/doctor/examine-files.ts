@@ -10,7 +10,13 @@ import {
   findSallyError,
 } from '../errors.js';
 import { checkCertificates, rotationStatus } from '../pki/index.js';
-import { type CredentialFiles, expiryWarnings, loadCredentials, type TlsRole } from '../tls/index.js';
+import {
+  type CredentialFiles,
+  certificateFile,
+  expiryWarnings,
+  loadCredentials,
+  type TlsRole,
+} from '../tls/index.js';
 import { examinePlugins } from './examine-plugins.js';
 import { lookAtUpstreams } from './examine-sessions.js';
 import type { ConfigFacts, CredentialFacts, DoctorContext, FolderFacts, Override } from './facts.js';
@@ -121,7 +127,7 @@ function settingOf(config: PluginsConfig, key: string): string | undefined {
   return values.length === 0 ? undefined : [...new Set(values.map(String))].join(', ');
 }
 
-const loadedKeys = /\.tls\.(certfile|keyfile|keyfile_password|ca_bundle|crl_file)$/;
+const loadedKeys = /\.tls\.(certfile|keyfile|pfx|keyfile_password|ca_bundle|crl_file)$/;
 
 /** Whether the file alone would be better off. */
 async function harmOf(
@@ -158,7 +164,7 @@ export async function examineCredentials(
   context: DoctorContext,
 ): Promise<CredentialFacts> {
   const now = context.now();
-  const keys = [...about.keys, ...(files.certfile === undefined ? [] : [files.certfile])];
+  const keys = [...about.keys, ...[certificateFile(files)].filter((path) => path !== undefined)];
   const facts = { ...about, keys, kind: 'credentials', role, files } as const;
   try {
     const set = await loadCredentials(files, role, { version: 1, now });

@@ -9,7 +9,15 @@ import {
   NoClientCert,
   type SallyError,
 } from '../errors.js';
-import { type CredentialFiles, judgeHostname, judgePeer, oneLineName, pluginRule } from '../tls/index.js';
+import {
+  type CredentialFiles,
+  certificateFile,
+  filesOf,
+  judgeHostname,
+  judgePeer,
+  oneLineName,
+  pluginRule,
+} from '../tls/index.js';
 import { type Endpoint, examineEndpoint } from './examine-endpoint.js';
 import { examineConfig, examineCredentials, examineFolder } from './examine-files.js';
 import { examineSessions } from './examine-sessions.js';
@@ -112,8 +120,7 @@ async function gatewayEnds(facts: ConfigFacts, context: DoctorContext) {
   );
   const shared = new Map<string, Promise<CredentialFacts>>();
   const own = (tls: ClientTlsSettings, title: string) => {
-    const { certfile, keyfile, keyfilePassword, caBundle, crlFile } = tls;
-    const files = { certfile, keyfile, keyfilePassword, caBundle, crlFile };
+    const files = filesOf(tls);
     const key = JSON.stringify(files);
     const made =
       shared.get(key) ??
@@ -276,7 +283,7 @@ function judgeClient(
   { tls, file }: Ends['server'],
   now: Date,
 ): SallyError | undefined {
-  const peer = `the client ${ours.files.certfile ?? 'without a certificate'}`;
+  const peer = `the client ${certificateFile(ours.files) ?? 'without a certificate'}`;
   if (tls.sslCertReqs === 0)
     return ours.certificate && ClientCertNotDemanded({ peer: file, seen: 'ssl_cert_reqs is 0' });
   if (ours.certificate === undefined)
@@ -292,7 +299,7 @@ function judgeServer({ plugin, url, client, server, now }: Ends): SallyError | u
   const { tls, own } = client;
   const [ours, theirs] = [own.set, server.own.set];
   if (!tls.verify || ours === undefined || theirs?.certificate === undefined) return undefined;
-  const peer = `the server ${theirs.files.certfile ?? ''}`;
+  const peer = `the server ${certificateFile(theirs.files) ?? ''}`;
   const rule = { identity: pluginRule(plugin, tls.identity), pins: tls.pins };
   const verdict = judgePeer(theirs.chain, { set: ours, rule, peer, side: 'client', now });
   if (verdict.kind === 'refused') return verdict.error;

@@ -44,7 +44,7 @@ function signedParts(signed: Buffer) {
 }
 
 /** An object identifier in dotted form (X.690 section 8.19). */
-function oidText(content: Buffer): string {
+export function oidText(content: Buffer): string {
   const parts: number[] = [];
   let value = 0;
   for (const octet of content) {

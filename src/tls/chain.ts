@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { canSign, encodingDefectOf, hasIssued, isSelfSigned, weaknessOf } from '../pki/der.js';
-import { oneLineName } from '../pki/pem.js';
+import { bundleHas, oneLineName } from '../pki/pem.js';
 
 /** How a certificate's chain ends: at a CA of the bundle, or where something is wrong. */
 export type ChainVerdict =
@@ -14,17 +14,18 @@ export const longestChain = 10;
 /**
  * Follows `leaf` through `intermediates` to a self-signed certificate of `anchors` (RFC 5280 section 6, the
  * part that a holder can check before it connects; the peer's TLS library checks the rest). OpenSSL accepts
- * no anchor that is not self-signed unless told to, so neither does this.
+ * no anchor that is not self-signed unless told to (X509_V_FLAG_PARTIAL_CHAIN), so neither does this: `partial`.
  */
 export function followChain(
   leaf: X509Certificate,
   intermediates: readonly X509Certificate[],
   anchors: readonly X509Certificate[],
+  partial = false,
 ): ChainVerdict {
   const path = [leaf];
   let current = leaf;
   while (path.length <= longestChain) {
-    if (isSelfSigned(current) && anchors.some((anchor) => anchor.raw.equals(current.raw))) {
+    if ((partial || isSelfSigned(current)) && bundleHas(anchors, current)) {
       return { kind: 'trusted', path };
     }
     const child = current;
@@ -68,11 +69,12 @@ export function followStrongChain(
   others: readonly X509Certificate[],
   authorities: readonly X509Certificate[],
   shownBy: 'client' | 'server',
+  partial = false,
 ): ChainVerdict | { readonly kind: 'weak'; readonly weak: Weak } {
   let [intermediates, anchors] = [others, authorities];
   let first: Weak | undefined;
   for (;;) {
-    const verdict = followChain(leaf, intermediates, anchors);
+    const verdict = followChain(leaf, intermediates, anchors, partial);
     const found =
       verdict.kind === 'trusted'
         ? weakShown(verdict.path, shownBy)

@@ -2,9 +2,10 @@ import { asSallyError, messageOf, type SallyError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { oneLineName } from '../pki/pem.js';
 import type { Observer } from '../telemetry/index.js';
-import { type CredentialFiles, readFiles, readSettled } from './files.js';
-import { type CredentialSet, loadCredentials, type TlsRole } from './load.js';
+import { type CredentialFiles, certificateFile, filesOf, readFiles, readSettled } from './files.js';
+import { type CredentialSet, loadCredentials } from './load.js';
 import { expiryWarnings, type TlsMetrics } from './metrics.js';
+import type { TlsRole } from './own.js';
 
 /** What came of a look at the files. */
 export type Reloaded =
@@ -172,7 +173,7 @@ function factsOf({ version, certificate, files }: CredentialSet): object {
     subject,
     serial: certificate.serialNumber,
     validTo: certificate.validTo,
-    certfile: files.certfile,
+    certfile: certificateFile(files),
   };
   return { version, ...own, ca_bundle: files.caBundle };
 }
@@ -204,8 +205,7 @@ export function createCredentialStore(deps: CredentialDeps): CredentialStore {
   };
   return {
     async open(files, role) {
-      const { certfile, keyfile, keyfilePassword, caBundle, crlFile } = files;
-      const key = JSON.stringify([role, certfile, keyfile, keyfilePassword, caBundle, crlFile]);
+      const key = JSON.stringify([role, filesOf(files)]);
       const entry = shared.get(key) ?? {
         opened: openCredentials(files, role, { ...deps, warned }),
         users: 0,

@@ -18,10 +18,31 @@ import { danglingLink, FileUnreadable, fileReason, noFolder } from '../errors.js
 export interface CredentialFiles {
   readonly certfile?: string | undefined;
   readonly keyfile?: string | undefined;
+  /** Certificate and key in one file of PKCS #12, in place of the two. */
+  readonly pfx?: string | undefined;
   readonly keyfilePassword?: string | undefined;
+  /** A file whose first line is the password, in place of it. */
+  readonly keyfilePasswordFile?: string | undefined;
   readonly caBundle?: string | undefined;
   readonly crlFile?: string | undefined;
+  /** Trusts the roots of the system, in place of a bundle. */
+  readonly ca?: 'system' | undefined;
+  /** Whether a CA of the bundle is trusted as it is, without the one above it. */
+  readonly partialChain?: boolean | undefined;
+  /** Whether the own certificate may be of a CA that the bundle has not: the bundle is for the other side. */
+  readonly anyIssuer?: boolean | undefined;
 }
+
+/** What credentials are loaded by, out of settings that have more: equal, as JSON, for two that load the same. */
+export function filesOf(settings: CredentialFiles): CredentialFiles {
+  const { certfile, keyfile, pfx, keyfilePassword, keyfilePasswordFile, caBundle, crlFile } = settings;
+  const { ca, partialChain, anyIssuer } = settings;
+  const own = { certfile, keyfile, pfx, keyfilePassword, keyfilePasswordFile };
+  return { ...own, caBundle, crlFile, ca, partialChain, anyIssuer };
+}
+
+/** The file that the own certificate is in. */
+export const certificateFile = ({ certfile, pfx }: CredentialFiles): string | undefined => pfx ?? certfile;
 
 /** The files of one side as they were at one time. */
 export interface FileSnapshot {
@@ -31,20 +52,25 @@ export interface FileSnapshot {
   isStill(): boolean;
   /** @throws SALLY_FILE_UNREADABLE, naming the file as `what`. */
   text(path: string, what: string): string;
+  /** The same, as it is. */
+  bytes(path: string, what: string): Buffer;
   /** Permission bits that let others in, of a file that could be read: see `openToOthers`. */
   openToOthers(path: string): { readonly mode: number } | undefined;
 }
 
 type Found =
-  | { readonly text: string; readonly mode: number; readonly own: boolean; readonly stats: BigIntStats }
+  | { readonly bytes: Buffer; readonly mode: number; readonly own: boolean; readonly stats: BigIntStats }
   | { readonly error: unknown };
 
 /** A bundle of every CA of the web has less than a tenth of it. */
 const maxBytes = 16_000_000;
 
 /** The paths among `files`. */
-function pathsOf({ certfile, keyfile, caBundle, crlFile }: CredentialFiles): readonly string[] {
-  return [certfile, keyfile, caBundle, crlFile].filter((path) => path !== undefined);
+export function pathsOf(files: CredentialFiles): readonly string[] {
+  const { certfile, keyfile, pfx, keyfilePasswordFile, caBundle, crlFile } = files;
+  return [certfile, keyfile, pfx, keyfilePasswordFile, caBundle, crlFile].filter(
+    (path) => path !== undefined,
+  );
 }
 
 /**
@@ -57,28 +83,30 @@ export function readFiles(files: CredentialFiles): FileSnapshot {
   for (const path of pathsOf(files)) found.set(path, readOne(path));
   const hash = createHash('sha256');
   for (const [path, file] of found) {
-    const content = 'text' in file ? file.text : fileReason(file.error);
-    hash.update(`${path}\0${'text' in file}\0${Buffer.byteLength(content)}\0${content}`);
+    const content = 'bytes' in file ? file.bytes : Buffer.from(fileReason(file.error));
+    hash.update(`${path}\0${'bytes' in file}\0${content.length}\0`).update(content);
   }
+  const bytes = (path: string, what: string): Buffer => {
+    const file = found.get(path);
+    if (file !== undefined && 'bytes' in file) return file.bytes;
+    const isGone = (file?.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+    const reason = !isGone
+      ? fileReason(file?.error)
+      : isLink(path)
+        ? danglingLink
+        : existsSync(dirname(path))
+          ? fileReason(file?.error)
+          : noFolder(dirname(path));
+    throw FileUnreadable({ path, what, reason }, file?.error);
+  };
   return {
     fingerprint: hash.digest('hex'),
     isStill: () => [...found].every(([path, file]) => isStill(path, file, readAt)),
-    text(path, what) {
-      const file = found.get(path);
-      if (file !== undefined && 'text' in file) return file.text;
-      const isGone = (file?.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
-      const reason = !isGone
-        ? fileReason(file?.error)
-        : isLink(path)
-          ? danglingLink
-          : existsSync(dirname(path))
-            ? fileReason(file?.error)
-            : noFolder(dirname(path));
-      throw FileUnreadable({ path, what, reason }, file?.error);
-    },
+    bytes,
+    text: (path, what) => bytes(path, what).toString('utf8'),
     openToOthers(path) {
       const file = found.get(path);
-      if (file === undefined || !('text' in file) || !openToOthers(file)) return undefined;
+      if (file === undefined || !('bytes' in file) || !openToOthers(file)) return undefined;
       return { mode: file.mode };
     },
   };
@@ -124,7 +152,7 @@ function readOne(path: string): Found {
       const { mode, size, uid } = stats;
       if (size > maxBytes) return { error: { message: `it has ${size} bytes` } };
       const own = Number(uid) === process.geteuid?.();
-      return { text: readFileSync(file, 'utf8'), mode: Number(mode) & 0o777, own, stats };
+      return { bytes: readFileSync(file), mode: Number(mode) & 0o777, own, stats };
     } finally {
       closeSync(file);
     }

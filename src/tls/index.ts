@@ -4,6 +4,7 @@
  */
 export { oneLineName } from '../pki/pem.js';
 export { longestChain, weakShown } from './chain.js';
+export { checkFile, type FileReport } from './check-file.js';
 export {
   type CredentialDeps,
   type CredentialStore,
@@ -12,7 +13,7 @@ export {
   openCredentials,
   type Reloaded,
 } from './credentials.js';
-export type { CredentialFiles } from './files.js';
+export { type CredentialFiles, certificateFile, filesOf, pathsOf } from './files.js';
 export { type ClientCertificate, createTlsFront } from './front.js';
 export {
   type CertificateName,
@@ -21,7 +22,8 @@ export {
   matchingName,
   pluginRule,
 } from './identity.js';
-export { type CredentialSet, loadCredentials, type TlsRole, tlsPolicy } from './load.js';
+export { type CredentialSet, loadCredentials, tlsPolicy } from './load.js';
 export { expiryWarnings, openTlsMetrics } from './metrics.js';
+export type { TlsRole } from './own.js';
 export { connectFailure, remarkOnce } from './reasons.js';
 export { anyPeer, chainOf, judgePeer, type PeerRule, peerDates } from './trust.js';

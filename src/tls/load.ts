@@ -1,44 +1,26 @@
 import { constants, type KeyObject, type X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import {
+  BundleWithoutRoot,
   CaWeak,
-  CertExpired,
-  CertNotYetValid,
   CertRevoked,
-  CertWeak,
-  CertWithoutPurpose,
-  ChainBroken,
-  ChainTooLong,
   CredentialsRefused,
   CrlExpired,
   CrlForeign,
   CrlMissing,
   CrlNotYetValid,
   CrlWeak,
-  KeyEncrypted,
-  KeyMismatch,
-  KeyPasswordWrong,
-  KeyReadableByOthers,
   messageOf,
   NotACa,
-  NotPem,
   type SallyError,
   SelfSignedOwn,
-  WrongPurpose,
 } from '../errors.js';
 import { canSign, hasIssued, isSelfSigned, signedOverSha1 } from '../pki/der.js';
-import {
-  blocksOf,
-  isSame,
-  type KeyContent,
-  normalSerial,
-  oneLineName,
-  readCertificates,
-  readKey,
-} from '../pki/pem.js';
-import { dateDefect, inDate, validityIn } from '../pki/validity.js';
-import { followStrongChain, longestChain, weakAuthorities, weakShown } from './chain.js';
-import { type CredentialFiles, type FileSnapshot, readFiles } from './files.js';
+import { blocksOf, isSame, normalSerial, oneLineName, readCertificates } from '../pki/pem.js';
+import { dateDefect, inDate } from '../pki/validity.js';
+import { weakAuthorities } from './chain.js';
+import { type CredentialFiles, certificateFile, type FileSnapshot, readFiles } from './files.js';
+import { checkChain, checkDates, checkShown, type Loading, loadOwn, type TlsRole } from './own.js';
 
 /**
  * What both sides agree to: TLS 1.2 and 1.3, forward secrecy and AEAD only. Node's own list for TLS 1.2
@@ -79,8 +61,11 @@ export interface Crl {
   readonly revoked: ReadonlySet<string>;
 }
 
-/** Which side of a connection the credentials are for. */
-export type TlsRole = 'client' | 'server';
+/**
+ * What ends the chain of the other side: a self-signed certificate of the bundle, any certificate of it
+ * (X509_V_FLAG_PARTIAL_CHAIN), or a root of the system.
+ */
+export type Trust = 'roots' | 'partial' | 'system';
 
 /** What a connection is made with. Immutable: a reload makes a new one. */
 export interface CredentialSet {
@@ -91,6 +76,8 @@ export interface CredentialSet {
   readonly certificate?: X509Certificate;
   /** The chain that this side shows, its own certificate first; empty where it has none. */
   readonly chain: readonly X509Certificate[];
+  /** What may end the chain of the other side: see `Trust`. */
+  readonly trust: Trust;
   /** The CAs that the other side may be of. */
   readonly authorities: readonly X509Certificate[];
   /** Revocation lists of all of them, or none at all. */
@@ -102,22 +89,10 @@ export interface CredentialSet {
   readonly warnings: readonly SallyError[];
 }
 
-const roles = {
-  client: {
-    usage: 'clientAuth',
-    oid: '1.3.6.1.5.5.7.3.2',
-    variable: 'PLUGINS_CLIENT_MTLS_KEYFILE_PASSWORD',
-  },
-  server: {
-    usage: 'serverAuth',
-    oid: '1.3.6.1.5.5.7.3.1',
-    variable: 'PLUGINS_SERVER_SSL_KEYFILE_PASSWORD',
-  },
-} as const;
-
 /**
  * Reads and checks everything that a handshake would otherwise fail on later: readable, PEM, in date, key
- * and certificate belong together, the chain leads to the bundle, the usage fits the role.
+ * and certificate belong together, the usage fits the role, the chain leads to the bundle. `anyIssuer` leaves the
+ * last to the other side: the bundle is for its certificate, and has no say in ours.
  *
  * @throws SallyError naming the file and the remedy; nothing has been changed then.
  */
@@ -128,17 +103,23 @@ export async function loadCredentials(
 ): Promise<CredentialSet> {
   const { version, now } = options;
   const read = options.snapshot ?? readFiles(files);
-  const { caBundle, certfile = '', crlFile } = files;
-  const warnings: SallyError[] = [];
+  const { caBundle, crlFile } = files;
+  const certfile = certificateFile(files) ?? '';
+  const loading: Loading = { role, now, warnings: [] };
+  const { warnings } = loading;
+  const trust: Trust = files.ca === 'system' ? 'system' : files.partialChain ? 'partial' : 'roots';
   const ca = caBundle === undefined ? undefined : loadBundle(read, caBundle, role, now);
-  const own = loadIdentity(files, read, role, now, warnings);
+  const own = loadOwn(files, read, loading);
   const chain = own?.chain ?? [];
   const [certificate] = chain;
   const authorities = ca?.certificates ?? [];
-  const where = { certfile, caBundle: caBundle ?? '', role, now };
-  if (ca) checkChain(chain, authorities, where);
-  const weak = ca ? undefined : weakShown(chain, role);
-  if (weak) throw CertWeak({ path: certfile, detail: weak.detail, ca: false });
+  const where = { caBundle: caBundle ?? '', anchors: authorities, partial: trust === 'partial' };
+  if (ca && !files.anyIssuer) checkChain(chain, certfile, where, loading);
+  else checkShown(chain, certfile, loading);
+  if (ca && trust === 'roots' && !authorities.some(isSelfSigned)) {
+    const subjects = authorities.map(({ subject }) => oneLineName(subject));
+    throw BundleWithoutRoot({ path: where.caBundle, subjects });
+  }
   const current = authorities.filter((authority) => inDate(authority, now));
   for (const { detail } of weakAuthorities(current)) warnings.push(CaWeak({ path: where.caBundle, detail }));
   const crls =
@@ -158,43 +139,10 @@ export async function loadCredentials(
     if (isSelfSigned(certificate)) warnings.push(SelfSignedOwn(named));
     if (isRevoked(certificate, crls)) warnings.push(CertRevoked(named));
   }
-  const context = buildContext(files, { ca: ca?.pem, cert: own?.chain.join(''), key: own?.key, crls });
+  const context = buildContext(files, { trust, ca: ca?.pem, cert: own?.chain.join(''), key: own?.key, crls });
   const { fingerprint } = read;
   const shown = certificate && { certificate };
-  return { version, files, ...shown, chain, authorities, crls, context, fingerprint, warnings };
-}
-
-function loadIdentity(
-  files: CredentialFiles,
-  read: FileSnapshot,
-  role: TlsRole,
-  now: Date,
-  warnings: SallyError[],
-): { readonly key: KeyObject; readonly chain: readonly X509Certificate[] } | undefined {
-  const { certfile, keyfile } = files;
-  if (certfile === undefined || keyfile === undefined) return undefined;
-  const chain = readCertificates(read.text(certfile, 'the certificate'), certfile);
-  const leaf = chain[0];
-  if (leaf === undefined) throw NotPem({ path: certfile, what: 'a certificate', reason: 'it holds none' });
-  const content = readKey(read.text(keyfile, 'the private key'), files.keyfilePassword);
-  const own = content.kind === 'key' ? chain.findIndex((one) => one.checkPrivateKey(content.key)) : -1;
-  // Before anything is said of the first: it is not the one that is meant.
-  if (own > 0) throw KeyMismatch({ keyfile, certfile, number: own + 1 });
-  checkDates(leaf, certfile, now);
-  checkPurpose(leaf, certfile, role, warnings);
-  const key = openKey(content, keyfile, files.keyfilePassword, role);
-  if (own < 0) throw KeyMismatch({ keyfile, certfile });
-  const open = read.openToOthers(keyfile);
-  if (open) warnings.push(KeyReadableByOthers({ path: keyfile, mode: open.mode.toString(8) }));
-  return { key, chain };
-}
-
-function openKey(content: KeyContent, path: string, password: string | undefined, role: TlsRole): KeyObject {
-  if (content.kind === 'key') return content.key;
-  if (content.kind === 'bad')
-    throw NotPem({ path, what: 'a private key', reason: content.reason }, content.cause);
-  const make = password ? KeyPasswordWrong : KeyEncrypted;
-  throw make({ path, variable: roles[role].variable }, content.cause);
+  return { version, files, ...shown, chain, trust, authorities, crls, context, fingerprint, warnings };
 }
 
 function loadBundle(read: FileSnapshot, path: string, role: TlsRole, now: Date) {
@@ -212,61 +160,6 @@ function loadBundle(read: FileSnapshot, path: string, role: TlsRole, now: Date) 
   }
   // The blocks as they are: in those of OpenSSL's own form (TRUSTED CERTIFICATE) stands what the CA is not trusted for.
   return { pem: blocksOf(text, 'certificate', path).join('\n'), certificates };
-}
-
-function checkDates(certificate: X509Certificate, path: string, now: Date, ca = false): void {
-  const validity = validityIn(certificate);
-  const defect = dateDefect(validity, now);
-  if (defect === 'not yet valid') throw CertNotYetValid({ path, ...validity, now });
-  if (defect === 'expired') throw CertExpired({ path, ...validity, ca });
-}
-
-/** OpenSSL checks the usage only where the certificate states one: without it any role is allowed. */
-function checkPurpose(leaf: X509Certificate, path: string, role: TlsRole, warnings: SallyError[]): void {
-  // The types of Node 20 leave the absent case out.
-  const usages = leaf.keyUsage as string[] | undefined;
-  if (usages === undefined) {
-    warnings.push(CertWithoutPurpose({ path }));
-  } else if (!usages.includes(roles[role].oid)) {
-    const has = usages.map((oid) => Object.values(roles).find((r) => r.oid === oid)?.usage ?? oid);
-    throw WrongPurpose({ path, needed: roles[role].usage, has: has.join(', ') });
-  }
-}
-
-function checkChain(
-  chain: readonly X509Certificate[],
-  anchors: readonly X509Certificate[],
-  where: { readonly certfile: string; readonly caBundle: string; readonly role: TlsRole; readonly now: Date },
-): void {
-  const { certfile, caBundle, role, now } = where;
-  const [leaf, ...intermediates] = chain;
-  if (leaf === undefined) return;
-  // A CA that was renewed under its name stands beside the one that has ended.
-  const inOrder = [...anchors].sort((a, b) => Number(inDate(b, now)) - Number(inDate(a, now)));
-  const verdict = followStrongChain(leaf, intermediates, inOrder, role);
-  switch (verdict.kind) {
-    case 'trusted':
-      for (const [i, link] of verdict.path.entries())
-        checkDates(link, i <= intermediates.length ? certfile : caBundle, now, i > 0);
-      return;
-    case 'weak': {
-      const { certificate, detail } = verdict.weak;
-      const ca = !chain.includes(certificate);
-      throw CertWeak({ path: ca ? caBundle : certfile, detail, ca });
-    }
-    case 'too-long':
-      throw ChainTooLong({ certfile, caBundle, most: longestChain });
-    case 'not-a-ca':
-      throw NotACa({ path: caBundle, subject: oneLineName(verdict.at.subject) });
-    case 'no-issuer':
-      throw ChainBroken({
-        certfile,
-        caBundle,
-        subject: oneLineName(leaf.subject),
-        issuer: oneLineName(verdict.at.issuer),
-        namesake: anchors.some((anchor) => anchor.subject === verdict.at.issuer),
-      });
-  }
 }
 
 /**
@@ -316,26 +209,29 @@ export function isRevoked(certificate: X509Certificate, crls: readonly Crl[]): b
 function buildContext(
   files: CredentialFiles,
   parts: {
+    readonly trust: Trust;
     readonly ca: string | undefined;
     readonly cert: string | undefined;
     readonly key: KeyObject | undefined;
     readonly crls: readonly Crl[];
   },
 ): SecureContext {
-  const { ca, cert, key, crls } = parts;
+  const { trust, ca, cert, key, crls } = parts;
   try {
     return createSecureContext({
       ...tlsPolicy,
       // An empty list in place of none: without `ca` Node would trust the system's roots.
-      ca: ca ?? [],
+      ...(trust !== 'system' && { ca: ca ?? [] }),
+      ...(trust === 'partial' && { allowPartialTrustChain: true }),
       ...(cert !== undefined && { cert }),
       ...(key !== undefined && { key: key.export({ type: 'pkcs8', format: 'pem' }) }),
-      // With one list OpenSSL asks for those of every CA of a chain (X509_V_FLAG_CRL_CHECK_ALL).
-      ...(crls.length > 0 && { crl: crls.map((crl) => crl.pem) }),
+      // With one list OpenSSL asks for those of every CA of a chain (X509_V_FLAG_CRL_CHECK_ALL): also of the one above
+      // an intermediate that is trusted as it is. There `judgePeer` alone looks into them, before a byte passes.
+      ...(crls.length > 0 && trust !== 'partial' && { crl: crls.map((crl) => crl.pem) }),
     });
   } catch (error) {
     throw CredentialsRefused(
-      { path: files.certfile ?? files.caBundle ?? '', reason: messageOf(error) },
+      { path: certificateFile(files) ?? files.caBundle ?? '', reason: messageOf(error) },
       error,
     );
   }

@@ -4,7 +4,9 @@ import { CertExpiring, type SallyError } from '../errors.js';
 import { oneLineName } from '../pki/pem.js';
 import { dayMs, validityIn } from '../pki/validity.js';
 import { metricOptions, type Observer } from '../telemetry/index.js';
-import type { CredentialSet, TlsRole } from './load.js';
+import { certificateFile } from './files.js';
+import type { CredentialSet } from './load.js';
+import type { TlsRole } from './own.js';
 
 /** Days before the end of a certificate at which its holder is warned, the last one first. */
 const thresholds = [1, 7, 30] as const;
@@ -19,7 +21,7 @@ export interface InUse {
 /** The certificates of a set whose end somebody has to see coming. */
 function inUse({ certificate, authorities, files }: CredentialSet): readonly InUse[] {
   return [
-    ...(certificate ? [{ kind: 'leaf', path: files.certfile ?? '', certificate } as const] : []),
+    ...(certificate ? [{ kind: 'leaf', path: certificateFile(files) ?? '', certificate } as const] : []),
     ...authorities.map((ca) => ({ kind: 'ca', path: files.caBundle ?? '', certificate: ca }) as const),
   ];
 }

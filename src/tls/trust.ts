@@ -17,9 +17,10 @@ import {
   WrongPlugin,
 } from '../errors.js';
 import { nearest } from '../nearest.js';
+import { isSelfSigned } from '../pki/der.js';
 import { oneLineName, pinOfKey } from '../pki/pem.js';
 import { dateDefect, inDate, validityIn } from '../pki/validity.js';
-import { followStrongChain, longestChain } from './chain.js';
+import { followStrongChain, longestChain, weakShown } from './chain.js';
 import type { Credentials } from './credentials.js';
 import { type IdentityRule, judgeIdentity, machineNames, rolesOf, showNames } from './identity.js';
 import { type CredentialSet, isRevoked } from './load.js';
@@ -43,7 +44,7 @@ export type PeerVerdict =
   | { readonly kind: 'refused'; readonly error: SallyError };
 
 interface Asked {
-  readonly set: Pick<CredentialSet, 'authorities' | 'crls'>;
+  readonly set: Pick<CredentialSet, 'authorities' | 'crls'> & Partial<Pick<CredentialSet, 'trust'>>;
   readonly rule: PeerRule;
   /** The peer as a sentence names it. */
   readonly peer: string;
@@ -65,16 +66,27 @@ export function judgePeer(chain: readonly X509Certificate[], asked: Asked): Peer
   if (outOfDate) return refused(outOfDate);
   const current = (certificate: X509Certificate) => inDate(certificate, now);
   const shownBy = side === 'server' ? 'client' : 'server';
-  const found = followStrongChain(leaf, others.filter(current), set.authorities.filter(current), shownBy);
+  const found =
+    set.trust === 'system'
+      ? shownOfSystem(chain, shownBy)
+      : followStrongChain(
+          leaf,
+          others.filter(current),
+          set.authorities.filter(current),
+          shownBy,
+          set.trust === 'partial',
+        );
   if (found.kind === 'weak') return refused(PeerWeak({ ...context, detail: found.weak.detail }));
   if (found.kind === 'too-long') return refused(PeerChainTooLong({ ...context, most: longestChain }));
   if (found.kind !== 'trusted')
     return refused(PeerUnknownCa({ ...context, detail: 'its chain leads to no CA of the bundle' }));
   const { path } = found;
-  const ends = path.map((link) => new Date(link.validTo));
+  const ends = path.filter(current).map((link) => new Date(link.validTo));
   if (set.crls.length > 0) {
     for (const [i, link] of path.entries()) {
       const issuer = path[i + 1] ?? link;
+      // A CA that is trusted without the one above it: whether that one has revoked it is not asked.
+      if (issuer === link && !isSelfSigned(link)) continue;
       const lists = set.crls.filter((crl) => crl.issuer.publicKey.equals(issuer.publicKey));
       const fresh = lists.filter(({ nextUpdate }) => nextUpdate >= now);
       if (isRevoked(link, lists)) return refused(PeerRevoked(context));
@@ -107,6 +119,15 @@ export function judgePeer(chain: readonly X509Certificate[], asked: Asked): Peer
   if (identity.kind === 'passes' && identity.commonName !== undefined)
     remarks.push(NamedByCommonName({ peer, name: identity.commonName }));
   return { kind: 'trusted', until, remarks };
+}
+
+/**
+ * The chain of a peer that OpenSSL has found to lead to a root of the system. Which way it went is not told, and of
+ * what a server shows beyond that a part may have ended: a root that was signed by an older one.
+ */
+function shownOfSystem(chain: readonly X509Certificate[], shownBy: 'client' | 'server') {
+  const weak = weakShown(chain, shownBy);
+  return weak ? ({ kind: 'weak', weak } as const) : ({ kind: 'trusted', path: chain } as const);
 }
 
 /** What is wrong with the dates of a peer's certificate. */

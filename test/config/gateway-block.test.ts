@@ -106,6 +106,19 @@ describe('the gateway block', () => {
     expect(warnings(config)).toEqual([]);
   });
 
+  it('leaves the CA of its own certificates to the other side, at its door and towards upstreams', () => {
+    const text = gateway(
+      'tls: {pfx: /s.p12, ca_bundle: /ca.crt}',
+      'upstreams:',
+      '  a: {url: "https://h/m", tls: {ca: system, pfx: /c.p12, keyfile_password_file: /p}}',
+    );
+    const own = { pfx: '/c.p12', keyfilePasswordFile: '/p', ca: 'system', anyIssuer: true };
+    expect(parse(text).gateway).toMatchObject({
+      tls: { pfx: '/s.p12', caBundle: '/ca.crt', anyIssuer: true },
+      upstreams: [{ tls: own }],
+    });
+  });
+
   it.each([
     ['an upstream without command and url', ['upstreams:', '  a: {timeout: 3}'], ['4:5 UPSTREAM']],
     ['one with both', ['upstreams:', '  a: {command: x, url: "http://h/mcp"}'], ['4:26 UPSTREAM']],
@@ -126,6 +139,29 @@ describe('the gateway block', () => {
       ['upstreams:', '  a: {url: "https://h/m", tls: {certfile: c, keyfile: k}}'],
       ['4:29 TLS_INCOMPLETE'],
     ],
+    [
+      'the roots of the system beside a bundle',
+      [
+        'upstreams:',
+        '  a: {url: "https://h/m", tls: {ca: system, ca_bundle: c, crl_file: l, partial_chain: true}}',
+      ],
+      ['4:58 TRANSPORT', '4:71 TRANSPORT', '4:89 TRANSPORT'],
+    ],
+    ['another kind of CA', ['upstreams:', '  a: {url: "https://h/m", tls: {ca: mine}}'], ['4:39 BAD_VALUE']],
+    [
+      'two identities',
+      ['upstreams:', '  a: {url: "https://h/m", tls: {ca: system, pfx: p, certfile: c, keyfile: k}}'],
+      ['4:52 TRANSPORT'],
+    ],
+    [
+      'two passwords',
+      [
+        'upstreams:',
+        '  a: {url: "https://h/m", tls: {ca: system, pfx: p, keyfile_password: x, keyfile_password_file: y}}',
+      ],
+      ['4:99 TRANSPORT'],
+    ],
+    ['a pfx without the CA of clients', [files, 'tls: {pfx: s.p12}'], ['4:3 TLS_INCOMPLETE']],
     [
       'a header of the connection',
       ['upstreams:', '  a: {url: "https://h/m", headers: {Host: x}}'],

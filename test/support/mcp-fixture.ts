@@ -65,13 +65,19 @@ function fixtureServer(seen: Pick<Seen, 'events'>): Server {
   return server;
 }
 
+/** Where a fixture is served; over TLS with the fixture certificates, or with those, and client certificates of `ca`. */
+interface Serving {
+  readonly tls?: boolean | { readonly cert: string; readonly key: string; readonly ca: string };
+  readonly port?: number;
+}
+
 /** Serves `listener` on a free port, over TLS with client certificates where asked for; closed when the test ends. */
 export async function serve(
   listener: (
     request: IncomingMessage & { text: string },
     response: Parameters<RequestListener>[1],
   ) => unknown,
-  options: { tls?: boolean; port?: number } = {},
+  options: Serving = {},
 ) {
   const seen: Seen = { requests: [], events: new EventEmitter() };
   const handle: RequestListener = async (request, response) => {
@@ -80,10 +86,13 @@ export async function serve(
     seen.requests.push({ method: request.method ?? '', headers: request.headers, body: text });
     await listener(Object.assign(request, { text }), response);
   };
-  const tls = options.tls && {
+  const fixtures = {
     cert: await readFile(cert('server.crt')),
     key: await readFile(cert('server.key')),
     ca: await readFile(cert('ca.crt')),
+  };
+  const tls = options.tls && {
+    ...(options.tls === true ? fixtures : options.tls),
     requestCert: true,
     rejectUnauthorized: true,
   };
@@ -102,7 +111,7 @@ export async function serve(
 }
 
 /** The fixture for 2026-07-28 alone. */
-export async function serveModern(options: { tls?: boolean; port?: number } = {}) {
+export async function serveModern(options: Serving = {}) {
   const events = new EventEmitter();
   const handler = createMcpHandler(() => fixtureServer({ events }), { legacy: 'reject' });
   onTestFinished(() => handler.close());
@@ -116,7 +125,7 @@ export async function serveModern(options: { tls?: boolean; port?: number } = {}
 }
 
 /** The fixture with sessions, for revisions up to 2025-11-25. */
-export async function serveSessions(options: { tls?: boolean; port?: number; json?: boolean } = {}) {
+export async function serveSessions(options: Serving & { json?: boolean } = {}) {
   const events = new EventEmitter();
   const sessions = new Map<string, { transport: NodeStreamableHTTPServerTransport; server: Server }>();
   const served = await serve(async (request, response) => {

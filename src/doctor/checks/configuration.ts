@@ -8,6 +8,7 @@ import {
   StaleCertificate,
   VariableDisagrees,
 } from '../../errors.js';
+import { certificateFile } from '../../tls/index.js';
 import { checksOf, fail, ok, skipped, warn } from '../check.js';
 
 const port = checksOf('listener', 'way');
@@ -186,7 +187,9 @@ export const serverChecks = [
       if (look?.kind !== 'spoken') return [fail(taken, 'something listens that does not speak TLS')];
       if (certificate === undefined || look.chain[0] === undefined) return [skipped('nothing to compare')];
       if (look.chain[0].raw.equals(certificate.raw)) return [ok('our certificate is shown there')];
-      return [fail(StaleCertificate({ peer: `the server on ${title}`, certfile: tls.certfile }))];
+      return [
+        fail(StaleCertificate({ peer: `the server on ${title}`, certfile: certificateFile(tls) ?? '' })),
+      ];
     },
   }),
   port({

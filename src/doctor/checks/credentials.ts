@@ -1,6 +1,6 @@
 import { CertVersion1 } from '../../errors.js';
 import { partsOf } from '../../pki/der.js';
-import { oneLineName } from '../../tls/index.js';
+import { certificateFile, oneLineName, pathsOf } from '../../tls/index.js';
 import { checksAmong, checksOf, type Finding, fail, ok, skipped } from '../check.js';
 import type { CredentialFacts } from '../facts.js';
 
@@ -13,8 +13,7 @@ const unseen = ({ set, problems }: CredentialFacts): Finding =>
   skipped(set ? 'there is none' : `not reached: ${problems[0]?.code ?? 'they do not load'}`);
 
 const named = (facts: CredentialFacts) => {
-  const { certfile, keyfile, caBundle, crlFile } = facts.files;
-  const paths = [certfile, keyfile, caBundle, crlFile].filter((path) => path !== undefined);
+  const paths = pathsOf(facts.files);
   return paths.length === 0 ? unseen(facts) : ok(paths.join(', '));
 };
 /** `text`: what is seen of a set that loads; undefined where it has nothing to look at. */
@@ -37,10 +36,10 @@ export const credentialChecks = [
   row({
     id: 'files-pem',
     group: 'files and permissions',
-    title: 'every file is what it is to be, in PEM form',
-    codes: ['SALLY_TLS_NOT_PEM'],
+    title: 'every file is what it is to be, in PEM form, or PKCS #12 where pfx names it',
+    codes: ['SALLY_TLS_NOT_PEM', 'SALLY_TLS_NOT_PFX', 'SALLY_TLS_PFX_LEGACY'],
     explains: 'all',
-    fine: whenLoaded(() => 'PEM'),
+    fine: whenLoaded((set) => (set.files.pfx ? 'PKCS #12' : 'PEM')),
   }),
   row({
     id: 'key-private',
@@ -115,7 +114,7 @@ export const credentialChecks = [
     look(facts) {
       const { set } = facts;
       if (!set) return [unseen(facts)];
-      const own = set.chain.map((one) => ({ one, path: set.files.certfile ?? '' }));
+      const own = set.chain.map((one) => ({ one, path: certificateFile(set.files) ?? '' }));
       const cas = set.authorities.map((one) => ({ one, path: set.files.caBundle ?? '' }));
       const old = [...own, ...cas].filter(({ one }) => partsOf(one)?.version1 === true);
       if (old.length === 0) return [ok('version 3')];
@@ -125,8 +124,8 @@ export const credentialChecks = [
   row({
     id: 'ca-is-ca',
     group: 'CA and bundles',
-    title: 'the bundle holds CA certificates',
-    codes: ['SALLY_TLS_NOT_A_CA'],
+    title: 'the bundle holds CA certificates, and a root among them unless partial_chain says otherwise',
+    codes: ['SALLY_TLS_NOT_A_CA', 'SALLY_TLS_NO_ROOT'],
     explains: 'all',
     fine: whenLoaded(({ authorities }) =>
       authorities.length === 0
@@ -159,7 +158,11 @@ export const credentialChecks = [
     codes: ['SALLY_TLS_CHAIN', 'SALLY_TLS_CHAIN_LENGTH'],
     guide: ['CA bundle matches on both sides', 'dedicated CA', 'certificate verification tested'],
     explains: 'all',
-    fine: whenLoaded((set) => (set.certificate ? `${set.chain.length} in the chain` : undefined)),
+    fine: whenLoaded((set) => {
+      if (!set.certificate) return undefined;
+      const count = `${set.chain.length} in the chain`;
+      return set.files.anyIssuer ? `${count}; it may be of any CA` : count;
+    }),
   }),
   row({
     id: 'crl-usable',

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { ClientCertNotDemanded, HandshakeTimeout, NoClientCert } from '../../errors.js';
-import { oneLineName } from '../../tls/index.js';
+import { certificateFile, oneLineName } from '../../tls/index.js';
 import {
   among,
   checksAmong,
@@ -126,7 +126,7 @@ export const handshakeChecks = [
     title: 'we have the certificate that the server demands',
     codes: ['SALLY_TLS_NO_CLIENT_CERT'],
     look(facts) {
-      if (facts.own?.set?.certificate) return [ok(facts.own.files.certfile ?? '')];
+      if (facts.own?.set?.certificate) return [ok(certificateFile(facts.own.files) ?? '')];
       const found = problems(facts).filter(({ code }) => this.codes.includes(code));
       // Somebody who looks at a URL without credentials knows.
       return found.map((problem) =>

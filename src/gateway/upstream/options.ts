@@ -92,7 +92,7 @@ export function upstreamContext(settings: UpstreamSettings, deps: UpstreamDeps):
     log: deps.log,
     errors:
       transport === 'http'
-        ? upstreamErrors(name, settings.url, settings.tls !== undefined)
+        ? upstreamErrors(name, settings.url, settings.tls?.caBundle !== undefined)
         : upstreamErrors(name),
     client: { name: 'sallyport', version: deps.version },
     credentials: deps.credentials ?? createCredentialStore({ log: deps.log }),
