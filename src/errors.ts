@@ -448,7 +448,7 @@ export const CertsMissing = defineError('SALLY_CERTS_MISSING', {
 export const CaElsewhere = defineError('SALLY_CA_ELSEWHERE', {
   message: (c) => `there are certificates in ${c.dir}, but not their CA: ${c.path} is missing`,
   remedy: (c) =>
-    `run this where ${c.path} is, and copy the folder of this host from there; if that CA is lost, start anew: rm -rf ${shellWord(c.dir)}, then ${certsCommand('all', c.dir)}`,
+    `run this where ${c.path} is, and copy the folder of this host from there; if that CA is lost, start anew: rm -rf ${shellWord(c.dir)} && ${certsCommand('all', c.dir)}`,
   example: { dir: 'certs/mcp', path: 'certs/mcp/ca/ca.crt' },
 });
 
@@ -501,7 +501,7 @@ export const RevocationReasonInvalid = defineMisuse('SALLY_CERT_REASON', {
 export const CertAlreadyRevoked = defineRefusal('SALLY_CERT_ALREADY_REVOKED', {
   message: (c) => `${c.name} (serial number ${c.serial}) is revoked since ${isoTime(c.since)}`,
   remedy: (c) =>
-    `nothing is left to do here; for a new certificate: ${certsCommand('renew NAME --force', c.dir)}`,
+    `nothing is left to do here; for a new certificate: ${certsCommand(`renew ${shellWord(c.name)} --force`, c.dir)}`,
   example: { name: 'MyPlugin', dir: 'certs/mcp', serial: '5F3A', since: new Date('2027-01-15T10:30:45Z') },
 });
 

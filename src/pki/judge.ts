@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import { shellWord } from '../errors.js';
 import { caExtensionsDefect, caStrictnessGap, signingDefect } from './certificate.js';
 import { crlsIn, isCrlOf, lifeOf, reasonName, revocationIn } from './crl.js';
-import { canSign, isSelfSigned, keyWeakness, weaknessOf } from './der.js';
+import { canSign, isSelfSigned, keyWeakness, partsOf, weaknessOf } from './der.js';
 import {
   certsCommandLine,
   type FolderState,
@@ -258,6 +258,9 @@ function judgeUse(certificate: X509Certificate, state: Leaf, dir: string): reado
     ...(weak === undefined
       ? []
       : [finding('weak', layout.cert, weak, keepsWeakKey(state, certificate) ? remake : again)]),
+    ...(partsOf(certificate)?.version1 === true
+      ? [finding('version 1', layout.cert, 'is of X.509 version 1, and cannot say what it is for', again)]
+      : []),
   ];
 }
 

@@ -1,31 +1,27 @@
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { CertVersion1, findSallyError, type SallyError } from '../../../src/errors.js';
+import { CertVersion1, errorDefinitions, findSallyError, type SallyError } from '../../../src/errors.js';
 import { partsOf } from '../../../src/pki/der.js';
-import {
-  createCa,
-  ensureAll,
-  ensureCa,
-  type Issued,
-  issueLeaf,
-  type LeafRequest,
-  refreshCrl,
-  revokeCertificate,
-  validityOf,
-} from '../../../src/pki/index.js';
+import { checkCertificates, ensureAll, ensureCa, refreshCrl } from '../../../src/pki/index.js';
+import { verdicts } from '../../../src/pki/verdicts.js';
 import { expiryWarnings, loadCredentials } from '../../../src/tls/index.js';
 import { temporaryFolder } from '../../pki/folders.js';
 import { judgedBy } from '../../support/judges.js';
 import { patience } from '../../support/patience.js';
-import { resigned, version1 } from '../../tls/made.js';
+import {
+  certificates,
+  commandIn,
+  credentialFaults,
+  failing,
+  folderFaults,
+  keyType,
+  runIn,
+} from './faults.js';
 
-const keyType = 'ec-p256';
 const day = 86_400_000;
-const program = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 
 /** What the credentials of one side come to: the error that keeps them from loading, or what they are warned of. */
 async function faults(dir: string, role: 'client' | 'server'): Promise<readonly SallyError[]> {
@@ -52,119 +48,8 @@ async function faults(dir: string, role: 'client' | 'server'): Promise<readonly 
   }
 }
 
-async function certificates(): Promise<string> {
-  // Not the default: the remedy has to name it.
-  const dir = join(temporaryFolder(), 'my certs');
-  // `version1` makes names of a CN alone.
-  const ca = await createCa({ ...validityOf({ now: new Date(), days: 825 }), subject: { CN: 'CA' } });
-  mkdirSync(join(dir, 'ca'), { recursive: true });
-  writeFileSync(join(dir, 'ca/ca.crt'), ca.certPem);
-  writeFileSync(join(dir, 'ca/ca.key'), ca.keyPem, { mode: 0o600 });
-  await ensureAll(['One'], { dir, keyType });
-  await refreshCrl({ dir });
-  return dir;
-}
-
-const caIn = (dir: string): Issued => ({
-  certPem: readFileSync(join(dir, 'ca/ca.crt'), 'utf8'),
-  keyPem: readFileSync(join(dir, 'ca/ca.key'), 'utf8'),
-});
-const validity = validityOf({ now: new Date(), days: 90 });
-const from = (days: number, until: number) => ({
-  notBefore: new Date(Date.now() + days * day),
-  notAfter: new Date(Date.now() + until * day),
-});
-
-/** Gives the gateway another certificate of its CA. */
-async function reissue(dir: string, more: Partial<LeafRequest>, change = (issued: Issued): Issued => issued) {
-  const issued = await issueLeaf({
-    ...validity,
-    ca: caIn(dir),
-    subject: { CN: 'mcp-gateway-client' },
-    sans: [{ type: 'uri', value: 'spiffe://sallyport.local/gateway' }],
-    purposes: ['clientAuth'],
-    ...more,
-  });
-  put(dir, change(issued));
-}
-function put(dir: string, { certPem, keyPem }: Issued): void {
-  writeFileSync(join(dir, 'gateway/client.crt'), certPem);
-  writeFileSync(join(dir, 'gateway/client.key'), keyPem);
-  writeFileSync(join(dir, 'gateway/client.pem'), certPem + keyPem);
-}
-const edit = (path: string, change: (text: string) => string | Buffer) =>
-  writeFileSync(path, change(readFileSync(path, 'utf8')));
-const cut = (text: string) => text.slice(0, text.length / 2);
-const derOf = (text: string) => Buffer.from(text.replace(/-----.*-----/g, ''), 'base64');
-
-type Fault = [title: string, code: string, role: 'client' | 'server', plant: (dir: string) => unknown];
-const all: readonly Fault[] = [
-  ['the gateway is revoked', 'SALLY_CERT_REVOKED', 'client', (dir) => revokeCertificate('gateway', { dir })],
-  ['a plugin is revoked', 'SALLY_CERT_REVOKED', 'server', (dir) => revokeCertificate('One', { dir })],
-  ['X.509 version 1', 'SALLY_DOCTOR_X509_V1', 'client', (dir) => put(dir, version1('gateway', caIn(dir)))],
-  ['no purpose', 'SALLY_TLS_NO_PURPOSE', 'client', (dir) => reissue(dir, { purposes: [] })],
-  ['five days of 90 are left', 'SALLY_CERT_EXPIRING', 'client', (dir) => reissue(dir, from(-85, 5))],
-  ['two days of seven are left', 'SALLY_CERT_EXPIRING', 'client', (dir) => reissue(dir, from(-5, 2))],
-  ['it has expired', 'SALLY_CERT_EXPIRED', 'client', (dir) => reissue(dir, from(-90, -1))],
-  ['it is not yet valid', 'SALLY_CERT_NOT_YET_VALID', 'client', (dir) => reissue(dir, from(1, 90))],
-  [
-    'signed over SHA-1',
-    'SALLY_TLS_WEAK',
-    'client',
-    (dir) => reissue(dir, {}, (one) => resigned(one, caIn(dir), { hash: 'sha1' })),
-  ],
-  [
-    'the key of another',
-    'SALLY_TLS_KEY_MISMATCH',
-    'server',
-    (dir) => edit(join(dir, 'plugins/One/server.key'), () => readFileSync(join(dir, 'gateway/client.key'))),
-  ],
-  [
-    'a key for everybody',
-    'SALLY_TLS_KEY_READABLE',
-    'server',
-    (dir) => chmodSync(join(dir, 'plugins/One/server.key'), 0o644),
-  ],
-  ...['gateway/client.key', 'gateway/client.crt', 'gateway/ca.crt', 'gateway/ca.crl'].flatMap(
-    (file): Fault[] => {
-      const at = (dir: string) => join(dir, file);
-      return [
-        [`${file} is cut off`, 'SALLY_TLS_NOT_PEM', 'client', (dir) => edit(at(dir), cut)],
-        [`${file} is empty`, 'SALLY_TLS_NOT_PEM', 'client', (dir) => edit(at(dir), () => '')],
-        [`${file} is missing`, 'SALLY_FILE_UNREADABLE', 'client', (dir) => rmSync(at(dir))],
-        [
-          `${file} is a link that leads nowhere`,
-          'SALLY_FILE_UNREADABLE',
-          'client',
-          (dir) => {
-            rmSync(at(dir));
-            symlinkSync('nowhere', at(dir));
-          },
-        ],
-        [`${file} is DER`, 'SALLY_TLS_NOT_PEM', 'client', (dir) => edit(at(dir), derOf)],
-      ];
-    },
-  ),
-];
-
-/** The command in a remedy: from its first word to where words of English follow. */
-function commandIn(remedy: string): string {
-  const [command = ''] = /(?:rm|openssl|sallyport|chmod) .*/.exec(remedy) ?? [];
-  return command.replace(/;.*| makes (the next|those).*/, '');
-}
-
-function runIn(cwd: string, command: string): void {
-  const bin = join(cwd, 'bin');
-  mkdirSync(bin, { recursive: true });
-  writeFileSync(join(bin, 'sallyport'), `#!/bin/sh\nexec "${process.execPath}" "${program}" "$@"\n`, {
-    mode: 0o755,
-  });
-  const env = { PATH: `${bin}:${process.env['PATH']}`, HOME: cwd, MCP_CERT_KEY: keyType };
-  execFileSync('sh', ['-c', command], { cwd, env, stdio: 'pipe' });
-}
-
 describe('what an error says to do, done as printed,', () => {
-  judgedBy('openssl').each(all)(
+  judgedBy('openssl').each(credentialFaults)(
     'mends it: %s',
     async (_title, code, role, plant) => {
       const dir = await certificates();
@@ -205,4 +90,88 @@ describe('what an error says to do, done as printed,', () => {
     expect(createPrivateKey(keyPem).type).toBe('private');
     expect(new X509Certificate(certPem).subject).toContain('CN=');
   });
+
+  judgedBy('openssl').each(folderFaults)(
+    'leaves certs check with nothing to say of it: %s',
+    async (_title, verdict, plant) => {
+      const dir = await certificates();
+      await plant(dir);
+      const { entries } = await checkCertificates({ dir });
+      const findings = entries.flatMap((entry) => entry.findings);
+      const found = findings.find((one) => one.verdict === verdict);
+      expect(findings.map((one) => one.verdict)).toContain(verdict);
+      runIn(temporaryFolder(), commandIn(found?.remedy ?? ''));
+      const after = await checkCertificates({ dir });
+      expect(after.entries.flatMap((entry) => entry.findings)).toEqual([]);
+    },
+    patience(30_000),
+  );
+
+  judgedBy('openssl').each(failing)(
+    'lets the command that failed pass: %s, %s',
+    async (code, command, { prepare = '', after = command }) => {
+      const cwd = temporaryFolder();
+      runIn(cwd, `sallyport certs ca >/dev/null && sallyport certs plugin One >/dev/null; ${prepare}`);
+      const said = runIn(cwd, `{ ${command} ; } 2>&1 || true`);
+      expect(said).toContain(`error ${code}\n`);
+      const remedy = said.slice(said.indexOf('  → ') + 4).trim();
+      runIn(cwd, commandIn(remedy));
+      expect(runIn(cwd, after)).not.toContain('error SALLY_');
+    },
+    patience(60_000),
+  );
+
+  it('is run for every verdict, and for every code whose remedy has a command', () => {
+    const judged = new Set<string>(folderFaults.map(([, verdict]) => verdict));
+    const names = Object.keys(verdicts).filter((verdict) => verdict !== 'ok');
+    expect(names.filter((verdict) => !judged.has(verdict))).toEqual([]);
+    const run = new Set<string>([
+      ...credentialFaults.map(([, code]) => code),
+      ...failing.map(([code]) => code),
+      ...Object.values(verdicts).flatMap((rule) => ('code' in rule ? rule.code : [])),
+    ]);
+    const commands =
+      /\b(sallyport [a-z]+|rm|chmod|openssl|mkdir|mv|lsof|ulimit|timedatectl|date -u|sha256sum|ls -l) /;
+    const having = errorDefinitions().filter((make) => commands.test(`${make(make.example).remedy} `));
+    expect(having.map(({ code }) => code).filter((code) => !run.has(code) && !(code in notRun))).toEqual([]);
+    const known = new Set(having.map(({ code }) => code));
+    expect(Object.keys(notRun).filter((code) => !known.has(code) || run.has(code))).toEqual([]);
+  });
 });
+
+const looks = 'it says where to look, and mends nothing by itself';
+const elsewhere = 'it is for the other side of a connection, whose folders are not known here';
+/** Commands in remedies that the tests here do not run, and why. */
+const notRun: Readonly<Record<string, string>> = {
+  SALLY_SYSTEM_LIMIT: 'ulimit is of the shell that starts the program: test/e2e/cli/limits.test.ts',
+  SALLY_CERTS_BUSY: 'it is printed after a minute of waiting',
+  SALLY_CONFIG_NO_CLIENT_CERTIFICATE: 'a warning; the command is that of SALLY_CERTS_MISSING',
+  SALLY_TLS_CREDENTIALS: 'what OpenSSL refuses is told by SALLY_TLS_WEAK before, but for another OpenSSL',
+  SALLY_TLS_WEAK_CA: 'three steps, of which each waits for other hosts: test/pki/rotate.test.ts',
+  SALLY_TLS_SELF_SIGNED: 'of another tool, and the name of the plugin is not in it',
+  SALLY_CRL_WEAK: 'for the CA of another tool',
+  SALLY_CRL_MISSING: 'the list of another CA, which only that makes; of its own: test/pki/rotate.test.ts',
+  SALLY_TLS_PEER_EXPIRED: elsewhere,
+  SALLY_TLS_PEER_NOT_YET_VALID: looks,
+  SALLY_TLS_PEER_REJECTED: looks,
+  SALLY_TLS_PEER_WEAK: elsewhere,
+  SALLY_TLS_REVOKED: elsewhere,
+  SALLY_TLS_CRL: looks,
+  SALLY_TLS_WRONG_PLUGIN: elsewhere,
+  SALLY_TLS_PIN: 'it prints the pin: test/e2e/tls/identity.test.ts',
+  SALLY_TLS_PROTOCOL: looks,
+  SALLY_TLS_CIPHER: looks,
+  SALLY_TLS_HANDSHAKE: looks,
+  SALLY_CHILD_GONE: looks,
+  SALLY_SERVER_PORT_IN_USE: looks,
+  SALLY_SERVER_SOCKET_IN_USE: looks,
+  SALLY_SERVER_NO_CONFIG: 'the path of the file is an example',
+  SALLY_TOKENS_FILE: 'a file of another kind is not overwritten: name another one',
+  SALLY_TOKENS_READABLE: 'a warning of a gateway: chmod as for SALLY_TLS_KEY_READABLE',
+  SALLY_DOCTOR_NO_TARGET: 'the targets are examples',
+  SALLY_DOCTOR_BOUND_ELSEWHERE: looks,
+  SALLY_DOCTOR_OLD_TLS: looks,
+  SALLY_DOCTOR_CLOCK: looks,
+  SALLY_DOCTOR_HEALTH: looks,
+  SALLY_DOCTOR_ROTATION: 'the step that ca-rotate status names: test/e2e/certs/lifecycle.test.ts',
+};
