@@ -964,7 +964,10 @@ export const ConfigUnknownVariable = defineError('SALLY_CONFIG_UNKNOWN_VARIABLE'
 export const FileUnreadable = defineError('SALLY_FILE_UNREADABLE', {
   message: (c) => `cannot read ${c.what} ${c.path}: ${c.reason}`,
   remedy: (c) => {
-    const fill = filling(c.path);
+    const fill =
+      c.what === 'the tokens'
+        ? `sallyport token create --user NAME --file ${shellWord(c.path)}`
+        : filling(c.path);
     if (c.reason === fileReasons['ENOENT'] && fill !== undefined) return fill;
     if (c.reason === danglingLink && fill !== undefined) return `rm ${shellWord(c.path)} && ${fill}`;
     if (c.reason.startsWith(noFolder('')))

@@ -60,10 +60,14 @@ export function commandWithSubcommands(name: string, forms: readonly string[]): 
       .allowUnknownOption()
       .action((word: string | undefined) => {
         const names = forms.map((form) => form.replace(/ .*/, ''));
-        const named = word?.startsWith('-') ? undefined : word;
-        const meant = named && nearest(named, names);
+        if (word?.startsWith('-')) {
+          const help = `sallyport ${name} --help`;
+          const usage = nearest(word, ['--help']) ? `did you mean --help? ${help}` : help;
+          throw UsageError({ message: `unknown option '${word}'`, usage });
+        }
+        const meant = word && nearest(word, names);
         throw UsageError({
-          message: named === undefined ? `${name} needs a command` : `${name} has no command '${named}'`,
+          message: word === undefined ? `${name} needs a command` : `${name} has no command '${word}'`,
           usage: meant ? `did you mean ${meant}? sallyport ${name} ${meant} --help` : usage,
         });
       })

@@ -35,6 +35,12 @@ describe('what people type who do not know the command yet', () => {
     [['help', 'gatway'], "unknown command 'gatway'", 'did you mean gateway? sallyport --help'],
     [['certs', 'chek'], "certs has no command 'chek'", 'did you mean check? sallyport certs check --help'],
     [['token', 'lst'], "token has no command 'lst'", 'did you mean list? sallyport token list --help'],
+    [
+      ['new', 'plugn', 'my-filter', '--js'],
+      "new has no command 'plugn'",
+      'did you mean plugin? sallyport new plugin --help',
+    ],
+    [['certs', '--hepl'], "unknown option '--hepl'", 'did you mean --help? sallyport certs --help'],
     [['serve', '--prot', '1'], "unknown option '--prot'", 'did you mean --port? sallyport serve --help'],
     [
       ['certs', 'renew', '--forse'],

@@ -46,6 +46,21 @@ function expectSilence(log: readonly object[], ...secrets: string[]) {
 }
 
 describe('[M13] a gateway with tokens', () => {
+  it('names the command that makes a tokens file which is not there, and starts after it', async () => {
+    const cwd = await temporaryFolder();
+    const auth = { kind: 'bearer', tokens_file: 'my tokens.json' };
+    await writeFile(join(cwd, 'gateway.yaml'), JSON.stringify({ gateway: { upstreams, auth } }));
+    const start = ['gateway', '--config', 'gateway.yaml', '--stdio'];
+    const early = await sallyport(start, { cwd });
+    expect(early.status).toBe(3);
+    const file = join(cwd, 'my tokens.json');
+    expect(early.stderr).toContain(`→ sallyport token create --user NAME --file '${file}'\n`);
+    expect(await sallyport(['token', 'create', '--user', 'NAME', '--file', file], { cwd })).toMatchObject({
+      status: 0,
+    });
+    expect(await sallyport(start, { cwd })).toMatchObject({ status: 0 });
+  });
+
   it('knows who calls, in either era, until the token is revoked', async () => {
     const file = join(await temporaryFolder(), 'tokens.json');
     const make = (...more: string[]) =>
