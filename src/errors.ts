@@ -2049,6 +2049,13 @@ export const UpstreamNotStarted = defineError('SALLY_UPSTREAM_SPAWN', {
   example: { upstream: 'files', command: 'npy', reason: 'no such program or folder' },
 });
 
+export const UpstreamHeader = defineUpstreamError('SALLY_UPSTREAM_HEADER', {
+  message: (c) =>
+    `the request for the upstream '${c.upstream}' was not sent: the header ${c.header} cannot be made: ${c.problem}`,
+  remedy: 'headers.pass and headers.from_client of the upstream say what it is made of',
+  example: { upstream: 'search', header: 'x-user', problem: 'it has characters that no header may have' },
+});
+
 export const UpstreamStatus = defineUpstreamError<{
   upstream: string;
   method: string;

@@ -73,7 +73,7 @@ class Checker {
         }
         break;
       case 'named':
-        if (node.kind === 'map') return field(this.#named(type.of, node, path), keyPlace);
+        if (node.kind === 'map') return field(this.#named(type, node, path), keyPlace);
         break;
       case 'maps':
         if (node.kind === 'list') return field(this.#list(type.keys, node, path));
@@ -134,10 +134,16 @@ class Checker {
     });
   }
 
-  #named(of: ValueType, node: MapNode, path: string): Record<string, Field<unknown>> {
-    const key: Key = { type: of, meaning: '' };
+  #named(
+    { of, also = {} }: Extract<ValueType, { kind: 'named' }>,
+    node: MapNode,
+    path: string,
+  ): Record<string, Field<unknown>> {
+    const usual: Key = { type: of, meaning: '' };
     return Object.fromEntries(
       node.entries.map(({ key: name, value, place }) => {
+        const isOther = value.kind !== 'scalar' && Object.hasOwn(also, name);
+        const key = (isOther && also[name]) || usual;
         return [name, this.value(key, value, `${path}.${shown(name).slice(1, -1)}`, place)];
       }),
     );

@@ -1,3 +1,10 @@
+export {
+  type ClientHeaders,
+  type ClientValue,
+  claimsIn,
+  credentialsIn,
+  type ValuePart,
+} from './client-headers.js';
 export type { AuthSettings, GatewayLimits, GatewaySettings } from './gateway-settings.js';
 export { type Imported, importConfig } from './import.js';
 export { keyTable, pluginKeys } from './keys.js';

@@ -230,6 +230,18 @@ export const limitKeys = {
   upstream_queue: key(count, 'requests that wait for one upstream', { default: 1000 }),
 } as const satisfies Keys;
 
+const clientHeaderKeys = {
+  pass: optional(texts, 'headers that go on as the client sent them, no credentials; a list'),
+  pass_credentials: optional(
+    texts,
+    'credentials of the client that this upstream is to have, such as authorization: they were meant for the gateway',
+  ),
+  from_client: optional(
+    { kind: 'named', of: { kind: 'text', written: true } },
+    'headers that say who the client is: a text with {{ user }}, {{ tenant }}, {{ auth_method }}, {{ client_host }}, {{ claims.NAME }}',
+  ),
+} as const satisfies Keys;
+
 export const upstreamKeys = {
   command: optional(filled, 'the program that speaks MCP over stdio'),
   args: key(texts, 'its arguments', listOrNone),
@@ -245,7 +257,7 @@ export const upstreamKeys = {
     'for url: Unix domain socket that MCP is served on, in place of the host of url; without TLS',
   ),
   headers: optional(
-    { kind: 'named', of: { kind: 'secret', written: true } },
+    { kind: 'named', of: { kind: 'secret', written: true }, also: clientHeaderKeys },
     "for url: sent with every request, such as the upstream's own token",
   ),
   tls: optional(

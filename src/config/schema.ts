@@ -44,7 +44,17 @@ export type ValueType =
     }
   | { readonly kind: 'maps'; readonly keys: Keys }
   /** A map whose keys are names that the file gives. */
-  | { readonly kind: 'named'; readonly of: ScalarType | { readonly kind: 'map'; readonly keys: Keys } };
+  | {
+      readonly kind: 'named';
+      readonly of: ScalarType | NamedType | { readonly kind: 'map'; readonly keys: Keys };
+      /** Names that stand for these keys where their value is a list or a map. */
+      readonly also?: Keys;
+    };
+/** A map of texts within another. */
+interface NamedType {
+  readonly kind: 'named';
+  readonly of: ScalarType;
+}
 
 /** One key of the file: the check, the settings made of it and the reference table all come from it. */
 export interface Key<T extends ValueType = ValueType> {
@@ -269,7 +279,9 @@ export function keyRows(keys: Keys, prefix = ''): KeyRow[] {
           ? keyRows(type.keys, `${path}[].`)
           : type.kind === 'named' && type.of.kind === 'map'
             ? keyRows(type.of.keys, `${path}.NAME.`)
-            : []),
+            : type.kind === 'named' && type.also
+              ? keyRows(type.also, `${path}.`)
+              : []),
     ];
   });
 }

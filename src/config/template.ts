@@ -25,11 +25,16 @@ export function render(node: ConfigNode, env: Env, key: string, problems: Proble
       return { ...node, entries: node.entries.map(entry) };
     }
     case 'scalar':
-      return typeof node.value === 'string' && /\{[{%]/.test(node.value)
+      return typeof node.value === 'string' &&
+        /\{[{%]/.test(node.value) &&
+        !(ofRequests.test(key) && !node.plain)
         ? scalar(node, env, key, problems)
         : node;
   }
 }
+
+/** Values that are made anew for each request: their templates are not of variables. */
+const ofRequests = /^gateway\.upstreams\..*\.headers\.from_client\./;
 
 function scalar(node: ScalarNode, env: Env, key: string, problems: Problems): ConfigNode {
   const { place: at, text } = node;

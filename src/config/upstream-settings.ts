@@ -8,6 +8,7 @@ import {
   placeText,
 } from '../errors.js';
 import { framingHeaders, headerName, headerValue } from '../headers.js';
+import { type ClientHeaders, clientHeaders, isRule } from './client-headers.js';
 import { upstreamKeys } from './keys.js';
 import { hiddenText, looksSecret, type Problems, shown } from './problems.js';
 import { checkProxy, type ProxyRules, proxyRules } from './proxies.js';
@@ -25,6 +26,8 @@ export type UpstreamSettings = UpstreamOffer &
         readonly uds?: string;
         /** Sent with every request, such as a token of the upstream's own. Secret. */
         readonly headers: Readonly<Record<string, string>>;
+        /** What of its clients it is told in headers; absent: nothing. */
+        readonly client?: ClientHeaders;
         /** Which proxy it is reached through, and what belongs to it, such as who issues its tokens. Absent: none. */
         readonly proxies?: ProxyRules;
         /** Absent for http, and for https without a `tls` block: the system's roots are trusted then. */
@@ -139,23 +142,36 @@ function upstream(
 
 type HttpOptions = Pick<
   Extract<UpstreamSettings, { transport: 'http' }>,
-  'transport' | 'url' | 'uds' | 'headers' | 'proxies' | 'tls'
+  'transport' | 'url' | 'uds' | 'headers' | 'client' | 'proxies' | 'tls'
 >;
 
 function httpOptions(
   name: string,
-  { headers: named, tls: block, uds, proxy }: UpstreamFields,
+  { headers: named, tls: block, uds, proxy, share }: UpstreamFields,
   urlField: Field<string>,
   { path }: Where,
   reading: UpstreamReading,
 ): HttpOptions | undefined {
   const { problems, paths } = reading;
   const headers = headerMap(named?.value ?? {}, `${path}.headers`, problems);
+  const refuse = (at: ConfigPlace, problem: string, instead: string) =>
+    problems.add(ConfigUpstream({ at, upstream: shown(name), problem, instead }));
+  const client = given(
+    'client',
+    clientHeaders(named?.value ?? {}, Object.keys(headers), `${path}.headers`, shown(name), problems),
+  );
+  if (client.client && share?.value === 'all') {
+    const { fromClient, passCredentials } = client.client;
+    if (Object.keys(fromClient).length > 0 || passCredentials.length > 0)
+      refuse(
+        share.place,
+        'share is all, and headers say who each client is',
+        'set share to user or session, or remove from_client and pass_credentials',
+      );
+  }
   const url = readUrl(urlField, `${path}.url`, problems, { path: 'any' });
   if (url === undefined) return undefined;
   const subject = `upstream ${shown(name)}`;
-  const refuse = (at: ConfigPlace, problem: string, instead: string) =>
-    problems.add(ConfigUpstream({ at, upstream: shown(name), problem, instead }));
   const socket = given('uds', pathOf(uds, paths));
   const rules = proxyRules(proxy, `${path}.proxy`, reading.proxies, [], reading);
   const proxies = given('proxies', rules.http || rules.https ? rules : undefined);
@@ -177,17 +193,18 @@ function httpOptions(
   if (url.protocol === 'http:') {
     if (block !== undefined)
       refuse(block.place, 'it has a tls block, but its URL begins with http:', 'begin the URL with https:');
-    const header = Object.keys(headers).find(looksSecret);
+    const passed = client.client?.passCredentials ?? [];
+    const header = [...Object.keys(headers), ...passed].find(looksSecret);
     if (header !== undefined && uds === undefined && !isLoopback(url.hostname)) {
       const host = urlField.hidden ? hiddenText : url.host;
       problems.warn(ConfigUpstreamPlainHttp({ at: urlField.place, upstream: shown(name), host, header }));
     }
-    return { transport: 'http', url, ...socket, headers, ...proxies };
+    return { transport: 'http', url, ...socket, headers, ...client, ...proxies };
   }
-  if (block === undefined) return { transport: 'http', url, headers, ...proxies };
+  if (block === undefined) return { transport: 'http', url, headers, ...client, ...proxies };
   if (block.value === undefined) return undefined;
   const tls = upstreamTls(block.value, block.place, subject, { problems, paths });
-  return { transport: 'http', url, headers, ...proxies, tls };
+  return { transport: 'http', url, headers, ...client, ...proxies, tls };
 }
 
 /** Header names in lower case; what RFC 9110 sections 5.1 and 5.5 do not allow is a problem, and never shown. */
@@ -198,7 +215,7 @@ function headerMap(
 ): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, { value, place }] of Object.entries(named)) {
-    if (value === undefined) continue;
+    if (value === undefined || isRule(name, value)) continue;
     const lower = name.toLowerCase();
     const key = `${path}.${shown(name).slice(1, -1)}`;
     const bad = (expected: string) =>

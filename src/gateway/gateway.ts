@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import type { Registry } from 'prom-client';
-import { type GatewayConfig, isLoopback, modeEffect, type ServerTlsSettings } from '../config/index.js';
+import {
+  claimsIn,
+  credentialsIn,
+  type GatewayConfig,
+  isLoopback,
+  modeEffect,
+  type ServerTlsSettings,
+} from '../config/index.js';
 import { ConfigGatewayOpen, GatewayStopping, type SallyError } from '../errors.js';
 import { openPluginMetrics } from '../external/metrics.js';
 import { createHostGuard } from '../http/index.js';
@@ -141,8 +148,9 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     exactNumbers: true,
     ...(definitions && { definitions }),
   };
-  const openAuth = ({ auth, proxies }: GatewayConfig['gateway']) =>
-    openAuthenticator(auth, { log, now, proxies, credentials: store });
+  const openAuth = ({ auth, proxies, upstreams }: GatewayConfig['gateway']) =>
+    openAuthenticator(auth, { log, now, proxies, credentials: store, claims: claimsIn(upstreams) });
+  let passed = credentialsIn(config.gateway.upstreams);
   let authenticator = await openAuth(config.gateway);
   const sets = createPluginSets(await openPluginManager(config, held));
   const upstreams = createUpstreamSet(config.gateway.upstreams, (settings) =>
@@ -177,6 +185,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       log,
       now,
       known: (socket) => listener.know(socket),
+      passed: () => passed,
     }),
     guard,
     sessions,
@@ -314,6 +323,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
         ...upstreams.current().map((one) => one.settings.timeoutMs),
       );
       authenticator = nextAuthenticator;
+      passed = credentialsIn(next.gateway.upstreams);
       const gone = upstreams.replace(next.gateway.upstreams);
       router.replace(upstreams.current());
       // What is in flight is with the plugins from before: when they are let go of, nothing goes to those upstreams.

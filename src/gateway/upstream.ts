@@ -4,6 +4,7 @@ import { writeJson } from '../json/index.js';
 import type { Facts, OnRequest, RequestOptions } from '../mcp/client/session.js';
 import type { JsonObject, RpcResponse } from '../mcp/messages.js';
 import type { Era } from '../mcp/revisions.js';
+import type { Identity } from '../mcp/router.js';
 
 /** An MCP session with an upstream, or a stateless connection to it, in the upstream's own era. */
 export interface UpstreamSession {
@@ -38,6 +39,8 @@ export interface SessionRequest {
   readonly own: boolean;
   /** False: over a session of the legacy era the upstream is offered no capabilities, and can ask nobody. Absent: true. */
   readonly asks?: boolean;
+  /** Who opens it, where headers are to say so. */
+  readonly identity?: Identity;
   /** What the upstream says outside any request. All who share the session hear it. */
   readonly onNotification?: (method: string, params: JsonObject | undefined) => void;
   /** What the upstream asks outside any request. Only of an own session. */

@@ -98,6 +98,7 @@ export abstract class Call<Source extends CallSource = CallSource> implements Cl
   readonly params: JsonObject;
   readonly client: Client;
   readonly headers: Admitted['headers'];
+  readonly identity: Identity;
   readonly remote: string | undefined;
   readonly observed: RequestObservation | undefined;
   readonly signal: CancelSource;
@@ -119,6 +120,7 @@ export abstract class Call<Source extends CallSource = CallSource> implements Cl
     this.params = params;
     this.client = client;
     this.headers = source.admitted.headers;
+    this.identity = source.admitted.identity;
     this.remote = source.remote;
     this.observed = source.observed;
     this.isSubscription = method === 'subscriptions/listen' && client.era === 'modern';
@@ -126,6 +128,10 @@ export abstract class Call<Source extends CallSource = CallSource> implements Cl
     this.abandoned = undefined;
     this.source = source;
     this.deps = deps;
+  }
+
+  get credentials(): Admitted['credentials'] {
+    return this.source.admitted.credentials;
   }
 
   get credential(): Credential | undefined {

@@ -17,6 +17,8 @@ export interface Identity {
   readonly nameKind?: CertificateName['kind'];
   /** What a plugin's `http_auth_resolve_user` returned: plugins see it as `user`. */
   readonly record?: JsonObject;
+  /** The claims of its token that headers are made of, by name; absent where none are. */
+  readonly claims?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -58,6 +60,10 @@ export interface ClientRequest {
   readonly params: JsonObject;
   /** Headers of the HTTP request in lower case, without credentials and those of the connection; empty on stdio. */
   readonly headers: Readonly<Record<string, string>>;
+  /** As whom this request was let in: the claims of its token may be others than when its session began. */
+  readonly identity: Identity;
+  /** Credentials that came with it, of those that some upstream is to have; absent where none are. */
+  readonly credentials?: Readonly<Record<string, string>> | undefined;
   /** The address that an HTTP request came from; absent on stdio. */
   readonly remote?: string | undefined;
   /** Aborted where the client gave the request up, its connection or session ended, or its time is over. */
@@ -119,6 +125,8 @@ export interface Admitted {
   readonly credential?: Credential | undefined;
   /** The headers that the router may see, in lower case: without credentials and those of the connection. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Credentials that came with the request, of those that the program passes on by name. */
+  readonly credentials?: Readonly<Record<string, string>> | undefined;
   /** The id by which the log knows the request. */
   requestId(): string;
   /** What the program keeps for this request, made when it is first asked for. */

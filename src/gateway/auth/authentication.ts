@@ -3,7 +3,6 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type AuthSettings, looksSecret } from '../../config/index.js';
 import { asSallyError, InternalError, type SallyError } from '../../errors.js';
-import { framingHeaders } from '../../headers.js';
 import type { GlobalContext, Violation } from '../../hooks/index.js';
 import { authority, type RequestHead } from '../../http/index.js';
 import { peerLog } from '../../log/limit.js';
@@ -22,6 +21,7 @@ import {
   type Shown,
   type Unknown,
 } from './authenticator.js';
+import { joined, picked, withoutCredentials } from './headers.js';
 import { listens, postRequest, preRequest, resolveUser, sendable } from './http-hooks.js';
 
 interface AuthenticationDeps {
@@ -32,13 +32,15 @@ interface AuthenticationDeps {
   readonly now: () => Date;
   /** Told of the connection of a client that has shown who it is. */
   readonly known?: (socket: Socket) => void;
+  /** The credentials that some upstream is to have, by their headers. Default: none. */
+  readonly passed?: () => readonly string[];
 }
 
 /**
  * Who was let in by another worker of the same gateway, and by what: it is judged again where what it opens is kept.
  * Plugins never see it.
  */
-interface HandedOver extends Pick<Admitted, 'identity' | 'headers'> {
+interface HandedOver extends Pick<Admitted, 'identity' | 'headers' | 'credentials'> {
   readonly credential?: Pick<JudgedCredential, 'shown' | 'until'> | undefined;
   /** What plugins share of the request so far. */
   readonly global: GlobalContext;
@@ -83,7 +85,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
       });
     },
     admitForwarded(client, response) {
-      const { identity, credential: handed, headers, global } = client as HandedOver;
+      const { identity, credential: handed, credentials, headers, global } = client as HandedOver;
       const credential = handed && { ...handed, identity, judged: undefined, over: false };
       const set = sets.current;
       response.once('close', set.hold());
@@ -96,7 +98,15 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
         }
         return request;
       };
-      return { kind: 'admitted', identity, credential, headers, context, requestId: () => global.request_id };
+      return {
+        kind: 'admitted',
+        identity,
+        credential,
+        credentials,
+        headers,
+        context,
+        requestId: () => global.request_id,
+      };
     },
   };
 }
@@ -106,6 +116,7 @@ class Admission implements Admitted {
   readonly kind = 'admitted';
   identity: Identity = nobody;
   credential: JudgedCredential | undefined;
+  credentials: Admitted['credentials'];
   headers: Headers;
   replyHeaders?: NonNullable<Admitted['replyHeaders']>;
   readonly #arrival: AuthRequest;
@@ -142,6 +153,8 @@ class Admission implements Admitted {
     const refusal = await this.#identify(arrival);
     if (refusal !== undefined) return refusal;
     this.headers = withoutCredentials(arrival.headers);
+    const passed = this.#deps.passed?.() ?? [];
+    if (passed.length > 0) this.credentials = picked(this.#arrival.headers, passed);
     if (this.#request !== undefined) introduce(this.#request, this.identity);
     if (listens(this.#plugins, 'http_post_request')) {
       const { log } = this.#deps;
@@ -222,9 +235,15 @@ class Admission implements Admitted {
   }
 
   handover() {
-    const { identity, credential, headers } = this;
+    const { identity, credential, credentials, headers } = this;
     const shown = credential && { credential: { shown: credential.shown, until: credential.until } };
-    const client: HandedOver = { identity, ...shown, headers, global: this.context().global };
+    const client: HandedOver = {
+      identity,
+      ...shown,
+      ...(credentials && { credentials }),
+      headers,
+      global: this.context().global,
+    };
     return { headers: withoutCredentials(this.#arrival.headers), client };
   }
 }
@@ -296,40 +315,4 @@ function ownAddress({ localAddress = 'localhost', localPort = 80 }: RequestHead[
 /** Whether a query holds a credential: URLs end up in logs and histories (RFC 6750 section 5.3). */
 function holdsSecret(query: string): boolean {
   return [...new URLSearchParams(query).keys()].some(looksSecret);
-}
-
-/** One value for each name. */
-function joined(headers: RequestHead['headers']): Headers {
-  const plain: Record<string, string> = {};
-  for (const name in headers) {
-    const value = headers[name];
-    if (value !== undefined) plain[name] = typeof value === 'string' ? value : value.join(', ');
-  }
-  return plain;
-}
-
-/** Credentials (a session's id is one: it alone opens the session), what belongs to one connection (RFC 9110 section 7.6.1), and what only describes this body. */
-const withheld = new Set([
-  'authorization',
-  'cookie',
-  'x-api-key',
-  'mcp-session-id',
-  'last-event-id',
-  ...framingHeaders,
-]);
-
-/** What of a request's headers goes further into the gateway: no credential, and nothing of the connection. */
-function withoutCredentials(headers: Headers): Headers {
-  const rest: Record<string, string> = {};
-  const named =
-    headers['connection']
-      ?.trim()
-      .toLowerCase()
-      .split(/\s*,\s*/) ?? [];
-  for (const name in headers) {
-    const value = headers[name];
-    if (value === undefined || withheld.has(name) || name.startsWith('proxy-')) continue;
-    if (!named.includes(name)) rest[name] = value;
-  }
-  return rest;
 }

@@ -15,6 +15,8 @@ export interface AuthenticatorDeps {
   readonly proxies?: ProxyRules;
   /** Where certificates are held. Default: a store of its own. */
   readonly credentials?: CredentialStore;
+  /** Claims of a token that are kept with the identity. Default: none. */
+  readonly claims?: readonly string[];
 }
 
 /** What authentication goes by: the head of an HTTP request and where it came from. */

@@ -66,7 +66,7 @@ export async function openJwt(settings: JwtSettings, deps: AuthenticatorDeps): P
           return invalidToken('the typ of the token is not at+jwt or JWT');
         const until = ((payload.exp ?? 0) + lateSeconds) * 1_000;
         if (until <= deps.now().getTime()) return invalidToken(expired);
-        return resultOf(payload, settings, until);
+        return resultOf(payload, settings, until, deps.claims ?? []);
       } catch (error) {
         return refusal(error, settings, jose);
       }
@@ -153,6 +153,7 @@ function resultOf(
   payload: JWTPayload,
   { userClaim, tenantClaim, scopes }: JwtSettings,
   until: number,
+  kept: readonly string[],
 ): AuthResult {
   const user = textOf(payload[userClaim]);
   if (user === undefined) return invalidToken(`the claim ${userClaim} names no user`);
@@ -163,7 +164,21 @@ function resultOf(
     return { kind: 'unknown', status: 403, error: 'insufficient_scope', description };
   }
   const tenant = tenantClaim === undefined ? undefined : textOf(payload[tenantClaim]);
-  return { kind: 'known', identity: { user, tenant: tenant ?? null, method: 'jwt' }, until };
+  const identity = { user, tenant: tenant ?? null, method: 'jwt' } as const;
+  const claims = kept.length > 0 && { claims: claimsOf(payload, kept) };
+  return { kind: 'known', identity: { ...identity, ...claims }, until };
+}
+
+/** These claims as texts: a list with commas in between, what is neither as JSON. */
+function claimsOf(payload: JWTPayload, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const claim = Object.hasOwn(payload, name) ? payload[name] : undefined;
+      if (claim === undefined || claim === null) return [];
+      const isList = Array.isArray(claim) && claim.every((one) => typeof one === 'string');
+      return [[name, typeof claim === 'string' ? claim : isList ? claim.join(',') : JSON.stringify(claim)]];
+    }),
+  );
 }
 
 function textOf(claim: unknown): string | undefined {

@@ -205,6 +205,7 @@ class UpstreamCall {
         observed: now.observed,
         headers: this.#headers,
         time: this.#time,
+        from: now,
         onNotification: (method, about) => {
           if (changedList(method) !== undefined || method === 'notifications/resources/updated') {
             this.#context.onNotification(this.#state, this.#upstream, method, about);
@@ -286,6 +287,7 @@ export async function callWithoutHooks(
     const response = await session.request(method, sent, {
       signal,
       observed,
+      from: request,
       onNotification: (name, about) => {
         if (changedList(name) !== undefined) return context.onNotification(state, upstream, name, about);
         const notification = notificationOf(name, about, level, guarded);

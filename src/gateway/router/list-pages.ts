@@ -159,7 +159,9 @@ async function askPage(
     const none = capabilities[capability] === undefined && context.routes.length > 1;
     const { cursor: _, ...params } = withoutEnvelope(request.params);
     const next = cursor === undefined ? params : { ...params, cursor };
-    const response: RpcResponse = none ? { result: {} } : await session.request(list, next, { signal });
+    const response: RpcResponse = none
+      ? { result: {} }
+      : await session.request(list, next, { signal, from: request });
     ended('answered');
     if ('result' in response) context.kept.keep(kept, cursor, era, response.result);
     return { route, era, response };

@@ -90,7 +90,9 @@ export class UpstreamSessions {
     const asks = share === 'session' || share === 'asked';
     if (!asks && isPersonal(capabilities)) this.#sayShared(upstream, share);
     const principal = share === 'all' ? 'everyone' : state.principal;
-    const request = { principal, client: state.key, capabilities, asks };
+    // A session that all share is nobody's.
+    const identity = share === 'all' ? {} : { identity: state.client.identity };
+    const request = { principal, client: state.key, capabilities, asks, ...identity };
     const onNotification = (method: string, params: JsonObject | undefined) =>
       this.#deps.onNotification(state, upstream, method, params);
     let requests: SessionRequests;

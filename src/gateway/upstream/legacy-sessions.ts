@@ -9,7 +9,7 @@ import type { RunCall } from './session.js';
 
 interface Parts {
   readonly context: UpstreamContext;
-  readonly open: (capabilities: JsonObject) => Promise<ClientSession>;
+  readonly open: (capabilities: JsonObject, identity: SessionRequest['identity']) => Promise<ClientSession>;
   readonly run: RunCall;
 }
 
@@ -140,7 +140,7 @@ export class LegacySessions {
     try {
       const { context, open, run } = this.#parts;
       const capabilities = request.asks === false ? {} : request.capabilities;
-      const session = this.#takeSpare(capabilities) ?? (await open(capabilities));
+      const session = this.#takeSpare(capabilities) ?? (await open(capabilities, request.identity));
       const memory = this.#lost.get(key)?.memory;
       this.#lost.delete(key);
       if (memory) await memory.replay(session, context);

@@ -1,5 +1,5 @@
 import { type Cancellation, signalOf } from '../../cancel.js';
-import type { UpstreamSettings } from '../../config/index.js';
+import type { ClientHeaders, UpstreamSettings } from '../../config/index.js';
 import {
   findSallyError,
   messageOf,
@@ -12,10 +12,11 @@ import {
   UpstreamTimeout,
 } from '../../errors.js';
 import type { ClientSession, Facts, RequestOptions, Transport } from '../../mcp/client/session.js';
-import { type JsonObject, metaOf, type RpcResponse } from '../../mcp/messages.js';
+import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
 import { backoff, pause, unlessAborted, withDeadline } from '../../wait.js';
 import type { SessionRequest, Upstream, UpstreamLoad, UpstreamSession, UpstreamState } from '../upstream.js';
+import { headersFor, headersOfIdentity, metaFor } from './client-headers.js';
 import { LegacySessions } from './legacy-sessions.js';
 import { transportOf, type UpstreamContext, type UpstreamDeps, upstreamContext } from './options.js';
 import { Slots, StatelessSessions } from './session.js';
@@ -35,6 +36,8 @@ class OpenUpstream implements Upstream {
   readonly name: string;
   readonly settings: UpstreamSettings;
   readonly #context: UpstreamContext;
+  /** What of its clients it is told in headers. */
+  readonly #rules: ClientHeaders | undefined;
   readonly #transport: Transport;
   readonly #slots: Slots;
   readonly #sessions: LegacySessions;
@@ -57,6 +60,7 @@ class OpenUpstream implements Upstream {
     this.name = settings.name;
     this.settings = settings;
     this.#context = context;
+    this.#rules = settings.transport === 'http' ? settings.client : undefined;
     const { limits, pace } = context;
     this.#transport = transportOf(settings, context);
     this.#transport.onDoubt = (reason) => this.#doubt(reason);
@@ -68,7 +72,7 @@ class OpenUpstream implements Upstream {
     this.#sessions = new LegacySessions({
       context,
       run,
-      open: (capabilities) => this.#openSession(capabilities),
+      open: (...request) => this.#openSession(...request),
     });
     this.#stateless = new StatelessSessions(context, run);
     this.#sweeper = setInterval(() => this.#sessions.sweep(), pace.idle / 4).unref();
@@ -188,7 +192,9 @@ class OpenUpstream implements Upstream {
       this.#stateless.use(session);
     } else {
       await this.#stateless.close();
-      this.#sessions.keepSpare(session);
+      // Where headers say whose a session is, one that was opened for nobody is for nobody.
+      if (this.#rules) await session.close();
+      else this.#sessions.keepSpare(session);
     }
   }
 
@@ -234,9 +240,10 @@ class OpenUpstream implements Upstream {
     this.#reach(backoff(this.#failures, pace, Math.random));
   }
 
-  async #openSession(capabilities: JsonObject): Promise<ClientSession> {
-    const work = (signal: AbortSignal) => this.#transport.open(capabilities, signal);
+  async #openSession(capabilities: JsonObject, identity: SessionRequest['identity']): Promise<ClientSession> {
     try {
+      const headers = identity && this.#rules && headersOfIdentity(this.name, this.#rules, { identity });
+      const work = (signal: AbortSignal) => this.#transport.open(capabilities, signal, headers);
       const session = await withDeadline(this.#handshakeMs, this.#late, this.#closing.signal, work);
       session.onEnd = (reason) => this.#sessionEnded(session, reason);
       if (!this.#closing.signal.aborted) return session;
@@ -266,9 +273,14 @@ class OpenUpstream implements Upstream {
     const observed = observer?.upstreamCall?.({ upstream: this.name, method, era: session.facts.era });
     const added = observed?.headers;
     const overHttp = this.settings.transport === 'http';
-    const given = added && overHttp ? { ...options, headers: { ...options.headers, ...added } } : options;
-    const sent = added && !overHttp ? { ...params, _meta: { ...metaOf(params ?? {}), ...added } } : params;
+    const { from } = options;
+    const told = overHttp ? undefined : metaFor(from, params, added);
+    const sent = told ? { ...params, _meta: told } : params;
     try {
+      const headers =
+        from && overHttp ? headersFor(this.name, this.#rules, from, options.headers) : options.headers;
+      const all = added && overHttp ? { ...headers, ...added } : headers;
+      const given = all === options.headers ? options : { ...options, headers: all };
       const response = await session.request(method, sent, given, capabilities);
       observed?.end(response);
       return response;

@@ -36,6 +36,8 @@ export class HttpSession implements ClientSession {
   readonly #connections: HttpConnections;
   readonly #context: ClientContext;
   readonly #capabilities: JsonObject;
+  /** Of what belongs to the session, beside those of each request. */
+  readonly #own: Readonly<Record<string, string>>;
   readonly #events: SessionEvents;
   readonly #dialogue: Dialogue;
   readonly #closing = new AbortController();
@@ -43,6 +45,8 @@ export class HttpSession implements ClientSession {
   #headers: Readonly<Record<string, string>> = {};
   /** The same, as they are sent. */
   #lines = '';
+  /** The same with the headers of the session itself. */
+  #ownLines = '';
   /** Counts the times that the session began anew. */
   #generation = 0;
   #stream: AbortController | undefined;
@@ -53,10 +57,12 @@ export class HttpSession implements ClientSession {
     context: ClientContext,
     capabilities: JsonObject,
     events: SessionEvents,
+    own: Readonly<Record<string, string>>,
   ) {
     this.#connections = connections;
     this.#context = context;
     this.#capabilities = capabilities;
+    this.#own = own;
     this.#events = events;
     this.#dialogue = new Dialogue(
       context,
@@ -73,8 +79,9 @@ export class HttpSession implements ClientSession {
     capabilities: JsonObject,
     events: SessionEvents,
     signal: AbortSignal,
+    own: Readonly<Record<string, string>> = {},
   ): Promise<HttpSession> {
-    const session = new HttpSession(connections, context, capabilities, events);
+    const session = new HttpSession(connections, context, capabilities, events, own);
     await session.#initialize(signal);
     return session;
   }
@@ -126,7 +133,7 @@ export class HttpSession implements ClientSession {
     if (this.#id === undefined || this.#context.callsOnly) return;
     try {
       const late = AbortSignal.timeout(deleteMs);
-      leave(await this.#connections.send('DELETE', this.#lines, undefined, late, true));
+      leave(await this.#connections.send('DELETE', this.#ownLines, undefined, late, true));
     } catch {
       // A server that is not there any more has no session either.
     }
@@ -141,7 +148,7 @@ export class HttpSession implements ClientSession {
       capabilities: this.#capabilities,
       clientInfo: client,
     };
-    const lines = connections.lines(connections.headers(postHeaders));
+    const lines = connections.lines(connections.headers({ ...this.#own, ...postHeaders }));
     const { reply, text, message } = await exchangeOnce(
       connections,
       this.#context,
@@ -168,9 +175,10 @@ export class HttpSession implements ClientSession {
       ...(this.#id !== undefined && { [headerNames.sessionId]: this.#id }),
     });
     this.#lines = connections.lines(this.#headers);
+    this.#ownLines = connections.lines({ ...this.#headers, ...this.#own });
     this.#generation += 1;
     const initialized = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' });
-    leave(await connections.send('POST', this.#lines, initialized, signal, true));
+    leave(await connections.send('POST', this.#ownLines, initialized, signal, true));
     if (!this.#context.callsOnly) this.#listen();
   }
 
@@ -193,7 +201,7 @@ export class HttpSession implements ClientSession {
   }
 
   #get(lastEventId: string | undefined, signal: Cancellation): Promise<PooledReply> {
-    const { 'content-type': _, ...own } = this.#headers;
+    const { 'content-type': _, ...own } = { ...this.#headers, ...this.#own };
     const resume = lastEventId !== undefined && { [headerNames.lastEventId]: lastEventId };
     const lines = this.#connections.lines({ ...own, accept: 'text/event-stream', ...resume });
     return this.#connections.send('GET', lines, undefined, signal);
@@ -208,11 +216,14 @@ export class HttpSession implements ClientSession {
    * seen in `call`.
    */
   async #exchange(call: Call, body: string, repeatable: boolean): Promise<void> {
-    const added = call.options.headers;
+    const { from, headers } = call.options;
+    const own = from === undefined && headers === undefined;
     try {
       for (let again = false; ; again = true) {
         const generation = this.#generation;
-        const lines = added ? this.#connections.lines({ ...this.#headers, ...added }) : this.#lines;
+        // What nobody asks for is the session's own.
+        const usual = own ? this.#ownLines : this.#lines;
+        const lines = headers ? this.#connections.lines({ ...this.#headers, ...headers }) : usual;
         const reply = await this.#connections.send('POST', lines, body, call, repeatable);
         if (reply.head.status < 300) return await this.#read(reply, call);
         const text = await textOf(reply, this.#context);
@@ -267,7 +278,7 @@ export class HttpSession implements ClientSession {
     const { ms, setting } = times.silent;
     const late = () => errors.timeout(what, ms / 1000, setting);
     return withDeadline(ms, late, this.#closing.signal, async (signal) => {
-      const reply = await this.#connections.send('POST', this.#lines, writeJson(message), signal, true);
+      const reply = await this.#connections.send('POST', this.#ownLines, writeJson(message), signal, true);
       return { reply, text: await textOf(reply, this.#context) };
     });
   }

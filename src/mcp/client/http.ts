@@ -60,8 +60,8 @@ export function httpTransport(
     return judgeDiscovery(errors, { kind: 'status', status, text: connections.said(text), challenge });
   }
 
-  const open: Transport['open'] = (capabilities, signal) =>
-    HttpSession.open(connections, context, capabilities, events, signal);
+  const open: Transport['open'] = (capabilities, signal, headers) =>
+    HttpSession.open(connections, context, capabilities, events, signal, headers);
 
   async function contact(known: Era | undefined, signal: AbortSignal): Promise<ClientSession> {
     if (known === 'legacy') {

@@ -4,6 +4,7 @@ import type { Logger } from '../../log.js';
 import type { CallObserver } from '../../telemetry/index.js';
 import type { JsonObject, RpcResponse } from '../messages.js';
 import type { Era } from '../revisions.js';
+import type { ClientRequest } from '../router.js';
 import type { TimeLimit, TimeLimits } from './deadline.js';
 
 /** Answers a request of the server. */
@@ -21,6 +22,8 @@ export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** How long it may take without a sign of life, in place of what the server has for all. */
   readonly time?: TimeLimit | undefined;
+  /** Whose request it is, where headers are to say so. */
+  readonly from?: Pick<ClientRequest, 'headers' | 'identity' | 'remote' | 'credentials'> | undefined;
   /** Where whoever passes the request on to a session reports it. */
   readonly observed?: CallObserver | undefined;
   /** A notification about this request: progress (with the caller's own token again), and logging where it is known to belong to it. */
@@ -78,8 +81,12 @@ export interface ClientSession {
 export interface Transport {
   /** Finds out which era the server speaks, `known` being what was found before, and opens the first session. */
   contact(known: Era | undefined, signal: AbortSignal): Promise<ClientSession>;
-  /** A further session of the legacy era. */
-  open(capabilities: JsonObject, signal: AbortSignal): Promise<ClientSession>;
+  /** A further session of the legacy era. `headers` go with what belongs to the session, and to none of the calls over it. */
+  open(
+    capabilities: JsonObject,
+    signal: AbortSignal,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<ClientSession>;
   /** Called where the server should be looked at again: its session was lost, its stream broke. */
   onDoubt: (reason: SallyError) => void;
   /** Called where a session began anew: the server may have become another. */

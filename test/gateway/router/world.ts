@@ -128,6 +128,7 @@ export async function ask(
   let plugins: ReturnType<PluginManager['request']> | undefined;
   const request: ClientRequest = {
     client: from,
+    identity: from.identity,
     method,
     params: JSON.parse(JSON.stringify(params)),
     headers: more.headers ?? {},
