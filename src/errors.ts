@@ -565,9 +565,11 @@ const isJson = (at: ConfigPlace): boolean => 'file' in at && /\.jsonc?$/i.test(a
 export const ConfigSyntax = defineError('SALLY_CONFIG_SYNTAX', {
   message: (c) => `not usable as ${isJson(c.at) ? 'JSON' : 'YAML'}: ${c.detail}`,
   remedy: (c) =>
-    isJson(c.at)
-      ? 'look at commas, quotes and brackets here and on the line before'
-      : 'look at indentation (spaces, no tabs), colons, quotes and brackets here and on the line before',
+    c.detail.startsWith('a second document')
+      ? 'remove the line of ---, and what follows it where that is another file'
+      : isJson(c.at)
+        ? 'look at commas, quotes and brackets here and on the line before'
+        : 'look at indentation (spaces, no tabs), colons, quotes and brackets here and on the line before',
   example: { at: inFile(4, 3), detail: 'Tabs are not allowed as indentation' },
 });
 
@@ -969,7 +971,8 @@ export const FileUnreadable = defineError('SALLY_FILE_UNREADABLE', {
         ? `sallyport token create --user NAME --file ${shellWord(c.path)}`
         : filling(c.path);
     if (c.reason === fileReasons['ENOENT'] && fill !== undefined) return fill;
-    if (c.reason === danglingLink && fill !== undefined) return `rm ${shellWord(c.path)} && ${fill}`;
+    if ([danglingLink, fileReasons['ELOOP']].includes(c.reason) && fill !== undefined)
+      return `rm ${shellWord(c.path)} && ${fill}`;
     if (c.reason.startsWith(noFolder('')))
       return `correct the path: one that is relative is taken from the folder in which the command runs; where it is right, ${fill ?? 'make what belongs there'}`;
     return `check that it exists and that this user may read it: ls -l ${shellWord(c.path)}`;

@@ -6,10 +6,12 @@ import {
   CertExpired,
   CertUnknown,
   ConfigInvalid,
+  ConfigSyntax,
   ConfigUnknownKey,
   CrlExpired,
   CrlMissing,
   errorDefinitions,
+  FileUnreadable,
   findSallyError,
   InternalError,
   KeyMismatch,
@@ -257,4 +259,13 @@ it('a chain in the other order is not told as a wrong key', () => {
     'the private key a.key belongs to certificate 2 of a.crt: the first has to be its own',
   );
   expect(remedy).toContain('the order is wrong');
+});
+
+it('a second document and a link in a circle are told what mends them', () => {
+  const at = { file: 'a.yaml', line: 9, column: 1 };
+  const detail = 'a second document begins here (a line of ---): the file has to be one';
+  expect(ConfigSyntax({ at, detail }).remedy).toContain('remove the line of ---');
+  const path = 'certs/mcp/gateway/ca.crt';
+  const { remedy } = FileUnreadable({ path, what: 'the CA bundle', reason: 'too many symbolic links' });
+  expect(remedy).toBe(`rm ${path} && sallyport certs gateway`);
 });
