@@ -4,7 +4,7 @@ const floors = [
   ['pki', 'hooks', 'scaffold', 'sessions', 'telemetry', 'workers'],
   ['config'],
   ['wire', 'plugin', 'tls', 'http'],
-  ['mcp'],
+  ['mcp', 'oauth'],
   ['external', 'plugins', 'listener'],
   ['manager'],
   ['gateway', 'server', 'doctor'],

@@ -863,6 +863,25 @@ export const ConfigAuth = defineError('SALLY_CONFIG_AUTH', {
   },
 });
 
+export const ConfigOauth = defineError('SALLY_CONFIG_OAUTH', {
+  message: (c) => `oauth of upstream ${c.upstream}: ${c.problem}`,
+  remedy: (c) => c.instead,
+  example: {
+    at: inGateway(9, 7),
+    upstream: '"crm"',
+    problem: 'client_id is missing',
+    instead: "add 'client_id:' with the name of this client at the server",
+  },
+});
+
+export const ConfigOauthIssuer = defineError('SALLY_CONFIG_OAUTH_ISSUER', {
+  message: (c) =>
+    `oauth of upstream ${c.upstream} has a client secret and no issuer: the upstream says where it is sent`,
+  remedy:
+    "add 'issuer:' with the authorization server; the first one is kept to until the gateway is started again",
+  example: { at: inGateway(9, 7), upstream: '"crm"' },
+});
+
 export const ConfigGatewayOpen = defineError('SALLY_CONFIG_GATEWAY_OPEN', {
   message: (c) => `gateway.auth is none, and others than this machine can call ${c.host}`,
   remedy:
@@ -2093,7 +2112,7 @@ const upstreamRemedies: Readonly<Record<number, string>> = {
   303: redirectRemedy,
   307: redirectRemedy,
   308: redirectRemedy,
-  401: "the upstream wants credentials: set headers.Authorization in its entry, with a token of the upstream's own",
+  401: "the upstream wants credentials: set headers.Authorization in its entry, with a token of the upstream's own, or give it an oauth block",
   403: "the upstream's credentials do not suffice: check headers in its entry, and what they may do",
   404: 'the path of the url is most often /mcp',
   405: 'the path of the url is most often /mcp; servers of the old HTTP+SSE transport are not supported',
@@ -2142,6 +2161,88 @@ export const UpstreamBusy = defineError('SALLY_UPSTREAM_BUSY', {
   http: 503,
   toClient: true,
   example: { upstream: 'search', what: 'requests wait already', limit: 256 },
+});
+
+// ─── OAuth towards upstreams (oauth/) ─────────────────────────────────────────────────────────────
+
+export const OauthDiscovery = defineUpstreamError<{
+  upstream: string;
+  detail: string;
+  hint?: string | undefined;
+}>('SALLY_UPSTREAM_OAUTH_DISCOVERY', {
+  message: (c) =>
+    `the authorization server of the upstream '${c.upstream}' could not be found out: ${c.detail}`,
+  remedy: (c) =>
+    c.hint ?? 'sallyport doctor shows what discovery finds; oauth.issuer of the upstream names the server',
+  example: {
+    upstream: 'crm',
+    detail: 'https://idp.example.com/.well-known/oauth-authorization-server: HTTP 502',
+  },
+});
+
+export const OauthAddress = defineUpstreamError('SALLY_UPSTREAM_OAUTH_ADDRESS', {
+  message: (c) =>
+    `discovery for the upstream '${c.upstream}' led to ${c.url}, which is not asked: ${c.reason}`,
+  remedy:
+    'where that is meant, add the host to private_hosts of its oauth block; https is needed everywhere but on this machine',
+  example: {
+    upstream: 'crm',
+    url: 'https://metadata.internal',
+    reason: 'its address 169.254.169.254 is private',
+  },
+});
+
+export const OauthToken = defineUpstreamError<{
+  upstream: string;
+  issuer: string;
+  detail: string;
+  hint?: string | undefined;
+}>('SALLY_UPSTREAM_OAUTH_TOKEN', {
+  message: (c) => `${c.issuer} gave no token for the upstream '${c.upstream}': ${c.detail}`,
+  remedy: (c) =>
+    c.hint ??
+    'check client_id, its secret or key, scopes and resource of the oauth block against the authorization server',
+  example: {
+    upstream: 'crm',
+    issuer: 'https://idp.example.com',
+    detail: 'invalid_client (HTTP 401)',
+  },
+});
+
+export const OauthRefused = defineUpstreamError<{ upstream: string; issuer: string; challenge: string }>(
+  'SALLY_UPSTREAM_OAUTH_REFUSED',
+  {
+    message: (c) =>
+      `the upstream '${c.upstream}' refuses the token that ${c.issuer} gave for it${c.challenge ? ` (${c.challenge})` : ''}`,
+    remedy:
+      'the token has to be meant for it: check resource, audience and issuer of its oauth block; the log of the upstream says more',
+    example: {
+      upstream: 'crm',
+      issuer: 'https://idp.example.com',
+      challenge: 'Bearer error="invalid_token"',
+    },
+  },
+);
+
+export const OauthScope = defineUpstreamError<{
+  upstream: string;
+  missing: readonly string[];
+  has: readonly string[];
+}>('SALLY_UPSTREAM_OAUTH_SCOPE', {
+  message: (c) =>
+    `the upstream '${c.upstream}' wants ${c.missing.length > 0 ? `the scope ${c.missing.join(' ')}` : 'other scopes'} for this, and its token has ${c.has.length > 0 ? c.has.join(' ') : 'no scope that is known'}`,
+  remedy: (c) =>
+    `add ${c.missing.length > 0 ? c.missing.join(' ') : 'it'} to scopes of its oauth block, and allow the client it at the authorization server`,
+  http: 403,
+  example: { upstream: 'crm', missing: ['contacts:write'], has: ['contacts:read'] },
+});
+
+export const OauthNoCaller = defineUpstreamError('SALLY_UPSTREAM_OAUTH_CALLER', {
+  message: (c) => `the upstream '${c.upstream}' is asked with a token of the user who calls, and ${c.reason}`,
+  remedy:
+    'call the gateway with a valid token of gateway.auth: jwt; a new one is taken with the next request',
+  http: 401,
+  example: { upstream: 'crm', reason: 'the token that came has ended' },
 });
 
 // ─── Between clients and upstreams (gateway/router/) ─────────────────────────────────────────────

@@ -61,7 +61,8 @@ class Checker {
     const { type } = key;
     const hidden = isHidden(node, path) || type.kind === 'secret';
     const field = (value: unknown, place = node.place): Field<unknown> => {
-      return { value, place, seen: hidden ? hiddenText : seenText(node, path), hidden };
+      const rendered = node.kind === 'scalar' && node.rendered === true;
+      return { value, place, seen: hidden ? hiddenText : seenText(node, path), hidden, rendered };
     };
     if (node.kind === 'broken') return field(undefined);
     switch (type.kind) {

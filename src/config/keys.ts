@@ -1,4 +1,5 @@
 import { onErrorValues, pluginModes } from './modes.js';
+import { oauthClientKeys } from './oauth-keys.js';
 import { type Keys, key, keyRows, optional, required } from './schema.js';
 
 // Seconds: an hour is longer than any request waits.
@@ -242,6 +243,14 @@ const clientHeaderKeys = {
   ),
 } as const satisfies Keys;
 
+export const oauthKeys = {
+  ...oauthClientKeys,
+  tls: optional(
+    { kind: 'map', keys: upstreamTlsKeys },
+    'TLS towards the authorization server, with the certificate of tls_client_auth; absent: the roots of the system verify it',
+  ),
+} as const satisfies Keys;
+
 export const upstreamKeys = {
   command: optional(filled, 'the program that speaks MCP over stdio'),
   args: key(texts, 'its arguments', listOrNone),
@@ -267,6 +276,10 @@ export const upstreamKeys = {
   proxy: optional(
     proxy,
     'for url: the proxy that it is reached through, or none; absent: as gateway.proxy or the variables say',
+  ),
+  oauth: optional(
+    { kind: 'map', keys: oauthKeys },
+    'for url: how the gateway gets access tokens for this upstream',
   ),
   prefix: key(
     { kind: 'choice', values: ['auto', 'always', 'never'] },

@@ -98,6 +98,8 @@ export interface Field<T> {
   readonly seen: string;
   /** Whether `seen` keeps the value to itself. */
   readonly hidden: boolean;
+  /** Whether it was made from variables. */
+  readonly rendered?: boolean;
 }
 
 /** The fields of a map that were given. */

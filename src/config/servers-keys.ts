@@ -53,7 +53,8 @@ export const honouredKeys = {
 } as const satisfies Keys;
 
 const asksUser = 'by it an editor knows when to ask its user; the gateway asks nobody';
-const signsIn = 'the gateway does not sign in to servers: give headers with a token, if the server wants one';
+const signsIn =
+  'the gateway does not sign in as an editor does: give headers with a token, or put the server into a file with a gateway block and an oauth block';
 const aboutEntry = 'it only describes the entry';
 const development = 'it is for those who develop the server, in their editor';
 const waiting = 'the gateway waits for servers as long as they take, and tries again';

@@ -10,6 +10,7 @@ import {
 import { framingHeaders, headerName, headerValue } from '../headers.js';
 import { type ClientHeaders, clientHeaders, isRule } from './client-headers.js';
 import { upstreamKeys } from './keys.js';
+import { isPerUser, type OauthSettings, oauthSettings } from './oauth-settings.js';
 import { hiddenText, looksSecret, type Problems, shown } from './problems.js';
 import { checkProxy, type ProxyRules, proxyRules } from './proxies.js';
 import { given, isLoopback, pathOf, type Reading, readUrl } from './reading.js';
@@ -32,6 +33,8 @@ export type UpstreamSettings = UpstreamOffer &
         readonly proxies?: ProxyRules;
         /** Absent for http, and for https without a `tls` block: the system's roots are trusted then. */
         readonly tls?: ClientTlsSettings;
+        /** How access tokens for it are had. Absent: no request has one but what `headers` say. */
+        readonly oauth?: OauthSettings;
       }
     | ({ readonly transport: 'stdio'; readonly command: string } & Pick<
         UpstreamValues,
@@ -116,7 +119,9 @@ function upstream(
   if (command === undefined && url === undefined)
     return refuse(where.place, 'it has neither command nor url', 'give command: and args:, or url:');
   const foreign =
-    url === undefined ? (['headers', 'tls', 'uds', 'proxy'] as const) : (['args', 'env', 'cwd'] as const);
+    url === undefined
+      ? (['headers', 'tls', 'uds', 'proxy', 'oauth'] as const)
+      : (['args', 'env', 'cwd'] as const);
   const [owner, other] = url === undefined ? ['url', 'command'] : ['command', 'url'];
   for (const key of foreign) {
     const field = fields[key];
@@ -142,12 +147,12 @@ function upstream(
 
 type HttpOptions = Pick<
   Extract<UpstreamSettings, { transport: 'http' }>,
-  'transport' | 'url' | 'uds' | 'headers' | 'client' | 'proxies' | 'tls'
+  'transport' | 'url' | 'uds' | 'headers' | 'client' | 'proxies' | 'tls' | 'oauth'
 >;
 
 function httpOptions(
   name: string,
-  { headers: named, tls: block, uds, proxy, share }: UpstreamFields,
+  { headers: named, tls: block, uds, proxy, oauth: signIn, share }: UpstreamFields,
   urlField: Field<string>,
   { path }: Where,
   reading: UpstreamReading,
@@ -190,21 +195,40 @@ function httpOptions(
       'a Unix domain socket is reached without TLS',
       'remove uds, or begin the URL with http:',
     );
+  const plainAndFar = url.protocol === 'http:' && uds === undefined && !isLoopback(url.hostname);
+  const authorized = [
+    ...Object.keys(headers),
+    ...(client.client?.passCredentials ?? []),
+    ...Object.keys(client.client?.fromClient ?? {}),
+  ];
+  if (signIn !== undefined && authorized.includes('authorization'))
+    refuse(signIn.place, 'it has oauth and a header Authorization', 'keep one of the two');
+  // RFC 6750 section 5.3.
+  if (signIn !== undefined && plainAndFar)
+    refuse(signIn.place, 'its access tokens would be sent unencrypted', 'begin the URL with https:');
+  const grant = signIn?.value?.grant?.value;
+  if (share?.value === 'all' && grant && isPerUser({ grant }))
+    refuse(
+      share.place,
+      `share is all, and ${grant} makes tokens of each user's`,
+      'set share to user or session',
+    );
+  const tokens = given('oauth', signIn && oauthSettings(name, signIn, `${path}.oauth`, reading));
   if (url.protocol === 'http:') {
     if (block !== undefined)
       refuse(block.place, 'it has a tls block, but its URL begins with http:', 'begin the URL with https:');
     const passed = client.client?.passCredentials ?? [];
     const header = [...Object.keys(headers), ...passed].find(looksSecret);
-    if (header !== undefined && uds === undefined && !isLoopback(url.hostname)) {
+    if (header !== undefined && plainAndFar) {
       const host = urlField.hidden ? hiddenText : url.host;
       problems.warn(ConfigUpstreamPlainHttp({ at: urlField.place, upstream: shown(name), host, header }));
     }
-    return { transport: 'http', url, ...socket, headers, ...client, ...proxies };
+    return { transport: 'http', url, ...socket, headers, ...client, ...proxies, ...tokens };
   }
-  if (block === undefined) return { transport: 'http', url, headers, ...client, ...proxies };
+  if (block === undefined) return { transport: 'http', url, headers, ...client, ...proxies, ...tokens };
   if (block.value === undefined) return undefined;
   const tls = upstreamTls(block.value, block.place, subject, { problems, paths });
-  return { transport: 'http', url, headers, ...client, ...proxies, tls };
+  return { transport: 'http', url, headers, ...client, ...proxies, tls, ...tokens };
 }
 
 /** Header names in lower case; what RFC 9110 sections 5.1 and 5.5 do not allow is a problem, and never shown. */

@@ -38,7 +38,7 @@ import {
 } from '../telemetry/index.js';
 import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '../tls/index.js';
 import type { WorkerBus } from '../workers/index.js';
-import { createAuthentication, guarded, introduce, openAuthenticator } from './auth/index.js';
+import { CallerTokens, createAuthentication, guarded, introduce, openAuthenticator } from './auth/index.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
 import { openUpstreamMetrics } from './metrics.js';
 import { clashesAmong, createRouter, publicError } from './router/index.js';
@@ -51,7 +51,7 @@ import {
   upstreamStatus,
 } from './status.js';
 import { unmatchedAt } from './unmatched.js';
-import { openUpstream } from './upstream/index.js';
+import { openTokenMetrics, openUpstream } from './upstream/index.js';
 import type { Upstream } from './upstream.js';
 
 /** Where a gateway listens. */
@@ -153,8 +153,10 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   let passed = credentialsIn(config.gateway.upstreams);
   let authenticator = await openAuth(config.gateway);
   const sets = createPluginSets(await openPluginManager(config, held));
+  const callers = new CallerTokens(config.gateway.upstreams);
+  const oauth = { callers, tokenMetrics: await openTokenMetrics(registry) };
   const upstreams = createUpstreamSet(config.gateway.upstreams, (settings) =>
-    openUpstream(settings, { ...held, version, limits: { queue: limits.upstreamQueue } }),
+    openUpstream(settings, { ...held, ...oauth, version, limits: { queue: limits.upstreamQueue } }),
   );
   const workerSessions = bus && (await import('./worker-sessions.js')).openWorkerSessions(bus, log);
   const sessions = workerSessions ?? ownSessions;
@@ -186,6 +188,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       now,
       known: (socket) => listener.know(socket),
       passed: () => passed,
+      admitted: (credential) => callers.note(credential),
     }),
     guard,
     sessions,
@@ -324,6 +327,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       );
       authenticator = nextAuthenticator;
       passed = credentialsIn(next.gateway.upstreams);
+      callers.serve(next.gateway.upstreams);
       const gone = upstreams.replace(next.gateway.upstreams);
       router.replace(upstreams.current());
       // What is in flight is with the plugins from before: when they are let go of, nothing goes to those upstreams.

@@ -74,7 +74,10 @@ export function pluginStatus({ name, mode, hooks = [], reachable, away, problem 
 export function upstreamStatus({ name, state }: Pick<Upstream, 'name' | 'state'>): PartStatus {
   const { kind, ...rest } = state;
   if (kind === 'connecting') return { part: 'upstream', name, state: kind };
-  if (state.kind === 'up') return { part: 'upstream', name, state: 'up', revision: state.revision };
+  if (state.kind === 'up') {
+    const { revision } = state;
+    return { part: 'upstream', name, state: 'up', ...(revision !== undefined && { revision }) };
+  }
   return {
     part: 'upstream',
     name,

@@ -60,7 +60,8 @@ export function sharingKey(request: SessionRequest, era: Era = 'legacy'): string
 
 export type UpstreamState =
   | { readonly kind: 'connecting' }
-  | { readonly kind: 'up'; readonly era: Era; readonly revision: string }
+  /** Where each user has sessions of its own, what it speaks is not known of the whole. */
+  | { readonly kind: 'up'; readonly era?: Era; readonly revision?: string }
   | { readonly kind: 'down'; readonly reason: string; readonly code: string; readonly remedy: string };
 
 /** What an upstream has to do now. */

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { isIP, type Socket } from 'node:net';
+import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { buildConnector } from 'undici';
 import { ConnectionLost, messageOf, PeerWeak, type SallyError } from '../errors.js';
@@ -27,6 +27,8 @@ export interface ConnectorOptions {
   readonly peer: string;
   /** A Unix domain socket in place of the URL's host. */
   readonly socketPath?: string;
+  /** Resolves names, in place of the system's way. */
+  readonly lookup?: LookupFunction;
   /** Absent for a plain HTTP URL. */
   readonly tls?: {
     readonly credentials: Credentials;
@@ -58,11 +60,12 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
   const remark = remarkOnce(log);
   return (target, callback) => {
     const version = tls?.credentials.current().version ?? 0;
-    const connect = buildConnector(
-      tls
+    const connect = buildConnector({
+      ...(tls
         ? tlsOptions(options, tls)
-        : { timeout: handshakeTimeoutMs, socketPath: options.socketPath ?? null },
-    );
+        : { timeout: handshakeTimeoutMs, socketPath: options.socketPath ?? null }),
+      ...(options.lookup && { lookup: options.lookup }),
+    });
     const observed = observer?.handshake?.({ role: 'client' });
     const done: buildConnector.Callback = (...[error, socket]) => {
       if (error) {

@@ -34,6 +34,8 @@ interface AuthenticationDeps {
   readonly known?: (socket: Socket) => void;
   /** The credentials that some upstream is to have, by their headers. Default: none. */
   readonly passed?: () => readonly string[];
+  /** Told of what has let a client in. */
+  readonly admitted?: (credential: JudgedCredential) => void;
 }
 
 /**
@@ -87,6 +89,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
     admitForwarded(client, response) {
       const { identity, credential: handed, credentials, headers, global } = client as HandedOver;
       const credential = handed && { ...handed, identity, judged: undefined, over: false };
+      if (credential) deps.admitted?.(credential);
       const set = sets.current;
       response.once('close', set.hold());
       let request: PluginRequest | undefined;
@@ -188,6 +191,7 @@ class Admission implements Admitted {
     if (result.kind === 'unknown') return challenged(result, authenticator.challenge?.(arrival, result));
     this.identity = result.identity;
     this.credential = { identity: result.identity, shown, until: result.until, judged, over: false };
+    this.#deps.admitted?.(this.credential);
     return undefined;
   }
 

@@ -119,6 +119,9 @@ export function bearerChallenge(
 /** Where the metadata of a protected resource is found; below it, that of the resource at a path (RFC 9728 section 3.1). */
 export const metadataPath = '/.well-known/oauth-protected-resource';
 
+/** A token that has ended lets its client go on for so long, in milliseconds: one that is told so fetches the next. */
+export const lateMs = 2_000;
+
 /** What let a client in. Whoever keeps something open on its strength keeps it too, and ends that once it is over. */
 export interface JudgedCredential {
   readonly identity: Identity;

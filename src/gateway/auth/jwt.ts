@@ -12,6 +12,7 @@ import {
   bearerChallenge,
   bearerToken,
   invalidToken,
+  lateMs,
   metadataPath,
   shownHeader,
 } from './authenticator.js';
@@ -35,8 +36,6 @@ const algorithms = [
 ];
 /** Clocks of two machines differ: a token that is not valid yet may be so there. */
 const clockToleranceSeconds = 30;
-/** One that has ended is over for requests and for what it opened alike: a client that is told so fetches the next. */
-const lateSeconds = 2;
 
 /**
  * Access tokens of an OAuth 2.0 authorization server (RFC 9068), as MCP has them: issuer, audience, times and
@@ -64,7 +63,7 @@ export async function openJwt(settings: JwtSettings, deps: AuthenticatorDeps): P
         });
         if (!isAccessToken(protectedHeader.typ))
           return invalidToken('the typ of the token is not at+jwt or JWT');
-        const until = ((payload.exp ?? 0) + lateSeconds) * 1_000;
+        const until = (payload.exp ?? 0) * 1_000 + lateMs;
         if (until <= deps.now().getTime()) return invalidToken(expired);
         return resultOf(payload, settings, until, deps.claims ?? []);
       } catch (error) {

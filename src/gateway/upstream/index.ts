@@ -1,2 +1,3 @@
-export { openUpstream } from './open.js';
+export { openUpstream } from './authorized.js';
 export type { UpstreamDeps } from './options.js';
+export { openTokenMetrics } from './token-metrics.js';

@@ -11,28 +11,33 @@ import {
   UpstreamStatus,
   UpstreamTimeout,
 } from '../../errors.js';
-import type { ClientSession, Facts, RequestOptions, Transport } from '../../mcp/client/session.js';
+import type {
+  Authorization,
+  ClientSession,
+  Facts,
+  RequestOptions,
+  Transport,
+} from '../../mcp/client/session.js';
 import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
 import { backoff, pause, unlessAborted, withDeadline } from '../../wait.js';
 import type { SessionRequest, Upstream, UpstreamLoad, UpstreamSession, UpstreamState } from '../upstream.js';
 import { headersFor, headersOfIdentity, metaFor } from './client-headers.js';
 import { LegacySessions } from './legacy-sessions.js';
-import { transportOf, type UpstreamContext, type UpstreamDeps, upstreamContext } from './options.js';
+import { transportOf, type UpstreamContext } from './options.js';
 import { Slots, StatelessSessions } from './session.js';
 
 /** A child that lived so long did not die of its start, in milliseconds. */
 const settledMs = 10_000;
 
-/**
- * Opens one upstream MCP server and begins to reach it: at once, and after every failure again with growing pauses,
- * until `close`. Never throws: what is wrong, files of certificates included, is its `state`.
- */
-export function openUpstream(settings: UpstreamSettings, deps: UpstreamDeps): Upstream {
-  return new OpenUpstream(settings, upstreamContext(settings, deps));
+/** What the requests of one upstream show, and what ends with it. */
+export interface Authorized {
+  readonly authorization: Authorization;
+  close?(): Promise<void>;
 }
 
-class OpenUpstream implements Upstream {
+/** One upstream that is held up: reached at once, and after every failure again with growing pauses, until `close`. */
+export class OpenUpstream implements Upstream {
   readonly name: string;
   readonly settings: UpstreamSettings;
   readonly #context: UpstreamContext;
@@ -56,13 +61,16 @@ class OpenUpstream implements Upstream {
   #failures = 0;
   #upSince = 0;
 
-  constructor(settings: UpstreamSettings, context: UpstreamContext) {
+  readonly #authorized: Authorized | undefined;
+
+  constructor(settings: UpstreamSettings, context: UpstreamContext, authorized?: Authorized) {
     this.name = settings.name;
     this.settings = settings;
     this.#context = context;
     this.#rules = settings.transport === 'http' ? settings.client : undefined;
     const { limits, pace } = context;
-    this.#transport = transportOf(settings, context);
+    this.#authorized = authorized;
+    this.#transport = transportOf(settings, context, authorized?.authorization);
     this.#transport.onDoubt = (reason) => this.#doubt(reason);
     this.#transport.onRenewed = () => {
       if (this.state.kind === 'up') this.#become({ ...this.state });
@@ -127,6 +135,7 @@ class OpenUpstream implements Upstream {
     this.#becomeDown(reason);
     await Promise.all([this.#stateless.close(), this.#sessions.closeAll(true)]);
     await this.#transport.close();
+    await this.#authorized?.close?.();
   }
 
   /** Tries until it is reached. */

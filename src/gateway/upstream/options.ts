@@ -2,11 +2,12 @@ import { proxyName, type UpstreamSettings, upstreamProxy } from '../../config/in
 import { UpstreamProtocol, UpstreamStatus } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import { httpTransport } from '../../mcp/client/http.js';
-import type { ClientContext, ClientPace, Transport } from '../../mcp/client/session.js';
+import type { Authorization, ClientContext, ClientPace, Transport } from '../../mcp/client/session.js';
 import { stdioTransport } from '../../mcp/client/stdio.js';
 import type { Observer } from '../../telemetry/index.js';
 import { anyPeer, type CredentialStore, createCredentialStore } from '../../tls/index.js';
 import { upstreamErrors } from './errors.js';
+import type { TokenMetrics } from './token-metrics.js';
 
 /** What one upstream may take up. */
 export interface UpstreamLimits {
@@ -52,6 +53,11 @@ export const defaultPace: UpstreamPace = {
   grace: 1_000,
 };
 
+/** The tokens that callers came with, by principal: a token for the upstream is made of that of the caller. */
+export interface Callers {
+  of(principal: string): { readonly token: string; readonly end?: number | undefined } | undefined;
+}
+
 /** What an upstream is opened with. */
 export interface UpstreamDeps {
   readonly log: Logger;
@@ -62,6 +68,10 @@ export interface UpstreamDeps {
   readonly observer?: Observer | undefined;
   readonly limits?: Partial<UpstreamLimits>;
   readonly pace?: Partial<UpstreamPace>;
+  /** Absent where no caller has a token that counts here. */
+  readonly callers?: Callers | undefined;
+  /** Counts the requests for tokens of upstreams. */
+  readonly tokenMetrics?: TokenMetrics | undefined;
 }
 
 /** The same, complete, with what every part of one upstream says of it. */
@@ -105,7 +115,12 @@ export function upstreamContext(settings: UpstreamSettings, deps: UpstreamDeps):
 /** Redirects that are followed: Python servers give one from `/mcp` to `/mcp/` or back. */
 const maxRedirects = 3;
 
-export function transportOf(settings: UpstreamSettings, context: UpstreamContext): Transport {
+/** `authorization`: what each request over HTTP shows. */
+export function transportOf(
+  settings: UpstreamSettings,
+  context: UpstreamContext,
+  authorization?: Authorization,
+): Transport {
   if (settings.transport === 'stdio') return stdioTransport(settings, context);
   const { url, uds, headers, tls } = settings;
   const never = Number.POSITIVE_INFINITY;
@@ -115,6 +130,7 @@ export function transportOf(settings: UpstreamSettings, context: UpstreamContext
     proxy: upstreamProxy(settings),
     peer: `the upstream ${uds === undefined ? url.origin : `at ${uds}`}`,
     headers,
+    authorization,
     tls,
     server: tls && { ...anyPeer, pins: tls.pins },
     credentials: context.credentials,

@@ -22,7 +22,7 @@ import type { CredentialStore, Credentials, PeerRule } from '../../tls/index.js'
 import { createProxiedConnector } from '../../tls/proxied.js';
 import { plainText } from '../messages.js';
 import { rpcErrorOf } from '../requests.js';
-import type { ClientContext } from './session.js';
+import type { Authorization, ClientContext } from './session.js';
 
 /** Where a server is, and on which terms it is spoken to. */
 export interface HttpTarget {
@@ -34,6 +34,8 @@ export interface HttpTarget {
   readonly proxy?: ProxySettings | undefined;
   /** The other end, as a sentence names it. */
   readonly peer: string;
+  /** Credentials that end, in a header of each request. */
+  readonly authorization?: Authorization | undefined;
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly tls?: ClientTlsSettings | undefined;
@@ -251,11 +253,17 @@ export class HttpConnections {
   }
 }
 
+/** What sessions need of the connections to their server. */
+export type HttpWay = Pick<HttpConnections, 'headers' | 'lines' | 'send' | 'failure'>;
+
 const codeOf = (error: unknown) => String((error as NodeJS.ErrnoException).code ?? '');
 
 /** Whether the server closed the connection over a request. */
 export const isClosed = (error: unknown): boolean =>
   ConnectionLost.is(error) || ['ECONNRESET', 'EPIPE'].includes(codeOf(error));
+
+/** Whether a status says that credentials are missing, or do not suffice: nothing was carried out. */
+export const isRefused = (status: number): status is 401 | 403 => status === 401 || status === 403;
 
 /** How a server that refuses says who may ask. */
 export function challengeOf(headers: PooledReply['head']['headers']): string | undefined {

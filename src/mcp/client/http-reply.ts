@@ -9,7 +9,7 @@ import { type PeerMessage, randomRequestId, received, replyKind, strayText } fro
 import { batchRevision } from '../revisions.js';
 import type { Call } from './call.js';
 import type { Dialogue } from './dialogue.js';
-import type { HttpConnections } from './http-connections.js';
+import type { HttpWay } from './http-connections.js';
 import type { ClientContext } from './session.js';
 
 /** A stream may stay open so long after the reply that it was for, in milliseconds. */
@@ -80,7 +80,7 @@ export function readMessages(
 
 /** Sends the first request of a session and returns its reply, with the JSON-RPC response where there is one. */
 export async function exchangeOnce(
-  connections: HttpConnections,
+  connections: HttpWay,
   context: ClientContext,
   lines: string,
   method: string,

@@ -11,7 +11,7 @@ import { rpcErrorOf, toolCallBody } from '../requests.js';
 import { latestLegacyRevision } from '../revisions.js';
 import type { Call } from './call.js';
 import { Dialogue } from './dialogue.js';
-import { type HttpConnections, pageText } from './http-connections.js';
+import { type HttpWay, isRefused, pageText } from './http-connections.js';
 import { exchangeOnce, keepStream, leave, readReply, textOf } from './http-reply.js';
 import { judgeInitialize } from './negotiate.js';
 import type { ClientContext, ClientSession, Facts, Listeners, RequestOptions } from './session.js';
@@ -33,7 +33,7 @@ export class HttpSession implements ClientSession {
   onEnd: (reason: SallyError) => void = () => {};
   onRenew: () => void = () => {};
   readonly over = false;
-  readonly #connections: HttpConnections;
+  readonly #connections: HttpWay;
   readonly #context: ClientContext;
   readonly #capabilities: JsonObject;
   /** Of what belongs to the session, beside those of each request. */
@@ -53,7 +53,7 @@ export class HttpSession implements ClientSession {
   #renewing: Promise<void> | undefined;
 
   private constructor(
-    connections: HttpConnections,
+    connections: HttpWay,
     context: ClientContext,
     capabilities: JsonObject,
     events: SessionEvents,
@@ -74,7 +74,7 @@ export class HttpSession implements ClientSession {
   }
 
   static async open(
-    connections: HttpConnections,
+    connections: HttpWay,
     context: ClientContext,
     capabilities: JsonObject,
     events: SessionEvents,
@@ -162,7 +162,7 @@ export class HttpSession implements ClientSession {
     const { status, headers } = reply.head;
     // What is no error of JSON-RPC is a page of somebody before the server, or of the wrong place.
     const refused = status >= 400 && (this.#context.callsOnly || !isObject(message?.error));
-    if (!message || refused || status === 401 || status === 403) {
+    if (!message || refused || isRefused(status)) {
       throw connections.failure(method, reply, text);
     }
     const facts = judgeInitialize(errors, message);
@@ -332,11 +332,11 @@ export function refuse(
   call: Call,
   reply: PooledReply,
   text: string,
-  connections: HttpConnections,
+  connections: HttpWay,
   { callsOnly }: ClientContext,
 ): void {
   const { status } = reply.head;
-  const error = callsOnly || status === 401 || status === 403 ? undefined : rpcErrorOf(text, call.id);
+  const error = callsOnly || isRefused(status) ? undefined : rpcErrorOf(text, call.id);
   if (error) call.answer({ error });
   else call.fail(connections.failure(call.what, reply, text));
 }

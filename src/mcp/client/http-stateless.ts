@@ -6,7 +6,7 @@ import { repeatable } from '../methods.js';
 import { rpcErrorOf, toolCallBody } from '../requests.js';
 import type { Call } from './call.js';
 import { Dialogue } from './dialogue.js';
-import type { HttpConnections } from './http-connections.js';
+import type { HttpWay } from './http-connections.js';
 import { readReply, textOf } from './http-reply.js';
 import { refuse } from './http-session.js';
 import type { ClientContext, ClientSession, Facts, Listeners, RequestOptions } from './session.js';
@@ -27,7 +27,7 @@ export class HttpStateless implements ClientSession {
   onEnd: (reason: SallyError) => void = () => {};
   onRenew: () => void = () => {};
   readonly over = false;
-  readonly #connections: HttpConnections;
+  readonly #connections: HttpWay;
   readonly #context: ClientContext;
   readonly #mirrored: MirroredHeaders;
   readonly #doubt: (reason: SallyError) => void;
@@ -40,7 +40,7 @@ export class HttpStateless implements ClientSession {
 
   constructor(
     facts: Facts,
-    connections: HttpConnections,
+    connections: HttpWay,
     context: ClientContext,
     mirrored: MirroredHeaders,
     doubt: (reason: SallyError) => void,

@@ -1,6 +1,7 @@
 import { headerNames, MirroredHeaders, postHeaders } from '../headers.js';
 import { envelopeOf } from '../messages.js';
 import { type Era, modernRevision } from '../revisions.js';
+import { AuthorizedConnections } from './http-authorized.js';
 import { challengeOf, HttpConnections, type HttpTarget } from './http-connections.js';
 import { exchangeOnce } from './http-reply.js';
 import { HttpSession } from './http-session.js';
@@ -25,7 +26,9 @@ export function httpTransport(
   isOtherEra: (error: unknown) => boolean,
 ): HttpTransport {
   const { errors } = context;
-  const connections = new HttpConnections(target, context);
+  const all = new HttpConnections(target, context);
+  const { authorization } = target;
+  const connections = authorization ? new AuthorizedConnections(all, authorization) : all;
   const mirrored = new MirroredHeaders();
   const events = {
     doubt: (reason: Parameters<Transport['onDoubt']>[0]) => transport.onDoubt(reason),
@@ -57,7 +60,7 @@ export function httpTransport(
       return judgeDiscovery(errors, { kind: 'answer', message });
     }
     const challenge = challengeOf(reply.head.headers);
-    return judgeDiscovery(errors, { kind: 'status', status, text: connections.said(text), challenge });
+    return judgeDiscovery(errors, { kind: 'status', status, text: all.said(text), challenge });
   }
 
   const open: Transport['open'] = (capabilities, signal, headers) =>
@@ -79,16 +82,16 @@ export function httpTransport(
   }
 
   const transport: HttpTransport = {
-    prepare: async () => void (await connections.open()),
-    doubt: () => connections.doubt(),
+    prepare: async () => void (await all.open()),
+    doubt: () => all.doubt(),
     contact,
     open,
     onDoubt: () => {},
     onRenewed: () => {},
     get connections() {
-      return connections.size;
+      return all.size;
     },
-    close: () => connections.close(),
+    close: () => all.close(),
   };
   return transport;
 }

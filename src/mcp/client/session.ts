@@ -77,6 +77,28 @@ export interface ClientSession {
   close(): Promise<void>;
 }
 
+/** A reply with which a server refuses the credentials of a request. */
+export interface AuthorizationRefusal {
+  readonly status: 401 | 403;
+  /** The value that was sent; undefined where none was. */
+  readonly value: string | undefined;
+  /** The `WWW-Authenticate` header as it came; empty where there is none. */
+  readonly challenge: string;
+  /** How often this request has been refused before. */
+  readonly before: number;
+}
+
+/** Credentials that end and are made anew: the `Authorization` header of each request to one server. */
+export interface Authorization {
+  /** The header's value for the next request, at once where it is known; undefined where it goes without one. */
+  value(signal: Cancellation): string | undefined | Promise<string | undefined>;
+  /**
+   * The value with which a request that was refused is sent once more: it was not carried out. Undefined where the reply
+   * stands; rejects where something else is the matter.
+   */
+  refused(refusal: AuthorizationRefusal, signal: Cancellation): Promise<string | undefined>;
+}
+
 /** How sessions with one server are opened: over HTTP or a Unix domain socket, or with a child process. */
 export interface Transport {
   /** Finds out which era the server speaks, `known` being what was found before, and opens the first session. */

@@ -1,0 +1,259 @@
+import { type Cancellation, signalOf } from '../../cancel.js';
+import type { UpstreamSettings } from '../../config/index.js';
+import {
+  findSallyError,
+  messageOf,
+  OauthNoCaller,
+  type SallyError,
+  UpstreamBusy,
+  UpstreamCancelled,
+  UpstreamDown,
+  UpstreamProtocol,
+  UpstreamStatus,
+} from '../../errors.js';
+import type { Asker, OauthClient } from '../../oauth/index.js';
+import { backoff, pause, unlessAborted, withDeadline } from '../../wait.js';
+import type { SessionRequest, Upstream, UpstreamLoad, UpstreamSession, UpstreamState } from '../upstream.js';
+import { TokenAuthorization } from './authorization.js';
+import { type Callers, transportOf, type UpstreamContext } from './options.js';
+
+/** An upstream as one user has it: over connections of its own, with the tokens of that user. */
+interface User {
+  readonly authorization: TokenAuthorization;
+  upstream: Upstream | undefined;
+  /** Of whom its token is made. */
+  token: string | undefined;
+  /** The clients that use it. */
+  readonly clients: Set<string>;
+  usedAt: number;
+}
+
+interface Parts {
+  readonly context: UpstreamContext;
+  readonly client: OauthClient;
+  readonly callers: Callers | undefined;
+  /** Opens it for one user. */
+  open(authorization: TokenAuthorization): Upstream;
+}
+
+/** Users of one upstream at a time: of those that nobody uses, the one that has rested longest goes. */
+const maxUsers = 1_000;
+
+/**
+ * An upstream that is asked with a token of the user who calls: each has sessions and connections of its own, and nothing of one
+ * is ever used for another. Whether it is there is found out without a token: that it wants one is an answer, too.
+ */
+export class PerUserUpstream implements Upstream {
+  readonly name: string;
+  readonly settings: UpstreamSettings;
+  readonly #parts: Parts;
+  readonly #users = new Map<string, User>();
+  readonly #listeners = new Set<(state: UpstreamState) => void>();
+  readonly #closing = new AbortController();
+  readonly #sweeper: NodeJS.Timeout;
+  #looking = false;
+  state: UpstreamState = { kind: 'connecting' };
+  since = performance.now();
+  /** It says what it is to users alone, and may say another thing to each. */
+  readonly facts = undefined;
+  #reason: SallyError | undefined;
+
+  constructor(settings: UpstreamSettings, parts: Parts) {
+    this.name = settings.name;
+    this.settings = settings;
+    this.#parts = parts;
+    this.#sweeper = setInterval(() => this.#sweep(), parts.context.pace.idle / 4).unref();
+    void this.#look();
+  }
+
+  get load(): UpstreamLoad {
+    const load = { running: 0, waiting: 0, connections: 0 };
+    for (const { upstream } of this.#users.values()) {
+      load.running += upstream?.load.running ?? 0;
+      load.waiting += upstream?.load.waiting ?? 0;
+      load.connections += upstream?.load.connections ?? 0;
+    }
+    return load;
+  }
+
+  onState(listener: (state: UpstreamState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async settled(signal: AbortSignal): Promise<void> {
+    if (this.state.kind !== 'connecting' || signal.aborted) return;
+    let remove = () => {};
+    const known = new Promise<void>((resolve) => {
+      remove = this.onState(() => resolve());
+    });
+    await unlessAborted(known, signal).catch(() => {});
+    remove();
+  }
+
+  async session(request: SessionRequest, signal: Cancellation): Promise<UpstreamSession> {
+    const { principal, client } = request;
+    const upstream = this.name;
+    if (this.state.kind === 'connecting') await this.settled(signalOf(signal));
+    if (signal.aborted)
+      throw findSallyError(signal.reason) ?? UpstreamCancelled({ upstream, method: 'initialize' });
+    if (this.state.kind === 'down')
+      throw this.#reason ?? UpstreamDown({ upstream, reason: 'it is not connected' });
+    const user = this.#users.get(principal) ?? this.#newUser(principal);
+    const caller = this.#parts.callers?.of(principal);
+    if (user.token !== caller?.token) this.#renew(user, caller?.token);
+    user.usedAt = Date.now();
+    // What keeps this user from a token is told to this user, and does not make the upstream one that is down.
+    const value = user.authorization.value(signal);
+    if (value instanceof Promise) await value;
+    user.upstream ??= this.#open(user.authorization);
+    user.clients.add(client);
+    return user.upstream.session(request, signal);
+  }
+
+  async release(client: string): Promise<void> {
+    const using = [...this.#users.values()].filter(({ clients }) => clients.delete(client));
+    await Promise.all(using.map(({ upstream }) => upstream?.release(client)));
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    const reason = UpstreamDown({ upstream: this.name, reason: 'it was closed' });
+    this.#closing.abort(reason);
+    clearInterval(this.#sweeper);
+    this.#becomeDown(reason);
+    await Promise.allSettled([...this.#users.values()].map(({ upstream }) => upstream?.close()));
+    this.#users.clear();
+    await this.#parts.client.close();
+  }
+
+  #newUser(principal: string): User {
+    if (this.#users.size >= maxUsers) this.#makeRoom();
+    const authorization = new TokenAuthorization(this.#parts.client, () => this.#asker(principal));
+    const user: User = {
+      authorization,
+      upstream: undefined,
+      token: undefined,
+      clients: new Set(),
+      usedAt: Date.now(),
+    };
+    this.#users.set(principal, user);
+    return user;
+  }
+
+  #asker(principal: string): Asker {
+    const upstream = this.name;
+    const caller = this.#parts.callers?.of(principal);
+    if (caller === undefined) throw OauthNoCaller({ upstream, reason: 'no such token has come' });
+    if (caller.end !== undefined && caller.end <= Date.now())
+      throw OauthNoCaller({ upstream, reason: 'the token that came has ended' });
+    return { kind: 'caller', ...caller };
+  }
+
+  /** The caller came with another token: what failed for the one before may go well. */
+  #renew(user: User, token: string | undefined): void {
+    user.token = token;
+    user.authorization.forgive();
+    if (user.upstream?.state.kind !== 'down') return;
+    void user.upstream.close();
+    user.upstream = undefined;
+  }
+
+  #open(authorization: TokenAuthorization): Upstream {
+    const upstream = this.#parts.open(authorization);
+    upstream.onState((state) => {
+      if (state.kind !== 'down' || state.code.startsWith('SALLY_UPSTREAM_OAUTH')) return;
+      if (!this.#closing.signal.aborted) void this.#look();
+    });
+    return upstream;
+  }
+
+  /** Looks whether anybody is there, until somebody is. */
+  async #look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    const { pace } = this.#parts.context;
+    for (let failures = 1; !this.#closing.signal.aborted; failures += 1) {
+      try {
+        await this.#contact();
+        break;
+      } catch (thrown) {
+        if (this.#closing.signal.aborted) break;
+        this.#failed(thrown);
+      }
+      if (!(await pause(backoff(failures, pace, Math.random), this.#closing.signal))) break;
+    }
+    this.#looking = false;
+  }
+
+  async #contact(): Promise<void> {
+    const { context } = this.#parts;
+    const transport = transportOf(this.settings, context);
+    const { times, pace, errors, log } = context;
+    const ms = Math.min(times.silent.ms, pace.handshake);
+    const late = () => errors.timeout('the handshake', ms / 1000);
+    try {
+      const work = (signal: AbortSignal) => transport.contact(undefined, signal);
+      const session = await withDeadline(ms, late, this.#closing.signal, work);
+      await session.close();
+    } catch (error) {
+      const wantsToken = UpstreamStatus.is(error) && [401, 403].includes(error.context.status);
+      if (!wantsToken) throw error;
+    } finally {
+      await transport.close();
+    }
+    if (this.#closing.signal.aborted || this.state.kind === 'up') return;
+    log.info(
+      { upstream: this.name },
+      `the upstream '${this.name}' is there: each user connects to it with a token`,
+    );
+    this.#reason = undefined;
+    this.#become({ kind: 'up' });
+  }
+
+  #failed(thrown: unknown): void {
+    const { log } = this.#parts.context;
+    const upstream = this.name;
+    const error = findSallyError(thrown) ?? UpstreamProtocol({ upstream, detail: messageOf(thrown) });
+    const fields = { upstream, code: error.code, remedy: error.remedy };
+    if (this.#reason?.message === error.message) log.debug(fields, `still not there: ${error.message}`);
+    else log.warn(fields, error.message);
+    this.#becomeDown(error);
+  }
+
+  #becomeDown(reason: SallyError): void {
+    this.#reason = reason;
+    this.#become({
+      kind: 'down',
+      reason: reason.message.replace(`the upstream '${this.name}'`, 'it'),
+      code: reason.code,
+      remedy: reason.remedy,
+    });
+  }
+
+  #become(state: UpstreamState): void {
+    if (state.kind !== this.state.kind) this.since = performance.now();
+    this.state = state;
+    for (const listener of [...this.#listeners]) listener(state);
+  }
+
+  /** Ends what nobody has used for long. */
+  #sweep(): void {
+    const before = Date.now() - this.#parts.context.pace.idle;
+    for (const [principal, { clients, usedAt }] of this.#users)
+      if (clients.size === 0 && usedAt < before) this.#forget(principal);
+  }
+
+  #makeRoom(): void {
+    const idle = [...this.#users].filter(([, { clients }]) => clients.size === 0);
+    const [oldest] = idle.sort(([, a], [, b]) => a.usedAt - b.usedAt);
+    if (oldest === undefined)
+      throw UpstreamBusy({ upstream: this.name, what: 'users have sessions with it', limit: maxUsers });
+    this.#forget(oldest[0]);
+  }
+
+  #forget(principal: string): void {
+    void this.#users.get(principal)?.upstream?.close();
+    this.#users.delete(principal);
+  }
+}

@@ -1,0 +1,19 @@
+import type { Registry } from 'prom-client';
+
+/** What is counted of token requests. */
+export interface TokenMetrics {
+  /** `outcome`: `ok`, or the code of what it failed with. */
+  counted(upstream: string, grant: string, outcome: string): void;
+}
+
+/** Metrics that `registry` shows. To be called once for a registry. */
+export async function openTokenMetrics(registry: Registry): Promise<TokenMetrics> {
+  const { Counter } = await import('prom-client');
+  const requests = new Counter({
+    name: 'sallyport_oauth_token_requests_total',
+    help: 'Requests for access tokens of upstreams, by what became of them: ok, or the code of the error',
+    labelNames: ['upstream', 'grant', 'outcome'] as const,
+    registers: [registry],
+  });
+  return { counted: (upstream, grant, outcome) => requests.inc({ upstream, grant, outcome }) };
+}

@@ -1,0 +1,54 @@
+import type { PooledReply } from '../../http/index.js';
+import { type HttpConnections, type HttpWay, isRefused } from './http-connections.js';
+import { leave } from './http-reply.js';
+import type { Authorization } from './session.js';
+
+/** Connections over which each request shows what `authorization` has for it. */
+export class AuthorizedConnections implements HttpWay {
+  readonly #connections: HttpConnections;
+  readonly #authorization: Authorization;
+  /** The line that was written last: most requests have the same. */
+  #written: { readonly value: string; readonly line: string } | undefined;
+
+  constructor(connections: HttpConnections, authorization: Authorization) {
+    this.#connections = connections;
+    this.#authorization = authorization;
+  }
+
+  headers(own: Readonly<Record<string, string>>): Record<string, string> {
+    return this.#connections.headers(own);
+  }
+
+  lines(headers: Readonly<Record<string, string>>): string {
+    return this.#connections.lines(headers);
+  }
+
+  failure(...args: Parameters<HttpConnections['failure']>) {
+    return this.#connections.failure(...args);
+  }
+
+  async send(...request: Parameters<HttpConnections['send']>): Promise<PooledReply> {
+    const [method, lines, body, signal, repeatable] = request;
+    const authorization = this.#authorization;
+    const known = authorization.value(signal);
+    let value = known instanceof Promise ? await known : known;
+    for (let before = 0; ; before += 1) {
+      const all = lines + this.#lineOf(value);
+      const reply = await this.#connections.send(method, all, body, signal, repeatable);
+      const { status, headers } = reply.head;
+      if (!isRefused(status)) return reply;
+      const challenge = headers.get('www-authenticate') ?? '';
+      const next = await authorization.refused({ status, value, challenge, before }, signal);
+      if (next === undefined) return reply;
+      leave(reply);
+      value = next;
+    }
+  }
+
+  #lineOf(value: string | undefined): string {
+    if (value === undefined) return '';
+    if (this.#written?.value !== value)
+      this.#written = { value, line: this.#connections.lines({ authorization: value }) };
+    return this.#written.line;
+  }
+}

@@ -1,0 +1,312 @@
+import type { AuthorizationServer, TokenEndpointResponse } from 'oauth4webapi';
+import { isPerUser, type OauthSettings, type UpstreamSettings } from '../config/index.js';
+import { findSallyError, OauthDiscovery, OauthToken, type SallyError } from '../errors.js';
+import type { Logger } from '../log.js';
+import type { Observer } from '../telemetry/index.js';
+import type { CredentialStore } from '../tls/index.js';
+import { bearerChallenge, scopesOf } from './challenge.js';
+import { clientAuthOf, usesCertificate } from './client-auth.js';
+import { discoverResource, discoverServer, type ResourceMetadata } from './discovery.js';
+import { type OauthFetch, openOauthFetch, reasonOf } from './fetch.js';
+import { Reach } from './reach.js';
+import { type Token, timesOf } from './token.js';
+
+type Library = typeof import('oauth4webapi');
+type HttpUpstream = Extract<UpstreamSettings, { transport: 'http' }>;
+
+/** An upstream whose tokens come from an authorization server. */
+export type OauthUpstream = HttpUpstream & { readonly oauth: OauthSettings };
+
+export interface OauthDeps {
+  readonly log: Logger;
+  readonly credentials: CredentialStore;
+  readonly observer?: Observer | undefined;
+  /** Told of each token request and what became of it: `ok`, or a code of the registry. */
+  readonly counted?: ((grant: string, outcome: string) => void) | undefined;
+}
+
+/** What a token is asked for by: the gateway itself, or a user whose token came with a call. */
+export type Asker =
+  | { readonly kind: 'client' }
+  /** `end`: when the caller's token ends, in milliseconds since 1970. */
+  | { readonly kind: 'caller'; readonly token: string; readonly end?: number | undefined };
+
+/** How long metadata is used before it is read again, in milliseconds. */
+const freshMs = 3_600_000;
+/** A token is a header; RFC 6750 section 2.1 says of what. */
+const tokenText = /^[A-Za-z0-9._~+/-]+=*$/;
+const maxTokenLength = 16_384;
+
+/** What the gateway is at the authorization server of one upstream: finds the server out and asks it for tokens. */
+export class OauthClient {
+  readonly #upstream: OauthUpstream;
+  readonly #deps: OauthDeps;
+  readonly #http: OauthFetch;
+  #library: Promise<Library> | undefined;
+  #resource: ResourceMetadata | undefined;
+  /** Where the metadata of the resource was read: undefined where it has not been looked for. */
+  #read: { readonly place: string | undefined; readonly at: number } | undefined;
+  #server: { readonly metadata: AuthorizationServer; readonly at: number } | undefined;
+  /** The server that is kept to, once one was found: an upstream that names another later does not get our credentials sent there. */
+  #issuer: URL | undefined;
+  /** Scopes of the upstream's challenges. */
+  #challenged: readonly string[] = [];
+
+  constructor(upstream: OauthUpstream, deps: OauthDeps) {
+    const { name, url, uds, tls, oauth, proxies } = upstream;
+    this.#upstream = upstream;
+    this.#deps = deps;
+    this.#issuer = oauth.issuer;
+    const configured = oauth.issuer ? [url, oauth.issuer] : [url];
+    this.#http = openOauthFetch({
+      ...deps,
+      reach: new Reach(name, configured, oauth.privateHosts),
+      upstream: { url, uds, tls },
+      tls: oauth.tls,
+      proxies,
+    });
+  }
+
+  get name(): string {
+    return this.#upstream.name;
+  }
+
+  /** As errors name the server: it may not be known yet. */
+  get issuer(): string {
+    return this.#issuer?.href.replace(/\/$/, '') ?? 'the authorization server';
+  }
+
+  get needsCaller(): boolean {
+    return isPerUser(this.#upstream.oauth);
+  }
+
+  /** Scopes that the configuration gives, and no others are asked for. */
+  get configuredScopes(): readonly string[] {
+    return this.#upstream.oauth.scopes;
+  }
+
+  /** Whether a token can be asked for before the upstream has said where. */
+  get knowsServer(): boolean {
+    return this.#issuer !== undefined;
+  }
+
+  /**
+   * Learns from the challenge of a 401 whom tokens are for and who gives them.
+   *
+   * @throws SALLY_UPSTREAM_OAUTH_DISCOVERY, SALLY_UPSTREAM_OAUTH_ADDRESS
+   */
+  async learn(challenge: string): Promise<void> {
+    const { resource_metadata: named, scope } = bearerChallenge(challenge) ?? {};
+    if (scope !== undefined) this.#challenged = scopesOf(scope);
+    const read = this.#read;
+    if (read && read.place === named && Date.now() - read.at < freshMs) return;
+    const { name: upstream, url, oauth } = this.#upstream;
+    const deps = { upstream, url, http: this.#http };
+    const found = await discoverResource(named, deps).catch((error: unknown) => {
+      // What the configuration says is enough.
+      if (oauth.issuer === undefined) throw error;
+      this.#deps.log.debug({ upstream, reason: reasonOf(error) }, 'the metadata of the upstream is not used');
+      return undefined;
+    });
+    this.#read = { place: named, at: Date.now() };
+    this.#resource = found;
+    if (oauth.issuer === undefined) this.#keepTo(found);
+  }
+
+  /** The metadata of the authorization server. */
+  async server(): Promise<AuthorizationServer> {
+    const known = this.#server;
+    if (known && Date.now() - known.at < freshMs) return known.metadata;
+    if (this.#issuer === undefined) await this.learn('');
+    const { name: upstream, url } = this.#upstream;
+    const issuer = this.#issuer ?? url;
+    const library = await this.library();
+    try {
+      const metadata = await discoverServer(issuer, { upstream, url, http: this.#http }, library);
+      this.#server = { metadata, at: Date.now() };
+      return metadata;
+    } catch (error) {
+      // What was true an hour ago is most likely so still.
+      if (known) return known.metadata;
+      throw error;
+    }
+  }
+
+  /**
+   * Asks for a token, with these scopes beside those that it is always asked for with.
+   *
+   * @throws SALLY_UPSTREAM_OAUTH_TOKEN, SALLY_UPSTREAM_OAUTH_DISCOVERY, SALLY_UPSTREAM_OAUTH_ADDRESS, SALLY_FILE_UNREADABLE
+   */
+  async token(asker: Asker, more: readonly string[] = []): Promise<Token> {
+    const { grant } = this.#upstream.oauth;
+    try {
+      const token = await this.#ask(asker, more);
+      this.#deps.counted?.(grant, 'ok');
+      return token;
+    } catch (error) {
+      this.#deps.counted?.(grant, findSallyError(error)?.code ?? 'error');
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#http.close();
+  }
+
+  /** Read by whoever needs it first: most gateways have no such upstream. */
+  library(): Promise<Library> {
+    this.#library ??= import('oauth4webapi');
+    return this.#library;
+  }
+
+  async #ask(asker: Asker, more: readonly string[]): Promise<Token> {
+    const { name: upstream, oauth } = this.#upstream;
+    const library = await this.library();
+    const server = await this.server();
+    const client = { client_id: oauth.clientId, use_mtls_endpoint_aliases: usesCertificate(oauth) };
+    const secrets: string[] = asker.kind === 'caller' ? [asker.token] : [];
+    const auth = await clientAuthOf(upstream, oauth, server, library, secrets);
+    const scopes = [...new Set([...this.#scopes(), ...more])];
+    const parameters = new URLSearchParams({ resource: this.#resourceUri() });
+    if (oauth.audience !== undefined) parameters.set('audience', oauth.audience);
+    if (scopes.length > 0) parameters.set('scope', scopes.join(' '));
+    const options = {
+      [library.customFetch]: this.#http.fetch as unknown as typeof fetch,
+      // What may go without TLS is said by `Reach`.
+      [library.allowInsecureRequests]: true,
+    };
+    let response: TokenEndpointResponse;
+    const now = Date.now();
+    try {
+      if (asker.kind === 'client') {
+        const reply = await library.clientCredentialsGrantRequest(server, client, auth, parameters, options);
+        response = await library.processClientCredentialsResponse(server, client, reply);
+      } else {
+        for (const [name, value] of Object.entries(callerParameters(oauth.grant, asker.token)))
+          parameters.set(name, value);
+        const type = grantTypes[oauth.grant];
+        const reply = await library.genericTokenEndpointRequest(
+          server,
+          client,
+          auth,
+          type,
+          parameters,
+          options,
+        );
+        response = await library.processGenericTokenEndpointResponse(server, client, reply);
+      }
+    } catch (error) {
+      throw this.#refusal(error, server, secrets);
+    }
+    return this.#tokenOf(response, asker, { now, scopes, issuer: server.issuer });
+  }
+
+  #tokenOf(
+    response: TokenEndpointResponse,
+    asker: Asker,
+    asked: { readonly now: number; readonly scopes: readonly string[]; readonly issuer: string },
+  ): Token {
+    const { access_token: text, token_type: type, expires_in: seconds, scope } = response;
+    const { issuer, now } = asked;
+    const fail = (detail: string) => OauthToken({ upstream: this.name, issuer, detail });
+    if (type.toLowerCase() !== 'bearer') throw fail(`its token is of the type ${type}, and not Bearer`);
+    if (text.length > maxTokenLength || !tokenText.test(text)) throw fail('its token is no bearer token');
+    // The caller's own token is for the gateway: the upstream could use it there.
+    if (asker.kind === 'caller' && asker.token === text) throw fail('it gave back the token of the caller');
+    const ends = [seconds === undefined ? undefined : now + seconds * 1_000];
+    if (asker.kind === 'caller') ends.push(asker.end);
+    const known = ends.filter((end) => end !== undefined);
+    const end = known.length > 0 ? Math.min(...known) : undefined;
+    const scopes = scope === undefined ? asked.scopes : scopesOf(scope);
+    return { value: `Bearer ${text}`, scopes, ...timesOf(end, now) };
+  }
+
+  #scopes(): readonly string[] {
+    const { scopes } = this.#upstream.oauth;
+    if (scopes.length > 0) return scopes;
+    return this.#challenged.length > 0 ? this.#challenged : (this.#resource?.scopes ?? []);
+  }
+
+  /** RFC 8707 section 2, without the slash at the end of a bare origin, as MCP writes it. */
+  #resourceUri(): string {
+    const { url, oauth } = this.#upstream;
+    const own = url.pathname === '/' && url.search === '' ? url.origin : url.href;
+    return oauth.resource ?? this.#resource?.resource ?? own;
+  }
+
+  #keepTo(found: ResourceMetadata | undefined): void {
+    const { name: upstream, url } = this.#upstream;
+    // Servers from before RFC 9728 are their own authorization servers, at the root of their origin (2025-03-26).
+    const named = found?.issuers ?? [new URL(url.origin)];
+    const [first] = named;
+    if (first === undefined)
+      throw OauthDiscovery({ upstream, detail: 'its metadata names no authorization server' });
+    const kept = this.#issuer;
+    if (kept && !named.some(({ href }) => href === kept.href)) {
+      const detail = `it names ${first.href} now, and ${kept.href} before: credentials for one are not sent to the other`;
+      const hint = 'write the right one into issuer of its oauth block, or start the gateway again';
+      throw OauthDiscovery({ upstream, detail, hint });
+    }
+    if (kept === undefined)
+      this.#deps.log.info({ upstream, issuer: first.href }, 'the upstream names its authorization server');
+    this.#issuer ??= first;
+  }
+
+  #refusal(error: unknown, { issuer }: AuthorizationServer, secrets: readonly string[]): SallyError {
+    const known = findSallyError(error);
+    if (known?.code.startsWith('SALLY_UPSTREAM_')) return known;
+    const { status, response } = error as { status?: unknown; response?: { status?: unknown } };
+    const { error: code, error_description: said } = refusalOf(error);
+    const http = status ?? response?.status;
+    const text =
+      typeof code === 'string' ? `${code}${typeof said === 'string' ? `: ${said}` : ''}` : reasonOf(error);
+    const detail = `${plain(text, secrets)}${typeof http === 'number' ? ` (HTTP ${http})` : ''}`;
+    const hint = typeof code === 'string' ? hints[code] : known?.remedy;
+    return OauthToken({ upstream: this.name, issuer, detail, hint });
+  }
+}
+
+const grantTypes = {
+  client_credentials: 'client_credentials',
+  token_exchange: 'urn:ietf:params:oauth:grant-type:token-exchange',
+  jwt_bearer: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+} as const;
+const accessToken = 'urn:ietf:params:oauth:token-type:access_token';
+
+/** RFC 8693 section 2.1 and RFC 7523 section 2.1. */
+function callerParameters(grant: OauthSettings['grant'], token: string): Record<string, string> {
+  if (grant === 'jwt_bearer') return { assertion: token };
+  return {
+    subject_token: token,
+    subject_token_type: accessToken,
+    requested_token_type: accessToken,
+  };
+}
+
+/** What a server refuses with: in the body (RFC 6749 section 5.2), or in the challenge of a 401. */
+function refusalOf(error: unknown): { readonly error?: unknown; readonly error_description?: unknown } {
+  const { error: code, cause } = error as { error?: unknown; cause?: unknown };
+  if (code !== undefined || !Array.isArray(cause)) return error as { readonly error?: unknown };
+  const all = cause as readonly { readonly parameters?: Readonly<Record<string, unknown>> }[];
+  return all.find(({ parameters }) => parameters?.['error'])?.parameters ?? {};
+}
+
+/** What to look at, by the errors of RFC 6749 section 5.2, RFC 8707 and RFC 8693. */
+const hints: Readonly<Record<string, string>> = {
+  invalid_client: 'check client_id, client_auth and the secret, key or certificate of the oauth block',
+  unauthorized_client: 'allow this client the grant at the authorization server, or choose another grant',
+  unsupported_grant_type: 'the server does not have this grant: choose another in the oauth block',
+  invalid_scope: 'check scopes of the oauth block against what this client is allowed',
+  invalid_target:
+    'the server knows no such resource: register it there, or set resource or audience of the oauth block',
+};
+
+/** A text of a server for errors and logs: one line, bounded, and without what was sent to it. */
+function plain(text: string, secrets: readonly string[]): string {
+  let shown = text;
+  for (const secret of secrets) shown = shown.replaceAll(secret, '(hidden)');
+  return shown
+    .slice(0, 300)
+    .replace(/[^\x20-\x7e\u00a0-\ud7ff]+/g, ' ')
+    .trim();
+}

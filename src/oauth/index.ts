@@ -1,0 +1,7 @@
+/**
+ * OAuth 2.1 as a client of authorization servers, for access tokens that upstreams want: discovery, token requests, and one
+ * token for many calls. Begin with `client.ts` (what is asked of whom) and `reach.ts` (whom nobody may make the gateway ask).
+ */
+export { bearerChallenge, scopesOf } from './challenge.js';
+export { type Asker, OauthClient } from './client.js';
+export { TokenHolder } from './token.js';
