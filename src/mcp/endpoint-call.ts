@@ -1,12 +1,10 @@
-import { createHash } from 'node:crypto';
 import { CancelSource } from '../cancel.js';
-import { ClientNotAskable, CredentialOver, TooManyCalls, TooManyCallsOfOne } from '../errors.js';
-import { writeJson } from '../json/index.js';
+import { TooManyCalls, TooManyCallsOfOne } from '../errors.js';
 import type { SessionStore } from '../sessions/index.js';
 import type { Observer, RequestObservation } from '../telemetry/index.js';
 import { type Exchange, type ExchangeDeps, reportEnd } from './endpoint-exchange.js';
-import { sseEvent } from './events.js';
-import { accepts, type Envelope, eventStream, notAcceptable, type ParamHeaderCheck } from './headers.js';
+import type { LongCalls } from './endpoint-lasting.js';
+import type { Envelope, ParamHeaderCheck } from './headers.js';
 import {
   areFacts,
   codes,
@@ -19,13 +17,11 @@ import {
   type RequestMessage,
   type RpcError,
   type RpcResponse,
-  refusal,
   responseJson,
-  statusOf,
   withMeta,
 } from './messages.js';
 import type { Running } from './requests.js';
-import { type Era, modernRevisions, negotiate } from './revisions.js';
+import { modernRevisions, negotiate } from './revisions.js';
 import {
   type Admitted,
   type Authentication,
@@ -65,6 +61,7 @@ export interface HttpDeps extends ExchangeDeps, CallDeps {
   readonly calls: Running<Call>;
   /** Subscriptions, which take as much room of a stateless client as a session of another. */
   readonly listens: Running<Call>;
+  readonly long: LongCalls;
   /** Who holds sessions and suspended requests; absent where clients get none. */
   readonly store: SessionStore | undefined;
   /** What other workers reply to. */
@@ -106,6 +103,8 @@ export abstract class Call<Source extends CallSource = CallSource> implements Cl
   readonly isSubscription: boolean;
   /** How it ended where no response is wanted any more. */
   abandoned: 'cancelled' | 'gone' | undefined;
+  /** When it began, in looks of `LongCalls`. */
+  begun: number;
   protected readonly source: Source;
   protected readonly deps: CallDeps;
 
@@ -126,6 +125,7 @@ export abstract class Call<Source extends CallSource = CallSource> implements Cl
     this.isSubscription = method === 'subscriptions/listen' && client.era === 'modern';
     this.signal = new CancelSource();
     this.abandoned = undefined;
+    this.begun = 0;
     this.source = source;
     this.deps = deps;
   }
@@ -203,6 +203,9 @@ export abstract class Call<Source extends CallSource = CallSource> implements Cl
     this.signal.abort(undefined);
   }
 
+  /** It goes on for long: what is on the way of its reply is to see that somebody is there. */
+  keepAlive(): void {}
+
   /** What let the client in is over: what is still being sent on the strength of it ends. */
   credentialOver(): void {}
 
@@ -240,12 +243,18 @@ export abstract class HttpCall extends Call<Exchange> {
 }
 
 /** Runs a call where there is room for it. */
-export function runWithin(room: Running<Call>, call: HttpCall, exchange: Exchange): Promise<void> | void {
+export function runWithin(
+  room: Running<Call>,
+  call: HttpCall,
+  exchange: Exchange,
+  { long }: Pick<HttpDeps, 'long'>,
+): Promise<void> | void {
   const principal = roomOf(call.client.identity);
   const full = room.full(principal);
   if (full === 'for-one') return exchange.refuseWith(TooManyCallsOfOne({ limit: room.limitForOne }));
   if (full) return exchange.refuseWith(TooManyCalls({ limit: room.limit }));
   exchange.response.once('close', call.closed.bind(call));
+  call.begun = long.looks;
   return call.run(room.add(call, principal));
 }
 
@@ -265,93 +274,3 @@ export const badInitialize: RpcError = {
   code: codes.invalidParams,
   message: 'Invalid params: initialize has to have protocolVersion, capabilities and clientInfo',
 };
-
-/** What a request without a session says of its sender. Nothing can be sent to such a client by itself. */
-export class StatelessClient implements Client {
-  readonly era: Era;
-  readonly revision: string;
-  readonly capabilities: JsonObject;
-  readonly info: JsonObject;
-  readonly identity: Identity;
-  readonly alone: boolean;
-  #key: string | undefined;
-
-  constructor(era: Era, identity: Identity, { revision, capabilities, info }: Envelope, alone = false) {
-    this.era = era;
-    this.alone = alone;
-    this.identity = identity;
-    this.revision = revision;
-    this.capabilities = capabilities;
-    this.info = info;
-    this.#key = undefined;
-  }
-
-  /** The same for one principal and one set of capabilities, and short however much a client says. */
-  get key(): string {
-    if (this.#key === undefined) {
-      const key = `${principalOf(this.identity)} ${writeJson(this.capabilities)}`;
-      this.#key = key.length <= 200 ? key : createHash('sha256').update(key).digest('base64url');
-    }
-    return this.#key;
-  }
-
-  notify(): void {}
-
-  ask(method: string): Promise<RpcResponse> {
-    return Promise.reject(ClientNotAskable({ method, revision: this.revision }));
-  }
-}
-
-/** A request without a session, over HTTP. */
-class StatelessCall extends HttpCall {
-  notify(method: string, params?: JsonObject): void {
-    if (this.abandoned !== undefined || !this.mayStream) return;
-    this.source.stream();
-    this.source.write(sseEvent(this.notification(method, params)));
-  }
-
-  ask(method: string): Promise<RpcResponse> {
-    return Promise.reject(ClientNotAskable({ method, revision: this.client.revision }));
-  }
-
-  /** A stream has no end of its own to wait for; a document that is still to come was asked for in time. */
-  override credentialOver(): void {
-    if (!this.source.streaming || this.abandoned !== undefined) return;
-    this.finish(errorResponse(CredentialOver({})));
-    this.abandon('gone');
-  }
-
-  finish(response: RpcResponse): void {
-    if (this.abandoned !== undefined) return;
-    const { source, client } = this;
-    const json = this.json(response);
-    if (source.streaming) {
-      source.write(sseEvent(json));
-      source.end();
-    } else source.send('result' in response ? 200 : statusOf(response, client.era === 'modern'), json);
-  }
-}
-
-/** A request without a session. */
-export function serveStateless(
-  message: RequestMessage,
-  era: Era,
-  envelope: Envelope,
-  exchange: Exchange,
-  deps: HttpDeps,
-): Promise<void> | void {
-  const client = new StatelessClient(era, exchange.admitted.identity, envelope);
-  if (message.method === 'tools/call' && era === 'modern' && deps.router.inputSchema) {
-    const { name, arguments: args } = message.params;
-    const schema = typeof name === 'string' ? deps.router.inputSchema(client, name) : undefined;
-    const problem = schema && deps.checkParamHeaders(schema, args, exchange.headers);
-    if (problem !== undefined) {
-      return exchange.refuse(refusal(400, `Header mismatch: ${problem}`, codes.headerMismatch));
-    }
-  }
-  const call = new StatelessCall(client, message, exchange, deps);
-  // There is nothing to it but the stream.
-  if (call.isSubscription && !accepts(exchange.headers.accept, eventStream))
-    return exchange.refuse(notAcceptable(eventStream));
-  return runWithin(call.isSubscription ? deps.listens : deps.calls, call, exchange);
-}

@@ -6,6 +6,7 @@ import { type Reply, retryAfter, sendJson } from '../http/index.js';
 import { peerLog } from '../log/limit.js';
 import type { Logger } from '../log.js';
 import type { Observer, RequestEnd, RequestObservation } from '../telemetry/index.js';
+import { sseComment } from './events.js';
 import { headerNames, takesStreams } from './headers.js';
 import { codes, errorResponse, type Refusal, type RequestId, refusal, responseJson } from './messages.js';
 import { type Admitted, anyone, type Credential } from './router.js';
@@ -53,6 +54,8 @@ export class Exchange {
   id: RequestId | null;
   /** Whether the event stream has begun, and has not ended: the reply is no single document any more. */
   streaming: boolean;
+  /** Whether the event stream has begun for the sake of the connection alone: what comes on it may as well have been a document. */
+  held: boolean;
   readonly #socket: Pick<Socket, 'remoteAddress'>;
   readonly #deps: ExchangeDeps;
   #state: 'waiting' | 'opening' | 'streaming' | 'ended';
@@ -79,6 +82,7 @@ export class Exchange {
     this.#socket = request.socket;
     this.#deps = deps;
     this.streaming = false;
+    this.held = false;
     this.#state = 'waiting';
     this.#early = undefined;
   }
@@ -119,8 +123,17 @@ export class Exchange {
     this.response.end(json);
   }
 
+  /** Begins the event stream though there is nothing to send yet: nobody on the way takes the connection for dead. */
+  keepAlive(): void {
+    if (this.#state !== 'waiting') return;
+    this.stream();
+    this.write(sseComment);
+    this.held = true;
+  }
+
   /** Begins the event stream. */
   stream(): void {
+    this.held = false;
     if (this.#state !== 'waiting') return;
     this.streaming = true;
     const { streams } = this.#deps;

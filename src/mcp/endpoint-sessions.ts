@@ -20,6 +20,7 @@ import {
 } from './endpoint-call.js';
 import { type Exchange, reportEnd } from './endpoint-exchange.js';
 import { type EventStream, Session, type SessionFacts } from './endpoint-session.js';
+import { sseComment } from './events.js';
 import { headerNames } from './headers.js';
 import {
   type JsonObject,
@@ -179,6 +180,12 @@ class SessionCall extends HttpCall {
     this.#begun()?.send(notificationJson(method, params));
   }
 
+  override keepAlive(): void {
+    if (this.abandoned !== undefined || this.#stream !== undefined || !this.#begun()) return;
+    this.source.held = true;
+    this.source.write(sseComment);
+  }
+
   ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<RpcResponse> {
     const stream = this.#begun();
     if (stream === undefined) {
@@ -209,6 +216,7 @@ class SessionCall extends HttpCall {
 
   /** The stream of the reply; none where its client reads none, or the connection was lost before there was one. */
   #begun(): EventStream | undefined {
+    this.source.held = false;
     if (this.#stream !== undefined) return this.#stream;
     if (!this.source.response.destroyed && !this.#session.ended && this.mayStream) {
       this.#stream = this.#session.streamOf(this.source);
@@ -269,7 +277,7 @@ export function serveSession(
   }
   if (method === 'ping') return exchange.send(200, responseJson(message.id, { result: {} }));
   if (wantsSession) return exchange.refuse(refusal(400, 'Invalid Request: this session is initialized'));
-  return runWithin(deps.calls, new SessionCall(session, message, exchange, deps), exchange);
+  return runWithin(deps.calls, new SessionCall(session, message, exchange, deps), exchange, deps);
 }
 
 async function initialize(
@@ -287,7 +295,7 @@ async function initialize(
   const call = new InitializeCall(session, message, exchange, deps);
   session.begin();
   try {
-    await runWithin(deps.calls, call, exchange);
+    await runWithin(deps.calls, call, exchange, deps);
   } finally {
     session.over();
     // Nobody has learnt of the session: nobody will end it.

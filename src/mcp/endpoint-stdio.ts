@@ -19,10 +19,10 @@ import {
   type CallSource,
   type EndpointLimits,
   readInitialize,
-  StatelessClient,
 } from './endpoint-call.js';
 import { reportEnd } from './endpoint-exchange.js';
 import { Questions } from './endpoint-questions.js';
+import { StatelessClient } from './endpoint-stateless.js';
 import { classify, type Envelope, unsaid } from './headers.js';
 import { readLines } from './lines.js';
 import {

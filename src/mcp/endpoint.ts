@@ -18,10 +18,11 @@ import {
   type EndpointLimits,
   type HttpDeps,
   readInitialize,
-  serveStateless,
 } from './endpoint-call.js';
 import { Exchange, reportEnd } from './endpoint-exchange.js';
+import { LongCalls } from './endpoint-lasting.js';
 import { ClientSessions, serveDelete, serveGet, serveSession } from './endpoint-sessions.js';
+import { serveStateless } from './endpoint-stateless.js';
 import { createHandedEndpoint, passOn, type Wanted } from './endpoint-workers.js';
 import { sseComment } from './events.js';
 import {
@@ -58,6 +59,8 @@ interface EndpointOptions extends CallDeps {
   readonly now?: () => number;
   /** How often sessions are looked through and streams kept alive, in milliseconds. */
   readonly pulseMs?: number;
+  /** After how long without a result a reply becomes an event stream, where its client reads those, in milliseconds. */
+  readonly streamAfterMs?: number;
 }
 
 /** Serves MCP clients over HTTP. */
@@ -84,6 +87,7 @@ interface EndpointDeps extends HttpDeps {
 
 /** Nothing on the way takes a stream for dead that says something this often. */
 const defaultPulseMs = 15_000;
+const defaultStreamAfterMs = 2_000;
 /** How long what is open outlasts what opened it, at most twice. */
 const lookEveryMs = 500;
 /** What ends in order does so at once; whoever does not is not waited for. */
@@ -116,6 +120,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     sessions: store && new ClientSessions({ router, limits, log, now, store }),
     legacyRevisions: options.revisions ?? legacyRevisions,
     calls,
+    long: new LongCalls(calls, options.streamAfterMs ?? defaultStreamAfterMs),
     listens,
     store,
     passing: new Running<Exchange>(),
@@ -190,7 +195,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     // Calls first: each ends its stream with an error.
     for (const room of [calls, listens])
       for (const call of room) if (call.credential?.over) call.credentialOver();
-    for (const stream of streams) if (stream.credential?.over) stream.end();
+    for (const stream of streams) if (stream.credential?.over && !stream.held) stream.end();
     sessions?.sweepOver();
   };
   const watch =
@@ -216,6 +221,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       await calls.over(withinMs);
       clearInterval(pulse);
       clearInterval(watch);
+      deps.long.stop();
       for (const room of [calls, listens]) for (const call of room) call.stop();
       await Promise.all([calls.over(lastWordsMs), listens.over(lastWordsMs)]);
       await sessions?.endAll(lastWordsMs);

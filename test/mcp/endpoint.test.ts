@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClientGone } from '../../src/errors.js';
-import { readInitialize, StatelessClient } from '../../src/mcp/endpoint-call.js';
+import { readInitialize } from '../../src/mcp/endpoint-call.js';
 import { Questions } from '../../src/mcp/endpoint-questions.js';
+import { StatelessClient } from '../../src/mcp/endpoint-stateless.js';
 import { classify, createParamHeaderCheck } from '../../src/mcp/headers.js';
 import { modernResponse, readMessage, statusOf } from '../../src/mcp/messages.js';
 

@@ -42,6 +42,7 @@ export interface RunningEndpoint extends Pick<Endpoint, 'open' | 'drain'> {
 interface Options {
   readonly limits?: Partial<GatewayLimits>;
   readonly pulseMs?: number;
+  readonly streamAfterMs?: number;
   readonly now?: () => number;
   readonly sessions?: SessionStore;
   readonly allowedHosts?: readonly string[];
@@ -109,6 +110,7 @@ export async function startEndpoint(options: Options = {}): Promise<RunningEndpo
     }),
     ...(options.now && { now: options.now }),
     ...(options.pulseMs !== undefined && { pulseMs: options.pulseMs }),
+    ...(options.streamAfterMs !== undefined && { streamAfterMs: options.streamAfterMs }),
   });
   const server = createHttpServer(endpoint.handle, logger);
   server.http.listen(0, '127.0.0.1');

@@ -182,6 +182,21 @@ describe('[M15] a token that is revoked', () => {
     expect((await theirs.next()).value?.data).toContain('list_changed');
   });
 
+  it('lets the result of a long call come, whose reply is a stream for the sake of its connection', async () => {
+    const { file, create, revoke } = await tokens();
+    const token = await create();
+    const { url } = await gatewayAt({ kind: 'bearer', tokens_file: file });
+    const client = clientAt(url, token);
+    const session = await client.open();
+    const listening = events(await client.listen(session));
+    const reply = await client.modern('tools/call', { name: 'slow', arguments: { ms: 6_000 } });
+    expect(reply.headers.get('content-type')).toBe('text/event-stream');
+    await revoke(token);
+    // What was opened with it has ended.
+    await all(listening);
+    expect((await all(events(reply))).at(-1)?.data).toContain('"text":"done"');
+  });
+
   it('leaves a session alone on which a newer one was shown, and that one’s streams', async () => {
     const { file, create, revoke } = await tokens();
     const [first, second] = [await create(), await create()];

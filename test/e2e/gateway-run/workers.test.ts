@@ -140,6 +140,27 @@ describe('[M22] a gateway of several workers', () => {
     }
   });
 
+  it('keeps the connection of a long call alive, over either worker', async () => {
+    const { url } = await startTwo();
+    const { fetch } = hopping();
+    const session = await openSession(url, fetch);
+    const params = { name: 'slow', arguments: { ms: 3_000 } };
+    // Each has a connection of its own: one of them reaches the worker that does not hold the session.
+    const replies = await Promise.all(
+      [2, 3].map((id) =>
+        fetch(url, {
+          method: 'POST',
+          headers: { ...json, 'Mcp-Session-Id': session },
+          body: JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }),
+        }),
+      ),
+    );
+    for (const reply of replies) {
+      expect(reply.headers.get('content-type')).toBe('text/event-stream');
+      expect(await reply.text()).toContain('"text":"done"');
+    }
+  });
+
   it('tells on the stream of a session what belongs to no request', async () => {
     const { url } = await startTwo();
     for (let i = 0; i < 2; i += 1) {
