@@ -2274,6 +2274,18 @@ export const NameClash = defineError('SALLY_ROUTE_CLASH', {
   example: { what: 'tool', name: 'search', upstreams: ['files', 'web'] },
 });
 
+export const UriShared = defineError('SALLY_ROUTE_URI', {
+  message: (c) =>
+    `the ${c.what} '${c.uri}' is offered by the upstreams ${c.upstreams.join(' and ')}: as ${c.uris.join(' and ')}; '${c.uri}' itself is that of ${c.upstreams[0]}`,
+  remedy: 'where one of them is enough, exclude the URI at the other; the order is that of the file',
+  example: {
+    what: 'resource',
+    uri: 'file:///a',
+    upstreams: ['files', 'web'],
+    uris: ['sallyport://files/file:///a', 'sallyport://web/file:///a'],
+  },
+});
+
 export const NotOffered = defineBadParams('SALLY_ROUTE_UNKNOWN', {
   message: (c) => `there is no ${c.what} '${c.name}' here`,
   remedy: (c) =>

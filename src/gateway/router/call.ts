@@ -12,12 +12,14 @@ import { findTargets } from './find.js';
 import { extraHeaders, mergeChanges, type Operation, RequestHooks, reachOf } from './hooks.js';
 import { askInRounds, isOurState, SuspendedCall } from './input-required.js';
 import { isShown, type Target } from './lists.js';
-import { notificationOf, taskFacts, urisIn } from './notifications.js';
+import { notificationOf, taskFacts, taskIdOf } from './notifications.js';
+import { errorAbout, withPublicUris } from './public-uris.js';
 import { errorResponse, refusal } from './responses.js';
 import {
   type Ends,
   isInputRequired,
   modernFields,
+  questionsOnly,
   translateResponse,
   translateResult,
   wantedLevel,
@@ -73,6 +75,9 @@ class UpstreamCall {
   #params: JsonObject;
   #name: string;
   #headers: Record<string, string> | undefined;
+  /** What the client calls it; a URI that says whose it is (`qualified`) stands in what the client is told too. */
+  readonly #asked: unknown;
+  readonly #qualified: boolean;
   /** Whether it is the upstream that has refused: another may have the resource. */
   refused = false;
 
@@ -89,6 +94,9 @@ class UpstreamCall {
     this.#guarded = reachOf(manager, op.post, this.#upstream.name) === 'change';
     this.#params = params;
     this.#name = target.name;
+    const asked = request.params[op.key];
+    this.#qualified = op.kind === 'resources' && asked !== target.name;
+    this.#asked = asked;
   }
 
   async run(request: ClientRequest): Promise<RpcResponse> {
@@ -237,6 +245,8 @@ class UpstreamCall {
   async #finish(response: RpcResponse, session: UpstreamSession, now: ClientRequest): Promise<RpcResponse> {
     const ends = endsOf(now, this.#upstream, session, this.#context, this.#hooks.plugins !== undefined);
     if ('error' in response) this.refused = true;
+    if ('error' in response && this.#qualified)
+      return translateResponse(errorAbout(response, this.#name, this.#asked), ends);
     const several = this.#context.routes.length > 1;
     const asTask = now.params['task'] !== undefined;
     // Nothing looks at the result: most calls have no plugin behind them.
@@ -258,7 +268,10 @@ class UpstreamCall {
         plugins: this.#hooks.plugins,
       });
     }
-    if (several) for (const uri of urisIn(result)) this.#state.seen.set(uri, this.#upstream);
+    if (several) {
+      const client = { state: this.#state, context: this.#context };
+      result = await withPublicUris(result, this.#upstream, client, now.signal, this.#qualified);
+    }
     const made =
       result === plain
         ? response.result
@@ -328,19 +341,4 @@ export function endsOf(
     serverInfo,
     personal: personal || identity.method !== 'none',
   };
-}
-
-/** Of a result that asks for input what asks: nothing else of it passes by the hooks. */
-function questionsOnly({ resultType, inputRequests, requestState, _meta }: JsonObject): JsonObject {
-  return Object.fromEntries(
-    Object.entries({ resultType, inputRequests, requestState, _meta }).filter(
-      ([, value]) => value !== undefined,
-    ),
-  );
-}
-
-/** The task that an upstream made of a call, where that is all of the result (2025-11-25, tasks). */
-function taskIdOf({ task, content, structuredContent }: JsonObject): string | undefined {
-  const id = isObject(task) ? task['taskId'] : undefined;
-  return typeof id === 'string' && content === undefined && structuredContent === undefined ? id : undefined;
 }

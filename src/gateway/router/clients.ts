@@ -7,11 +7,17 @@ import { type Client, principalOf } from '../client.js';
 import type { SessionRequest, Upstream, UpstreamSession } from '../upstream.js';
 import type { Level } from './translate.js';
 
+/** A resource that a client is subscribed to: whose it is, and its URI there. */
+export interface Resource {
+  readonly upstream: Upstream;
+  readonly uri: string;
+}
+
 /** An open `subscriptions/listen` request. */
 export interface OpenListen {
   readonly lists: ReadonlySet<ChangingList>;
-  /** By URI, the upstream that it is of. */
-  readonly uris: ReadonlyMap<string, Upstream>;
+  /** By the URIs by which the client knows them. */
+  readonly uris: ReadonlyMap<string, Resource>;
   notify(method: string, params: JsonObject | undefined): void;
 }
 
@@ -41,8 +47,8 @@ export class ClientState {
   /** URIs that results of an upstream have named. */
   readonly seen = new BoundedMap<string, Upstream>(memory.uris);
   readonly tasks = new BoundedMap<string, TaskRecord>(memory.tasks);
-  /** By URI, the upstream that it is of. */
-  readonly subscriptions = new Map<string, Upstream>();
+  /** By the URIs by which the client knows them. */
+  readonly subscriptions = new Map<string, Resource>();
   readonly listens = new Set<OpenListen>();
   /** The sessions of this client: those it hears on, and those its calls are made on. */
   readonly sessionRequests = new Map<Upstream, SessionRequests>();

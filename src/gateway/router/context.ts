@@ -28,7 +28,7 @@ export interface Routed extends ForClient {
 export interface Context {
   readonly log: Logger;
   /** Logs what would be said with every request. */
-  warnOnce(error: SallyError): void;
+  sayOnce(level: 'warn' | 'error', error: SallyError): void;
   /** Who the gateway says it is. */
   readonly serverInfo: JsonObject;
   /** The upstreams of now, in the order of the configuration. */

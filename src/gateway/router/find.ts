@@ -1,13 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import type { Cancellation } from '../../cancel.js';
-import { NameClash, NotOffered, type SallyError } from '../../errors.js';
+import { NameClash, NotOffered, type SallyError, UriShared } from '../../errors.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import { signalWithin } from '../../wait.js';
 import type { Upstream } from '../upstream.js';
 import { listedKeys, type Offered } from './conditions.js';
 import type { ForClient } from './context.js';
 import { listWaitMs } from './list-waits.js';
-import { canClash, findClashes, isShown, type Listing, offerOf, type Target, targetsNamed } from './lists.js';
+import {
+  canClash,
+  findClashes,
+  isShown,
+  type Listing,
+  offerOf,
+  qualifiedUri,
+  type Target,
+  targetsNamed,
+} from './lists.js';
 import { namesAt, readNames } from './read-lists.js';
 import { templateMatches } from './uris.js';
 
@@ -32,7 +41,9 @@ export async function findTargets(
   if (candidates.length === 0) throw NotOffered({ what: kinds[kind].what, name });
   if (candidates.length === 1) return candidates;
   const having = await whoHas(kind, candidates, client, signal);
-  if (kind !== 'resources' || having.length > 0) return [single(having, kind, name)];
+  if (kind !== 'resources') return [single(having, kind, name)];
+  // Of several the first has the plain URI; those of the others say whose they are.
+  if (having.length > 0) return having.slice(0, 1);
   const fitting = await whoseTemplateFits(candidates, name, client, signal);
   if (fitting.length > 0) return fitting;
   const named = state.seen.get(name);
@@ -49,7 +60,7 @@ export async function findTemplate(
   const candidates = targetsNamed('templates', template, client.context.routes);
   if (candidates.length <= 1) return candidates[0];
   const having = await whoHas('templates', candidates, client, signal);
-  return having.length === 0 ? undefined : single(having, 'templates', template);
+  return having[0];
 }
 
 function single(having: readonly Target[], kind: Kind, name: string): Target {
@@ -84,20 +95,13 @@ async function whoseTemplateFits(
   signal: Cancellation,
 ): Promise<readonly Target[]> {
   const asked = await namesOf('templates', candidates, client, signal);
-  const fitting = asked.flatMap(({ target, names }) =>
-    [...(names ?? [])]
-      .filter(
-        (template) => isShown('templates', template, target.route.offer) && templateMatches(template, uri),
-      )
-      .map((template) => ({ target, template })),
-  );
-  const counts = new Map<string, number>();
-  for (const { template } of fitting) counts.set(template, (counts.get(template) ?? 0) + 1);
-  const clear = fitting.filter(({ template }) => counts.get(template) === 1);
-  const [first] = fitting;
-  if (clear.length > 0 || first === undefined) return [...new Set(clear.map(({ target }) => target))];
-  const upstreams = [...new Set(fitting.map(({ target }) => target.route.upstream.name))];
-  throw NameClash({ what: kinds.templates.what, name: first.template, upstreams });
+  return asked
+    .filter(({ target: { route }, names = [] }) =>
+      [...names].some(
+        (template) => isShown('templates', template, route.offer) && templateMatches(template, uri),
+      ),
+    )
+    .map(({ target }) => target);
 }
 
 interface Asked {
@@ -140,8 +144,13 @@ export async function clashingNames(
   const asked = await namesOf(kind, unnamed, client, signal);
   const listings = asked.map(({ target, names = [] }): Listing => ({ offer: target.route.offer, names }));
   const clashes = findClashes(kind, listings);
+  const { what, key } = kinds[kind];
   for (const { name, upstreams } of clashes) {
-    context.warnOnce(NameClash({ what: kinds[kind].what, name, upstreams }));
+    if (key === 'name') context.sayOnce('error', NameClash({ what, name, upstreams }));
+    else {
+      const uris = upstreams.map((upstream) => qualifiedUri(upstream, name));
+      context.sayOnce('warn', UriShared({ what, uri: name, upstreams, uris }));
+    }
   }
   return new Set(clashes.map(({ name }) => name));
 }

@@ -19,6 +19,8 @@ interface Patterns {
 export interface Offer extends Patterns {
   readonly name: string;
   readonly prefixed: boolean;
+  /** Whether other upstreams may have the same URIs. */
+  readonly several: boolean;
   readonly tools?: UpstreamSettings['tools'];
   /** The same patterns in every spelling of a URI. */
   readonly uris: Patterns;
@@ -44,7 +46,7 @@ export function offerOf(
   const { name, prefix, include, exclude, tools } = settings;
   const prefixed = prefix === 'always' || (prefix === 'auto' && count > 1);
   const uris = { include: include.flatMap(uriForms), exclude: exclude.flatMap(uriForms) };
-  return { name, prefixed, include, exclude, uris, ...(tools && { tools }) };
+  return { name, prefixed, several: count > 1, include, exclude, uris, ...(tools && { tools }) };
 }
 
 /**
@@ -68,14 +70,24 @@ function letThrough({ include, exclude }: Patterns, text: string): boolean {
   return (include.length === 0 || include.some(matches)) && !exclude.some(matches);
 }
 
-/** How clients know an entry that its upstream calls `name`. URIs stay as they are: they stand in results too. */
+const scheme = 'sallyport://';
+
+/** How clients know a URI of an upstream where it has to say whose it is. A template is one too. */
+export const qualifiedUri = (upstream: string, uri: string): string => `${scheme}${upstream}/${uri}`;
+
+/** Whether a URI looks as if it said whose it is. One that an upstream has itself has to say so once more. */
+export const saysWhose = (uri: string): boolean => uri.startsWith(scheme);
+
+const isUri = (kind: Kind) => kinds[kind].key !== 'name';
+
+/** How clients know an entry that its upstream calls `name`. URIs stay as they are, which stand in results too, unless several have them. */
 export function publicName(kind: Kind, name: string, offer: Offer): string {
-  return offer.prefixed && kinds[kind].key === 'name' ? prefixedName(offer.name, name) : name;
+  return offer.prefixed && !isUri(kind) ? prefixedName(offer.name, name) : name;
 }
 
 /** The upstream's own name for what clients call `name`; undefined where the name cannot be one of its. */
 export function ownName(kind: Kind, name: string, offer: Offer): string | undefined {
-  if (!offer.prefixed || kinds[kind].key !== 'name') return name;
+  if (!offer.prefixed || isUri(kind)) return name;
   const prefix = prefixedName(offer.name, '');
   return name.startsWith(prefix) && name.length > prefix.length ? name.slice(prefix.length) : undefined;
 }
@@ -83,6 +95,8 @@ export function ownName(kind: Kind, name: string, offer: Offer): string | undefi
 /** Where the entry can be that clients know by this name. */
 export function targetsNamed(kind: Kind, name: string, routes: readonly Route[]): Target[] {
   const targets: Target[] = [];
+  const said = isUri(kind) && routes.length > 1 && saysWhose(name) ? targetSaid(name, routes) : undefined;
+  if (said !== undefined) return isShown(kind, said.name, said.route.offer) ? [said] : [];
   for (const route of routes) {
     const there = ownName(kind, name, route.offer);
     if (there !== undefined && isShown(kind, there, route.offer)) targets.push({ route, name: there });
@@ -90,9 +104,19 @@ export function targetsNamed(kind: Kind, name: string, routes: readonly Route[])
   return targets;
 }
 
+/** Whose a URI says that it is, and what it is called there. */
+function targetSaid(uri: string, routes: readonly Route[]): Target | undefined {
+  for (const route of routes) {
+    const beginning = qualifiedUri(route.offer.name, '');
+    if (uri.startsWith(beginning) && uri.length > beginning.length)
+      return { route, name: uri.slice(beginning.length) };
+  }
+  return undefined;
+}
+
 /** Whether one public name can stand for something of both. Two prefixes that differ can meet too: `a__` and `a__b__`. */
 export function canClash(kind: Kind, a: Offer, b: Offer): boolean {
-  if (kinds[kind].key !== 'name' || !a.prefixed || !b.prefixed) return true;
+  if (isUri(kind) || !a.prefixed || !b.prefixed) return true;
   const [one, other] = [prefixedName(a.name, ''), prefixedName(b.name, '')];
   return one.startsWith(other) || other.startsWith(one);
 }
@@ -103,7 +127,10 @@ export function entryName(kind: Kind, entry: unknown): string | undefined {
   return typeof name === 'string' ? name : undefined;
 }
 
-/** The entries that clients are shown, under their public names and otherwise untouched: fields and order are the upstream's. */
+/**
+ * The entries that clients are shown, under their public names and otherwise untouched: fields and order are the upstream's. Of
+ * what several upstreams have (`clashing`) names are left out, and URIs say whose they are.
+ */
 export function shownEntries(
   kind: Kind,
   entries: unknown,
@@ -114,8 +141,10 @@ export function shownEntries(
   return entries.flatMap((entry: unknown) => {
     const name = entryName(kind, entry);
     if (name === undefined || !isShown(kind, name, offer)) return [];
-    const key = publicName(kind, name, offer);
-    if (clashing.has(key)) return [];
+    const clashes = clashing.has(publicName(kind, name, offer));
+    if (clashes && !isUri(kind)) return [];
+    const whose = isUri(kind) && offer.several && (clashes || saysWhose(name));
+    const key = whose ? qualifiedUri(offer.name, name) : publicName(kind, name, offer);
     return [key === name ? (entry as JsonObject) : { ...(entry as JsonObject), [kinds[kind].key]: key }];
   });
 }
@@ -134,8 +163,8 @@ interface Clash {
 }
 
 /**
- * Every public name that several upstreams have something for, with their names in the given order. The start refuses
- * them; at run time all of them are left out.
+ * Every public name that several upstreams have something for, with their names in the given order. Tools and prompts among
+ * them are refused by the start, and left out at run time; URIs say whose they are.
  */
 export function findClashes(kind: Kind, listings: readonly Listing[]): Clash[] {
   const owners = new Map<string, Set<string>>();

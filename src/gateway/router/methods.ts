@@ -9,6 +9,7 @@ import { findTargets, findTemplate } from './find.js';
 import { operations, RequestHooks, reachOf } from './hooks.js';
 import { listWaitMs } from './list-waits.js';
 import { taskFactsOf } from './notifications.js';
+import { withPublicUris } from './public-uris.js';
 import { errorResponse } from './responses.js';
 import { reachAll } from './subscriptions.js';
 import { isLevel } from './translate.js';
@@ -88,7 +89,9 @@ export async function runTask(routed: Routed): Promise<RpcResponse> {
   const response = await passLegacy(routed, upstream);
   if ('error' in response || task === undefined) return response;
   request.observed?.routed?.(upstream.name, task.tool);
-  return hooks.runPost(toolsCall, task.tool, response.result, request);
+  const screened = await hooks.runPost(toolsCall, task.tool, response.result, request);
+  if ('error' in screened || routes.length === 1) return screened;
+  return { result: await withPublicUris(screened.result, upstream, routed, request.signal) };
 }
 
 /** The tasks of the modern era give results in more ways than one: they are not served. */

@@ -1,9 +1,10 @@
 import { isObject, type JsonObject } from '../../mcp/messages.js';
 import { changedList, listChanged } from '../../mcp/methods.js';
 import type { Upstream } from '../upstream.js';
-import type { ClientState } from './clients.js';
+import type { ClientState, Resource } from './clients.js';
 import type { Context } from './context.js';
 import { reachOf } from './hooks.js';
+import { qualifiedUri } from './lists.js';
 import { isWanted, type Level } from './translate.js';
 
 const postHooks = ['tool_post_invoke', 'prompt_post_fetch', 'resource_post_fetch'] as const;
@@ -57,9 +58,14 @@ function notifyUpdated(
 ): void {
   const uri = params?.['uri'];
   if (typeof uri !== 'string') return;
-  if (state.subscriptions.get(uri) === upstream) state.client.notify(method, params);
-  for (const listen of state.listens) {
-    if (listen.uris.get(uri) === upstream) listen.notify(method, params);
+  // By both the client may know it: by the plain one, and by that which says whose it is.
+  for (const known of [uri, qualifiedUri(upstream.name, uri)]) {
+    const about = known === uri ? params : { ...params, uri: known };
+    const isIt = (one: Resource | undefined) => one?.upstream === upstream && one.uri === uri;
+    if (isIt(state.subscriptions.get(known))) state.client.notify(method, about);
+    for (const listen of state.listens) {
+      if (isIt(listen.uris.get(known))) listen.notify(method, about);
+    }
   }
 }
 
@@ -89,6 +95,12 @@ export function taskFacts(task: unknown): JsonObject {
   return only(isObject(task) ? task : {}, facts);
 }
 
+/** The task that an upstream made of a call, where that is all of the result (2025-11-25, tasks). */
+export function taskIdOf({ task, content, structuredContent }: JsonObject): string | undefined {
+  const id = isObject(task) ? task['taskId'] : undefined;
+  return typeof id === 'string' && content === undefined && structuredContent === undefined ? id : undefined;
+}
+
 /** The same of the results of `tasks/get`, `tasks/cancel` and `tasks/list`. */
 export function taskFactsOf(method: string, result: JsonObject): JsonObject {
   if (method !== 'tasks/list') return taskFacts(result);
@@ -100,16 +112,19 @@ function only(from: JsonObject, keys: readonly string[]): JsonObject {
   return Object.fromEntries(keys.flatMap((key) => (from[key] === undefined ? [] : [[key, from[key]]])));
 }
 
-/** URIs that a result names: links to resources, and resources within it. */
+/** URIs that a result names: links to resources, resources within it, and what was read. */
 export function urisIn(result: JsonObject): string[] {
   const messages = Array.isArray(result['messages']) ? result['messages'] : [];
   const blocks = [
     ...(Array.isArray(result['content']) ? result['content'] : []),
     ...messages.map((message: unknown) => (isObject(message) ? message['content'] : undefined)),
   ];
-  return blocks.flatMap((block: unknown) => {
-    if (!isObject(block)) return [];
-    const holder = block['type'] === 'resource_link' ? block : block['resource'];
+  const holders = blocks.map((block: unknown) => {
+    if (!isObject(block)) return undefined;
+    return block['type'] === 'resource_link' ? block : block['resource'];
+  });
+  const read = Array.isArray(result['contents']) ? result['contents'] : [];
+  return [...holders, ...read].flatMap((holder: unknown) => {
     const uri = isObject(holder) ? holder['uri'] : undefined;
     return typeof uri === 'string' ? [uri] : [];
   });

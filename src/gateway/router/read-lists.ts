@@ -38,7 +38,9 @@ export async function namesAt(
   try {
     return await unlessAborted(kept.reading, signalWithin(waitMs, signalOf(signal)));
   } catch (error) {
-    if (signal.aborted || upstream.state.kind === 'down' || kept.names === undefined) throw error;
+    // What an upstream has that is down is not offered, but its URIs are not another's for that.
+    const gone = upstream.state.kind === 'down' && kinds[kind].key === 'name';
+    if (signal.aborted || gone || kept.names === undefined) throw error;
     return kept.names.names;
   }
 }

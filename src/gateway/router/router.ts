@@ -8,7 +8,7 @@ import type { Client, ClientRequest, Router } from '../client.js';
 import { sharingKey, type Upstream, type UpstreamSession } from '../upstream.js';
 import { callWithHooks } from './call.js';
 import { capabilitiesOf, type Described, instructionsOf } from './capabilities.js';
-import { type ClientState, Clients } from './clients.js';
+import { type ClientState, Clients, type Resource } from './clients.js';
 import type { Context, Routed } from './context.js';
 import { operations } from './hooks.js';
 import { SuspendedRequests, suspendedId } from './input-required.js';
@@ -87,7 +87,7 @@ class GatewayRouter implements ReplaceableRouter {
       sets,
       onNotification,
       serverInfo: { name: 'sallyport', version },
-      warnOnce: (error) => this.#warnOnce(error),
+      sayOnce: (level, error) => this.#sayOnce(level, error),
       routes: [],
       capabilities: (era) => capabilitiesOf(this.#described(), era),
       sessions: new UpstreamSessions({
@@ -167,7 +167,8 @@ class GatewayRouter implements ReplaceableRouter {
         if (session) void this.#context.sessions.shared(session).leave(state.key);
         state.sessions.delete(gone);
         state.sessionRequests.delete(gone);
-        for (const [uri, of] of state.subscriptions) if (of === gone) state.subscriptions.delete(uri);
+        for (const [uri, { upstream }] of state.subscriptions)
+          if (upstream === gone) state.subscriptions.delete(uri);
       }
     }
     this.#warned.clear();
@@ -212,10 +213,8 @@ class GatewayRouter implements ReplaceableRouter {
   #comeBack(upstream: Upstream): void {
     for (const state of this.#clients.all) {
       const subscribed =
-        [...state.subscriptions.values()].includes(upstream) ||
-        [...state.listens].some(
-          (listen) => listen.lists.size > 0 || [...listen.uris.values()].includes(upstream),
-        );
+        isOf(upstream, state.subscriptions) ||
+        [...state.listens].some((listen) => listen.lists.size > 0 || isOf(upstream, listen.uris));
       if (!subscribed) continue;
       this.#context.sessions.of(state, upstream, signalWithin(listWaitMs)).catch((error: unknown) => {
         this.#log.debug(
@@ -277,9 +276,13 @@ class GatewayRouter implements ReplaceableRouter {
     await Promise.allSettled([...upstreams].map((upstream) => upstream.release(state.key)));
   }
 
-  #warnOnce(error: SallyError): void {
+  #sayOnce(level: 'warn' | 'error', error: SallyError): void {
     if (this.#warned.has(error.message) || this.#warned.size > 1_000) return;
     this.#warned.add(error.message);
-    this.#log.error({ code: error.code, remedy: error.remedy }, error.message);
+    this.#log[level]({ code: error.code, remedy: error.remedy }, error.message);
   }
 }
+
+/** Whether one of these resources is the upstream's. */
+const isOf = (upstream: Upstream, resources: ReadonlyMap<string, Resource>): boolean =>
+  [...resources.values()].some((one) => one.upstream === upstream);

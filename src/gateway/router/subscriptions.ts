@@ -4,10 +4,11 @@ import { isObject, type JsonObject, metaKeys, type RpcResponse } from '../../mcp
 import { type ChangingList, changingLists } from '../../mcp/methods.js';
 import { signalWithin, unlessAborted } from '../../wait.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
-import type { ClientState, OpenListen } from './clients.js';
+import type { ClientState, OpenListen, Resource } from './clients.js';
 import type { ForClient, Routed } from './context.js';
 import { findTargets } from './find.js';
 import { listWaitMs } from './list-waits.js';
+import type { Target } from './lists.js';
 import { errorResponse, notFoundCode } from './responses.js';
 import { isResourceNotFound } from './translate.js';
 
@@ -20,11 +21,9 @@ const flags = {
 
 /** All URIs of an upstream that a client wants to hear of, in whichever era's way. */
 function urisOf(state: ClientState, upstream: Upstream): Set<string> {
-  const own = [...state.subscriptions].filter(([, of]) => of === upstream).map(([uri]) => uri);
-  const listened = [...state.listens].flatMap((listen) =>
-    [...listen.uris].filter(([, of]) => of === upstream).map(([uri]) => uri),
-  );
-  return new Set([...own, ...listened]);
+  const all = [state.subscriptions, ...[...state.listens].map(({ uris }) => uris)];
+  const resources = all.flatMap((some) => [...some.values()]);
+  return new Set(resources.filter((one) => one.upstream === upstream).map(({ uri }) => uri));
 }
 
 /** Has a modern upstream say what changes of the resources that the client wants to hear of. */
@@ -71,19 +70,25 @@ async function unsubscribeAt(
   return session.request('resources/unsubscribe', { uri }, { signal });
 }
 
+function resourceAt(target: Target | undefined): Resource | undefined {
+  return target && { upstream: target.route.upstream, uri: target.name };
+}
+
 /** `resources/subscribe` and `resources/unsubscribe` of a session client. */
 export async function changeSubscription(routed: Routed): Promise<RpcResponse> {
   const { request, state, context } = routed;
   const { method, params, observed } = request;
   const signal = signalOf(request.signal);
-  const { uri } = params;
-  if (typeof uri !== 'string') return errorResponse(ParamsInvalid({ method, problem: 'uri must be a text' }));
-  const known = state.subscriptions.get(uri);
-  const upstream = known ?? (await findTargets('resources', uri, routed, signal))[0]?.route.upstream;
-  if (upstream === undefined) return errorResponse(ParamsInvalid({ method, problem: 'no upstream has it' }));
+  const { uri: asked } = params;
+  if (typeof asked !== 'string')
+    return errorResponse(ParamsInvalid({ method, problem: 'uri must be a text' }));
+  const known = state.subscriptions.get(asked);
+  const resource = known ?? resourceAt((await findTargets('resources', asked, routed, signal))[0]);
+  if (resource === undefined) return errorResponse(ParamsInvalid({ method, problem: 'no upstream has it' }));
+  const { upstream, uri } = resource;
   observed?.routed?.(upstream.name, uri);
   if (method === 'resources/unsubscribe') {
-    state.subscriptions.delete(uri);
+    state.subscriptions.delete(asked);
     return unsubscribeAt(routed, upstream, uri, signal);
   }
   if (known === undefined && state.subscriptions.size >= maxUris) {
@@ -91,12 +96,12 @@ export async function changeSubscription(routed: Routed): Promise<RpcResponse> {
   }
   // A session that opens renews what is subscribed already: this is not yet.
   await context.sessions.of(state, upstream, signal);
-  state.subscriptions.set(uri, upstream);
+  state.subscriptions.set(asked, resource);
   const response = await subscribeAt(routed, upstream, uri, signal).catch((error: unknown) =>
     errorResponse(error),
   );
   if ('result' in response) return response;
-  state.subscriptions.delete(uri);
+  state.subscriptions.delete(asked);
   const { error } = response;
   return { error: isResourceNotFound(error) ? { ...error, code: notFoundCode(request.client.era) } : error };
 }
@@ -123,7 +128,7 @@ export async function listen(routed: Routed): Promise<RpcResponse> {
   const asked = Array.isArray(filter['resourceSubscriptions']) ? filter['resourceSubscriptions'] : [];
   const wanted = [...new Set(asked.filter((uri: unknown) => typeof uri === 'string'))];
   if (wanted.length > maxUris) return errorResponse(TooManySubscriptions({ limit: maxUris }));
-  const uris = new Map<string, Upstream>();
+  const uris = new Map<string, Resource>();
   const offers = context.capabilities('modern');
   const lists = changingLists.filter((list) => filter[flags[list]] === true && offers[list] !== undefined);
   const open: OpenListen = {
@@ -158,20 +163,19 @@ export async function listen(routed: Routed): Promise<RpcResponse> {
 
 /** A URI that no upstream takes is left out of what is acknowledged. */
 async function honour(
-  uri: string,
-  uris: Map<string, Upstream>,
+  asked: string,
+  uris: Map<string, Resource>,
   client: ForClient,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const [target] = await findTargets('resources', uri, client, signal);
-    if (target === undefined) return;
-    const { upstream } = target.route;
-    uris.set(uri, upstream);
-    const response = await subscribeAt(client, upstream, uri, signal);
-    if ('error' in response) uris.delete(uri);
+    const resource = resourceAt((await findTargets('resources', asked, client, signal))[0]);
+    if (resource === undefined) return;
+    uris.set(asked, resource);
+    const response = await subscribeAt(client, resource.upstream, resource.uri, signal);
+    if ('error' in response) uris.delete(asked);
   } catch {
-    uris.delete(uri);
+    uris.delete(asked);
   }
 }
 
@@ -185,7 +189,7 @@ export function reachAll({ state, context }: ForClient, signal: AbortSignal, rou
 async function giveUp(gone: OpenListen, client: ForClient): Promise<void> {
   const signal = signalWithin(5_000);
   await Promise.allSettled(
-    [...gone.uris].map(async ([uri, upstream]) => {
+    [...gone.uris.values()].map(async ({ upstream, uri }) => {
       if (client.state.sessions.has(upstream)) await unsubscribeAt(client, upstream, uri, signal);
     }),
   );

@@ -153,3 +153,12 @@ export function withLevel(params: JsonObject, session: UpstreamSession, level: u
   const asks = session.era === 'modern' && isLevel(level) && session.capabilities['logging'] !== undefined;
   return asks ? withMeta(params, metaKeys.logLevel, level) : params;
 }
+
+/** Of a result that asks for input what asks: nothing else of it passes by the hooks. */
+export function questionsOnly({ resultType, inputRequests, requestState, _meta }: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries({ resultType, inputRequests, requestState, _meta }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  );
+}

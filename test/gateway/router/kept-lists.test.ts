@@ -30,7 +30,8 @@ describe('a list that is known', () => {
     expect(names(await ask(router, from, 'tools/list'))).toEqual(['slow__told', 'quick__told']);
     const tools = { tools: ['told', 'more'], silently: true };
     await ask(router, from, 'tools/call', { name: 'slow__told', arguments: tools });
-    expect(names(await ask(router, from, 'tools/list'))).toContain('slow__more');
+    const more = async () => names(await ask(router, from, 'tools/list')).includes('slow__more');
+    await expect.poll(more, { timeout: patience(5_000) }).toBe(true);
     await ask(router, from, 'tools/call', { name: 'slow__exit' });
     const { made, ms } = await timed(() => ask(router, from, 'tools/list'));
     expect(names(made)).toEqual(['slow__told', 'slow__more', 'quick__told']);
