@@ -192,6 +192,7 @@ function withoutNulls(node: ConfigNode): ConfigNode {
 
 const http = /^(http|remote|streamable[-_]?http)$/i;
 const stdio = /^(stdio|local)$/i;
+const sse = /^sse$/i;
 
 /** The fields of the `gateway` block for what such an entry says. */
 function upstreamOf(
@@ -206,14 +207,10 @@ function upstreamOf(
   const url = fields.url ?? fields.serverUrl ?? fields.httpUrl ?? fields.uri;
   const { args, timeout, share } = fields;
   const kind = type?.value ?? (command === undefined ? 'http' : 'stdio');
-  if (type !== undefined && !stdio.test(kind) && !http.test(kind)) {
-    const sse = /^sse$/i.test(kind);
-    const problem = sse
-      ? 'its type is sse, the transport that MCP gave up in 2025'
-      : `its type is ${type.seen}, which is not known`;
-    const instead = sse
-      ? "most servers serve Streamable HTTP too: set type to http and url to the server's /mcp, or disabled to true"
-      : 'write stdio or http; what only the editor itself has cannot be put behind the gateway: set disabled to true';
+  if (type !== undefined && !stdio.test(kind) && !http.test(kind) && !sse.test(kind)) {
+    const problem = `its type is ${type.seen}, which is not known`;
+    const instead =
+      'write stdio, http or sse; what only the editor itself has cannot be put behind the gateway: set disabled to true';
     problems.add(ConfigUpstream({ at: type.place, upstream: shown(name), problem, instead }));
     return undefined;
   }
@@ -227,7 +224,7 @@ function upstreamOf(
         env: environmentOf(name, fields, read, place, problems),
         cwd: fields.cwd ?? fields.workingDirectory ?? fields.working_directory,
       }
-    : { ...addressOf(url), headers: headersOf(fields), proxy: fields.proxy };
+    : { ...addressOf(url), type: type && typeOf(type), headers: headersOf(fields), proxy: fields.proxy };
   return given({
     ...wants,
     share,
@@ -235,6 +232,11 @@ function upstreamOf(
     tool_timeouts: fields.tool_timeouts ?? fields.toolTimeouts,
     max_total_timeout: fields.max_total_timeout ?? fields.maxTotalTimeout,
   }) as UpstreamFields;
+}
+
+/** Clients say http of servers of any kind over HTTP: which it is shows. */
+function typeOf(type: Field<string>): UpstreamFields['type'] {
+  return sse.test(type.value ?? '') ? { ...type, value: 'sse' } : undefined;
 }
 
 /** Cline, Roo, Windsurf and Goose count seconds, up to an hour; Claude Code, Gemini CLI and Copilot milliseconds. */

@@ -12,7 +12,7 @@ const notThese = optional(texts, 'tools that are not offered, whatever else says
 export const honouredKeys = {
   type: optional(
     text,
-    'stdio or local; http, streamable-http (in any spelling) or remote. With sse, or one that only its editor has, the server is left out',
+    'stdio or local; http, streamable-http (in any spelling) or remote; sse. With one that only its editor has, the server is left out',
   ),
   transport: optional(text, 'another name of type'),
   command,

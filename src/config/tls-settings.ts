@@ -8,10 +8,10 @@ import {
   ConfigUriPattern,
   ConfigVerifyOff,
 } from '../errors.js';
-import { clientTlsKeys, serverTlsKeys, upstreamTlsKeys } from './keys.js';
 import type { Problems } from './problems.js';
 import type { ConfigSide, Reading } from './reading.js';
 import { type Field, type Fields, type SettingsOf, settingsOf } from './schema.js';
+import { clientTlsKeys, serverTlsKeys, upstreamTlsKeys } from './tls-keys.js';
 import { clientTlsVariables, type serverTlsVariables } from './variables.js';
 
 export type ClientTlsFields = Fields<typeof clientTlsKeys>;

@@ -23,6 +23,8 @@ export type UpstreamSettings = UpstreamOffer &
     | {
         readonly transport: 'http';
         readonly url: URL;
+        /** The one transport that is spoken: Streamable HTTP, or HTTP+SSE. Absent: the second where the first is refused. */
+        readonly type?: 'http' | 'sse';
         /** A Unix domain socket in place of the URL's host. */
         readonly uds?: string;
         /** Sent with every request, such as a token of the upstream's own. Secret. */
@@ -120,7 +122,7 @@ function upstream(
     return refuse(where.place, 'it has neither command nor url', 'give command: and args:, or url:');
   const foreign =
     url === undefined
-      ? (['headers', 'tls', 'uds', 'proxy', 'oauth'] as const)
+      ? (['type', 'headers', 'tls', 'uds', 'proxy', 'oauth'] as const)
       : (['args', 'env', 'cwd'] as const);
   const [owner, other] = url === undefined ? ['url', 'command'] : ['command', 'url'];
   for (const key of foreign) {
@@ -139,7 +141,7 @@ function upstream(
   const offer = { name, prefix, include, exclude, ...given('share', share), ...times };
   if (url !== undefined) {
     const http = httpOptions(name, fields, url, where, reading);
-    return http && { ...offer, ...http };
+    return http && { ...offer, ...http, ...given('type', fields.type?.value) };
   }
   if (command?.value === undefined) return undefined;
   return { ...offer, transport: 'stdio', command: command.value, args, env, ...given('cwd', cwd) };

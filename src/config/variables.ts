@@ -3,9 +3,10 @@ import { logLevels } from '../log.js';
 import { nearest } from '../nearest.js';
 import { badValue, readText } from './check.js';
 import type { Env } from './files.js';
-import { clientTlsKeys, serverKeys, serverTlsKeys } from './keys.js';
+import { serverKeys } from './keys.js';
 import { hiddenText, looksSecret, type Problems, shown } from './problems.js';
 import { type Field, type Key, type Keys, type ScalarType, typeText, type ValueOf } from './schema.js';
+import { clientTlsKeys, serverTlsKeys } from './tls-keys.js';
 
 type Side = 'server' | 'gateway' | 'both';
 

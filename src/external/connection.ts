@@ -193,6 +193,7 @@ async function httpSessions(
     longestMs,
     retiredMs: longestMs,
     maxRedirects: 0,
+    sse: 'never' as const,
     refusedAfterMs,
   };
   const transport = httpTransport(target, context, () => false);

@@ -34,12 +34,15 @@ export async function readEvents(
   onData: (data: string) => void,
   /** Called after the events of each piece that came. */
   onPiece = () => {},
+  /** What events of other types than `message` are for. */
+  onOther: (event: string, data: string) => void = () => {},
 ): Promise<Error | undefined> {
   const parser = createParser({
     maxBufferSize: limit.bytes,
     onEvent({ id, event, data }: EventSourceMessage) {
       if (id) position.lastEventId = id;
-      if (data !== '' && (event === undefined || event === 'message')) onData(data);
+      if (event !== undefined && event !== 'message') onOther(event, data);
+      else if (data !== '') onData(data);
     },
     onRetry(ms) {
       position.retry = Math.min(Math.max(ms, retryMs.least), retryMs.most);

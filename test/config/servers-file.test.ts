@@ -89,7 +89,6 @@ describe('[M29] a list of servers', () => {
   });
 
   it.each([
-    ['sse', '{"mcpServers": {"a": {"type": "sse", "url": "http://h/sse"}}}', ['1:31 UPSTREAM']],
     [
       'a type that is not known',
       '{"mcpServers": {"a": {"type": "ws", "url": "http://h/w"}}}',

@@ -137,12 +137,11 @@ it('VS Code: a sandbox that is not there keeps its server out; a Unix domain soc
   expect(by('unix')).toMatchObject({ url: new URL('http://localhost/mcp/sub'), uds: '/run/s.sock' });
 });
 
-it('sse keeps its server out, and no other', async () => {
-  const text = `{"mcpServers":{"old":{"type":"sse","url":"http://127.0.0.1:21200/sse"},"mem":{${node}}}}`;
-  expect(await load(text)).toMatchObject({
-    names: ['mem'],
-    leftOut: ['the server "old" is left out: its type is sse, the transport that MCP gave up in 2025'],
-  });
+it('sse in any spelling is HTTP+SSE; http is either', async () => {
+  const text = `{"mcpServers":{"old":{"type":"SSE","url":"http://127.0.0.1:21200/sse"},"new":{"type":"http","url":"http://h/mcp"}}}`;
+  const { by } = await load(text);
+  expect(by('old')).toMatchObject({ type: 'sse', url: new URL('http://127.0.0.1:21200/sse') });
+  expect(by('new')).not.toHaveProperty('type');
 });
 
 it('Cursor: user home, env: and envFile', async () => {

@@ -66,7 +66,7 @@ function fixtureServer(seen: Pick<Seen, 'events'>): Server {
 }
 
 /** Where a fixture is served; over TLS with the fixture certificates, or with those, and client certificates of `ca`. */
-interface Serving {
+export interface Serving {
   readonly tls?: boolean | { readonly cert: string; readonly key: string; readonly ca: string };
   readonly port?: number;
 }

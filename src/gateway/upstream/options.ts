@@ -122,7 +122,7 @@ export function transportOf(
   authorization?: Authorization,
 ): Transport {
   if (settings.transport === 'stdio') return stdioTransport(settings, context);
-  const { url, uds, headers, tls } = settings;
+  const { url, uds, headers, tls, type } = settings;
   const never = Number.POSITIVE_INFINITY;
   const target = {
     url,
@@ -140,6 +140,7 @@ export function transportOf(
     longestMs: never,
     retiredMs: context.times.silent.ms,
     maxRedirects,
+    sse: type && ({ http: 'never', sse: 'only' } as const)[type],
     refusedAfterMs: never,
   };
   return httpTransport(target, context, (error) => {

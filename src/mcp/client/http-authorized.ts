@@ -23,18 +23,22 @@ export class AuthorizedConnections implements HttpWay {
     return this.#connections.lines(headers);
   }
 
+  pathOf(...args: Parameters<HttpConnections['pathOf']>): string | undefined {
+    return this.#connections.pathOf(...args);
+  }
+
   failure(...args: Parameters<HttpConnections['failure']>) {
     return this.#connections.failure(...args);
   }
 
   async send(...request: Parameters<HttpConnections['send']>): Promise<PooledReply> {
-    const [method, lines, body, signal, repeatable] = request;
+    const [method, lines, body, signal, repeatable, at] = request;
     const authorization = this.#authorization;
     const known = authorization.value(signal);
     let value = known instanceof Promise ? await known : known;
     for (let before = 0; ; before += 1) {
       const all = lines + this.#lineOf(value);
-      const reply = await this.#connections.send(method, all, body, signal, repeatable);
+      const reply = await this.#connections.send(method, all, body, signal, repeatable, at);
       const { status, headers } = reply.head;
       if (!isRefused(status)) return reply;
       const challenge = headers.get('www-authenticate') ?? '';

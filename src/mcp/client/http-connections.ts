@@ -48,6 +48,8 @@ export interface HttpTarget {
   readonly longestMs: number;
   /** The same for what is under way over a connection that is retired. */
   readonly retiredMs: number;
+  /** Whether HTTP+SSE is spoken: `only` it, or absent: where Streamable HTTP is refused. */
+  readonly sse?: 'only' | 'never' | undefined;
   /** Redirects that are followed, one after the other. */
   readonly maxRedirects: number;
   /** One that has replied and closes connections for so long refuses our certificate; before, it has most likely stopped. */
@@ -115,18 +117,20 @@ export class HttpConnections {
     this.#doubted = true;
   }
 
-  /** Sends one request; one that is `repeatable` a second time where the connection closed over it. Rejects with what the connection rejects with. */
+  /** Sends one request, to another path than that of the URL where `at` names one; one that is `repeatable` a second time where the connection closed over it. Rejects with what the connection rejects with. */
   async send(
     method: 'GET' | 'POST' | 'DELETE',
     lines: string,
     body: string | undefined,
     signal: Cancellation,
     repeatable = false,
+    at?: string,
   ): Promise<PooledReply> {
     const pool = this.#pool ?? (await this.open());
     const { url, maxRedirects } = this.#target;
+    let own = at;
     for (let redirects = 0; ; redirects += 1) {
-      const path = this.#base + this.#path;
+      const path = this.#base + (own ?? this.#path);
       const message = writeRequest({ method, host: url.host, path, lines, body });
       const fresh = this.#doubted;
       this.#doubted = false;
@@ -145,9 +149,10 @@ export class HttpConnections {
       const { status, headers } = reply.head;
       if (status === 407 && this.#forwarder) throw this.#notLetThrough(this.#forwarder);
       if ((status !== 307 && status !== 308) || redirects >= maxRedirects) return reply;
-      const other = this.#sameOrigin(headers.get('location'));
+      const other = this.pathOf(headers.get('location'), own);
       if (other === undefined) return reply;
-      this.#path = other;
+      if (own === undefined) this.#path = other;
+      else own = other;
     }
   }
 
@@ -244,17 +249,17 @@ export class HttpConnections {
     return ClientCertRefused({ peer, subject: ownName(own), detail }, error);
   }
 
-  /** The path to go on with, where `location` is on the same origin: headers with secrets go nowhere else. */
-  #sameOrigin(location: string | undefined): string | undefined {
+  /** The path that the server names, where that is on the same origin: headers with secrets go nowhere else. */
+  pathOf(location: string | undefined, from = this.#path): string | undefined {
     if (location === undefined) return undefined;
-    const base = new URL(this.#path, this.#target.url);
+    const base = new URL(from, this.#target.url);
     const target = URL.canParse(location, base.href) ? new URL(location, base) : undefined;
     return target?.origin === this.#target.url.origin ? target.pathname + target.search : undefined;
   }
 }
 
 /** What sessions need of the connections to their server. */
-export type HttpWay = Pick<HttpConnections, 'headers' | 'lines' | 'send' | 'failure'>;
+export type HttpWay = Pick<HttpConnections, 'headers' | 'lines' | 'pathOf' | 'send' | 'failure'>;
 
 const codeOf = (error: unknown) => String((error as NodeJS.ErrnoException).code ?? '');
 

@@ -1,10 +1,10 @@
 import type { Cancellation } from '../../cancel.js';
 import { findSallyError, type SallyError } from '../../errors.js';
 import type { PooledReply } from '../../http/index.js';
-import { parseExactJson, writeJson } from '../../json/index.js';
+import { findId, parseExactJson, writeJson } from '../../json/index.js';
 import { backoff, pause } from '../../wait.js';
 import { type Position, readEvents } from '../events.js';
-import { isObject, type JsonObject } from '../messages.js';
+import { isObject, type JsonObject, plainText } from '../messages.js';
 import { type PeerMessage, randomRequestId, received, replyKind, strayText } from '../requests.js';
 import { batchRevision } from '../revisions.js';
 import type { Call } from './call.js';
@@ -42,19 +42,20 @@ function destroy(reply: PooledReply, error?: Error): void {
 }
 
 /** Reads a reply that is a stream of events. Resolves at its end, with the error where it broke. */
-function eventsOf(
+export function eventsOf(
   reply: Streamed,
   position: Position,
   { limits: { messageBytes }, errors }: ClientContext,
   onData: (data: string) => void,
   onPiece?: () => void,
+  onOther?: (event: string, data: string) => void,
 ): Promise<Error | undefined> {
   const source = {
     read: (take: (text: string) => void) => reply.stream.read(take),
     destroy: (error?: Error) => destroy(reply, error),
   };
   const limit = { bytes: messageBytes, tooLarge: () => errors.tooLarge(messageBytes) };
-  return readEvents(source, position, limit, onData, onPiece);
+  return readEvents(source, position, limit, onData, onPiece, onOther);
 }
 
 /**
@@ -62,7 +63,7 @@ function eventsOf(
  *
  * @throws an error of `PeerErrors` for JSON that is not taken.
  */
-export function readMessages(
+function readMessages(
   text: string,
   { errors, message: what = 'the message' }: Pick<ClientContext, 'errors' | 'message'>,
 ): readonly PeerMessage[] | undefined {
@@ -76,6 +77,35 @@ export function readMessages(
   }
   if (isObject(value)) return [received(value)];
   return Array.isArray(value) && value.every(isObject) ? value.map(received) : undefined;
+}
+
+/** Hands on what came over a way that is for all requests of a session: whose a reply is says its id. */
+export function receiveText(
+  text: string,
+  dialogue: Dialogue,
+  context: ClientContext,
+  revision: string,
+): void {
+  const { about, log } = context;
+  let messages: readonly PeerMessage[] | undefined;
+  try {
+    messages = readMessages(text, context);
+  } catch (error) {
+    // Whose reply it was says its id, where that can be found.
+    const { code, remedy, message } = error as SallyError;
+    log.warn({ ...about, code, remedy }, message);
+    dialogue.refuse(findId(text), error as SallyError);
+    return;
+  }
+  if (!messages) {
+    log.debug({ ...about, line: plainText(text) }, 'a message that is not JSON-RPC');
+    return;
+  }
+  const batch = messages.length > 1 && revision !== batchRevision;
+  for (const message of messages) {
+    if (batch && message.method === undefined) dialogue.receiveOfBatch(message);
+    else dialogue.receive(message);
+  }
 }
 
 /** Sends the first request of a session and returns its reply, with the JSON-RPC response where there is one. */

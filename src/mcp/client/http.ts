@@ -1,3 +1,4 @@
+import { findSallyError } from '../../errors.js';
 import { headerNames, MirroredHeaders, postHeaders } from '../headers.js';
 import { envelopeOf } from '../messages.js';
 import { type Era, modernRevision } from '../revisions.js';
@@ -6,8 +7,9 @@ import { challengeOf, HttpConnections, type HttpTarget } from './http-connection
 import { exchangeOnce } from './http-reply.js';
 import { HttpSession } from './http-session.js';
 import { HttpStateless } from './http-stateless.js';
-import { type Judged, judgeDiscovery } from './negotiate.js';
+import { isOtherKind, type Judged, judgeDiscovery } from './negotiate.js';
 import type { ClientContext, ClientSession, Transport } from './session.js';
+import { SseSession } from './sse-session.js';
 
 export interface HttpTransport extends Transport {
   /** Loads the credentials, without a connection yet. Rejects where they are not valid. */
@@ -16,8 +18,14 @@ export interface HttpTransport extends Transport {
   doubt(): void;
 }
 
+/** Whether a server has refused a request as one that speaks another transport does; not for who asks, or how often. */
+function isRefusal(error: unknown): boolean {
+  const { status } = (findSallyError(error)?.context ?? {}) as { readonly status?: unknown };
+  return typeof status === 'number' && isOtherKind(status);
+}
+
 /**
- * Streamable HTTP, of both eras. `isOtherEra`: whether an error of a server that is taken for one of the legacy era may say
+ * Streamable HTTP, of both eras, and HTTP+SSE. `isOtherEra`: whether an error of a server that is taken for one of the legacy era may say
  * that it has become one of the other.
  */
 export function httpTransport(
@@ -63,8 +71,36 @@ export function httpTransport(
     return judgeDiscovery(errors, { kind: 'status', status, text: all.said(text), challenge });
   }
 
-  const open: Transport['open'] = (capabilities, signal, headers) =>
-    HttpSession.open(connections, context, capabilities, events, signal, headers);
+  /** Whether the last session was over HTTP+SSE. */
+  let sse = target.sse === 'only';
+
+  const openSse = (...[capabilities, signal, headers]: Parameters<Transport['open']>) =>
+    SseSession.open(connections, context, capabilities, signal, headers);
+
+  /**
+   * A server that refuses `initialize` may be one of 2024-11-05 (2025-11-25, Transports, Backwards Compatibility): then its
+   * stream begins with an endpoint. Where it does not, the first refusal is what counts.
+   */
+  const open: Transport['open'] = async (...request) => {
+    const [capabilities, signal, headers] = request;
+    if (sse) {
+      try {
+        return await openSse(...request);
+      } catch (error) {
+        if (target.sse === 'only' || !isRefusal(error)) throw error;
+        sse = false;
+      }
+    }
+    try {
+      return await HttpSession.open(connections, context, capabilities, events, signal, headers);
+    } catch (error) {
+      if (target.sse === 'never' || !isRefusal(error)) throw error;
+      const session = await openSse(...request).catch(() => undefined);
+      if (session === undefined) throw error;
+      sse = true;
+      return session;
+    }
+  };
 
   async function contact(known: Era | undefined, signal: AbortSignal): Promise<ClientSession> {
     if (known === 'legacy') {
@@ -74,6 +110,7 @@ export function httpTransport(
         if (!isOtherEra(error)) throw error;
       }
     }
+    if (sse) return open({}, signal);
     const judged = await discover(signal);
     if (judged.kind === 'failed') throw judged.error;
     return judged.kind === 'modern'

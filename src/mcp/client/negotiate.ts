@@ -25,13 +25,15 @@ export type Judged =
 /** Replies that say nothing about the era: who asks, how often, or whether anyone is there. */
 const noSign = new Set([401, 403, 407, 408, 421, 425, 429]);
 
+/** Whether a status of refusal says that the server is of another kind than the request. */
+export const isOtherKind = (status: number): boolean => status >= 400 && status < 500 && !noSign.has(status);
+
 /** Which era a server speaks. Only what a server of the era would say counts; silence and refusal never do. */
 export function judgeDiscovery(errors: Errors, discovery: Discovery): Judged {
   if (discovery.kind === 'status') {
     const { status } = discovery;
     // A server without that method may say so in any way that it says "bad request", or take it for a notification.
-    const bad = status >= 400 && status < 500 && !noSign.has(status);
-    if (bad || (status >= 200 && status < 300)) return { kind: 'legacy' };
+    if (isOtherKind(status) || (status >= 200 && status < 300)) return { kind: 'legacy' };
     return { kind: 'failed', error: errors.status({ method: 'server/discover', ...discovery }) };
   }
   const { result, error } = discovery.message;

@@ -1,14 +1,14 @@
 import { findSallyError, type SallyError } from '../../errors.js';
 import { findId, writeJson } from '../../json/index.js';
 import { withDeadline } from '../../wait.js';
-import { envelopeOf, type JsonObject, plainText, type RpcResponse, sentParams } from '../messages.js';
+import { envelopeOf, type JsonObject, type RpcResponse, sentParams } from '../messages.js';
 import { isHandshake } from '../methods.js';
-import { type PeerMessage, toolCallBody } from '../requests.js';
-import { batchRevision, type Era, latestLegacyRevision, modernRevision } from '../revisions.js';
+import { toolCallBody } from '../requests.js';
+import { type Era, latestLegacyRevision, modernRevision } from '../revisions.js';
 import type { Call } from './call.js';
 import { Child, type ChildCommand } from './child.js';
 import { Dialogue } from './dialogue.js';
-import { readMessages } from './http-reply.js';
+import { receiveText } from './http-reply.js';
 import { judgeDiscovery, judgeInitialize } from './negotiate.js';
 import type { ClientContext, ClientSession, Facts, Listeners, RequestOptions, Transport } from './session.js';
 import { keepSubscription } from './subscription.js';
@@ -31,7 +31,7 @@ class StdioSession implements ClientSession {
     this.#context = context;
     const write = (message: object) => this.#write(message);
     this.#dialogue = new Dialogue(context, write, (call) => this.#cancel(call));
-    child.onLine = (line) => this.#hear(line);
+    child.onLine = (line) => receiveText(line, this.#dialogue, context, this.facts.revision);
     // Whose reply it was says its id, which stands at the beginning or is not looked for.
     child.onLong = (beginning, error) =>
       this.#dialogue.refuse(findId(beginning.slice(0, searchedChars)), error);
@@ -109,29 +109,6 @@ class StdioSession implements ClientSession {
       call.fail(errors.busy('bytes wait for it to read', limits.unreadBytes));
     }
     return call;
-  }
-
-  #hear(line: string): void {
-    const { about, log } = this.#context;
-    let messages: readonly PeerMessage[] | undefined;
-    try {
-      messages = readMessages(line, this.#context);
-    } catch (error) {
-      // Whose reply it was says its id, where that can be found.
-      const { code, remedy, message } = error as SallyError;
-      log.warn({ ...about, code, remedy }, message);
-      this.#dialogue.refuse(findId(line), error as SallyError);
-      return;
-    }
-    if (!messages) {
-      log.debug({ ...about, line: plainText(line) }, 'a line that is not JSON-RPC');
-      return;
-    }
-    const batch = messages.length > 1 && this.facts.revision !== batchRevision;
-    for (const message of messages) {
-      if (batch && message.method === undefined) this.#dialogue.receiveOfBatch(message);
-      else this.#dialogue.receive(message);
-    }
   }
 
   #write(message: object): void {
