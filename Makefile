@@ -37,6 +37,9 @@ conformance: $(BUILT) ## The MCP conformance suite, straight at a server and thr
 realworld: $(BUILT) ## Real MCP servers and clients, directly and through the gateway: by hand, twenty minutes and more; needs Go, Python 3, pandoc, Chromium and the package indexes
 	@node realworld/run.mjs --report .cache/realworld/report.md
 
+browser: $(BUILT) ## Clients in a real Chromium, with the TypeScript SDK in a page: needs chromium
+	@node browser/run.mjs
+
 build: $(BUILT) ## Install and compile
 
 bench: $(BUILT) ## Measure a hook call over mutual TLS beside its floor

@@ -11,7 +11,7 @@ import {
 } from '../config/index.js';
 import { ConfigGatewayOpen, GatewayStopping, type SallyError } from '../errors.js';
 import { openPluginMetrics } from '../external/metrics.js';
-import { createHostGuard } from '../http/index.js';
+import { createCors, createHostGuard } from '../http/index.js';
 import {
   clientCertificateOf,
   createListener,
@@ -216,13 +216,20 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     readiness: () => readinessOf(status(), blocks),
     metrics: (await deps.shared?.(registry)) ?? registry,
   };
+  const browsers = createCors(allowedOrigins, guard);
+  const main = createPages(tls ? { ...pages, metrics: undefined } : pages);
   const plainGuard = createHostGuard({ ...reachable, trusted: false });
   const listener = createListener({
     tls: credentials && { credentials, clientCertificate, clients: clientsOf(tls), observer },
     // With TLS the metrics are on the health port alone, where clients have no business.
-    handle: createPages(tls ? { ...pages, metrics: undefined } : pages),
+    handle: browsers ? (...exchange) => (browsers(...exchange) ? undefined : main(...exchange)) : main,
     fast: {
-      handle: endpoint.handle,
+      handle: browsers
+        ? async (...exchange) => {
+            browsers(...exchange);
+            await endpoint.handle(...exchange);
+          }
+        : endpoint.handle,
       maxBodyBytes: {
         first: Math.min(limits.bodyBytes, unknownBodyBytes.first),
         later: Math.min(limits.bodyBytes, unknownBodyBytes.later),

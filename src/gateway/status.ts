@@ -25,10 +25,7 @@ export function createPages(deps: PagesDeps): Handler {
     if (path === metadataPath || path === `${metadataPath}/mcp`) {
       if (refusedBy(deps.guard, request, response)) return undefined;
       const document = deps.authenticator().metadata?.(authRequestOf(request));
-      // It is public, and browsers' clients have to read it before they have anything to show.
-      const headers = { 'Access-Control-Allow-Origin': '*' };
-      if (document !== undefined)
-        return onlyGet(request, response, () => sendJson(response, 200, document, headers));
+      if (document !== undefined) return onlyGet(request, response, () => sendJson(response, 200, document));
     }
     return plain(request, response);
   };

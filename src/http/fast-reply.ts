@@ -34,6 +34,8 @@ export class FastReply implements Reply {
   #last = false;
   /** Whether the socket is listened to for the time when it has room again. */
   #behind = false;
+  /** What was set before the head. */
+  #set: Record<string, string> | undefined;
   /** Far fewer than an EventEmitter is made for. */
   #listeners: Listener[] = [];
 
@@ -62,7 +64,13 @@ export class FastReply implements Reply {
     for (const { listener } of due) listener();
   }
 
-  writeHead(status: number, headers: Headers): void {
+  setHeader(name: string, value: string): void {
+    this.#set ??= {};
+    this.#set[name] = value;
+  }
+
+  writeHead(status: number, own: Headers): void {
+    const headers = this.#set ? withSet(this.#set, own) : own;
     const { heads } = this.#owner;
     let lines = '';
     let length = false;
@@ -151,6 +159,13 @@ export class FastReply implements Reply {
     this.#socket.uncork();
     return flushed;
   }
+}
+
+/** As Node has it, without regard to case. */
+function withSet(set: Headers, own: Headers): Headers {
+  const names = new Set(Object.keys(own).map((name) => name.toLowerCase()));
+  const others = Object.entries(set).filter(([name]) => !names.has(name.toLowerCase()));
+  return { ...Object.fromEntries(others), ...own };
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII.

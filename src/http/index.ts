@@ -2,6 +2,7 @@
  * HTTP/1.1 on both sides: the server with its fast path, and a client that keeps connections. Reading begins with
  * `createFastPath` for what comes in, and with `openSocketPool` for what goes out.
  */
+export { createCors } from './cors.js';
 export { endConnection, endMs, retryAfter } from './end.js';
 export { createFastPath, type FastHandler, type FastRequest } from './fast-path.js';
 export { authority, listen, listenOnSocket, stopListening } from './listen.js';

@@ -19,6 +19,8 @@ export interface Reply {
   readonly writableFinished: boolean;
   /** Bytes that wait to be sent. */
   readonly writableLength: number;
+  /** A header of the reply, whatever `writeHead` says beside it; one of its own of that name counts. */
+  setHeader(name: string, value: string): unknown;
   /** Throws for what is no header. */
   writeHead(status: number, headers: Readonly<Record<string, string | number>>): unknown;
   flushHeaders(): void;
