@@ -7,7 +7,7 @@ import {
   type ConfigPlace,
 } from '../errors.js';
 import { type PathBase, resolvePath } from './files.js';
-import { authKeys, gatewayKeys, limitKeys, metricsKeys, userKeys } from './keys.js';
+import { authKeys, gatewayKeys, limitKeys, metricsKeys, toolNameKeys, userKeys } from './keys.js';
 import { isPerUser } from './oauth-settings.js';
 import { shown } from './problems.js';
 import { checkProxy, environmentProxies, noProxies, type ProxyRules, proxyRules } from './proxies.js';
@@ -52,6 +52,8 @@ export interface GatewaySettings extends SettingsOf<typeof gatewayKeys> {
   readonly auth: AuthSettings;
   readonly upstreams: readonly UpstreamSettings[];
   readonly limits: GatewayLimits;
+  /** What names of tools may be, as models take them. */
+  readonly toolNames: SettingsOf<typeof toolNameKeys>;
   /** Which proxy connections to issuers leave through, and those to upstreams that do not say otherwise. */
   readonly proxies: ProxyRules;
   readonly metrics: SettingsOf<typeof metricsKeys>;
@@ -64,6 +66,7 @@ export const gatewayDefaults: Omit<GatewaySettings, 'upstreams'> = {
   ...settingsOf(gatewayKeys, {}, noPaths),
   auth: { kind: gatewayKeys.auth.default },
   limits: settingsOf(limitKeys, {}, noPaths),
+  toolNames: settingsOf(toolNameKeys, {}, noPaths),
   proxies: noProxies,
   metrics: settingsOf(metricsKeys, {}, noPaths),
 };
@@ -107,6 +110,7 @@ export function gatewaySettings(
       proxies,
     }),
     limits: settingsOf(limitKeys, fields.limits?.value ?? {}, reading.paths),
+    toolNames: settingsOf(toolNameKeys, fields.tool_names?.value ?? {}, reading.paths),
     metrics: settingsOf(metricsKeys, fields.metrics?.value ?? {}, reading.paths),
   };
 }

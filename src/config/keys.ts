@@ -192,6 +192,21 @@ export const oauthKeys = {
   ),
 } as const satisfies Keys;
 
+export const toolNameKeys = {
+  max_length: key(
+    { kind: 'integer', min: 20, max: 1024 },
+    'characters that a name of a tool or prompt may have',
+    {
+      default: 64,
+    },
+  ),
+  characters: key(
+    { kind: 'choice', values: ['model', 'any'] },
+    'which characters a name of a tool may have: model, letters, digits, _ and - alone, as the APIs of models take them; any, whatever the upstream has',
+    { default: 'model' },
+  ),
+} as const satisfies Keys;
+
 export const upstreamKeys = {
   command: optional(filled, 'the program that speaks MCP over stdio'),
   args: key(texts, 'its arguments', listOrNone),
@@ -296,6 +311,10 @@ export const gatewayKeys = {
     'what it takes at most, each process by itself where there are several; what is over is answered with 429 or 503',
   ),
   metrics: optional({ kind: 'map', keys: metricsKeys }, 'what `/metrics` shows'),
+  tool_names: optional(
+    { kind: 'map', keys: toolNameKeys },
+    'names that are others are offered under an alias, the beginning and a hash of them; both can be called',
+  ),
   upstreams: optional(
     { kind: 'named', of: { kind: 'map', keys: upstreamKeys } },
     'the MCP servers behind it, by name: letters, digits, dots, hyphens, underscores, and no __',

@@ -166,6 +166,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     log,
     version,
     makeId: sessions.makeId,
+    toolNames: config.gateway.toolNames,
   });
   const clientCertificate = clientCertificateOf(tls);
   const reachable = { host, allowedHosts, allowedOrigins };
@@ -336,7 +337,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       passed = credentialsIn(next.gateway.upstreams);
       callers.serve(next.gateway.upstreams);
       const gone = upstreams.replace(next.gateway.upstreams);
-      router.replace(upstreams.current());
+      router.replace(upstreams.current(), next.gateway.toolNames);
       // What is in flight is with the plugins from before: when they are let go of, nothing goes to those upstreams.
       const over = sets.replace(plugins, longest).then(() => closeAll(gone));
       retiring.add(over);

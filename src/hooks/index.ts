@@ -1,3 +1,4 @@
+export { aliasBeginnings, aliasOf, isAliasOf, looksLikeAlias, type NameForm } from './alias.js';
 export {
   filledContext,
   filledGlobal,

@@ -5,6 +5,8 @@ import {
   type GlobalContext,
   type HookResult,
   hookRow,
+  isAliasOf,
+  looksLikeAlias,
   prefixedName,
   unprefixedNames,
   type Violation,
@@ -98,7 +100,14 @@ function createIndex(hook: string, selected: readonly Selected[]): HookIndex {
 
 /** Whether every condition needs one of the values that it lists: then a call without them cannot match. */
 function everyLists(conditions: readonly Condition[], key: Key, hook: string): boolean {
-  return conditions.length > 0 && conditions.every((condition) => listOf(condition, key, hook).length > 0);
+  return (
+    conditions.length > 0 &&
+    conditions.every((condition) => {
+      const listed = listOf(condition, key, hook);
+      // What an alias stands for is seen only once there is a name to compare it with.
+      return listed.length > 0 && !(key === 'payload' && listed.some(looksLikeAlias));
+    })
+  );
 }
 
 function listOf(condition: Condition, key: Key, hook: string): readonly string[] {
@@ -167,7 +176,7 @@ function matches(condition: Condition, hook: string, payload: unknown, context: 
   );
 }
 
-/** Names count as the server has them, which the payload does, and as clients see them, which is what people know. */
+/** Names count as the server has them, which the payload does, and as clients see them, aliases too, which is what people know. */
 function payloadMatches(
   condition: Condition,
   hook: string,
@@ -179,9 +188,9 @@ function payloadMatches(
   if (match === undefined || !allowed?.length) return true;
   const value = (payload as Record<string, unknown> | null)?.[match.field];
   if (typeof value !== 'string') return false;
-  return (
-    within(allowed, value) || (typeof server === 'string' && within(allowed, prefixedName(server, value)))
-  );
+  if (allowed.includes(value)) return true;
+  const full = typeof server === 'string' ? prefixedName(server, value) : value;
+  return allowed.includes(full) || allowed.some((name) => isAliasOf(name, full) || isAliasOf(name, value));
 }
 
 function within(allowed: readonly string[] | undefined, value: string | null | undefined): boolean {

@@ -9,6 +9,16 @@ const files = 'upstreams: {files: {command: npx}}';
 const tls = 'tls: {certfile: /s.crt, keyfile: /s.key, ca_bundle: /ca.crt}';
 
 describe('the gateway block', () => {
+  it('says what names of tools may be, and who shares an upstream', () => {
+    const names = 'tool_names: {max_length: 40, characters: any}';
+    const shared = 'upstreams: {files: {command: npx, share: all}}';
+    const { toolNames, upstreams } = parse(gateway(names, shared)).gateway ?? {};
+    expect(toolNames).toEqual({ maxLength: 40, characters: 'any' });
+    expect(upstreams).toMatchObject([{ share: 'all' }]);
+    const wrong = ['tool_names: {max_length: 9}', 'upstreams: {files: {command: npx, share: everyone}}'];
+    expect(() => parse(gateway(...wrong))).toThrow(/from 20 to 1024(.|\n)*one of all, user, session/);
+  });
+
   it('has defaults for all but what is behind it', () => {
     expect(parse(gateway(files)).gateway).toEqual({
       host: '127.0.0.1',
@@ -20,6 +30,7 @@ describe('the gateway block', () => {
       failures: 'brief',
       proxies: { except: [] },
       metrics: { toolNames: true },
+      toolNames: { maxLength: 64, characters: 'model' },
       limits: {
         bodyBytes: 8_000_000,
         concurrentCalls: 1000,

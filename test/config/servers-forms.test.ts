@@ -159,9 +159,9 @@ it('Windsurf and Roo: a tool that is disabled is not offered', async () => {
 });
 
 it('Cline: seconds, and streamableHttp', async () => {
-  const text = `{"mcpServers":{"mem":{${node},"alwaysAllow":["create_entities"],"autoApprove":["x"],"timeout":90,"disabled":false},"h":{"type":"streamableHttp","url":"http://127.0.0.1:21200/mcp"}}}`;
+  const text = `{"mcpServers":{"mem":{${node},"alwaysAllow":["create_entities"],"autoApprove":["x"],"timeout":90,"share":"session","disabled":false},"h":{"type":"streamableHttp","url":"http://127.0.0.1:21200/mcp"}}}`;
   const { by, warnings } = await load(text);
-  expect(by('mem')).toMatchObject({ timeoutMs: 90_000 });
+  expect(by('mem')).toMatchObject({ timeoutMs: 90_000, share: 'session' });
   expect(by('h')).toMatchObject({ transport: 'http', timeoutMs: 60_000 });
   expect(warnings).toEqual(['the server "mem": alwaysAllow, autoApprove have no effect here']);
 });

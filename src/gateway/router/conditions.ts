@@ -1,6 +1,6 @@
 import type { Condition } from '../../config/index.js';
 import { ConditionUnmatched, type SallyError } from '../../errors.js';
-import { prefixedName } from '../../hooks/index.js';
+import { isAliasOf, prefixedName } from '../../hooks/index.js';
 import { nearest } from '../../nearest.js';
 import type { PluginHandle } from '../../plugin/handle.js';
 
@@ -54,6 +54,7 @@ function* unmatched(condition: Condition, offered: readonly Offered[]) {
       [...own].flatMap((name) => [name, prefixedName(upstream, name)]),
     );
     for (const name of condition[key] ?? [])
-      if (!names.includes(name)) yield { key, name, meant: nearest(name, names) };
+      if (!names.includes(name) && !names.some((one) => isAliasOf(name, one)))
+        yield { key, name, meant: nearest(name, names) };
   }
 }

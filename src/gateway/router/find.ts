@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Cancellation } from '../../cancel.js';
 import { NameClash, NotOffered, type SallyError, UriShared } from '../../errors.js';
+import { isAliasOf, looksLikeAlias } from '../../hooks/index.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import { signalWithin } from '../../wait.js';
 import type { Upstream } from '../upstream.js';
@@ -10,8 +11,10 @@ import { listWaitMs } from './list-waits.js';
 import {
   canClash,
   findClashes,
+  fullName,
   isShown,
   type Listing,
+  mayHaveAlias,
   offerOf,
   qualifiedUri,
   type Target,
@@ -37,6 +40,10 @@ export async function findTargets(
   signal: Cancellation,
 ): Promise<readonly Target[]> {
   const { state, context } = client;
+  if (kind !== 'resources' && looksLikeAlias(name)) {
+    const aliased = await targetAliased(kind, name, client, signal);
+    if (aliased !== undefined) return [aliased];
+  }
   const candidates = targetsNamed(kind, name, context.routes);
   if (candidates.length === 0) throw NotOffered({ what: kinds[kind].what, name });
   if (candidates.length === 1) return candidates;
@@ -49,6 +56,30 @@ export async function findTargets(
   const named = state.seen.get(name);
   const seen = candidates.filter(({ route }) => route.upstream === named);
   return seen.length > 0 ? seen : candidates;
+}
+
+/** What an alias stands for, as the lists of those upstreams say whose it can be. Undefined where it is none, but a name. */
+async function targetAliased(
+  kind: 'tools' | 'prompts',
+  alias: string,
+  client: ForClient,
+  signal: Cancellation,
+): Promise<Target | undefined> {
+  const candidates = client.context.routes
+    .filter(({ offer }) => mayHaveAlias(kind, alias, offer))
+    .map((route) => ({ route, name: '' }));
+  for (const maxAgeMs of [undefined, unknownAgeMs]) {
+    const asked = await namesOf(kind, candidates, client, signal, maxAgeMs);
+    const all = asked.flatMap(({ target: { route }, names = [] }) =>
+      [...names]
+        .filter((name) => isShown(kind, name, route.offer))
+        .map((name) => ({ route, name, full: fullName(kind, name, route.offer) })),
+    );
+    if (all.some(({ full }) => full === alias)) return undefined;
+    const meant = all.filter(({ full }) => isAliasOf(alias, full));
+    if (meant.length > 0) return single(meant, kind, alias);
+  }
+  return undefined;
 }
 
 /** The upstream with exactly this template, for the completion of its variables. */

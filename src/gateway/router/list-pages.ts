@@ -5,6 +5,7 @@ import {
   isObject,
   type JsonObject,
   metaKeys,
+  metaOf,
   type RpcResponse,
   withoutEnvelope,
 } from '../../mcp/messages.js';
@@ -16,7 +17,7 @@ import type { ClientState } from './clients.js';
 import type { Context, Routed } from './context.js';
 import { clashingNames } from './find.js';
 import { knownWaitMs } from './list-waits.js';
-import { type Route, shownEntries } from './lists.js';
+import { fullNameKey, type Route, shownEntries } from './lists.js';
 import { lateMs } from './read-lists.js';
 import { errorResponse } from './responses.js';
 import { translateResponse } from './translate.js';
@@ -60,10 +61,15 @@ async function pagesTogether(pages: readonly Page[], kind: Kind, routed: Routed)
 /** Arguments that headers repeat (`x-mcp-header`) are checked by what the client was shown. */
 function keepSchemas(tools: unknown, { client, schemas }: ClientState): void {
   if (client.era !== 'modern' || !Array.isArray(tools)) return;
-  for (const { name, inputSchema } of tools as JsonObject[]) {
-    if (typeof name !== 'string' || !isObject(inputSchema)) continue;
-    if (JSON.stringify(inputSchema).includes('"x-mcp-header"')) schemas.set(name, inputSchema);
-    else schemas.delete(name);
+  for (const tool of tools as JsonObject[]) {
+    const { inputSchema } = tool;
+    if (!isObject(inputSchema)) continue;
+    const repeated = JSON.stringify(inputSchema).includes('"x-mcp-header"');
+    for (const name of [tool['name'], metaOf(tool)[fullNameKey]]) {
+      if (typeof name !== 'string') continue;
+      if (repeated) schemas.set(name, inputSchema);
+      else schemas.delete(name);
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import type { UpstreamSettings } from '../../config/index.js';
-import { prefixedName } from '../../hooks/index.js';
-import { isObject, type JsonObject } from '../../mcp/messages.js';
+import { aliasBeginnings, aliasOf, type NameForm, prefixedName } from '../../hooks/index.js';
+import { isObject, type JsonObject, metaOf } from '../../mcp/messages.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import type { Upstream } from '../upstream.js';
 import { patternMatches, uriForms } from './uris.js';
@@ -19,6 +19,8 @@ interface Patterns {
 export interface Offer extends Patterns {
   readonly name: string;
   readonly prefixed: boolean;
+  /** What names may be; others have an alias. */
+  readonly names: NameForm;
   /** Whether other upstreams may have the same URIs. */
   readonly several: boolean;
   readonly tools?: UpstreamSettings['tools'];
@@ -38,15 +40,19 @@ export interface Target {
   readonly name: string;
 }
 
+/** As the APIs of models take names of tools. */
+export const usualNames: NameForm = { maxLength: 64, characters: 'model' };
+
 /** How the names of this upstream are offered where there are `count` of them. */
 export function offerOf(
   settings: Pick<UpstreamSettings, 'name' | 'prefix' | 'include' | 'exclude' | 'tools'>,
   count: number,
+  names: NameForm = usualNames,
 ): Offer {
   const { name, prefix, include, exclude, tools } = settings;
   const prefixed = prefix === 'always' || (prefix === 'auto' && count > 1);
   const uris = { include: include.flatMap(uriForms), exclude: exclude.flatMap(uriForms) };
-  return { name, prefixed, several: count > 1, include, exclude, uris, ...(tools && { tools }) };
+  return { name, prefixed, names, several: count > 1, include, exclude, uris, ...(tools && { tools }) };
 }
 
 /**
@@ -80,12 +86,30 @@ export const saysWhose = (uri: string): boolean => uri.startsWith(scheme);
 
 const isUri = (kind: Kind) => kinds[kind].key !== 'name';
 
-/** How clients know an entry that its upstream calls `name`. URIs stay as they are, which stand in results too, unless several have them. */
-export function publicName(kind: Kind, name: string, offer: Offer): string {
+/** What an upstream calls `name`, with the prefix of the upstream where it has one. URIs stay as they are: they stand in results too. */
+export function fullName(kind: Kind, name: string, offer: Offer): string {
   return offer.prefixed && !isUri(kind) ? prefixedName(offer.name, name) : name;
 }
 
-/** The upstream's own name for what clients call `name`; undefined where the name cannot be one of its. */
+/** Whether an alias can be that of one of its names. */
+export function mayHaveAlias(kind: Kind, alias: string, offer: Offer): boolean {
+  const beginning = fullName(kind, '', offer).replaceAll(/[^A-Za-z0-9_-]/g, '_');
+  return aliasBeginnings(alias).some((one) => one.startsWith(beginning) || beginning.startsWith(one));
+}
+
+/** How clients know an entry that its upstream calls `name`. */
+export function publicName(kind: Kind, name: string, offer: Offer): string {
+  const full = fullName(kind, name, offer);
+  return aliasFor(kind, full, offer) ?? full;
+}
+
+/** The alias of a name; undefined where it needs none. No model sees names of prompts: only their length counts. */
+function aliasFor(kind: Kind, full: string, { names }: Offer, long = false): string | undefined {
+  if (isUri(kind)) return undefined;
+  return aliasOf(full, kind === 'tools' ? names : { ...names, characters: 'any' }, long);
+}
+
+/** The upstream's own name for what clients call `name` in full; undefined where the name cannot be one of its. */
 export function ownName(kind: Kind, name: string, offer: Offer): string | undefined {
   if (!offer.prefixed || isUri(kind)) return name;
   const prefix = prefixedName(offer.name, '');
@@ -138,15 +162,44 @@ export function shownEntries(
   clashing: ReadonlySet<string>,
 ): JsonObject[] {
   if (!Array.isArray(entries)) return [];
+  const taken = namesTaken(kind, entries, offer);
   return entries.flatMap((entry: unknown) => {
     const name = entryName(kind, entry);
     if (name === undefined || !isShown(kind, name, offer)) return [];
     const clashes = clashing.has(publicName(kind, name, offer));
     if (clashes && !isUri(kind)) return [];
     const whose = isUri(kind) && offer.several && (clashes || saysWhose(name));
-    const key = whose ? qualifiedUri(offer.name, name) : publicName(kind, name, offer);
+    const full = fullName(kind, name, offer);
+    const alias = aliasFor(kind, full, offer);
+    if (alias !== undefined) {
+      const several = (taken.get(alias) ?? 0) > 1;
+      return [underAlias(entry as JsonObject, several ? aliasFor(kind, full, offer, true) : alias, full)];
+    }
+    const key = whose ? qualifiedUri(offer.name, name) : full;
     return [key === name ? (entry as JsonObject) : { ...(entry as JsonObject), [kinds[kind].key]: key }];
   });
+}
+
+/** How many of these entries have each public name. */
+function namesTaken(kind: Kind, entries: readonly unknown[], offer: Offer): ReadonlyMap<string, number> {
+  const taken = new Map<string, number>();
+  if (isUri(kind)) return taken;
+  for (const entry of entries) {
+    const name = entryName(kind, entry);
+    if (name === undefined) continue;
+    const key = publicName(kind, name, offer);
+    taken.set(key, (taken.get(key) ?? 0) + 1);
+  }
+  return taken;
+}
+
+/** The key of `_meta` that has the name for which an alias stands. */
+export const fullNameKey = 'sallyport/name';
+
+/** An entry under an alias: what it is called is in `_meta`, and in its title where it has none. */
+function underAlias(entry: JsonObject, alias: string | undefined, full: string): JsonObject {
+  const title = typeof entry['title'] === 'string' ? {} : { title: full };
+  return { ...entry, name: alias, ...title, _meta: { ...metaOf(entry), [fullNameKey]: full } };
 }
 
 /** The names of one upstream's entries of one kind, as the upstream has them. */

@@ -1,4 +1,5 @@
 import { MethodUnknown, messageOf, type SallyError } from '../../errors.js';
+import type { NameForm } from '../../hooks/index.js';
 import type { Logger } from '../../log.js';
 import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
 import { changingLists, kindNames, kinds } from '../../mcp/methods.js';
@@ -15,7 +16,7 @@ import { SuspendedRequests, suspendedId } from './input-required.js';
 import { KeptLists } from './kept-lists.js';
 import { listPage } from './list-pages.js';
 import { ListWaits, listWaitMs, startLeft } from './list-waits.js';
-import { offerOf, type Route } from './lists.js';
+import { offerOf, type Route, usualNames } from './lists.js';
 import { complete, passOn, runTask, setLevel } from './methods.js';
 import { onUpstreamNotification } from './notifications.js';
 import { errorResponse, refusal } from './responses.js';
@@ -30,6 +31,8 @@ interface RouterOptions {
   readonly log: Logger;
   /** Of this program, as clients are told. */
   readonly version: string;
+  /** What names of tools may be. Default: as the APIs of models take them. */
+  readonly toolNames?: NameForm;
   /** Makes the ids of suspended requests: their holder is found by them. */
   readonly makeId?: () => string;
 }
@@ -37,7 +40,7 @@ interface RouterOptions {
 /** A router whose upstreams can be exchanged. Who opened them closes them. */
 export interface ReplaceableRouter extends Router {
   /** Takes these upstreams in place of those of now; clients hear that the lists have changed. */
-  replace(upstreams: readonly Upstream[]): void;
+  replace(upstreams: readonly Upstream[], toolNames?: NameForm): void;
   close(): Promise<void>;
 }
 
@@ -75,10 +78,12 @@ class GatewayRouter implements ReplaceableRouter {
   readonly #context: Context & { routes: readonly Route[] };
   readonly #clients: Clients;
   readonly #warned = new Set<string>();
+  #toolNames: NameForm;
   #unlisten: (() => void)[] = [];
 
-  constructor({ upstreams, sets, log, version, makeId }: RouterOptions) {
+  constructor({ upstreams, sets, log, version, makeId, toolNames = usualNames }: RouterOptions) {
     this.#log = log;
+    this.#toolNames = toolNames;
     this.#clients = new Clients((state) => this.#leave(state), log);
     const onNotification: Context['onNotification'] = (state, upstream, method, params) =>
       onUpstreamNotification(state, upstream, method, params, this.#context);
@@ -157,7 +162,8 @@ class GatewayRouter implements ReplaceableRouter {
     return this.#clients.end(client.key);
   }
 
-  replace(upstreams: readonly Upstream[]): void {
+  replace(upstreams: readonly Upstream[], toolNames = this.#toolNames): void {
+    this.#toolNames = toolNames;
     const before = new Set(this.#context.routes.map(({ upstream }) => upstream));
     for (const upstream of upstreams) before.delete(upstream);
     for (const { name } of before) this.#context.kept.forgetUpstream(name);
@@ -187,7 +193,7 @@ class GatewayRouter implements ReplaceableRouter {
     for (const unlisten of this.#unlisten) unlisten();
     this.#context.routes = upstreams.map((upstream) => ({
       upstream,
-      offer: offerOf(upstream.settings, upstreams.length),
+      offer: offerOf(upstream.settings, upstreams.length, this.#toolNames),
     }));
     this.#unlisten = upstreams.map((upstream) => {
       let last = upstream.state.kind;
