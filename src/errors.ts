@@ -1665,9 +1665,57 @@ export const PayloadInvalid = defineMisuse('SALLY_HOOK_PAYLOAD', {
 
 export const PayloadTooLarge = defineClientError('SALLY_HOOK_PAYLOAD_SIZE', {
   message: (c) => `the payload of ${c.hook} has ${c.bytes} bytes; plugins take at most ${c.limit}`,
-  remedy: 'send less in one call; no plugin has seen this one',
+  remedy:
+    'send less in one call, or raise plugin_settings.max_payload_bytes, at plugin servers too; no plugin has seen this one',
   jsonRpc: -32602,
   example: { hook: 'tool_pre_invoke', bytes: 1_400_000, limit: 1_000_000 },
+});
+
+export const PluginContentTooLarge = defineError('SALLY_PLUGIN_CONTENT_SIZE', {
+  message: (c) =>
+    `the payload of ${c.hook} has ${c.bytes} bytes; plugin '${c.plugin}' takes at most ${c.limit} (max_content_size)`,
+  remedy:
+    'raise max_content_size of the plugin; or set on_error: ignore, so that calls go on without it, or result_content: none, where it needs no content',
+  example: { plugin: 'MyFilter', hook: 'tool_post_invoke', bytes: 80_000, limit: 64_000 },
+});
+
+/** The JSON-RPC code of a result that is there, and cannot be shown: no mistake of the caller, who is not to call again. */
+const resultWithheld = -32013;
+
+export const ResultTooLarge = defineClientError<{
+  what: string;
+  name: string;
+  hook: string;
+  bytes: number;
+  limit: number;
+  setting: string;
+}>('SALLY_HOOK_RESULT_SIZE', {
+  message: (c) =>
+    `the ${c.what} '${c.name}' has run, and its result is not shown: it has ${c.bytes} bytes in ${c.hook}, and plugins have to see it, which take at most ${c.limit} (${c.setting})`,
+  remedy: (c) =>
+    `do not call it again for this, ask for less in one result; whoever runs the gateway can raise ${c.setting}, or set result_content: none for plugins that need no content`,
+  jsonRpc: resultWithheld,
+  example: {
+    what: 'tool',
+    name: 'screenshot',
+    hook: 'tool_post_invoke',
+    bytes: 1_400_000,
+    limit: 1_000_000,
+    setting: 'plugin_settings.max_payload_bytes',
+  },
+});
+
+export const ResultInvalid = defineClientError('SALLY_HOOK_RESULT', {
+  message: (c) =>
+    `the ${c.what} '${c.name}' has run, and its result is not shown: plugins have to see it, and it is no payload of ${c.hook}: ${c.problems.join('; ')}`,
+  remedy: 'do not call it again for this: what the server answers is not of the form that MCP has for it',
+  jsonRpc: resultWithheld,
+  example: {
+    what: 'prompt',
+    name: 'greet',
+    hook: 'prompt_post_fetch',
+    problems: ['result.messages: expected array, received string'],
+  },
 });
 
 export const HookResultInvalid = defineRefusal('SALLY_PLUGIN_RESULT', {

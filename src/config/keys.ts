@@ -89,7 +89,14 @@ export const pluginKeys = {
     'when it runs: any entry may match, and in an entry every key must',
   ),
   applied_to: optional({ kind: 'free' }, 'parts of a payload it is meant for; passed on'),
-  max_content_size: optional({ kind: 'integer', min: 1 }, 'largest content it takes, in bytes; passed on'),
+  max_content_size: optional(
+    { kind: 'integer', min: 1 },
+    'largest payload it takes, in bytes of JSON: a larger one counts as its failure, so that its mode decides',
+  ),
+  result_content: optional(
+    { kind: 'choice', values: ['full', 'none'] },
+    'none: its post-hooks see results without their content, which stays as it is unless they put another in its place',
+  ),
   capabilities: optional({ kind: 'free' }, 'what it may do; passed on'),
   config: optional({ kind: 'dict' }, "the plugin's own settings; not on an external entry"),
   mcp: optional({ kind: 'map', keys: mcpKeys }, 'the plugin server of an external entry, which requires it'),
@@ -100,6 +107,11 @@ export const settingsKeys = {
   fail_on_plugin_error: key(boolean, 'whether any plugin failure ends the request, whatever the mode', {
     default: false,
   }),
+  max_payload_bytes: key(
+    { kind: 'integer', min: 1_000, max: 64_000_000 },
+    'largest payload of a hook, in bytes of JSON; larger ones are refused before any plugin sees them. On a plugin server it says how much it reads',
+    { default: 1_000_000 },
+  ),
   parallel_execution_within_band: key(boolean, 'whether plugins of one priority run at once', {
     default: false,
   }),

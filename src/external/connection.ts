@@ -30,6 +30,8 @@ export interface Connection extends ToolConnection {
 /** What every kind of connection is made with. */
 export interface ConnectionDeps {
   readonly log: Logger;
+  /** The largest payload of a hook. Default: that of the contract. */
+  readonly maxPayloadBytes?: number;
   /** A call without a reply is given up after this, in milliseconds. */
   readonly timeoutMs: number;
   /** Where certificates are held, for TLS. */
@@ -56,8 +58,8 @@ interface SessionSource {
   close(): Promise<void>;
 }
 
-/** Replies above this are cut off: a payload of the contract has at most a million bytes. */
-const maxReplyBytes = 8_000_000;
+/** Replies above this are cut off, for each byte that a payload may have: text within text grows. */
+const replyBytes = 8;
 /** Connections to one plugin server at a time; further calls wait for a free one. */
 const maxConnections = 64;
 /** How long a server may take to open a session, in milliseconds. */
@@ -151,7 +153,11 @@ function nameOf(settings: McpSettings): string {
   return [settings.command, ...settings.args].map((word) => basename(word)).join(' ');
 }
 
-function contextOf(peer: string, { log, timeoutMs }: ConnectionDeps, errors: PeerErrors): ClientContext {
+function contextOf(
+  peer: string,
+  { log, timeoutMs, maxPayloadBytes = 1_000_000 }: ConnectionDeps,
+  errors: PeerErrors,
+): ClientContext {
   return {
     client: { name: 'sallyport', version: packageVersion() },
     about: { peer },
@@ -160,7 +166,7 @@ function contextOf(peer: string, { log, timeoutMs }: ConnectionDeps, errors: Pee
     log,
     errors,
     times: { silent: { ms: timeoutMs } },
-    limits: { messageBytes: maxReplyBytes, unreadBytes: Number.POSITIVE_INFINITY },
+    limits: { messageBytes: replyBytes * maxPayloadBytes, unreadBytes: Number.POSITIVE_INFINITY },
     pace: {
       ...childPace,
       handshake: handshakeMs,

@@ -11,6 +11,7 @@ import {
 } from '../errors.js';
 import { hookMeant, type PluginContext, wholeResult } from '../hooks/index.js';
 import type { Logger } from '../log.js';
+import { type ContentWanted, contentWanted, seenBy, withUnseen } from '../plugin/content.js';
 import type { Chain, HandleCall, HookOutcome, PluginHandle } from '../plugin/handle.js';
 import {
   callHook,
@@ -109,6 +110,7 @@ class ExternalPlugin implements PluginHandle, ChainMember {
   onError: PluginHandle['onError'];
   priority: number = pluginDefaults.priority;
   conditions: PluginHandle['conditions'] = [];
+  wanted: ContentWanted | undefined;
   problem: PluginHandle['problem'];
 
   constructor(entry: PluginEntry, connection: SharedConnection, metrics: PluginMetrics | undefined) {
@@ -191,7 +193,9 @@ class ExternalPlugin implements PluginHandle, ChainMember {
     }
     const hooks = this.hooks ?? [];
     if (!hooks.includes(hook)) throw HookNotImplemented({ plugin: this.name, hook, has: hooks });
-    const call = { hook, plugin: this.name, payload, payloadJson, context };
+    const whole = { payload, payloadJson };
+    const seen = this.wanted ? seenBy(this.name, hook, whole, this.wanted) : whole;
+    const call = { hook, plugin: this.name, ...seen, context };
     let reply: ToolReply;
     try {
       reply = await callHook(this.#connection, call, signal, headers);
@@ -201,7 +205,8 @@ class ExternalPlugin implements PluginHandle, ChainMember {
       if (!signal.aborted) this.forget();
       throw error;
     }
-    return this.outcomeOf(readHookReply(reply, this.#connection), hook, context);
+    const outcome = this.outcomeOf(readHookReply(reply, this.#connection), hook, context);
+    return seen === whole ? outcome : withUnseen(hook, payload, seen.payload, outcome);
   }
 
   chainFor(hook: string): Chain | undefined {
@@ -223,6 +228,7 @@ class ExternalPlugin implements PluginHandle, ChainMember {
     this.onError = settled.on_error;
     this.priority = settled.priority ?? pluginDefaults.priority;
     this.conditions = settled.conditions ?? [];
+    this.wanted = contentWanted(settled);
     for (const listener of this.#changed) listener();
   }
 
@@ -264,10 +270,11 @@ class ExternalPlugin implements PluginHandle, ChainMember {
 
 /** An entry with what the server reports of its plugin: the gateway's own entry wins, field by field. */
 function settle(entry: PluginEntry, report: PluginReport): PluginEntry {
-  const { hooks, mode, on_error, priority, conditions } = report;
+  const { hooks, mode, on_error, priority, conditions, max_content_size, result_content } = report;
   // `mode` and `on_error` are one setting in two words: a mode of ours goes with no on_error of theirs.
   const strictness = entry.mode || entry.on_error ? {} : { mode, on_error };
-  const reported = Object.entries({ hooks, priority, conditions, ...strictness });
+  const wanted = { max_content_size, result_content };
+  const reported = Object.entries({ hooks, priority, conditions, ...wanted, ...strictness });
   const given = Object.fromEntries(reported.filter(([, value]) => value !== null && value !== undefined));
   return { ...given, ...entry };
 }

@@ -86,6 +86,8 @@ interface HookRow {
    * beside a payload that stays.
    */
   readonly changes: 'payload' | 'headers' | 'response_headers' | 'answer';
+  /** Where the content of a result is in the payload: what a plugin may want to do without. */
+  readonly content?: { readonly within: string; readonly fields: readonly string[] };
   /** Which condition this hook answers to, and the payload field it is compared with. */
   readonly match?: { readonly condition: PayloadCondition; readonly field: string };
 }
@@ -107,11 +109,23 @@ const same = <P extends z.ZodType>(payload: P) => ({
  */
 export const hookTable = {
   prompt_pre_fetch: { ...same(PromptPrePayload), match: prompt },
-  prompt_post_fetch: { ...same(PromptPostPayload), match: prompt },
+  prompt_post_fetch: {
+    ...same(PromptPostPayload),
+    match: prompt,
+    content: { within: 'result', fields: ['messages'] },
+  },
   tool_pre_invoke: { ...same(ToolPrePayload), match: tool },
-  tool_post_invoke: { ...same(ToolPostPayload), match: tool },
+  tool_post_invoke: {
+    ...same(ToolPostPayload),
+    match: tool,
+    content: { within: 'result', fields: ['content', 'structuredContent'] },
+  },
   resource_pre_fetch: { ...same(ResourcePrePayload), match: resource },
-  resource_post_fetch: { ...same(ResourcePostPayload), match: resource },
+  resource_post_fetch: {
+    ...same(ResourcePostPayload),
+    match: resource,
+    content: { within: 'content', fields: ['text', 'blob'] },
+  },
   agent_pre_invoke: { ...same(AgentPrePayload), match: agent },
   agent_post_invoke: { ...same(AgentPostPayload), match: agent },
   http_pre_request: {

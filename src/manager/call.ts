@@ -150,7 +150,8 @@ export function chainFrom(
   for (; chain !== undefined && to < selected.length; to += 1) {
     const { plugin, effect } = selected[to] as Selected;
     const alone = !parallel || bandEnd(selected, to) === to + 1;
-    if (!alone || !effect.awaited || plugin.chainFor?.(hook) !== chain) break;
+    // One that does not see all of it is called by itself.
+    if (!alone || !effect.awaited || plugin.wanted || plugin.chainFor?.(hook) !== chain) break;
   }
   return selected.slice(from, to);
 }
@@ -163,14 +164,19 @@ export function bandEnd(selected: readonly Selected[], from: number): number {
   return end;
 }
 
-/** Payloads above this are refused before any plugin sees them (a rule of the contract), in bytes of JSON. */
+/** Payloads above this are refused before any plugin sees them (a rule of the contract), in bytes of JSON; settings may say otherwise. */
 export const maxPayloadBytes = 1_000_000;
 
 /**
  * A payload that no plugin could read is the caller's mistake, whatever the modes say. Returns its JSON: written to be
  * measured, and then sent as it was measured; nothing where no plugin wants it.
  */
-export function checkPayload(hook: string, payload: unknown, wanted = true): string | undefined {
+export function checkPayload(
+  hook: string,
+  payload: unknown,
+  wanted = true,
+  limit: number = maxPayloadBytes,
+): string | undefined {
   const read = readPayload(hook, payload);
   if (!read.ok) throw PayloadInvalid({ hook, problems: read.problems });
   if (!wanted) return undefined;
@@ -184,7 +190,7 @@ export function checkPayload(hook: string, payload: unknown, wanted = true): str
   const beyond = beyondLimits(payload);
   if (beyond !== undefined) throw PayloadInvalid({ hook, problems: [beyond] });
   // No character has more than three bytes per unit of a string's length.
-  const bytes = json.length * 3 <= maxPayloadBytes ? 0 : Buffer.byteLength(json);
-  if (bytes > maxPayloadBytes) throw PayloadTooLarge({ hook, bytes, limit: maxPayloadBytes });
+  const bytes = json.length * 3 <= limit ? 0 : Buffer.byteLength(json);
+  if (bytes > limit) throw PayloadTooLarge({ hook, bytes, limit });
   return json || undefined;
 }

@@ -94,10 +94,9 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
   const credentials = deps.credentials ?? createCredentialStore(deps);
   let shared: Promise<Connections> | undefined;
   const connections = () => {
-    const timeoutMs = config.settings.pluginTimeoutMs;
-    shared ??= import('../external/index.js').then((room) =>
-      room.createConnections({ log, timeoutMs, credentials, observer, exactNumbers }, config.settings),
-    );
+    const { pluginTimeoutMs: timeoutMs, maxPayloadBytes } = config.settings;
+    const shares = { log, timeoutMs, maxPayloadBytes, credentials, observer, exactNumbers };
+    shared ??= import('../external/index.js').then((room) => room.createConnections(shares, config.settings));
     return shared;
   };
   const started = await Promise.allSettled(

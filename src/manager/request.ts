@@ -25,6 +25,7 @@ import {
   type Violation,
 } from '../hooks/index.js';
 import type { Logger } from '../log.js';
+import { wantsWhole } from '../plugin/content.js';
 import type { Outcome, PluginHandle } from '../plugin/handle.js';
 import type { CallObservation, CallObserver, HookCallEnd } from '../telemetry/index.js';
 import {
@@ -126,7 +127,9 @@ export class PluginRequest {
       outOfService.size === 0 ? applying : applying.filter(({ plugin }) => !outOfService.has(plugin));
     this.endedBy = undefined;
     const parallel = settings.parallelExecutionWithinBand;
-    const payloadJson = checkPayload(hook, payload, selected.length > 0);
+    const limit = settings.maxPayloadBytes;
+    const wanted = selected.some(({ plugin }) => wantsWhole(plugin.wanted, hook, limit));
+    const payloadJson = checkPayload(hook, payload, wanted, limit);
     const run: HookRun = { hook, payload, payloadJson, modified: null, metadata: {}, signal, observed };
     let ahead: Ahead | undefined;
     let blocked: Decided | undefined;

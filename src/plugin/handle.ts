@@ -2,6 +2,7 @@ import type { Cancellation } from '../cancel.js';
 import type { Condition, ModeEffect, OnError, PluginMode } from '../config/index.js';
 import type { SallyError } from '../errors.js';
 import type { GlobalContext, HookOutcome, Outcome, PluginContext } from '../hooks/index.js';
+import type { ContentWanted } from './content.js';
 
 export type { HookOutcome, OneOutcome, Outcome } from '../hooks/index.js';
 
@@ -60,6 +61,8 @@ export interface PluginHandle {
   readonly problem?: SallyError | undefined;
   /** Whether its server answers nothing, not even a probe: calls of it fail at once. */
   readonly away?: boolean;
+  /** What it wants of payloads; undefined where it takes all of each. */
+  readonly wanted?: ContentWanted | undefined;
   /** Has `listener` called when one of the fields has changed. Absent where none ever does. */
   onChange?(listener: () => void): void;
   /** The plugin as `get_plugin_config` reports it. Absent where it is behind a connection: no server offers such a one. */

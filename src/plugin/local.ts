@@ -33,6 +33,7 @@ import {
 } from '../hooks/index.js';
 import { holdsNumbers } from '../json/index.js';
 import type { Logger } from '../log.js';
+import { contentWanted, seenBy, withUnseen } from './content.js';
 import type { ConfigSchema, Hook, HookCall, Hooks, PluginDefinition, PluginInstance } from './define.js';
 import type { HandleCall, HookOutcome, PluginHandle } from './handle.js';
 import { WrittenNumbers } from './numbers.js';
@@ -52,6 +53,7 @@ export async function startLocalPlugin(
   const own = ownHooks(entry, instance, deps.log);
   const hooks = implementedHooks(entry, [...own, ...foreignHooks(entry, foreign)]);
   const description = deps.describe(entry, hooks);
+  const wanted = contentWanted(entry);
   const holders = new Map(hooks.map((hook) => [hook, own.includes(hook) ? instance : foreign]));
   return {
     name: entry.name,
@@ -60,11 +62,17 @@ export async function startLocalPlugin(
     onError: entry.on_error,
     priority: entry.priority ?? deps.defaults.priority,
     conditions: entry.conditions ?? [],
+    wanted,
     describe: () => description,
     invoke(hook, payload, context, call) {
       const holder = holders.get(hook);
       if (holder === undefined) throw HookNotImplemented({ plugin: entry.name, hook, has: hooks });
-      return callHook(entry.name, holder, hook, payload, context, call, deps.log);
+      if (wanted === undefined) return callHook(entry.name, holder, hook, payload, context, call, deps.log);
+      const seen = seenBy(entry.name, hook, { payload, payloadJson: call.payloadJson }, wanted).payload;
+      const outcome = callHook(entry.name, holder, hook, seen, context, call, deps.log);
+      return outcome instanceof Promise
+        ? outcome.then((later) => withUnseen(hook, payload, seen, later))
+        : withUnseen(hook, payload, seen, outcome);
     },
     close: async () => instance.close?.(),
   };

@@ -67,6 +67,7 @@ export async function createPluginServer(
 ): Promise<PluginServer> {
   const { log } = deps;
   const { host, tls, uds } = config.server;
+  const bodyBytes = maxBodyBytes(config.settings);
   const registry = deps.registry ?? new (await import('prom-client')).Registry();
   const { holds, observer: metrics } = await openTlsMetrics(registry);
   const traffic = await openTrafficMetrics(registry, {
@@ -88,7 +89,7 @@ export async function createPluginServer(
   const trusted = clientCertificate === 'required' || uds !== undefined;
   const guard = createHostGuard({ host, trusted });
   const endpoint = createEndpoint({
-    ...serving(plugins, { log, version: deps.version, observer }),
+    ...serving(plugins, { settings: config.settings, log, version: deps.version, observer }),
     guard,
     stopping: () => ServerStopping({}),
   });
@@ -113,7 +114,7 @@ export async function createPluginServer(
     },
     fast: {
       handle: endpoint.handle,
-      maxBodyBytes: { first: maxBodyBytes, later: maxBodyBytes },
+      maxBodyBytes: { first: bodyBytes, later: bodyBytes },
       maxBodyDepth: carriedDepth,
     },
     health: createPages({

@@ -17,7 +17,7 @@ export async function servePluginsOverStdio(
   const plugins = await openOwnPlugins(config, log);
   log.info({ plugins: plugins.plugins.map((plugin) => plugin.name) }, 'plugin server on stdio');
   await serveStdio({
-    ...serving(plugins, { log, version, observer: createHookLog(log) }),
+    ...serving(plugins, { settings: config.settings, log, version, observer: createHookLog(log) }),
     admit: () => anyone,
     stateless: true,
     input: process.stdin,

@@ -1,4 +1,4 @@
-import type { PluginsConfig } from '../config/index.js';
+import type { PluginSettings, PluginsConfig } from '../config/index.js';
 import { ExternalOnServer } from '../errors.js';
 import { carriedDepth } from '../json/index.js';
 import type { Logger } from '../log.js';
@@ -10,8 +10,9 @@ import type { PluginDefinition } from '../plugin/index.js';
 import type { Observer } from '../telemetry/index.js';
 import { type HookHost, toolList, tools } from '../wire/index.js';
 
-/** A payload has at most 1,000,000 bytes; its context and the envelope come on top. */
-export const maxBodyBytes = 4_000_000;
+/** What is read of a call: its payload, and on top of that its context and the envelope. */
+export const maxBodyBytes = ({ maxPayloadBytes }: PluginSettings): number =>
+  maxPayloadBytes + Math.max(3_000_000, maxPayloadBytes);
 
 /**
  * Starts the plugins that a server hosts. External ones are refused: a server that passed calls on would lend its own
@@ -32,14 +33,19 @@ export async function openOwnPlugins(
 /** What a plugin server tells its endpoint, over HTTP and stdio: the tools are all there is behind it. */
 export function serving(
   plugins: HookHost,
-  { log, version, observer }: { log: Logger; version: string; observer: Observer | undefined },
+  {
+    settings,
+    log,
+    version,
+    observer,
+  }: { settings: PluginSettings; log: Logger; version: string; observer: Observer | undefined },
 ) {
   const serverInfo = { name: 'sallyport-plugin-server', version };
   return {
     router: createToolRouter(plugins, serverInfo),
     serverInfo,
     limits: {
-      bodyBytes: maxBodyBytes,
+      bodyBytes: maxBodyBytes(settings),
       concurrentCalls: Number.POSITIVE_INFINITY,
       concurrentCallsPerUser: Number.POSITIVE_INFINITY,
       sessions: Number.POSITIVE_INFINITY,

@@ -142,6 +142,8 @@ const PluginReport = z.looseObject({
   mode: z.enum(pluginModes as [string, ...string[]]).nullish(),
   on_error: z.enum(onErrorValues).nullish(),
   priority: z.number().nullish(),
+  max_content_size: z.number().nullish(),
+  result_content: z.enum(['full', 'none']).nullish(),
   conditions: z
     .array(
       z.looseObject({

@@ -55,6 +55,7 @@ describe('plugins', () => {
       pluginHealthCheckIntervalMs: 60_000,
       awayAfterTimeouts: 3,
       probeIntervalMs: 10_000,
+      maxPayloadBytes: 1_000_000,
     });
     const given = parse(
       'plugins: []\nplugin_settings: {plugin_timeout: 0.57, fail_on_plugin_error: true}',

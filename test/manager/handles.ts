@@ -44,6 +44,7 @@ const settings: PluginSettings = {
   pluginHealthCheckIntervalMs: 60_000,
   awayAfterTimeouts: 3,
   probeIntervalMs: 10_000,
+  maxPayloadBytes: 1_000_000,
 };
 
 export interface RequestOptions {

@@ -4,8 +4,9 @@ import type { HookName } from '../../hooks/index.js';
 import { JsonNumber, sameNumber } from '../../json/index.js';
 import type { PluginManager, PluginRequest } from '../../manager/index.js';
 import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
+import { kinds } from '../../mcp/methods.js';
 import type { ClientRequest } from '../client.js';
-import { pluginErrorResponse, violationResponse } from './responses.js';
+import { pluginErrorResponse, resultErrorResponse, violationResponse } from './responses.js';
 
 /** One payload that a post-hook is given, and where what it made of it goes. */
 interface ResultPart {
@@ -135,8 +136,16 @@ export class RequestHooks {
     return reachOf(this.#manager, hook, this.#upstream) !== 'none';
   }
 
-  /** `now` is the request of the client that waits: another one than at first where the call outlasts its request. */
-  async run(hook: HookName, payload: unknown, now: ClientRequest): Promise<HookOutcome> {
+  /**
+   * `now` is the request of the client that waits: another one than at first where the call outlasts its request. `result` is
+   * whose result the payload has, after it has run.
+   */
+  async run(
+    hook: HookName,
+    payload: unknown,
+    now: ClientRequest,
+    result?: { readonly what: string; readonly name: string },
+  ): Promise<HookOutcome> {
     if (this.plugins === undefined) {
       this.plugins = this.#opener.context();
       const { global } = this.plugins;
@@ -147,11 +156,12 @@ export class RequestHooks {
     }
     const { signal, observed } = now;
     try {
-      const result = await this.plugins.invokeForeign(hook, payload, { signal, observed });
-      if (result.continue_processing) return { modified: result.modified_payload };
-      return { stop: violationResponse(result.violation, this.plugins.endedBy) };
+      const outcome = await this.plugins.invokeForeign(hook, payload, { signal, observed });
+      if (outcome.continue_processing) return { modified: outcome.modified_payload };
+      return { stop: violationResponse(outcome.violation, this.plugins.endedBy) };
     } catch (error) {
-      return { stop: pluginErrorResponse(error, this.plugins.endedBy) };
+      const withheld = result && resultErrorResponse(error, result.what, result.name);
+      return { stop: withheld ?? pluginErrorResponse(error, this.plugins.endedBy) };
     }
   }
 
@@ -159,8 +169,9 @@ export class RequestHooks {
   async runPost(op: Operation, name: string, result: JsonObject, now: ClientRequest): Promise<RpcResponse> {
     if (!this.applies(op.post)) return { result };
     let current = result;
+    const { what } = kinds[op.kind];
     for (const part of op.parts(result, name)) {
-      const outcome = await this.run(op.post, part.payload, now);
+      const outcome = await this.run(op.post, part.payload, now, { what, name });
       if ('stop' in outcome) return outcome.stop;
       if (isObject(outcome.modified)) current = part.put(outcome.modified, current);
     }

@@ -4,7 +4,10 @@ import {
   NotOffered,
   PayloadInvalid,
   PayloadTooLarge,
+  PluginContentTooLarge,
   PluginFailed,
+  ResultInvalid,
+  ResultTooLarge,
   type SallyError,
   UpstreamTimeout,
 } from '../../errors.js';
@@ -68,6 +71,25 @@ export function pluginErrorResponse(thrown: unknown, plugin: string | undefined)
       [failure]: { error, plugin: name },
     },
   };
+}
+
+/**
+ * The failure of a post-hook that is about the size or the form of the result: what was asked for has run, and the client has to know.
+ * Undefined for any other.
+ */
+export function resultErrorResponse(thrown: unknown, what: string, name: string): RpcResponse | undefined {
+  if (PayloadTooLarge.is(thrown)) {
+    const setting = 'plugin_settings.max_payload_bytes';
+    return errorResponse(ResultTooLarge({ what, name, setting, ...thrown.context }));
+  }
+  if (PluginContentTooLarge.is(thrown)) {
+    const { plugin, ...size } = thrown.context;
+    return errorResponse(
+      ResultTooLarge({ what, name, setting: `max_content_size of plugin '${plugin}'`, ...size }),
+    );
+  }
+  if (!PayloadInvalid.is(thrown)) return undefined;
+  return errorResponse(ResultInvalid({ what, name, ...thrown.context }));
 }
 
 function failureOf(error: SallyError) {
