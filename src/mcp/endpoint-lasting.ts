@@ -1,5 +1,9 @@
-import type { Call } from './endpoint-call.js';
-import type { Running } from './requests.js';
+/** What is known here of a call. */
+interface Lasting {
+  /** The looks that there had been as it began. */
+  readonly begun: number;
+  keepAlive(): void;
+}
 
 /** How often is looked within the time after which a call counts as long. */
 const looksWithin = 4;
@@ -13,7 +17,7 @@ export class LongCalls {
   looks = 0;
   readonly #timer: NodeJS.Timeout;
 
-  constructor(calls: Running<Call>, afterMs: number) {
+  constructor(calls: Iterable<Lasting>, afterMs: number) {
     this.#timer = setInterval(() => {
       this.looks += 1;
       // They stand in the order in which they began.
