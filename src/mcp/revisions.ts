@@ -5,15 +5,15 @@ export type Era = 'legacy' | 'modern';
 export const modernRevision = '2026-07-28';
 export const modernRevisions: readonly string[] = [modernRevision];
 
-/** Revisions with `initialize` and sessions that clients are served, the newest first. */
-export const legacyRevisions = ['2025-11-25', '2025-06-18', '2025-03-26'] as const;
+/** Revisions with `initialize` and sessions that clients are served, the newest first. 2025-03-26 is not one of them: its servers must take batches. */
+export const legacyRevisions = ['2025-11-25', '2025-06-18'] as const;
 export const latestLegacyRevision = legacyRevisions[0];
-
-/** Those that servers may speak: the one more differs from the next in nothing that passes through. */
-export const serverRevisions = [...legacyRevisions, '2024-11-05'] as const;
 
 /** The only revision that has batches. */
 export const batchRevision = '2025-03-26';
+
+/** Those that servers may speak: what the older ones have more does not pass through. */
+export const serverRevisions = [...legacyRevisions, batchRevision, '2024-11-05'] as const;
 
 /** Whether a server may answer `initialize` with it. */
 export const isServerRevision = (revision: unknown): boolean =>
