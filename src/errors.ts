@@ -874,6 +874,16 @@ export const ConfigOauth = defineError('SALLY_CONFIG_OAUTH', {
   },
 });
 
+export const ConfigOauthConsent = defineError('SALLY_CONFIG_OAUTH_CONSENT', {
+  message: (c) => `gateway.oauth: ${c.problem}`,
+  remedy: (c) => c.instead,
+  example: {
+    at: inGateway(5, 7),
+    problem: 'codes and consents would go over base_url unencrypted',
+    instead: 'begin base_url with https:',
+  },
+});
+
 export const ConfigOauthIssuer = defineError('SALLY_CONFIG_OAUTH_ISSUER', {
   message: (c) =>
     `oauth of upstream ${c.upstream} has a client secret and no issuer: the upstream says where it is sent`,
@@ -2291,6 +2301,26 @@ export const OauthNoCaller = defineUpstreamError('SALLY_UPSTREAM_OAUTH_CALLER', 
     'call the gateway with a valid token of gateway.auth: jwt; a new one is taken with the next request',
   http: 401,
   example: { upstream: 'crm', reason: 'the token that came has ended' },
+});
+
+export const OauthConsent = defineUpstreamError('SALLY_UPSTREAM_OAUTH_CONSENT', {
+  message: (c) => `the upstream '${c.upstream}' is asked in the name of its user, who has not consented${c.reason ? `: ${c.reason}` : ''}`,
+  remedy: 'call the tool sign_in of this upstream, open the link that it gives, and give it the code that the page shows',
+  http: 401,
+  toClient: true,
+  example: { upstream: 'crm', reason: '' },
+});
+
+export const OauthWorkers = defineMisuse('SALLY_OAUTH_WORKERS', {
+  message: 'users consent in one process, and --workers asks for several',
+  remedy: 'start the gateway without --workers; or use grant token_exchange, which every worker does by itself',
+  example: {},
+});
+
+export const OauthVault = defineError('SALLY_OAUTH_VAULT', {
+  message: (c) => `${c.path} cannot be used for the tokens of upstreams: ${c.reason}`,
+  remedy: 'make a key with: openssl rand -base64 32 > KEY; see gateway.oauth of the configuration for both files',
+  example: { path: 'upstream-tokens.key', reason: 'it holds no key of 32 bytes in base64' },
 });
 
 // ─── Between clients and upstreams (gateway/router/) ─────────────────────────────────────────────

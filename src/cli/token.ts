@@ -6,6 +6,7 @@ import { paint } from '../terminal.js';
 import { type CommandIo, columns, commandWithSubcommands } from './io.js';
 
 /** The room is loaded by the actions: `--help` has no use for it. */
+const oauth = () => import('../oauth/index.js');
 const auth = () => import('../gateway/auth/index.js');
 
 interface Flags {
@@ -18,8 +19,10 @@ interface Flags {
 
 /** `sallyport token`: the file that `gateway.auth.tokens_file` names. */
 export function tokenCommand(io: CommandIo): Command {
-  const command = commandWithSubcommands('token', ['create', 'list', 'revoke'])
-    .description('make, list and revoke the tokens of clients of the gateway')
+  const command = commandWithSubcommands('token', ['create', 'list', 'revoke', 'forget'])
+    .description(
+      'make, list and revoke the tokens of clients of the gateway, list and forget those of its users for upstreams',
+    )
     .addHelpText('after', `\n${help}`);
   const sub = (name: string, summary: string, example: string) => {
     const made = new Command(name)
@@ -51,6 +54,13 @@ export function tokenCommand(io: CommandIo): Command {
   )
     .argument('<id...>', 'their ids, as list prints them')
     .action(async (ids: string[], flags: Flags) => revoke(io, ids, flags));
+  sub(
+    'forget',
+    'take tokens for upstreams out of tokens_file of gateway.oauth: a second later their users are asked again',
+    'sallyport token forget --file upstream-tokens.json 4f0c2a9b81de',
+  )
+    .argument('<id...>', 'their ids, as list prints them')
+    .action(async (ids: string[], flags: Flags) => forget(io, ids, flags));
   return command;
 }
 
@@ -97,6 +107,14 @@ function lifetime(text: string): number | undefined {
 }
 
 async function list(io: CommandIo, { file, json }: Flags): Promise<void> {
+  const { isVault, readVault } = await oauth();
+  if (await isVault(resolve(io.cwd, file))) {
+    const shown = (await readVault(resolve(io.cwd, file))).map(({ sealed, ...entry }) => entry);
+    if (json) return io.out(`${JSON.stringify(shown, null, 2)}\n`);
+    const cells = shown.map(({ id, upstream, user, created }) => [id, upstream, user, created.slice(0, 10)]);
+    const [head, ...lines] = columns([['id', 'upstream', 'user', 'renewed'], ...cells]);
+    return io.out([paint(io, 'bold', head ?? ''), ...lines, ''].join('\n'));
+  }
   const { readTokens } = await auth();
   const records = await readTokens(resolve(io.cwd, file));
   const rows = records.map(({ sha256, ...shown }) => ({ ...shown, expired: isOver(shown.expires) }));
@@ -126,4 +144,14 @@ async function revoke(io: CommandIo, ids: readonly string[], { file, json }: Fla
   };
   await changeTokens(resolve(io.cwd, file), without, 'error');
   io.out(json ? `${JSON.stringify({ revoked: ids })}\n` : `revoked: ${ids.join(', ')}\n`);
+}
+
+async function forget(io: CommandIo, ids: readonly string[], { file, json }: Flags): Promise<void> {
+  const { changeVault } = await oauth();
+  await changeVault(resolve(io.cwd, file), (entries) => {
+    const missing = ids.find((id) => !entries.some((entry) => entry.id === id));
+    if (missing !== undefined) throw TokenNotFound({ id: missing, path: file });
+    return entries.filter(({ id }) => !ids.includes(id));
+  });
+  io.out(json ? `${JSON.stringify({ forgotten: ids })}\n` : `forgotten: ${ids.join(', ')}\n`);
 }

@@ -3,12 +3,11 @@ import {
   ConfigBadValue,
   ConfigGatewayOpen,
   ConfigGatewayOpenly,
-  ConfigOauth,
   type ConfigPlace,
 } from '../errors.js';
+import { type ConsentSettings, checkGrants, consentSettings } from './consent-settings.js';
 import { type PathBase, resolvePath } from './files.js';
 import { authKeys, gatewayKeys, limitKeys, metricsKeys, toolNameKeys, userKeys } from './keys.js';
-import { isPerUser } from './oauth-settings.js';
 import { shown } from './problems.js';
 import { checkProxy, environmentProxies, noProxies, type ProxyRules, proxyRules } from './proxies.js';
 import { given, isLoopback, pathOf, type Reading, readUrl } from './reading.js';
@@ -50,6 +49,8 @@ export type GatewayLimits = SettingsOf<typeof limitKeys>;
 export interface GatewaySettings extends SettingsOf<typeof gatewayKeys> {
   readonly tls?: ServerTlsSettings;
   readonly auth: AuthSettings;
+  /** Where users consent; absent: nobody is asked. */
+  readonly consent?: ConsentSettings;
   readonly upstreams: readonly UpstreamSettings[];
   readonly limits: GatewayLimits;
   /** What names of tools may be, as models take them. */
@@ -98,10 +99,12 @@ export function gatewaySettings(
   const variables = environmentProxies(reading.env);
   const proxies = proxyRules(fields.proxy, 'gateway.proxy', variables, variables.except, reading);
   if (auth?.kind === 'jwt' && 'url' in auth.jwks) checkProxy(proxies, auth.jwks.url, problems);
-  refuseWithoutCallers(fields.upstreams?.value ?? {}, auth?.kind, problems);
+  const consent = fields.oauth && consentSettings(fields.oauth, reading);
+  checkGrants(fields.upstreams?.value ?? {}, auth?.kind, fields.oauth !== undefined, problems);
   return {
     ...settings,
     ...given('tls', tls),
+    ...given('consent', consent),
     proxies,
     auth: auth ?? gatewayDefaults.auth,
     allowedOrigins: originsOf(fields.allowed_origins, reading),
@@ -113,22 +116,6 @@ export function gatewaySettings(
     toolNames: settingsOf(toolNameKeys, fields.tool_names?.value ?? {}, reading.paths),
     metrics: settingsOf(metricsKeys, fields.metrics?.value ?? {}, reading.paths),
   };
-}
-
-/** A token of the user who calls is made of the one that came with the call. */
-function refuseWithoutCallers(
-  upstreams: NonNullable<NonNullable<GatewayFields['upstreams']>['value']>,
-  auth: AuthSettings['kind'] | undefined,
-  problems: Reading['problems'],
-): void {
-  if (auth === undefined || auth === 'jwt') return;
-  for (const [name, { value }] of Object.entries(upstreams)) {
-    const grant = value?.oauth?.value?.grant;
-    if (grant?.value === undefined || !isPerUser({ grant: grant.value })) continue;
-    const problem = `${grant.value} needs the token of the caller, and gateway.auth is ${auth}`;
-    const instead = 'set gateway.auth to jwt, or grant to client_credentials';
-    problems.add(ConfigOauth({ at: grant.place, upstream: shown(name), problem, instead }));
-  }
 }
 
 /** Origins as browsers send them (RFC 6454 section 6.2): scheme and host, without a path. */

@@ -5,6 +5,7 @@ export {
   credentialsIn,
   type ValuePart,
 } from './client-headers.js';
+export type { ConsentSettings } from './consent-settings.js';
 export type { AuthSettings, GatewayLimits, GatewaySettings } from './gateway-settings.js';
 export { type Imported, importConfig } from './import.js';
 export { keyTable, pluginKeys } from './keys.js';

@@ -1,5 +1,5 @@
 import { onErrorValues, pluginModes } from './modes.js';
-import { oauthClientKeys } from './oauth-keys.js';
+import { consentKeys, oauthClientKeys } from './oauth-keys.js';
 import { type Keys, key, keyRows, optional, required } from './schema.js';
 import { clientTlsKeys, serverTlsKeys, upstreamTlsKeys } from './tls-keys.js';
 
@@ -299,6 +299,10 @@ export const gatewayKeys = {
     { kind: 'map', keys: authKeys, short: 'kind' },
     'who may call; none is refused where others than this machine can call',
     { default: 'none' },
+  ),
+  oauth: optional(
+    { kind: 'map', keys: consentKeys },
+    'where users consent to what upstreams are asked in their name (grant authorization_code)',
   ),
   allow_unauthenticated: key(boolean, 'with auth none: that anyone who reaches the address may call', {
     default: false,

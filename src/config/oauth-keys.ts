@@ -1,4 +1,4 @@
-import { type Keys, key, optional } from './schema.js';
+import { type Keys, key, optional, required } from './schema.js';
 
 const filled = { kind: 'text', filled: true } as const;
 const texts = { kind: 'texts' } as const;
@@ -7,7 +7,7 @@ const path = { kind: 'path' } as const;
 /** A list that may be left out, and is then empty. */
 const listOrNone = { ifNull: 'absent', default: [] } as const;
 
-const oauthGrants = ['client_credentials', 'token_exchange', 'jwt_bearer'] as const;
+const oauthGrants = ['client_credentials', 'token_exchange', 'jwt_bearer', 'authorization_code'] as const;
 const clientAuthMethods = [
   'client_secret_basic',
   'client_secret_post',
@@ -20,7 +20,7 @@ const clientAuthMethods = [
 export const oauthClientKeys = {
   grant: key(
     { kind: 'choice', values: oauthGrants },
-    "whose token it is: client_credentials, the gateway's own, for all callers; token_exchange (RFC 8693) and jwt_bearer (RFC 7523), that of the user who calls, for the token that came through gateway.auth: jwt",
+    "whose token it is: client_credentials, the gateway's own, for all callers; token_exchange (RFC 8693) and jwt_bearer (RFC 7523), that of the user who calls, for the token that came through gateway.auth: jwt; authorization_code, one that each user consents to in a browser, at gateway.oauth",
     { default: 'client_credentials' },
   ),
   issuer: optional(
@@ -56,5 +56,18 @@ export const oauthClientKeys = {
     texts,
     'where discovery may lead though its address is private or this machine: host names, addresses, and ranges such as 10.0.0.0/8. The hosts of url and issuer need no entry',
     listOrNone,
+  ),
+} as const satisfies Keys;
+
+/** Where users consent, for upstreams with grant authorization_code. */
+export const consentKeys = {
+  base_url: required(
+    filled,
+    'where browsers reach this gateway, such as https://gateway.example.com; /oauth/callback below it is the redirect URI',
+  ),
+  tokens_file: optional(path, 'where the tokens of users are kept, encrypted; absent: in memory alone'),
+  key_file: optional(
+    path,
+    'the key that encrypts them, 32 bytes in base64: openssl rand -base64 32; no token reaches a disk without it',
   ),
 } as const satisfies Keys;

@@ -12,8 +12,9 @@ type OauthValues = SettingsOf<typeof oauthKeys>;
 export type ClientAuthMethod = NonNullable<OauthValues['clientAuth']>;
 
 /** How access tokens for one upstream are had. Paths are absolute. */
-export interface OauthSettings extends Omit<OauthValues, 'issuer'> {
-  readonly clientId: string;
+export interface OauthSettings extends Omit<OauthValues, 'issuer' | 'clientId'> {
+  /** Absent with authorization_code alone: a document at the gateway describes the client, or it is registered. */
+  readonly clientId?: string;
   readonly issuer?: URL;
   readonly tls?: ClientTlsSettings;
 }
@@ -40,10 +41,12 @@ export function oauthSettings(
   const { issuer: _, clientId, ...values } = settingsOf(oauthKeys, fields, paths);
   const issuer = fields.issuer && issuerOf(fields.issuer, `${path}.issuer`, refuse, problems);
   if (fields.resource) readUrl(fields.resource, `${path}.resource`, problems, { path: 'any' });
-  if (fields.client_id === undefined)
+  const asksUsers = values.grant === 'authorization_code';
+  if (fields.client_id === undefined && !asksUsers)
     refuse(place, 'client_id is missing', "add 'client_id:' with the name of this client at the server");
-  checkSecrets(fields, place, refuse);
-  if (isPerUser(values) && fields.issuer === undefined)
+  if (!asksUsers || fields.client_id) checkSecrets(fields, place, refuse);
+  const givesCallers = isPerUser(values) && !asksUsers;
+  if (givesCallers && fields.issuer === undefined)
     refuse(
       place,
       `issuer is missing, and with ${values.grant} the tokens of users are sent to it`,
@@ -60,8 +63,8 @@ export function oauthSettings(
   const { tls: block } = fields;
   const subject = `the authorization server of upstream ${shown(upstream)}`;
   const tls = block?.value && upstreamTls(block.value, block.place, subject, { problems, paths });
-  if (clientId === undefined) return undefined;
-  return { ...values, clientId, ...given('issuer', issuer), ...given('tls', tls) };
+  if (clientId === undefined && !asksUsers) return undefined;
+  return { ...values, ...given('clientId', clientId), ...given('issuer', issuer), ...given('tls', tls) };
 }
 
 /** RFC 8414 section 2: an https URL without query and fragment. Without TLS this machine alone. */
@@ -112,7 +115,8 @@ function checkSecrets(fields: OauthFields, place: ConfigPlace, refuse: Refuse): 
   if (fields.client_auth === undefined && has.secret && key)
     refuse(key.place, 'it has a secret and a private key', 'keep one, or say which with client_auth');
   if (method === undefined) {
-    if (fields.client_auth === undefined && !has.secret && !has.key && !has.certificate)
+    const isPublic = fields.grant?.value === 'authorization_code';
+    if (!isPublic && fields.client_auth === undefined && !has.secret && !has.key && !has.certificate)
       refuse(
         place,
         'nothing shows who the client is',

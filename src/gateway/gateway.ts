@@ -9,7 +9,7 @@ import {
   modeEffect,
   type ServerTlsSettings,
 } from '../config/index.js';
-import { ConfigGatewayOpen, GatewayStopping, type SallyError } from '../errors.js';
+import { ConfigGatewayOpen, GatewayStopping, OauthWorkers, type SallyError } from '../errors.js';
 import { openPluginMetrics } from '../external/metrics.js';
 import { createCors, createHostGuard } from '../http/index.js';
 import {
@@ -39,6 +39,7 @@ import {
 import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '../tls/index.js';
 import type { WorkerBus } from '../workers/index.js';
 import { CallerTokens, createAuthentication, guarded, introduce, openAuthenticator } from './auth/index.js';
+import { openConsent } from './consent.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
 import { openUpstreamMetrics } from './metrics.js';
 import { clashesAmong, createRouter, publicError } from './router/index.js';
@@ -154,7 +155,10 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   let authenticator = await openAuth(config.gateway);
   const sets = createPluginSets(await openPluginManager(config, held));
   const callers = new CallerTokens(config.gateway.upstreams);
-  const oauth = { callers, tokenMetrics: await openTokenMetrics(registry) };
+  const { consent: asked } = config.gateway;
+  if (asked && bus) throw OauthWorkers({});
+  const consent = asked && (await openConsent(asked, log));
+  const oauth = { callers, consent, tokenMetrics: await openTokenMetrics(registry) };
   const upstreams = createUpstreamSet(config.gateway.upstreams, (settings) =>
     openUpstream(settings, { ...held, ...oauth, version, limits: { queue: limits.upstreamQueue } }),
   );
@@ -213,6 +217,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     mcp: endpoint.handle,
     guard,
     authenticator: () => authenticator,
+    consent: consent?.desk,
     stopping: () => stopping,
     readiness: () => readinessOf(status(), blocks),
     metrics: (await deps.shared?.(registry)) ?? registry,
@@ -263,6 +268,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     await sets.close();
     await Promise.all(retiring);
     credentials?.close();
+    consent?.close();
     peerLog(log).flush();
   };
 
@@ -371,6 +377,7 @@ function atNextStart(
     port: 'port',
     tls: 'tls',
     limits: 'limits',
+    consent: 'oauth',
     metrics: 'metrics',
     allowedHosts: 'allowed_hosts',
     allowedOrigins: 'allowed_origins',

@@ -3,6 +3,7 @@ import { createPages as createPlainPages, onlyGet, pathOf } from '../listener/in
 import type { PluginHandle } from '../plugin/handle.js';
 import type { MetricsSource } from '../telemetry/index.js';
 import { type Authenticator, authRequestOf, metadataPath } from './auth/index.js';
+import type { ConsentDesk } from './consent.js';
 import type { Upstream } from './upstream.js';
 
 interface PagesDeps {
@@ -12,6 +13,8 @@ interface PagesDeps {
   readonly authenticator: () => Authenticator;
   readonly stopping: () => boolean;
   readonly readiness: () => Readiness;
+  /** Where users consent in a browser. */
+  readonly consent?: Pick<ConsentDesk, 'handle'> | undefined;
   /** `/metrics`, where it is on this port. */
   readonly metrics: MetricsSource | undefined;
 }
@@ -27,7 +30,7 @@ export function createPages(deps: PagesDeps): Handler {
       const document = deps.authenticator().metadata?.(authRequestOf(request));
       if (document !== undefined) return onlyGet(request, response, () => sendJson(response, 200, document));
     }
-    return plain(request, response);
+    return deps.consent?.handle(path, request, response) ?? plain(request, response);
   };
 }
 

@@ -29,7 +29,33 @@ export interface OauthDeps {
 export type Asker =
   | { readonly kind: 'client' }
   /** `end`: when the caller's token ends, in milliseconds since 1970. */
-  | { readonly kind: 'caller'; readonly token: string; readonly end?: number | undefined };
+  | { readonly kind: 'caller'; readonly token: string; readonly end?: number | undefined }
+  /** A user who has consented: by the code of the callback, and later by the refresh token. */
+  | ({ readonly kind: 'code' } & CodeAnswer)
+  | { readonly kind: 'refresh'; readonly refreshToken: string; readonly clientId?: string | undefined };
+
+/** What the callback of an authorization request brought, once it was checked. */
+export interface CodeAnswer {
+  readonly callback: URLSearchParams;
+  readonly redirectUri: string;
+  readonly verifier: string;
+  /** As the authorization request had it. */
+  readonly clientId: string;
+}
+
+/** Redirect URIs that a client was registered for. */
+const maxRegistered = 16;
+
+/** What a client that asks users says of itself (RFC 7591 section 2). It keeps no secret. */
+export function clientMetadata(redirectUri: string) {
+  return {
+    client_name: 'Sallyport',
+    redirect_uris: [redirectUri],
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+    token_endpoint_auth_method: 'none',
+  };
+}
 
 /** How long metadata is used before it is read again, in milliseconds. */
 const freshMs = 3_600_000;
@@ -42,6 +68,8 @@ export class OauthClient {
   readonly #upstream: OauthUpstream;
   readonly #deps: OauthDeps;
   readonly #http: OauthFetch;
+  readonly #reach: Reach;
+  readonly #registered = new Map<string, string>();
   #library: Promise<Library> | undefined;
   #resource: ResourceMetadata | undefined;
   /** Where the metadata of the resource was read: undefined where it has not been looked for. */
@@ -58,9 +86,10 @@ export class OauthClient {
     this.#deps = deps;
     this.#issuer = oauth.issuer;
     const configured = oauth.issuer ? [url, oauth.issuer] : [url];
+    this.#reach = new Reach(name, configured, oauth.privateHosts);
     this.#http = openOauthFetch({
       ...deps,
-      reach: new Reach(name, configured, oauth.privateHosts),
+      reach: this.#reach,
       upstream: { url, uds, tls },
       tls: oauth.tls,
       proxies,
@@ -76,8 +105,49 @@ export class OauthClient {
     return this.#issuer?.href.replace(/\/$/, '') ?? 'the authorization server';
   }
 
-  get needsCaller(): boolean {
+  /** Whether each user has a token of its own. */
+  get isPerUser(): boolean {
     return isPerUser(this.#upstream.oauth);
+  }
+
+  /** Whether each user consents to it in a browser. */
+  get needsConsent(): boolean {
+    return this.#upstream.oauth.grant === 'authorization_code';
+  }
+
+  /**
+   * The client that asks users: the configured one; else one that a document at `document` describes, where the server reads
+   * such (Client ID Metadata Documents); else one that is registered (RFC 7591), once for each `redirectUri`.
+   *
+   * @throws SALLY_UPSTREAM_OAUTH_TOKEN where none is to be had
+   */
+  async register(redirectUri: string, document: string): Promise<string> {
+    const { name: upstream, oauth } = this.#upstream;
+    if (oauth.clientId !== undefined) return oauth.clientId;
+    const server = await this.server();
+    // What anybody else's machine cannot read is no document for it.
+    const readable = document.startsWith('https:');
+    if (readable && server['client_id_metadata_document_supported'] === true) return document;
+    const known = this.#registered.get(redirectUri);
+    if (known) return known;
+    if (server.registration_endpoint === undefined) {
+      const detail = 'it reads no documents of clients, and registers none';
+      const hint = 'register the gateway there, and give client_id and client_secret_file in its oauth block';
+      throw OauthToken({ upstream, issuer: server.issuer, detail, hint });
+    }
+    const library = await this.library();
+    try {
+      const reply = await library.dynamicClientRegistrationRequest(
+        server,
+        clientMetadata(redirectUri),
+        this.#options(library),
+      );
+      const { client_id: id } = await library.processDynamicClientRegistrationResponse(reply);
+      if (this.#registered.size < maxRegistered) this.#registered.set(redirectUri, id);
+      return id;
+    } catch (error) {
+      throw this.#refusal(error, server, []);
+    }
   }
 
   /** Scopes that the configuration gives, and no others are asked for. */
@@ -149,6 +219,11 @@ export class OauthClient {
     }
   }
 
+  /** Throws where nobody is sent to this URL. */
+  reaches(url: URL): void {
+    this.#reach.check(url);
+  }
+
   close(): Promise<void> {
     return this.#http.close();
   }
@@ -163,28 +238,43 @@ export class OauthClient {
     const { name: upstream, oauth } = this.#upstream;
     const library = await this.library();
     const server = await this.server();
-    const client = { client_id: oauth.clientId, use_mtls_endpoint_aliases: usesCertificate(oauth) };
-    const secrets: string[] = asker.kind === 'caller' ? [asker.token] : [];
+    const { clientId = 'clientId' in asker ? asker.clientId : undefined } = oauth;
+    const client = { client_id: clientId ?? '', use_mtls_endpoint_aliases: usesCertificate(oauth) };
+    const secrets: string[] = secretsOf(asker);
     const auth = await clientAuthOf(upstream, oauth, server, library, secrets);
-    const scopes = [...new Set([...this.#scopes(), ...more])];
-    const parameters = new URLSearchParams({ resource: this.#resourceUri() });
+    const scopes = [...new Set([...this.scopes(), ...more])];
+    const parameters = new URLSearchParams({ resource: this.resourceUri });
     if (oauth.audience !== undefined) parameters.set('audience', oauth.audience);
     if (scopes.length > 0) parameters.set('scope', scopes.join(' '));
-    const options = {
-      [library.customFetch]: this.#http.fetch as unknown as typeof fetch,
-      // What may go without TLS is said by `Reach`.
-      [library.allowInsecureRequests]: true,
-    };
+    const options = this.#options(library);
     let response: TokenEndpointResponse;
     const now = Date.now();
     try {
       if (asker.kind === 'client') {
         const reply = await library.clientCredentialsGrantRequest(server, client, auth, parameters, options);
         response = await library.processClientCredentialsResponse(server, client, reply);
+      } else if (asker.kind === 'code') {
+        const { callback, redirectUri, verifier } = asker;
+        const more = { ...options, additionalParameters: { resource: this.resourceUri } };
+        const code = library.validateAuthResponse(server, client, callback, library.skipStateCheck);
+        const reply = await library.authorizationCodeGrantRequest(
+          server,
+          client,
+          auth,
+          code,
+          redirectUri,
+          verifier,
+          more,
+        );
+        response = await library.processAuthorizationCodeResponse(server, client, reply);
+      } else if (asker.kind === 'refresh') {
+        const more = { ...options, additionalParameters: parameters };
+        const reply = await library.refreshTokenGrantRequest(server, client, auth, asker.refreshToken, more);
+        response = await library.processRefreshTokenResponse(server, client, reply);
       } else {
         for (const [name, value] of Object.entries(callerParameters(oauth.grant, asker.token)))
           parameters.set(name, value);
-        const type = grantTypes[oauth.grant];
+        const type = grantTypes[oauth.grant as keyof typeof grantTypes];
         const reply = await library.genericTokenEndpointRequest(
           server,
           client,
@@ -199,6 +289,14 @@ export class OauthClient {
       throw this.#refusal(error, server, secrets);
     }
     return this.#tokenOf(response, asker, { now, scopes, issuer: server.issuer });
+  }
+
+  #options(library: Library) {
+    return {
+      [library.customFetch]: this.#http.fetch as unknown as typeof fetch,
+      // What may go without TLS is said by `Reach`.
+      [library.allowInsecureRequests]: true,
+    };
   }
 
   #tokenOf(
@@ -218,17 +316,20 @@ export class OauthClient {
     const known = ends.filter((end) => end !== undefined);
     const end = known.length > 0 ? Math.min(...known) : undefined;
     const scopes = scope === undefined ? asked.scopes : scopesOf(scope);
-    return { value: `Bearer ${text}`, scopes, ...timesOf(end, now) };
+    const refreshToken =
+      response.refresh_token ?? (asker.kind === 'refresh' ? asker.refreshToken : undefined);
+    return { value: `Bearer ${text}`, scopes, refreshToken, ...timesOf(end, now) };
   }
 
-  #scopes(): readonly string[] {
+  /** The scopes that are asked for where a call has not needed more. */
+  scopes(): readonly string[] {
     const { scopes } = this.#upstream.oauth;
     if (scopes.length > 0) return scopes;
     return this.#challenged.length > 0 ? this.#challenged : (this.#resource?.scopes ?? []);
   }
 
   /** RFC 8707 section 2, without the slash at the end of a bare origin, as MCP writes it. */
-  #resourceUri(): string {
+  get resourceUri(): string {
     const { url, oauth } = this.#upstream;
     const own = url.pathname === '/' && url.search === '' ? url.origin : url.href;
     return oauth.resource ?? this.#resource?.resource ?? own;
@@ -266,8 +367,13 @@ export class OauthClient {
   }
 }
 
+function secretsOf(asker: Asker): string[] {
+  if (asker.kind === 'caller') return [asker.token];
+  if (asker.kind === 'refresh') return [asker.refreshToken];
+  return asker.kind === 'code' ? [asker.verifier, asker.callback.get('code') ?? asker.verifier] : [];
+}
+
 const grantTypes = {
-  client_credentials: 'client_credentials',
   token_exchange: 'urn:ietf:params:oauth:grant-type:token-exchange',
   jwt_bearer: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
 } as const;

@@ -12,6 +12,8 @@ export interface Token {
   readonly end?: number | undefined;
   /** From when on another is fetched, while it still serves. */
   readonly refreshAt?: number | undefined;
+  /** What another is had by. Secret. */
+  readonly refreshToken?: string | undefined;
 }
 
 /** A token that a request is sent with has to be valid when it arrives, in milliseconds. */
@@ -58,6 +60,12 @@ export class TokenHolder {
   /** The token, fetched where there is none. What it rejects with is a SallyError. */
   get(signal: Cancellation): Token | Promise<Token> {
     return this.current() ?? unlessAborted(this.#renew(), signal);
+  }
+
+  /** Another was had in another way. */
+  put(token: Token): void {
+    this.forgive();
+    this.#token = token;
   }
 
   /** This one is refused: the next `get` fetches another, unless that has happened. */

@@ -81,7 +81,10 @@ it('says what is missing, and what goes with nothing', () => {
     [`${client}, issuer: "https://idp.example.com?x=1"`, 'write the issuer without the ?'],
     [`${client}, resource: crm`, 'not an absolute http or https URL'],
     [`${client}, private_hosts: ["10.0.0.0/99"]`, 'host names, addresses and ranges'],
-    [`${client}, grant: implicit`, 'one of client_credentials, token_exchange, jwt_bearer'],
+    [
+      `${client}, grant: implicit`,
+      'one of client_credentials, token_exchange, jwt_bearer, authorization_code',
+    ],
     [`${client}, tls: {certfile: /c}`, 'keyfile'],
   ] as const)
     expect([oauth, texts(oauth).join('\n')]).toEqual([oauth, expect.stringContaining(text)]);
@@ -114,4 +117,21 @@ it('warns of a secret that the upstream could have sent anywhere', () => {
   expect(warnings(parse(file(client)))).toEqual(['OAUTH_ISSUER']);
   expect(warnings(parse(file(`${client}, issuer: "https://idp.example.com"`)))).toEqual([]);
   expect(warnings(parse(file('client_id: gw, private_key_file: /k')))).toEqual([]);
+});
+
+it('asks users where the gateway block says where, and keeps their tokens with a key alone', () => {
+  const ask = (more: string, grant = 'grant: authorization_code') =>
+    file(grant).replace('upstreams:', `oauth: {${more}}\n  upstreams:`);
+  const gateway = parse(ask('base_url: "https://gw.example.com", tokens_file: t.json, key_file: k')).gateway;
+  expect(gateway?.consent).toEqual({
+    baseUrl: new URL('https://gw.example.com'),
+    files: { tokensFile: '/srv/app/t.json', keyFile: '/srv/app/k' },
+  });
+  expect(gateway?.upstreams).toMatchObject([{ oauth: { grant: 'authorization_code' } }]);
+  expect(parse(ask('base_url: "http://localhost:4444"')).gateway?.consent?.files).toBeUndefined();
+  expect(problems(ask('base_url: "https://gw.example.com", tokens_file: t.json'))).toEqual([
+    '3:60 OAUTH_CONSENT',
+  ]);
+  expect(problems(ask('base_url: "http://gw.example.com"'))).toEqual(['3:21 OAUTH_CONSENT']);
+  expect(texts('grant: authorization_code').join()).toContain('nothing says where');
 });

@@ -2,7 +2,7 @@ import type { Cancellation } from '../../cancel.js';
 import { OauthRefused, OauthScope } from '../../errors.js';
 import type { Authorization, AuthorizationRefusal } from '../../mcp/client/session.js';
 import { plainText } from '../../mcp/messages.js';
-import { type Asker, bearerChallenge, type OauthClient, scopesOf, TokenHolder } from '../../oauth/index.js';
+import { bearerChallenge, type OauthClient, scopesOf, type Token, TokenHolder } from '../../oauth/index.js';
 
 /** Requests that one token request may be followed by: after a new token, and after one with more scopes. */
 const mostTries = 2;
@@ -12,8 +12,8 @@ const refusedMs = 5_000;
 const maxScopes = 100;
 
 /**
- * The tokens that requests to one upstream are sent with, all for the same asker. `asker` is asked before each token
- * request; what it throws is what its requests fail with.
+ * The tokens that requests to one upstream are sent with, all in the same name. What `fetch` rejects with is what they fail
+ * with.
  */
 export class TokenAuthorization implements Authorization {
   readonly #client: OauthClient;
@@ -22,9 +22,26 @@ export class TokenAuthorization implements Authorization {
   readonly #more = new Set<string>();
   #refusedUntil = 0;
 
-  constructor(client: OauthClient, asker: () => Asker) {
+  /** `fetch` gets a token with these scopes beside the usual ones. */
+  constructor(client: OauthClient, fetch: (more: readonly string[]) => Promise<Token>) {
     this.#client = client;
-    this.#holder = new TokenHolder(async () => client.token(asker(), [...this.#more]));
+    this.#holder = new TokenHolder(async () => fetch([...this.#more]));
+  }
+
+  /** Scopes that the upstream has asked for. */
+  get more(): readonly string[] {
+    return [...this.#more];
+  }
+
+  /** Another token was had in another way. */
+  put(token: Token): void {
+    this.#holder.put(token);
+  }
+
+  /** The token of now is not to be used any more. */
+  drop(): void {
+    this.#holder.drop(this.#holder.current()?.value);
+    this.#holder.forgive();
   }
 
   value(signal: Cancellation): string | undefined | Promise<string | undefined> {

@@ -24,11 +24,11 @@ export function openUpstream(settings: UpstreamSettings, deps: UpstreamDeps): Up
       counted: (grant, outcome) => deps.tokenMetrics?.counted(settings.name, grant, outcome),
     },
   );
-  if (client.needsCaller) {
+  if (client.isPerUser) {
     const open = (authorization: TokenAuthorization) =>
       new OpenUpstream(settings, context, { authorization });
-    return new PerUserUpstream(settings, { context, client, callers: deps.callers, open });
+    return new PerUserUpstream(settings, { context, client, deps, open });
   }
-  const authorization = new TokenAuthorization(client, () => ({ kind: 'client' }));
+  const authorization = new TokenAuthorization(client, (more) => client.token({ kind: 'client' }, more));
   return new OpenUpstream(settings, context, { authorization, close: () => client.close() });
 }

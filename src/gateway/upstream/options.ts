@@ -4,8 +4,10 @@ import type { Logger } from '../../log.js';
 import { httpTransport } from '../../mcp/client/http.js';
 import type { Authorization, ClientContext, ClientPace, Transport } from '../../mcp/client/session.js';
 import { stdioTransport } from '../../mcp/client/stdio.js';
+import type { TokenVault } from '../../oauth/index.js';
 import type { Observer } from '../../telemetry/index.js';
 import { anyPeer, type CredentialStore, createCredentialStore } from '../../tls/index.js';
+import type { ConsentDesk } from '../consent.js';
 import { upstreamErrors } from './errors.js';
 import type { TokenMetrics } from './token-metrics.js';
 
@@ -58,6 +60,12 @@ export interface Callers {
   of(principal: string): { readonly token: string; readonly end?: number | undefined } | undefined;
 }
 
+/** How users are asked for their consent, and where it is kept. */
+export interface Consent {
+  readonly vault: TokenVault;
+  readonly desk: ConsentDesk;
+}
+
 /** What an upstream is opened with. */
 export interface UpstreamDeps {
   readonly log: Logger;
@@ -70,6 +78,8 @@ export interface UpstreamDeps {
   readonly pace?: Partial<UpstreamPace>;
   /** Absent where no caller has a token that counts here. */
   readonly callers?: Callers | undefined;
+  /** Where users consent, and what they have consented to; absent where no upstream asks them. */
+  readonly consent?: Consent | undefined;
   /** Counts the requests for tokens of upstreams. */
   readonly tokenMetrics?: TokenMetrics | undefined;
 }

@@ -15,11 +15,14 @@ import type { Asker, OauthClient } from '../../oauth/index.js';
 import { backoff, pause, unlessAborted, withDeadline } from '../../wait.js';
 import type { SessionRequest, Upstream, UpstreamLoad, UpstreamSession, UpstreamState } from '../upstream.js';
 import { TokenAuthorization } from './authorization.js';
-import { type Callers, transportOf, type UpstreamContext } from './options.js';
+import { transportOf, type UpstreamContext, type UpstreamDeps } from './options.js';
+import { UserConsent } from './user-consent.js';
 
 /** An upstream as one user has it: over connections of its own, with the tokens of that user. */
 interface User {
   readonly authorization: TokenAuthorization;
+  /** Where the user is asked in a browser. */
+  readonly consent: UserConsent | undefined;
   upstream: Upstream | undefined;
   /** Of whom its token is made. */
   token: string | undefined;
@@ -31,7 +34,7 @@ interface User {
 interface Parts {
   readonly context: UpstreamContext;
   readonly client: OauthClient;
-  readonly callers: Callers | undefined;
+  readonly deps: Pick<UpstreamDeps, 'callers' | 'consent'>;
   /** Opens it for one user. */
   open(authorization: TokenAuthorization): Upstream;
 }
@@ -100,19 +103,28 @@ export class PerUserUpstream implements Upstream {
     if (this.state.kind === 'down')
       throw this.#reason ?? UpstreamDown({ upstream, reason: 'it is not connected' });
     const user = this.#users.get(principal) ?? this.#newUser(principal);
-    const caller = this.#parts.callers?.of(principal);
-    if (user.token !== caller?.token) this.#renew(user, caller?.token);
-    user.usedAt = Date.now();
-    // What keeps this user from a token is told to this user, and does not make the upstream one that is down.
-    const value = user.authorization.value(signal);
-    if (value instanceof Promise) await value;
-    user.upstream ??= this.#open(user.authorization);
     user.clients.add(client);
+    user.usedAt = Date.now();
+    if (user.consent) {
+      const asked = await user.consent.session(request, signal);
+      if (asked) {
+        this.#leave(user);
+        return asked;
+      }
+    } else {
+      const caller = this.#parts.deps.callers?.of(principal);
+      if (user.token !== caller?.token) this.#renew(user, caller?.token);
+      // What keeps this user from a token is told to this user, and does not make the upstream one that is down.
+      const value = user.authorization.value(signal);
+      if (value instanceof Promise) await value;
+    }
+    user.upstream ??= this.#open(user.authorization);
     return user.upstream.session(request, signal);
   }
 
   async release(client: string): Promise<void> {
     const using = [...this.#users.values()].filter(({ clients }) => clients.delete(client));
+    for (const { consent } of using) consent?.release(client);
     await Promise.all(using.map(({ upstream }) => upstream?.release(client)));
   }
 
@@ -124,14 +136,20 @@ export class PerUserUpstream implements Upstream {
     this.#becomeDown(reason);
     await Promise.allSettled([...this.#users.values()].map(({ upstream }) => upstream?.close()));
     this.#users.clear();
+    this.#parts.deps.consent?.desk.forget(this.#parts.client);
     await this.#parts.client.close();
   }
 
   #newUser(principal: string): User {
     if (this.#users.size >= maxUsers) this.#makeRoom();
-    const authorization = new TokenAuthorization(this.#parts.client, () => this.#asker(principal));
+    const { client, deps } = this.#parts;
+    const consent = client.needsConsent ? new UserConsent(client, principal, deps.consent) : undefined;
+    const authorization =
+      consent?.authorization ??
+      new TokenAuthorization(client, async (more) => client.token(this.#asker(principal), more));
     const user: User = {
       authorization,
+      consent,
       upstream: undefined,
       token: undefined,
       clients: new Set(),
@@ -143,7 +161,7 @@ export class PerUserUpstream implements Upstream {
 
   #asker(principal: string): Asker {
     const upstream = this.name;
-    const caller = this.#parts.callers?.of(principal);
+    const caller = this.#parts.deps.callers?.of(principal);
     if (caller === undefined) throw OauthNoCaller({ upstream, reason: 'no such token has come' });
     if (caller.end !== undefined && caller.end <= Date.now())
       throw OauthNoCaller({ upstream, reason: 'the token that came has ended' });
@@ -154,8 +172,11 @@ export class PerUserUpstream implements Upstream {
   #renew(user: User, token: string | undefined): void {
     user.token = token;
     user.authorization.forgive();
-    if (user.upstream?.state.kind !== 'down') return;
-    void user.upstream.close();
+    if (user.upstream?.state.kind === 'down') this.#leave(user);
+  }
+
+  #leave(user: User): void {
+    void user.upstream?.close();
     user.upstream = undefined;
   }
 
