@@ -81,13 +81,14 @@ async function runServers(theServers, place, report) {
       const { cells, direct, modern } = await serverCells(server, place, chosenWays, isKnown);
       const judged = Object.entries(cells).map(([way, cell]) => [way, report.judge(server.id, way, cell)]);
       found.push({ server, direct, modern, judged: Object.fromEntries(judged) });
-      tell(server, Object.fromEntries(judged));
+      tell(server, Object.fromEntries(judged), modern ? ' (both eras)' : '');
     } catch (error) {
       report.total.failed += 1;
       print(`${server.id}: did not start: ${error.message}\n${error.tail?.slice(-600) ?? ''}`);
     }
   }
-  if (chosenWays.includes('together')) {
+  // Alone there would be no prefixes.
+  if (chosenWays.includes('together') && found.length > 1) {
     const all = await togetherCells(found, place);
     for (const one of found) {
       one.judged.together = report.judge(one.server.id, 'together', all[one.server.id]);
@@ -132,9 +133,9 @@ async function runClients(theClients, place, report) {
   };
 }
 
-function tell({ id, version }, judged) {
+function tell({ id, version }, judged, more = '') {
   print(
-    `${id} ${version()}: ${Object.entries(judged)
+    `${id} ${version()}${more}: ${Object.entries(judged)
       .map(([way, one]) => `${way} ${cellText(one)}`)
       .join(', ')}`,
   );

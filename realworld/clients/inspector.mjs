@@ -1,5 +1,6 @@
 // The command line of the MCP Inspector: a process of its own for every request.
 import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,9 +10,9 @@ const main = createRequire(import.meta.url).resolve('@modelcontextprotocol/inspe
 const program = join(dirname(main), 'cli/build/cli.js');
 
 await run(async ({ url, command, args, env = {} }) => {
-  const server = url
-    ? [url, '--transport', 'http']
-    : [...Object.entries(env).flatMap(([key, value]) => ['-e', `${key}=${value}`]), command, ...args];
+  const file = join(process.cwd(), 'inspector.json');
+  await writeFile(file, JSON.stringify({ mcpServers: { one: { command, args, env } } }));
+  const server = url ? [url, '--transport', 'http'] : ['--config', file, '--server', 'one'];
   const ask = async (method, ...words) => {
     const line = [program, '--cli', ...server, '--method', method, ...words];
     const { stdout } = await promisify(execFile)(process.execPath, line, { maxBuffer: 1e8 });

@@ -17,6 +17,7 @@ import { differentValue } from './compare.mjs';
 import { pipedGateway, upstreamOf, withGateway } from './gateways.mjs';
 import { freshWork, stdioOf, withHttp } from './places.mjs';
 import { root } from './programs.mjs';
+import { hopKeys, hopMeta } from './translate.mjs';
 import { twice } from './twice.mjs';
 
 /** The ways of a client to the gateway. */
@@ -39,7 +40,7 @@ const quiet = { DO_NOT_TRACK: '1', MCP_USE_ANONYMIZED_TELEMETRY: 'false', PYTHON
 async function look(client, target, place) {
   const { command, args } = await client.start();
   const bridged =
-    client.bridge && target.url ? { ...target, ...client.bridge(target.url), url: undefined } : target;
+    client.bridge && target.url ? { prefix: target.prefix, ...client.bridge(target.url) } : target;
   const home = join(place.folder, 'home', client.id.replaceAll(/\W/g, '-'), String(Math.random()).slice(2));
   await mkdir(home, { recursive: true });
   // A home of its own: what a client keeps there (tokens, sessions) no other run finds.
@@ -210,16 +211,19 @@ function compareOne(key, direct, through) {
 
 const hidden = (value) => JSON.parse(JSON.stringify(value ?? null).replaceAll(secret, redacted));
 
-/** Ids that a client makes up are left out, and what the hop says of itself in the revision without sessions. */
+/** Ids that a client makes up are left out, and what a hop says of itself in the revision without sessions. */
 const plain = (value) =>
   JSON.parse(
-    JSON.stringify(value ?? null, (key, one) => (key === '_meta' ? withoutHop(one) : one)).replaceAll(
+    JSON.stringify(value ?? null, withoutHop).replaceAll(
       /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g,
       'UUID',
     ),
   );
 
-function withoutHop({ 'io.modelcontextprotocol/serverInfo': _hop, ...meta }) {
+function withoutHop(key, value) {
+  if (hopKeys.includes(key)) return undefined;
+  if (key !== '_meta') return value;
+  const { [hopMeta]: _hop, ...meta } = value ?? {};
   return Object.keys(meta).length === 0 ? undefined : meta;
 }
 

@@ -8,9 +8,12 @@ import { root } from './programs.mjs';
 const upMs = 90_000;
 const main = join(root, 'dist/cli/main.js');
 
-/** An upstream as the configuration has it: a child, or a URL. */
+/**
+ * An upstream as the configuration has it: a URL, or a child, which is a client's own as that of a client which starts
+ * its servers itself: one that is shared can ask nobody anything.
+ */
 export const upstreamOf = ({ url, command, args, env, cwd }) =>
-  url === undefined ? { command, args: args.map(String), env, cwd } : { url };
+  url === undefined ? { command, args: args.map(String), env, cwd, share: 'session' } : { url };
 
 async function writeConfig(folder, { upstreams, plugins = [], auth = 'none', port: wanted }) {
   const port = wanted ?? (await freePort());

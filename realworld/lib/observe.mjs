@@ -15,28 +15,31 @@ const silenceMs = 400;
 /** What a client sees of one server: key → `{text, heard}`, where `text` is the answer as it was written. */
 export async function observe(target, { era = 'legacy', root, plan }) {
   const session = await openSession(target, { era, root });
-  const seen = {};
-  const anyTime = new Set();
   try {
     const opened = await session.open();
     if (opened.error) throw new Error(`it does not open: ${opened.error}`);
-    const { capabilities, instructions, serverInfo, supportedVersions } = JSON.parse(opened.result);
-    seen.instructions = value(instructions);
-    seen.capabilities = value(capabilities);
+    const { capabilities, instructions } = JSON.parse(opened.result);
     const steps = typeof plan === 'function' ? plan(await listsOf(session, capabilities)) : plan;
-    for (const step of steps) {
-      if (era === 'modern' && step.legacyOnly) continue;
-      seen[step.key] = await take(session, step, era);
-      for (const { method } of seen[step.key].other) anyTime.add(method);
-      delete seen[step.key].other;
-    }
-    seen['what the server says by itself'] = value([...anyTime].sort());
-    return { seen, steps, serverInfo, supportedVersions };
+    const seen = await look(session, steps, era);
+    return { steps, seen: { instructions: value(instructions), capabilities: value(capabilities), ...seen } };
   } catch (error) {
     throw Object.assign(error, { tail: session.tail() });
   } finally {
     await session.close();
   }
+}
+
+/** Asks everything of a plan, one after another. */
+export async function look(session, steps, era = 'legacy') {
+  const seen = {};
+  const anyTime = new Set();
+  for (const step of steps) {
+    if (era === 'modern' && step.legacyOnly) continue;
+    const { other, ...came } = await take(session, step);
+    seen[step.key] = came;
+    for (const { method } of other) anyTime.add(method);
+  }
+  return { ...seen, 'what the server says by itself': value([...anyTime].sort()) };
 }
 
 /** Whether a server takes the revision without sessions. */
@@ -64,7 +67,7 @@ async function listsOf(session, capabilities) {
   return lists;
 }
 
-async function take(session, step, era) {
+async function take(session, step) {
   const params = step.progress ? { ...step.params, _meta: { progressToken: 'a-token' } } : step.params;
   let text;
   if (step.cancel) {
@@ -85,7 +88,7 @@ async function take(session, step, era) {
   const other = heard.filter(({ method }) => !ofRequest.has(method));
   // How often an update comes until the next look is a matter of time.
   const told = own.map(({ method, params }) => `${method} ${params}`);
-  return { text, heard: step.until ? [...new Set(told)] : told, other, era };
+  return { text, heard: step.until ? [...new Set(told)] : told, other };
 }
 
 function textOf({ result, error, lost }) {

@@ -42,7 +42,7 @@ export async function freshWork(server, { folder }) {
   return work;
 }
 
-/** How a server is started over stdio: as an upstream has it, and as a child of ours. */
+/** How a server is started over stdio, as an upstream has it. */
 export function stdioOf(server, place) {
   const more = server.stdio?.(place) ?? {};
   const env = { PYTHONUNBUFFERED: '1', NO_COLOR: '1', ...server.env, ...more.env };
@@ -54,7 +54,13 @@ export function stdioOf(server, place) {
   };
 }
 
-/** The environment that a child of the gateway gets, so that both ways start alike. */
+/** A server as a child of ours, in the environment that it has as a child of the gateway. */
+export function childOf(server, place) {
+  const stdio = stdioOf(server, place);
+  return { ...stdio, env: childEnv(stdio.env) };
+}
+
+/** The few variables that the gateway hands on to its children. */
 function childEnv(extra) {
   const kept = ['HOME', 'LOGNAME', 'PATH', 'SHELL', 'TERM', 'USER'];
   const own = kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
@@ -65,7 +71,7 @@ function childEnv(extra) {
 export async function withHttp(server, place, work) {
   const port = String(await freePort());
   const stdio = stdioOf(server, place);
-  const how = server.http({ ...place, port, file: server.file }, stdio);
+  const how = server.http({ ...place, port }, stdio);
   const command = how.command ?? server.program.command;
   const args = how.bare ? how.args : [...server.program.args, ...(how.args ?? [])];
   const env = childEnv({ PYTHONUNBUFFERED: '1', NO_COLOR: '1', ...server.env, ...how.env });

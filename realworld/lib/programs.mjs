@@ -18,7 +18,6 @@ export function npm(name, script) {
     needs: ['npm-servers'],
     version: () => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version,
     program: { command: process.execPath, args: [join(folder, script)] },
-    file: (path) => join(folder, path),
   };
 }
 

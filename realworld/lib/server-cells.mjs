@@ -1,8 +1,10 @@
+import { until } from '../../interop/lib/processes.mjs';
 import { difference } from './compare.mjs';
 import { upstreamOf, withGateway } from './gateways.mjs';
-import { isModern, observe } from './observe.mjs';
-import { freshWork, stdioOf, withHttp } from './places.mjs';
+import { isModern, look, observe } from './observe.mjs';
+import { childOf, freshWork, stdioOf, withHttp } from './places.mjs';
 import { planFor } from './plan.mjs';
+import { openSession } from './session.mjs';
 import { acrossEras, prefixedPlan, unprefixed } from './translate.mjs';
 import { twice } from './twice.mjs';
 
@@ -14,23 +16,28 @@ export const ways = {
   together: 'behind one gateway with all the others, names prefixed',
 };
 
+/** How long the children of one client may take to be there. */
+const togetherMs = 120_000;
+
 /** Two direct looks, over either transport: what they do not agree on varies by itself. */
 async function directly(server, place, plan) {
-  const look = async (transport, options) => {
+  const see = async (transport, options) => {
     const work = await freshWork(server, place);
     const here = { ...place, work };
-    const see = async (target) => {
+    const from = async (target) => {
       const seen = await observe(target, { root: work, ...options });
       return { ...seen, modern: options.andModern && (await isModern(target)) };
     };
-    return transport === 'stdio' ? see(stdioOf(server, here)) : withHttp(server, here, (url) => see({ url }));
+    return transport === 'stdio'
+      ? from(childOf(server, here))
+      : withHttp(server, here, (url) => from({ url }));
   };
-  const first = await look('stdio', { plan });
+  const first = await see('stdio', { plan });
   const { steps } = first;
-  const second = await look('stdio', { plan: steps });
-  const http = [await look('http', { plan: steps }), await look('http', { plan: steps, andModern: true })];
-  const modern = http[1].modern ? await look('http', { plan: steps, era: 'modern' }) : undefined;
-  return { steps, serverInfo: first.serverInfo, stdio: [first, second], http, modern };
+  const second = await see('stdio', { plan: steps });
+  const http = [await see('http', { plan: steps }), await see('http', { plan: steps, andModern: true })];
+  const modern = http[1].modern ? await see('http', { plan: steps, era: 'modern' }) : undefined;
+  return { steps, stdio: [first, second], http, modern };
 }
 
 /**
@@ -78,8 +85,8 @@ export async function serverCells(server, place, chosen, isKnown) {
   };
   const cells = {};
   for (const way of Object.keys(through).filter((one) => chosen.includes(one))) {
-    const look = () => through[way]().catch((error) => ({ 'the connection': error.message.slice(0, 600) }));
-    cells[way] = await twice(look, (key, difference) => isKnown(way, key, difference));
+    const cell = () => through[way]().catch((error) => ({ 'the connection': error.message.slice(0, 600) }));
+    cells[way] = await twice(cell, (key, difference) => isKnown(way, key, difference));
   }
   return { cells, direct, modern: direct.modern !== undefined };
 }
@@ -98,7 +105,7 @@ function compare(direct, again, through, steps) {
   );
 }
 
-/** All servers behind one gateway: id → {key: difference or undefined}. */
+/** All servers behind one gateway, for one client: id → {key: difference or undefined}. */
 export async function togetherCells(found, place) {
   const upstreams = {};
   for (const { server } of found) {
@@ -106,22 +113,28 @@ export async function togetherCells(found, place) {
     upstreams[server.id] = upstreamOf(stdioOf(server, { ...place, work }));
   }
   return withGateway(place.folder, { upstreams }, async (url) => {
+    const session = await openSession({ url }, { root: place.folder });
+    await session.open();
+    await untilAllAreListed(session, found);
     const cells = {};
     for (const { server, direct } of found) {
-      const plan = prefixedPlan(direct.steps, server.id);
-      const root = workOf(server, place);
-      const looked = await observe({ url }, { root, plan }).catch((error) => ({
-        seen: {},
-        lost: error.message,
-      }));
       const asked = direct.steps.filter(({ key }) => key !== 'ping');
-      const seen = unprefixed(looked.seen, server.id, direct.stdio[0].seen);
-      cells[server.id] = looked.lost
-        ? { 'the connection': looked.lost }
-        : compare(...direct.stdio, { seen }, asked);
-      for (const key of ['instructions', 'capabilities', 'what the server says by itself'])
-        delete cells[server.id][key];
+      const seen = await look(session, prefixedPlan(asked, server.id));
+      const mine = { seen: unprefixed(seen, server.id, direct.stdio[0].seen) };
+      cells[server.id] = compareSteps(...direct.stdio, mine, asked);
     }
+    await session.close();
     return cells;
   });
+}
+
+/** A client of its own has children of its own, which take their time to start: until then lists lack them. */
+async function untilAllAreListed(session, found) {
+  const listed = async () => {
+    const { result } = await session.ask('tools/list');
+    const { tools } = JSON.parse(result);
+    return found.every(({ server }) => tools.some(({ name }) => name.startsWith(`${server.id}__`)));
+  };
+  // One that never comes shows below, in all that is asked of it.
+  await until(togetherMs, 'all are listed', listed).catch(() => {});
 }

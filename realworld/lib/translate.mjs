@@ -1,6 +1,6 @@
 /** What a revision adds to every result by itself, or a hop of its own says: it is no part of what the server said. */
-const hopKeys = ['resultType', 'ttlMs', 'cacheScope'];
-const hopMeta = 'io.modelcontextprotocol/serverInfo';
+export const hopKeys = ['resultType', 'ttlMs', 'cacheScope'];
+export const hopMeta = 'io.modelcontextprotocol/serverInfo';
 
 /** What a look shows, without what belongs to the era or to the hop. */
 export function acrossEras({ seen }) {

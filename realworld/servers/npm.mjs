@@ -133,10 +133,10 @@ export const npmServers = [
     http: (place) => ({ args: [...browser(place), '--port', place.port] }),
     calls: () => [
       ['browser_navigate', { url: 'data:text/html,<title>T</title><button>press</button>' }],
-      ['browser_navigate', { url: 'http://127.0.0.1:9/' }],
       ['browser_evaluate', { function: '() => 6 * 7' }],
       ['browser_tabs', { action: 'list' }],
       ['browser_click', { element: 'x', target: 'e999' }],
+      ['browser_navigate', { url: 'http://127.0.0.1:9/' }],
       ['browser_close', {}],
     ],
   },
@@ -215,7 +215,7 @@ export const npmServers = [
   {
     id: 'hello-world',
     ...npm('mcp-hello-world', 'build/stdio.js'),
-    http: ({ port, file }) => ({ args: [file('build/http.js')], bare: true, env: { PORT: port } }),
+    http: wrapped('supergateway'),
     calls: () => [
       ['echo', { message: 'a' }],
       ['add', { a: 1, b: 2 }],

@@ -63,8 +63,9 @@ export function httpTransport(
       throw errors.explain(error, method);
     });
     const { status } = reply.head;
-    // A gateway's refusal may be dressed as JSON-RPC, and is one all the same.
-    if (message && status !== 401 && status !== 403 && status < 500) {
+    // A gateway's refusal may be dressed as JSON-RPC, and is one all the same. With 500 it is the server that says so: there
+    // are some that stumble over a request before `initialize`.
+    if (message && status !== 401 && status !== 403 && status <= 500) {
       return judgeDiscovery(errors, { kind: 'answer', message });
     }
     const challenge = challengeOf(reply.head.headers);

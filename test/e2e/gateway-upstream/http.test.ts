@@ -211,6 +211,29 @@ it('[M4] takes no refusal and no failure for a sign of the era, and says what it
   }
 });
 
+/** A server of the legacy era whose answer to `server/discover` is a JSON-RPC error without an id, under a status of failure. */
+function serveFailingDiscovery(status: number) {
+  const legacy = legacyHandler((_, response) => response.writeHead(404).end());
+  return serve((request, response) => {
+    if (!request.text.includes('server/discover')) return legacy(request, response);
+    const error = { code: -32603, message: 'Error in the transport' };
+    response.writeHead(status, { 'content-type': 'application/json' });
+    return response.end(JSON.stringify({ jsonrpc: '2.0', error, id: null }));
+  });
+}
+
+it('asks by initialize where a server fails at server/discover, and says so as a JSON-RPC error with HTTP 500', async () => {
+  const server = await serveFailingDiscovery(500);
+  expect(await reaches(open(httpUpstream(server.url)), 'up')).toMatchObject({ revision: '2025-06-18' });
+});
+
+it('takes a JSON-RPC error with HTTP 503 for no sign of the era: that is what stands before a server', async () => {
+  const server = await serveFailingDiscovery(503);
+  expect(await reaches(open(httpUpstream(server.url)), 'down')).toMatchObject({
+    code: 'SALLY_UPSTREAM_STATUS',
+  });
+});
+
 it('takes a page for none of MCP, also where it is JSON and speaks of an error', async () => {
   const page = await serve((_, response) =>
     response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":"no such page"}'),
