@@ -39,6 +39,8 @@ export interface SessionRequest {
   readonly own: boolean;
   /** False: over a session of the legacy era the upstream is offered no capabilities, and can ask nobody. Absent: true. */
   readonly asks?: boolean;
+  /** Whether it is the gateway's own, which gives its session back with `release`: the first client gets it. */
+  readonly lent?: true;
   /** Who opens it, where headers are to say so. */
   readonly identity?: Identity;
   /** What the upstream says outside any request. All who share the session hear it. */

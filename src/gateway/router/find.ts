@@ -4,7 +4,7 @@ import { NameClash, NotOffered, type SallyError, UriShared } from '../../errors.
 import { isAliasOf, looksLikeAlias } from '../../hooks/index.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import { signalWithin } from '../../wait.js';
-import type { Upstream } from '../upstream.js';
+import type { SessionRequest, Upstream } from '../upstream.js';
 import { listedKeys, type Offered } from './conditions.js';
 import type { ForClient } from './context.js';
 import { listWaitMs } from './list-waits.js';
@@ -211,7 +211,13 @@ export async function offeredBy(
   upstreams: readonly Upstream[],
   signal: AbortSignal,
 ): Promise<readonly Offered[]> {
-  const request = { principal: 'sallyport', client: randomUUID(), capabilities: {}, own: false };
+  const request: SessionRequest = {
+    principal: 'sallyport',
+    client: randomUUID(),
+    capabilities: {},
+    own: false,
+    lent: true,
+  };
   return Promise.all(
     upstreams.map(async (upstream): Promise<Offered> => {
       const read = async (kind: 'tools' | 'prompts') => {

@@ -40,6 +40,8 @@ export class LegacySession extends Described {
   /** The client whose own it is. */
   readonly owner: string | undefined;
   readonly asks: boolean;
+  /** Whether the gateway itself uses it, and gives it back. */
+  readonly lent: boolean;
   /** Whether it has ended: nothing is asked over it any more. */
   over = false;
   /** Whether one call has it for itself. */
@@ -68,6 +70,7 @@ export class LegacySession extends Described {
     this.key = key;
     this.owner = request.own ? request.client : undefined;
     this.asks = request.asks !== false;
+    this.lent = request.lent === true;
     this.#context = context;
     this.#run = run;
     this.#capabilities = request.capabilities;

@@ -68,8 +68,18 @@ export class LegacySessions {
     this.#lost.delete(key);
     for (const lost of this.#lost.values())
       lost.requests = lost.requests.filter((one) => one.client !== client);
-    for (const one of this.#all) one.forget(client);
+    for (const one of [...this.#all]) {
+      one.forget(client);
+      if (one.lent && one.idleSince !== Number.POSITIVE_INFINITY && !this.#spare) this.#giveBack(one);
+    }
     await Promise.all([...this.#all].filter(({ owner }) => owner === client).map((one) => this.#end(one)));
+  }
+
+  /** A session that the gateway itself has used is for the first client again: another child need not be started. */
+  #giveBack(one: LegacySession): void {
+    this.#forget(one);
+    one.session.listeners = {};
+    this.keepSpare(one.session);
   }
 
   /** A session has ended by itself. */

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Client } from '../../../src/gateway/client.js';
 import { keptLog } from '../../manager/handles.js';
-import { open, stdioUpstream } from '../../support/upstreams.js';
+import { patience } from '../../support/patience.js';
+import { open, sessionRequest, stdioUpstream } from '../../support/upstreams.js';
 import { ask, client, routerOver, textOf } from './world.js';
 
 const told = join(import.meta.dirname, '../../support/mcp-told.mjs');
@@ -72,4 +73,15 @@ it('the one client over stdio has a child of its own, which may ask it', async (
   const router = routerOver([child()]);
   const from = { ...client('legacy', { capabilities: asked }), alone: true };
   expect((await tell(router, from)).offered).toEqual(asked);
+});
+
+it('what the gateway itself has asked a child does not make the first client wait for another', async () => {
+  const upstream = child();
+  const signal = AbortSignal.timeout(patience(20_000));
+  const own = sessionRequest({ principal: 'sallyport', lent: true });
+  const session = await upstream.session(own, signal);
+  const response = await session.request('tools/call', { name: 'told', arguments: {} }, { signal });
+  await upstream.release(own.client);
+  const { pid } = await tell(routerOver([upstream]), client('legacy'));
+  expect(JSON.stringify(response)).toContain(`\\"pid\\":${pid}`);
 });
