@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   canClash,
+  fullName,
   isShown,
   type Offer,
   offerOf,
@@ -35,7 +36,7 @@ describe('[M7] the names of an upstream', () => {
         fc.boolean(),
         (upstream, name, always) => {
           const one = offer({ name: upstream, prefix: always ? 'always' : 'never' });
-          expect(ownName(one, publicName(one, name))).toBe(name);
+          expect(ownName(one, fullName('tools', name, one))).toBe(name);
         },
       ),
     );
