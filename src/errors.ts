@@ -1963,6 +1963,13 @@ export const JwksUnavailable = defineError('SALLY_JWKS_UNAVAILABLE', {
 
 // ─── The gateway's clients (mcp/endpoint.ts) ─────────────────────────────────────────────────
 
+export const ProxyHeaderInvalid = defineClientError('SALLY_PROXY_HEADER', {
+  message: (c) =>
+    `a connection of the proxy ${c.proxy} was closed: it has no header of the PROXY protocol: ${c.reason}`,
+  remedy: 'have the proxy send one (version 1 or 2), or set gateway.proxy_protocol to false',
+  example: { proxy: '10.0.0.5', reason: 'what it began with is none' },
+});
+
 export const TooManyCalls = defineClientError('SALLY_GATEWAY_BUSY', {
   message: (c) => `the gateway serves ${c.limit} requests already, as many as it may`,
   remedy: 'try again in a moment; or raise concurrent_calls of gateway.limits',

@@ -8,6 +8,7 @@ import {
 import { type ConsentSettings, checkGrants, consentSettings } from './consent-settings.js';
 import { type PathBase, resolvePath } from './files.js';
 import { authKeys, gatewayKeys, limitKeys, metricsKeys, toolNameKeys, userKeys } from './keys.js';
+import { networksOf } from './networks.js';
 import { shown } from './problems.js';
 import { checkProxy, environmentProxies, noProxies, type ProxyRules, proxyRules } from './proxies.js';
 import { given, isLoopback, pathOf, type Reading, readUrl } from './reading.js';
@@ -107,6 +108,7 @@ export function gatewaySettings(
     ...given('consent', consent),
     proxies,
     auth: auth ?? gatewayDefaults.auth,
+    ...wayIn(fields, reading),
     allowedOrigins: originsOf(fields.allowed_origins, reading),
     upstreams: upstreamSettings(Object.entries(fields.upstreams?.value ?? {}), 'gateway.upstreams', {
       ...reading,
@@ -116,6 +118,27 @@ export function gatewaySettings(
     toolNames: settingsOf(toolNameKeys, fields.tool_names?.value ?? {}, reading.paths),
     metrics: settingsOf(metricsKeys, fields.metrics?.value ?? {}, reading.paths),
   };
+}
+
+/** How proxies before the gateway bring requests to it. */
+function wayIn(fields: GatewayFields, { problems }: Reading) {
+  const bad = (field: Field<unknown>, key: string, expected: string, text: string) =>
+    problems.add(ConfigBadValue({ at: field.place, key: `gateway.${key}`, expected, seen: shown(text) }));
+  const { base_path: base, trusted_proxies: trusted, proxy_protocol: protocol } = fields;
+  const basePath = (base?.value ?? '').replace(/\/+$/, '');
+  if (
+    base &&
+    basePath !== '' &&
+    (!/^(\/[A-Za-z0-9._~-]+)+$/.test(basePath) || /\/\.{1,2}(\/|$)/.test(basePath))
+  )
+    bad(base, 'base_path', 'a path, such as /gw', basePath);
+  if (trusted)
+    networksOf(trusted.value ?? [], (text) =>
+      bad(trusted, 'trusted_proxies', 'a list of addresses and networks, such as 10.0.0.0/8', text),
+    );
+  if (protocol?.value === true && (trusted?.value ?? []).length === 0)
+    bad(protocol, 'proxy_protocol', 'false, or trusted_proxies beside it', 'true');
+  return { basePath };
 }
 
 /** Origins as browsers send them (RFC 6454 section 6.2): scheme and host, without a path. */

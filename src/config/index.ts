@@ -30,7 +30,7 @@ export {
   type PluginMode,
   pluginModes,
 } from './modes.js';
-export { type Networks, networksOf } from './networks.js';
+export { type Networks, networksOf, plainAddress } from './networks.js';
 export { type ClientAuthMethod, isPerUser, type OauthSettings } from './oauth-settings.js';
 export type { Condition, McpSettings, PluginEntry, PluginSettings } from './plugin-settings.js';
 export { looksSecret } from './problems.js';

@@ -312,6 +312,17 @@ export const gatewayKeys = {
     'host names that it is called by beside its address, such as those of a proxy; where given, any other name is refused with 421',
     listOrNone,
   ),
+  base_path: key(text, 'path below which it is, such as /gw: MCP at /gw/mcp; absent: none', { default: '' }),
+  trusted_proxies: key(
+    texts,
+    'addresses and networks of proxies before it (10.0.0.0/8): what they say in Forwarded or X-Forwarded-* counts for the address of clients and for URLs',
+    listOrNone,
+  ),
+  proxy_protocol: key(
+    boolean,
+    'whether trusted_proxies begin each connection with a header of the PROXY protocol, version 1 or 2',
+    { default: false },
+  ),
   allowed_origins: key(texts, 'origins of web pages that may call, such as https://app.example', listOrNone),
   failures: key(
     { kind: 'choice', values: ['brief', 'full'] },

@@ -28,7 +28,7 @@ export function networksOf(texts: readonly string[], problem: (text: string) => 
 }
 
 /** An address without the zone of its link, and one of version 4 as such. */
-function plainAddress(address: string): string {
+export function plainAddress(address: string): string {
   const bare = address.replace(/%.*$/, '');
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1];
   return mapped ?? bare;

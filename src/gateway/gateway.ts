@@ -7,11 +7,12 @@ import {
   type GatewayConfig,
   isLoopback,
   modeEffect,
+  networksOf,
   type ServerTlsSettings,
 } from '../config/index.js';
 import { ConfigGatewayOpen, GatewayStopping, OauthWorkers, type SallyError } from '../errors.js';
 import { openPluginMetrics } from '../external/metrics.js';
-import { createCors, createHostGuard } from '../http/index.js';
+import { createHostGuard } from '../http/index.js';
 import {
   clientCertificateOf,
   createListener,
@@ -54,6 +55,7 @@ import {
 import { unmatchedAt } from './unmatched.js';
 import { openTokenMetrics, openUpstream } from './upstream/index.js';
 import type { Upstream } from './upstream.js';
+import { behind, createWayIn } from './way-in.js';
 
 /** Where a gateway listens. */
 export type GatewayAddress = ListenerAddress;
@@ -131,7 +133,8 @@ const lastRepliesMs = 2_000;
  */
 export async function createGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
   const { log, version, bus, definitions, now = () => new Date() } = deps;
-  const { host, tls, limits, allowedHosts, allowedOrigins } = config.gateway;
+  const { host, tls, limits, allowedHosts, allowedOrigins, basePath, trustedProxies, proxyProtocol } =
+    config.gateway;
   const registry = deps.registry ?? new (await import('prom-client')).Registry();
   const { holds, observer: metrics } = await openTlsMetrics(registry);
   await countDroppedLines(registry, log);
@@ -193,6 +196,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       now,
       known: (socket) => listener.know(socket),
       passed: () => passed,
+      basePath,
       admitted: (credential) => callers.note(credential),
     }),
     guard,
@@ -215,6 +219,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   };
   const pages = {
     mcp: endpoint.handle,
+    base: basePath,
     guard,
     authenticator: () => authenticator,
     consent: consent?.desk,
@@ -222,26 +227,22 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     readiness: () => readinessOf(status(), blocks),
     metrics: (await deps.shared?.(registry)) ?? registry,
   };
-  const browsers = createCors(allowedOrigins, guard);
-  const main = createPages(tls ? { ...pages, metrics: undefined } : pages);
+  const before = createWayIn({ allowedOrigins, trustedProxies, guard });
   const plainGuard = createHostGuard({ ...reachable, trusted: false });
   const listener = createListener({
     tls: credentials && { credentials, clientCertificate, clients: clientsOf(tls), observer },
     // With TLS the metrics are on the health port alone, where clients have no business.
-    handle: browsers ? (...exchange) => (browsers(...exchange) ? undefined : main(...exchange)) : main,
+    handle: behind(before, createPages(tls ? { ...pages, metrics: undefined } : pages)),
     fast: {
-      handle: browsers
-        ? async (...exchange) => {
-            browsers(...exchange);
-            await endpoint.handle(...exchange);
-          }
-        : endpoint.handle,
+      handle: behind(before, endpoint.handle),
       maxBodyBytes: {
         first: Math.min(limits.bodyBytes, unknownBodyBytes.first),
         later: Math.min(limits.bodyBytes, unknownBodyBytes.later),
       },
     },
     health: createHealthPages({ ...pages, guard: plainGuard }),
+    path: `${basePath}/mcp`,
+    proxies: proxyProtocol ? networksOf(trustedProxies) : undefined,
     maxConnections,
     lastReplyMs: defaultDrainMs,
     log,
@@ -381,6 +382,9 @@ function atNextStart(
     metrics: 'metrics',
     allowedHosts: 'allowed_hosts',
     allowedOrigins: 'allowed_origins',
+    basePath: 'base_path',
+    trustedProxies: 'trusted_proxies',
+    proxyProtocol: 'proxy_protocol',
   } as const;
   return (Object.keys(keys) as (keyof typeof keys)[])
     .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))

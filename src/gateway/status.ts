@@ -8,6 +8,8 @@ import type { Upstream } from './upstream.js';
 
 interface PagesDeps {
   readonly mcp: Handler;
+  /** The path that all of it is below; empty at the root. */
+  readonly base?: string;
   /** Asked on every page but `/health`; `/mcp` asks it by itself. */
   readonly guard: HostGuard;
   readonly authenticator: () => Authenticator;
@@ -21,22 +23,36 @@ interface PagesDeps {
 
 /** What the main port answers to: MCP, and what may be asked without credentials. */
 export function createPages(deps: PagesDeps): Handler {
+  const { base = '' } = deps;
+  const mcp = `${base}/mcp`;
   const plain = createHealthPages(deps);
   return (request, response) => {
     const path = pathOf(request);
-    if (path === '/mcp' || path === '/mcp/') return deps.mcp(request, response);
-    if (path === metadataPath || path === `${metadataPath}/mcp`) {
+    if (path === mcp || path === `${mcp}/`) return deps.mcp(request, response);
+    const named = metadataPathIn(path, base);
+    if (named !== undefined) {
       if (refusedBy(deps.guard, request, response)) return undefined;
-      const document = deps.authenticator().metadata?.(authRequestOf(request));
-      if (document !== undefined) return onlyGet(request, response, () => sendJson(response, 200, document));
+      const document = deps.authenticator().metadata?.(authRequestOf(request, base));
+      const own = document && new URL(String(document['resource'])).pathname;
+      if (document !== undefined && (named === '' || named === mcp || named === '/mcp' || named === own))
+        return onlyGet(request, response, () => sendJson(response, 200, document));
     }
-    return deps.consent?.handle(path, request, response) ?? plain(request, response);
+    // Probes and scrapers that know the gateway by its address ask at the root.
+    if (base !== '' && path.startsWith(`${base}/`)) request.url = request.url?.slice(base.length);
+    return deps.consent?.handle(pathOf(request), request, response) ?? plain(request, response);
   };
+}
+
+/** What follows the well-known path, which is at the root, before the path of the resource, and below `base`; undefined elsewhere. */
+function metadataPathIn(path: string, base: string): string | undefined {
+  for (const at of [metadataPath, base + metadataPath])
+    if (path === at || path.startsWith(`${at}/`)) return path.slice(at.length);
+  return undefined;
 }
 
 /** What the plain health port answers to, where the main one has TLS. */
 export function createHealthPages(deps: Omit<PagesDeps, 'mcp' | 'authenticator'>): Handler {
-  return createPlainPages({ ...deps, elsewhere: ': MCP is at /mcp' });
+  return createPlainPages({ ...deps, elsewhere: `: MCP is at ${deps.base ?? ''}/mcp` });
 }
 
 /** How one plugin or upstream is at the moment. */

@@ -5,6 +5,7 @@
 export { createCors } from './cors.js';
 export { endConnection, endMs, retryAfter } from './end.js';
 export { createFastPath, type FastHandler, type FastRequest } from './fast-path.js';
+export { createForwarding } from './forwarded.js';
 export { authority, listen, listenOnSocket, stopListening } from './listen.js';
 export { headerLines, type RefusedBody, readJson, writeRequest } from './message.js';
 export type { PooledReply } from './pooled-connection.js';

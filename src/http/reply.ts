@@ -1,6 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 
+/** What proxies say of a request that they have passed on: where it came from, and what its client asked for. */
+export interface Forwarded {
+  /** The address of the client. */
+  readonly remote: string;
+  readonly proto?: 'http' | 'https';
+  /** Host and port. */
+  readonly host?: string;
+  /** What a proxy has taken off the path. */
+  readonly prefix?: string;
+}
+
 /** What is known of a request before its body: of an `IncomingMessage`, or of one that the fast path read. */
 export interface RequestHead {
   readonly method?: string | undefined;
@@ -8,6 +19,8 @@ export interface RequestHead {
   /** By lower-case name. */
   readonly headers: IncomingHttpHeaders;
   readonly socket: Socket;
+  /** What the proxies that are trusted say of it. */
+  forwarded?: Forwarded | undefined;
 }
 
 /** Where a reply goes: what is used of a `ServerResponse`, so that the fast path can give one of its own. */

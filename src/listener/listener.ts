@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { isLoopback, type ServerTlsSettings } from '../config/index.js';
+import { isLoopback, type Networks, type ServerTlsSettings } from '../config/index.js';
 import { ConfigHealthPort } from '../errors.js';
 import {
   authority,
@@ -18,6 +18,7 @@ import type { Observer } from '../telemetry/index.js';
 import { type ClientCertificate, type Credentials, createTlsFront, type PeerRule } from '../tls/index.js';
 import { createWaiting } from '../wait.js';
 import { acceptingTurn } from '../workers/index.js';
+import { behindProxies } from './proxy-protocol.js';
 import { createStrangers } from './strangers.js';
 
 /** Where a program listens. */
@@ -75,6 +76,10 @@ interface ListenerOptions {
   };
   /** Answers on the health port. */
   readonly health: Handler;
+  /** Where MCP is. Default: `/mcp`. */
+  readonly path?: string;
+  /** Proxies that begin each connection with a header of the PROXY protocol. Default: none. */
+  readonly proxies?: Networks | undefined;
   readonly maxConnections: number;
   /** What is under way on a connection whose peer is not trusted any more may take this long. */
   readonly lastReplyMs: number;
@@ -86,8 +91,6 @@ const acceptMs = 5_000;
 /** Health is served in plain HTTP this many ports above the main one, where that has TLS. */
 const healthPortOffset = 1_000;
 const healthServer = 'the health server (port + 1000)';
-const mcpPath = '/mcp';
-const ofMcp = /^\/mcp\/?(\?|$)/;
 
 /** Whether clients are asked for a certificate, as `ssl_cert_reqs` says it. */
 export function clientCertificateOf(tls: ServerTlsSettings | undefined): ClientCertificate {
@@ -95,11 +98,11 @@ export function clientCertificateOf(tls: ServerTlsSettings | undefined): ClientC
 }
 
 export function createListener(options: ListenerOptions): Listener {
-  const { tls, handle, health, maxConnections, lastReplyMs, log } = options;
+  const { tls, handle, health, path: mcpPath = '/mcp', proxies, maxConnections, lastReplyMs, log } = options;
   const server = createHttpServer(async (request, response) => {
     await handle(request, response);
     // The other pages are for everybody: who has read one is as much of a stranger as before.
-    if (response.headersSent && response.statusCode < 300 && ofMcp.test(request.url ?? ''))
+    if (response.headersSent && response.statusCode < 300 && isMcp(request.url ?? ''))
       strangers.know(request.socket);
   }, log);
   const fastPath = createFastPath({
@@ -111,11 +114,12 @@ export function createListener(options: ListenerOptions): Listener {
     onKnown: (socket) => strangers.know(socket),
   });
   const strangers = createStrangers({ log, isAnswering: fastPath.isAnswering });
+  const isMcp = (url: string) => url.replace(/\/?(\?.*)?$/, '') === mcpPath;
   const open = new Set<Socket>();
   /** Those of `open` that are in their TLS handshake. */
   const handshaking = new Set<Socket>();
   const waiting = createWaiting();
-  const main = tls
+  const inner = tls
     ? createTlsFront({
         ...tls,
         log,
@@ -132,6 +136,12 @@ export function createListener(options: ListenerOptions): Listener {
       })
     : // As Node's HTTP server makes its own connections, which these may become.
       createServer({ allowHalfOpen: true, noDelay: true }, fastPath.accept);
+  const main = proxies
+    ? createServer(
+        { allowHalfOpen: tls === undefined, noDelay: true },
+        behindProxies(proxies, log, (socket) => inner.emit('connection', socket)),
+      )
+    : inner;
   main.maxConnections = maxConnections;
   // An HTTP server checks its time limits from the moment it listens; behind another it never does by itself.
   server.http.emit('listening');

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import { ClientTooSlow, messageOf, type SallyError } from '../errors.js';
 import { framingHeaders } from '../headers.js';
-import { type Reply, retryAfter, sendJson } from '../http/index.js';
+import { type Reply, type RequestHead, retryAfter, sendJson } from '../http/index.js';
 import { peerLog } from '../log/limit.js';
 import type { Logger } from '../log.js';
 import type { Observer, RequestEnd, RequestObservation } from '../telemetry/index.js';
@@ -67,6 +67,7 @@ export class Exchange {
       readonly method?: string | undefined;
       readonly headers: IncomingHttpHeaders;
       readonly socket: Pick<Socket, 'remoteAddress'>;
+      readonly forwarded?: RequestHead['forwarded'];
     },
     response: Reply,
     deps: ExchangeDeps,
@@ -79,7 +80,8 @@ export class Exchange {
     this.method = request.method ?? '';
     this.id = null;
     this.remote = undefined;
-    this.#socket = request.socket;
+    // Whoever is warned of is the client, and not the proxy that all come through.
+    this.#socket = request.forwarded ? { remoteAddress: request.forwarded.remote } : request.socket;
     this.#deps = deps;
     this.streaming = false;
     this.held = false;

@@ -7,6 +7,7 @@ import {
   type HostGuard,
   type RefusedBody,
   type Reply,
+  type RequestHead,
   readJson,
 } from '../http/index.js';
 import type { Logger } from '../log.js';
@@ -66,7 +67,10 @@ interface EndpointOptions extends CallDeps {
 /** Serves MCP clients over HTTP. */
 export interface Endpoint {
   /** Answers one request, whose body is read already where the fast path did. */
-  readonly handle: (request: IncomingMessage | FastRequest, response: Reply) => Promise<void>;
+  readonly handle: (
+    request: (IncomingMessage & Pick<RequestHead, 'forwarded'>) | FastRequest,
+    response: Reply,
+  ) => Promise<void>;
   /** Answers what other workers hand over. */
   readonly handed: Handler | undefined;
   /** Takes no more requests. */
@@ -152,7 +156,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
         // No `close` comes any more: what were begun now would never end.
         if (response.destroyed) return reportEnd(exchange, { kind: 'other', method, identity });
         exchange.admitted = admitted;
-        exchange.remote = request.socket.remoteAddress;
+        exchange.remote = request.forwarded?.remote ?? request.socket.remoteAddress;
       }
       const { headers } = request;
       // A server without sessions has handed none out: the id is of another one.

@@ -125,6 +125,11 @@ function handshake(raw: Socket, peer: string, front: Front): void {
     rejectUnauthorized: clientCertificate === 'required',
     ALPNProtocols: ['http/1.1'],
   });
+  // A proxy may have said where it comes from.
+  if (address !== undefined && socket.remoteAddress !== address) {
+    for (const key of ['remoteAddress', 'remotePort'] as const)
+      Object.defineProperty(socket, key, { value: raw[key], configurable: true });
+  }
   let finished = false;
   const fail = (error: SallyError, facts: PeerFacts = {}) => {
     if (finished) return;

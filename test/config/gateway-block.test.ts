@@ -27,6 +27,9 @@ describe('the gateway block', () => {
       allowUnauthenticated: false,
       allowedHosts: [],
       allowedOrigins: [],
+      basePath: '',
+      trustedProxies: [],
+      proxyProtocol: false,
       failures: 'brief',
       proxies: { except: [] },
       metrics: { toolNames: true },
@@ -269,5 +272,27 @@ describe('gateway.auth', () => {
     ],
   ])('refuses %s', (_, line, expected) => {
     expect(problems(gateway(files, line)).toSorted()).toEqual(expected.toSorted());
+  });
+});
+
+describe('what stands before the gateway', () => {
+  it.each([
+    ['base_path: gw', 'BAD_VALUE'],
+    ['base_path: /a/../b', 'BAD_VALUE'],
+    ['base_path: "/a b"', 'BAD_VALUE'],
+    ['trusted_proxies: [10.0.0.0/33]', 'BAD_VALUE'],
+    ['trusted_proxies: [proxy.example]', 'BAD_VALUE'],
+    ['proxy_protocol: true', 'BAD_VALUE'],
+  ])('refuses %s', (line, code) => {
+    expect(problems(gateway(files, line))).toEqual([expect.stringContaining(code)]);
+  });
+
+  it('takes a path with or without its last slash', () => {
+    for (const [text, path] of [
+      ['/gw/', '/gw'],
+      ['/', ''],
+      ['/a/b.c', '/a/b.c'],
+    ] as const)
+      expect(parse(gateway(files, `base_path: ${text}`)).gateway?.basePath).toBe(path);
   });
 });

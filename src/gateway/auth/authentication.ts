@@ -32,6 +32,8 @@ interface AuthenticationDeps {
   readonly now: () => Date;
   /** Told of the connection of a client that has shown who it is. */
   readonly known?: (socket: Socket) => void;
+  /** The path that the gateway is below. */
+  readonly basePath?: string;
   /** The credentials that some upstream is to have, by their headers. Default: none. */
   readonly passed?: () => readonly string[];
   /** Told of what has let a client in. */
@@ -73,14 +75,17 @@ export async function openAuthenticator(
 
 /** Authentication of HTTP requests with the `http_*` hooks around it. */
 export function createAuthentication(deps: AuthenticationDeps): Authentication {
-  const { sets, known } = deps;
+  const { sets, known, basePath } = deps;
   return {
     recheck: createRecheck(deps),
     ...(known && { known }),
     async authenticate(request, response, signal, observed) {
       const set = sets.current;
       response.once('close', set.hold());
-      const admission = new Admission(authRequestOf(request), set.plugins, deps, { signal, observed });
+      const admission = new Admission(authRequestOf(request, basePath), set.plugins, deps, {
+        signal,
+        observed,
+      });
       return admission.admit().catch((thrown: unknown) => {
         const error = asSallyError(thrown);
         return admission.failed(error);
@@ -288,10 +293,10 @@ function violated(violation: Violation | null, otherwise: number): Refused {
 }
 
 /** The head of `request` as plugins and authentication see it. */
-export function authRequestOf(request: RequestHead): AuthRequest {
+export function authRequestOf(request: RequestHead, basePath = ''): AuthRequest {
   const { socket } = request;
   const secure = 'encrypted' in socket && socket.encrypted === true;
-  const { url = '/' } = request;
+  const { url = '/', forwarded } = request;
   const end = url.indexOf('?');
   let headers = request.headers as Headers;
   for (const name in request.headers) {
@@ -304,9 +309,10 @@ export function authRequestOf(request: RequestHead): AuthRequest {
     path: end < 0 ? url : url.slice(0, end),
     query: end < 0 ? '' : url.slice(end),
     headers,
-    host: socket.remoteAddress ?? null,
-    port: socket.remotePort ?? null,
-    origin: `${secure ? 'https' : 'http'}://${request.headers.host ?? ownAddress(socket)}`,
+    host: forwarded?.remote ?? socket.remoteAddress ?? null,
+    port: forwarded ? null : (socket.remotePort ?? null),
+    origin: `${forwarded?.proto ?? (secure ? 'https' : 'http')}://${forwarded?.host ?? request.headers.host ?? ownAddress(socket)}`,
+    base: (forwarded?.prefix ?? '') + basePath,
     socket: secure ? (socket as TLSSocket) : undefined,
   };
 }

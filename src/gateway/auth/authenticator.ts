@@ -32,6 +32,8 @@ export interface AuthRequest {
   readonly port: number | null;
   /** Scheme and authority as the client called them. */
   readonly origin: string;
+  /** The path that the gateway is below, as the client called it; empty at the root. */
+  readonly base: string;
   /** The connection, where it is TLS: a client certificate stands for it. */
   readonly socket: TLSSocket | undefined;
 }
@@ -115,6 +117,9 @@ export function bearerChallenge(
   );
   return `Bearer ${parts.join(', ')}`;
 }
+
+/** The gateway's MCP endpoint, as the client called it (its Host was checked, or a trusted proxy says it). */
+export const endpointOf = ({ origin, base }: AuthRequest): string => `${origin}${base}/mcp`;
 
 /** Where the metadata of a protected resource is found; below it, that of the resource at a path (RFC 9728 section 3.1). */
 export const metadataPath = '/.well-known/oauth-protected-resource';

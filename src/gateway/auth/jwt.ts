@@ -11,6 +11,7 @@ import {
   type AuthResult,
   bearerChallenge,
   bearerToken,
+  endpointOf,
   invalidToken,
   lateMs,
   metadataPath,
@@ -73,7 +74,7 @@ export async function openJwt(settings: JwtSettings, deps: AuthenticatorDeps): P
     challenge: (arrival, refusal) =>
       bearerChallenge(refusal, {
         scope: scopes.length > 0 ? scopes.join(' ') : undefined,
-        resource_metadata: new URL(`${metadataPath}/mcp`, resourceOf(settings, arrival)).href,
+        resource_metadata: metadataUrl(resourceOf(settings, arrival)),
       }),
     metadata: (arrival) => ({
       resource: resourceOf(settings, arrival),
@@ -85,8 +86,14 @@ export async function openJwt(settings: JwtSettings, deps: AuthenticatorDeps): P
 }
 
 /** The gateway's own address: as the configuration has it, else as the client called it (its Host was checked). */
-function resourceOf({ resource }: JwtSettings, { origin }: AuthRequest): string {
-  return resource?.href ?? `${origin}/mcp`;
+function resourceOf({ resource }: JwtSettings, arrival: AuthRequest): string {
+  return resource?.href ?? endpointOf(arrival);
+}
+
+/** RFC 9728 section 3.1: between the host and the path of the resource. */
+function metadataUrl(resource: string): string {
+  const { origin, pathname } = new URL(resource);
+  return `${origin}${metadataPath}${pathname === '/' ? '' : pathname}`;
 }
 
 async function keysOf({ jwks }: JwtSettings, jose: Jose, deps: AuthenticatorDeps): Promise<JWTVerifyGetKey> {
