@@ -11,15 +11,21 @@ const knownDifferences = [
       'a cursor that nobody gave out is -32602, as the specification has it; the server answers with its first page',
   },
   {
+    subjects: /^everything-go$/,
+    keys: /^tools\/call notify$/,
+    differs: /notifications\/progress .* became nothing/,
+    cause: 'progress of a call for which the client gave no token is not passed on',
+  },
+  {
     subjects: /^sqlite$/,
     keys: /^tools\/call append_insight/,
     differs: /notifications\/resources\/updated .* became nothing/,
     cause: 'an update of a resource that the client has not subscribed to is not passed on',
   },
   {
-    subjects: /^excel-negokaz$/,
+    subjects: /^(excel-negokaz|everything-go|memory-go)$/,
     keys: /^tools\/list no-such-page$/,
-    differs: /base64|cursor/,
+    differs: /the cursor of tools\/list is none/,
     cause: 'a cursor that nobody gave out is refused in words of the gateway',
   },
   {
@@ -30,9 +36,9 @@ const knownDifferences = [
     sometimes: true,
   },
   {
-    subjects: /^(time|git|fetch|pandoc|motherduck|excel|pymupdf4llm|word)$/,
+    subjects: /^(time|git|fetch|pandoc|motherduck|excel|pymupdf4llm|word|everything-go|memory-go)$/,
     keys: /./,
-    differs: /written otherwise|\/code: |resultType/,
+    differs: /written otherwise|\/code: |resultType|ttlMs/,
     cause:
       'the gateway speaks 2026-07-28 to a server of both eras, which then has another order of members and other codes of errors than in 2025-11-25',
     sometimes: true,

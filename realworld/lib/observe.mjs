@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openSession } from './session.mjs';
+import { modernRevision, openSession } from './session.mjs';
 
 /** What belongs to the request during which it comes; anything else may come at any time. */
 const ofRequest = new Set([
@@ -47,7 +47,8 @@ export async function isModern(target) {
   const session = await openSession(target, { era: 'modern' });
   const opened = await session.open().catch((error) => ({ error }));
   await session.close();
-  return opened.result !== undefined;
+  const { supportedVersions = [] } = JSON.parse(opened.result ?? '{}');
+  return supportedVersions.includes(modernRevision);
 }
 
 /** What is made anew on every hop, and compared by its values: members in the order of their names. */

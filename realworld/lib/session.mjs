@@ -7,7 +7,7 @@ const answerMs = 45_000;
 
 const clientInfo = { name: 'realworld', version: '1.0.0' };
 const capabilities = { roots: { listChanged: true }, sampling: {}, elicitation: { form: {} } };
-const modernRevision = '2026-07-28';
+export const modernRevision = '2026-07-28';
 const metaPrefix = 'io.modelcontextprotocol';
 
 /** What this client says where a server asks it something. */
