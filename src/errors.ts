@@ -2311,8 +2311,10 @@ export const OauthNoCaller = defineUpstreamError('SALLY_UPSTREAM_OAUTH_CALLER', 
 });
 
 export const OauthConsent = defineUpstreamError('SALLY_UPSTREAM_OAUTH_CONSENT', {
-  message: (c) => `the upstream '${c.upstream}' is asked in the name of its user, who has not consented${c.reason ? `: ${c.reason}` : ''}`,
-  remedy: 'call the tool sign_in of this upstream, open the link that it gives, and give it the code that the page shows',
+  message: (c) =>
+    `the upstream '${c.upstream}' is asked in the name of its user, who has not consented${c.reason ? `: ${c.reason}` : ''}`,
+  remedy:
+    'call the tool sign_in of this upstream, open the link that it gives, and give it the code that the page shows',
   http: 401,
   toClient: true,
   example: { upstream: 'crm', reason: '' },
@@ -2320,13 +2322,15 @@ export const OauthConsent = defineUpstreamError('SALLY_UPSTREAM_OAUTH_CONSENT', 
 
 export const OauthWorkers = defineMisuse('SALLY_OAUTH_WORKERS', {
   message: 'users consent in one process, and --workers asks for several',
-  remedy: 'start the gateway without --workers; or use grant token_exchange, which every worker does by itself',
+  remedy:
+    'start the gateway without --workers; or use grant token_exchange, which every worker does by itself',
   example: {},
 });
 
 export const OauthVault = defineError('SALLY_OAUTH_VAULT', {
   message: (c) => `${c.path} cannot be used for the tokens of upstreams: ${c.reason}`,
-  remedy: 'make a key with: openssl rand -base64 32 > KEY; see gateway.oauth of the configuration for both files',
+  remedy:
+    'make a key with: openssl rand -base64 32 > KEY; see gateway.oauth of the configuration for both files',
   example: { path: 'upstream-tokens.key', reason: 'it holds no key of 32 bytes in base64' },
 });
 
