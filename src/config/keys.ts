@@ -333,6 +333,11 @@ export const gatewayKeys = {
     proxy,
     'the proxy that upstreams and issuers are reached through, but for those of NO_PROXY and this machine; absent: HTTPS_PROXY and HTTP_PROXY',
   ),
+  sse: key(
+    boolean,
+    'whether clients over HTTP+SSE, the transport of 2024-11-05, are served beside /mcp: GET /sse, POST /messages',
+    { default: false },
+  ),
   limits: optional(
     { kind: 'map', keys: limitKeys },
     'what it takes at most, each process by itself where there are several; what is over is answered with 429 or 503',

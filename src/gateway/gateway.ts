@@ -201,6 +201,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     }),
     guard,
     sessions,
+    sse: config.gateway.sse,
     stopping: () => GatewayStopping({}),
   });
   let current = config;
@@ -219,6 +220,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   };
   const pages = {
     mcp: endpoint.handle,
+    sse: endpoint.sse,
     base: basePath,
     guard,
     authenticator: () => authenticator,

@@ -8,6 +8,8 @@ import type { Upstream } from './upstream.js';
 
 interface PagesDeps {
   readonly mcp: Handler;
+  /** Of clients over HTTP+SSE, where they are served. */
+  readonly sse: { readonly stream: Handler; readonly messages: Handler } | undefined;
   /** The path that all of it is below; empty at the root. */
   readonly base?: string;
   /** Asked on every page but `/health`; `/mcp` asks it by itself. */
@@ -29,6 +31,8 @@ export function createPages(deps: PagesDeps): Handler {
   return (request, response) => {
     const path = pathOf(request);
     if (path === mcp || path === `${mcp}/`) return deps.mcp(request, response);
+    if (deps.sse && path === `${base}/sse`) return deps.sse.stream(request, response);
+    if (deps.sse && path === `${base}/messages`) return deps.sse.messages(request, response);
     const named = metadataPathIn(path, base);
     if (named !== undefined) {
       if (refusedBy(deps.guard, request, response)) return undefined;
@@ -51,7 +55,7 @@ function metadataPathIn(path: string, base: string): string | undefined {
 }
 
 /** What the plain health port answers to, where the main one has TLS. */
-export function createHealthPages(deps: Omit<PagesDeps, 'mcp' | 'authenticator'>): Handler {
+export function createHealthPages(deps: Omit<PagesDeps, 'mcp' | 'sse' | 'authenticator'>): Handler {
   return createPlainPages({ ...deps, elsewhere: `: MCP is at ${deps.base ?? ''}/mcp` });
 }
 

@@ -88,6 +88,11 @@ export class EventStream {
     }
   }
 
+  /** As `connect`, over a stream that has begun. */
+  take(reply: Exchange): void {
+    this.#reply = reply;
+  }
+
   /** The connection is gone. */
   disconnected(reply: Exchange): void {
     if (this.#reply === reply) this.#reply = undefined;
@@ -216,16 +221,25 @@ export class Session implements Client {
   }
 
   notify(method: string, params?: JsonObject): void {
-    this.#send(notificationJson(method, params));
+    this.send(notificationJson(method, params));
   }
 
   ask(method: string, params: JsonObject | undefined, signal: AbortSignal): Promise<RpcResponse> {
-    return this.questions.ask((json) => this.#send(json), method, params, signal);
+    return this.questions.ask((json) => this.send(json), method, params, signal);
   }
 
   /** `notifications/cancelled`: of a request that is not under way it means nothing. */
   cancel({ requestId, reason }: JsonObject = {}): void {
     this.#calls.get(idKey(requestId))?.abandon('cancelled', reason);
+  }
+
+  /** The one stream of a client over HTTP+SSE, which is open already. */
+  attach(reply: Exchange): void {
+    const stream = this.#open('g');
+    stream.take(reply);
+    this.#newest(stream);
+    this.begin();
+    reply.response.once('close', () => this.over());
   }
 
   /** The stream of a POST request's reply. */
@@ -276,7 +290,7 @@ export class Session implements Client {
   }
 
   /** Each message goes on one stream only (Streamable HTTP, Multiple Connections): an older one may be dead. */
-  #send(json: string): void {
+  send(json: string): void {
     if (this.ended) return;
     const newest = this.#getStreams().at(-1);
     if (newest !== undefined) {

@@ -150,7 +150,7 @@ export class ClientSessions implements Iterable<Session> {
 }
 
 /** Requests that change what a session is. */
-const changing: ReadonlySet<string> = new Set([
+export const changing: ReadonlySet<string> = new Set([
   'logging/setLevel',
   'resources/subscribe',
   'resources/unsubscribe',

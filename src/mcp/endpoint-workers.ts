@@ -12,7 +12,9 @@ import type { Authentication } from './router.js';
 export type Wanted =
   | { readonly kind: 'get' }
   | { readonly kind: 'delete' }
-  | { readonly kind: 'post'; readonly message: PostedMessage };
+  | { readonly kind: 'post'; readonly message: PostedMessage }
+  /** A message of a client over HTTP+SSE, about the stream of that id. */
+  | { readonly kind: 'sse'; readonly message: PostedMessage; readonly id: string };
 
 /** An HTTP request that another worker has let in, and that this one holds the session or the suspended call of. */
 interface Handover {

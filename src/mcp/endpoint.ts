@@ -1,17 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import { CancelSource } from '../cancel.js';
 import { messageOf, type SallyError } from '../errors.js';
-import {
-  type FastRequest,
-  type Handler,
-  type HostGuard,
-  type RefusedBody,
-  type Reply,
-  type RequestHead,
-  readJson,
-} from '../http/index.js';
+import type { Handler, HostGuard, Reply } from '../http/index.js';
 import type { Logger } from '../log.js';
 import type { SessionStore } from '../sessions/index.js';
+import { type Entered, withMessage } from './endpoint-body.js';
 import {
   badInitialize,
   type Call,
@@ -23,6 +15,7 @@ import {
 import { Exchange, reportEnd } from './endpoint-exchange.js';
 import { LongCalls } from './endpoint-lasting.js';
 import { ClientSessions, serveDelete, serveGet, serveSession } from './endpoint-sessions.js';
+import { SseClients } from './endpoint-sse.js';
 import { serveStateless } from './endpoint-stateless.js';
 import { createHandedEndpoint, passOn, type Wanted } from './endpoint-workers.js';
 import { sseComment } from './events.js';
@@ -36,7 +29,7 @@ import {
   postProblem,
   unsaid,
 } from './headers.js';
-import { codes, errorResponse, type Message, readMessage, refusal, responseJson } from './messages.js';
+import { type Message, refusal, responseJson } from './messages.js';
 import { Running } from './requests.js';
 import { isModern, legacyRevisions } from './revisions.js';
 import type { Authentication, Credential } from './router.js';
@@ -52,6 +45,8 @@ interface EndpointOptions extends CallDeps {
   readonly log: Logger;
   /** Where the sessions of clients of revisions with `initialize` are kept. Without, each of their requests stands by itself. */
   readonly sessions?: SessionStore | undefined;
+  /** Whether clients over HTTP+SSE are served, the transport of 2024-11-05. */
+  readonly sse?: boolean | undefined;
   /** Revisions with `initialize` that are served, the newest first. Default: those that are current. */
   readonly revisions?: readonly string[];
   /** The error for requests that come once no more are taken. */
@@ -67,10 +62,9 @@ interface EndpointOptions extends CallDeps {
 /** Serves MCP clients over HTTP. */
 export interface Endpoint {
   /** Answers one request, whose body is read already where the fast path did. */
-  readonly handle: (
-    request: (IncomingMessage & Pick<RequestHead, 'forwarded'>) | FastRequest,
-    response: Reply,
-  ) => Promise<void>;
+  readonly handle: (request: Entered, response: Reply) => Promise<void>;
+  /** Answers clients over HTTP+SSE, where they are served. */
+  readonly sse: { readonly stream: Handler; readonly messages: Handler } | undefined;
   /** Answers what other workers hand over. */
   readonly handed: Handler | undefined;
   /** Takes no more requests. */
@@ -135,48 +129,54 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     stopping: undefined,
   };
   const { sessions, passing, streams } = deps;
+  const reading = { ...limits, depth: options.depth };
 
-  const handle: Endpoint['handle'] = async (request, response) => {
-    const exchange = new Exchange(request, response, deps);
-    try {
-      const rebound = guard(request);
-      if (rebound) return exchange.refuse(refusal(...rebound));
-      if (authentication) {
-        const { method, observed } = exchange;
-        const signal = closedSignal(response);
-        const admitted = await authentication.authenticate(request, response, signal, observed);
-        if (admitted.kind === 'refused') {
-          const { status, headers, body } = admitted;
-          exchange.send(status, `${JSON.stringify(body)}\n`, headers);
-          return reportEnd(exchange, { kind: 'other', method, status, reason: String(body['error']) });
+  /** Lets the client of a request in, and has it served. */
+  const entered =
+    (
+      serve: (request: Entered, exchange: Exchange, response: Reply) => Promise<void> | void,
+    ): Endpoint['handle'] =>
+    async (request, response) => {
+      const exchange = new Exchange(request, response, deps);
+      try {
+        const rebound = guard(request);
+        if (rebound) return exchange.refuse(refusal(...rebound));
+        if (authentication) {
+          const { method, observed } = exchange;
+          const signal = closedSignal(response);
+          const admitted = await authentication.authenticate(request, response, signal, observed);
+          if (admitted.kind === 'refused') {
+            const { status, headers, body } = admitted;
+            exchange.send(status, `${JSON.stringify(body)}\n`, headers);
+            return reportEnd(exchange, { kind: 'other', method, status, reason: String(body['error']) });
+          }
+          const { identity } = admitted;
+          // Of one that the fast path has read its success says as much.
+          if (!('body' in request) && identity.method !== 'none') authentication.known?.(request.socket);
+          // No `close` comes any more: what were begun now would never end.
+          if (response.destroyed) return reportEnd(exchange, { kind: 'other', method, identity });
+          exchange.admitted = admitted;
+          exchange.remote = request.forwarded?.remote ?? request.socket.remoteAddress;
         }
-        const { identity } = admitted;
-        // Of one that the fast path has read its success says as much.
-        if (!('body' in request) && identity.method !== 'none') authentication.known?.(request.socket);
-        // No `close` comes any more: what were begun now would never end.
-        if (response.destroyed) return reportEnd(exchange, { kind: 'other', method, identity });
-        exchange.admitted = admitted;
-        exchange.remote = request.forwarded?.remote ?? request.socket.remoteAddress;
+        await serve(request, exchange, response);
+      } finally {
+        if (exchange.observed) reportEnd(exchange, { kind: 'aside' });
       }
-      const { headers } = request;
-      // A server without sessions has handed none out: the id is of another one.
-      if (
-        sessions === undefined &&
-        headers[headerNames.sessionId] !== undefined &&
-        !isModernRequest(exchange)
-      )
-        return exchange.refuseSession();
-      if (exchange.method !== 'POST') return await serveOther(exchange, deps);
-      const refused = postProblem(headers);
-      if (refused) return exchange.refuse(refused);
-      const body =
-        'body' in request ? request.body : await readJson(request, response, limits.bodyBytes, options.depth);
-      if ('status' in body) return refuseBody(body, exchange, limits.bodyBytes);
-      await serveMessage(readMessage(body.json), exchange, deps, store);
-    } finally {
-      if (exchange.observed) reportEnd(exchange, { kind: 'aside' });
-    }
-  };
+    };
+
+  const handle = entered((request, exchange, response) => {
+    const { headers } = request;
+    // A server without sessions has handed none out: the id is of another one.
+    if (sessions === undefined && headers[headerNames.sessionId] !== undefined && !isModernRequest(exchange))
+      return exchange.refuseSession();
+    if (exchange.method !== 'POST') return serveOther(exchange, deps);
+    const refused = postProblem(headers);
+    if (refused) return exchange.refuse(refused);
+    return withMessage(request, response, exchange, reading, (message) =>
+      serveMessage(message, exchange, deps, store),
+    );
+  });
+  const sse = options.sse === true && sessions && store ? new SseClients(deps, sessions, store) : undefined;
 
   // One timer, however many sessions and streams there are.
   const pulse = setInterval(() => {
@@ -215,9 +215,20 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
 
   return {
     handle,
+    sse: sse && {
+      stream: entered((request, exchange) => sse.stream(request, exchange)),
+      messages: entered((request, exchange, response) => sse.messages(request, exchange, response, reading)),
+    },
     handed:
       admitForwarded &&
-      createHandedEndpoint((wanted, exchange) => serve(wanted, exchange, deps), admitForwarded, deps),
+      createHandedEndpoint(
+        (wanted, exchange) =>
+          wanted.kind === 'sse'
+            ? sse?.post(wanted.message, wanted.id, exchange)
+            : serve(wanted, exchange, deps),
+        admitForwarded,
+        deps,
+      ),
     stop,
     async drain(withinMs) {
       stop();
@@ -247,14 +258,6 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   };
 }
 
-function refuseBody({ status, error }: RefusedBody, exchange: Exchange, limit: number): void {
-  // What is left of a body that is too large is not read: the connection ends with the reply.
-  const end = status === 413 ? { Connection: 'close' } : undefined;
-  if (error) exchange.refuse({ status, ...errorResponse(error) }, end);
-  else if (end) exchange.refuse(refusal(413, `Request body exceeds ${limit} bytes`), end);
-  else exchange.refuse(refusal(400, 'Parse error: the body is not JSON', codes.parseError));
-}
-
 function isModernRequest({ headers }: Exchange): boolean {
   return isModern(String(headers[headerNames.protocolVersion] ?? ''));
 }
@@ -271,14 +274,18 @@ async function serveOther(exchange: Exchange, deps: EndpointDeps): Promise<void>
     if (deps.stopping) return exchange.refuseWith(deps.stopping);
     if (!accepts(headers.accept, eventStream)) return exchange.refuse(notAcceptable(eventStream));
   }
-  const wanted: Wanted = { kind: method === 'GET' ? 'get' : 'delete' };
+  const wanted: Exclude<Wanted, { kind: 'sse' }> = { kind: method === 'GET' ? 'get' : 'delete' };
   const holder = deps.store?.holderOf?.(headers[headerNames.sessionId]);
   if (holder !== undefined && (await passOn(holder, wanted, exchange, deps))) return;
   await serve(wanted, exchange, deps);
 }
 
 /** Serves what a client wants of this process, and of no other worker. */
-function serve(wanted: Wanted, exchange: Exchange, deps: EndpointDeps): Promise<void> | void {
+function serve(
+  wanted: Exclude<Wanted, { kind: 'sse' }>,
+  exchange: Exchange,
+  deps: EndpointDeps,
+): Promise<void> | void {
   if (wanted.kind === 'post') return serveMessage(wanted.message, exchange, deps, deps.store);
   if (deps.sessions === undefined) return undefined;
   return (wanted.kind === 'get' ? serveGet : serveDelete)(exchange, deps.sessions);

@@ -31,6 +31,7 @@ describe('the gateway block', () => {
       trustedProxies: [],
       proxyProtocol: false,
       failures: 'brief',
+      sse: false,
       proxies: { except: [] },
       metrics: { toolNames: true },
       toolNames: { maxLength: 64, characters: 'model' },
