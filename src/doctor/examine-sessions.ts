@@ -30,13 +30,13 @@ export async function examineSessions(
   );
   return [
     ...upstreams.map(
-      ({ name, revision, problem }): SessionFacts => ({
+      ({ name, revision, seen = `MCP ${revision}`, problem }): SessionFacts => ({
         kind: 'session',
         with: 'upstream',
         title: `${path}: upstream ${name}`,
         keys: [`upstream:${name}`],
         within: [...keys, ...(credentials.get(name)?.keys ?? [])],
-        seen: `MCP ${revision}`,
+        seen,
         ...(problem && { problem }),
       }),
     ),

@@ -39,6 +39,8 @@ export interface UpstreamLook {
   readonly name: string;
   /** Of MCP, where it was reached. */
   readonly revision?: string;
+  /** In its place: what was found of one of which each user has sessions of its own. */
+  readonly seen?: string;
   readonly problem?: ProblemText;
 }
 

@@ -31,6 +31,8 @@ export interface UpstreamLook {
   readonly name: string;
   /** The revision of MCP that it speaks; absent where it cannot be reached. */
   readonly revision?: string;
+  /** In its place: what was found of one of which each user has sessions of its own. */
+  readonly seen?: string;
   readonly problem?: SallyError;
 }
 
@@ -63,6 +65,7 @@ async function reach(upstream: Upstream, withinMs: number): Promise<UpstreamLook
   const { name } = upstream;
   const request = { principal: 'doctor', capabilities: {}, client: 'doctor', own: false };
   try {
+    if (upstream.look) return { name, seen: await upstream.look(AbortSignal.timeout(withinMs)) };
     const { revision } = await upstream.session(request, AbortSignal.timeout(withinMs));
     return { name, revision };
   } catch (thrown) {

@@ -92,6 +92,11 @@ export interface Upstream {
   settled(signal: AbortSignal): Promise<void>;
   /** The session for `request`, opened where there is none yet; one client gets the same one each time. Rejects while down. */
   session(request: SessionRequest, signal: Cancellation): Promise<UpstreamSession>;
+  /**
+   * What can be found out of one of which each user has sessions of its own, without a token of any. Absent: a session
+   * says more.
+   */
+  look?(signal: AbortSignal): Promise<string>;
   /** A client is gone: its own session ends, its listeners on a shared one are dropped. */
   release(client: string): Promise<void>;
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 import type { AuthorizationServer, TokenEndpointResponse } from 'oauth4webapi';
 import { isPerUser, type OauthSettings, type UpstreamSettings } from '../config/index.js';
-import { findSallyError, OauthDiscovery, OauthToken, type SallyError } from '../errors.js';
+import { findSallyError, OauthDiscovery, OauthToken } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Observer } from '../telemetry/index.js';
 import type { CredentialStore } from '../tls/index.js';
@@ -9,6 +9,7 @@ import { clientAuthOf, usesCertificate } from './client-auth.js';
 import { discoverResource, discoverServer, type ResourceMetadata } from './discovery.js';
 import { type OauthFetch, openOauthFetch, reasonOf } from './fetch.js';
 import { Reach } from './reach.js';
+import { tokenRefusal } from './refusal.js';
 import { type Token, timesOf } from './token.js';
 
 type Library = typeof import('oauth4webapi');
@@ -146,7 +147,7 @@ export class OauthClient {
       if (this.#registered.size < maxRegistered) this.#registered.set(redirectUri, id);
       return id;
     } catch (error) {
-      throw this.#refusal(error, server, []);
+      throw tokenRefusal(upstream, server.issuer, error, []);
     }
   }
 
@@ -286,7 +287,7 @@ export class OauthClient {
         response = await library.processGenericTokenEndpointResponse(server, client, reply);
       }
     } catch (error) {
-      throw this.#refusal(error, server, secrets);
+      throw tokenRefusal(upstream, server.issuer, error, secrets);
     }
     return this.#tokenOf(response, asker, { now, scopes, issuer: server.issuer });
   }
@@ -352,19 +353,6 @@ export class OauthClient {
       this.#deps.log.info({ upstream, issuer: first.href }, 'the upstream names its authorization server');
     this.#issuer ??= first;
   }
-
-  #refusal(error: unknown, { issuer }: AuthorizationServer, secrets: readonly string[]): SallyError {
-    const known = findSallyError(error);
-    if (known?.code.startsWith('SALLY_UPSTREAM_')) return known;
-    const { status, response } = error as { status?: unknown; response?: { status?: unknown } };
-    const { error: code, error_description: said } = refusalOf(error);
-    const http = status ?? response?.status;
-    const text =
-      typeof code === 'string' ? `${code}${typeof said === 'string' ? `: ${said}` : ''}` : reasonOf(error);
-    const detail = `${plain(text, secrets)}${typeof http === 'number' ? ` (HTTP ${http})` : ''}`;
-    const hint = typeof code === 'string' ? hints[code] : known?.remedy;
-    return OauthToken({ upstream: this.name, issuer, detail, hint });
-  }
 }
 
 function secretsOf(asker: Asker): string[] {
@@ -387,32 +375,4 @@ function callerParameters(grant: OauthSettings['grant'], token: string): Record<
     subject_token_type: accessToken,
     requested_token_type: accessToken,
   };
-}
-
-/** What a server refuses with: in the body (RFC 6749 section 5.2), or in the challenge of a 401. */
-function refusalOf(error: unknown): { readonly error?: unknown; readonly error_description?: unknown } {
-  const { error: code, cause } = error as { error?: unknown; cause?: unknown };
-  if (code !== undefined || !Array.isArray(cause)) return error as { readonly error?: unknown };
-  const all = cause as readonly { readonly parameters?: Readonly<Record<string, unknown>> }[];
-  return all.find(({ parameters }) => parameters?.['error'])?.parameters ?? {};
-}
-
-/** What to look at, by the errors of RFC 6749 section 5.2, RFC 8707 and RFC 8693. */
-const hints: Readonly<Record<string, string>> = {
-  invalid_client: 'check client_id, client_auth and the secret, key or certificate of the oauth block',
-  unauthorized_client: 'allow this client the grant at the authorization server, or choose another grant',
-  unsupported_grant_type: 'the server does not have this grant: choose another in the oauth block',
-  invalid_scope: 'check scopes of the oauth block against what this client is allowed',
-  invalid_target:
-    'the server knows no such resource: register it there, or set resource or audience of the oauth block',
-};
-
-/** A text of a server for errors and logs: one line, bounded, and without what was sent to it. */
-function plain(text: string, secrets: readonly string[]): string {
-  let shown = text;
-  for (const secret of secrets) shown = shown.replaceAll(secret, '(hidden)');
-  return shown
-    .slice(0, 300)
-    .replace(/[^\x20-\x7e\u00a0-\ud7ff]+/g, ' ')
-    .trim();
 }

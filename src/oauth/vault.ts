@@ -161,8 +161,13 @@ export class TokenVault {
     return this.#entries.get(idOf(owner))?.tokens;
   }
 
-  async put(owner: Owner, tokens: Consented): Promise<void> {
+  /**
+   * Keeps what a user has consented to; with `renewed`, in place of what is there. False where that was forgotten
+   * meanwhile: nobody brings it back.
+   */
+  async put(owner: Owner, tokens: Consented, renewed = false): Promise<boolean> {
     const id = idOf(owner);
+    if (renewed && !this.#entries.has(id)) return false;
     const { upstream, user } = owner;
     const head = { id, upstream, user, created: new Date().toISOString() };
     const sealed = this.#key ? seal(this.#key, head, tokens) : '';
@@ -170,7 +175,8 @@ export class TokenVault {
     this.#entries.set(id, { entry: { ...head, sealed }, tokens });
     const [oldest] = this.#entries.keys();
     if (this.#entries.size > maxEntries && oldest !== undefined) this.#entries.delete(oldest);
-    await this.#write(id);
+    await this.#write(id, renewed);
+    return this.#entries.has(id);
   }
 
   async forget(owner: Owner): Promise<void> {
@@ -196,13 +202,17 @@ export class TokenVault {
   }
 
   /** Writes one entry, or takes it out: what others have done to the file since stays done. */
-  #write(id: string): Promise<void> {
+  #write(id: string, renewed = false): Promise<void> {
     const files = this.#files;
     if (files === undefined) return Promise.resolve();
     const own = this.#entries.get(id)?.entry;
     const written = this.#writing.then(async () => {
       await changeVault(files.tokensFile, (entries) => {
         const others = entries.filter((entry) => entry.id !== id);
+        if (renewed && others.length === entries.length) {
+          this.#entries.delete(id);
+          return entries;
+        }
         return own ? [...others, own].slice(-maxEntries) : others;
       });
     });

@@ -122,6 +122,14 @@ export class PerUserUpstream implements Upstream {
     return user.upstream.session(request, signal);
   }
 
+  async look(signal: AbortSignal): Promise<string> {
+    await this.settled(signal);
+    if (this.state.kind !== 'up')
+      throw this.#reason ?? UpstreamDown({ upstream: this.name, reason: 'it is not connected' });
+    const { issuer } = await unlessAborted(this.#parts.client.server(), signal);
+    return `it is there, and each user has a token of ${issuer}`;
+  }
+
   async release(client: string): Promise<void> {
     const using = [...this.#users.values()].filter(({ clients }) => clients.delete(client));
     for (const { consent } of using) consent?.release(client);

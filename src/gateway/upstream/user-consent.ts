@@ -105,7 +105,7 @@ export class UserConsent {
         refreshToken: kept.refreshToken,
         clientId: kept.clientId,
       });
-      await this.#keep(token, kept.clientId);
+      await this.#keep(token, kept.clientId, true);
       return token;
     } catch (error) {
       // The server has ended it, or the user has: both mean that the user is asked again.
@@ -115,9 +115,11 @@ export class UserConsent {
     }
   }
 
-  async #keep(token: Token, clientId: string | undefined): Promise<void> {
+  async #keep(token: Token, clientId: string | undefined, renewed = false): Promise<void> {
     const { value, scopes, end, refreshToken } = token;
-    await this.#consent?.vault.put(this.#owner, { value, scopes, end, refreshToken, clientId });
+    const tokens = { value, scopes, end, refreshToken, clientId };
+    const kept = await this.#consent?.vault.put(this.#owner, tokens, renewed);
+    if (!kept) throw OauthConsent({ upstream: this.#owner.upstream, reason: 'it was forgotten' });
     this.#taken = value;
     this.authorization.put(token);
   }

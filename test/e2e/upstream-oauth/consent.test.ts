@@ -86,7 +86,7 @@ it('asks a user in a browser once, and calls with the token of that user from th
   expect(wrong.isError).toBe(true);
   const done = await ada.callTool({ name: 'sign_in', arguments: { code: codeIn(shown) } });
   expect(firstText(done)).toContain('You are signed in');
-  expect(await toolsOf(ada)).toEqual(['whoami']);
+  await vi.waitFor(async () => expect(await toolsOf(ada)).toEqual(['whoami']), patience(10_000));
   expect(firstText(await ada.callTool(whoami))).toBe('ada@crm whoami');
   // Another user is asked for itself.
   const bob = await legacyClient(gateway.url, { token: await userToken(server, 'bob') });

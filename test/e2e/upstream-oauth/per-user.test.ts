@@ -12,6 +12,7 @@ import {
   userToken,
 } from '../../support/authorization-server.js';
 import { cert } from '../../support/certs.js';
+import { sallyport } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { firstText, legacyClient, modernClient, startGateway } from '../../support/gateway-run.js';
 import { serveProtected } from '../../support/protected-mcp.js';
@@ -145,4 +146,17 @@ it('has the tokens of callers in every worker', async () => {
   );
   const texts = await Promise.all(clients.map(async (client) => firstText(await client.callTool(whoami))));
   expect(texts).toEqual(users.flatMap((user) => Array(3).fill(`${user} whoami`)));
+});
+
+it('is looked at by the doctor without a token of anybody', async () => {
+  const server = await startAuthorizationServer();
+  const upstream = await serveProtected(server);
+  const gateway = await gatewayOf(server, { crm: upstream }, 'token_exchange');
+  const doctor = async () =>
+    sallyport(['doctor', '--config', join(gateway.folder, 'gateway.yaml'), '--verbose'], {
+      cwd: gateway.folder,
+    });
+  const { stdout } = await doctor();
+  expect(stdout.replace(/\s+/g, ' ')).toContain(`it is there, and each user has a token of ${server.issuer}`);
+  expect(server.requests).toEqual([]);
 });
