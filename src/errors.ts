@@ -1588,10 +1588,18 @@ export const ChildGone = defineError('SALLY_CHILD_GONE', {
 
 // ─── Plugins (plugin/, plugins/, external/, manager/) ────────────────────────────────────────────
 
-export const PluginModuleUnusable = defineError('SALLY_PLUGIN_MODULE', {
+export const PluginModuleUnusable = defineError<{
+  plugin: string;
+  kind: string;
+  reason: string;
+  /** The file of the module, where there is one and its code is what fails. */
+  path?: string | undefined;
+}>('SALLY_PLUGIN_MODULE', {
   message: (c) => `plugin '${c.plugin}': the module of kind '${c.kind}' cannot be used: ${c.reason}`,
-  remedy:
-    "kind is 'external', a bundled plugin, a path (./my-filter.js) or a package, either with #Export; the module exports what definePlugin() returns",
+  remedy: (c) =>
+    c.path === undefined
+      ? "kind is 'external', a bundled plugin, a path (./my-filter.js) or a package, either with #Export; the module exports what definePlugin() returns"
+      : `mend the module, or what it imports; the line is shown by: node ${shellWord(c.path)}`,
   example: { plugin: 'MyFilter', kind: './my-filter.js', reason: 'no such file' },
 });
 
@@ -1611,6 +1619,13 @@ export const PluginConfigInvalid = defineError('SALLY_PLUGIN_CONFIG', {
   message: (c) => `plugin '${c.plugin}': its config is not valid: ${c.problems.join('; ')}`,
   remedy: (c) => `correct the config block of '${c.plugin}' in the plugin file`,
   example: { plugin: 'ReplaceBadWordsPlugin', problems: ['config.words[0].search: expected string'] },
+});
+
+export const PluginSetupFailed = defineError('SALLY_PLUGIN_SETUP', {
+  message: (c) => `plugin '${c.plugin}' cannot be set up: ${c.reason}`,
+  remedy: (c) =>
+    `setup() of '${c.plugin}' says so: mend its code, its config block, or the service that it needs`,
+  example: { plugin: 'MyFilter', reason: 'fetch failed: connect ECONNREFUSED 127.0.0.1:3001' },
 });
 
 export const NoSuchGroup = defineError('SALLY_PLUGIN_REGEX_GROUP', {

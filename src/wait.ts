@@ -33,6 +33,15 @@ export function unlessAborted<T>(work: Promise<T>, signal: Cancellation): Promis
   });
 }
 
+/** What `work` gives; once `ms` are over, the error that says so. The process stays for as long: nothing else may keep it. */
+export async function inTime<T>(ms: number, late: () => Error, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), ms);
+  });
+  return Promise.race([work, over]).finally(() => clearTimeout(timer));
+}
+
 /** Runs `work` with a signal that is aborted by `outer`, or after `ms` with the error that says so. */
 export async function withDeadline<T>(
   ms: number,

@@ -164,6 +164,6 @@ function failed(thrown: unknown): void {
     io.err(`${thrown.stack}\n`);
   }
   io.exitWith(error.exitStatus);
-  // The channel to its primary would keep a worker alive.
-  if (process.channel) process.exit();
+  // What a plugin has left running would keep this process alive, and so would the channel of a worker to its primary.
+  process.exit();
 }

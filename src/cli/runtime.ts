@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { InvalidArgumentError } from 'commander';
 import { type GatewayConfig, loadConfig, type PluginsConfig } from '../config/index.js';
-import { messageOf, StrayPluginError, UsageError } from '../errors.js';
+import { messageWithCauses, StrayPluginError, UsageError } from '../errors.js';
 import { createLogger, fieldText, type Logger, logLevels, oneLine, type TextLine } from '../log.js';
 import { paint, type Screen, wrapped, wrappedRemedy } from '../terminal.js';
 import { isWorker, runWorkers } from '../workers/index.js';
@@ -129,7 +129,7 @@ export async function serveFromWorkers(count: number, graceMs: number, log: Logg
 /** A promise or a timer that a plugin left behind must not end the calls of others. */
 export function keepAliveAfterStrayErrors(log: Logger): void {
   const report = (thrown: unknown) => {
-    const error = StrayPluginError({ detail: messageOf(thrown) });
+    const error = StrayPluginError({ detail: messageWithCauses(thrown) });
     const stack = thrown instanceof Error ? thrown.stack : undefined;
     log.error({ code: error.code, remedy: error.remedy }, error.message);
     log.debug({ stack }, 'where it was thrown');

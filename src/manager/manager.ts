@@ -5,7 +5,9 @@ import {
   asSallyError,
   HookUnknown,
   PluginDisabled,
+  PluginModuleUnusable,
   PluginNotFound,
+  PluginSetupFailed,
   PluginsClosed,
   PluginsUnusable,
   type SallyError,
@@ -20,6 +22,7 @@ import { importPlugin, type ModuleBase } from '../plugin/module.js';
 import { bundledPlugins } from '../plugins/index.js';
 import type { Observer } from '../telemetry/index.js';
 import { type CredentialStore, createCredentialStore } from '../tls/index.js';
+import { inTime } from '../wait.js';
 import { describePlugin, pluginDefaults } from '../wire/index.js';
 import { callPlugin } from './call.js';
 import { createPluginList } from './decide.js';
@@ -60,6 +63,8 @@ interface ManagerDeps {
   readonly exactNumbers?: boolean;
   /** Plugins by value: what a `kind` stands for, before it is looked up anywhere else. */
   readonly definitions?: ReadonlyMap<string, PluginDefinition>;
+  /** How long the code of a plugin may take to load, and as long again its `setup`, in milliseconds. Default: a minute. */
+  readonly startWithinMs?: number;
 }
 
 interface OneCall {
@@ -161,7 +166,7 @@ async function startPlugin(
   config: PluginsConfig,
   deps: ManagerDeps & { readonly connections: () => Promise<Connections> },
 ): Promise<PluginHandle> {
-  const { log, connect = 'now', connections } = deps;
+  const { log, connect = 'now', connections, startWithinMs: ms = 60_000 } = deps;
   const local = { log, describe: describePlugin, defaults: pluginDefaults };
   if (entry.mode === 'disabled') return disabledPlugin(entry, local);
   if (entry.kind === 'external') {
@@ -177,8 +182,15 @@ async function startPlugin(
       metrics,
     });
   }
-  const definition = deps.definitions?.get(entry.kind) ?? (await definitionOf(entry, config));
-  return startLocalPlugin(entry, definition, local);
+  const { name: plugin, kind } = entry;
+  const hangs = (what: string) => `${what} within ${ms / 1000} s`;
+  const unloaded = () => {
+    const reason = `${hangs('it has not loaded')}: something at its top level does not end`;
+    return PluginModuleUnusable({ plugin, kind, reason });
+  };
+  const loaded = deps.definitions?.get(kind) ?? (await inTime(ms, unloaded, definitionOf(entry, config)));
+  const unset = () => PluginSetupFailed({ plugin, reason: hangs('it has not ended') });
+  return inTime(ms, unset, startLocalPlugin(entry, loaded, local));
 }
 
 async function definitionOf(entry: PluginEntry, base: ModuleBase): Promise<PluginDefinition> {

@@ -13,6 +13,7 @@ import {
   PluginDisabled,
   PluginFailed,
   PluginModuleUnusable,
+  PluginSetupFailed,
   PluginWithoutHooks,
   type SallyError,
 } from '../errors.js';
@@ -87,7 +88,7 @@ export async function validateConfig(
   if (schema === undefined) return written;
   const validate = async () => schema['~standard'].validate(written);
   const checked = await validate().catch((error: unknown) => {
-    throw PluginConfigInvalid({ plugin: entry.name, problems: [messageOf(error)] }, error);
+    throw PluginConfigInvalid({ plugin: entry.name, problems: [messageWithCauses(error)] }, error);
   });
   if (checked.issues === undefined) return checked.value;
   const problems = checked.issues.map(({ path = [], message }) => {
@@ -108,7 +109,7 @@ async function setUp(
     instance = await definition.setup(config, { name: entry.name, log });
   } catch (error) {
     const known = findSallyError(error);
-    throw known ?? PluginConfigInvalid({ plugin: entry.name, problems: [messageOf(error)] }, error);
+    throw known ?? PluginSetupFailed({ plugin: entry.name, reason: messageWithCauses(error) }, error);
   }
   if (typeof instance?.hooks === 'object' && instance.hooks !== null) return instance;
   const reason = 'its setup() does not answer with { hooks: … }';

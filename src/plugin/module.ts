@@ -4,7 +4,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { resolve as resolvePackage } from 'import-meta-resolve';
 import type { PluginEntry } from '../config/index.js';
-import { messageOf, PluginModuleUnusable } from '../errors.js';
+import { messageWithCauses, PluginModuleUnusable } from '../errors.js';
 import type { PluginDefinition } from './define.js';
 
 /** Where `kind` is looked up: the working directory first, then the folder of the plugin file. */
@@ -15,8 +15,7 @@ export interface ModuleBase {
 
 /** Imports the module that `kind` names, `./file.js`, `package` or either with `#Export`. */
 export async function importPlugin(entry: PluginEntry, base: ModuleBase): Promise<PluginDefinition> {
-  const unusable = (reason: string, cause?: unknown) =>
-    PluginModuleUnusable({ plugin: entry.name, kind: entry.kind, reason }, cause);
+  const unusable = (reason: string) => PluginModuleUnusable({ plugin: entry.name, kind: entry.kind, reason });
   const hash = entry.kind.lastIndexOf('#');
   const specifier = hash === -1 ? entry.kind : entry.kind.slice(0, hash);
   const exported = hash === -1 ? 'default' : entry.kind.slice(hash + 1);
@@ -26,7 +25,7 @@ export async function importPlugin(entry: PluginEntry, base: ModuleBase): Promis
   try {
     module = (await import(url)) as Record<string, unknown>;
   } catch (error) {
-    throw unusable(importFailure(error), error);
+    throw PluginModuleUnusable({ plugin: entry.name, kind: entry.kind, ...importFailure(error, url) }, error);
   }
   const found = exportOf(module, exported);
   if (found === undefined) {
@@ -76,16 +75,18 @@ function exportOf(module: Record<string, unknown>, name: string): unknown {
   return compiled && Object.hasOwn(whole, name) ? whole[name] : module[name];
 }
 
-/** Why a module could not be imported: Node names no way out for TypeScript that it does not read. */
-function importFailure(error: unknown): string {
-  const { code } = error as NodeJS.ErrnoException;
-  const message = messageOf(error);
+/** Why a module could not be imported, and its file: Node names no way out for TypeScript that it does not read. */
+function importFailure(error: unknown, url: string): { reason: string; path?: string | undefined } {
+  const { code } = Object(error) as NodeJS.ErrnoException;
+  const message = messageWithCauses(error);
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?ts\b/.test(message))
-    return `Node ${process.version} does not read TypeScript: compile it and name the JavaScript file, or use Node 22.18 or newer`;
+    return {
+      reason: `Node ${process.version} does not read TypeScript: compile it and name the JavaScript file, or use Node 22.18 or newer`,
+    };
   return code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' ||
     code === 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING'
-    ? `${message}: compile it and name the JavaScript file`
-    : message;
+    ? { reason: `${message}: compile it and name the JavaScript file` }
+    : { reason: message, path: url.startsWith('file:') ? fileURLToPath(url) : undefined };
 }
 
 function isDefinition(value: unknown): value is PluginDefinition {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { patience } from '../support/patience.js';
 import { replaceBadWords } from '../support/plugin-server.js';
 import { diagnosis, newPlace } from './place.js';
 
@@ -59,9 +60,23 @@ const faults: readonly Fault[] = [
   {
     fault: 'a module that never ends',
     code: 'SALLY_PLUGIN_MODULE',
-    says: /has not loaded within 1 s/,
+    says: /has not loaded within [\d.]+ s/,
     entry: own,
     module: 'for (;;);\n',
+  },
+  {
+    fault: 'a module that waits for what never comes',
+    code: 'SALLY_PLUGIN_MODULE',
+    says: /has not loaded within [\d.]+ s/,
+    entry: own,
+    module: 'await new Promise(() => {});\n',
+  },
+  {
+    fault: 'a module that throws nothing',
+    code: 'SALLY_PLUGIN_MODULE',
+    says: /cannot be used: null/,
+    entry: own,
+    module: 'throw null;\n',
   },
   {
     fault: 'a module that ends its process',
@@ -97,7 +112,7 @@ async function look(entries: readonly object[], module?: string) {
   const { results } = await diagnosis(
     place,
     { targets: [place.at('server.yaml')], side: 'server' },
-    { timeoutMs: 1_000 },
+    { timeoutMs: patience(1_000) },
   );
   return { place, results: results.filter(({ id }) => id === 'plugins-load') };
 }
@@ -141,6 +156,10 @@ describe('[O2] the doctor loads what the program would load', () => {
     [
       'a hook of another gateway',
       'export default { setup: () => ({ foreignHooks: { tool_pre_invokes() {} } }) };\n',
+    ],
+    [
+      'a promise that is left behind',
+      "Promise.reject(new Error('left'));\nexport default { setup: () => ({ hooks: {} }) };\n",
     ],
     [
       'other words',

@@ -101,6 +101,9 @@ describe('what cannot be used', () => {
     'null.mjs': 'export default null;\n',
     'syntax.mjs': 'export default {\n',
     'throws.mjs': "throw new TypeError('no database');\n",
+    'null-thrown.mjs': 'throw null;\n',
+    'caused.mjs':
+      "throw new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED ::1:9') });\n",
     'lacks.mjs': "import './elsewhere.mjs';\n",
   };
 
@@ -116,6 +119,8 @@ describe('what cannot be used', () => {
     ['./hooks.mjs', "its export 'default' is not what definePlugin() returns"],
     ['./null.mjs', "its export 'default' is not what definePlugin() returns"],
     ['./throws.mjs', 'no database'],
+    ['./null-thrown.mjs', 'null'],
+    ['./caused.mjs', 'fetch failed: connect ECONNREFUSED ::1:9'],
     ['./syntax.mjs', expect.stringMatching(/./)],
     ['./lacks.mjs', expect.stringContaining('elsewhere.mjs')],
   ])('[S9] %s', async (kind, reason) => {
@@ -123,6 +128,13 @@ describe('what cannot be used', () => {
     await expect(load(kind, folder)).rejects.toMatchObject({
       code: 'SALLY_PLUGIN_MODULE',
       context: { plugin: 'P', kind, reason },
+    });
+  });
+
+  it('[S9] for what its code does: Node shows the line, and the remedy how', async () => {
+    const folder = await folderWith({ 'my plugins/syntax.mjs': 'export default {\n' });
+    await expect(load('./my plugins/syntax.mjs', folder)).rejects.toMatchObject({
+      remedy: expect.stringContaining(`: node '${join(folder, 'my plugins/syntax.mjs')}'`),
     });
   });
 });

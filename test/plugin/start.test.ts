@@ -89,9 +89,17 @@ describe('setup', () => {
   ])('[S9] that %s is an error with its words', async (_title, setup) => {
     const starting = start({ setup });
     await expect(starting).rejects.toMatchObject({
-      code: 'SALLY_PLUGIN_CONFIG',
-      message: "plugin 'P': its config is not valid: no database",
+      code: 'SALLY_PLUGIN_SETUP',
+      message: "plugin 'P' cannot be set up: no database",
       cause: expect.any(TypeError),
+    });
+  });
+
+  it('[S9] that fails keeps what caused it', async () => {
+    const cause = new Error('connect ECONNREFUSED 127.0.0.1:9');
+    const setup = () => Promise.reject(new TypeError('fetch failed', { cause }));
+    await expect(start({ setup })).rejects.toMatchObject({
+      message: "plugin 'P' cannot be set up: fetch failed: connect ECONNREFUSED 127.0.0.1:9",
     });
   });
 

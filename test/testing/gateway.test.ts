@@ -109,7 +109,7 @@ describe('a test gateway', () => {
     });
     for (const over of ['process', 'mtls'] as const)
       await expect(testGateway({ plugin: broken, over })).rejects.toMatchObject({
-        code: 'SALLY_PLUGIN_CONFIG',
+        code: 'SALLY_PLUGIN_SETUP',
         message: expect.stringContaining('no database'),
       });
   });

@@ -153,3 +153,13 @@ it('[S1] a broken module leaves no stack trace', async () => {
   expect(stderr).toContain('SALLY_PLUGIN_MODULE');
   expect(stderr).not.toMatch(/\n\s+at /);
 });
+
+it('[S1] a plugin that fails ends the server, whatever it has left running', async () => {
+  const folder = await temporaryFolder();
+  const source =
+    "setInterval(() => {}, 1000);\nexport default { setup() { throw new Error('no database'); } };\n";
+  await writeFile(join(folder, 'ticks.mjs'), source);
+  const path = await writeConfig({ plugins: [{ name: 'A', kind: './ticks.mjs' }] }, folder);
+  const { status, stderr } = await sallyport(['serve', '--config', path, '--port', '0']);
+  expect({ status, stderr }).toEqual({ status: 3, stderr: expect.stringContaining('no database') });
+});
