@@ -448,7 +448,7 @@ export const CertsMissing = defineError('SALLY_CERTS_MISSING', {
 export const CaElsewhere = defineError('SALLY_CA_ELSEWHERE', {
   message: (c) => `there are certificates in ${c.dir}, but not their CA: ${c.path} is missing`,
   remedy: (c) =>
-    `run this where ${c.path} is, and copy the folder of this host from there; if that CA is lost, start anew: rm -rf ${shellWord(c.dir)} && ${certsCommand('all', c.dir)}`,
+    `put the folder of the CA back for as long as this command runs, or run it where ${c.path} is, and copy the folder of this host from there; if that CA is lost, start anew: rm -rf ${shellWord(c.dir)} && ${certsCommand('all', c.dir)}`,
   example: { dir: 'certs/mcp', path: 'certs/mcp/ca/ca.crt' },
 });
 
@@ -992,13 +992,12 @@ export const ConfigUnknownVariable = defineError('SALLY_CONFIG_UNKNOWN_VARIABLE'
 
 // ─── Credentials and handshakes (tls/) ───────────────────────────────────────────────────────────
 
+const newToken = (path: string): string => `sallyport token create --user NAME --file ${shellWord(path)}`;
+
 export const FileUnreadable = defineError('SALLY_FILE_UNREADABLE', {
   message: (c) => `cannot read ${c.what} ${c.path}: ${c.reason}`,
   remedy: (c) => {
-    const fill =
-      c.what === 'the tokens'
-        ? `sallyport token create --user NAME --file ${shellWord(c.path)}`
-        : filling(c.path);
+    const fill = c.what === 'the tokens' ? newToken(c.path) : filling(c.path);
     if (c.reason === fileReasons['ENOENT'] && fill !== undefined) return fill;
     if ([danglingLink, fileReasons['ELOOP']].includes(c.reason) && fill !== undefined)
       return `rm ${shellWord(c.path)} && ${fill}`;
@@ -1929,7 +1928,8 @@ export const StrayPluginError = defineError('SALLY_PLUGIN_STRAY_ERROR', {
 
 export const TokensFileInvalid = defineError('SALLY_TOKENS_FILE', {
   message: (c) => `${c.path} is not a tokens file: ${c.reason}`,
-  remedy: 'only sallyport token writes this file: restore it, or begin a new one with sallyport token create',
+  remedy: (c) =>
+    `restore it, or begin a new one, with new tokens: mv ${shellWord(c.path)} ${shellWord(`${c.path}.bad`)} && ${newToken(c.path)}`,
   example: { path: 'tokens.json', reason: 'it is not JSON' },
 });
 
@@ -1957,6 +1957,13 @@ export const TokensReadableByOthers = defineError('SALLY_TOKENS_READABLE', {
   example: { path: 'tokens.json' },
 });
 
+export const TokensNone = defineError('SALLY_TOKENS_NONE', {
+  message: (c) =>
+    `nobody can call: ${c.path} has ${c.count === 0 ? 'no token' : 'no token that has not expired'}`,
+  remedy: (c) => newToken(c.path),
+  example: { path: 'tokens.json', count: 0 },
+});
+
 export const TokenNotFound = defineRefusal('SALLY_TOKEN_NOT_FOUND', {
   message: (c) => `${c.path} has no token ${JSON.stringify(c.id)}`,
   remedy: (c) => `sallyport token list --file ${shellWord(c.path)} shows those that there are`,
@@ -1971,7 +1978,8 @@ export const JwksInvalid = defineError('SALLY_JWKS', {
 
 export const JwksUnavailable = defineError('SALLY_JWKS_UNAVAILABLE', {
   message: (c) => `the keys of the issuer cannot be had from ${c.where}: ${c.reason}`,
-  remedy: 'tokens are taken again when it answers: see that this machine can reach it',
+  remedy: (c) =>
+    `tokens are taken again when it answers: see that this machine can reach it, and that gateway.auth.jwks is the jwks_uri of the issuer's metadata: curl ${shellWord(c.where)}`,
   http: 503,
   example: { where: 'https://issuer.example/jwks', reason: 'request timed out' },
 });

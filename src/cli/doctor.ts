@@ -96,10 +96,8 @@ async function doctor(io: CommandIo, words: readonly string[], options: DoctorOp
   const targets = [...new Set(given.length > 0 ? given : usualTargets(io))];
   const { diagnose, examine } = await import('../doctor/index.js');
   const { createCredentialStore } = await import('../tls/index.js');
-  const upstreams: DoctorContext['upstreams'] = async (config, how) =>
-    config.gateway === undefined
-      ? { upstreams: [], unmatched: [] }
-      : (await import('../gateway/index.js')).lookAtUpstreams(config, how);
+  const gateway: DoctorContext['gateway'] = async (config, how) =>
+    config.gateway && (await import('../gateway/index.js')).lookAtGateway(config, how);
   const at = (path: string | undefined) => (path === undefined ? undefined : resolve(io.cwd, path));
   const progress = progressOn(io.stderr, io.err);
   const looking = examine(
@@ -116,7 +114,7 @@ async function doctor(io: CommandIo, words: readonly string[], options: DoctorOp
       now: () => new Date(),
       timeoutMs: timeout * 1000,
       credentials: createCredentialStore({ log: silentLogger }),
-      upstreams,
+      gateway,
       onLook: (what, done, wanted) =>
         progress.show(`looking at ${what}${wanted > 0 ? `: ${done} of ${wanted}` : ''}`),
     },

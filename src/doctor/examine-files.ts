@@ -18,7 +18,7 @@ import {
   type TlsRole,
 } from '../tls/index.js';
 import { examinePlugins } from './examine-plugins.js';
-import { lookAtUpstreams } from './examine-sessions.js';
+import { lookAtGateway } from './examine-sessions.js';
 import type { ConfigFacts, CredentialFacts, DoctorContext, FolderFacts, Override } from './facts.js';
 
 /** Loads a configuration as its program would. @throws SALLY_FILE_UNREADABLE: then there is nothing to look at. */
@@ -31,23 +31,14 @@ export async function examineConfig(
   const loaded = await load(path, side, context.env, context);
   const about = { kind: 'config', path, side, title: `${path} (${side} side)` } as const;
   const keys = { keys: [`config:${path}`], within: [] };
-  if ('problem' in loaded)
-    return {
-      ...about,
-      ...keys,
-      problem: loaded.problem,
-      overrides: [],
-      plugins: [],
-      unmatched: [],
-      upstreams: [],
-    };
+  if ('problem' in loaded) return { ...about, ...keys, problem: loaded.problem, overrides: [], plugins: [] };
   const { config } = loaded;
   const overrides = await overridesOf(path, side, config, context);
-  const [plugins, looked] = await Promise.all([
+  const [plugins, gateway] = await Promise.all([
     examinePlugins(config, side, context),
-    side === 'gateway' ? lookAtUpstreams(config, context) : undefined,
+    side === 'gateway' ? lookAtGateway(config, context) : undefined,
   ]);
-  return { ...about, ...keys, config, overrides, plugins, upstreams: [], unmatched: [], ...looked };
+  return { ...about, ...keys, config, overrides, plugins, ...(gateway && { gateway }) };
 }
 
 type Loaded =

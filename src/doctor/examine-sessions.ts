@@ -4,10 +4,10 @@ import type { Logger } from '../log.js';
 import { callPlugin } from './call-plugin.js';
 import type { ConfigFacts, CredentialFacts, DoctorContext, ProblemText, SessionFacts } from './facts.js';
 
-/** What a gateway of this configuration finds at its upstreams; undefined where nobody here can open them. */
-export async function lookAtUpstreams(config: PluginsConfig, context: DoctorContext) {
+/** What a gateway of this configuration finds; undefined where there is none, or nobody here can look. */
+export async function lookAtGateway(config: PluginsConfig, context: DoctorContext) {
   const heard = listening();
-  const looked = await context.upstreams?.(config, { timeoutMs: context.timeoutMs, log: heard.log });
+  const looked = await context.gateway?.(config, { timeoutMs: context.timeoutMs, log: heard.log });
   return (
     looked && {
       ...looked,
@@ -21,7 +21,7 @@ export async function lookAtUpstreams(config: PluginsConfig, context: DoctorCont
 
 /** The sessions of a gateway's file beside those with plugin servers of the network, which are looked at more closely. */
 export async function examineSessions(
-  { config, path, keys, upstreams }: ConfigFacts,
+  { config, path, keys, gateway }: ConfigFacts,
   credentials: ReadonlyMap<string, CredentialFacts>,
   context: DoctorContext,
 ): Promise<readonly SessionFacts[]> {
@@ -29,7 +29,7 @@ export async function examineSessions(
     mcp && mcp.transport !== 'http' && mode !== 'disabled' ? [{ name, mcp }] : [],
   );
   return [
-    ...upstreams.map(
+    ...(gateway?.upstreams ?? []).map(
       ({ name, revision, seen = `MCP ${revision}`, problem }): SessionFacts => ({
         kind: 'session',
         with: 'upstream',

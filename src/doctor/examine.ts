@@ -1,14 +1,17 @@
 import type { X509Certificate } from 'node:crypto';
 import { stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { resolve } from 'node:path';
-import type { ClientTlsSettings, ConfigSide, PluginsConfig, ServerTlsSettings } from '../config/index.js';
+import type { ClientTlsSettings, ConfigSide, ServerTlsSettings } from '../config/index.js';
 import {
+  asSallyError,
   ClientCertNotDemanded,
   FileUnreadable,
   fileReason,
   NoClientCert,
   type SallyError,
 } from '../errors.js';
+import { listen } from '../http/index.js';
 import {
   type CredentialFiles,
   certificateFile,
@@ -90,7 +93,7 @@ export async function examine(
   return [
     ...configs,
     ...folders,
-    ...gateways.flatMap(({ all, sessions }) => [...all, ...sessions]),
+    ...gateways.flatMap(({ all, sessions, listeners }) => [...all, ...listeners, ...sessions]),
     ...servers.flatMap((server) => (server ? [...(server.own ? [server.own] : []), server.listener] : [])),
     ...bare.own,
     ...pairs,
@@ -113,7 +116,12 @@ const hosts = ({ config }: ConfigFacts, plugin: string): boolean =>
 /** What a gateway's file leads to: credentials, each set of files once, and the servers of its plugins. */
 async function gatewayEnds(facts: ConfigFacts, context: DoctorContext) {
   const { config, side, path, keys } = facts;
-  const none = { all: [] as CredentialFacts[], links: [] as Endpoint[], sessions: [] as SessionFacts[] };
+  const none = {
+    all: [] as CredentialFacts[],
+    links: [] as Endpoint[],
+    sessions: [] as SessionFacts[],
+    listeners: [] as ListenerFacts[],
+  };
   if (!config || side !== 'gateway') return none;
   const external = config.plugins.flatMap(({ name, mcp, mode }) =>
     mcp?.transport === 'http' && mode !== 'disabled' ? [{ name, mcp }] : [],
@@ -146,12 +154,16 @@ async function gatewayEnds(facts: ConfigFacts, context: DoctorContext) {
       ofUpstreams.set(name, await own(upstream.tls, `${path}: credentials for upstream ${name}`));
   const sessions = await examineSessions(facts, ofUpstreams, context);
   const all = await Promise.all(shared.values());
-  const front = config.gateway?.tls;
+  if (config.gateway === undefined) return { ...none, links, sessions, all };
+  const { host, port, tls } = config.gateway;
   const about = { title: `${path}: the gateway's own credentials`, keys: [], within: keys };
+  const front = tls && (await examineCredentials(tls, 'server', about, context));
+  const listening = { what: 'the gateway', host, port, tls, own: front } as const;
   return {
     links,
     sessions,
-    all: front ? [...all, await examineCredentials(front, 'server', about, context)] : all,
+    all: front ? [...all, front] : all,
+    listeners: [await examineListener(path, listening, context)],
   };
 }
 
@@ -168,8 +180,9 @@ async function serverEnd(facts: ConfigFacts, context: DoctorContext) {
     within: [...keys, ...named, 'ca'],
   };
   const own = tls && (await examineCredentials(tls, 'server', about, context));
-  const listener = await examineListener(path, config, own, context);
-  return { config: facts, tls, own, listener };
+  const { host, port } = config.server;
+  const listening = { what: 'the plugin server', host, port, tls, own } as const;
+  return { config: facts, tls, own, listener: await examineListener(path, listening, context) };
 }
 
 async function bareEndpoints(
@@ -204,40 +217,63 @@ function given({ certfile, keyfile, caBundle }: CredentialFiles) {
 /** Every address, as a setting names it. */
 const isWildcard = (host: string): boolean => ['0.0.0.0', '::', '[::]'].includes(host);
 
-/** Looks at the ports of a server's configuration, from the machine that it is on. */
+interface Listening {
+  readonly what: ListenerFacts['what'];
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: ServerTlsSettings | undefined;
+  readonly own?: CredentialFacts | undefined;
+}
+
+/** Looks at the ports that a configuration is to listen on, from the machine that it is on. */
 async function examineListener(
   file: string,
-  { server }: PluginsConfig,
-  own: CredentialFacts | undefined,
+  { what, host, port, tls, own }: Listening,
   { timeoutMs }: DoctorContext,
 ): Promise<ListenerFacts> {
-  const { host, port, tls } = server;
   const address = isWildcard(host) ? (host === '0.0.0.0' ? '127.0.0.1' : '::1') : host;
   const healthPort = port + 1_000;
   const nothing = { kind: 'unknown' } as const;
   const main = await tryPort(address, port, timeoutMs);
   const health = tls && healthPort <= 65_535 ? await tryPort(address, healthPort, timeoutMs) : nothing;
-  const peer = `the plugin server ${host}:${port}`;
+  const cannotListen = main.kind === 'closed' ? await tryListen(host, port, what) : undefined;
+  const peer = `${what} ${host}:${port}`;
   const look =
     tls && main.kind === 'open'
       ? await lookAtTls({ address, port, host: address, peer, timeoutMs })
       : undefined;
+  const pages = tls ? { port: healthPort, state: health } : { port, state: main };
   const healthReply =
-    health.kind === 'open' ? await askPlain(address, healthPort, address, timeoutMs) : undefined;
+    pages.state.kind === 'open' ? await askPlain(address, pages.port, address, timeoutMs) : undefined;
   return {
     kind: 'listener',
     title: `${host}:${port} of ${file}`,
     keys: [`listener:${host}:${port}`],
     within: [`config:${file}`, ...(own?.keys ?? [])],
+    what,
     host,
     port,
     tls,
     certificate: own?.set?.certificate,
     main,
     health,
+    ...(cannotListen && { cannotListen }),
     ...(look && { look }),
     ...(healthReply && { healthReply }),
   };
+}
+
+/** What a program would fail with that listens there; nothing is served meanwhile. */
+async function tryListen(host: string, port: number, what: string): Promise<SallyError | undefined> {
+  const server = createServer((socket) => socket.destroy());
+  try {
+    await listen(server, host, port, what);
+    return undefined;
+  } catch (error) {
+    return asSallyError(error);
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
 }
 
 interface Ends {

@@ -13,11 +13,11 @@ export interface DoctorContext {
   /** For each single probe. */
   readonly timeoutMs: number;
   readonly credentials: CredentialStore;
-  /** What a gateway finds at its upstreams, and the conditions in its file that no call can meet. */
-  readonly upstreams?: (
+  /** What a gateway of a configuration would find; undefined where there is none in it. */
+  readonly gateway?: (
     config: PluginsConfig,
     options: { readonly timeoutMs: number; readonly log: Logger },
-  ) => Promise<{ readonly upstreams: readonly UpstreamLook[]; readonly unmatched: readonly SallyError[] }>;
+  ) => Promise<GatewayLook | undefined>;
   /** The program in which plugins are loaded. Default: the one of this package. */
   readonly loader?: URL;
   /** Hears what is looked at, and of how many servers the look has ended. */
@@ -46,6 +46,13 @@ export interface UpstreamLook {
 
 /** Why something is not as it should be; errors of the registry are of this shape. */
 export type ProblemText = Pick<SallyError, 'code' | 'message' | 'remedy'>;
+
+/** What a gateway finds at its upstreams, the conditions in its file that no call can meet, and whether it can tell who calls. */
+export interface GatewayLook {
+  readonly upstreams: readonly UpstreamLook[];
+  readonly unmatched: readonly SallyError[];
+  readonly auth: { readonly problem?: ProblemText; readonly remarks: readonly ProblemText[] };
+}
 
 interface Subject {
   /** How a line names it. */
@@ -84,10 +91,8 @@ export interface ConfigFacts extends Subject {
   readonly overrides: readonly Override[];
   /** Those that are not disabled. */
   readonly plugins: readonly PluginFacts[];
-  /** Conditions of theirs that no call can meet. */
-  readonly unmatched: readonly SallyError[];
-  /** What a gateway finds at each of its upstreams. */
-  readonly upstreams: readonly UpstreamLook[];
+  /** Absent where it is no gateway's, or nobody here can look. */
+  readonly gateway?: GatewayLook;
 }
 
 /** The files of one side, as its program would load them. */
@@ -161,16 +166,20 @@ export type TlsLook =
     }
   | { readonly kind: 'failed'; readonly error: SallyError };
 
-/** Where the server of a configuration is to listen. */
+/** Where the program of a configuration is to listen. */
 export interface ListenerFacts extends Subject {
   readonly kind: 'listener';
+  readonly what: 'the plugin server' | 'the gateway';
   readonly host: string;
   readonly port: number;
   readonly tls: ServerTlsSettings | undefined;
   readonly certificate: X509Certificate | undefined;
   readonly main: PortState;
+  /** What it would fail with, where nothing listens yet. */
+  readonly cannotListen?: SallyError;
   readonly look?: TlsLook;
   readonly health: PortState;
+  /** Without TLS, of the main port. */
   readonly healthReply?: RawReply;
 }
 

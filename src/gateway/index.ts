@@ -1,3 +1,3 @@
 export { createGateway, type Gateway, type GatewayAddress } from './gateway.js';
+export { type GatewayLook, lookAtGateway } from './look.js';
 export type { PartStatus } from './status.js';
-export { lookAtUpstreams } from './unmatched.js';

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { CertUnusable, RequestInvalid, shellWord } from '../errors.js';
+import { CaElsewhere, CertUnusable, RequestInvalid, shellWord } from '../errors.js';
 import { unlocked } from '../lock.js';
 import {
   type Authority,
@@ -10,7 +10,7 @@ import {
   withOpenKey,
 } from './authority.js';
 import { certify, sansOf } from './certificate.js';
-import { recordIssued } from './change.js';
+import { presentLeaves, recordIssued } from './change.js';
 import {
   allDone,
   isUnsettled,
@@ -32,6 +32,7 @@ import {
   type Layout,
   type LeafTarget,
   layoutOf,
+  leafTargets,
   pluginFolders,
   profileOf,
   readState,
@@ -175,11 +176,16 @@ async function settled(leaves: readonly LeafTarget[], dir: string): Promise<void
 
 /** Throws for everything that is known to fail, while nothing has been written. */
 async function preflight(leaves: readonly LeafTarget[], settings: Settings): Promise<void> {
-  const folders = await pluginFolders(settings.dir);
+  const { dir } = settings;
+  const folders = await pluginFolders(dir);
   for (const target of leaves) if (target.role === 'plugin') assertNoTwin(target.name, folders);
   // The CA last: a certificate seen in a folder has a CA that was there before it.
-  const states = await Promise.all(leaves.map((target) => readState(settings.dir, target)));
-  const ca = await withOpenKey(await readState(settings.dir, { role: 'ca' }), settings);
+  const states = await Promise.all(leaves.map((target) => readState(dir, target)));
+  const all = await presentLeaves(dir, await leafTargets(dir));
+  const ca = await withOpenKey(await readState(dir, { role: 'ca' }), settings);
+  // Another one beside them would be one that nobody trusts.
+  if (!ca.cert && !ca.key && all.some(({ cert, caCopy }) => cert ?? caCopy))
+    throw CaElsewhere({ dir, path: ca.layout.cert });
   assertCaUsable(ca, settings);
   const trust = authorityIn(ca);
   const findings = states.flatMap((state) => leafObstacles(state, trust, settings));
@@ -196,12 +202,6 @@ function leafObstacles(
     ({ verdict }) => verdicts[verdict].blocks,
   );
   const remedy = remakeCommand(settings.dir, state.target);
-  const orphan = trust === undefined && (state.cert ?? state.caCopy);
-  if (orphan) {
-    const detail = 'is of a CA that is no longer there (ca/ca.crt is missing)';
-    const elsewhere = `run this where that CA is; if it is lost: ${remedy}`;
-    return [finding('not issued by this CA', orphan.path, detail, elsewhere)];
-  }
   if (state.cert || state.keyContent?.kind !== 'encrypted') return findings;
   const detail = 'is encrypted and has no certificate';
   return [...findings, finding('unreadable', state.layout.key, detail, remedy)];

@@ -253,12 +253,15 @@ function judgeUse(certificate: X509Certificate, state: Leaf, dir: string): reado
   const weak = weaknessOf(certificate, { leaf: true, root: false });
   const again = certsCommandLine(dir, 'renew', targetName(target), '--force');
   const wrong = `may not be used as a ${end} (extendedKeyUsage)`;
+  const version1 = partsOf(certificate)?.version1 === true;
+  const open = 'has no extendedKeyUsage: its holder can act as a client and as a server';
   return [
     ...(usages && !usages.includes(oid) ? [finding('wrong purpose', layout.cert, wrong, remake)] : []),
     ...(weak === undefined
       ? []
       : [finding('weak', layout.cert, weak, keepsWeakKey(state, certificate) ? remake : again)]),
-    ...(partsOf(certificate)?.version1 === true
+    ...(!usages && !version1 ? [finding('no purpose', layout.cert, open, again)] : []),
+    ...(version1
       ? [finding('version 1', layout.cert, 'is of X.509 version 1, and cannot say what it is for', again)]
       : []),
   ];

@@ -31,6 +31,7 @@ export const verdicts = {
   'expires soon': { code: 'SALLY_CERT_EXPIRING', exit: 1, blocks: false },
   'ca.crl expires soon': { code: 'SALLY_CRL_EXPIRED', exit: 1, blocks: false },
   'version 1': { code: 'SALLY_DOCTOR_X509_V1', exit: 1, blocks: false },
+  'no purpose': { code: 'SALLY_TLS_NO_PURPOSE', exit: 1, blocks: false },
   'key readable by others': { code: 'SALLY_TLS_KEY_READABLE', exit: 1, blocks: false },
   'not strict': { code: 'SALLY_CA_UNUSABLE', exit: 0, blocks: false },
   ok: { exit: 0, blocks: false },

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -202,17 +202,36 @@ describe('what stands in the way', () => {
   it('[C9] certificates of another CA, all of them in one message', async () => {
     const dir = temporaryFolder();
     await ensureAll(['One'], { dir, keyType });
-    rmSync(join(dir, 'ca'), { recursive: true });
-    await ensureCa({ dir, keyType });
+    const other = temporaryFolder();
+    await ensureCa({ dir: other, keyType });
+    cpSync(join(other, 'ca'), join(dir, 'ca'), { recursive: true });
     await refused(dir, 'SALLY_CERT_UNUSABLE', 'gateway/client.crt was not issued by the CA');
     await refused(dir, 'SALLY_CERT_UNUSABLE', 'One/server.crt was not issued by the CA');
   });
 
-  it('[C9] certificates whose CA is gone', async () => {
+  it.each([
+    ['the CA', (dir: string) => ensureCa({ dir, keyType })],
+    ['the gateway', (dir: string) => ensureGateway({ dir, keyType })],
+    ['the same plugin', (dir: string) => ensurePlugin('One', { dir, keyType })],
+    ['another plugin', (dir: string) => ensurePlugin('Two', { dir, keyType })],
+    ['all', (dir: string) => ensureAll(['One', 'Two'], { dir, keyType })],
+  ])('[C9] certificates whose CA is gone, where %s is to be made', async (_, make) => {
     const dir = temporaryFolder();
     await ensureAll(['One'], { dir, keyType });
     rmSync(join(dir, 'ca'), { recursive: true });
-    await refused(dir, 'SALLY_CERT_UNUSABLE', 'a CA that is no longer there');
+    const before = readdirSync(dir);
+    await expect(make(dir)).rejects.toMatchObject({ code: 'SALLY_CA_ELSEWHERE' });
+    expect(readdirSync(dir)).toEqual(before);
+  });
+
+  it('no certificates: a list of those that there were keeps no CA from being made', async () => {
+    const dir = temporaryFolder();
+    await ensurePlugin('One', { dir, keyType });
+    for (const folder of ['ca', 'plugins']) rmSync(join(dir, folder), { recursive: true });
+    expect((await ensurePlugin('One', { dir, keyType })).map(({ outcome }) => outcome)).toEqual([
+      'made',
+      'made',
+    ]);
   });
 
   it.each([

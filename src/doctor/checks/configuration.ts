@@ -10,6 +10,7 @@ import {
 } from '../../errors.js';
 import { certificateFile } from '../../tls/index.js';
 import { checksOf, fail, ok, skipped, warn } from '../check.js';
+import type { RawReply } from '../facts.js';
 
 const port = checksOf('listener', 'way');
 
@@ -67,10 +68,32 @@ export const configurationChecks = [
     group: 'configuration',
     title: 'conditions of plugins name what the upstreams have',
     codes: ['SALLY_CONDITION_UNMATCHED'],
-    look({ config, side, unmatched }) {
-      if (!config?.gateway || side === 'server') return [skipped('only a gateway has upstreams')];
-      if (unmatched.length > 0) return unmatched.map((problem) => warn(problem));
+    look({ gateway }) {
+      if (!gateway) return [skipped('only a gateway has upstreams')];
+      if (gateway.unmatched.length > 0) return gateway.unmatched.map((problem) => warn(problem));
       return [ok('no name that an upstream does not have')];
+    },
+  }),
+  file({
+    id: 'clients-known',
+    group: 'authorisation',
+    title: 'the gateway can tell who calls it',
+    codes: [
+      'SALLY_FILE_UNREADABLE',
+      'SALLY_TOKENS_FILE',
+      'SALLY_TOKENS_READABLE',
+      'SALLY_TOKENS_NONE',
+      'SALLY_JWKS',
+      'SALLY_JWKS_UNAVAILABLE',
+    ],
+    guide: ['configuration validation: fail fast'],
+    look({ config, gateway }) {
+      if (!gateway) return [skipped('only a gateway has clients')];
+      const { problem, remarks } = gateway.auth;
+      if (problem) return [fail(problem)];
+      return remarks.length > 0
+        ? remarks.map((remark) => warn(remark))
+        : [ok(`auth: ${config?.gateway?.auth.kind}`)];
     },
   }),
   file({
@@ -138,6 +161,8 @@ export const configurationChecks = [
   }),
 ];
 
+const isHealth = (reply: RawReply | undefined): boolean => /"status":"/.test(reply?.body ?? '');
+
 /** What the file of a plugin server asks for, and what of it is to be seen on its machine. */
 export const serverChecks = [
   file({
@@ -178,12 +203,14 @@ export const serverChecks = [
     id: 'port-ours',
     group: 'reachability and TLS',
     title: 'the port is free, or our server has it',
-    codes: ['SALLY_SERVER_PORT_IN_USE', 'SALLY_DOCTOR_STALE'],
+    codes: ['SALLY_SERVER_PORT_IN_USE', 'SALLY_SERVER_LISTEN', 'SALLY_DOCTOR_STALE'],
     guide: ['server running: lsof', 'bound to the right interface'],
-    look({ main, look, tls, certificate, host, port, title }) {
+    look({ what, main, cannotListen, look, tls, certificate, host, port, title, healthReply }) {
+      if (cannotListen) return [fail(cannotListen)];
       if (main.kind === 'closed') return [ok(`nothing listens yet (${main.code})`)];
-      const taken = PortInUse({ host, port, what: 'the plugin server' });
-      if (!tls) return [ok('something listens')];
+      const taken = PortInUse({ host, port, what });
+      if (!tls && isHealth(healthReply)) return [ok(`${healthReply?.status} ${healthReply?.body}`)];
+      if (!tls) return [fail(taken, 'something listens that is none of ours')];
       if (look?.kind !== 'spoken') return [fail(taken, 'something listens that does not speak TLS')];
       if (certificate === undefined || look.chain[0] === undefined) return [skipped('nothing to compare')];
       if (look.chain[0].raw.equals(certificate.raw)) return [ok('our certificate is shown there')];
@@ -201,7 +228,7 @@ export const serverChecks = [
     look({ main, health, healthReply, tls, host, port }) {
       if (!tls || health.kind === 'unknown') return [skipped('there is none without TLS')];
       const url = `http://${host}:${port + 1_000}/health`;
-      if (health.kind === 'open' && /"status":"/.test(healthReply?.body ?? ''))
+      if (health.kind === 'open' && isHealth(healthReply))
         return [ok(`${healthReply?.status} ${healthReply?.body}`, url)];
       if (health.kind === 'open') {
         const taken = PortInUse({ host, port: port + 1_000, what: 'the health server (port + 1000)' });

@@ -104,7 +104,7 @@ export const folderChecks = [
     id: 'folder-purpose',
     group: 'certificates',
     title: 'each is made for its side',
-    verdicts: ['wrong purpose', 'version 1'],
+    verdicts: ['wrong purpose', 'version 1', 'no purpose'],
   }),
   row({
     id: 'folder-strength',

@@ -13,6 +13,8 @@ export interface AuthenticatorDeps {
   readonly now: () => Date;
   /** Which proxy the keys of an issuer are fetched through. Default: none. */
   readonly proxies?: ProxyRules;
+  /** What an issuer may take to answer. Default: 5 s. */
+  readonly timeoutMs?: number;
   /** Where certificates are held. Default: a store of its own. */
   readonly credentials?: CredentialStore;
   /** Claims of a token that are kept with the identity. Default: none. */
@@ -78,6 +80,8 @@ export interface Authenticator {
   basis?(): object;
   /** Looks whether what they rest on has changed. */
   recheck?(): Promise<void>;
+  /** Gets at once what else the first client would have fetched. Rejects with a SallyError where it cannot be had. */
+  reach?(): Promise<void>;
   /** The `WWW-Authenticate` of a refusal (RFC 9110 section 11.6.1); absent where there is nothing to send. */
   challenge?(arrival: AuthRequest, result: Unknown): string;
   /** The metadata of RFC 9728 for a client that asks without a token. */

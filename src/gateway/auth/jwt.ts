@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { JWTPayload, JWTVerifyGetKey } from 'jose';
+import type { JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from 'jose';
 import { type AuthSettings, noProxies } from '../../config/index.js';
 import { FileUnreadable, fileReason, JwksInvalid, JwksUnavailable, messageOf } from '../../errors.js';
 import { parseJson } from '../../json/index.js';
@@ -46,10 +46,11 @@ const clockToleranceSeconds = 30;
  */
 export async function openJwt(settings: JwtSettings, deps: AuthenticatorDeps): Promise<Authenticator> {
   const jose = await import('jose');
-  const keys = await keysOf(settings, jose, deps);
+  const { keys, reach } = await keysOf(settings, jose, deps);
   const { issuer, audience, userClaim, scopes } = settings;
   return {
     shown: shownHeader,
+    ...(reach && { reach }),
     async judge(shown) {
       const presented = bearerToken(shown);
       if ('kind' in presented) return presented;
@@ -96,27 +97,45 @@ function metadataUrl(resource: string): string {
   return `${origin}${metadataPath}${pathname === '/' ? '' : pathname}`;
 }
 
-async function keysOf({ jwks }: JwtSettings, jose: Jose, deps: AuthenticatorDeps): Promise<JWTVerifyGetKey> {
+interface Keys {
+  readonly keys: JWTVerifyGetKey;
+  readonly reach?: () => Promise<void>;
+}
+
+async function keysOf({ jwks }: JwtSettings, jose: Jose, deps: AuthenticatorDeps): Promise<Keys> {
   if ('url' in jwks) {
     // A token with an unknown key has the keys fetched again, but not more often than every half minute.
-    return jose.createRemoteJWKSet(jwks.url, {
+    const keys = jose.createRemoteJWKSet(jwks.url, {
       [jose.customFetch]: fetchKeys(deps),
       cacheMaxAge: 600_000,
       cooldownDuration: 30_000,
-      timeoutDuration: 5_000,
+      timeoutDuration: deps.timeoutMs ?? 5_000,
     });
+    const reach = async () => {
+      try {
+        await keys.reload();
+      } catch (error) {
+        throw JwksUnavailable({ where: jwks.url.href, reason: messageOf(error) }, error);
+      }
+      if (keys.jwks()?.keys.length === 0)
+        throw JwksUnavailable({ where: jwks.url.href, reason: 'there is no key in them' });
+    };
+    return { keys, reach };
   }
   const path = jwks.file;
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw FileUnreadable({ path, what: 'the keys of the issuer', reason: fileReason(error) }, error);
   });
+  let keys: JWTVerifyGetKey & { readonly jwks: () => JSONWebKeySet };
   try {
-    return jose.createLocalJWKSet(
+    keys = jose.createLocalJWKSet(
       parseJson(text, { what: 'it' }) as Parameters<Jose['createLocalJWKSet']>[0],
     );
   } catch (error) {
     throw JwksInvalid({ path, reason: messageOf(error) }, error);
   }
+  if (keys.jwks().keys.length === 0) throw JwksInvalid({ path, reason: 'there is no key in it' });
+  return { keys };
 }
 
 /**

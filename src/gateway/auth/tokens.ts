@@ -11,6 +11,7 @@ import {
   TokensFileLocked,
   TokensFileWrite,
   TokensFolderMissing,
+  TokensNone,
   TokensReadableByOthers,
 } from '../../errors.js';
 import { parseJson } from '../../json/index.js';
@@ -176,10 +177,12 @@ export async function openBearer(
   let version = await fileVersion(path);
   let records: ReadonlyMap<string, TokenRecord> = await load();
   let looked = now().getTime();
-  if (await readableByOthers(path)) {
-    const warning = TokensReadableByOthers({ path });
-    log.warn({ code: warning.code, remedy: warning.remedy }, warning.message);
-  }
+  const ended = ({ expires }: TokenRecord) => expires !== null && Date.parse(expires) <= looked;
+  const warnings = [
+    ...((await readableByOthers(path)) ? [TokensReadableByOthers({ path })] : []),
+    ...([...records.values()].every(ended) ? [TokensNone({ path, count: records.size })] : []),
+  ];
+  for (const { code, remedy, message } of warnings) log.warn({ code, remedy }, message);
   let looking: Promise<void> | undefined;
   /** A look that has not begun: it is for all who ask for one meanwhile. */
   let next: Promise<void> | undefined;

@@ -35,7 +35,7 @@ const program = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.u
 
 /** The command in a remedy: from its first word to where words of English follow. */
 export function commandIn(remedy: string): string {
-  const [command = ''] = /\b(?:rm|openssl|sallyport|chmod|mkdir) .*/.exec(remedy) ?? [];
+  const [command = ''] = /\b(?:rm|mv|openssl|sallyport|chmod|mkdir) .*/.exec(remedy) ?? [];
   return command.replace(/;.*| makes (the next|those).*| shows those .*/, '');
 }
 
@@ -206,6 +206,7 @@ export const folderFaults: readonly FolderFault[] = [
   ],
   ['the key is gone', 'key missing', (dir) => rmSync(join(dir, 'gateway/client.key'))],
   ['it is for servers', 'wrong purpose', (dir) => reissue(dir, { purposes: ['serverAuth'] })],
+  ['it is for anything', 'no purpose', (dir) => reissue(dir, { purposes: [] })],
   ['RSA of 1024 bits', 'weak', (dir) => reissue(dir, { keyPem: rsaKey(1024) })],
   ['SHA-1', 'weak', (dir) => reissue(dir, {}, (one) => resigned(one, caIn(dir), { hash: 'sha1' }))],
   ['X.509 version 1', 'version 1', (dir) => put(dir, version1('gateway', caIn(dir)))],
@@ -310,6 +311,7 @@ export const failing: readonly Failing[] = [
     { prepare: 'cp certs/mcp/plugins/One/server.crt certs/mcp/ca/ca.crt' },
   ],
   ['SALLY_CA_ELSEWHERE', 'sallyport certs renew gateway', { prepare: 'rm -r certs/mcp/ca' }],
+  ['SALLY_CA_ELSEWHERE', 'sallyport certs plugin Two', { prepare: 'rm -r certs/mcp/ca' }],
   [
     'SALLY_CERT_REQUEST',
     'sallyport certs plugin MyPlugin --csr server.csr',

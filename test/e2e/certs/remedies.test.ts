@@ -143,6 +143,12 @@ const looks = 'it says where to look, and mends nothing by itself';
 const elsewhere = 'it is for the other side of a connection, whose folders are not known here';
 /** Commands in remedies that the tests here do not run, and why. */
 const notRun: Readonly<Record<string, string>> = {
+  SALLY_TOKENS_FILE: 'test/e2e/doctor/starting.test.ts',
+  SALLY_TLS_NOT_PFX: 'of a certificate and a key that are where the user has them',
+  SALLY_TLS_PFX_LEGACY: 'it asks for a password: test/tls/pfx.test.ts has such files',
+  SALLY_UPSTREAM_OAUTH_DISCOVERY: looks,
+  SALLY_OAUTH_VAULT: 'where the key is to be is for the user to say',
+  SALLY_TOKENS_NONE: 'test/e2e/doctor/starting.test.ts',
   SALLY_SYSTEM_LIMIT: 'ulimit is of the shell that starts the program: test/e2e/cli/limits.test.ts',
   SALLY_CERTS_BUSY: 'it is printed after a minute of waiting',
   SALLY_CONFIG_NO_CLIENT_CERTIFICATE: 'a warning; the command is that of SALLY_CERTS_MISSING',
@@ -166,8 +172,7 @@ const notRun: Readonly<Record<string, string>> = {
   SALLY_SERVER_PORT_IN_USE: looks,
   SALLY_SERVER_SOCKET_IN_USE: looks,
   SALLY_SERVER_NO_CONFIG: 'the path of the file is an example',
-  SALLY_TOKENS_FILE: 'a file of another kind is not overwritten: name another one',
-  SALLY_TOKENS_READABLE: 'a warning of a gateway: chmod as for SALLY_TLS_KEY_READABLE',
+  SALLY_TOKENS_READABLE: 'test/e2e/doctor/starting.test.ts',
   SALLY_DOCTOR_NO_TARGET: 'the targets are examples',
   SALLY_DOCTOR_BOUND_ELSEWHERE: looks,
   SALLY_DOCTOR_OLD_TLS: looks,
