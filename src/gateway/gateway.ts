@@ -139,7 +139,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const { holds, observer: metrics } = await openTlsMetrics(registry);
   await countDroppedLines(registry, log);
   const { toolNames } = config.gateway.metrics;
-  const traffic = await openTrafficMetrics(registry, { methods: knownMethods, toolNames, of: 'gateway' });
+  const traffic = openTrafficMetrics(registry, { methods: knownMethods, toolNames, of: 'gateway' });
   const observer = joinObservers(createAccessLog(log), traffic, metrics, deps.observer);
   const store = createCredentialStore({ log, observer, holds });
   const credentials = tls && (await store.open(tls, 'server'));

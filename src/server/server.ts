@@ -70,7 +70,7 @@ export async function createPluginServer(
   const bodyBytes = maxBodyBytes(config.settings);
   const registry = deps.registry ?? new (await import('prom-client')).Registry();
   const { holds, observer: metrics } = await openTlsMetrics(registry);
-  const traffic = await openTrafficMetrics(registry, {
+  const traffic = openTrafficMetrics(registry, {
     methods: knownMethods,
     toolNames: false,
     of: 'server',

@@ -22,6 +22,7 @@ import type {
   UpstreamCallEnd,
   UpstreamCallStart,
 } from './observer.js';
+import { FastCounter, FastHistogram } from './series.js';
 
 export interface TrafficOptions {
   /** The methods that are shown by their names: a client chooses what it sends. */
@@ -39,25 +40,22 @@ const namesOfOne = 10_000;
 const other = 'other';
 
 /** Counts what passes: an observer whose metrics `registry` shows. To be called once for a registry. */
-export async function openTrafficMetrics(registry: Registry, options: TrafficOptions): Promise<Observer> {
-  const { Counter, Histogram } = await import('prom-client');
+export function openTrafficMetrics(registry: Registry, options: TrafficOptions): Observer {
   const inGateway = options.of === 'gateway';
-  const counter = <Name extends MetricName>(key: Name) => new Counter(metricOptions(key, registry));
-  const histogram = <Name extends MetricName>(key: Name) => new Histogram(metricOptions(key, registry));
-  const limits = counter('limits');
+  const limits = new FastCounter('limits', registry);
   // There from the start: an increase from nothing is none.
-  for (const limit of limitCodes) limits.inc({ limit }, 0);
+  for (const limit of limitCodes) limits.inc([limit], 0);
   const traffic: Traffic = {
     methods: options.methods,
-    requests: histogram('requests'),
-    hookCalls: counter('hookCalls'),
-    hookTime: histogram('hookTime'),
-    refusals: counter('refusals'),
-    errors: counter('errors'),
+    requests: new FastHistogram('requests', registry),
+    hookCalls: new FastCounter('hookCalls', registry),
+    hookTime: new FastHistogram('hookTime', registry),
+    refusals: new FastCounter('refusals', registry),
+    errors: new FastCounter('errors', registry),
     limits,
-    ownTime: inGateway ? histogram('ownTime') : undefined,
-    upstreamCalls: inGateway ? histogram('upstreamCalls') : undefined,
-    toolCalls: inGateway && options.toolNames ? counter('toolCalls') : undefined,
+    ownTime: inGateway ? new FastHistogram('ownTime', registry) : undefined,
+    upstreamCalls: inGateway ? new FastHistogram('upstreamCalls', registry) : undefined,
+    toolCalls: inGateway && options.toolNames ? new FastCounter('toolCalls', registry) : undefined,
     reasons: new Map(),
     tools: new Map(),
   };
@@ -68,24 +66,17 @@ export async function openTrafficMetrics(registry: Registry, options: TrafficOpt
   };
 }
 
-interface Count {
-  inc(labels: Record<string, string>): void;
-}
-interface Times {
-  observe(labels: Record<string, string>, seconds: number): void;
-}
-
 interface Traffic {
   readonly methods: ReadonlySet<string>;
-  readonly requests: Times;
-  readonly ownTime: Times | undefined;
-  readonly upstreamCalls: Times | undefined;
-  readonly toolCalls: Count | undefined;
-  readonly hookCalls: Count;
-  readonly hookTime: Times;
-  readonly refusals: Count;
-  readonly errors: Count;
-  readonly limits: Count;
+  readonly requests: FastHistogram;
+  readonly ownTime: FastHistogram | undefined;
+  readonly upstreamCalls: FastHistogram | undefined;
+  readonly toolCalls: FastCounter | undefined;
+  readonly hookCalls: FastCounter;
+  readonly hookTime: FastHistogram;
+  readonly refusals: FastCounter;
+  readonly errors: FastCounter;
+  readonly limits: FastCounter;
   /** Codes of violations that were seen, by plugin. */
   readonly reasons: Map<string, Set<string>>;
   /** Names of tools that were seen in lists, by upstream. */
@@ -140,8 +131,8 @@ class RequestMetrics implements RequestObservation {
     const call = this.#call;
     if (end.kind === 'other') {
       const { status = 0, reason } = end;
-      if (status >= 400) refusals.inc({ reason: reason ?? `http_${status}` });
-      if (reason !== undefined && limitCodes.has(reason)) limits.inc({ limit: reason });
+      if (status >= 400) refusals.inc([reason ?? `http_${status}`]);
+      if (reason !== undefined && limitCodes.has(reason)) limits.inc([reason]);
       return;
     }
     if (end.kind !== 'served' || call === undefined) return;
@@ -150,20 +141,17 @@ class RequestMetrics implements RequestObservation {
     const total = now - this.#started;
     const outcome = call.abandoned ?? outcomeOf(end.response);
     const method = methods.has(call.method) ? call.method : other;
-    requests.observe(
-      { mcp_method_name: method, upstream: this.#upstream, era: call.client.era, outcome },
-      total / 1000,
-    );
-    ownTime?.observe({ mcp_method_name: method }, Math.max(total - this.#waited, 0) / 1000);
+    requests.observe([method, this.#upstream, call.client.era, outcome], total / 1000);
+    ownTime?.observe([method], Math.max(total - this.#waited, 0) / 1000);
     if (method === 'tools/call' && this.#target !== undefined) {
       const known = this.#traffic.tools.get(this.#upstream)?.has(this.#target);
-      toolCalls?.inc({ upstream: this.#upstream, tool: known ? this.#target : other, outcome });
+      toolCalls?.inc([this.#upstream, known ? this.#target : other, outcome]);
     }
     if ('error' in end.response) {
       const code = codeOf(end.response.error);
       if (code === undefined) return;
-      errors.inc({ code });
-      if (limitCodes.has(code)) limits.inc({ limit: code });
+      errors.inc([code]);
+      if (limitCodes.has(code)) limits.inc([code]);
     }
   }
 }
@@ -192,8 +180,8 @@ class UpstreamCallMetrics implements CallObservation<UpstreamCallEnd> {
       const { code } = Object(end.failed) as { code?: unknown };
       if (typeof code === 'string' && codes.has(code)) outcome = code;
     }
-    const mcp_method_name = methods.has(method) ? method : other;
-    upstreamCalls?.observe({ mcp_method_name, upstream, era, outcome }, (now - this.#started) / 1000);
+    const known = methods.has(method) ? method : other;
+    upstreamCalls?.observe([known, upstream, era, outcome], (now - this.#started) / 1000);
     if (method === 'tools/list' && 'result' in end) learn(tools, upstream, end.result['tools']);
   }
 }
@@ -218,8 +206,8 @@ class HookCallMetrics implements CallObservation<HookCallEnd> {
     const { plugin, hook } = this.#start;
     const { hookCalls, hookTime, reasons } = this.#traffic;
     const reason = error?.code ?? (violation === undefined ? '' : boundedCode(reasons, plugin, violation));
-    hookCalls.inc({ plugin, hook, decision, reason });
-    hookTime.observe({ plugin, hook }, (tookMs ?? now - this.#started) / 1000);
+    hookCalls.inc([plugin, hook, decision, reason]);
+    hookTime.observe([plugin, hook], (tookMs ?? now - this.#started) / 1000);
   }
 }
 

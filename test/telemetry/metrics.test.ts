@@ -9,7 +9,7 @@ const methods: ReadonlySet<string> = new Set(['tools/call', 'tools/list']);
 
 async function open() {
   const registry = new Registry();
-  const observer = await openTrafficMetrics(registry, { methods, toolNames: true, of: 'gateway' });
+  const observer = openTrafficMetrics(registry, { methods, toolNames: true, of: 'gateway' });
   const page = async () => (await exposition(registry)).text;
   const sample = async (name: string) => {
     const line = (await page()).split('\n').find((one) => one.startsWith(`${name} `));
