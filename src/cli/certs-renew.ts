@@ -204,7 +204,7 @@ type Look = (log: Logger) => Promise<readonly Date[]>;
 
 /** Looks again and again until SIGTERM or SIGINT. A look that fails is logged, and tried again later. */
 async function runKeeper(io: CommandIo, look: Look): Promise<void> {
-  stopWithNpm(io.env);
+  stopWithNpm();
   const log = loggerOf(io);
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -61,7 +61,7 @@ const workerGraceMs = 40_000;
 async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   const config = options.config || io.env['PLUGINS_CONFIG_PATH'];
   if (!config && !options.servers) throw ConfigNoUpstreams({});
-  stopWithNpm(io.env);
+  stopWithNpm();
   const log = loggerOf(io, options);
   const count = options.workers ?? 1;
   const answers = new Map<string, string | undefined>();

@@ -13,6 +13,8 @@ if (argv.length === 1 && ['version', '--version', '-V', '-v'].includes(only)) {
   const { packageVersion } = await import('../version.js');
   process.stdout.write(`${packageVersion()}\n`);
 } else {
+  const { noteNpm } = await import('./npm-parent.js');
+  await noteNpm(process.env);
   const { main } = await import('./run.js');
   main(argv);
 }

@@ -42,7 +42,7 @@ export function serveCommand(io: CommandIo): Command {
 async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
   const path = options.config ?? io.env['PLUGINS_CONFIG_PATH'];
   if (!path) throw ConfigPathMissing({});
-  stopWithNpm(io.env);
+  stopWithNpm();
   const log = loggerOf(io, options);
   // What deserves to be seen was logged by the primary.
   const config = await loadAndWarn(io, path, 'server', isWorker() ? silentLogger : log);
