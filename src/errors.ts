@@ -1593,11 +1593,14 @@ export const PluginModuleUnusable = defineError<{
   reason: string;
   /** The file of the module, where there is one and its code is what fails. */
   path?: string | undefined;
+  /** What mends it, where more is known than the forms that a kind has. */
+  mend?: string | undefined;
 }>('SALLY_PLUGIN_MODULE', {
   message: (c) => `plugin '${c.plugin}': the module of kind '${c.kind}' cannot be used: ${c.reason}`,
   remedy: (c) =>
     c.path === undefined
-      ? "kind is 'external', a bundled plugin, a path (./my-filter.js) or a package, either with #Export; the module exports what definePlugin() returns"
+      ? (c.mend ??
+        "kind is 'external', a bundled plugin, a path (./my-filter.js) or a package, either with #Export; the module exports what definePlugin() returns")
       : `mend the module, or what it imports; the line is shown by: node ${shellWord(c.path)}`,
   example: { plugin: 'MyFilter', kind: './my-filter.js', reason: 'no such file' },
 });

@@ -38,7 +38,8 @@ async function start({ path, cwd, socket }: Where): Promise<void> {
   for (const entry of config.plugins) {
     if (entry.kind === 'external' || entry.mode === 'disabled') continue;
     loading = locate(entry.kind.replace(/#[^#]*$/, ''), config);
-    const definition = bundledPlugins.get(entry.kind) ?? (await importPlugin(entry, config));
+    const definition =
+      bundledPlugins.get(entry.kind) ?? (await importPlugin(entry, config, [...bundledPlugins.keys()]));
     loading = undefined;
     definitions.set(
       entry.kind,

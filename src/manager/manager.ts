@@ -194,7 +194,7 @@ async function startPlugin(
 }
 
 async function definitionOf(entry: PluginEntry, base: ModuleBase): Promise<PluginDefinition> {
-  return bundledPlugins.get(entry.kind) ?? importPlugin(entry, base);
+  return bundledPlugins.get(entry.kind) ?? importPlugin(entry, base, [...bundledPlugins.keys()]);
 }
 
 /**

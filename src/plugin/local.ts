@@ -86,6 +86,13 @@ export async function validateConfig(
 ): Promise<unknown> {
   const written = structuredClone(entry.config ?? {});
   if (schema === undefined) return written;
+  if (typeof schema?.['~standard']?.validate !== 'function')
+    throw PluginModuleUnusable({
+      plugin: entry.name,
+      kind: entry.kind,
+      reason: 'the config of its definePlugin() is no schema',
+      mend: 'give it a schema that has ~standard (zod 3.24 or newer, valibot, arktype), or leave config out: it is given as it is written',
+    });
   const validate = async () => schema['~standard'].validate(written);
   const checked = await validate().catch((error: unknown) => {
     throw PluginConfigInvalid({ plugin: entry.name, problems: [messageWithCauses(error)] }, error);

@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { resolve as resolvePackage } from 'import-meta-resolve';
 import type { PluginEntry } from '../config/index.js';
 import { messageWithCauses, PluginModuleUnusable } from '../errors.js';
+import { nearest } from '../nearest.js';
 import type { PluginDefinition } from './define.js';
 
 /** Where `kind` is looked up: the working directory first, then the folder of the plugin file. */
@@ -13,14 +14,27 @@ export interface ModuleBase {
   readonly folder: string;
 }
 
-/** Imports the module that `kind` names, `./file.js`, `package` or either with `#Export`. */
-export async function importPlugin(entry: PluginEntry, base: ModuleBase): Promise<PluginDefinition> {
-  const unusable = (reason: string) => PluginModuleUnusable({ plugin: entry.name, kind: entry.kind, reason });
+/** Why a module cannot be used, and what mends it where that is known. */
+interface Unusable {
+  readonly reason: string;
+  readonly mend?: string | undefined;
+}
+
+/**
+ * Imports the module that `kind` names, `./file.js`, `package` or either with `#Export`. `bundled`: the kinds that need no
+ * module, one of which may be meant.
+ */
+export async function importPlugin(
+  entry: PluginEntry,
+  base: ModuleBase,
+  bundled: readonly string[] = [],
+): Promise<PluginDefinition> {
+  const unusable = (why: Unusable) => PluginModuleUnusable({ plugin: entry.name, kind: entry.kind, ...why });
   const hash = entry.kind.lastIndexOf('#');
   const specifier = hash === -1 ? entry.kind : entry.kind.slice(0, hash);
   const exported = hash === -1 ? 'default' : entry.kind.slice(hash + 1);
   const url = locate(specifier, base);
-  if (url === undefined) throw unusable(notFound(specifier));
+  if (url === undefined) throw unusable(notFound(specifier, base, bundled));
   let module: Record<string, unknown>;
   try {
     module = (await import(url)) as Record<string, unknown>;
@@ -28,13 +42,9 @@ export async function importPlugin(entry: PluginEntry, base: ModuleBase): Promis
     throw PluginModuleUnusable({ plugin: entry.name, kind: entry.kind, ...importFailure(error, url) }, error);
   }
   const found = exportOf(module, exported);
-  if (found === undefined) {
-    const has = Object.keys(module).join(', ') || 'nothing';
-    throw unusable(
-      exported === 'default' ? `it has no default export; it exports ${has}` : `it exports ${has}`,
-    );
-  }
-  if (!isDefinition(found)) throw unusable(`its export '${exported}' is not what definePlugin() returns`);
+  if (found === undefined) throw unusable(notExported(specifier, exported, module));
+  if (!isDefinition(found))
+    throw unusable({ reason: `its export '${exported}' is not what definePlugin() returns` });
   return found;
 }
 
@@ -57,12 +67,83 @@ export function locate(specifier: string, { cwd, folder }: ModuleBase): string |
   return undefined;
 }
 
-function notFound(specifier: string): string {
+function notFound(specifier: string, base: ModuleBase, bundled: readonly string[]): Unusable {
   if (/^[.~/]/.test(specifier))
-    return 'no such file, neither from the working directory nor beside the plugin file';
-  return /^[\w]+(\.\w+)+$/.test(specifier)
-    ? 'it is the name of a Python class that is not bundled here'
-    : 'no package of this name is installed';
+    return { reason: 'no such file, neither from the working directory nor beside the plugin file' };
+  if ([base.cwd, base.folder].some((from) => existsSync(join(from, specifier))))
+    return { reason: 'a path begins with ./, and no package has this name', mend: `kind: ./${specifier}` };
+  const meant = nearest(specifier, bundled);
+  const mend = meant && `did you mean ${meant}?`;
+  if (/^[\w]+(\.\w+)+$/.test(specifier))
+    return { reason: 'it is the name of a Python class that is not bundled here', mend };
+  if (specifier.startsWith('sallyport/')) {
+    const own = bundled.filter((kind) => kind.startsWith('sallyport/')).join(', ');
+    return { reason: `no plugin of this name is bundled; there is ${own}`, mend: mend ?? `kind: ${own}` };
+  }
+  return notExportedBy(specifier, base) ?? { reason: 'no package of this name is installed', mend };
+}
+
+/** Of a package that is installed, and has no such module; undefined where it is not installed. */
+function notExportedBy(specifier: string, { cwd, folder }: ModuleBase): Unusable | undefined {
+  const [name, rest] = /^((?:@[^/]+\/)?[^/]+)(.*)$/.exec(specifier)?.slice(1) ?? [];
+  if (name === undefined) return undefined;
+  const found = [cwd, folder].map((from) => packageFile(name, from)).find((path) => path !== undefined);
+  if (found === undefined) return undefined;
+  const keys = exportsOf(found);
+  const exported = keys.map((key) => key.replace('.', name));
+  const reason = rest
+    ? `the package '${name}' is installed, and has no '${specifier}'`
+    : `the package '${name}' is installed, and has no module that can be imported by its name alone`;
+  if (exported.length === 0) return { reason, mend: `name a file of the package: ${name}/FILE.js` };
+  const meant = nearest(`.${rest}`, keys)?.replace('.', name);
+  return {
+    reason: `${reason}; it exports ${listed(exported)}`,
+    mend: meant ? `did you mean ${meant}?` : `name one of what '${name}' exports`,
+  };
+}
+
+/** The package.json of an installed package, as Node looks for it: in each node_modules upwards. */
+function packageFile(name: string, from: string): string | undefined {
+  const path = join(from, 'node_modules', name, 'package.json');
+  if (existsSync(path)) return path;
+  return dirname(from) === from ? undefined : packageFile(name, dirname(from));
+}
+
+/** What a package exports by name: `.`, `./path`; nothing where it does not say. */
+function exportsOf(packagePath: string): string[] {
+  try {
+    const { exports } = JSON.parse(readFileSync(packagePath, 'utf8')) as { exports?: unknown };
+    if (exports === undefined) return [];
+    const keys = Object.keys(Object(exports)).filter((key) => key.startsWith('.'));
+    return keys.length === 0 ? ['.'] : keys.filter((key) => !/\*|\.json$/.test(key));
+  } catch {
+    return [];
+  }
+}
+
+/** A module that is there without the export that is asked for. */
+function notExported(specifier: string, exported: string, module: Record<string, unknown>): Unusable {
+  const whole = module['default'] as Record<string, unknown> | undefined;
+  const names = Object.keys(whole?.['__esModule'] === true ? whole : module);
+  const has = names.filter((name) => name !== '__esModule' && name !== 'module.exports');
+  const lacks = exported === 'default' ? 'it has no default export' : `it has no export '${exported}'`;
+  const plugins = has.filter((name) => isDefinition(exportOf(module, name)));
+  const kindOf = (name: string) => (name === 'default' ? specifier : `${specifier}#${name}`);
+  const meant = exported === 'default' ? undefined : nearest(exported, plugins);
+  return {
+    reason: `${lacks}; it exports ${listed(has)}`,
+    mend: meant
+      ? `did you mean ${kindOf(meant)}?`
+      : plugins.length > 0
+        ? `name the export that is the plugin: ${plugins.map(kindOf).join(', ')}`
+        : `export what definePlugin() returns: export default definePlugin({ … })`,
+  };
+}
+
+/** Names for a message, not all where there are many. */
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 12).join(', ') || 'nothing';
+  return names.length > 12 ? `${shown} and ${names.length - 12} more` : shown;
 }
 
 /**

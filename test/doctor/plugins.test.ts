@@ -34,7 +34,7 @@ const faults: readonly Fault[] = [
   {
     fault: 'a bundled name that is not known',
     code: 'SALLY_PLUGIN_MODULE',
-    says: /no package of this name/,
+    says: /there is sallyport\/search-replace/,
     entry: { ...own, kind: 'sallyport/serch-replace' },
   },
   {

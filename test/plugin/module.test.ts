@@ -17,7 +17,9 @@ async function folderWith(files: Record<string, string>): Promise<string> {
 
 /** A module whose default export is a plugin that can be told apart by its mark. */
 const moduleOf = (mark: string) => `export default { mark: '${mark}', setup: () => ({ hooks: {} }) };\n`;
-const load = (kind: string, cwd: string, folder = cwd) => importPlugin({ name: 'P', kind }, { cwd, folder });
+const bundled = ['sallyport/search-replace', 'plugins.regex_filter.SearchReplacePlugin'];
+const load = (kind: string, cwd: string, folder = cwd) =>
+  importPlugin({ name: 'P', kind }, { cwd, folder }, bundled);
 
 describe('a path', () => {
   it('[S9] is looked up from the working directory first, then from the folder of the plugin file', async () => {
@@ -61,7 +63,11 @@ describe('an export', () => {
       const folder = await folderWith(files);
       await expect(load(kind, folder)).rejects.toMatchObject({
         code: 'SALLY_PLUGIN_MODULE',
-        context: { plugin: 'P', kind, reason: expect.stringMatching(/^it exports .*Other/) },
+        context: {
+          plugin: 'P',
+          kind,
+          reason: expect.stringMatching(/^it has no export '.*'; it exports .*Other/),
+        },
       });
     },
   );
@@ -128,6 +134,51 @@ describe('what cannot be used', () => {
     await expect(load(kind, folder)).rejects.toMatchObject({
       code: 'SALLY_PLUGIN_MODULE',
       context: { plugin: 'P', kind, reason },
+    });
+  });
+
+  it.each([
+    [
+      './named.mjs#Filtr',
+      "it has no export 'Filtr'; it exports Filter, other",
+      'did you mean ./named.mjs#Filter?',
+    ],
+    [
+      './named.mjs',
+      'it has no default export; it exports Filter, other',
+      'name the export that is the plugin: ./named.mjs#Filter',
+    ],
+    ['./none.mjs', /it exports a$/, 'export what definePlugin() returns: export default definePlugin({ … })'],
+    [
+      'their-filter/rule',
+      "the package 'their-filter' is installed, and has no 'their-filter/rule'; it exports their-filter, their-filter/rules",
+      'did you mean their-filter/rules?',
+    ],
+    [
+      'their-filter/nope',
+      /^the package 'their-filter' is installed/,
+      "name one of what 'their-filter' exports",
+    ],
+    [
+      'sallyport/serch-replace',
+      /there is sallyport\/search-replace$/,
+      'did you mean sallyport/search-replace?',
+    ],
+    ['sallyport/nope', /there is sallyport\/search-replace$/, 'kind: sallyport/search-replace'],
+    ['plugins.regex_filter.SearchReplacPlugin', /Python class/, `did you mean ${bundled[1]}?`],
+    ['none.mjs', 'a path begins with ./, and no package has this name', 'kind: ./none.mjs'],
+  ])('[S9] %s: what is there instead, and what was meant', async (kind, reason, remedy) => {
+    const folder = await folderWith({
+      ...files,
+      'named.mjs': 'export const Filter = { setup() {} };\nexport const other = 1;\n',
+      'node_modules/their-filter/package.json': JSON.stringify({
+        name: 'their-filter',
+        exports: { '.': './index.js', './rules': './rules.js', './package.json': './package.json' },
+      }),
+    });
+    await expect(load(kind, folder)).rejects.toMatchObject({
+      context: { reason: typeof reason === 'string' ? reason : expect.stringMatching(reason) },
+      remedy,
     });
   });
 

@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { PluginEntry } from '../../src/config/index.js';
 import { KeyMismatch } from '../../src/errors.js';
-import { block, definePlugin, type Hooks, modify, proceed } from '../../src/plugin/index.js';
+import {
+  block,
+  definePlugin,
+  type Hooks,
+  modify,
+  type PluginDefinition,
+  proceed,
+} from '../../src/plugin/index.js';
 import { call, logTo, start, withHooks } from './started.js';
 
 describe('config', () => {
@@ -144,6 +151,18 @@ describe('hooks', () => {
       message: "plugin 'P' does not implement the hook tool_pre_invoke; it has tool_post_invoke",
     });
   });
+
+  it.each([[{}], [{ type: 'object' }], [null]])(
+    '[S9] do not run where config is no schema: %j',
+    async (config) => {
+      const starting = start({ config, setup: () => ({ hooks: {} }) } as unknown as PluginDefinition);
+      await expect(starting).rejects.toMatchObject({
+        code: 'SALLY_PLUGIN_MODULE',
+        message: expect.stringContaining('the config of its definePlugin() is no schema'),
+        remedy: expect.stringContaining('~standard'),
+      });
+    },
+  );
 
   it('[S9] that are listed but not there are an error when it starts', async () => {
     await expect(withHooks(both, { hooks: ['tool_pre_invoke', 'prompt_pre_fetch'] })).rejects.toMatchObject({
