@@ -4,6 +4,7 @@ import type { PluginEntry, PluginsConfig } from '../config/index.js';
 import {
   asSallyError,
   HookUnknown,
+  messageWithCauses,
   PluginDisabled,
   PluginModuleUnusable,
   PluginNotFound,
@@ -123,7 +124,16 @@ export async function openPluginManager(config: PluginsConfig, deps: ManagerDeps
   let closed: Promise<unknown> | undefined;
   const close = async () => {
     requestDeps.closed = true;
-    closed ??= Promise.allSettled(plugins.map((plugin) => plugin.close()));
+    closed ??= Promise.all(
+      plugins.map((plugin) =>
+        plugin.close().catch((error: unknown) => {
+          log.warn(
+            { plugin: plugin.name },
+            `plugin '${plugin.name}': its close() failed: ${messageWithCauses(error)}`,
+          );
+        }),
+      ),
+    );
     await closed;
   };
   const [first, ...others] = errors;
