@@ -33,6 +33,8 @@ function print(text = '') {
 /** The suite's revisions, with the era that the fixture has to be of for a direct run. */
 const revisions = { '2025-11-25': 'legacy', '2026-07-28': 'modern' };
 const direct = 'direct';
+/** Scenarios whose server wants tokens: a client without a gateway has nothing to do with these. */
+const authorization = /^auth\//;
 /** Where more scenarios of one run fail than these, it is not that an answer was late. */
 const mostLate = 5;
 const titles = {
@@ -40,6 +42,8 @@ const titles = {
     `Revision ${revision}, the suite as client: the fixture, and the gateway between the two`,
   client: (revision) =>
     `Revision ${revision}, the suite as server: a client, and the gateway between the two`,
+  authorization: (revision) =>
+    `Revision ${revision}, the suite as a server that wants tokens, and as the server that gives them: the gateway`,
 };
 const asked = (option, value) => option === undefined || option === value;
 
@@ -60,10 +64,12 @@ async function main() {
   const notes = createNotes();
   const outcomes = [];
   for (const revision of Object.keys(revisions).filter((one) => asked(options.revision, one))) {
-    for (const [leg, runLeg] of Object.entries({ server: runServer, client: runClient })) {
+    const legs = { server: runServer, client: runClient, authorization: runAuthorization };
+    for (const [leg, runLeg] of Object.entries(legs)) {
       if (!asked(options.leg, leg)) continue;
-      const scenarios = (await scenariosOf(revision, leg)).filter(
+      const scenarios = (await scenariosOf(revision, leg === 'server' ? leg : 'client')).filter(
         (scenario) =>
+          (leg === 'server' || authorization.test(scenario) === (leg === 'authorization')) &&
           asked(options.scenario, scenario) && !notOurs.some((one) => one.scenarios.test(scenario)),
       );
       if (scenarios.length === 0) continue;
@@ -99,7 +105,17 @@ async function runClient(program, revision, scenarios) {
     way,
     `"${process.execPath}" "${script}" ${way}`,
   ]);
-  return runWays('client', revision, scenarios, ways, async (command, name, scenario) => {
+  return runClients(program, 'client', revision, scenarios, ways);
+}
+
+async function runAuthorization(program, revision, scenarios) {
+  const script = join(root, 'conformance/authorization.mjs');
+  const ways = options.direct ? [] : [['gateway', `"${process.execPath}" "${script}"`]];
+  return runClients(program, 'authorization', revision, scenarios, ways);
+}
+
+function runClients(program, leg, revision, scenarios, ways) {
+  return runWays(leg, revision, scenarios, ways, async (command, name, scenario) => {
     const wanted = scenario ? [scenario] : scenarios;
     const found = {};
     for (const [i, one] of wanted.entries()) {

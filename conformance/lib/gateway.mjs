@@ -8,12 +8,14 @@ import { root } from './suite.mjs';
 /** The upstreams that the suite has; with one of them, names stay as they are. */
 const readyMs = 20_000;
 
-/** Runs `work` with a gateway before one upstream, which has gone afterwards. */
-export async function withGateway(upstream, work) {
+/** Runs `work` with a gateway before one upstream, which has gone afterwards. `configure` says what else its file has. */
+export async function withGateway(upstream, work, configure = () => ({})) {
   const folder = await mkdtemp(join(tmpdir(), 'conformance-'));
   const port = await freePort();
   const config = join(folder, 'gateway.yaml');
-  const gateway = { host: '127.0.0.1', port, auth: 'none', upstreams: { suite: { url: upstream } } };
+  const more = await configure({ folder, port });
+  const upstreams = { suite: { url: upstream, ...more.upstream } };
+  const gateway = { host: '127.0.0.1', port, auth: 'none', ...more.gateway, upstreams };
   await writeFile(config, stringify({ plugins: [], gateway }));
   const program = startProgram(
     process.execPath,

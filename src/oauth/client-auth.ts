@@ -33,7 +33,7 @@ export async function clientAuthOf(
   };
   switch (settings.clientAuth ?? methodOf(settings, server)) {
     case 'client_secret_basic':
-      return library.ClientSecretBasic(await secret());
+      return basicAuth(await secret());
     case 'client_secret_post':
       return library.ClientSecretPost(await secret());
     case 'tls_client_auth':
@@ -66,6 +66,21 @@ export async function clientAuthOf(
       return library.PrivateKeyJwt(kid === undefined ? signing : { key: signing, kid });
     }
   }
+}
+
+/**
+ * HTTP Basic (RFC 6749 section 2.3.1): name and secret in the encoding of forms, in which letters, digits and `-._~` stand as they
+ * are. The library encodes those too, and a server that does not decode finds no such client.
+ */
+export function basicAuth(secret: string): ClientAuth {
+  const formed = (text: string) =>
+    encodeURIComponent(text)
+      .replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+      .replaceAll('%20', '+');
+  return (_server, client, _body, headers) => {
+    const credentials = Buffer.from(`${formed(client.client_id)}:${formed(secret)}`).toString('base64');
+    headers.set('authorization', `Basic ${credentials}`);
+  };
 }
 
 /** Whether tokens are asked for over the endpoints that a server has for client certificates (RFC 8705 section 5). */
