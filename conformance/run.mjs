@@ -70,7 +70,8 @@ async function main() {
       const scenarios = (await scenariosOf(revision, leg === 'server' ? leg : 'client')).filter(
         (scenario) =>
           (leg === 'server' || authorization.test(scenario) === (leg === 'authorization')) &&
-          asked(options.scenario, scenario) && !notOurs.some((one) => one.scenarios.test(scenario)),
+          asked(options.scenario, scenario) &&
+          !notOurs.some((one) => one.scenarios.test(scenario)),
       );
       if (scenarios.length === 0) continue;
       const table = await runLeg(program, revision, scenarios);

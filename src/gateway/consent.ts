@@ -4,7 +4,13 @@ import type { ConsentSettings } from '../config/index.js';
 import { messageOf, OauthConsent } from '../errors.js';
 import { sendJson } from '../http/index.js';
 import type { Logger } from '../log.js';
-import { clientMetadata, type OauthClient, type Token, TokenVault } from '../oauth/index.js';
+import {
+  type ClientIdentity,
+  clientMetadata,
+  type OauthClient,
+  type Token,
+  TokenVault,
+} from '../oauth/index.js';
 
 /** A user who is to consent, and what for. */
 interface ConsentRequest {
@@ -15,7 +21,7 @@ interface ConsentRequest {
   /** Scopes that are asked for beside the usual ones. */
   readonly more: readonly string[];
   /** Told of the tokens, once it is proven that they are for this principal. */
-  obtained(token: Token, clientId: string): Promise<void>;
+  obtained(token: Token, identity: ClientIdentity): Promise<void>;
 }
 
 interface Pending extends ConsentRequest {
@@ -25,7 +31,7 @@ interface Pending extends ConsentRequest {
   cookie: string | undefined;
   state: string | undefined;
   verifier: string;
-  clientId: string;
+  identity: ClientIdentity;
   /** Got, and not yet given to anybody. */
   token: Token | undefined;
   code: string | undefined;
@@ -98,7 +104,7 @@ export class ConsentDesk {
       cookie: undefined,
       state: undefined,
       verifier: '',
-      clientId: '',
+      identity: { id: '' },
       token: undefined,
       code: undefined,
       tries: 0,
@@ -115,7 +121,7 @@ export class ConsentDesk {
     pending.tries += 1;
     const right = same(pending.code, code.toUpperCase().replace(/[^A-Z0-9]/g, ''));
     if (right || pending.tries >= maxTries) this.#end(pending);
-    if (right) await pending.obtained(pending.token, pending.clientId);
+    if (right) await pending.obtained(pending.token, pending.identity);
     return right;
   }
 
@@ -165,7 +171,7 @@ export class ConsentDesk {
     const server = await client.server();
     if (server.authorization_endpoint === undefined)
       return page(502, 'It did not work', '<p>The server asks no users.</p>');
-    pending.clientId = await client.register(this.redirectUri, this.#at(documentPath));
+    pending.identity = await client.register(this.redirectUri, this.#at(documentPath));
     pending.cookie = randomBytes(32).toString('base64url');
     pending.state = randomBytes(32).toString('base64url');
     pending.verifier = library.generateRandomCodeVerifier();
@@ -176,7 +182,7 @@ export class ConsentDesk {
     if (keeps && !scopes.includes('offline_access')) scopes.push('offline_access');
     const parameters = {
       response_type: 'code',
-      client_id: pending.clientId,
+      client_id: pending.identity.id,
       redirect_uri: this.redirectUri,
       state: pending.state,
       code_challenge: await library.calculatePKCECodeChallenge(pending.verifier),
@@ -210,7 +216,7 @@ export class ConsentDesk {
         'Another browser',
         '<p>This was begun in another browser: open the link there again.</p>',
       );
-    const { verifier, client, clientId } = pending;
+    const { verifier, client, identity } = pending;
     // A state is good for one callback.
     pending.state = undefined;
     const redirectUri = this.redirectUri;
@@ -219,7 +225,7 @@ export class ConsentDesk {
       callback: searchParams,
       redirectUri,
       verifier,
-      clientId,
+      identity,
     });
     pending.code = Array.from({ length: 8 }, () => letters[randomInt(letters.length)]).join('');
     const code = `${pending.code.slice(0, 4)}-${pending.code.slice(4)}`;

@@ -10,6 +10,7 @@ import { discoverResource, discoverServer, type ResourceMetadata } from './disco
 import { type OauthFetch, openOauthFetch, reasonOf } from './fetch.js';
 import { Reach } from './reach.js';
 import { tokenRefusal } from './refusal.js';
+import { type ClientIdentity, registerClient } from './registration.js';
 import { type Token, timesOf } from './token.js';
 
 type Library = typeof import('oauth4webapi');
@@ -33,7 +34,11 @@ export type Asker =
   | { readonly kind: 'caller'; readonly token: string; readonly end?: number | undefined }
   /** A user who has consented: by the code of the callback, and later by the refresh token. */
   | ({ readonly kind: 'code' } & CodeAnswer)
-  | { readonly kind: 'refresh'; readonly refreshToken: string; readonly clientId?: string | undefined };
+  | {
+      readonly kind: 'refresh';
+      readonly refreshToken: string;
+      readonly identity?: ClientIdentity | undefined;
+    };
 
 /** What the callback of an authorization request brought, once it was checked. */
 export interface CodeAnswer {
@@ -41,22 +46,11 @@ export interface CodeAnswer {
   readonly redirectUri: string;
   readonly verifier: string;
   /** As the authorization request had it. */
-  readonly clientId: string;
+  readonly identity: ClientIdentity;
 }
 
 /** Redirect URIs that a client was registered for. */
 const maxRegistered = 16;
-
-/** What a client that asks users says of itself (RFC 7591 section 2). It keeps no secret. */
-export function clientMetadata(redirectUri: string) {
-  return {
-    client_name: 'Sallyport',
-    redirect_uris: [redirectUri],
-    grant_types: ['authorization_code', 'refresh_token'],
-    response_types: ['code'],
-    token_endpoint_auth_method: 'none',
-  };
-}
 
 /** How long metadata is used before it is read again, in milliseconds. */
 const freshMs = 3_600_000;
@@ -70,7 +64,7 @@ export class OauthClient {
   readonly #deps: OauthDeps;
   readonly #http: OauthFetch;
   readonly #reach: Reach;
-  readonly #registered = new Map<string, string>();
+  readonly #registered = new Map<string, ClientIdentity>();
   #library: Promise<Library> | undefined;
   #resource: ResourceMetadata | undefined;
   /** Where the metadata of the resource was read: undefined where it has not been looked for. */
@@ -78,6 +72,8 @@ export class OauthClient {
   #server: { readonly metadata: AuthorizationServer; readonly at: number } | undefined;
   /** The server that is kept to, once one was found: an upstream that names another later does not get our credentials sent there. */
   #issuer: URL | undefined;
+  /** The challenge of a 401 that nobody waited for. */
+  #seen = '';
   /** Scopes of the upstream's challenges. */
   #challenged: readonly string[] = [];
 
@@ -122,13 +118,13 @@ export class OauthClient {
    *
    * @throws SALLY_UPSTREAM_OAUTH_TOKEN where none is to be had
    */
-  async register(redirectUri: string, document: string): Promise<string> {
+  async register(redirectUri: string, document: string): Promise<ClientIdentity> {
     const { name: upstream, oauth } = this.#upstream;
-    if (oauth.clientId !== undefined) return oauth.clientId;
+    if (oauth.clientId !== undefined) return { id: oauth.clientId };
     const server = await this.server();
     // What anybody else's machine cannot read is no document for it.
     const readable = document.startsWith('https:');
-    if (readable && server['client_id_metadata_document_supported'] === true) return document;
+    if (readable && server['client_id_metadata_document_supported'] === true) return { id: document };
     const known = this.#registered.get(redirectUri);
     if (known) return known;
     if (server.registration_endpoint === undefined) {
@@ -138,14 +134,9 @@ export class OauthClient {
     }
     const library = await this.library();
     try {
-      const reply = await library.dynamicClientRegistrationRequest(
-        server,
-        clientMetadata(redirectUri),
-        this.#options(library),
-      );
-      const { client_id: id } = await library.processDynamicClientRegistrationResponse(reply);
-      if (this.#registered.size < maxRegistered) this.#registered.set(redirectUri, id);
-      return id;
+      const identity = await registerClient(server, redirectUri, library, this.#options(library));
+      if (this.#registered.size < maxRegistered) this.#registered.set(redirectUri, identity);
+      return identity;
     } catch (error) {
       throw tokenRefusal(upstream, server.issuer, error, []);
     }
@@ -159,6 +150,13 @@ export class OauthClient {
   /** Whether a token can be asked for before the upstream has said where. */
   get knowsServer(): boolean {
     return this.#issuer !== undefined;
+  }
+
+  /** Keeps the challenge of a request that was made to see whether the upstream is there: discovery begins with it. */
+  challenged(challenge: string): void {
+    this.#seen = challenge;
+    const { scope } = bearerChallenge(challenge) ?? {};
+    if (scope !== undefined) this.#challenged = scopesOf(scope);
   }
 
   /**
@@ -188,7 +186,7 @@ export class OauthClient {
   async server(): Promise<AuthorizationServer> {
     const known = this.#server;
     if (known && Date.now() - known.at < freshMs) return known.metadata;
-    if (this.#issuer === undefined) await this.learn('');
+    if (this.#issuer === undefined) await this.learn(this.#seen);
     const { name: upstream, url } = this.#upstream;
     const issuer = this.#issuer ?? url;
     const library = await this.library();
@@ -239,10 +237,12 @@ export class OauthClient {
     const { name: upstream, oauth } = this.#upstream;
     const library = await this.library();
     const server = await this.server();
-    const { clientId = 'clientId' in asker ? asker.clientId : undefined } = oauth;
-    const client = { client_id: clientId ?? '', use_mtls_endpoint_aliases: usesCertificate(oauth) };
+    const { id, secret, method } = ('identity' in asker && asker.identity) || { id: '' };
+    const own =
+      method && secret !== undefined ? { ...oauth, clientSecret: secret, clientAuth: method } : oauth;
+    const client = { client_id: oauth.clientId ?? id, use_mtls_endpoint_aliases: usesCertificate(own) };
     const secrets: string[] = secretsOf(asker);
-    const auth = await clientAuthOf(upstream, oauth, server, library, secrets);
+    const auth = await clientAuthOf(upstream, own, server, library, secrets);
     const scopes = [...new Set([...this.scopes(), ...more])];
     const parameters = new URLSearchParams({ resource: this.resourceUri });
     if (oauth.audience !== undefined) parameters.set('audience', oauth.audience);

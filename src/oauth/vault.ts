@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { FileUnreadable, fileReason, OauthVault } from '../errors.js';
 import { parseJson } from '../json/index.js';
 import { locked } from '../lock.js';
+import type { ClientIdentity } from './registration.js';
 
 /** Whose tokens they are, and for which upstream. */
 export interface Owner {
@@ -21,7 +22,7 @@ export interface Consented {
   readonly scopes: readonly string[];
   readonly refreshToken?: string | undefined;
   /** The client that they were given to, where no configuration names it. */
-  readonly clientId?: string | undefined;
+  readonly identity?: ClientIdentity | undefined;
 }
 
 const Entry = z.object({

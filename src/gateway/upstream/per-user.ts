@@ -228,6 +228,7 @@ export class PerUserUpstream implements Upstream {
     } catch (error) {
       const wantsToken = UpstreamStatus.is(error) && [401, 403].includes(error.context.status);
       if (!wantsToken) throw error;
+      this.#parts.client.challenged(error.context.challenge ?? '');
     } finally {
       await transport.close();
     }

@@ -1,7 +1,7 @@
 import type { Cancellation } from '../../cancel.js';
 import { findSallyError, OauthConsent, OauthToken } from '../../errors.js';
 import { writeJson } from '../../json/index.js';
-import { type OauthClient, type Token, timesOf } from '../../oauth/index.js';
+import { type ClientIdentity, type OauthClient, type Token, timesOf } from '../../oauth/index.js';
 import type { SessionRequest, UpstreamSession } from '../upstream.js';
 import { TokenAuthorization } from './authorization.js';
 import type { Consent } from './options.js';
@@ -63,7 +63,7 @@ export class UserConsent {
     const key = `${request.onRequest !== undefined} ${writeJson(request.capabilities)}`;
     const signIn: SignIn = {
       begin: () => {
-        const obtained = (token: Token, clientId: string) => this.#obtained(token, clientId);
+        const obtained = (token: Token, identity: ClientIdentity) => this.#obtained(token, identity);
         const begun = desk.begin({
           client: this.#client,
           principal,
@@ -83,8 +83,8 @@ export class UserConsent {
     return session;
   }
 
-  async #obtained(token: Token, clientId: string): Promise<void> {
-    await this.#keep(token, clientId);
+  async #obtained(token: Token, identity: ClientIdentity): Promise<void> {
+    await this.#keep(token, identity);
     for (const session of this.#sessions.values()) session.done(this.#elicitation);
     this.#sessions.clear();
   }
@@ -103,9 +103,9 @@ export class UserConsent {
       const token = await this.#client.token({
         kind: 'refresh',
         refreshToken: kept.refreshToken,
-        clientId: kept.clientId,
+        identity: kept.identity,
       });
-      await this.#keep(token, kept.clientId, true);
+      await this.#keep(token, kept.identity, true);
       return token;
     } catch (error) {
       // The server has ended it, or the user has: both mean that the user is asked again.
@@ -115,9 +115,9 @@ export class UserConsent {
     }
   }
 
-  async #keep(token: Token, clientId: string | undefined, renewed = false): Promise<void> {
+  async #keep(token: Token, identity: ClientIdentity | undefined, renewed = false): Promise<void> {
     const { value, scopes, end, refreshToken } = token;
-    const tokens = { value, scopes, end, refreshToken, clientId };
+    const tokens = { value, scopes, end, refreshToken, identity };
     const kept = await this.#consent?.vault.put(this.#owner, tokens, renewed);
     if (!kept) throw OauthConsent({ upstream: this.#owner.upstream, reason: 'it was forgotten' });
     this.#taken = value;
