@@ -44,7 +44,14 @@ export default {
       refusable(() => {
         const problems = new Problems();
         const read = () => 'A=1';
-        const options = { path: '.mcp.json', cwd: '/srv', env: { A: 'a' }, home: '/home/me', read };
+        const options = {
+          path: '.mcp.json',
+          cwd: '/srv',
+          env: { A: 'a' },
+          home: '/home/me',
+          read,
+          proxies: { except: [] },
+        };
         const file = new ServersFile(text, options, problems);
         problems.throwIfAny('.mcp.json');
         file.upstreams(new Map(), new Map([['x', 'y']])).problems.throwIfAny('.mcp.json');

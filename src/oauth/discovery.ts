@@ -1,5 +1,6 @@
 import type { AuthorizationServer } from 'oauth4webapi';
 import { findSallyError, OauthAddress, OauthDiscovery } from '../errors.js';
+import { parseJson } from '../json/index.js';
 import { type OauthFetch, reasonOf } from './fetch.js';
 
 type Library = typeof import('oauth4webapi');
@@ -126,7 +127,10 @@ async function getJson(url: URL, { http }: Pick<DiscoveryDeps, 'upstream' | 'htt
   }
   const { status } = reply;
   if (status !== 200) return { failed: `${url.href}: HTTP ${status}`, status };
-  const document: unknown = await reply.json().catch(() => undefined);
+  const document = await reply
+    .text()
+    .then(parseJson)
+    .catch(() => undefined);
   if (typeof document !== 'object' || document === null || Array.isArray(document))
     return { failed: `${url.href}: it is no JSON object`, status };
   return { document: document as Record<string, unknown> };

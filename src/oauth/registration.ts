@@ -1,4 +1,5 @@
 import type { AuthorizationServer, DynamicClientRegistrationRequestOptions } from 'oauth4webapi';
+import { parseJson } from '../json/index.js';
 
 /** Whom an authorization server gives the tokens of users to. Secret, where it was registered with one. */
 export interface ClientIdentity {
@@ -54,7 +55,7 @@ async function completed(reply: Response): Promise<Response> {
   const text = await reply.text();
   let body: string | object = text;
   try {
-    body = { client_secret_expires_at: 0, ...(JSON.parse(text) as object) };
+    body = { client_secret_expires_at: 0, ...(parseJson(text) as object) };
   } catch {
     // The library says what it is.
   }

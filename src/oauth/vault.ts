@@ -117,7 +117,7 @@ function unseal(key: Buffer, entry: StoredEntry): Consented | undefined {
     const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12)).setAAD(aboutOf(entry));
     decipher.setAuthTag(bytes.subarray(12, 28));
     const text = Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString();
-    return JSON.parse(text) as Consented;
+    return parseJson(text) as Consented;
   } catch {
     return undefined;
   }

@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { resolve as resolvePackage } from 'import-meta-resolve';
 import type { PluginEntry } from '../config/index.js';
 import { messageWithCauses, PluginModuleUnusable } from '../errors.js';
+import { parseJson } from '../json/index.js';
 import { nearest } from '../nearest.js';
 import type { PluginDefinition } from './define.js';
 
@@ -112,7 +113,7 @@ function packageFile(name: string, from: string): string | undefined {
 /** What a package exports by name: `.`, `./path`; nothing where it does not say. */
 function exportsOf(packagePath: string): string[] {
   try {
-    const { exports } = JSON.parse(readFileSync(packagePath, 'utf8')) as { exports?: unknown };
+    const { exports } = parseJson(readFileSync(packagePath, 'utf8')) as { exports?: unknown };
     if (exports === undefined) return [];
     const keys = Object.keys(Object(exports)).filter((key) => key.startsWith('.'));
     return keys.length === 0 ? ['.'] : keys.filter((key) => !/\*|\.json$/.test(key));

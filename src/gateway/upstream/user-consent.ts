@@ -1,6 +1,6 @@
 import type { Cancellation } from '../../cancel.js';
 import { findSallyError, OauthConsent, OauthToken } from '../../errors.js';
-import { writeJson } from '../../json/index.js';
+import { parseJson, writeJson } from '../../json/index.js';
 import { type ClientIdentity, type OauthClient, type Token, timesOf } from '../../oauth/index.js';
 import type { SessionRequest, UpstreamSession } from '../upstream.js';
 import { TokenAuthorization } from './authorization.js';
@@ -128,7 +128,7 @@ export class UserConsent {
 /** The name in a principal, for people; empty where it is nobody's. */
 function userOf(principal: string): string {
   try {
-    const [, tenant, user] = JSON.parse(principal) as (string | null)[];
+    const [, tenant, user] = parseJson(principal) as (string | null)[];
     const name = user ?? 'the user of this machine';
     return tenant ? `${name} (${tenant})` : name;
   } catch {

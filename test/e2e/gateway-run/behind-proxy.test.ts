@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
+import { exportJWK, generateKeyPair } from 'jose';
 import { expect, it, onTestFinished } from 'vitest';
 import { cert } from '../../support/certs.js';
 import { temporaryFolder } from '../../support/folder.js';
@@ -23,7 +24,8 @@ async function start(more: object = {}) {
 
 const jwtAuth = async () => {
   const jwks = join(await temporaryFolder(), 'jwks.json');
-  await writeFile(jwks, '{"keys":[]}');
+  const { publicKey } = await generateKeyPair('ES256');
+  await writeFile(jwks, JSON.stringify({ keys: [await exportJWK(publicKey)] }));
   return { kind: 'jwt', issuer: 'https://issuer.example', audience: 'gw', jwks };
 };
 const challengeOf = async (url: string, headers: Record<string, string> = {}) => {

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exportJWK, generateKeyPair } from 'jose';
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../../support/folder.js';
 import { startGateway } from '../../support/gateway-run.js';
@@ -17,7 +18,8 @@ const json = { 'Content-Type': 'application/json', Accept: 'application/json, te
 /** A door at which nobody has a key yet. */
 const jwtAuth = async () => {
   const jwks = join(await temporaryFolder(), 'jwks.json');
-  await writeFile(jwks, '{"keys":[]}');
+  const { publicKey } = await generateKeyPair('ES256');
+  await writeFile(jwks, JSON.stringify({ keys: [await exportJWK(publicKey)] }));
   return { kind: 'jwt', issuer: 'https://issuer.example', audience: 'gw', jwks };
 };
 const start = async (more: object = {}) => {

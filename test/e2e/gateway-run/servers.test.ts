@@ -7,7 +7,7 @@ import { legacyClient, memory, startGateway } from '../../support/gateway-run.js
 it("[M29] an editor's file: a tool that is switched off is not there, and a server that cannot be used keeps no other out", async () => {
   const folder = await temporaryFolder();
   const servers = join(folder, 'mcp.json');
-  const old = { type: 'sse', url: 'http://127.0.0.1:1/sse' };
+  const old = { type: 'websocket', url: 'http://127.0.0.1:1/ws' };
   const mem = {
     ...memory(join(folder, 'm.json')),
     disabledTools: ['read_graph'],
