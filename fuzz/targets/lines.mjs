@@ -1,11 +1,14 @@
 import { Readable } from 'node:stream';
-import { readMessages } from '../../dist/mcp/client/http-reply.js';
+import { receiveText } from '../../dist/mcp/client/http-reply.js';
 import { cutLines, readLines } from '../../dist/mcp/lines.js';
 import { rpcErrorOf } from '../../dist/mcp/requests.js';
 import { pieces } from '../lib/duplex.mjs';
 import { agree, refusable } from '../lib/judge.mjs';
 
 const limit = 1_000;
+const nothing = () => {};
+const dialogue = { receive: nothing, receiveOfBatch: nothing, refuse: nothing };
+const context = { about: {}, log: { warn: nothing, debug: nothing }, errors: { json: (error) => error } };
 
 /** MCP over standard input and output: the lines of both sides, however they come. */
 export default {
@@ -55,7 +58,7 @@ export default {
       );
       // As many as a busy machine reads while nobody takes it for hanging.
       for (const line of short.slice(0, 1_000)) {
-        refusable(() => readMessages(line, { errors: { json: (error) => error } }));
+        refusable(() => receiveText(line, dialogue, context, '2025-06-18'));
         refusable(() => rpcErrorOf(line));
       }
     };

@@ -117,6 +117,17 @@ export const metricTable = {
     labels: { limit: 'code of the error: it says which limit' },
     of: 'both',
   },
+  tokenRequests: {
+    name: 'sallyport_oauth_token_requests_total',
+    kind: 'counter',
+    help: 'Requests for access tokens of upstreams',
+    labels: {
+      upstream: 'name of the upstream',
+      grant: '`grant` of its oauth block',
+      outcome: '`ok`, or the code of the error',
+    },
+    of: 'gateway',
+  },
   upstreamUp: {
     name: 'sallyport_upstream_up',
     kind: 'gauge',

@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import { metricOptions } from '../../telemetry/index.js';
 
 /** What is counted of token requests. */
 export interface TokenMetrics {
@@ -9,11 +10,6 @@ export interface TokenMetrics {
 /** Metrics that `registry` shows. To be called once for a registry. */
 export async function openTokenMetrics(registry: Registry): Promise<TokenMetrics> {
   const { Counter } = await import('prom-client');
-  const requests = new Counter({
-    name: 'sallyport_oauth_token_requests_total',
-    help: 'Requests for access tokens of upstreams, by what became of them: ok, or the code of the error',
-    labelNames: ['upstream', 'grant', 'outcome'] as const,
-    registers: [registry],
-  });
+  const requests = new Counter(metricOptions('tokenRequests', registry));
   return { counted: (upstream, grant, outcome) => requests.inc({ upstream, grant, outcome }) };
 }

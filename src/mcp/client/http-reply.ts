@@ -63,7 +63,7 @@ export function eventsOf(
  *
  * @throws an error of `PeerErrors` for JSON that is not taken.
  */
-export function readMessages(
+function readMessages(
   text: string,
   { errors, message: what = 'the message' }: Pick<ClientContext, 'errors' | 'message'>,
 ): readonly PeerMessage[] | undefined {
