@@ -2264,7 +2264,7 @@ export const OauthDiscovery = defineUpstreamError<{
   message: (c) =>
     `the authorization server of the upstream '${c.upstream}' could not be found out: ${c.detail}`,
   remedy: (c) =>
-    c.hint ?? 'sallyport doctor shows what discovery finds; oauth.issuer of the upstream names the server',
+    c.hint ?? 'mend what is said there, or name the authorization server in oauth.issuer of the upstream',
   example: {
     upstream: 'crm',
     detail: 'https://idp.example.com/.well-known/oauth-authorization-server: HTTP 502',

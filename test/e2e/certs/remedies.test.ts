@@ -144,9 +144,8 @@ const elsewhere = 'it is for the other side of a connection, whose folders are n
 /** Commands in remedies that the tests here do not run, and why. */
 const notRun: Readonly<Record<string, string>> = {
   SALLY_TOKENS_FILE: 'test/e2e/doctor/starting.test.ts',
-  SALLY_TLS_NOT_PFX: 'of a certificate and a key that are where the user has them',
-  SALLY_TLS_PFX_LEGACY: 'it asks for a password: test/tls/pfx.test.ts has such files',
-  SALLY_UPSTREAM_OAUTH_DISCOVERY: looks,
+  SALLY_TLS_NOT_PFX: 'where the certificate and the key are is for the user to say',
+  SALLY_TLS_PFX_LEGACY: 'openssl asks for passwords in it; that it is said: test/tls/pfx.test.ts',
   SALLY_OAUTH_VAULT: 'where the key is to be is for the user to say',
   SALLY_TOKENS_NONE: 'test/e2e/doctor/starting.test.ts',
   SALLY_SYSTEM_LIMIT: 'ulimit is of the shell that starts the program: test/e2e/cli/limits.test.ts',
