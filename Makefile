@@ -9,7 +9,7 @@ INSTALLED := node_modules/.package-lock.json
 BUILT     := dist/.built
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lts interop conformance realworld build bench soak fuzz clean \
+.PHONY: help demo test test-lts interop conformance realworld browser build bench soak fuzz clean \
         certs-mcp-all certs-mcp-ca certs-mcp-gateway certs-mcp-plugin certs-mcp-check \
         certs-mcp-renew certs-mcp-revoke certs-mcp-crl certs-mcp-ca-rotate-status \
         certs-mcp-ca-rotate-prepare certs-mcp-ca-rotate-activate certs-mcp-ca-rotate-retire certs-mcp-ca-rotate-undo
