@@ -11,6 +11,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { sallyport } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { everything, firstText, startGateway } from '../../support/gateway-run.js';
+import { patience } from '../../support/patience.js';
 import { serveSse } from '../../support/sse-server.js';
 
 /** A client of the SDK over HTTP+SSE. */
@@ -124,15 +125,16 @@ describe('clients over HTTP+SSE of 2024-11-05', () => {
     const { url } = await startGateway({ gateway: { sse: true, upstreams: { every: everything } } });
     for (const version of ['2024-11-05', '2025-06-18']) {
       const { endpoint, response } = await stream(url);
+      let text = '';
+      response?.on('data', (chunk: Buffer) => {
+        text += chunk;
+      });
       const reply = await post(endpoint, initialize(version));
       expect(reply.status).toBe(202);
-      let text = '';
       // Comments that keep the stream alive may come between.
-      while (!text.includes('protocolVersion')) {
-        const [chunk] = (await once(response as NonNullable<typeof response>, 'data')) as [Buffer];
-        text += chunk;
-      }
-      expect(text).toContain(`"protocolVersion":"${version}"`);
+      await expect
+        .poll(() => text, { timeout: patience(10_000) })
+        .toContain(`"protocolVersion":"${version}"`);
       expect((await post(endpoint, initialize(version))).status).toBe(400);
     }
   });
