@@ -60,10 +60,10 @@ interface GatewayFile {
   readonly gateway: object;
 }
 
-/** Starts `sallyport gateway` on a free port, in a process of its own, and waits until its upstreams are settled. */
+/** Starts `sallyport gateway` on a free port, in a process of its own, and waits until its upstreams are up or down, but for those that are `slow`. */
 export async function startGateway(
   file: GatewayFile,
-  options: { env?: Record<string, string>; args?: readonly string[] } = {},
+  options: { env?: Record<string, string>; args?: readonly string[]; slow?: readonly string[] } = {},
 ): Promise<RunningGateway> {
   const folder = await temporaryFolder();
   const path = join(folder, 'gateway.yaml');
@@ -118,7 +118,13 @@ export async function startGateway(
     },
   };
   const names = Object.keys((file.gateway as { upstreams?: object }).upstreams ?? {});
-  for (const name of names) await waitForLog(({ part, name: own }) => part === 'upstream' && own === name);
+  for (const name of names) {
+    const { state } = await waitForLog(({ part, name: own }) => part === 'upstream' && own === name);
+    if (state !== 'connecting' || options.slow?.includes(name)) continue;
+    await waitForLog(
+      ({ upstream, msg, level }) => upstream === name && (level >= 40 || msg.startsWith('connected to')),
+    );
+  }
   return gateway;
 }
 

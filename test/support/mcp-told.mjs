@@ -1,11 +1,16 @@
 // An MCP server on standard input and output, in plain lines of JSON. It tells which process it is and what it was offered, and
-// takes its time: `--start MS`, `--list MS`. With `--hang initialize` or `--hang tools/list` it never answers that. `--tools a,b` names its tools.
+// takes its time: `--start MS`, `--list MS`, or `--start FILE`, until there is such a file. With `--hang initialize` or `--hang tools/list` it never answers that. `--tools a,b` names its tools.
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const options = Object.fromEntries(
   process.argv.slice(2).flatMap((one, i, all) => (one.startsWith('--') ? [[one.slice(2), all[i + 1]]] : [])),
 );
-const wait = (ms) => new Promise((resolve) => setTimeout(resolve, Number(ms ?? 0)));
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const wait = async (until = '0') => {
+  if (!until.includes('/')) return pause(Number(until));
+  while (!existsSync(until)) await pause(50);
+};
 const send = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
 const text = (value) => ({ content: [{ type: 'text', text: JSON.stringify(value) }] });
 const none = { error: { code: -32601, message: 'Method not found' } };

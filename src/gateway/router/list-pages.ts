@@ -23,7 +23,14 @@ import { errorResponse } from './responses.js';
 import { translateResponse } from './translate.js';
 
 /** One upstream's page, or why there is none. */
-type Page = AnsweredPage | { readonly route: Route; readonly error: unknown };
+type Page = AnsweredPage | MissingPage;
+
+interface MissingPage {
+  readonly route: Route;
+  readonly error: unknown;
+  /** It may still come, and clients are told then. */
+  readonly late?: true;
+}
 
 interface AnsweredPage {
   readonly route: Route;
@@ -50,10 +57,11 @@ export async function listPage(kind: Kind, routed: Routed): Promise<RpcResponse>
 
 async function pagesTogether(pages: readonly Page[], kind: Kind, routed: Routed): Promise<RpcResponse> {
   const [only] = pages;
-  if (routed.context.routes.length === 1 && only !== undefined) return onePage(only, kind, routed);
-  const failures = pages.filter((page) => 'error' in page);
-  const [failure] = failures;
-  if (failure !== undefined && failures.length === pages.length) return errorResponse(failure.error);
+  const missing = pages.filter((page) => 'error' in page);
+  const late = missing.some((page) => page.late);
+  if (routed.context.routes.length === 1 && only !== undefined && !late) return onePage(only, kind, routed);
+  const [first] = missing;
+  if (first !== undefined && missing.length === pages.length && !late) return errorResponse(first.error);
   const clashing = await clashingNames(kind, routed, routed.request.signal);
   return { result: merged(pages, kind, clashing, routed) };
 }
@@ -91,12 +99,9 @@ async function pageOf(route: Route, kind: Kind, cursor: string | undefined, rout
   const alone = context.routes.length === 1;
   const kept = context.listOf(state, upstream, kind);
   const known = kept.page(cursor);
-  const wait = context.waits.of(upstream, kind);
-  // Nothing else is kept waiting by the only one.
-  const first = alone && known === undefined && !wait.failed;
-  const waitMs = first ? undefined : known && !kept.outdated ? knownWaitMs : wait.left;
+  const waitMs = known && !kept.outdated ? knownWaitMs : context.waits.of(upstream, kind).left;
   const given = signalOf(request.signal);
-  const limit = waitMs === undefined ? given : signalWithin(waitMs, given);
+  const limit = signalWithin(waitMs, given);
   const work =
     waitMs === knownWaitMs
       ? askAside(route, kind, cursor, routed)
@@ -123,9 +128,11 @@ async function pageOf(route: Route, kind: Kind, cursor: string | undefined, rout
     const before = upstream.state.kind === 'down' ? undefined : standIn();
     if (before !== undefined) return before;
     if (!late) return alone ? { route, error } : leftOut(route, list, messageOf(error), context, error);
-    if (waitMs === undefined || waitMs === knownWaitMs)
-      return leftOut(route, list, 'no answer yet', context, error);
-    return leftOut(route, list, `no answer within ${Math.ceil(waitMs / 1000)} s`, context);
+    const missing =
+      waitMs === knownWaitMs
+        ? leftOut(route, list, 'no answer yet', context, error)
+        : leftOut(route, list, `no answer within ${Math.ceil(waitMs / 1000)} s`, context);
+    return { ...missing, late };
   }
 }
 
@@ -177,7 +184,13 @@ async function askPage(
   }
 }
 
-function leftOut(route: Route, method: string, detail: string, { log }: Context, error?: unknown): Page {
+function leftOut(
+  route: Route,
+  method: string,
+  detail: string,
+  { log }: Context,
+  error?: unknown,
+): MissingPage {
   const incomplete = ListIncomplete({ upstream: route.upstream.name, method, detail });
   const known = findSallyError(error);
   // That an upstream is down was said when it went, and that it hangs to the first who waited.

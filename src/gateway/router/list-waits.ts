@@ -5,8 +5,6 @@ import type { Upstream } from '../upstream.js';
 export const listWaitMs = 5_000;
 /** How long for one of which something is known already, or that has let the one before wait in vain. */
 export const knownWaitMs = 75;
-/** What fails sooner has kept nobody waiting. */
-const vainMs = 1_000;
 
 /** How an attempt to have a list ended. */
 type Outcome = 'answered' | 'failed' | 'given up';
@@ -40,7 +38,7 @@ class ListWait {
     return (outcome) => {
       this.#pending -= 1;
       if (outcome === 'answered' || this.#upstream.state.kind === 'down') this.failed = false;
-      else if (outcome === 'failed' && performance.now() - begun > vainMs) this.failed = true;
+      else if (outcome === 'failed' && performance.now() - begun > knownWaitMs) this.failed = true;
       if (outcome === 'answered' || this.#pending === 0) this.#since = undefined;
     };
   }

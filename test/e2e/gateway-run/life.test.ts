@@ -92,7 +92,8 @@ describe('an upstream', () => {
     timeout: patience(90_000),
   }, async () => {
     const hung = { command: process.execPath, args: ['-e', 'setInterval(() => {}, 1000)'] };
-    const { url, log } = await startGateway({ gateway: { upstreams: { hung, files: everything } } });
+    const upstreams = { hung, files: everything };
+    const { url, log } = await startGateway({ gateway: { upstreams } }, { slow: ['hung'] });
     expect(log.find(({ name }) => name === 'hung')).toMatchObject({ state: 'connecting' });
     const client = await modernClient(url);
     expect(firstText(await client.callTool(echo('hi', 'files__echo')))).toBe('Echo: hi');
