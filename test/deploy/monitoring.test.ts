@@ -2,7 +2,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { copyFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -13,6 +12,7 @@ import { everything, legacyClient, plugin, startGateway } from '../support/gatew
 import { judgedBy } from '../support/judges.js';
 import { patience } from '../support/patience.js';
 import { clientTls, startPluginServer } from '../support/plugin-server.js';
+import { tcpServer } from '../support/tcp.js';
 
 const folder = join(import.meta.dirname, '../../deploy/monitoring');
 const read = (file: string) => readFileSync(join(folder, file), 'utf8');
@@ -66,7 +66,7 @@ describe('dashboards and rules', () => {
 });
 
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
+  const server = tcpServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
   server.close();

@@ -1,9 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { chmod } from 'node:fs/promises';
 import { createServer as createHttp } from 'node:http';
-import { createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { rsaKey } from '../support/certs.js';
+import { tcpServer } from '../support/tcp.js';
 import { gatewayLeaf, newCa, newCrl, pluginLeaf } from '../support/trust.js';
 import { ca, resigned, version1 } from '../tls/made.js';
 import { diagnosis, newPlace, type Place, pluginName, serve, writeFiles } from './place.js';
@@ -227,7 +227,7 @@ const faults: readonly Fault[] = [
     side: 'server',
     plant: (place) =>
       listen(
-        createServer((socket) => socket.on('error', () => {}).end('hello')),
+        tcpServer((socket) => socket.end('hello')),
         place.port + 1_000,
       ),
   },

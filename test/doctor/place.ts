@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
@@ -11,6 +11,7 @@ import { createPluginServer } from '../../src/server/index.js';
 import { createCredentialStore } from '../../src/tls/index.js';
 import { temporaryFolder } from '../support/folder.js';
 import { replaceBadWords } from '../support/plugin-server.js';
+import { tcpServer } from '../support/tcp.js';
 import { gatewayLeaf, newCa, pluginLeaf } from '../support/trust.js';
 
 /** A gateway and a plugin server as they ought to be, before a fault is planted. */
@@ -47,7 +48,7 @@ async function freePort(): Promise<number> {
 
 function tryListen(wanted: number): Promise<number | undefined> {
   return new Promise((resolve) => {
-    const server = createServer();
+    const server = tcpServer();
     server.once('error', () => resolve(undefined));
     server.listen(wanted, '127.0.0.1', () => {
       const { port } = server.address() as AddressInfo;

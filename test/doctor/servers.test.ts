@@ -1,10 +1,10 @@
 import { createServer as createHttp } from 'node:http';
 import { createServer as createHttps } from 'node:https';
-import { createServer as createTcp } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Issued, LeafRequest } from '../../src/pki/index.js';
 import { rsaKey } from '../support/certs.js';
+import { tcpServer } from '../support/tcp.js';
 import { gatewayLeaf, newCa, newCrl, pluginLeaf } from '../support/trust.js';
 import { resigned } from '../tls/made.js';
 import { diagnosis, newPlace, type Place, pluginName, serve, writeFiles } from './place.js';
@@ -140,7 +140,7 @@ const faults: readonly Fault[] = [
     plant: (place) =>
       listen(
         place,
-        createTcp((socket) => socket.on('error', () => {}).end('220 mail\r\n')),
+        tcpServer((socket) => socket.end('220 mail\r\n')),
       ),
   },
   {
@@ -160,7 +160,7 @@ const faults: readonly Fault[] = [
     plant: (place) =>
       listen(
         place,
-        createTcp((socket) => socket.on('error', () => {}).resume()),
+        tcpServer((socket) => socket.resume()),
       ),
   },
   {

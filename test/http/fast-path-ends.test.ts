@@ -1,13 +1,14 @@
 import { once } from 'node:events';
-import { createConnection, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Reply } from '../../src/http/index.js';
 import { listening, nodeServer, post, say, withFastPath } from '../support/fast-path.js';
 import { rawExchange, statuses } from '../support/raw-http.js';
+import { tcpClient } from '../support/tcp.js';
 
 /** A connection, with what has come on it so far; it is not closed by its own side. */
 async function connection(port: number, bytes = '') {
-  const socket = createConnection({ port, host: 'localhost' });
+  const socket = tcpClient({ port, host: 'localhost' });
   const client = { socket, received: '', closed: once(socket, 'close'), ended: false };
   socket.on('data', (chunk: Buffer) => {
     client.received += chunk.toString('latin1');

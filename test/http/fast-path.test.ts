@@ -1,15 +1,16 @@
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { createConnection, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { sendJson } from '../../src/http/index.js';
 import { listening, nodeServer, post, say, withFastPath } from '../support/fast-path.js';
 import { patience } from '../support/patience.js';
+import { tcpClient } from '../support/tcp.js';
 
 /** Sends bytes in pieces and reads all replies: status and body of each, and whether the connection was ended. */
 async function exchange(port: number, bytes: Buffer, cuts: readonly number[]) {
-  const socket = createConnection({ port, host: 'localhost', noDelay: true });
+  const socket = tcpClient({ port, host: 'localhost', noDelay: true });
   let received = '';
   let ended = false;
   socket.on('data', (chunk) => {
@@ -167,7 +168,7 @@ describe('the fast path before Node’s HTTP server', () => {
         return new Promise(() => {});
       },
     });
-    const socket = createConnection({ port, host: 'localhost' });
+    const socket = tcpClient({ port, host: 'localhost' });
     socket.write(post('{}'));
     await aborted;
   });
@@ -224,7 +225,7 @@ describe('the fast path before Node’s HTTP server', () => {
         say(reply, (body as { json: { a?: number } }).json.a === 1 ? large : '"small"');
       },
     });
-    const socket = createConnection({ port, host: 'localhost' });
+    const socket = tcpClient({ port, host: 'localhost' });
     socket.pause();
     socket.write(post('{"a":1}') + post('{"a":2}'));
     await once(socket, 'connect');
@@ -247,7 +248,7 @@ describe('the fast path before Node’s HTTP server', () => {
         say(reply, '{}');
       },
     });
-    const socket = createConnection({ port, host: 'localhost' });
+    const socket = tcpClient({ port, host: 'localhost' });
     let received = '';
     socket.on('data', (chunk: Buffer) => {
       received += chunk.toString('latin1');
@@ -271,7 +272,7 @@ describe('the fast path before Node’s HTTP server', () => {
         client.resume();
       },
     });
-    const client = createConnection({ port, host: 'localhost' });
+    const client = tcpClient({ port, host: 'localhost' });
     let received = 0;
     client.on('data', (chunk: Buffer) => {
       received += chunk.length;
@@ -300,10 +301,10 @@ describe('the fast path before Node’s HTTP server', () => {
         });
       },
     });
-    const idle = createConnection({ port, host: 'localhost' });
+    const idle = tcpClient({ port, host: 'localhost' });
     await once(idle, 'connect');
     idle.resume();
-    const busy = createConnection({ port, host: 'localhost' });
+    const busy = tcpClient({ port, host: 'localhost' });
     busy.write(post('{}'));
     await begun;
     const drained = fastPath.drain(5_000);
@@ -334,24 +335,24 @@ describe('the fast path before Node’s HTTP server', () => {
     const begun = new Promise<void>((resolve) => {
       asked = resolve;
     });
-    const busy = createConnection({ port, host: 'localhost' });
+    const busy = tcpClient({ port, host: 'localhost' });
     busy.write(post('{"a":1}'));
     await begun;
     const drained = fastPath.drain(20_000);
-    const idle = createConnection({ port, host: 'localhost' });
+    const idle = tcpClient({ port, host: 'localhost' });
     const late = await exchange(port, Buffer.from(post('{}').repeat(2)), []);
     expect(late).toEqual([['200', '"said"']]);
     answer();
     idle.resume();
     await once(idle, 'close');
     await drained;
-    const refused = createConnection({ port, host: 'localhost' }).resume();
+    const refused = tcpClient({ port, host: 'localhost' }).resume();
     await once(refused, 'close');
   });
 
   it('[S1] what it hands over while it is drained is still answered', async () => {
     const { port, fastPath } = await withFastPath();
-    const socket = createConnection({ port, host: 'localhost' });
+    const socket = tcpClient({ port, host: 'localhost' });
     const body = 'not json';
     const whole = post(body, 'X-Id: 1');
     socket.write(whole.slice(0, -4));
@@ -388,7 +389,7 @@ describe('the fast path before Node’s HTTP server', () => {
           done(socket);
         },
       });
-      const client = createConnection({ port, host: 'localhost' });
+      const client = tcpClient({ port, host: 'localhost' });
       client.on('error', () => {});
       client.pause();
       client.write(post('{}'));

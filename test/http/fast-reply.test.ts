@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { createConnection, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { Reply } from '../../src/http/index.js';
 import { listening, post, say, withFastPath } from '../support/fast-path.js';
+import { tcpClient } from '../support/tcp.js';
 
 const large = JSON.stringify('x'.repeat(20_000_000));
 
@@ -28,7 +29,7 @@ describe('a reply of the fast path', () => {
         reply.end();
       },
     });
-    const socket = createConnection({ port, host: 'localhost' });
+    const socket = tcpClient({ port, host: 'localhost' });
     socket.write(post('{}'));
     let tail = '';
     socket.on('data', (chunk: Buffer) => {
@@ -48,7 +49,7 @@ describe('a reply of the fast path', () => {
         say(reply, '"said"');
       },
     });
-    const socket = createConnection({ port, host: 'localhost' });
+    const socket = tcpClient({ port, host: 'localhost' });
     socket.write(post('{}').repeat(2) + post('{}').replace('/mcp HTTP/1.1', '/mcp HTTP/1.0'));
     expect((await received(socket)).split('"said"')).toHaveLength(3);
   });
@@ -62,7 +63,7 @@ describe('a reply of the fast path', () => {
     const alone = await listening(createServer((_request, response) => void response.end(large)));
     const lengths = await Promise.all(
       [port, alone].map(async (at) => {
-        const socket = createConnection({ port: at, host: 'localhost', allowHalfOpen: true });
+        const socket = tcpClient({ port: at, host: 'localhost', allowHalfOpen: true });
         socket.write(post('{}'));
         await once(socket, 'readable');
         socket.end();
@@ -76,7 +77,7 @@ describe('a reply of the fast path', () => {
 
   it('says for how long the connection may rest, as Node’s server does', async () => {
     const { port } = await withFastPath();
-    const socket = createConnection({ port, host: 'localhost' });
+    const socket = tcpClient({ port, host: 'localhost' });
     socket.write(`${post('{}')}GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
     expect(await received(socket)).toMatch(/^HTTP\/1.1 200 OK\r\n[\s\S]*\r\nKeep-Alive: timeout=75\r\n/);
   });

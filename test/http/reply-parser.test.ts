@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SallyError } from '../../src/errors.js';
 import { ReplyParser } from '../../src/http/reply-parser.js';
+import { tcpServer } from '../support/tcp.js';
 
 interface Read {
   readonly status: number;
@@ -26,8 +27,7 @@ function ours(bytes: Buffer, cuts: readonly number[] = [], limit = 100_000): Rea
 }
 
 let bytes: Buffer = Buffer.alloc(0);
-const server = createServer((socket) => {
-  socket.on('error', () => {});
+const server = tcpServer((socket) => {
   socket.once('data', () => socket.end(bytes));
 });
 beforeAll(() => new Promise<void>((resolve) => server.listen(0, 'localhost', resolve)));

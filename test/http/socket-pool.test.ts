@@ -1,9 +1,10 @@
 import { EventEmitter, once } from 'node:events';
-import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CancelSource } from '../../src/cancel.js';
 import { ConnectionRefused } from '../../src/errors.js';
 import { openSocketPool } from '../../src/http/index.js';
+import { tcpClient, tcpServer } from '../support/tcp.js';
 
 const ok = (body: string, ...lines: string[]) =>
   ['HTTP/1.1 200 OK', ...lines, `Content-Length: ${body.length}`, '', body].join('\r\n');
@@ -25,9 +26,8 @@ async function open(
 ) {
   let requests = 0;
   const sockets: Socket[] = [];
-  const server = createServer((socket) => {
+  const server = tcpServer((socket) => {
     sockets.push(socket);
-    socket.on('error', () => {});
     socket.on('data', () => {
       requests += 1;
       answer(socket, requests);
@@ -41,7 +41,7 @@ async function open(
     ...limits,
     ...more,
     connector: ({ hostname }, callback) => {
-      const socket = createConnection({ port, host: hostname });
+      const socket = tcpClient({ port, host: hostname });
       const failed = (error: Error) => callback(error, null);
       socket.once('error', failed);
       socket.once('connect', () => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, createConnection, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { GatewayLimits } from '../../src/config/index.js';
 import { GatewayStopping } from '../../src/errors.js';
@@ -11,6 +11,7 @@ import type { Admitted, Identity, Refused } from '../../src/mcp/router.js';
 import { ownSessions, type SessionStore } from '../../src/sessions/index.js';
 import { createAccessLog } from '../../src/telemetry/index.js';
 import { type FixtureRouter, fixtureRouter } from './fixture-router.js';
+import { tcpClient } from './tcp.js';
 
 export const roomyLimits: GatewayLimits = {
   bodyBytes: 1_000_000,
@@ -192,7 +193,7 @@ export function callTool(
 
 /** A raw connection that has sent a request and reads nothing. */
 export async function rawRequest(port: number, head: string): Promise<Socket> {
-  const socket = createConnection(port, '127.0.0.1');
+  const socket = tcpClient({ port, host: '127.0.0.1' });
   await once(socket, 'connect');
   socket.pause();
   socket.write(head);

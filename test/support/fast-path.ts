@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { createFastPath, type FastHandler } from '../../src/http/fast-path.js';
 import { createHttpServer, type Reply } from '../../src/http/index.js';
 import { silentLogger } from '../../src/log.js';
+import { tcpServer } from './tcp.js';
 
 /** Node's server: says which request it has read. */
 export function nodeServer() {
@@ -60,7 +61,7 @@ export async function withFastPath(more: { handle?: FastHandler } = {}) {
     },
     ...more,
   });
-  const port = await listening(createServer({ allowHalfOpen: true, noDelay: true }, fastPath.accept));
+  const port = await listening(tcpServer(fastPath.accept, { allowHalfOpen: true, noDelay: true }));
   onTestFinished(() => server.http.closeAllConnections());
   return { port, fastPath, count: () => fast };
 }

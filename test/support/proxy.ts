@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { cert } from './certs.js';
+import { tcpClient } from './tcp.js';
 
 interface ProxyOptions {
   /** TLS to the proxy itself, with this certificate of the fixtures. */
@@ -58,7 +59,8 @@ export async function startProxy(options: ProxyOptions = {}): Promise<{
     socket.on('error', () => {});
     if (says !== undefined) return socket.write(says);
     if (refusal !== undefined) return socket.end(`HTTP/1.1 ${refusal} No\r\nContent-Length: 0\r\n\r\n`);
-    const onward = connect(Number(request.url?.split(':').at(-1)), '127.0.0.1', () => {
+    const onward = tcpClient({ port: Number(request.url?.split(':').at(-1)), host: '127.0.0.1' });
+    onward.on('connect', () => {
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
       socket.pipe(onward).pipe(socket);
     });

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { tcpClient } from './tcp.js';
 
 /** Sends bytes on a connection of its own, and answers what comes until the other side ends it. */
 export async function rawExchange(to: number | Socket, bytes: string): Promise<string> {
-  const socket = typeof to === 'number' ? connect({ port: to, host: '127.0.0.1' }) : to;
+  const socket = typeof to === 'number' ? tcpClient({ port: to, host: '127.0.0.1' }) : to;
   let received = '';
   socket.on('data', (chunk: Buffer) => {
     received += chunk.toString('latin1');

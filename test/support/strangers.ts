@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { readdir, readlink } from 'node:fs/promises';
-import { createConnection, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { connect } from 'node:tls';
+import { tcpClient } from './tcp.js';
 
 export const halfHead = 'POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Half:';
 
@@ -31,7 +32,7 @@ export async function comeInAsStrangers(options: {
     // A client that never ends its own side: only the server can make the connection go away.
     const socket = tls
       ? connect({ port, host: '127.0.0.1', rejectUnauthorized: false, allowHalfOpen: true } as never)
-      : createConnection({ port, host: '127.0.0.1', allowHalfOpen: true });
+      : tcpClient({ port, host: '127.0.0.1', allowHalfOpen: true });
     sockets.add(socket);
     socket.once('data', (chunk) => {
       heard.push(String(chunk).split('\r\n')[0] ?? '');

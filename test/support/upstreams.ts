@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { UpstreamSettings } from '../../src/config/index.js';
@@ -9,6 +9,7 @@ import type { SessionRequest, UpstreamState } from '../../src/gateway/upstream.j
 import { silentLogger } from '../../src/log.js';
 import type { JsonObject } from '../../src/mcp/messages.js';
 import { patience } from './patience.js';
+import { tcpServer } from './tcp.js';
 
 const packages = resolve(import.meta.dirname, '../../node_modules/@modelcontextprotocol');
 const offer = { prefix: 'auto', include: [], exclude: [], timeoutMs: 10_000 } as const;
@@ -85,7 +86,7 @@ export function textOf(answer: object): string {
 
 /** A port that is free now. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
+  const server = tcpServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   server.close();

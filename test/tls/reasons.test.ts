@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { connect } from 'node:tls';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { SallyError } from '../../src/errors.js';
 import { connectFailure, handshakeFailure, verifyFailure } from '../../src/tls/reasons.js';
+import { tcpServer } from '../support/tcp.js';
 
 const facts = { subject: 'CN=P', validFrom: 'Jan 1 2030', validTo: 'Jan 1 2020' };
 const server = { peer: 'the plugin server https://localhost:8000', side: 'client' } as const;
@@ -156,10 +156,7 @@ describe('a connection that cannot be made', () => {
   });
 
   it('[G5] what Node itself says of a server that does not speak TLS', async () => {
-    const listener = createServer((socket) => socket.end('220 mail.example ESMTP\r\n')).listen(
-      0,
-      'localhost',
-    );
+    const listener = tcpServer((socket) => socket.end('220 mail.example ESMTP\r\n')).listen(0, 'localhost');
     onTestFinished(() => void listener.close());
     await once(listener, 'listening');
     const { port } = listener.address() as { port: number };

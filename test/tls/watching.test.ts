@@ -2,7 +2,7 @@ import { pbkdf2 } from 'node:crypto';
 import { once } from 'node:events';
 import { renameSync, writeFileSync } from 'node:fs';
 import { mkdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { Server } from 'node:net';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { connect } from 'node:tls';
@@ -363,7 +363,7 @@ it('[O3] the chain of a peer is read without taking it out of its session', asyn
   });
   onTestFinished(() => void front.close());
   await once(front.listen(0, 'localhost'), 'listening');
-  expect(front).toBeInstanceOf(createServer().constructor);
+  expect(front).toBeInstanceOf(Server);
   const { port } = front.address() as { port: number };
   const socket = connect({ port, host: 'localhost', ca: ca.certPem });
   await once(socket, 'secureConnect');

@@ -1,4 +1,4 @@
-import { type AddressInfo, createConnection, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -11,6 +11,7 @@ import { createPluginServer } from '../../../src/server/index.js';
 import type { Observer } from '../../../src/telemetry/index.js';
 import { errorOf } from '../../support/gateway.js';
 import { decisionsOf, recorder } from '../../support/observer.js';
+import { tcpClient, tcpServer } from '../../support/tcp.js';
 
 const kind = resolve(import.meta.dirname, '../../support/plugins/planned.mjs');
 const names = ['A', 'B', 'C', 'D', 'E'];
@@ -48,13 +49,13 @@ const startServer = async (settings: object = {}) =>
 async function countingProxy(url: string) {
   const tools: string[] = [];
   const { port, hostname } = new URL(url);
-  const proxy = createTcpServer((client) => {
-    const server = createConnection({ port: Number(port), host: hostname });
+  const proxy = tcpServer((client) => {
+    const server = tcpClient({ port: Number(port), host: hostname });
     client.on('data', (chunk) => {
       for (const [, tool = ''] of chunk.toString().matchAll(/"name":"(invoke_hooks?)"/g)) tools.push(tool);
     });
     client.pipe(server).pipe(client);
-    for (const socket of [client, server]) socket.on('error', () => client.destroy());
+    server.on('close', () => client.destroy());
   });
   await new Promise<void>((resolve) => proxy.listen(0, 'localhost', resolve));
   onTestFinished(() => void proxy.close());

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { sallyport } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
+import { tcpServer } from '../../support/tcp.js';
 
 /** Runs the command, which fails: its status, and what it says without the code. */
 async function failing(
@@ -130,7 +131,7 @@ describe('a port that is in use', () => {
     ['serve', 'server_settings', 'PLUGINS_SERVER_PORT'],
     ['gateway', 'gateway', 'gateway.port'],
   ])('%s names its own way to another', async (command, block, way) => {
-    const holder = createServer().listen(0, '127.0.0.1');
+    const holder = tcpServer().listen(0, '127.0.0.1');
     onTestFinished(() => void holder.close());
     await once(holder, 'listening');
     const { port } = holder.address() as AddressInfo;

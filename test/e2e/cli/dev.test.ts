@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { readFile, stat, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { sallyport, start } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { firstText, legacyClient } from '../../support/gateway-run.js';
 import { patience } from '../../support/patience.js';
+import { tcpServer } from '../../support/tcp.js';
 
 /** A plugin whose words are in a module of its own. */
 const plugin = (mark: string) => `import { word } from './word.js';
@@ -132,7 +133,7 @@ describe('sallyport dev', () => {
 
   it('ends where its port is taken: no change of a plugin mends that', async () => {
     const folder = await project();
-    const other = createServer().listen(0, '127.0.0.1');
+    const other = tcpServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     onTestFinished(() => void other.close());
     const { port } = other.address() as AddressInfo;

@@ -1,9 +1,10 @@
 import { createServer as createHttp } from 'node:http';
-import { type AddressInfo, createServer as createTcp, type Server } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { sallyport } from '../../support/command.js';
 import { everything } from '../../support/gateway-run.js';
 import { startPluginServer, writeConfig } from '../../support/plugin-server.js';
+import { tcpServer } from '../../support/tcp.js';
 
 interface Report {
   readonly causes: readonly string[];
@@ -44,8 +45,7 @@ const answering = (status: number, body: string, headers: Record<string, string>
 const json = { 'content-type': 'application/json' };
 const refusal = (id: null) =>
   JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32_000, message: 'tenant header missing' } });
-const resetting = () =>
-  listening(createTcp((socket) => socket.on('error', () => {}).once('data', () => socket.resetAndDestroy())));
+const resetting = () => listening(tcpServer((socket) => socket.once('data', () => socket.resetAndDestroy())));
 const node = (code: string) => ({ command: process.execPath, args: ['-e', code] });
 const hanging = 'setInterval(() => {}, 1000)';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer as createHttp } from 'node:http';
-import { type AddressInfo, createServer as createTcp, type Server } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { sallyport } from '../../support/command.js';
@@ -9,6 +9,7 @@ import { temporaryFolder } from '../../support/folder.js';
 import { everything } from '../../support/gateway-run.js';
 import { patience } from '../../support/patience.js';
 import { writeConfig } from '../../support/plugin-server.js';
+import { tcpServer } from '../../support/tcp.js';
 import { commandIn, runIn } from '../certs/faults.js';
 
 interface Check {
@@ -39,7 +40,7 @@ async function portOf(server: Server): Promise<number> {
 }
 
 async function freePort(): Promise<number> {
-  const server = createTcp().listen(0, '127.0.0.1');
+  const server = tcpServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   server.close();
@@ -127,7 +128,7 @@ const refused: readonly Fault[] = [
   [
     'a port that another program has',
     'SALLY_SERVER_PORT_IN_USE',
-    async () => ({ port: await portOf(createTcp((socket) => socket.end('220 mail\r\n'))) }),
+    async () => ({ port: await portOf(tcpServer((socket) => socket.end('220 mail\r\n'))) }),
     /→ see who has it with: lsof -i :\d+; or choose another: gateway\.port/,
   ],
   [

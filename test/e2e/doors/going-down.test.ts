@@ -1,12 +1,13 @@
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createConnection, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { cert } from '../../support/certs.js';
 import { everything, startGateway } from '../../support/gateway-run.js';
 import { startPluginServer } from '../../support/plugin-server.js';
+import { tcpClient } from '../../support/tcp.js';
 
 const programs = {
   'the plugin server': () => startPluginServer({ tls: null }),
@@ -45,7 +46,7 @@ async function open({ url, port }: { url: string; port: number }, raw?: Socket) 
         servername: 'localhost',
         ...secure,
       })
-    : createConnection({ port, host: 'localhost' });
+    : tcpClient({ port, host: 'localhost' });
   await once(socket, secure ? 'secureConnect' : 'connect');
   let received = '';
   const errors: string[] = [];
@@ -116,7 +117,7 @@ describe.each(Object.entries(programs))('[M21] SIGTERM at %s', (_, start) => {
 
 /** A connection that writes a request as soon as it stands: the status of its reply, or how it failed. */
 async function ask(host: string, port: number): Promise<{ readonly outcome: Promise<string> }> {
-  const socket = createConnection({ port, host });
+  const socket = tcpClient({ port, host });
   let received = '';
   const outcome = new Promise<string>((resolve) => {
     socket.on('data', (chunk) => {
@@ -154,7 +155,7 @@ describe.each([
 describe('SIGTERM at a port with TLS', () => {
   it('a connection whose handshake is under way may end it, and gets 503 too', async () => {
     const program = await startPluginServer();
-    const raw = createConnection({ port: program.port, host: 'localhost' });
+    const raw = tcpClient({ port: program.port, host: 'localhost' });
     await once(raw, 'connect');
     const exit = program.stop();
     await program.waitForLog(({ msg }) => msg.startsWith('stopping'));

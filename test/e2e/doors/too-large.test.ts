@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Agent, fetch } from 'undici';
@@ -54,6 +53,7 @@ for _ in range(tries):
 `;
 
 import { patience } from '../../support/patience.js';
+import { tcpClient } from '../../support/tcp.js';
 
 describe.each(each)('a body over the limit of %s', (_, program) => {
   it('gets its 413 with fetch, with a length and chunked', { timeout: patience(120_000) }, async () => {
@@ -135,7 +135,7 @@ describe.each(plain)('Expect: 100-continue at %s', (_, program) => {
 
   it('gets no 100 with a length over the limit, and its 413 at once', async () => {
     const { port } = await program();
-    const socket = createConnection({ port, host: 'localhost' });
+    const socket = tcpClient({ port, host: 'localhost' });
     socket.write(head(30_000_000));
     const reply = await text(socket);
     expect(reply.slice(0, 12)).toBe('HTTP/1.1 413');
@@ -147,7 +147,7 @@ describe.each(plain)('Expect: 100-continue at %s', (_, program) => {
     async (connection) => {
       const { port } = await program();
       const body = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}';
-      const socket = createConnection({ port, host: 'localhost' });
+      const socket = tcpClient({ port, host: 'localhost' });
       socket.write(head(body.length, connection));
       let received = '';
       socket.on('data', (chunk) => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { exportJWK, generateKeyPair } from 'jose';
@@ -9,6 +9,7 @@ import { cert } from '../../support/certs.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { firstText, legacyClient, modernClient, startGateway } from '../../support/gateway-run.js';
 import { serveSessions } from '../../support/mcp-fixture.js';
+import { tcpClient } from '../../support/tcp.js';
 
 const echo = { name: 'echo', arguments: { text: 'x' } };
 const ofClient = { from_client: { 'X-From': '{{ client_host }}' } };
@@ -134,7 +135,7 @@ it.each([
   ['version 2', v2],
 ])('takes the address of a client from the PROXY protocol, %s', async (_, header) => {
   const { gateway, sentFrom } = await start({ trusted_proxies: ['127.0.0.1'], proxy_protocol: true });
-  const said = await talk(connect(gateway.port, '127.0.0.1'), header, modern('/mcp'));
+  const said = await talk(tcpClient({ port: gateway.port, host: '127.0.0.1' }), header, modern('/mcp'));
   expect(said).toContain('200 OK');
   expect(sentFrom()).toBe('192.0.2.7');
 });
@@ -147,7 +148,7 @@ it('takes it before TLS too', async () => {
     ssl_cert_reqs: 0,
   };
   const { gateway, sentFrom } = await start({ trusted_proxies: ['127.0.0.1'], proxy_protocol: true, tls });
-  const raw = connect(gateway.port, '127.0.0.1');
+  const raw = tcpClient({ port: gateway.port, host: '127.0.0.1' });
   raw.write(v2);
   const secure = connectTls({ socket: raw, servername: 'localhost', ca: readFileSync(cert('ca.crt')) });
   expect(await talk(secure, '', modern('/mcp'))).toContain('200 OK');
@@ -157,12 +158,12 @@ it('takes it before TLS too', async () => {
 it('closes what comes from a trusted proxy without such a header, and serves others as they are', async () => {
   const { gateway } = await start({ trusted_proxies: ['127.0.0.1'], proxy_protocol: true });
   for (const header of ['', 'PROXY TCP4 nonsense\r\n', Buffer.from('0d0a0d0a000d0a515549540affff', 'hex')])
-    expect(await talk(connect(gateway.port, '127.0.0.1'), header, modern('/mcp'))).toBe('');
+    expect(await talk(tcpClient({ port: gateway.port, host: '127.0.0.1' }), header, modern('/mcp'))).toBe('');
   await gateway.waitForLog(({ code }) => code === 'SALLY_PROXY_HEADER');
   const direct = await start({ trusted_proxies: ['10.0.0.0/8'], proxy_protocol: true });
   expect(firstText(await (await legacyClient(direct.url)).callTool(echo))).toBe('x');
   const spoofed = await talk(
-    connect(direct.gateway.port, '127.0.0.1'),
+    tcpClient({ port: direct.gateway.port, host: '127.0.0.1' }),
     'PROXY TCP4 192.0.2.7 10.0.0.1 1 2\r\n',
     modern('/mcp'),
   );

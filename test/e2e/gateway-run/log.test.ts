@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { request } from 'undici';
@@ -10,6 +9,7 @@ import { start } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { everything, startGateway } from '../../support/gateway-run.js';
 import { rawExchange, statuses } from '../../support/raw-http.js';
+import { tcpClient } from '../../support/tcp.js';
 
 const page = async (url: string) => (await request(url)).body.text();
 const droppedIn = (metrics: string) =>
@@ -66,14 +66,14 @@ it('a flood of failed handshakes and of TLS to plain HTTP is a few lines and a c
   const gateway = await startGateway({ gateway: { host: 'localhost', upstreams: { one: everything }, tls } });
   const { healthPort } = gateway as unknown as { healthPort: number };
   const flood = 60;
-  const until = async (socket: ReturnType<typeof connect>) => {
+  const until = async (socket: ReturnType<typeof tcpClient>) => {
     socket.on('error', () => {});
     socket.resume();
     await once(socket, 'close').catch(() => {});
   };
   for (let i = 0; i < flood; i += 1) {
     await until(connectTls({ port: gateway.port, host: 'localhost', rejectUnauthorized: false }));
-    const plain = connect({ port: gateway.port, host: 'localhost' });
+    const plain = tcpClient({ port: gateway.port, host: 'localhost' });
     plain.write('GET / HTTP/1.1\r\n\r\n');
     await until(plain);
     await until(connectTls({ port: healthPort, host: 'localhost', rejectUnauthorized: false }));

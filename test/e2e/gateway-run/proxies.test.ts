@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
@@ -15,6 +15,7 @@ import { serveModern, serveSessions } from '../../support/mcp-fixture.js';
 import { patience } from '../../support/patience.js';
 import { clientTls, startPluginServer } from '../../support/plugin-server.js';
 import { startProxy } from '../../support/proxy.js';
+import { tcpClient, tcpServer } from '../../support/tcp.js';
 import { freePort } from '../../support/upstreams.js';
 
 const echo = { name: 'echo', arguments: { text: 'by proxy' } };
@@ -117,7 +118,9 @@ judgedBy('tinyproxy')('reaches upstreams through tinyproxy, with and without TLS
   onTestFinished(() => void child.kill('SIGKILL'));
   const listens = () =>
     new Promise<boolean>((done) => {
-      const probe = connect(port, '127.0.0.1', () => done(true)).on('error', () => done(false));
+      const probe = tcpClient({ port, host: '127.0.0.1' })
+        .on('connect', () => done(true))
+        .on('error', () => done(false));
       probe.unref();
     });
   await expect.poll(listens, { timeout: patience(5_000) }).toBe(true);
@@ -127,11 +130,11 @@ judgedBy('tinyproxy')('reaches upstreams through tinyproxy, with and without TLS
     .find(({ internal, family }) => !internal && family === 'IPv4')?.address;
   const [plain, secure] = [await serveSessions(), await serveModern({ tls: true })];
   const outside = async (inside: number): Promise<number> => {
-    const server = createTcpServer((socket) => {
-      const onward = connect(inside, '127.0.0.1');
+    const server = tcpServer((socket) => {
+      const onward = tcpClient({ port: inside, host: '127.0.0.1' });
       socket.pipe(onward).pipe(socket);
-      socket.on('error', () => onward.destroy());
-      onward.on('error', () => socket.destroy());
+      socket.on('close', () => onward.destroy());
+      onward.on('close', () => socket.destroy());
     });
     await new Promise<void>((done) => server.listen(0, own, done));
     onTestFinished(() => void server.close());

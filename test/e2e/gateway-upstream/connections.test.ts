@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { copyFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { expect, it, onTestFinished } from 'vitest';
@@ -9,6 +9,7 @@ import { cert } from '../../support/certs.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { errorOf } from '../../support/gateway.js';
 import { serve } from '../../support/mcp-fixture.js';
+import { tcpServer } from '../../support/tcp.js';
 import { httpUpstream, open, patient, reaches, resultOf, sessionRequest } from '../../support/upstreams.js';
 
 type Request = IncomingMessage & { text: string };
@@ -87,8 +88,7 @@ it('[M10] repeats what changes nothing where the connection closed over it, and 
 });
 
 it('names the upstream whose reply is not HTTP', async () => {
-  const server = createServer((socket) => {
-    socket.on('error', () => {});
+  const server = tcpServer((socket) => {
     socket.on('data', () =>
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}'),
     );

@@ -1,4 +1,4 @@
-import { createServer as createTcpServer, type Server } from 'node:net';
+import type { Server } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import type { UpstreamSettings } from '../../../src/config/index.js';
 import { environmentProxies } from '../../../src/config/proxies.js';
@@ -6,6 +6,7 @@ import { type Logger, silentLogger } from '../../../src/log.js';
 import { cert } from '../../support/certs.js';
 import { serveModern, serveSessions } from '../../support/mcp-fixture.js';
 import { startProxy } from '../../support/proxy.js';
+import { tcpServer } from '../../support/tcp.js';
 import { httpUpstream, open, patient, reaches, sessionRequest, textOf } from '../../support/upstreams.js';
 
 const echo = { name: 'echo', arguments: { text: 'by proxy' } };
@@ -148,7 +149,7 @@ it('names the proxy that wants a user for http, and the one through which a 403 
 });
 
 it('names the proxy that is not there', async () => {
-  const gone = createTcpServer();
+  const gone = tcpServer();
   await new Promise<void>((done) => gone.listen(0, '127.0.0.1', done));
   const { port } = gone.address() as { port: number };
   await close(gone);

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createLogger } from '../../../src/log.js';
@@ -9,6 +9,7 @@ import { cert, keyPassword } from '../../support/certs.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { callTool, errorOf, openGateway } from '../../support/gateway.js';
 import { clientTls, serverTls, startPluginServer } from '../../support/plugin-server.js';
+import { tcpServer } from '../../support/tcp.js';
 
 /** A listener that is not ours, on a free port. */
 async function listening(server: Server): Promise<number> {
@@ -204,7 +205,7 @@ describe('verification of the server', () => {
 
 describe('ways not to get through', () => {
   it('[G5] refused: nobody listens', async () => {
-    const probe = createServer();
+    const probe = tcpServer();
     const port = await listening(probe);
     await new Promise((resolve) => probe.close(resolve));
     const error = await errorOf(callTool(await openGateway({ url: `https://localhost:${port}/mcp` })));
@@ -220,7 +221,7 @@ describe('ways not to get through', () => {
   });
 
   it('[G5] a server that accepts and says nothing: the call ends in time', async () => {
-    const port = await listening(createServer(() => {}));
+    const port = await listening(tcpServer());
     const manager = await openGateway({
       url: `https://localhost:${port}/mcp`,
       settings: { plugin_timeout: 0.4 },

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -15,6 +14,7 @@ import { temporaryFolder } from '../../support/folder.js';
 import { callTool, errorOf } from '../../support/gateway.js';
 import { hookCall } from '../../support/mcp.js';
 import { clientTls, replaceBadWords, startPluginServer, writeConfig } from '../../support/plugin-server.js';
+import { tcpServer } from '../../support/tcp.js';
 
 const misbehaving = resolve(import.meta.dirname, '../../support/plugins/misbehaving.mjs');
 const odd = { name: 'Odd', kind: misbehaving };
@@ -156,7 +156,7 @@ describe('a Unix domain socket', () => {
 
   it('[S1] in use, or another file in its place: an error, and nothing is lost', async () => {
     const path = join(await temporaryFolder(), 'in-use.sock');
-    const other = createServer().listen(path);
+    const other = tcpServer().listen(path);
     await once(other, 'listening');
     const config = await writeConfig({ plugins: [odd] });
     const inUse = await sallyport(['serve', '--config', config], { env: { PLUGINS_SERVER_UDS: path } });

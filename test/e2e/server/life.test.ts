@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { createConnection } from 'node:net';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { connect } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { callJson, hookCall, plainClient } from '../../support/mcp.js';
 import { serverTls, startPluginServer } from '../../support/plugin-server.js';
+import { tcpClient } from '../../support/tcp.js';
 
 const kind = resolve(import.meta.dirname, '../../support/plugins/misbehaving.mjs');
 const plugins = [{ name: 'Odd', kind }];
@@ -86,7 +86,7 @@ describe('SIGTERM', () => {
 describe('bounds', () => {
   it('[S9] a client that never finishes its request is cut off', async () => {
     const server = await startPluginServer({ tls: null });
-    const socket = createConnection({ port: server.port, host: 'localhost' });
+    const socket = tcpClient({ port: server.port, host: 'localhost' });
     socket.write('POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Slow:');
     expect(await text(socket)).toContain('408 Request Timeout');
   });
@@ -105,13 +105,13 @@ describe('bounds', () => {
 
   it('[S9] a client that never starts a handshake is cut off', async () => {
     const server = await startPluginServer();
-    const socket = createConnection({ port: server.port, host: 'localhost' });
+    const socket = tcpClient({ port: server.port, host: 'localhost' });
     expect(await text(socket)).toBe('');
   });
 
   it('[S9] headers without end are refused', async () => {
     const server = await startPluginServer({ tls: null });
-    const socket = createConnection({ port: server.port, host: 'localhost' });
+    const socket = tcpClient({ port: server.port, host: 'localhost' });
     socket.write(`GET /health HTTP/1.1\r\nHost: localhost\r\nX-Large: ${'x'.repeat(40_000)}\r\n\r\n`);
     expect(await text(socket)).toContain('431');
   });

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { createGateway, createPluginServer, type GatewayConfig, parseConfig } from '../../../src/index.js';
 import { silentLogger } from '../../../src/log.js';
@@ -8,6 +7,7 @@ import { serveSessions } from '../../support/mcp-fixture.js';
 import { decisionsOf, recorder, type Seen } from '../../support/observer.js';
 import { patience } from '../../support/patience.js';
 import { clientTls, serverTls } from '../../support/plugin-server.js';
+import { tcpClient } from '../../support/tcp.js';
 
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
@@ -132,7 +132,7 @@ it('sees the end of every request once: refused, cancelled, failed, lost, and th
 
   // A body in pieces, which never comes whole.
   const before = seen.of('request').length;
-  const socket = connect(port, '127.0.0.1');
+  const socket = tcpClient({ port, host: '127.0.0.1' });
   socket.write('POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n');
   socket.write('Accept: application/json, text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n');
   await until(() => seen.of('request').length > before);

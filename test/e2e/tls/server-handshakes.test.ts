@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { connect } from 'node:tls';
@@ -10,6 +9,7 @@ import { run } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { judgedBy } from '../../support/judges.js';
 import { type RunningServer, serverTls, startPluginServer } from '../../support/plugin-server.js';
+import { tcpClient } from '../../support/tcp.js';
 
 /** `curl` of the health page, with the client certificate of that name, or none. */
 function curl(server: RunningServer, client?: string, ...more: string[]) {
@@ -167,7 +167,7 @@ describe('another protocol on the port', () => {
 
   it('[S8] bytes that are neither are refused', async () => {
     const server = await startPluginServer();
-    const socket = createConnection({ port: server.port, host: 'localhost' });
+    const socket = tcpClient({ port: server.port, host: 'localhost' });
     socket.write(Buffer.from('\u0001\u0002\u0003 nothing anyone speaks\r\n\r\n'));
     expect(await text(socket)).toBe('');
     await server.waitForLog((line) => line.code === 'SALLY_TLS_NOT_TLS');

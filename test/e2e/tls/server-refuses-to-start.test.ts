@@ -1,11 +1,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { cert } from '../../support/certs.js';
 import { sallyport } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { replaceBadWords, serverTls, startPluginServer, writeConfig } from '../../support/plugin-server.js';
+import { tcpServer } from '../../support/tcp.js';
 
 /** Starts a server that cannot start, and answers what it said. */
 async function refusal(tls: object, env: Record<string, string> = {}) {
@@ -111,7 +111,7 @@ it('[S2,S7] the variables alone turn TLS on', async () => {
 });
 
 it('[S1] a port in use is a clear error', async () => {
-  const other = createServer().listen(0, 'localhost');
+  const other = tcpServer().listen(0, 'localhost');
   await new Promise((resolve) => other.once('listening', resolve));
   const { port } = other.address() as { port: number };
   const path = await writeConfig({ plugins: [replaceBadWords], server_settings: { host: 'localhost' } });
