@@ -183,7 +183,7 @@ async function openGateway(path) {
   const lines = [];
   const stream = { write: (line) => lines.push(JSON.parse(line)) };
   const config = await loadConfig({ path, cwd: folder, env: {}, side: 'gateway' });
-  const log = createLogger({ level: 'debug', pretty: false, stream });
+  const log = createLogger({ level: 'debug', stream });
   return { manager: await openPluginManager(config, { log, connect: 'on-first-call' }), lines };
 }
 

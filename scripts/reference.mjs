@@ -1,5 +1,5 @@
 /**
- * Writes docs/reference.md and docs/metrics.md from the tables of the code. With --check it writes nothing: it says
+ * Writes docs/reference.md, docs/metrics.md and docs/logs.md from the tables of the code. With --check it writes nothing: it says
  * which sections are not current, and exits 1 where there are any.
  */
 import { execFile } from 'node:child_process';
@@ -23,6 +23,8 @@ const { GlobalContext, PluginContext } = await dist('hooks/models.js');
 const { certsCommand } = await dist('cli/certs.js');
 const { checks, groups } = await dist('doctor/index.js');
 const { metricTable } = await dist('telemetry/metric-table.js');
+const { accessFields } = await dist('telemetry/access-fields.js');
+const { ecsFields, ecsVersion } = await dist('log/ecs.js');
 
 // ─── Markdown ────────────────────────────────────────────────────────────────────────────────────
 
@@ -392,6 +394,59 @@ function metrics() {
   );
 }
 
+// ─── Logs ────────────────────────────────────────────────────────────────────────────────────────
+
+const inEcs = {
+  error: 'error.code',
+  outcome: 'event.outcome, sallyport.outcome',
+};
+
+function logs() {
+  return paragraphs(
+    '# Logs',
+    'Generated from the code by `npm run reference`; do not edit.',
+    'Every command that goes on (`gateway`, `serve`, `dev`, `certs renew --daemon`) logs on standard error, a line for each entry. `LOG_LEVEL` says how much, `--verbose` everything; `--log-format`, or the variable `LOG_FORMAT`, what a line looks like:',
+    table(
+      ['format', 'a line'],
+      [
+        [
+          code('json'),
+          'a JSON object: `level` (10 to 60, as pino has it), `time`, the fields, `msg`. What there is off a terminal',
+        ],
+        [
+          code('pretty'),
+          'text to read, with colours on a terminal that has them, unless `NO_COLOR` is set; what to do about an error on a line of its own. What there is on a terminal; `text` is another name of it',
+        ],
+        [
+          code('ecs'),
+          `a JSON object by the [Elastic Common Schema](https://www.elastic.co/guide/en/ecs/current/index.html), version ${ecsVersion}`,
+        ],
+      ],
+    ),
+    'Payloads, arguments, results, headers and secrets are in no line, whatever the level. What whoever reads the log leaves waiting has a limit of a megabyte; lines beyond it are dropped, counted in `sallyport_log_lines_dropped_total` and told of in the log once it is read again. A record of which nothing is ever dropped is the audit log.',
+    '## The access log',
+    'One line for each request of a client at its end, with the message `request`, at level INFO. Pings, notifications and responses of clients have none. A field is absent where there is nothing to say.',
+    table(
+      ['field', 'what it says', 'with `ecs`'],
+      Object.entries(accessFields).map(([name, meaning]) => [
+        code(name),
+        meaning,
+        (inEcs[name] ?? ecsFields[name] ?? `sallyport.${name}`).split(', ').map(code).join(', '),
+      ]),
+    ),
+    '```json\n{"level":30,"time":"2026-11-28T01:40:12.804Z","request":"78a471f6-87e6-4a6d-b359-6c368fb97cc4","user":"ada@example.org","tenant":"research","client":"demo/1.0.0","method":"tools/call","upstream":"files","target":"write_file","plugins":[{"plugin":"WordFilter","hook":"tool_pre_invoke","decision":"modified","ms":1.6}],"outcome":"ok","ms":14.96,"msg":"request"}\n```',
+    '## The Elastic Common Schema',
+    'Besides, each line has `@timestamp`, `log.level`, `message` and `ecs.version`, and that of a request `event.kind`, `event.category`, `event.type`, `event.dataset` (`sallyport.access`) and `event.outcome`; where `method` is one of HTTP, `http.request.method` too. Names are dotted, an object is one level deep, and what nobody knows the fields of is JSON in a text: an index has one type for each field. Fields of other lines:',
+    table(
+      ['field', 'with `ecs`'],
+      [
+        ...Object.entries(ecsFields).map(([name, ecs]) => [code(name), code(ecs)]),
+        ['any other', '`sallyport.` and its name, in lower case with underscores'],
+      ],
+    ),
+  );
+}
+
 // ─── The files ───────────────────────────────────────────────────────────────────────────────────
 
 const sections = [
@@ -414,6 +469,7 @@ const intro = paragraphs(
 const pages = {
   'docs/reference.md': `${paragraphs(intro, ...sections.map(([title, body]) => paragraphs(`## ${title}`, body)))}\n`,
   'docs/metrics.md': `${metrics()}\n`,
+  'docs/logs.md': `${logs()}\n`,
 };
 
 /** The text of a file by its `## ` headings; what stands before the first one has no title. */

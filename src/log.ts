@@ -1,4 +1,5 @@
 import { type DestinationStream, pino } from 'pino';
+import { ecsVersion, inEcs } from './log/ecs.js';
 
 /** What the rooms log with: a message, and before it the fields that belong to it. */
 export interface Logger {
@@ -28,6 +29,11 @@ export const logLevels = {
 } as const;
 
 export type LogLevel = (typeof logLevels)[keyof typeof logLevels];
+
+/** What a line can look like: a JSON object, a line of text, or a JSON object with the names of the Elastic Common Schema. */
+export const logFormats = ['json', 'pretty', 'ecs'] as const;
+
+export type LogFormat = (typeof logFormats)[number];
 
 const secretNames: ReadonlySet<string> = new Set([
   'keyfile_password',
@@ -69,6 +75,19 @@ const levelNames: Record<number, string> = {
   60: 'FATAL',
 };
 
+const { isoTime } = pino.stdTimeFunctions;
+
+/** Of pino: lines by the Elastic Common Schema. */
+const ecs = {
+  base: { 'ecs.version': ecsVersion },
+  messageKey: 'message',
+  timestamp: () => isoTime().replace('"time"', '"@timestamp"'),
+  formatters: {
+    level: (label: string) => ({ 'log.level': label }),
+    log: (fields: Record<string, unknown>) => inEcs(redacted(fields)),
+  },
+};
+
 /** What a line of text says. */
 export interface TextLine {
   readonly clock: string;
@@ -84,21 +103,21 @@ export interface TextLine {
  */
 export function createLogger(options: {
   level: LogLevel;
-  pretty: boolean;
+  /** Default: `json`. */
+  format?: LogFormat;
   layout?: (line: TextLine) => string;
   stream?: DestinationStream & Partial<Pick<LogOutput, 'dropped' | 'onResumed'>>;
 }): Logger {
   const out = options.stream ?? standardError();
   const layout = options.layout ?? oneTextLine;
+  const { format = 'json' } = options;
   const logger = pino(
     {
       level: options.level,
-      base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
       // What pino has for this clones every line to look at thirty paths of it.
-      formatters: { log: redacted },
+      ...(format === 'ecs' ? ecs : { base: null, timestamp: isoTime, formatters: { log: redacted } }),
     },
-    options.pretty ? { write: (line) => out.write(`${layout(textLineOf(line))}\n`) } : out,
+    format === 'pretty' ? { write: (line) => out.write(`${layout(textLineOf(line))}\n`) } : out,
   );
   if ('onResumed' in out) {
     out.onResumed = (lines) =>
@@ -160,8 +179,9 @@ const defaultMaxBytes = 1024 * 1024;
 const onePiece = 64 * 1024;
 /** Errors still find room where other lines find none. */
 const roomForErrors = 2;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: on a terminal the level has a colour
-const errorLine = /^(?:\{"level":[56]\d,|[\d:.]+ (?:\u001b\[31m)?(?:ERROR|FATAL)\b)/;
+const errorLine =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: on a terminal the level has a colour
+  /^(?:\{"level":[56]\d,|\{"log\.level":"(?:error|fatal)"|[\d:.]+ (?:\u001b\[31m)?(?:ERROR|FATAL)\b)/;
 
 /**
  * Writes what comes within one turn of the event loop in one piece, at its end or when it is flushed. Where whoever reads

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { createLogger, openLogOutput } from '../src/log.js';
+import { createLogger, logFormats, openLogOutput } from '../src/log.js';
 
 /** A stream whose reader takes nothing until it is let. */
 function held() {
@@ -70,14 +70,20 @@ describe('what is logged within a turn', () => {
   });
 });
 
-describe.each([false, true])('a reader of the log that hangs, pretty %s', (pretty) => {
+const toldOf = {
+  json: (lines: number) => `"level":40.*"lines":${lines},`,
+  pretty: (lines: number) => `lines=${lines}`,
+  ecs: (lines: number) => `"log.level":"warn".*"sallyport.lines":${lines},`,
+};
+
+describe.each(logFormats)('a reader of the log that hangs: %s', (format) => {
   const limit = 100_000;
   const messages = (text: string) => text.split('\n').filter((line) => line !== '');
 
   it('leaves a bounded amount waiting; what was dropped is counted, and told where it was', async () => {
     const { stream, taken, letGo } = held();
     const output = openLogOutput(stream, limit);
-    const log = createLogger({ level: 'info', pretty, stream: output });
+    const log = createLogger({ level: 'info', format, stream: output });
     for (let i = 0; i < 10_000; i += 1) {
       log.info({}, `line ${i}`);
       if (i % 100 === 0) await turn();
@@ -92,7 +98,7 @@ describe.each([false, true])('a reader of the log that hangs, pretty %s', (prett
     const lines = messages(taken());
     expect(lines.filter((line) => line.includes('line ')).length).toBe(10_000 - dropped);
     const [told = '', after = ''] = lines.slice(-2);
-    expect(told).toMatch(new RegExp(pretty ? `lines=${dropped}` : `"level":40.*"lines":${dropped},`));
+    expect(told).toMatch(new RegExp(toldOf[format](dropped)));
     expect(told).toContain('lines of the log were dropped here');
     expect(after).toContain('after');
 
@@ -103,7 +109,7 @@ describe.each([false, true])('a reader of the log that hangs, pretty %s', (prett
   it('does not hide an error, up to a limit as well', async () => {
     const { stream, taken, letGo } = held();
     const output = openLogOutput(stream, limit);
-    const log = createLogger({ level: 'info', pretty, stream: output });
+    const log = createLogger({ level: 'info', format, stream: output });
     for (let i = 0; i < 2_000; i += 1) log.info({ text: 'x'.repeat(100) }, 'much');
     log.warn({}, 'not seen');
     log.error({}, 'seen');

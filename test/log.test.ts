@@ -1,16 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createLogger, type Logger, type LogLevel, logLevels, silentLogger } from '../src/log.js';
+import {
+  createLogger,
+  type LogFormat,
+  type Logger,
+  type LogLevel,
+  logFormats,
+  logLevels,
+  silentLogger,
+} from '../src/log.js';
 
 /** What is written when `say` logs. */
-function written(say: (log: Logger) => void, options: { level?: LogLevel; pretty?: boolean } = {}): string {
+function written(say: (log: Logger) => void, options: { level?: LogLevel; format?: LogFormat } = {}): string {
   let out = '';
   const stream = {
     write: (text: string) => {
       out += text;
     },
   };
-  say(createLogger({ level: options.level ?? 'info', pretty: options.pretty ?? false, stream }));
+  say(createLogger({ level: 'info', ...options, stream }));
   return out;
 }
 
@@ -80,7 +88,7 @@ describe('JSON', () => {
 });
 
 describe('text', () => {
-  const pretty = (say: (log: Logger) => void) => written(say, { pretty: true });
+  const pretty = (say: (log: Logger) => void) => written(say, { format: 'pretty' });
 
   it('[S8] is the time, the level, the message and the fields', () => {
     const text = pretty((log) =>
@@ -131,8 +139,8 @@ describe('secrets', () => {
     payload: { secret },
   };
 
-  it.each([false, true])('[S8] are not written, pretty %s', (pretty) => {
-    const text = written((log) => log.info({ ...fields, plugin: 'P' }, 'm'), { pretty });
+  it.each(logFormats)('[S8] are not written: %s', (format) => {
+    const text = written((log) => log.info({ ...fields, plugin: 'P' }, 'm'), { format });
     expect(text).not.toContain(secret);
     expect(text).toContain('[Redacted]');
     expect(text).toContain('P');
@@ -146,7 +154,7 @@ describe('secrets', () => {
 });
 
 describe('what others say is not obeyed', () => {
-  const pretty = (say: (log: Logger) => void) => written(say, { pretty: true });
+  const pretty = (say: (log: Logger) => void) => written(say, { format: 'pretty' });
 
   it('[S8] a message cannot begin a line of its own', () => {
     expect(pretty((log) => log.info({}, 'boom\n12:00:00.000 ERROR forged')).match(/\n/g)).toHaveLength(1);

@@ -34,6 +34,7 @@ export interface Flags {
   readonly expiresIn?: string;
   readonly force?: true;
   readonly daemon?: true;
+  readonly logFormat?: string;
   readonly exec?: string;
   readonly reason?: string;
   readonly csr?: string;

@@ -60,7 +60,7 @@ export async function renew(io: CommandIo, flags: Flags, given: readonly string[
   if (flags.daemon) {
     const options = parsedOptions(io, flags);
     let first = true;
-    return runKeeper(io, async (log) => {
+    return runKeeper(io, flags, async (log) => {
       // What is forced is forced once.
       const force = first && flags.force === true;
       first = false;
@@ -165,7 +165,7 @@ export async function askRenewal(io: CommandIo, flags: Flags, what: string): Pro
   const due = flags.expiresIn === undefined ? {} : { due: parseExpiresIn(flags.expiresIn) };
   const ask = () => needsRenewal(what, { dir: flags.dir, ...due });
   if (flags.daemon) {
-    return runKeeper(io, async (log) => {
+    return runKeeper(io, flags, async (log) => {
       const answer = await ask();
       if (answer.kind === 'not due') return [answer.dueAt];
       log.warn({ path: answer.path }, sentence(answer));
@@ -203,9 +203,9 @@ const execDeadlineMs = 10 * 60_000;
 type Look = (log: Logger) => Promise<readonly Date[]>;
 
 /** Looks again and again until SIGTERM or SIGINT. A look that fails is logged, and tried again later. */
-async function runKeeper(io: CommandIo, look: Look): Promise<void> {
+async function runKeeper(io: CommandIo, flags: Flags, look: Look): Promise<void> {
   stopWithNpm();
-  const log = loggerOf(io);
+  const log = loggerOf(io, flags.logFormat === undefined ? {} : { logFormat: flags.logFormat });
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {

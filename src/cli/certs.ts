@@ -43,6 +43,7 @@ const keeping: readonly Option[] = [
     '--exec <command>',
     'run this with `sh -c` when it has happened; with --daemon a failure is logged, and that is all',
   ],
+  ['--log-format <format>', 'with --daemon, lines of the log: json, pretty or ecs, in place of LOG_FORMAT'],
 ];
 
 interface Subcommand {

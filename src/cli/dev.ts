@@ -9,7 +9,7 @@ import { parseJson } from '../json/index.js';
 import { paint } from '../terminal.js';
 import type { Exchange } from '../testing/exchanges.js';
 import { type CommandIo, printable } from './io.js';
-import { loggerOf, onStopSignal, portNumber } from './runtime.js';
+import { logFormatOf, logFormatOption, loggerOf, onStopSignal, portNumber } from './runtime.js';
 
 interface Flags {
   readonly config?: string;
@@ -19,6 +19,7 @@ interface Flags {
   readonly run?: string;
   readonly record?: string;
   readonly json?: true;
+  readonly logFormat?: string;
 }
 
 /** `sallyport dev`: plugins and a gateway before them, read anew as the code changes, until SIGTERM or SIGINT. */
@@ -34,6 +35,7 @@ export function devCommand(io: CommandIo): Command {
     .option('--run <command>', 'run this beside it, such as a compiler that watches; it ends with it')
     .option('--record <file>', 'append every call of a hook, to be replayed by sallyport/testing')
     .option('--json', 'print every call of a hook as a JSON object a line')
+    .addOption(logFormatOption())
     .addHelpText('after', `\n${help}`)
     .action(async (flags: Flags) => dev(io, flags));
 }
@@ -55,7 +57,8 @@ async function dev(io: CommandIo, flags: Flags): Promise<void> {
   const record = flags.record && resolve(io.cwd, flags.record);
   if (record) append(record, '');
   const { startDev } = await import('../dev/index.js');
-  const log = loggerOf({ ...io, env: { LOG_LEVEL: 'WARN', LOG_FORMAT: 'text', ...io.env } });
+  const reader = { ...io, env: { LOG_LEVEL: 'WARN', LOG_FORMAT: 'pretty', ...io.env } };
+  const log = loggerOf(reader, flags);
   const beside = flags.run === undefined ? undefined : runBeside(io, flags.run);
   const stopped = new Promise<void>((done) => onStopSignal(() => done()));
   let running: Dev;
@@ -68,6 +71,7 @@ async function dev(io: CommandIo, flags: Flags): Promise<void> {
       cwd: io.cwd,
       env: io.env as NodeJS.ProcessEnv,
       log,
+      logFormat: logFormatOf(reader, flags),
       onExchange(exchange) {
         const line = `${JSON.stringify(exchange)}\n`;
         if (record) append(record, line);

@@ -11,6 +11,8 @@ import type { CommandIo } from './io.js';
 import { stopWithNpm } from './npm-parent.js';
 import {
   keepAliveAfterStrayErrors,
+  logFormatOf,
+  logFormatOption,
   loggerOf,
   logWarnings,
   portNumber,
@@ -26,6 +28,7 @@ interface GatewayOptions {
   readonly stdio?: true;
   readonly workers?: number;
   readonly verbose?: boolean;
+  readonly logFormat?: string;
 }
 
 /** `sallyport gateway`: the MCP gateway, until SIGTERM or SIGINT; SIGHUP reads its files again. */
@@ -42,6 +45,7 @@ export function gatewayCommand(io: CommandIo): Command {
     .option('--stdio', 'serve one client over standard input and output, as one that launches it expects')
     .option('--workers <n>', 'serve from so many processes; auto takes one for each core', workerCount)
     .option('--verbose', 'log at level DEBUG')
+    .addOption(logFormatOption())
     .addHelpText('after', `\n${help}`)
     .action(async (options: GatewayOptions) => run(io, options));
 }
@@ -104,7 +108,7 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   });
   const { signal, stopped, stop } = stopOnSignal(log);
   reloadOnHangup(gateway, load, log);
-  const shown = { signal, verbose: options.verbose === true };
+  const shown = { signal, verbose: options.verbose === true, text: logFormatOf(io, options) === 'pretty' };
   if (options.stdio) {
     void showStatus(io, gateway, log, shown);
     await gateway.serveStdio({ input: process.stdin, output: process.stdout, signal });
@@ -160,14 +164,12 @@ async function showStatus(
   io: CommandIo,
   gateway: Gateway,
   log: Logger,
-  { signal, verbose }: { signal: AbortSignal; verbose: boolean },
+  { signal, verbose, text }: { signal: AbortSignal; verbose: boolean; text: boolean },
 ): Promise<void> {
   await gateway.settled(signalWithin(statusWaitMs, signal));
   if (signal.aborted) return;
   void reportNames(gateway, log, signal);
   const parts = gateway.status();
-  const text =
-    io.env['LOG_FORMAT']?.trim().toLowerCase() === 'text' || (io.interactive && !io.env['LOG_FORMAT']);
   if (text) io.err(statusText(io.stderr, parts, verbose));
   else
     for (const { name, ...status } of parts)

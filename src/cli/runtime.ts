@@ -1,30 +1,58 @@
 import { availableParallelism } from 'node:os';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { type GatewayConfig, loadConfig, type PluginsConfig } from '../config/index.js';
 import { messageWithCauses, StrayPluginError, UsageError } from '../errors.js';
-import { createLogger, fieldText, type Logger, logLevels, oneLine, type TextLine } from '../log.js';
+import {
+  createLogger,
+  fieldText,
+  type LogFormat,
+  type Logger,
+  logFormats,
+  logLevels,
+  oneLine,
+  type TextLine,
+} from '../log.js';
 import { paint, type Screen, wrapped, wrappedRemedy } from '../terminal.js';
 import { isWorker, runWorkers } from '../workers/index.js';
 import type { CommandIo } from './io.js';
 
-/** The logger that `LOG_LEVEL`, `LOG_FORMAT` and `--verbose` ask for: text on a terminal, else a JSON object a line. */
-export function loggerOf(io: CommandIo, options: { verbose?: boolean; quiet?: boolean } = {}): Logger {
+/** What `--log-format` and `LOG_FORMAT` ask for, the option first; else text on a terminal, and JSON elsewhere. */
+export function logFormatOf(io: CommandIo, { logFormat }: { readonly logFormat?: string } = {}): LogFormat {
+  const named = logFormat ?? io.env['LOG_FORMAT']?.trim();
+  const format = named?.toLowerCase() || (io.interactive ? 'pretty' : 'json');
+  // As it was called when there were two.
+  const meant = format === 'text' ? 'pretty' : logFormats.find((one) => one === format);
+  if (meant !== undefined) return meant;
+  const formats = logFormats.join(', ');
+  const what = logFormat === undefined ? 'LOG_FORMAT' : '--log-format';
+  throw UsageError({ message: `${what} is '${named}'`, usage: `give ${what} one of ${formats}` });
+}
+
+/** `--log-format`, of commands that log. */
+export function logFormatOption(): Option {
+  return new Option(
+    '--log-format <format>',
+    'what lines of the log look like, in place of LOG_FORMAT',
+  ).choices([...logFormats]);
+}
+
+/** The logger that `LOG_LEVEL`, `LOG_FORMAT` and these options ask for. */
+export function loggerOf(
+  io: CommandIo,
+  options: { verbose?: boolean; quiet?: boolean; logFormat?: string } = {},
+): Logger {
   const level = io.env['LOG_LEVEL']?.trim() || (options.quiet ? 'WARN' : 'INFO');
   const named = level.toUpperCase();
-  const format = io.env['LOG_FORMAT']?.trim().toLowerCase() || (io.interactive ? 'text' : 'json');
   if (!Object.hasOwn(logLevels, named)) {
     throw UsageError({
       message: `LOG_LEVEL is '${level}'`,
       usage: `set LOG_LEVEL to one of ${Object.keys(logLevels).join(', ')}`,
     });
   }
-  if (format !== 'text' && format !== 'json') {
-    throw UsageError({ message: `LOG_FORMAT is '${format}'`, usage: 'set LOG_FORMAT to text or json' });
-  }
   const least = options.verbose ? 'debug' : logLevels[named as keyof typeof logLevels];
   // Whoever keeps text in a file has a line for each entry.
   const layout = io.interactive ? (line: TextLine) => terminalLine(io.stderr, line) : undefined;
-  return createLogger({ level: least, pretty: format === 'text', ...(layout && { layout }) });
+  return createLogger({ level: least, format: logFormatOf(io, options), ...(layout && { layout }) });
 }
 
 const levelStyles = { ERROR: 'red', FATAL: 'red', WARN: 'yellow' } as const;

@@ -9,6 +9,7 @@ import { stopWithNpm } from './npm-parent.js';
 import {
   keepAliveAfterStrayErrors,
   loadAndWarn,
+  logFormatOption,
   loggerOf,
   portNumber,
   serveFromWorkers,
@@ -21,6 +22,7 @@ interface ServeOptions {
   readonly port?: number;
   readonly workers?: number;
   readonly verbose?: boolean;
+  readonly logFormat?: string;
 }
 
 /** `sallyport serve`: the plugin server, until SIGTERM or SIGINT. */
@@ -35,6 +37,7 @@ export function serveCommand(io: CommandIo): Command {
     )
     .option('--workers <n>', 'serve from so many processes; auto takes one for each core', workerCount)
     .option('--verbose', 'log at level DEBUG: every TLS handshake, every hook call')
+    .addOption(logFormatOption())
     .addHelpText('after', '\nExample:\n  PLUGINS_CONFIG_PATH=plugins/test.mtls.yaml sallyport serve')
     .action(async (options: ServeOptions) => serve(io, options));
 }

@@ -1,5 +1,5 @@
 import { ConfigUnknownVariable, ConfigWrongType } from '../errors.js';
-import { logLevels } from '../log.js';
+import { logFormats, logLevels } from '../log.js';
 import { nearest } from '../nearest.js';
 import { badValue, readText } from './check.js';
 import type { Env } from './files.js';
@@ -114,8 +114,9 @@ const commandVariables = {
     name: 'LOG_FORMAT',
     side: 'both',
     key: {
-      type: { kind: 'choice', values: ['json', 'text'] },
-      meaning: 'one JSON object a line, or lines to read; unset: text on a terminal, else JSON',
+      type: { kind: 'choice', values: [...logFormats] },
+      meaning:
+        'what lines of the log look like: json, an object a line; pretty, lines to read; ecs, objects by the Elastic Common Schema. --log-format comes first; unset: pretty on a terminal, else json',
     },
     example: 'json',
   },

@@ -32,7 +32,7 @@ process.on('SIGINT', () => {});
 process.on('uncaughtException', (error) => tell({ kind: 'stray', text: stackOf(error) }));
 process.on('unhandledRejection', (error) => tell({ kind: 'stray', text: stackOf(error) }));
 
-async function start({ path, cwd, socket }: Where): Promise<void> {
+async function start({ path, cwd, socket, logFormat }: Where): Promise<void> {
   const config = await loadConfig({ path, cwd, env: process.env, side: 'server' });
   const definitions = new Map<string, PluginDefinition>();
   for (const entry of config.plugins) {
@@ -48,7 +48,7 @@ async function start({ path, cwd, socket }: Where): Promise<void> {
   }
   const { tls, ...settings } = config.server;
   const place = { ...config, server: { ...settings, transport: 'http' as const, uds: socket } };
-  const log = createLogger({ level: 'info', pretty: true });
+  const log = createLogger({ level: 'info', format: logFormat });
   server = await createPluginServer(place, { log, version: packageVersion(), definitions });
   await server.listen();
   const plugins = config.plugins.filter((entry) => entry.mode !== 'disabled').map(({ name }) => name);

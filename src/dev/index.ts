@@ -8,7 +8,7 @@ import { dirname, join, resolve } from 'node:path';
 import { type GatewayConfig, isLoopback, loadGatewayConfig } from '../config/index.js';
 import { asSallyError } from '../errors.js';
 import { createGateway, type Gateway } from '../gateway/index.js';
-import type { Logger } from '../log.js';
+import type { LogFormat, Logger } from '../log.js';
 import type { Exchange } from '../testing/exchanges.js';
 import { clientOf, type TestClient } from '../testing/gateway.js';
 import { configOf } from '../testing/plugin.js';
@@ -28,6 +28,8 @@ export interface DevOptions {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
+  /** Of the lines that plugins write, each version in a process of its own. */
+  readonly logFormat: LogFormat;
   /** A plugin was called, payloads and all. */
   readonly onExchange: (exchange: Exchange) => void;
   readonly onNews: (news: News) => void;

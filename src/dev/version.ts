@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { PluginSettings } from '../config/index.js';
+import type { LogFormat } from '../log.js';
 import type { Exchange } from '../testing/exchanges.js';
 
 /** What a version of the plugins is started with. */
@@ -11,6 +12,7 @@ export interface Where {
   readonly cwd: string;
   /** The Unix domain socket to listen on: this user alone may connect. */
   readonly socket: string;
+  readonly logFormat: LogFormat;
 }
 
 export type ToVersion = { readonly kind: 'start'; readonly where: Where } | { readonly kind: 'stop' };
@@ -42,6 +44,7 @@ export interface Version {
 
 interface VersionDeps {
   readonly path: string;
+  readonly logFormat: LogFormat;
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   /** Where its socket is made. */
@@ -62,14 +65,14 @@ let count = 0;
 /** Starts the plugins as their code is now. What keeps them from it is a value: the version before goes on. */
 export function startVersion(deps: VersionDeps): Promise<Version | Failure> {
   count += 1;
-  const { path, cwd, folder, env } = deps;
+  const { path, cwd, folder, env, logFormat } = deps;
   const socket = join(folder, `${count}.sock`);
   const child = fork(program, [], { cwd, env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const gone = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (status, signal) => resolve(signal ?? `exit status ${status}`));
   });
-  child.send({ kind: 'start', where: { path, cwd, socket } } satisfies ToVersion);
+  child.send({ kind: 'start', where: { path, cwd, socket, logFormat } } satisfies ToVersion);
   return new Promise((resolve) => {
     const refuse = (failure: Failure) => {
       clearTimeout(timer);

@@ -123,7 +123,7 @@ const lastRepliesMs = 2_000;
  *
  * const config = await loadGatewayConfig({ config: 'gateway.yaml', cwd: process.cwd(), env: process.env });
  * const gateway = await createGateway(config, {
- *   log: createLogger({ level: 'info', pretty: false }),
+ *   log: createLogger({ level: 'info' }),
  *   version: '1.0.0',
  * });
  * const { url } = await gateway.listen();

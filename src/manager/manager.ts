@@ -89,7 +89,7 @@ interface OneCall {
  * import { createLogger, loadConfig, openPluginManager } from 'sallyport';
  *
  * const config = await loadConfig({ path: 'plugins/external/config-client.yaml', cwd: process.cwd(), env: process.env, side: 'gateway' });
- * const plugins = await openPluginManager(config, { log: createLogger({ level: 'info', pretty: false }) });
+ * const plugins = await openPluginManager(config, { log: createLogger({ level: 'info' }) });
  * const result = await plugins.request({ user: 'ada' }).invoke('tool_pre_invoke', { name: 'search', args: { q: 'crap' } });
  * console.log(result.payload);
  * await plugins.close();

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../log.js';
+import type { AccessFields } from './access-fields.js';
 import type {
   HookCallEnd,
   HookCallStart,
@@ -68,7 +69,7 @@ class AccessLine implements RequestObservation {
 
   end(end: RequestEnd): void {
     const call = this.#call;
-    let line: object;
+    let line: AccessFields;
     if (end.kind === 'served' && call !== undefined) {
       const { user, tenant } = call.client.identity;
       line = {

@@ -13,7 +13,7 @@ export const context = (): PluginContext => ({ state: {}, metadata: {}, global_c
 
 /** A logger whose warnings and errors are added to `lines`. */
 export function logTo(lines: string[]): Logger {
-  return createLogger({ level: 'warn', pretty: false, stream: { write: (line) => void lines.push(line) } });
+  return createLogger({ level: 'warn', stream: { write: (line) => void lines.push(line) } });
 }
 
 /** Starts whatever a module might export as the plugin P. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Client } from '../../src/gateway/client.js';
-import { createLogger } from '../../src/log.js';
+import { createLogger, type LogFormat, logFormats } from '../../src/log.js';
 import { Call } from '../../src/mcp/endpoint-call.js';
 import type { Admitted } from '../../src/mcp/router.js';
 import { createAccessLog } from '../../src/telemetry/index.js';
@@ -28,14 +28,14 @@ function clientNamed(name: string): Client {
 }
 
 /** What the log has of a request whose method, target and client are called `text`. */
-function served(text: string, pretty = false): string {
+function served(text: string, format: LogFormat = 'json'): string {
   let out = '';
   const stream = {
     write: (line: string) => {
       out += line;
     },
   };
-  const access = createAccessLog(createLogger({ level: 'info', pretty, stream }));
+  const access = createAccessLog(createLogger({ level: 'info', format, stream }));
   const client = clientNamed(text);
   const admitted: Admitted = {
     kind: 'admitted',
@@ -80,8 +80,8 @@ describe('[M26] the access log', () => {
     expect(second).toMatchObject({ method: cut });
   });
 
-  it.each([false, true])('has one line for a request, whatever it is called; pretty %s', (pretty) => {
-    const text = served('a\n12:00:00.000 ERROR forged\r\u001b[2J\u0085', pretty);
+  it.each(logFormats)('has one line for a request, whatever it is called: %s', (format) => {
+    const text = served('a\n12:00:00.000 ERROR forged\r\u001b[2J\u0085', format);
     expect(text.split('\n')).toHaveLength(3);
     for (const control of ['\r', '\u001b']) expect(text).not.toContain(control);
   });

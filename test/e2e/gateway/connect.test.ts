@@ -158,7 +158,6 @@ describe('verification of the server', () => {
     const logged: string[] = [];
     const log = createLogger({
       level: 'debug',
-      pretty: false,
       stream: { write: (line) => logged.push(line) },
     });
     await errorOf(callTool(await openGateway({ url: await serverWith('server-expired'), log })));
@@ -327,7 +326,6 @@ it('[S8] the gateway side logs subject, protocol and cipher at DEBUG', async () 
   const logged: string[] = [];
   const log = createLogger({
     level: 'debug',
-    pretty: false,
     stream: { write: (line) => logged.push(line) },
   });
   await callTool(await openGateway({ url: server.url, log }));
@@ -341,7 +339,7 @@ it('[G6] a server that reports a hook whose name is close to one of the contract
   );
   const server = await startPluginServer({ plugins: [{ name: 'P', kind }] });
   const logged: string[] = [];
-  const log = createLogger({ level: 'warn', pretty: false, stream: { write: (line) => logged.push(line) } });
+  const log = createLogger({ level: 'warn', stream: { write: (line) => logged.push(line) } });
   await openGateway({ url: server.url, name: 'P', connect: 'now', log });
   expect(logged).toHaveLength(1);
   expect(JSON.parse(logged[0] ?? '')).toMatchObject({

@@ -67,7 +67,6 @@ it('[G6] a server that is down does not keep the manager from starting, and is t
   const logged: string[] = [];
   const log = createLogger({
     level: 'info',
-    pretty: false,
     stream: { write: (line) => logged.push(line) },
   });
   const manager = await openPluginManager(gatewayConfig({ url: server.url }), { log });
