@@ -8,6 +8,7 @@ const floors = [
   ['external', 'plugins', 'listener'],
   ['manager'],
   ['gateway', 'server', 'doctor'],
+  ['console'],
   ['testing'],
   ['dev'],
   ['cli'],

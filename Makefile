@@ -101,7 +101,7 @@ $(INSTALLED): package.json package-lock.json
 	@touch $@
 
 # Types are checked by `npm run build`, and first of all by `make test`: here they would take as long again.
-$(BUILT): $(INSTALLED) tsconfig.json tsconfig.build.json $(shell find src -name '*.ts')
+$(BUILT): $(INSTALLED) tsconfig.json tsconfig.build.json $(shell find src -type f)
 	@rm -rf dist
 	@npm run --silent build -- --noCheck
 	@touch $@

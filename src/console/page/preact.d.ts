@@ -1,0 +1,2 @@
+// The console serves the library under this name; its types are those of the package.
+export * from 'preact';
