@@ -20,9 +20,10 @@ import type {
 } from '../../mcp/client/session.js';
 import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
-import { backoff, pause, unlessAborted, withDeadline } from '../../wait.js';
-import type { SessionRequest, Upstream, UpstreamLoad, UpstreamSession, UpstreamState } from '../upstream.js';
+import { backoff, pause, withDeadline } from '../../wait.js';
+import type { SessionRequest, Upstream, UpstreamLoad, UpstreamSession } from '../upstream.js';
 import { headersFor, headersOfIdentity, metaFor } from './client-headers.js';
+import { Condition } from './condition.js';
 import { LegacySessions } from './legacy-sessions.js';
 import { transportOf, type UpstreamContext } from './options.js';
 import { Slots, StatelessSessions } from './session.js';
@@ -37,8 +38,7 @@ export interface Authorized {
 }
 
 /** One upstream that is held up: reached at once, and after every failure again with growing pauses, until `close`. */
-export class OpenUpstream implements Upstream {
-  readonly name: string;
+export class OpenUpstream extends Condition implements Upstream {
   readonly settings: UpstreamSettings;
   readonly #context: UpstreamContext;
   /** What of its clients it is told in headers. */
@@ -47,12 +47,7 @@ export class OpenUpstream implements Upstream {
   readonly #slots: Slots;
   readonly #sessions: LegacySessions;
   readonly #stateless: StatelessSessions;
-  readonly #listeners = new Set<(state: UpstreamState) => void>();
-  state: UpstreamState = { kind: 'connecting' };
-  since = performance.now();
   facts: Facts | undefined;
-  /** Why it is down. */
-  #reason: SallyError | undefined;
   readonly #closing = new AbortController();
   readonly #sweeper: NodeJS.Timeout;
   #verdict: { era: Era; until: number } | undefined;
@@ -64,7 +59,7 @@ export class OpenUpstream implements Upstream {
   readonly #authorized: Authorized | undefined;
 
   constructor(settings: UpstreamSettings, context: UpstreamContext, authorized?: Authorized) {
-    this.name = settings.name;
+    super(settings.name, context.log);
     this.settings = settings;
     this.#context = context;
     this.#rules = settings.transport === 'http' ? settings.client : undefined;
@@ -73,7 +68,7 @@ export class OpenUpstream implements Upstream {
     this.#transport = transportOf(settings, context, authorized?.authorization);
     this.#transport.onDoubt = (reason) => this.#doubt(reason);
     this.#transport.onRenewed = () => {
-      if (this.state.kind === 'up') this.#become({ ...this.state });
+      if (this.state.kind === 'up') this.become({ ...this.state });
     };
     this.#slots = new Slots(this.name, limits.inFlight, limits.queue);
     const run = this.#run.bind(this);
@@ -87,25 +82,8 @@ export class OpenUpstream implements Upstream {
     this.#reach(0);
   }
 
-  onState(listener: (state: UpstreamState) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
   get load(): UpstreamLoad {
     return { ...this.#slots.load, connections: this.#transport.connections };
-  }
-
-  async settled(signal: AbortSignal): Promise<void> {
-    if (this.state.kind !== 'connecting' || signal.aborted) return;
-    let remove = () => {};
-    const known = new Promise<void>((resolve) => {
-      remove = this.onState(({ kind }) => {
-        if (kind !== 'connecting') resolve();
-      });
-    });
-    await unlessAborted(known, signal).catch(() => {});
-    remove();
   }
 
   async session(request: SessionRequest, signal: Cancellation): Promise<UpstreamSession> {
@@ -114,7 +92,7 @@ export class OpenUpstream implements Upstream {
     if (signal.aborted) {
       throw findSallyError(signal.reason) ?? UpstreamCancelled({ upstream, method: 'initialize' });
     }
-    if (this.state.kind !== 'up') throw this.#downError();
+    if (this.state.kind !== 'up') throw this.downError();
     return (
       this.#stateless.take(request) ??
       this.#sessions.ready(request) ??
@@ -132,7 +110,7 @@ export class OpenUpstream implements Upstream {
     const reason = UpstreamDown({ upstream: this.name, reason: 'it was closed' });
     this.#closing.abort(reason);
     clearInterval(this.#sweeper);
-    this.#becomeDown(reason);
+    this.becomeDown(reason);
     await Promise.all([this.#stateless.close(), this.#sessions.closeAll(true)]);
     await this.#transport.close();
     await this.#authorized?.close?.();
@@ -179,7 +157,7 @@ export class OpenUpstream implements Upstream {
     const through = proxy === undefined ? '' : ` through the proxy ${proxy}`;
     const about = { upstream: this.name, revision, ...(proxy !== undefined && { proxy }) };
     log.info(about, `connected to the upstream '${this.name}'${through}`);
-    this.#become({ kind: 'up', era, revision });
+    this.become({ kind: 'up', era, revision });
     this.#sessions.restore();
   }
 
@@ -208,17 +186,10 @@ export class OpenUpstream implements Upstream {
   }
 
   #failed(thrown: unknown): void {
-    const { log } = this.#context;
-    const error =
-      findSallyError(thrown) ?? UpstreamProtocol({ upstream: this.name, detail: messageOf(thrown) });
     this.#failures += 1;
+    const error = this.failed(thrown);
     // What it is may have changed; whether anyone is there says nothing about it.
     if (UpstreamProtocol.is(error) || UpstreamStatus.is(error)) this.#verdict = undefined;
-    const fields = { upstream: this.name, code: error.code, remedy: error.remedy };
-    const repeated = this.#reason?.message === error.message;
-    if (repeated) log.debug(fields, `still not connected: ${error.message}`);
-    else log.warn(fields, error.message);
-    this.#becomeDown(error);
   }
 
   /** Looks whether the upstream is still there, and still the same. */
@@ -227,7 +198,7 @@ export class OpenUpstream implements Upstream {
     const { log } = this.#context;
     log.debug({ upstream: this.name, reason: reason.message }, 'the upstream is looked at again');
     // Over HTTP it may well be there: until that is known, nobody has to wait.
-    if (this.settings.transport === 'stdio') this.#become({ kind: 'connecting' });
+    if (this.settings.transport === 'stdio') this.become({ kind: 'connecting' });
     this.#reach(0);
   }
 
@@ -244,8 +215,8 @@ export class OpenUpstream implements Upstream {
       void pause(wait, this.#closing.signal).then((waited) => waited && this.#sessions.restore());
       return;
     }
-    if (this.#failures === 1) this.#become({ kind: 'connecting' });
-    else this.#becomeDown(reason);
+    if (this.#failures === 1) this.become({ kind: 'connecting' });
+    else this.becomeDown(reason);
     this.#reach(backoff(this.#failures, pace, Math.random));
   }
 
@@ -307,39 +278,5 @@ export class OpenUpstream implements Upstream {
     if (this.settings.transport !== 'http') return;
     const gone = UpstreamStatus.is(error) && error.context.status >= 502 && error.context.status <= 504;
     if (gone || UpstreamDown.is(error) || UpstreamLost.is(error)) this.#doubt(error as SallyError);
-  }
-  /** Everyone hears of it, also where it is what it was: the upstream may have become another. */
-  #become(state: UpstreamState): void {
-    if (state.kind !== this.state.kind) this.since = performance.now();
-    this.state = state;
-    if (state.kind !== 'down') this.#reason = undefined;
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(state);
-      } catch (error) {
-        const fields = { upstream: this.name, error: messageOf(error) };
-        this.#context.log.error(fields, 'a change of state could not be passed on');
-      }
-    }
-  }
-
-  #becomeDown(reason: SallyError): void {
-    this.#reason = reason;
-    const { code, remedy } = reason;
-    this.#become({ kind: 'down', reason: this.#why(reason), code, remedy });
-  }
-
-  /** The error for whoever wants something of it while it is not up. */
-  #downError(): SallyError {
-    const upstream = this.name;
-    const cause = this.#reason;
-    if (!cause) return UpstreamDown({ upstream, reason: 'it is not connected' });
-    const hint = UpstreamDown.is(cause) ? cause.context.hint : cause.remedy;
-    return UpstreamDown({ upstream, reason: this.#why(cause), hint }, cause);
-  }
-
-  #why(reason: SallyError): string {
-    if (UpstreamDown.is(reason)) return reason.context.reason;
-    return reason.message.replace(`the upstream '${this.name}'`, 'it');
   }
 }

@@ -2,19 +2,17 @@ import { type Cancellation, signalOf } from '../../cancel.js';
 import type { UpstreamSettings } from '../../config/index.js';
 import {
   findSallyError,
-  messageOf,
   OauthNoCaller,
-  type SallyError,
   UpstreamBusy,
   UpstreamCancelled,
   UpstreamDown,
-  UpstreamProtocol,
   UpstreamStatus,
 } from '../../errors.js';
 import type { Asker, OauthClient } from '../../oauth/index.js';
 import { backoff, pause, unlessAborted, withDeadline } from '../../wait.js';
-import type { SessionRequest, Upstream, UpstreamLoad, UpstreamSession, UpstreamState } from '../upstream.js';
+import type { SessionRequest, Upstream, UpstreamLoad, UpstreamSession } from '../upstream.js';
 import { TokenAuthorization } from './authorization.js';
+import { Condition } from './condition.js';
 import { transportOf, type UpstreamContext, type UpstreamDeps } from './options.js';
 import { UserConsent } from './user-consent.js';
 
@@ -46,23 +44,18 @@ const maxUsers = 1_000;
  * An upstream that is asked with a token of the user who calls: each has sessions and connections of its own, and nothing of one
  * is ever used for another. Whether it is there is found out without a token: that it wants one is an answer, too.
  */
-export class PerUserUpstream implements Upstream {
-  readonly name: string;
+export class PerUserUpstream extends Condition implements Upstream {
   readonly settings: UpstreamSettings;
   readonly #parts: Parts;
   readonly #users = new Map<string, User>();
-  readonly #listeners = new Set<(state: UpstreamState) => void>();
   readonly #closing = new AbortController();
   readonly #sweeper: NodeJS.Timeout;
   #looking = false;
-  state: UpstreamState = { kind: 'connecting' };
-  since = performance.now();
   /** It says what it is to users alone, and may say another thing to each. */
   readonly facts = undefined;
-  #reason: SallyError | undefined;
 
   constructor(settings: UpstreamSettings, parts: Parts) {
-    this.name = settings.name;
+    super(settings.name, parts.context.log);
     this.settings = settings;
     this.#parts = parts;
     this.#sweeper = setInterval(() => this.#sweep(), parts.context.pace.idle / 4).unref();
@@ -79,29 +72,13 @@ export class PerUserUpstream implements Upstream {
     return load;
   }
 
-  onState(listener: (state: UpstreamState) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  async settled(signal: AbortSignal): Promise<void> {
-    if (this.state.kind !== 'connecting' || signal.aborted) return;
-    let remove = () => {};
-    const known = new Promise<void>((resolve) => {
-      remove = this.onState(() => resolve());
-    });
-    await unlessAborted(known, signal).catch(() => {});
-    remove();
-  }
-
   async session(request: SessionRequest, signal: Cancellation): Promise<UpstreamSession> {
     const { principal, client } = request;
     const upstream = this.name;
     if (this.state.kind === 'connecting') await this.settled(signalOf(signal));
     if (signal.aborted)
       throw findSallyError(signal.reason) ?? UpstreamCancelled({ upstream, method: 'initialize' });
-    if (this.state.kind === 'down')
-      throw this.#reason ?? UpstreamDown({ upstream, reason: 'it is not connected' });
+    if (this.state.kind === 'down') throw this.downError();
     const user = this.#users.get(principal) ?? this.#newUser(principal);
     user.clients.add(client);
     user.usedAt = Date.now();
@@ -124,8 +101,7 @@ export class PerUserUpstream implements Upstream {
 
   async look(signal: AbortSignal): Promise<string> {
     await this.settled(signal);
-    if (this.state.kind !== 'up')
-      throw this.#reason ?? UpstreamDown({ upstream: this.name, reason: 'it is not connected' });
+    if (this.state.kind !== 'up') throw this.downError();
     const { issuer } = await unlessAborted(this.#parts.client.server(), signal);
     return `it is there, and each user has a token of ${issuer}`;
   }
@@ -141,7 +117,7 @@ export class PerUserUpstream implements Upstream {
     const reason = UpstreamDown({ upstream: this.name, reason: 'it was closed' });
     this.#closing.abort(reason);
     clearInterval(this.#sweeper);
-    this.#becomeDown(reason);
+    this.becomeDown(reason);
     await Promise.allSettled([...this.#users.values()].map(({ upstream }) => upstream?.close()));
     this.#users.clear();
     this.#parts.deps.consent?.desk.forget(this.#parts.client);
@@ -208,7 +184,7 @@ export class PerUserUpstream implements Upstream {
         break;
       } catch (thrown) {
         if (this.#closing.signal.aborted) break;
-        this.#failed(thrown);
+        this.failed(thrown);
       }
       if (!(await pause(backoff(failures, pace, Math.random), this.#closing.signal))) break;
     }
@@ -237,34 +213,7 @@ export class PerUserUpstream implements Upstream {
       { upstream: this.name },
       `the upstream '${this.name}' is there: each user connects to it with a token`,
     );
-    this.#reason = undefined;
-    this.#become({ kind: 'up' });
-  }
-
-  #failed(thrown: unknown): void {
-    const { log } = this.#parts.context;
-    const upstream = this.name;
-    const error = findSallyError(thrown) ?? UpstreamProtocol({ upstream, detail: messageOf(thrown) });
-    const fields = { upstream, code: error.code, remedy: error.remedy };
-    if (this.#reason?.message === error.message) log.debug(fields, `still not there: ${error.message}`);
-    else log.warn(fields, error.message);
-    this.#becomeDown(error);
-  }
-
-  #becomeDown(reason: SallyError): void {
-    this.#reason = reason;
-    this.#become({
-      kind: 'down',
-      reason: reason.message.replace(`the upstream '${this.name}'`, 'it'),
-      code: reason.code,
-      remedy: reason.remedy,
-    });
-  }
-
-  #become(state: UpstreamState): void {
-    if (state.kind !== this.state.kind) this.since = performance.now();
-    this.state = state;
-    for (const listener of [...this.#listeners]) listener(state);
+    this.become({ kind: 'up' });
   }
 
   /** Ends what nobody has used for long. */
