@@ -131,10 +131,15 @@ export async function listen(routed: Routed): Promise<RpcResponse> {
   const uris = new Map<string, Resource>();
   const offers = context.capabilities('modern');
   const lists = changingLists.filter((list) => filter[flags[list]] === true && offers[list] !== undefined);
+  // The acknowledgement is the first message of the stream; what was to be said before follows it, once.
+  let early: Map<string, () => void> | undefined = new Map();
   const open: OpenListen = {
     lists: new Set(lists),
     uris,
-    notify: (name, params) => request.notify(name, params),
+    notify: (name, params) => {
+      if (early === undefined) request.notify(name, params);
+      else early.set(`${name} ${params?.['uri'] ?? ''}`, () => request.notify(name, params));
+    },
   };
   state.listens.add(open);
   state.busy += 1;
@@ -148,6 +153,9 @@ export async function listen(routed: Routed): Promise<RpcResponse> {
       ...(resourceSubscriptions.length > 0 && { resourceSubscriptions }),
     };
     request.notify('notifications/subscriptions/acknowledged', { notifications: honoured });
+    const held = early.values();
+    early = undefined;
+    for (const tell of held) tell();
     await reachAll(routed, signal);
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();

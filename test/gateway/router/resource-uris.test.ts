@@ -13,7 +13,7 @@ const uris = ({ result }: Served, key = 'contents') =>
 function keepUpdating(...upstreams: { updated(uri: string): void }[]): void {
   const timer = setInterval(() => {
     for (const upstream of upstreams) upstream.updated(uri);
-  }, 50);
+  }, 1);
   onTestFinished(() => clearInterval(timer));
 }
 
