@@ -46,6 +46,7 @@ interface FetchOptions {
 const maxBytes = 262_144;
 /** For one request and its reply, in milliseconds. */
 const requestMs = 10_000;
+const redirecting: readonly number[] = [301, 302, 303, 307, 308];
 /** Redirects of metadata that are followed, each looked at as the first URL is; those of anything else are not. */
 const maxRedirects = 3;
 /** Origins to which connections are kept. */
@@ -82,8 +83,9 @@ export function openOauthFetch(options: FetchOptions): OauthFetch {
     }).catch((error: Error) => {
       throw error.cause ?? error;
     });
-    const location = reply.headers.get('location');
-    if ([301, 302, 303, 307, 308].includes(reply.status) && location !== null) {
+    // A 201 may have a Location too, of what was made (RFC 9110 section 15.3.2).
+    const location = redirecting.includes(reply.status) ? reply.headers.get('location') : null;
+    if (location !== null) {
       void reply.body?.cancel();
       const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
       if (next && (init.method ?? 'GET') === 'GET' && redirects < maxRedirects)

@@ -156,6 +156,11 @@ export async function startAuthorizationServer(options: ServerOptions = {}) {
     'scope',
   ]);
   provider.registerGrantType(jwtBearer, forUser('assertion'), ['assertion', 'resource', 'scope']);
+  // A client that was registered has a place, which some servers (Keycloak) name in the Location of the 201.
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.status === 201) ctx.set('location', `${issuer}/clients/new`);
+  });
   handle = provider.callback();
   const { d: _, ...publicKey } = key;
   const jwks = { keys: [publicKey] };

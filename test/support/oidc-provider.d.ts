@@ -12,6 +12,7 @@ declare module 'oidc-provider' {
   export default class Provider {
     constructor(issuer: string, configuration: object);
     callback(): RequestListener;
+    use(middleware: (ctx: ReplyContext, next: () => Promise<void>) => Promise<void>): void;
     registerGrantType(
       name: string,
       handler: (ctx: GrantContext) => Promise<void>,
@@ -24,6 +25,11 @@ declare module 'oidc-provider' {
       resource: string,
       info: object,
     ) => object;
+  }
+
+  interface ReplyContext {
+    readonly status: number;
+    set(header: string, value: string): void;
   }
 
   export interface GrantContext {
