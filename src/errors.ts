@@ -863,6 +863,24 @@ export const ConfigAuth = defineError('SALLY_CONFIG_AUTH', {
   },
 });
 
+export const ConfigConsole = defineError('SALLY_CONFIG_CONSOLE', {
+  message: (c) => `gateway.console: ${c.problem}`,
+  remedy: (c) => c.instead,
+  example: {
+    at: inGateway(7, 5),
+    problem: 'tls is true, and the gateway has none',
+    instead: 'give gateway.tls, or remove tls',
+  },
+});
+
+export const ConfigConsoleOpen = defineError('SALLY_CONFIG_CONSOLE_OPEN', {
+  message: (c) =>
+    `gateway.console is on ${c.host}, which others than this machine reach, and ${c.lacks}: names, tools and the configuration of the gateway are on that page`,
+  remedy:
+    'set host: 127.0.0.1 and look through ssh -L; or give gateway.tls, gateway.auth, and console.admins with the users who may look',
+  example: { at: inGateway(8, 7), host: '0.0.0.0', lacks: 'has no TLS' },
+});
+
 export const ConfigOauth = defineError('SALLY_CONFIG_OAUTH', {
   message: (c) => `oauth of upstream ${c.upstream}: ${c.problem}`,
   remedy: (c) => c.instead,
@@ -1886,6 +1904,34 @@ const portOf: Readonly<Record<string, string>> = {
   'the gateway': 'gateway.port, or --port',
   'the plugin server': 'PLUGINS_SERVER_PORT, or --port',
 };
+
+export const ConsoleFolder = defineError('SALLY_CONSOLE_FOLDER', {
+  message: (c) => `${c.folder} cannot hold the socket of the console: ${c.problem}`,
+  remedy: (c) =>
+    `see what it is: ls -ld ${shellWord(c.folder)}; or set XDG_RUNTIME_DIR to a folder of this user alone, for the gateway and for who looks`,
+  example: { folder: '/run/user/1000/sallyport', problem: 'it belongs to another user' },
+});
+
+export const ConsoleAbsent = defineMisuse<{ where: string; ports?: readonly number[] }>(
+  'SALLY_CONSOLE_ABSENT',
+  {
+    message: (c) =>
+      c.ports === undefined || c.ports.length === 0
+        ? `no console of this user answers in ${c.where}`
+        : `several consoles of this user answer in ${c.where}: on the ports ${c.ports.join(', ')}`,
+    remedy: (c) =>
+      c.ports === undefined || c.ports.length === 0
+        ? 'start one with: sallyport gateway --console; or become the user that the gateway runs as'
+        : `name one with: --port ${c.ports[0]}`,
+    example: { where: '/run/user/1000/sallyport' },
+  },
+);
+
+export const ConsoleRefused = defineError('SALLY_CONSOLE_REFUSED', {
+  message: (c) => `the console at ${c.at} does not answer as one: ${c.seen}`,
+  remedy: 'have another link printed: sallyport console; each serves once, within ten minutes',
+  example: { at: 'http://127.0.0.1:4450', seen: 'status 401' },
+});
 
 export const PortInUse = defineError('SALLY_SERVER_PORT_IN_USE', {
   message: (c) => `${c.what} cannot listen on ${c.host}:${c.port}: the port is in use`,

@@ -5,6 +5,7 @@ import {
   type CheckReport,
   checkCertificates,
   type Finding,
+  isMild,
   makeCommand,
   opensslDate,
   parseDays,
@@ -152,12 +153,5 @@ export function remaining(days: number): string {
 /** What merely wants a word is yellow. */
 export function styleOf(verdict: CheckEntry['verdict']): 'green' | 'yellow' | 'red' {
   if (verdict === 'ok') return 'green';
-  return mild.has(verdict) ? 'yellow' : 'red';
+  return isMild(verdict) ? 'yellow' : 'red';
 }
-
-const mild: ReadonlySet<string> = new Set([
-  'expires soon',
-  'ca.crl expires soon',
-  'key readable by others',
-  'not strict',
-]);

@@ -6,6 +6,7 @@ import { type Logger, silentLogger } from '../log.js';
 import { packageVersion } from '../version.js';
 import { signalWithin } from '../wait.js';
 import { isSpokesman, isWorker, joinWorkerBus, reportServing, sharedMetrics } from '../workers/index.js';
+import { openPage, wantedConsole, watchFor } from './gateway-console.js';
 import { statusText } from './gateway-status.js';
 import type { CommandIo } from './io.js';
 import { stopWithNpm } from './npm-parent.js';
@@ -27,6 +28,7 @@ interface GatewayOptions {
   readonly port?: number;
   readonly stdio?: true;
   readonly workers?: number;
+  readonly console?: true | number;
   readonly verbose?: boolean;
   readonly logFormat?: string;
 }
@@ -44,6 +46,7 @@ export function gatewayCommand(io: CommandIo): Command {
     )
     .option('--stdio', 'serve one client over standard input and output, as one that launches it expects')
     .option('--workers <n>', 'serve from so many processes; auto takes one for each core', workerCount)
+    .option('--console [port]', 'have a page that shows what passes, and print a link to it', portNumber)
     .option('--verbose', 'log at level DEBUG')
     .addOption(logFormatOption())
     .addHelpText('after', `\n${help}`)
@@ -92,9 +95,14 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   const first = await load(isWorker() ? silentLogger : log);
   asking = false;
   if (count > 1 && options.stdio) throw WorkersNeedPort({});
+  const wanted = wantedConsole(first, options.console);
+  const page =
+    wanted && !isWorker() ? await openPage(io, wanted, first, { ...options, config, log }) : undefined;
   if (count > 1 && !isWorker()) {
-    await serveFromWorkers(count, workerGraceMs, log);
+    if (page) process.on('SIGHUP', () => void load(silentLogger).then(page.use, () => {}));
+    await serveFromWorkers(count, workerGraceMs, log, page?.listener);
   }
+  const watched = wanted && (await watchFor(page));
   const bus = await joinWorkerBus();
   keepAliveAfterStrayErrors(log);
   const { createGateway } = await import('../gateway/index.js');
@@ -105,12 +113,14 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
     bus,
     registry: await openProcessRegistry(),
     shared: sharedMetrics,
+    ...(watched && { observer: watched.observer }),
   });
   const { signal, stopped, stop } = stopOnSignal(log);
-  reloadOnHangup(gateway, load, log);
+  reloadOnHangup(gateway, load, log, page?.use);
   const shown = { signal, verbose: options.verbose === true, text: logFormatOf(io, options) === 'pretty' };
   if (options.stdio) {
     void showStatus(io, gateway, log, shown);
+    watched?.start(gateway, 'standard input and output');
     await gateway.serveStdio({ input: process.stdin, output: process.stdout, signal });
   } else {
     const address = await gateway.listen(options.port === undefined ? {} : { port: options.port });
@@ -119,27 +129,42 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
       { ...address, auth: first.gateway.auth.kind },
       `listening on ${address.url}`,
     );
+    watched?.start(gateway, address.url);
     if (isSpokesman()) void showStatus(io, gateway, log, shown);
     reportServing(stop);
     await stopped;
   }
   await gateway.drain();
+  watched?.stop();
+  await page?.close();
   log.info({}, 'stopped');
   // Timers of plugins may still keep the process alive: everything asked of it is done.
   process.exit(0);
 }
 
 /** One reload at a time, and another after it where more signals came meanwhile. */
-function reloadOnHangup(gateway: Gateway, load: () => Promise<GatewayConfig>, log: Logger): void {
+function reloadOnHangup(
+  gateway: Gateway,
+  load: () => Promise<GatewayConfig>,
+  log: Logger,
+  reloaded: ((config: GatewayConfig) => Promise<void>) | undefined,
+): void {
   let last: Promise<void> = Promise.resolve();
   process.on('SIGHUP', () => {
-    last = last.then(() => reload(gateway, load, log));
+    last = last.then(() => reload(gateway, load, log, reloaded));
   });
 }
 
-async function reload(gateway: Gateway, load: () => Promise<GatewayConfig>, log: Logger): Promise<void> {
+async function reload(
+  gateway: Gateway,
+  load: () => Promise<GatewayConfig>,
+  log: Logger,
+  reloaded?: (config: GatewayConfig) => Promise<void>,
+): Promise<void> {
   try {
-    const later = await gateway.reload(await load());
+    const config = await load();
+    const later = await gateway.reload(config);
+    await reloaded?.(config);
     const parts = gateway.status().map(({ part, name }) => `${part} ${name}`);
     log.info({ parts }, 'SIGHUP: the files were read again');
     void reportNames(gateway, log, signalWithin(statusWaitMs));

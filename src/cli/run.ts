@@ -40,6 +40,10 @@ const commands: Record<string, { summary: string; load: () => Promise<(io: Comma
     summary: 'run plugins and a gateway in one, read anew as their code changes',
     load: async () => (await import('./dev.js')).devCommand,
   },
+  console: {
+    summary: 'print a link to the page of a gateway that runs here with --console',
+    load: async () => (await import('./console.js')).consoleCommand,
+  },
   completion: {
     summary: 'print the script by which a shell completes commands and options',
     load: async () => {

@@ -13,7 +13,7 @@ import {
   type TextLine,
 } from '../log.js';
 import { paint, type Screen, wrapped, wrappedRemedy } from '../terminal.js';
-import { isWorker, runWorkers } from '../workers/index.js';
+import { isWorker, runWorkers, type WorkersListener } from '../workers/index.js';
 import type { CommandIo } from './io.js';
 
 /** What `--log-format` and `LOG_FORMAT` ask for, the option first; else text on a terminal, and JSON elsewhere. */
@@ -149,9 +149,14 @@ export function stopOnSignal(log: Logger): { signal: AbortSignal; stopped: Promi
 }
 
 /** Serves from several processes, this one being their primary, and ends with them. */
-export async function serveFromWorkers(count: number, graceMs: number, log: Logger): Promise<never> {
+export async function serveFromWorkers(
+  count: number,
+  graceMs: number,
+  log: Logger,
+  listener?: WorkersListener,
+): Promise<never> {
   const [, script = '', ...args] = process.argv;
-  process.exit(await runWorkers({ count, script, args, graceMs, log }));
+  process.exit(await runWorkers({ count, script, args, graceMs, listener, log }));
 }
 
 /** A promise or a timer that a plugin left behind must not end the calls of others. */

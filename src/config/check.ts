@@ -77,7 +77,7 @@ class Checker {
         if (node.kind === 'map') return field(this.#named(type, node, path), keyPlace);
         break;
       case 'maps':
-        if (node.kind === 'list') return field(this.#list(type.keys, node, path));
+        if (node.kind === 'list') return field(this.#list(type, node, path));
         break;
       case 'texts':
         if (node.kind === 'list') return field(this.#texts(type, node, path));
@@ -129,9 +129,9 @@ class Checker {
     return this.value(key, isNull && key.ifNull === 'empty' ? empty : entry.value, path, entry.place);
   }
 
-  #list(keys: Keys, node: ListNode, path: string): Field<unknown>[] {
+  #list(type: Extract<ValueType, { kind: 'maps' }>, node: ListNode, path: string): Field<unknown>[] {
     return node.items.map((item, i) => {
-      return this.value({ type: { kind: 'map', keys }, meaning: '' }, item, `${path}[${i}]`, item.place);
+      return this.value({ type: { ...type, kind: 'map' }, meaning: '' }, item, `${path}[${i}]`, item.place);
     });
   }
 

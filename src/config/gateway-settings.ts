@@ -6,6 +6,7 @@ import {
   type ConfigPlace,
 } from '../errors.js';
 import { type ConsentSettings, checkGrants, consentSettings } from './consent-settings.js';
+import { type ConsoleSettings, consoleSettings } from './console-settings.js';
 import { type PathBase, resolvePath } from './files.js';
 import { authKeys, gatewayKeys, limitKeys, metricsKeys, toolNameKeys, userKeys } from './keys.js';
 import { networksOf } from './networks.js';
@@ -59,6 +60,8 @@ export interface GatewaySettings extends SettingsOf<typeof gatewayKeys> {
   /** Which proxy connections to issuers leave through, and those to upstreams that do not say otherwise. */
   readonly proxies: ProxyRules;
   readonly metrics: SettingsOf<typeof metricsKeys>;
+  /** Absent: there is no page, unless the command line asks for it. */
+  readonly console?: ConsoleSettings;
 }
 
 const noPaths: PathBase = { cwd: '/', folder: '/', home: undefined, exists: () => false };
@@ -100,12 +103,14 @@ export function gatewaySettings(
   const variables = environmentProxies(reading.env);
   const proxies = proxyRules(fields.proxy, 'gateway.proxy', variables, variables.except, reading);
   if (auth?.kind === 'jwt' && 'url' in auth.jwks) checkProxy(proxies, auth.jwks.url, problems);
+  const page = fields.console && consoleSettings(fields.console, { auth: auth?.kind, tls }, reading);
   const consent = fields.oauth && consentSettings(fields.oauth, reading);
   checkGrants(fields.upstreams?.value ?? {}, auth?.kind, fields.oauth !== undefined, problems);
   return {
     ...settings,
     ...given('tls', tls),
     ...given('consent', consent),
+    ...given('console', page),
     proxies,
     auth: auth ?? gatewayDefaults.auth,
     ...wayIn(fields, reading),

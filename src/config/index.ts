@@ -6,6 +6,7 @@ export {
   type ValuePart,
 } from './client-headers.js';
 export type { ConsentSettings } from './consent-settings.js';
+export { type ConsoleSettings, consoleDefaults } from './console-settings.js';
 export type { AuthSettings, GatewayLimits, GatewaySettings } from './gateway-settings.js';
 export { type Imported, importConfig } from './import.js';
 export { keyTable, pluginKeys } from './keys.js';

@@ -291,6 +291,35 @@ export const metricsKeys = {
   ),
 } as const satisfies Keys;
 
+export const adminKeys = {
+  user: required(filled, 'the name of the user, as authentication has it'),
+  tenant: optional(filled, 'whose user that is; absent: a user without a tenant'),
+} as const satisfies Keys;
+
+export const consoleKeys = {
+  port: key({ kind: 'integer', min: 0, max: 65535 }, 'port that the page is on; 0 takes any that is free', {
+    default: 4450,
+  }),
+  host: key(
+    host,
+    'address that the page is on; one that others than this machine reach requires gateway.tls, and admins',
+    { default: '127.0.0.1' },
+  ),
+  admins: optional(
+    { kind: 'maps', keys: adminKeys, short: 'user' },
+    'who may look by the authentication of the gateway (bearer, jwt, mtls), beside whoever has a link; absent: nobody',
+  ),
+  tls: optional(
+    boolean,
+    'whether it serves with gateway.tls; absent: where host is not this machine, and where admins have certificates',
+  ),
+  allowed_hosts: key(
+    texts,
+    'host names that it is called by beside its address, such as those of a proxy',
+    listOrNone,
+  ),
+} as const satisfies Keys;
+
 export const gatewayKeys = {
   host: key(host, 'address that the gateway listens on', { default: '127.0.0.1' }),
   port: key(port, 'port that it listens on; with TLS, health is served on port + 1000', { default: 4444 }),
@@ -343,6 +372,10 @@ export const gatewayKeys = {
     'what it takes at most, each process by itself where there are several; what is over is answered with 429 or 503',
   ),
   metrics: optional({ kind: 'map', keys: metricsKeys }, 'what `/metrics` shows'),
+  console: optional(
+    { kind: 'map', keys: consoleKeys, short: 'port' },
+    'a page that shows what passes, on a port of its own; absent: none, unless --console asks for it',
+  ),
   tool_names: optional(
     { kind: 'map', keys: toolNameKeys },
     'names that are others are offered under an alias, the beginning and a hash of them; both can be called',

@@ -42,7 +42,12 @@ export type ValueType =
       /** The key that a single value stands for: `auth: none` is `auth: {kind: none}`. */
       readonly short?: string;
     }
-  | { readonly kind: 'maps'; readonly keys: Keys }
+  | {
+      readonly kind: 'maps';
+      readonly keys: Keys;
+      /** The key that a single value in the list stands for. */
+      readonly short?: string;
+    }
   /** A map whose keys are names that the file gives. */
   | {
       readonly kind: 'named';
@@ -253,7 +258,7 @@ export function typeText(type: ValueType): string {
       if (type.of.kind === 'seconds') return `a map of numbers above 0, up to ${type.of.max}`;
       return type.of.kind === 'map' ? 'a map of maps' : 'a map of texts';
     case 'maps':
-      return 'a list of maps';
+      return type.short === undefined ? 'a list of maps' : `a list of maps, or of their ${type.short} alone`;
   }
 }
 

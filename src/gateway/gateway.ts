@@ -41,6 +41,7 @@ import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '.
 import type { WorkerBus } from '../workers/index.js';
 import { CallerTokens, createAuthentication, guarded, introduce, openAuthenticator } from './auth/index.js';
 import { openConsent } from './consent.js';
+import { createFacts, type GatewayFacts } from './facts.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
 import { openUpstreamMetrics } from './metrics.js';
 import { clashesAmong, createRouter, publicError } from './router/index.js';
@@ -68,6 +69,8 @@ export interface Gateway {
   serveStdio(streams: { input: Readable; output: Writable; signal: AbortSignal }): Promise<void>;
   /** How each plugin and upstream is now. */
   status(): readonly PartStatus[];
+  /** What it has now, for who looks at it: upstreams, plugins, sessions. */
+  facts(): GatewayFacts;
   /** Waits until every upstream has been reached or not, for at most as long as the signal lets it. */
   settled(signal: AbortSignal): Promise<void>;
   /** The names that several upstreams have where no prefix keeps them apart: none of them is offered. */
@@ -232,7 +235,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const before = createWayIn({ allowedOrigins, trustedProxies, guard });
   const plainGuard = createHostGuard({ ...reachable, trusted: false });
   const listener = createListener({
-    tls: credentials && { credentials, clientCertificate, clients: clientsOf(tls), observer },
+    tls: credentials && { credentials, clientCertificate, clients: clientRuleOf(tls), observer },
     // With TLS the metrics are on the health port alone, where clients have no business.
     handle: behind(before, createPages(tls ? { ...pages, metrics: undefined } : pages)),
     fast: {
@@ -275,8 +278,17 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     peerLog(log).flush();
   };
 
+  const facts = createFacts({
+    upstreams: upstreams.current,
+    plugins: () => sets.current.plugins,
+    kindOf: (plugin) => current.plugins.find(({ name }) => name === plugin)?.kind ?? '',
+    lists: () => router.listCounts(),
+    sessions: endpoint.clients,
+  });
+
   return {
     status,
+    facts,
     settled: (signal) => upstreams.settled(signal),
     clashes: async (signal) => {
       const all = upstreams.current();
@@ -361,7 +373,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
 }
 
 /** MCP clients are no plugin gateways: which of them may pass is said by `allowed_clients`, and by authentication. */
-function clientsOf(tls: ServerTlsSettings | undefined): PeerRule {
+export function clientRuleOf(tls: ServerTlsSettings | undefined): PeerRule {
   const allowed = tls?.allowedClients;
   return { ...anyPeer, ...(allowed && { identity: { kind: 'client', allowed } }), pins: tls?.pins };
 }
@@ -371,10 +383,9 @@ async function closeAll(upstreams: readonly Upstream[]): Promise<void> {
 }
 
 /** The keys of the `gateway` block that differ and are bound to the listening server. */
-function atNextStart(
-  { gateway: before }: GatewayConfig,
-  { gateway: after }: GatewayConfig,
-): readonly string[] {
+function atNextStart({ gateway: was }: GatewayConfig, { gateway: will }: GatewayConfig): readonly string[] {
+  // Who may look is asked each time.
+  const [before, after] = [was, will].map((one) => ({ ...one, console: { ...one.console, admins: [] } }));
   const keys = {
     host: 'host',
     port: 'port',
@@ -382,6 +393,7 @@ function atNextStart(
     limits: 'limits',
     consent: 'oauth',
     metrics: 'metrics',
+    console: 'console',
     allowedHosts: 'allowed_hosts',
     allowedOrigins: 'allowed_origins',
     basePath: 'base_path',
@@ -389,6 +401,6 @@ function atNextStart(
     proxyProtocol: 'proxy_protocol',
   } as const;
   return (Object.keys(keys) as (keyof typeof keys)[])
-    .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
+    .filter((key) => JSON.stringify(before?.[key]) !== JSON.stringify(after?.[key]))
     .map((key) => keys[key]);
 }

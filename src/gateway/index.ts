@@ -1,3 +1,4 @@
-export { createGateway, type Gateway, type GatewayAddress } from './gateway.js';
+export type { GatewayFacts } from './facts.js';
+export { clientRuleOf, createGateway, type Gateway, type GatewayAddress } from './gateway.js';
 export { type GatewayLook, lookAtGateway } from './look.js';
 export type { PartStatus } from './status.js';

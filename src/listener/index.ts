@@ -5,3 +5,4 @@
 export { clientCertificateOf, createListener, type ListenerAddress } from './listener.js';
 export { openListenerMetrics } from './metrics.js';
 export { createPages, onlyGet, pathOf } from './pages.js';
+export { createStrangers } from './strangers.js';

@@ -32,7 +32,7 @@ import {
 import { type Message, refusal, responseJson } from './messages.js';
 import { Running } from './requests.js';
 import { isModern, legacyRevisions } from './revisions.js';
-import type { Authentication, Credential } from './router.js';
+import type { Authentication, Client, Credential } from './router.js';
 
 interface EndpointOptions extends CallDeps {
   /** Who comes in. Absent: everyone does. */
@@ -76,6 +76,8 @@ export interface Endpoint {
   drain(withinMs: number): Promise<void>;
   /** What is open now. */
   readonly open: { readonly sessions: number; readonly calls: number; readonly streams: number };
+  /** The clients that have sessions, each once for every session. */
+  clients(): Iterable<Pick<Client, 'era' | 'info' | 'identity'>>;
 }
 
 interface EndpointDeps extends HttpDeps {
@@ -244,6 +246,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       // The workers that hold these drain as well. It comes last, so that no two wait for each other.
       await passing.over(Math.max(until - now(), lastWordsMs));
     },
+    clients: () => sessions ?? [],
     open: {
       get sessions() {
         return sessions?.size ?? 0;

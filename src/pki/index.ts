@@ -66,4 +66,4 @@ export {
   type Validity,
   validityOf,
 } from './validity.js';
-export { type Finding, type Verdict, worstFirst } from './verdicts.js';
+export { type Finding, isMild, type Verdict, worstFirst } from './verdicts.js';

@@ -40,6 +40,16 @@ export const verdicts = {
 /** One word of the table of verdicts. */
 export type Verdict = keyof typeof verdicts;
 
+const mild: ReadonlySet<Verdict> = new Set([
+  'expires soon',
+  'ca.crl expires soon',
+  'key readable by others',
+  'not strict',
+]);
+
+/** Whether it merely wants a word: nothing fails of it today. */
+export const isMild = (verdict: Verdict): boolean => mild.has(verdict);
+
 /** Something about a file that is not as it should be. */
 export interface Finding {
   readonly verdict: Exclude<Verdict, 'ok'>;

@@ -11,8 +11,10 @@ export {
   type CallObservation,
   type CallObserver,
   type HookCallEnd,
+  type HookCallStart,
   joinObservers,
   type Observer,
   type RequestEnd,
   type RequestObservation,
+  type UpstreamCallEnd,
 } from './observer.js';

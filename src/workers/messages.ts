@@ -15,3 +15,13 @@ export interface BusReply {
 export function isBusReply(message: unknown): message is BusReply {
   return (message as Partial<BusReply> | null)?.sallyport === 'bus';
 }
+
+/** From a worker to whoever listens in its primary. */
+export interface Told {
+  readonly sallyport: 'told';
+  readonly value: unknown;
+}
+
+export function isTold(message: unknown): message is Told {
+  return (message as Partial<Told> | null)?.sallyport === 'told';
+}

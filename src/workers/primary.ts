@@ -4,8 +4,14 @@ import { WorkerLost } from '../errors.js';
 import type { Logger } from '../log.js';
 import { backoff } from '../wait.js';
 import { makeWorkerBus, removeWorkerBus, type WorkerBus } from './bus.js';
-import { type BusReply, busMessage, readyMessage, turnMessage } from './messages.js';
+import { type BusReply, busMessage, isTold, readyMessage, turnMessage } from './messages.js';
 import { gatherMetrics } from './metrics.js';
+
+/** Hears in the primary what workers tell it. */
+export interface WorkersListener {
+  told(worker: number, value: unknown): void;
+  gone(worker: number): void;
+}
 
 interface WorkersOptions {
   readonly count: number;
@@ -14,6 +20,7 @@ interface WorkersOptions {
   readonly args: readonly string[];
   /** How long workers may take to finish what is in flight. */
   readonly graceMs: number;
+  readonly listener?: WorkersListener | undefined;
   readonly log: Logger;
 }
 
@@ -27,7 +34,8 @@ const soundAfterMs = 30_000;
  * does nothing else. A worker that dies is replaced. SIGTERM and SIGINT stop all of them once their calls are finished,
  * SIGHUP reaches each. Resolves with the exit status of the whole.
  */
-export async function runWorkers({ count, script, args, graceMs, log }: WorkersOptions): Promise<number> {
+export async function runWorkers(options: WorkersOptions): Promise<number> {
+  const { count, script, args, graceMs, listener, log } = options;
   cluster.setupPrimary({ exec: script, args: [...args] });
   const alive = new Set<Worker>();
   const serves = new Set<Worker>();
@@ -53,6 +61,9 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
     if (message === turnMessage) setImmediate(() => worker.send(turnMessage, () => {}));
   });
   cluster.on('message', gatherMetrics(serves));
+  cluster.on('message', (worker, message) => {
+    if (isTold(message)) listener?.told(worker.id, message.value);
+  });
 
   const stopped = new Promise<'stopped'>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -76,6 +87,7 @@ export async function runWorkers({ count, script, args, graceMs, log }: WorkersO
     alive.add(worker);
     const ended = once(worker, 'exit').then(([status, signal]) => {
       for (const set of [alive, serves, hangupMissed]) set.delete(worker);
+      listener?.gone(worker.id);
       return { status: Number(status ?? 3), how: signal ? `by ${signal}` : `with status ${status}` };
     });
     const outcome = await Promise.race([serving(worker), ended]);

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { removeWorkerBus, type WorkerBus } from './bus.js';
-import { busMessage, isBusReply, readyMessage, turnMessage } from './messages.js';
+import { busMessage, isBusReply, readyMessage, type Told, turnMessage } from './messages.js';
 
 /** Whether this process is one of several that a primary runs. */
 export const isWorker = (): boolean => cluster.isWorker;
@@ -60,4 +60,10 @@ export function joinWorkerBus(): Promise<WorkerBus | undefined> {
     process.on('message', onMessage);
     process.send?.(busMessage);
   });
+}
+
+/** Tells the primary something, as JSON: see `WorkersOptions.listener`. What a primary that is gone would have heard is lost. */
+export function tellPrimary(value: unknown): void {
+  const told: Told = { sallyport: 'told', value };
+  if (process.connected) process.send?.(told, undefined, undefined, () => {});
 }

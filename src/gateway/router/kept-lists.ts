@@ -17,6 +17,9 @@ export interface KeptPage {
   readonly at: number;
 }
 
+/** How many entries the lists of an upstream have; absent where nobody has read one. */
+export type ListCounts = Readonly<Partial<Record<Kind, number>>>;
+
 /** All names of a list, and when its first page came. */
 interface KeptNames {
   readonly names: ReadonlySet<string>;
@@ -25,6 +28,7 @@ interface KeptNames {
 
 /** One list of an upstream, as it was last given to those who share a session there. */
 export class KeptList {
+  readonly upstream: string;
   readonly kind: Kind;
   /** The upstream has said since that it has changed. */
   outdated = false;
@@ -35,7 +39,8 @@ export class KeptList {
   readonly #pages = new Map<string | undefined, KeptPage>();
   #names: KeptNames | undefined;
 
-  constructor(kind: Kind) {
+  constructor(upstream: string, kind: Kind) {
+    this.upstream = upstream;
     this.kind = kind;
   }
 
@@ -102,7 +107,7 @@ export class KeptLists {
 
   of({ name }: Upstream, key: string, kind: Kind): KeptList {
     const id = idOf(name, key, kind);
-    const list = this.#lists.get(id) ?? new KeptList(kind);
+    const list = this.#lists.get(id) ?? new KeptList(name, kind);
     // Maps keep the order of insertion: the one that is put in again is the youngest.
     this.#lists.delete(id);
     this.#lists.set(id, list);
@@ -119,6 +124,15 @@ export class KeptLists {
       if ((this.#lists.size <= most.lists && this.#chars <= most.chars) || oldest === list) break;
       this.#delete(id);
     }
+  }
+
+  /** How many entries the list of each kind has that was last asked for, by the names of the upstreams. */
+  counts(): ReadonlyMap<string, ListCounts> {
+    const counts = new Map<string, ListCounts>();
+    for (const { upstream, kind, names } of this.#lists.values()) {
+      if (names !== undefined) counts.set(upstream, { ...counts.get(upstream), [kind]: names.names.size });
+    }
+    return counts;
   }
 
   /** An upstream has said that a list has changed; templates change with the resources. */

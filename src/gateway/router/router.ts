@@ -13,7 +13,7 @@ import { type ClientState, Clients, type Resource } from './clients.js';
 import type { Context, Routed } from './context.js';
 import { operations } from './hooks.js';
 import { SuspendedRequests, suspendedId } from './input-required.js';
-import { KeptLists } from './kept-lists.js';
+import { KeptLists, type ListCounts } from './kept-lists.js';
 import { listPage } from './list-pages.js';
 import { ListWaits, listWaitMs, startLeft } from './list-waits.js';
 import { offerOf, type Route, usualNames } from './lists.js';
@@ -41,6 +41,8 @@ interface RouterOptions {
 export interface ReplaceableRouter extends Router {
   /** Takes these upstreams in place of those of now; clients hear that the lists have changed. */
   replace(upstreams: readonly Upstream[], toolNames?: NameForm): void;
+  /** How long the lists are that clients have asked for, by the names of the upstreams. */
+  listCounts(): ReadonlyMap<string, ListCounts>;
   close(): Promise<void>;
 }
 
@@ -160,6 +162,10 @@ class GatewayRouter implements ReplaceableRouter {
 
   ended(client: Client): Promise<void> {
     return this.#clients.end(client.key);
+  }
+
+  listCounts(): ReadonlyMap<string, ListCounts> {
+    return this.#context.kept.counts();
   }
 
   replace(upstreams: readonly Upstream[], toolNames = this.#toolNames): void {
