@@ -2399,6 +2399,14 @@ export const OauthWorkers = defineMisuse('SALLY_OAUTH_WORKERS', {
   example: {},
 });
 
+export const OauthStdio = defineMisuse<{ upstream: string; grant: string }>('SALLY_OAUTH_STDIO', {
+  message: (c) =>
+    `the upstream '${c.upstream}' is asked with tokens of its users (grant: ${c.grant}), and over --stdio nobody shows or gets one`,
+  remedy:
+    'start the gateway without --stdio and point the client at its URL; or let the upstream have grant: client_credentials',
+  example: { upstream: 'crm', grant: 'authorization_code' },
+});
+
 export const OauthVault = defineError('SALLY_OAUTH_VAULT', {
   message: (c) => `${c.path} cannot be used for the tokens of upstreams: ${c.reason}`,
   remedy:

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { type GatewayConfig, loadGatewayConfig, type ServerInput } from '../config/index.js';
-import { asSallyError, ConfigNoUpstreams, WorkersNeedPort } from '../errors.js';
+import { type GatewayConfig, isPerUser, loadGatewayConfig, type ServerInput } from '../config/index.js';
+import { asSallyError, ConfigNoUpstreams, OauthStdio, WorkersNeedPort } from '../errors.js';
 import type { Gateway } from '../gateway/index.js';
 import { type Logger, silentLogger } from '../log.js';
 import { packageVersion } from '../version.js';
@@ -89,6 +89,7 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
       env: io.env,
       home: io.env['HOME'],
     });
+    if (options.stdio) refuseUsers(loaded);
     logWarnings(loaded, logger);
     return loaded;
   };
@@ -140,6 +141,14 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   log.info({}, 'stopped');
   // Timers of plugins may still keep the process alive: everything asked of it is done.
   process.exit(0);
+}
+
+/** The client of stdio shows no token that one could be made of, and there is no page to consent on. */
+function refuseUsers({ gateway }: GatewayConfig): void {
+  for (const { name, ...upstream } of gateway.upstreams) {
+    const oauth = upstream.transport === 'http' ? upstream.oauth : undefined;
+    if (oauth && isPerUser(oauth)) throw OauthStdio({ upstream: name, grant: oauth.grant });
+  }
 }
 
 /** One reload at a time, and another after it where more signals came meanwhile. */

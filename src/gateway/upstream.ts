@@ -90,8 +90,8 @@ export interface Upstream {
   onState(listener: (state: UpstreamState) => void): () => void;
   /** Waits for the first contact, good or bad, for at most as long as the signal lets it. */
   settled(signal: AbortSignal): Promise<void>;
-  /** The session for `request`, opened where there is none yet; one client gets the same one each time. Rejects while down. */
-  session(request: SessionRequest, signal: Cancellation): Promise<UpstreamSession>;
+  /** The session for `request`, opened where there is none yet; one client gets the same one each time. Rejects while down. `asker`: as whom the request was let in that needs it. */
+  session(request: SessionRequest, signal: Cancellation, asker?: Identity): Promise<UpstreamSession>;
   /**
    * What can be found out of one of which each user has sessions of its own, without a token of any. Absent: a session
    * says more.

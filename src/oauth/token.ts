@@ -31,35 +31,35 @@ export function timesOf(end: number | undefined, now: number): Pick<Token, 'end'
 const pace = { retryFirst: 1_000, retryMost: 10_000 } as const;
 
 /**
- * One token for many calls: it is fetched once for all who wait for it, and replaced before its end while it still serves.
+ * One token for many calls: it is fetched once for all who wait for it, by the first of them, and replaced before its end while it still serves.
  * An attempt that failed is told again for a while (1 s, doubled up to 10 s): a server that refuses is not asked with every call.
  */
-export class TokenHolder {
-  readonly #fetch: () => Promise<Token>;
+export class TokenHolder<Asker = void> {
+  readonly #fetch: (asker: Asker) => Promise<Token>;
   readonly #now: () => number;
   #token: Token | undefined;
   #fetching: Promise<Token> | undefined;
   #failed: { readonly error: SallyError; readonly until: number } | undefined;
   #failures = 0;
 
-  constructor(fetch: () => Promise<Token>, now: () => number = Date.now) {
+  constructor(fetch: (asker: Asker) => Promise<Token>, now: () => number = Date.now) {
     this.#fetch = fetch;
     this.#now = now;
   }
 
   /** The token, where there is one that serves. */
-  current(): Token | undefined {
+  current(asker: Asker): Token | undefined {
     const token = this.#token;
     if (token === undefined) return undefined;
     const now = this.#now();
     if (token.end !== undefined && now >= token.end) return undefined;
-    if (token.refreshAt !== undefined && now >= token.refreshAt) this.#renew().catch(() => {});
+    if (token.refreshAt !== undefined && now >= token.refreshAt) this.#renew(asker).catch(() => {});
     return token;
   }
 
   /** The token, fetched where there is none. What it rejects with is a SallyError. */
-  get(signal: Cancellation): Token | Promise<Token> {
-    return this.current() ?? unlessAborted(this.#renew(), signal);
+  get(signal: Cancellation, asker: Asker): Token | Promise<Token> {
+    return this.current(asker) ?? unlessAborted(this.#renew(asker), signal);
   }
 
   /** Another was had in another way. */
@@ -73,15 +73,20 @@ export class TokenHolder {
     if (this.#token?.value === value) this.#token = undefined;
   }
 
+  /** The token of now is not to be used any more. */
+  forget(): void {
+    this.#token = undefined;
+  }
+
   /** What the last attempt rested on has changed. */
   forgive(): void {
     this.#failed = undefined;
     this.#failures = 0;
   }
 
-  #renew(): Promise<Token> {
+  #renew(asker: Asker): Promise<Token> {
     if (this.#failed && this.#now() < this.#failed.until) return Promise.reject(this.#failed.error);
-    this.#fetching ??= this.#fetch()
+    this.#fetching ??= this.#fetch(asker)
       .then(
         (token) => {
           this.forgive();

@@ -1,8 +1,8 @@
 import { isPerUser, type UpstreamSettings } from '../../config/index.js';
-import { principalOf } from '../client.js';
+import { type Identity, principalOf } from '../client.js';
 import { bearerToken, type JudgedCredential, lateMs } from './authenticator.js';
 
-/** The token with which a caller came last. */
+/** A token with which a caller came. */
 interface CallerToken {
   /** Secret. */
   readonly token: string;
@@ -13,9 +13,12 @@ interface CallerToken {
 /** Callers of whom a token is kept: those that came last. */
 const maxCallers = 10_000;
 
-/** The tokens that have let callers in, the last one of each: upstreams that are asked in a caller's name get tokens made of it. */
+/** The tokens that have let callers in: upstreams that are asked in a caller's name get tokens made of them. */
 export class CallerTokens {
+  /** The last one of each principal. */
   readonly #tokens = new Map<string, CallerToken>();
+  /** That of each request, for as long as anybody has the identity that it was let in as. */
+  readonly #own = new WeakMap<Identity, CallerToken>();
   #wanted = false;
 
   constructor(upstreams: readonly UpstreamSettings[]) {
@@ -35,10 +38,9 @@ export class CallerTokens {
     const principal = principalOf(identity);
     // Maps keep the order of insertion: the first has come least lately.
     this.#tokens.delete(principal);
-    this.#tokens.set(principal, {
-      token: presented.token,
-      end: until === undefined ? until : until - lateMs,
-    });
+    const caller = { token: presented.token, end: until === undefined ? until : until - lateMs };
+    this.#tokens.set(principal, caller);
+    this.#own.set(identity, caller);
     if (this.#tokens.size <= maxCallers) return;
     for (const oldest of this.#tokens.keys()) {
       this.#tokens.delete(oldest);
@@ -46,8 +48,8 @@ export class CallerTokens {
     }
   }
 
-  /** The token of a principal, also one that has ended. */
-  of(principal: string): CallerToken | undefined {
-    return this.#tokens.get(principal);
+  /** The token of the request that was let in as `identity`, else the last one of the principal; also one that has ended. */
+  of(principal: string, identity?: Identity): CallerToken | undefined {
+    return (identity && this.#own.get(identity)) ?? this.#tokens.get(principal);
   }
 }

@@ -113,7 +113,7 @@ class UpstreamCall {
       request.observed?.routed?.(this.#upstream.name, this.#name);
     }
     this.#params = { ...this.#params, [key]: this.#name };
-    const session = await this.#context.sessions.of(this.#state, this.#upstream, request.signal, 'calling');
+    const session = await this.#context.sessions.of(this.#state, this.#upstream, request, 'calling');
     return this.#converse(session, request);
   }
 
@@ -292,7 +292,7 @@ export async function callWithoutHooks(
 ): Promise<RpcResponse> {
   const { method, signal, observed, client } = request;
   observed?.routed?.(upstream.name, target);
-  const session = await context.sessions.of(state, upstream, signal);
+  const session = await context.sessions.of(state, upstream, request);
   const level = wantedLevel(request, state.level);
   state.busy += 1;
   try {

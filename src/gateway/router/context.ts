@@ -17,6 +17,8 @@ import type { UpstreamSessions } from './upstream-sessions.js';
 export interface ForClient {
   readonly state: ClientState;
   readonly context: Context;
+  /** The request that something is done for; absent where it is done for none. */
+  readonly request?: ClientRequest;
 }
 
 /** A request of a client on its way through the router. */

@@ -222,7 +222,7 @@ export async function offeredBy(
     upstreams.map(async (upstream): Promise<Offered> => {
       const read = async (kind: 'tools' | 'prompts') => {
         const session = await upstream.session(request, signal);
-        const names = await readNames(session, kind, signalWithin(listWaitMs, signal));
+        const names = await readNames(session, kind, { signal: signalWithin(listWaitMs, signal) });
         // None at all is also what a list comes to that ended with an error.
         return names.size > 0 || session.capabilities[kind] === undefined ? names : undefined;
       };

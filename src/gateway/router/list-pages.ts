@@ -167,7 +167,7 @@ async function askPage(
   const kept = context.listOf(state, upstream, kind);
   const ended = context.waits.of(upstream, kind).begin();
   try {
-    const session = await context.sessions.of(state, upstream, signal);
+    const session = await context.sessions.of(state, upstream, { signal, identity: request.identity });
     const { era, capabilities } = session;
     const none = capabilities[capability] === undefined && context.routes.length > 1;
     const { cursor: _, ...params } = withoutEnvelope(request.params);

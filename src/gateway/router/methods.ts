@@ -97,7 +97,7 @@ export async function runTask(routed: Routed): Promise<RpcResponse> {
 /** The tasks of the modern era give results in more ways than one: they are not served. */
 async function passLegacy(routed: Routed, upstream: Upstream): Promise<RpcResponse> {
   const { request, state, context } = routed;
-  const session = await context.sessions.of(state, upstream, request.signal);
+  const session = await context.sessions.of(state, upstream, request);
   if (session.era !== 'legacy' || request.client.era !== 'legacy') {
     return errorResponse(MethodUnknown({ method: request.method }));
   }

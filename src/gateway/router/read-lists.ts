@@ -1,4 +1,5 @@
 import { type Cancellation, signalOf } from '../../cancel.js';
+import type { RequestOptions } from '../../mcp/client/session.js';
 import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import { signalWithin, unlessAborted } from '../../wait.js';
@@ -48,14 +49,14 @@ export async function namesAt(
 async function readKept(
   upstream: Upstream,
   kind: Kind,
-  { state, context }: ForClient,
+  { state, context, request }: ForClient,
 ): Promise<ReadonlySet<string>> {
   const kept = context.listOf(state, upstream, kind);
   const signal = signalWithin(lateMs);
   const ended = context.waits.of(upstream, kind).begin();
   try {
-    const session = await context.sessions.of(state, upstream, signal);
-    const names = await readNames(session, kind, signal, (cursor, result) =>
+    const session = await context.sessions.of(state, upstream, { signal, identity: request?.identity });
+    const names = await readNames(session, kind, { signal, from: request }, (cursor, result) =>
       context.kept.keep(kept, cursor, session.era, result),
     );
     ended('answered');
@@ -70,7 +71,7 @@ async function readKept(
 export async function readNames(
   session: UpstreamSession,
   kind: Kind,
-  signal: AbortSignal,
+  options: RequestOptions,
   onPage: (cursor: string | undefined, result: JsonObject) => void = () => {},
 ): Promise<ReadonlySet<string>> {
   const { list, entries, capability } = kinds[kind];
@@ -81,7 +82,7 @@ export async function readNames(
     const response: RpcResponse =
       session.capabilities[capability] === undefined
         ? { result: {} }
-        : await session.request(list, params, { signal });
+        : await session.request(list, params, options);
     // An error ends the list, as far as it was given.
     const result = 'error' in response ? {} : response.result;
     onPage(cursor, result);

@@ -228,12 +228,14 @@ class GatewayRouter implements ReplaceableRouter {
         isOf(upstream, state.subscriptions) ||
         [...state.listens].some((listen) => listen.lists.size > 0 || isOf(upstream, listen.uris));
       if (!subscribed) continue;
-      this.#context.sessions.of(state, upstream, signalWithin(listWaitMs)).catch((error: unknown) => {
-        this.#log.debug(
-          { upstream: upstream.name, reason: messageOf(error) },
-          'subscriptions were not renewed',
-        );
-      });
+      this.#context.sessions
+        .of(state, upstream, { signal: signalWithin(listWaitMs) })
+        .catch((error: unknown) => {
+          this.#log.debug(
+            { upstream: upstream.name, reason: messageOf(error) },
+            'subscriptions were not renewed',
+          );
+        });
     }
   }
 

@@ -39,8 +39,8 @@ async function subscribeAt(
   uri: string,
   signal: AbortSignal,
 ): Promise<RpcResponse> {
-  const { state, context } = client;
-  const session = await context.sessions.of(state, upstream, signal);
+  const { state, context, request } = client;
+  const session = await context.sessions.of(state, upstream, { signal, identity: request?.identity });
   if (session.era === 'modern') {
     const { resources } = session.capabilities;
     const able = isObject(resources) && resources['subscribe'] === true;
@@ -48,7 +48,7 @@ async function subscribeAt(
     await unlessAborted(watch(client, upstream, session), signal);
     return { result: {} };
   }
-  const response = await session.request('resources/subscribe', { uri }, { signal });
+  const response = await session.request('resources/subscribe', { uri }, { signal, from: request });
   if ('result' in response) context.sessions.shared(session).subscribed(state.key, uri);
   return response;
 }
@@ -59,15 +59,15 @@ async function unsubscribeAt(
   uri: string,
   signal: AbortSignal,
 ): Promise<RpcResponse> {
-  const { state, context } = client;
+  const { state, context, request } = client;
   if (urisOf(state, upstream).has(uri)) return { result: {} };
-  const session = await context.sessions.of(state, upstream, signal);
+  const session = await context.sessions.of(state, upstream, { signal, identity: request?.identity });
   if (session.era === 'modern') {
     await unlessAborted(watch(client, upstream, session), signal);
     return { result: {} };
   }
   if (!context.sessions.shared(session).unsubscribed(state.key, uri)) return { result: {} };
-  return session.request('resources/unsubscribe', { uri }, { signal });
+  return session.request('resources/unsubscribe', { uri }, { signal, from: request });
 }
 
 function resourceAt(target: Target | undefined): Resource | undefined {
@@ -95,7 +95,7 @@ export async function changeSubscription(routed: Routed): Promise<RpcResponse> {
     return errorResponse(TooManySubscriptions({ limit: maxUris }));
   }
   // A session that opens renews what is subscribed already: this is not yet.
-  await context.sessions.of(state, upstream, signal);
+  await context.sessions.of(state, upstream, { signal, identity: request?.identity });
   state.subscriptions.set(asked, resource);
   const response = await subscribeAt(routed, upstream, uri, signal).catch((error: unknown) =>
     errorResponse(error),
@@ -188,8 +188,14 @@ async function honour(
 }
 
 /** The client's sessions at all upstreams, as far as there are any: whoever wants to hear of all lists needs them. */
-export function reachAll({ state, context }: ForClient, signal: AbortSignal, routes = context.routes) {
-  const sessions = routes.map(({ upstream }) => context.sessions.of(state, upstream, signal));
+export function reachAll(
+  { state, context, request }: ForClient,
+  signal: AbortSignal,
+  routes = context.routes,
+) {
+  const sessions = routes.map(({ upstream }) =>
+    context.sessions.of(state, upstream, { signal, identity: request?.identity }),
+  );
   return Promise.allSettled(sessions);
 }
 

@@ -4,7 +4,7 @@ import { messageOf, UpstreamCancelled } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { JsonObject } from '../../mcp/messages.js';
 import { backoff, pause } from '../../wait.js';
-import type { Client } from '../client.js';
+import type { Client, Identity } from '../client.js';
 import { type SessionRequest, sharingKey, type Upstream, type UpstreamSession } from '../upstream.js';
 import { canAnswer, cannotServe, isPersonal, passedCapabilities } from './capabilities.js';
 import type { ClientState, SessionRequests } from './clients.js';
@@ -29,6 +29,12 @@ interface SessionDeps {
   ): void;
 }
 
+/** What a session is wanted for: a request of the client is one, with the identity that it was let in as. */
+interface Asked {
+  readonly signal: Cancellation;
+  readonly identity?: Identity | undefined;
+}
+
 /** The sessions of clients with upstreams. */
 export class UpstreamSessions {
   readonly #deps: SessionDeps;
@@ -46,13 +52,13 @@ export class UpstreamSessions {
   async of(
     state: ClientState,
     upstream: Upstream,
-    signal: Cancellation,
+    asked: Asked,
     use: 'listening' | 'calling' = 'listening',
   ): Promise<UpstreamSession> {
     const requests = this.#requests(state, upstream);
     const gone = () => UpstreamCancelled({ upstream: upstream.name, method: 'initialize' });
     if (state.gone) throw gone();
-    const session = await upstream.session(requests[use], signal);
+    const session = await upstream.session(requests[use], asked.signal, asked.identity);
     if (state.gone) {
       await upstream.release(state.key);
       throw gone();

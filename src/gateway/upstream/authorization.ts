@@ -1,6 +1,6 @@
 import type { Cancellation } from '../../cancel.js';
 import { OauthRefused, OauthScope } from '../../errors.js';
-import type { Authorization, AuthorizationRefusal } from '../../mcp/client/session.js';
+import type { Asker, Authorization, AuthorizationRefusal } from '../../mcp/client/session.js';
 import { plainText } from '../../mcp/messages.js';
 import { bearerChallenge, type OauthClient, scopesOf, type Token, TokenHolder } from '../../oauth/index.js';
 
@@ -17,15 +17,15 @@ const maxScopes = 100;
  */
 export class TokenAuthorization implements Authorization {
   readonly #client: OauthClient;
-  readonly #holder: TokenHolder;
+  readonly #holder: TokenHolder<Asker>;
   /** Scopes that the upstream has asked for beyond those of its metadata. */
   readonly #more = new Set<string>();
   #refusedUntil = 0;
 
-  /** `fetch` gets a token with these scopes beside the usual ones. */
-  constructor(client: OauthClient, fetch: (more: readonly string[]) => Promise<Token>) {
+  /** `fetch` gets a token with these scopes beside the usual ones, for the request that needs it. */
+  constructor(client: OauthClient, fetch: (more: readonly string[], asker: Asker) => Promise<Token>) {
     this.#client = client;
-    this.#holder = new TokenHolder(async () => fetch([...this.#more]));
+    this.#holder = new TokenHolder(async (asker) => fetch([...this.#more], asker));
   }
 
   /** Scopes that the upstream has asked for. */
@@ -40,15 +40,15 @@ export class TokenAuthorization implements Authorization {
 
   /** The token of now is not to be used any more. */
   drop(): void {
-    this.#holder.drop(this.#holder.current()?.value);
+    this.#holder.forget();
     this.#holder.forgive();
   }
 
-  value(signal: Cancellation): string | undefined | Promise<string | undefined> {
-    const token = this.#holder.current();
+  value(signal: Cancellation, asker?: Asker): string | undefined | Promise<string | undefined> {
+    const token = this.#holder.current(asker);
     if (token !== undefined) return token.value;
     // Where to ask is said by the 401.
-    return this.#client.knowsServer ? this.#get(signal) : undefined;
+    return this.#client.knowsServer ? this.#get(signal, asker) : undefined;
   }
 
   /** What failed for another reason than that of now may go well now. */
@@ -57,9 +57,9 @@ export class TokenAuthorization implements Authorization {
   }
 
   async refused(refusal: AuthorizationRefusal, signal: Cancellation): Promise<string | undefined> {
-    const { status, value, challenge, before } = refusal;
+    const { status, value, challenge, before, asker } = refusal;
     if (status === 403) return this.#stepUp(refusal, signal);
-    const token = this.#holder.current();
+    const token = this.#holder.current(asker);
     // Others have been refused, too, and one of them has fetched another.
     if (token !== undefined && token.value !== value && before < mostTries) return token.value;
     await this.#client.learn(challenge);
@@ -67,17 +67,17 @@ export class TokenAuthorization implements Authorization {
     if (again) this.#refusedUntil = Date.now() + refusedMs;
     if (again || Date.now() < this.#refusedUntil) throw this.#refusedToken(challenge);
     this.#holder.drop(value);
-    return this.#get(signal);
+    return this.#get(signal, asker);
   }
 
   /** RFC 6750 section 3.1: the request needs more than the token was given for. */
   async #stepUp(
-    { value, challenge, before }: AuthorizationRefusal,
+    { value, challenge, before, asker }: AuthorizationRefusal,
     signal: Cancellation,
   ): Promise<string | undefined> {
     const { error, scope } = bearerChallenge(challenge) ?? {};
     if (error !== 'insufficient_scope') return undefined;
-    const token = this.#holder.current();
+    const token = this.#holder.current(asker);
     const has = token?.scopes ?? [];
     const missing = scopesOf(scope).filter((one) => !has.includes(one));
     const fixed = this.#client.configuredScopes.length > 0;
@@ -87,11 +87,11 @@ export class TokenAuthorization implements Authorization {
     for (const one of missing) this.#more.add(one);
     this.#holder.drop(value);
     this.#holder.forgive();
-    return this.#get(signal);
+    return this.#get(signal, asker);
   }
 
-  #get(signal: Cancellation): string | Promise<string> {
-    const token = this.#holder.get(signal);
+  #get(signal: Cancellation, asker: Asker): string | Promise<string> {
+    const token = this.#holder.get(signal, asker);
     return token instanceof Promise ? token.then(({ value }) => value) : token.value;
   }
 

@@ -7,6 +7,7 @@ import { stdioTransport } from '../../mcp/client/stdio.js';
 import type { TokenVault } from '../../oauth/index.js';
 import type { Observer } from '../../telemetry/index.js';
 import { anyPeer, type CredentialStore, createCredentialStore } from '../../tls/index.js';
+import type { Identity } from '../client.js';
 import type { ConsentDesk } from '../consent.js';
 import { upstreamErrors } from './errors.js';
 import type { TokenMetrics } from './token-metrics.js';
@@ -55,9 +56,13 @@ export const defaultPace: UpstreamPace = {
   grace: 1_000,
 };
 
-/** The tokens that callers came with, by principal: a token for the upstream is made of that of the caller. */
+/** The tokens that callers came with: a token for the upstream is made of that of the caller. */
 export interface Callers {
-  of(principal: string): { readonly token: string; readonly end?: number | undefined } | undefined;
+  /** That of the request which was let in as `identity`; without it the last one of the principal. */
+  of(
+    principal: string,
+    identity?: Identity,
+  ): { readonly token: string; readonly end?: number | undefined } | undefined;
 }
 
 /** How users are asked for their consent, and where it is kept. */

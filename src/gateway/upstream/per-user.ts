@@ -10,6 +10,7 @@ import {
 } from '../../errors.js';
 import type { Asker, OauthClient } from '../../oauth/index.js';
 import { backoff, pause, unlessAborted, withDeadline } from '../../wait.js';
+import type { Identity } from '../client.js';
 import type { SessionRequest, Upstream, UpstreamLoad, UpstreamSession } from '../upstream.js';
 import { TokenAuthorization } from './authorization.js';
 import { Condition } from './condition.js';
@@ -72,7 +73,7 @@ export class PerUserUpstream extends Condition implements Upstream {
     return load;
   }
 
-  async session(request: SessionRequest, signal: Cancellation): Promise<UpstreamSession> {
+  async session(request: SessionRequest, signal: Cancellation, asker?: Identity): Promise<UpstreamSession> {
     const { principal, client } = request;
     const upstream = this.name;
     if (this.state.kind === 'connecting') await this.settled(signalOf(signal));
@@ -89,14 +90,14 @@ export class PerUserUpstream extends Condition implements Upstream {
         return asked;
       }
     } else {
-      const caller = this.#parts.deps.callers?.of(principal);
+      const caller = this.#parts.deps.callers?.of(principal, asker);
       if (user.token !== caller?.token) this.#renew(user, caller?.token);
       // What keeps this user from a token is told to this user, and does not make the upstream one that is down.
-      const value = user.authorization.value(signal);
+      const value = user.authorization.value(signal, asker);
       if (value instanceof Promise) await value;
     }
     user.upstream ??= this.#open(user.authorization);
-    return user.upstream.session(request, signal);
+    return user.upstream.session(request, signal, asker);
   }
 
   async look(signal: AbortSignal): Promise<string> {
@@ -130,7 +131,9 @@ export class PerUserUpstream extends Condition implements Upstream {
     const consent = client.needsConsent ? new UserConsent(client, principal, deps.consent) : undefined;
     const authorization =
       consent?.authorization ??
-      new TokenAuthorization(client, async (more) => client.token(this.#asker(principal), more));
+      new TokenAuthorization(client, async (more, asker) =>
+        client.token(this.#askerOf(principal, asker), more),
+      );
     const user: User = {
       authorization,
       consent,
@@ -143,9 +146,9 @@ export class PerUserUpstream extends Condition implements Upstream {
     return user;
   }
 
-  #asker(principal: string): Asker {
+  #askerOf(principal: string, asker: Identity | undefined): Asker {
     const upstream = this.name;
-    const caller = this.#parts.deps.callers?.of(principal);
+    const caller = this.#parts.deps.callers?.of(principal, asker);
     if (caller === undefined) throw OauthNoCaller({ upstream, reason: 'no such token has come' });
     if (caller.end !== undefined && caller.end <= Date.now())
       throw OauthNoCaller({ upstream, reason: 'the token that came has ended' });

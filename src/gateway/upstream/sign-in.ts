@@ -94,7 +94,10 @@ export class SignInSession implements UpstreamSession {
       return { error: { code: urlElicitationRequired, message, data: { elicitations: [elicitation] } } };
     if (this.#takesUrls && options.onRequest) {
       const { signal } = options;
-      await options.onRequest('elicitation/create', elicitation, signalOf(signal));
+      const answer = await options.onRequest('elicitation/create', elicitation, signalOf(signal));
+      // A client that cannot after all still gets the link.
+      if ('error' in answer) return said(`${message}\n\n${url}`, !isSignIn);
+      if (answer.result['action'] !== 'accept') return said(`The link was not opened: ${url}`, true);
       return said(
         `Call the tool ${signInTool} of ${this.#upstream} with the code that the page showed.`,
         !isSignIn,

@@ -1,4 +1,5 @@
 import type { PooledReply } from '../../http/index.js';
+import { Call } from './call.js';
 import { type HttpConnections, type HttpWay, isRefused } from './http-connections.js';
 import { leave } from './http-reply.js';
 import type { Authorization } from './session.js';
@@ -34,7 +35,8 @@ export class AuthorizedConnections implements HttpWay {
   async send(...request: Parameters<HttpConnections['send']>): Promise<PooledReply> {
     const [method, lines, body, signal, repeatable, at] = request;
     const authorization = this.#authorization;
-    const known = authorization.value(signal);
+    const asker = signal instanceof Call ? signal.options.from?.identity : undefined;
+    const known = authorization.value(signal, asker);
     let value = known instanceof Promise ? await known : known;
     for (let before = 0; ; before += 1) {
       const all = lines + this.#lineOf(value);
@@ -42,7 +44,7 @@ export class AuthorizedConnections implements HttpWay {
       const { status, headers } = reply.head;
       if (!isRefused(status)) return reply;
       const challenge = headers.get('www-authenticate') ?? '';
-      const next = await authorization.refused({ status, value, challenge, before }, signal);
+      const next = await authorization.refused({ status, value, challenge, before, asker }, signal);
       if (next === undefined) return reply;
       leave(reply);
       value = next;

@@ -4,7 +4,7 @@ import type { Logger } from '../../log.js';
 import type { CallObserver } from '../../telemetry/index.js';
 import type { JsonObject, RpcResponse } from '../messages.js';
 import type { Era } from '../revisions.js';
-import type { ClientRequest } from '../router.js';
+import type { ClientRequest, Identity } from '../router.js';
 import type { TimeLimit, TimeLimits } from './deadline.js';
 
 /** Answers a request of the server. */
@@ -86,12 +86,16 @@ export interface AuthorizationRefusal {
   readonly challenge: string;
   /** How often this request has been refused before. */
   readonly before: number;
+  readonly asker: Asker;
 }
+
+/** As whom the request was let in that credentials are for; undefined where it is nobody's. */
+export type Asker = Identity | undefined;
 
 /** Credentials that end and are made anew: the `Authorization` header of each request to one server. */
 export interface Authorization {
   /** The header's value for the next request, at once where it is known; undefined where it goes without one. */
-  value(signal: Cancellation): string | undefined | Promise<string | undefined>;
+  value(signal: Cancellation, asker: Asker): string | undefined | Promise<string | undefined>;
   /**
    * The value with which a request that was refused is sent once more: it was not carried out. Undefined where the reply
    * stands; rejects where something else is the matter.

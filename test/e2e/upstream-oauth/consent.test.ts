@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it, vi } from 'vitest';
+import {
+  Client as ModernClient,
+  StreamableHTTPClientTransport as ModernTransport,
+} from '@modelcontextprotocol/client';
+import { Agent, fetch } from 'undici';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { stringify } from 'yaml';
 import {
   type AuthorizationServer,
   gatewayAudience,
@@ -12,7 +18,7 @@ import { openBrowser, type Page } from '../../support/browser.js';
 import { cert } from '../../support/certs.js';
 import { sallyport } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
-import { firstText, legacyClient, modernClient, startGateway } from '../../support/gateway-run.js';
+import { fetchOver, firstText, legacyClient, modernClient, startGateway } from '../../support/gateway-run.js';
 import { patience } from '../../support/patience.js';
 import { serveProtected } from '../../support/protected-mcp.js';
 import { freePort } from '../../support/upstreams.js';
@@ -31,7 +37,7 @@ async function gatewayOf(
   url: string,
   folder: string,
   port: number,
-  oauth: object = {},
+  more: { oauth?: object; gateway?: object } = {},
 ) {
   const jwks = join(folder, 'jwks.json');
   await writeFile(jwks, JSON.stringify(server.jwks));
@@ -41,7 +47,7 @@ async function gatewayOf(
       gateway: {
         auth: { kind: 'jwt', issuer: server.issuer, audience: gatewayAudience, jwks },
         oauth: {
-          base_url: `http://localhost:${port}`,
+          base_url: `http${'tls' in (more.gateway ?? {}) ? 's' : ''}://localhost:${port}`,
           tokens_file: join(folder, 'upstream-tokens.json'),
           key_file: join(folder, 'vault.key'),
         },
@@ -53,17 +59,18 @@ async function gatewayOf(
               issuer: server.issuer,
               scopes: ['read'],
               tls: { ca_bundle: cert('ca.crt') },
-              ...oauth,
+              ...more.oauth,
             },
           },
         },
+        ...more.gateway,
       },
     },
     { args: ['--port', String(port)], env: { LOG_LEVEL: 'DEBUG' } },
   );
 }
 
-const linkIn = (text: string) => /http:\/\/\S+\/oauth\/connect\/\S+/.exec(text)?.[0] ?? '';
+const linkIn = (text: string) => /https?:\/\/\S+\/oauth\/connect\/\S+/.exec(text)?.[0] ?? '';
 const codeIn = ({ text }: Page) => /class="code">([A-Z0-9-]+)</.exec(text)?.[1] ?? '';
 const toolsOf = async (client: { listTools(): Promise<{ tools: { name: string }[] }> }) =>
   (await client.listTools()).tools.map(({ name }) => name);
@@ -166,4 +173,96 @@ it('tells a client that opens links which one to open, by the error that MCP has
   expect(error?.data.elicitations).toMatchObject([
     { mode: 'url', url: expect.stringContaining('/oauth/connect/') },
   ]);
+});
+
+it('is known by the document that it serves, where the server reads such', async () => {
+  const gatewayPort = await freePort();
+  const dispatcher = new Agent({ connect: { ca: await readFile(cert('ca.crt')) } });
+  onTestFinished(() => dispatcher.destroy());
+  const server = await startAuthorizationServer({
+    more: {
+      ...more,
+      // The document is at the gateway, which is this machine.
+      features: { clientIdMetadataDocument: { enabled: true, ack: 'draft-02' } },
+      fetch: (url: string, options: object) => fetch(url, { ...options, dispatcher } as never),
+    },
+  });
+  const upstream = await serveProtected(server);
+  const tls = { certfile: cert('server.crt'), keyfile: cert('server.key'), ssl_cert_reqs: 0 };
+  const gateway = await gatewayOf(server, upstream.url, await temporaryFolder(), gatewayPort, {
+    gateway: { tls },
+  });
+  const over = await fetchOver();
+  const id = `https://localhost:${gatewayPort}/oauth/client.json`;
+  const document = await (await over(id)).json();
+  expect(document).toMatchObject({
+    client_id: id,
+    redirect_uris: [`https://localhost:${gatewayPort}/oauth/callback`],
+    token_endpoint_auth_method: 'none',
+  });
+  const url = `https://localhost:${gatewayPort}/mcp`;
+  const client = await legacyClient(url, { token: await userToken(server, 'ada'), fetch: over });
+  const link = linkIn(firstText(await client.callTool({ name: 'sign_in', arguments: {} })));
+  const browser = await openBrowser();
+  const code = codeIn(await browser.consent(link, 'ada@crm'));
+  await client.callTool({ name: 'sign_in', arguments: { code } });
+  expect(firstText(await client.callTool(whoami))).toBe('ada@crm whoami');
+  expect(browser.visited.some((at) => new URL(at).searchParams.get('client_id') === id)).toBe(true);
+  expect(server.requests.map(({ parameters }) => parameters['client_id'])).toEqual([id]);
+  expect(server.paths).not.toContain('/reg');
+  expect(gateway.log.filter(({ level }) => level > 40)).toEqual([]);
+});
+
+describe('a client of 2026-07-28 that opens links', () => {
+  it.each([
+    ['accept', 'Call the tool sign_in of crm with the code'],
+    ['decline', 'The link was not opened'],
+  ] as const)('is asked within its call, and may %s', async (action, text) => {
+    const server = await startAuthorizationServer({ more });
+    const upstream = await serveProtected(server);
+    const port = await freePort();
+    const gateway = await gatewayOf(server, upstream.url, await temporaryFolder(), port);
+    const token = await userToken(server, 'ada');
+    const client = new ModernClient(
+      { name: 'opens', version: '1' },
+      { capabilities: { elicitation: { url: {} } }, versionNegotiation: { mode: 'auto' } },
+    );
+    let code = '';
+    client.setRequestHandler('elicitation/create', async ({ params }) => {
+      const { mode, url = '' } = params as { mode?: string; url?: string };
+      expect(mode).toBe('url');
+      if (action === 'accept') code = codeIn(await (await openBrowser()).consent(url, 'ada@crm'));
+      return { action };
+    });
+    const headers = { Authorization: `Bearer ${token}` };
+    await client.connect(new ModernTransport(new URL(gateway.url), { requestInit: { headers } }));
+    onTestFinished(() => client.close());
+    const asked = await client.callTool({ name: 'sign_in', arguments: {} });
+    expect(firstText(asked)).toContain(text);
+    if (action === 'decline') {
+      expect(await toolsOf(client)).toEqual(['sign_in']);
+      return;
+    }
+    await client.callTool({ name: 'sign_in', arguments: { code } });
+    expect(firstText(await client.callTool(whoami))).toBe('ada@crm whoami');
+  });
+});
+
+it.each([
+  ['authorization_code', {}],
+  ['token_exchange', { client_id: 'x', client_auth: 'none' }],
+])('is refused with the grant %s over stdio, where nobody shows or gets a token', async (grant, oauth) => {
+  const folder = await temporaryFolder();
+  const jwks = join(folder, 'jwks.json');
+  await writeFile(jwks, '{"keys":[]}');
+  const upstreams = {
+    crm: { url: 'https://crm.example/mcp', oauth: { grant, issuer: 'https://idp.example', ...oauth } },
+  };
+  const auth = { kind: 'jwt', issuer: 'https://idp.example', audience: 'https://gw.example/mcp', jwks };
+  const file = { gateway: { auth, oauth: { base_url: 'http://localhost:4444' }, upstreams } };
+  await writeFile(join(folder, 'gateway.yaml'), stringify({ plugins: [], ...file }));
+  const ended = await sallyport(['gateway', '--config', 'gateway.yaml', '--stdio'], { cwd: folder });
+  expect(ended.status).toBe(2);
+  expect(ended.stderr).toContain(`the upstream 'crm' is asked with tokens of its users (grant: ${grant})`);
+  expect(ended.stderr).toContain('SALLY_OAUTH_STDIO');
 });

@@ -2,6 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { expect, it } from 'vitest';
+import { CallerTokens } from '../../../src/gateway/auth/index.js';
+import { type Identity, principalOf } from '../../../src/gateway/client.js';
 import {
   type AuthorizationServer,
   gatewayAudience,
@@ -15,7 +17,9 @@ import { cert } from '../../support/certs.js';
 import { sallyport } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { firstText, legacyClient, modernClient, startGateway } from '../../support/gateway-run.js';
+import { openOauth } from '../../support/oauth-upstream.js';
 import { serveProtected } from '../../support/protected-mcp.js';
+import { httpUpstream, patient, sessionRequest, textOf } from '../../support/upstreams.js';
 
 const whoami = { name: 'whoami', arguments: {} };
 
@@ -120,6 +124,41 @@ it('lets no token for an upstream outlive that of the caller', async () => {
   const long = await modernClient(gateway.url, { token: await userToken(server, 'ada') });
   expect(firstText(await long.callTool(whoami))).toBe('ada whoami');
   expect(server.requests).toHaveLength(2);
+});
+
+it('makes a token of that of the request which needs one, also where the user has come with another since', async () => {
+  const server = await startAuthorizationServer();
+  const upstream = await serveProtected(server);
+  const callers = new CallerTokens([
+    httpUpstream(upstream.url, { oauth: { grant: 'token_exchange' } as never }),
+  ]);
+  const arrive = async () => {
+    const token = await userToken(server, 'ada');
+    const identity: Identity = { user: 'ada', tenant: null, method: 'jwt' };
+    callers.note({ identity, shown: { authorization: `Bearer ${token}` } });
+    return { token, identity };
+  };
+  const [first, second] = [await arrive(), await arrive()];
+  const opened = openOauth(
+    upstream.url,
+    { grant: 'token_exchange', issuer: new URL(server.issuer), scopes: ['read'] },
+    { callers },
+  );
+  const request = sessionRequest({ principal: principalOf(first.identity) });
+  const call = async ({ identity }: typeof first) => {
+    const session = await opened.session(request, patient(), identity);
+    const params = { name: 'whoami', arguments: {} };
+    const from = { headers: {}, identity };
+    return textOf(await session.request('tools/call', params, { signal: patient(), from }));
+  };
+  const exchanged = () => server.requests.map(({ parameters }) => parameters['subject_token']);
+  expect(await call(first)).toBe('ada whoami');
+  expect(await call(second)).toBe('ada whoami');
+  expect(exchanged()).toEqual([first.token]);
+  // The upstream wants another one.
+  upstream.refused.add(upstream.callers.at(-1)?.token ?? '');
+  expect(await call(second)).toBe('ada whoami');
+  expect(exchanged()).toEqual([first.token, second.token]);
 });
 
 it('tells a user whose token is not taken what is the matter, and serves the others', async () => {
