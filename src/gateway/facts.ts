@@ -77,7 +77,7 @@ async function readLists(upstream: Upstream): Promise<ListCounts> {
   const counts: Record<string, number> = {};
   try {
     const session = await upstream.session(request, signal);
-    for (const kind of counted) counts[kind] = (await readNames(session, kind, signal)).size;
+    for (const kind of counted) counts[kind] = (await readNames(session, kind, { signal })).size;
   } finally {
     await upstream.release(client);
   }
