@@ -7,8 +7,8 @@ import { rpcErrorOf, toolCallBody } from '../requests.js';
 import type { Call } from './call.js';
 import { Dialogue } from './dialogue.js';
 import type { HttpWay } from './http-connections.js';
+import { refuse } from './http-legacy.js';
 import { readReply, textOf } from './http-reply.js';
-import { refuse } from './http-session.js';
 import type { ClientContext, ClientSession, Facts, Listeners, RequestOptions } from './session.js';
 import { keepSubscription } from './subscription.js';
 
@@ -133,7 +133,7 @@ export class HttpStateless implements ClientSession {
       const { status } = reply.head;
       if (status >= 300) {
         const text = await textOf(reply, this.#context);
-        refuse(call, reply, text, this.#connections, this.#context);
+        refuse(call, { reply, text }, this.#connections, this.#context);
         if (isStrange(status, text)) this.#doubt(this.#connections.failure(call.what, reply, text));
         return;
       }
