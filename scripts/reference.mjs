@@ -1,5 +1,5 @@
 /**
- * Writes docs/reference.md, docs/metrics.md and docs/logs.md from the tables of the code. With --check it writes nothing: it says
+ * Writes docs/reference.md, docs/metrics.md, docs/logs.md and the table of docs/audit.md from the tables of the code. With --check it writes nothing: it says
  * which sections are not current, and exits 1 where there are any.
  */
 import { execFile } from 'node:child_process';
@@ -23,6 +23,7 @@ const { GlobalContext, PluginContext } = await dist('hooks/models.js');
 const { certsCommand } = await dist('cli/certs.js');
 const { checks, groups } = await dist('doctor/index.js');
 const { metricTable } = await dist('telemetry/metric-table.js');
+const { auditFields } = await dist('telemetry/audit/fields.js');
 const { accessFields } = await dist('telemetry/access-fields.js');
 const { ecsFields, ecsVersion } = await dist('log/ecs.js');
 
@@ -423,7 +424,7 @@ function logs() {
         ],
       ],
     ),
-    'Payloads, arguments, results, headers and secrets are in no line, whatever the level. What whoever reads the log leaves waiting has a limit of a megabyte; lines beyond it are dropped, counted in `sallyport_log_lines_dropped_total` and told of in the log once it is read again. A record of which nothing is ever dropped is the audit log.',
+    'Payloads, arguments, results, headers and secrets are in no line, whatever the level. What whoever reads the log leaves waiting has a limit of a megabyte; lines beyond it are dropped, counted in `sallyport_log_lines_dropped_total` and told of in the log once it is read again. A record of which nothing is ever dropped is the [audit log](audit.md).',
     '## The access log',
     'One line for each request of a client at its end, with the message `request`, at level INFO. Pings, notifications and responses of clients have none. A field is absent where there is nothing to say.',
     table(
@@ -444,6 +445,21 @@ function logs() {
         ['any other', '`sallyport.` and its name, in lower case with underscores'],
       ],
     ),
+  );
+}
+
+const fieldsOf = (fields) =>
+  table(
+    ['field', 'what it says'],
+    Object.entries(fields).map(([name, meaning]) => [code(name), meaning]),
+  );
+
+/** A page that is written by hand, with what is generated between two marks. */
+function filled(page, body) {
+  const text = readFileSync(fromHere(`../${page}`), 'utf8');
+  return text.replace(
+    /(<!-- generated: \w+ -->\n)[\s\S]*?(<!-- \/generated -->)/,
+    (_, from, to) => `${from}\n${body}\n\n${to}`,
   );
 }
 
@@ -470,6 +486,7 @@ const pages = {
   'docs/reference.md': `${paragraphs(intro, ...sections.map(([title, body]) => paragraphs(`## ${title}`, body)))}\n`,
   'docs/metrics.md': `${metrics()}\n`,
   'docs/logs.md': `${logs()}\n`,
+  'docs/audit.md': filled('docs/audit.md', fieldsOf(auditFields)),
 };
 
 /** The text of a file by its `## ` headings; what stands before the first one has no title. */

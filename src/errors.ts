@@ -2300,6 +2300,54 @@ export const UpstreamBusy = defineError('SALLY_UPSTREAM_BUSY', {
   example: { upstream: 'search', what: 'requests wait already', limit: 256 },
 });
 
+// ─── The audit log (telemetry/audit/) ─────────────────────────────────────────────────────────────
+
+const folderOf = (path: string): string =>
+  path.replace(/\/?[^/]*$/, '') || (path.startsWith('/') ? '/' : '.');
+
+/** What clients are told: where the log is, and what is wrong with it, is nobody's business out there. */
+export const AuditUnavailable = defineClientError<object>('SALLY_AUDIT_UNAVAILABLE', {
+  message: 'nothing is done at the moment: the audit log cannot be written',
+  remedy: 'try again in a moment; whoever runs the gateway finds the reason in its log, as SALLY_AUDIT_WRITE',
+  http: 503,
+  example: {},
+});
+
+export const AuditWriteFailed = defineError('SALLY_AUDIT_WRITE', {
+  message: (c) => `the audit log ${c.path} cannot be written: ${c.reason}`,
+  remedy: (c) =>
+    `see that its folder is there, has room and can be written by this user: ls -ld ${shellWord(folderOf(c.path))}; df ${shellWord(folderOf(c.path))}. It is tried again twice a second. gateway.audit.on_failure: continue lets requests go on without it`,
+  http: 503,
+  example: { path: '/var/log/sallyport/audit.jsonl', reason: 'no space left on device' },
+});
+
+export const AuditKeyUnusable = defineError('SALLY_AUDIT_KEY', {
+  message: (c) => `the key of the audit log, ${c.path}, ${c.problem}`,
+  remedy: (c) =>
+    `name the key that the log was begun with; for a new log make one: openssl rand -hex 32 > ${shellWord(c.path)} && chmod 600 ${shellWord(c.path)}`,
+  example: { path: '/etc/sallyport/audit.key', problem: 'has 12 bytes, and needs 32 at least' },
+});
+
+export const AuditKeyReadable = defineError('SALLY_AUDIT_KEY_READABLE', {
+  message: (c) => `the key of the audit log, ${c.path}, can be read by others (mode ${c.mode})`,
+  remedy: (c) => `chmod 600 ${shellWord(c.path)}`,
+  example: { path: '/etc/sallyport/audit.key', mode: '644' },
+});
+
+export const AuditKeyBeside = defineError('SALLY_AUDIT_KEY_BESIDE', {
+  message: (c) =>
+    `the key of the audit log lies beside it, in ${c.path}: who can change the one can read the other`,
+  remedy: 'move the key to a folder that only the gateway can read, and name it with gateway.audit.key_file',
+  example: { path: '/var/log/sallyport/audit.jsonl.key' },
+});
+
+export const AuditNotChained = defineError('SALLY_AUDIT_NOT_CHAINED', {
+  message: (c) => `${c.path} has no line with a mac: there is nothing to verify`,
+  remedy: 'name a log that was written with gateway.audit.chain: true',
+  exit: 2,
+  example: { path: 'audit.jsonl' },
+});
+
 // ─── OAuth towards upstreams (oauth/) ─────────────────────────────────────────────────────────────
 
 export const OauthDiscovery = defineUpstreamError<{

@@ -160,7 +160,7 @@ function reloadOnHangup(
 ): void {
   let last: Promise<void> = Promise.resolve();
   process.on('SIGHUP', () => {
-    last = last.then(() => reload(gateway, load, log, reloaded));
+    last = last.then(() => gateway.reopenAudit()).then(() => reload(gateway, load, log, reloaded));
   });
 }
 

@@ -24,6 +24,10 @@ const commands: Record<string, { summary: string; load: () => Promise<(io: Comma
     summary: 'make, list and revoke the tokens of clients of the gateway',
     load: async () => (await import('./token.js')).tokenCommand,
   },
+  audit: {
+    summary: 'say whether the audit log of a gateway is as it was written',
+    load: async () => (await import('./audit.js')).auditCommand,
+  },
   import: {
     summary: 'turn a plugin file of ContextForge into one of ours',
     load: async () => (await import('./import.js')).importCommand,

@@ -5,6 +5,7 @@ import {
   ConfigGatewayOpenly,
   type ConfigPlace,
 } from '../errors.js';
+import { auditKeys } from './audit-keys.js';
 import { type ConsentSettings, checkGrants, consentSettings } from './consent-settings.js';
 import { type ConsoleSettings, consoleSettings } from './console-settings.js';
 import { type PathBase, resolvePath } from './files.js';
@@ -47,6 +48,11 @@ export type AuthSettings =
 /** What the gateway takes at most. More is answered with 429 (one user's doing) or 503, and `Retry-After`. */
 export type GatewayLimits = SettingsOf<typeof limitKeys>;
 
+/** Where decisions are recorded, and what happens where they cannot be. */
+export interface AuditSettings extends Omit<SettingsOf<typeof auditKeys>, 'file'> {
+  readonly file: string;
+}
+
 /** The `gateway` block. */
 export interface GatewaySettings extends SettingsOf<typeof gatewayKeys> {
   readonly tls?: ServerTlsSettings;
@@ -62,6 +68,8 @@ export interface GatewaySettings extends SettingsOf<typeof gatewayKeys> {
   readonly metrics: SettingsOf<typeof metricsKeys>;
   /** Absent: there is no page, unless the command line asks for it. */
   readonly console?: ConsoleSettings;
+  /** Absent: none is kept. */
+  readonly audit?: AuditSettings;
 }
 
 const noPaths: PathBase = { cwd: '/', folder: '/', home: undefined, exists: () => false };
@@ -122,7 +130,23 @@ export function gatewaySettings(
     limits: settingsOf(limitKeys, fields.limits?.value ?? {}, reading.paths),
     toolNames: settingsOf(toolNameKeys, fields.tool_names?.value ?? {}, reading.paths),
     metrics: settingsOf(metricsKeys, fields.metrics?.value ?? {}, reading.paths),
+    ...given('audit', auditSettings(fields.audit, reading)),
   };
+}
+
+/** `gateway.audit`; undefined, with problems, where it is not whole. */
+function auditSettings(
+  field: GatewayFields['audit'],
+  { problems, paths }: Reading,
+): AuditSettings | undefined {
+  if (field?.value === undefined) return undefined;
+  const { file, ...settings } = settingsOf(auditKeys, field.value, paths);
+  const { key_file: keyFile } = field.value;
+  if (keyFile && !settings.chain) {
+    const [expected, seen] = ['absent, or chain: true beside it', keyFile.seen];
+    problems.add(ConfigBadValue({ at: keyFile.place, key: 'gateway.audit.key_file', expected, seen }));
+  }
+  return file === undefined ? undefined : { ...settings, file };
 }
 
 /** How proxies before the gateway bring requests to it. */

@@ -1,3 +1,4 @@
+import { auditKeys } from './audit-keys.js';
 import { onErrorValues, pluginModes } from './modes.js';
 import { consentKeys, oauthClientKeys } from './oauth-keys.js';
 import { type Keys, key, keyRows, optional, required } from './schema.js';
@@ -375,6 +376,10 @@ export const gatewayKeys = {
   console: optional(
     { kind: 'map', keys: consoleKeys, short: 'port' },
     'a page that shows what passes, on a port of its own; absent: none, unless --console asks for it',
+  ),
+  audit: optional(
+    { kind: 'map', keys: auditKeys },
+    'a record of every decision in a file of its own; absent: none is kept',
   ),
   tool_names: optional(
     { kind: 'map', keys: toolNameKeys },

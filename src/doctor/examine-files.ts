@@ -17,6 +17,7 @@ import {
   loadCredentials,
   type TlsRole,
 } from '../tls/index.js';
+import { examineAudit } from './examine-audit.js';
 import { examinePlugins } from './examine-plugins.js';
 import { lookAtGateway } from './examine-sessions.js';
 import type { ConfigFacts, CredentialFacts, DoctorContext, FolderFacts, Override } from './facts.js';
@@ -34,11 +35,13 @@ export async function examineConfig(
   if ('problem' in loaded) return { ...about, ...keys, problem: loaded.problem, overrides: [], plugins: [] };
   const { config } = loaded;
   const overrides = await overridesOf(path, side, config, context);
-  const [plugins, gateway] = await Promise.all([
+  const [plugins, gateway, audit] = await Promise.all([
     examinePlugins(config, side, context),
     side === 'gateway' ? lookAtGateway(config, context) : undefined,
+    side === 'gateway' ? examineAudit(config) : undefined,
   ]);
-  return { ...about, ...keys, config, overrides, plugins, ...(gateway && { gateway }) };
+  const looks = { ...(gateway && { gateway }), ...(audit && { audit }) };
+  return { ...about, ...keys, config, overrides, plugins, ...looks };
 }
 
 type Loaded =

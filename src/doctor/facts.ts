@@ -93,6 +93,15 @@ export interface ConfigFacts extends Subject {
   readonly plugins: readonly PluginFacts[];
   /** Absent where it is no gateway's, or nobody here can look. */
   readonly gateway?: GatewayLook;
+  /** Absent where none is kept. */
+  readonly audit?: AuditLook;
+}
+
+/** The audit log of a gateway: what keeps it from being written, and what weakens it. */
+export interface AuditLook {
+  readonly file: string;
+  readonly problems: readonly ProblemText[];
+  readonly warnings: readonly ProblemText[];
 }
 
 /** The files of one side, as its program would load them. */

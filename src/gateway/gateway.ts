@@ -83,6 +83,8 @@ export interface Gateway {
    * has changed. Returns what takes effect only at the next start.
    */
   reload(config: GatewayConfig): Promise<readonly string[]>;
+  /** Goes on with the file that the path of the audit log leads to now: what was renamed is closed. Never rejects. */
+  reopenAudit(): Promise<void>;
   /** Takes no more requests and finishes what is in flight, for at most `withinMs` (default 30 s). */
   drain(withinMs?: number): Promise<void>;
   /** Stops at once. */
@@ -143,7 +145,11 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   await countDroppedLines(registry, log);
   const { toolNames } = config.gateway.metrics;
   const traffic = openTrafficMetrics(registry, { methods: knownMethods, toolNames, of: 'gateway' });
-  const observer = joinObservers(createAccessLog(log), traffic, metrics, deps.observer);
+  const { audit: recorded } = config.gateway;
+  const audit =
+    recorded &&
+    (await (await import('../telemetry/audit/index.js')).openAuditLog(recorded, { log, registry }));
+  const observer = joinObservers(createAccessLog(log), traffic, metrics, audit?.observer, deps.observer);
   const store = createCredentialStore({ log, observer, holds });
   const credentials = tls && (await store.open(tls, 'server'));
   const pluginMetrics = await openPluginMetrics(registry);
@@ -229,7 +235,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     authenticator: () => authenticator,
     consent: consent?.desk,
     stopping: () => stopping,
-    readiness: () => readinessOf(status(), blocks),
+    readiness: () => readinessOf(status(), blocks, audit),
     metrics: (await deps.shared?.(registry)) ?? registry,
   };
   const before = createWayIn({ allowedOrigins, trustedProxies, guard });
@@ -275,6 +281,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     await Promise.all(retiring);
     credentials?.close();
     consent?.close();
+    await audit?.close();
     peerLog(log).flush();
   };
 
@@ -367,6 +374,9 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       current = next;
       return later;
     },
+    reopenAudit: async () => {
+      await audit?.reopen();
+    },
     drain: (withinMs = defaultDrainMs) => stop(withinMs),
     close: () => stop(0),
   };
@@ -394,6 +404,7 @@ function atNextStart({ gateway: was }: GatewayConfig, { gateway: will }: Gateway
     consent: 'oauth',
     metrics: 'metrics',
     console: 'console',
+    audit: 'audit',
     allowedHosts: 'allowed_hosts',
     allowedOrigins: 'allowed_origins',
     basePath: 'base_path',

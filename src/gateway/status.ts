@@ -111,18 +111,30 @@ export interface Readiness {
   readonly status: 'ready' | 'not ready';
   readonly plugins: Readonly<Record<string, string>>;
   readonly upstreams: Readonly<Record<string, string>>;
+  /** Where requests are refused because it cannot be written. */
+  readonly audit?: 'unavailable';
 }
 
 /**
- * Whether calls can be answered as they should be: every plugin whose failure ends a request is there, and one upstream
- * at least. `blocks` says of a mode whether its failures do.
+ * Whether calls can be answered as they should be: every plugin whose failure ends a request is there, one upstream
+ * at least, and an audit log that has to be written can be. `blocks` says of a mode whether its failures do.
  */
-export function readinessOf(parts: readonly PartStatus[], blocks: (plugin: string) => boolean): Readiness {
+export function readinessOf(
+  parts: readonly PartStatus[],
+  blocks: (plugin: string) => boolean,
+  audit?: { readonly barred: boolean },
+): Readiness {
   const of = (part: PartStatus['part']) => parts.filter((one) => one.part === part);
   const states = (part: PartStatus['part']) =>
     Object.fromEntries(of(part).map(({ name, state }) => [name, state]));
   const gone = (state: string) => state === 'unreachable' || state === 'away';
   const missing = of('plugin').some(({ name, state }) => gone(state) && blocks(name));
-  const ready = !missing && of('upstream').some(({ state }) => state === 'up');
-  return { status: ready ? 'ready' : 'not ready', plugins: states('plugin'), upstreams: states('upstream') };
+  const barred = audit?.barred === true;
+  const ready = !missing && !barred && of('upstream').some(({ state }) => state === 'up');
+  return {
+    status: ready ? 'ready' : 'not ready',
+    plugins: states('plugin'),
+    upstreams: states('upstream'),
+    ...(barred && { audit: 'unavailable' }),
+  };
 }

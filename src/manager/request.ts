@@ -331,12 +331,14 @@ function take(run: HookRun, decided: readonly Decided[]): void {
 
 /** A decision as observers are told of it. */
 function endOf(decision: Decision, tookMs: number | undefined): HookCallEnd {
-  if (decision.kind === 'block')
-    return { decision: 'blocked', violation: decision.result.violation?.code ?? undefined, tookMs };
+  if (decision.kind === 'block') {
+    const { code, reason } = decision.result.violation ?? {};
+    return { decision: 'blocked', violation: code ?? undefined, reason: reason ?? undefined, tookMs };
+  }
   if (decision.kind === 'fail') return { decision: 'failed', error: decision.error, tookMs };
   const { note, modified } = decision;
   if (note === undefined) return { decision: modified === undefined ? 'continue' : 'modified', tookMs };
   return note.kind === 'error'
     ? { decision: 'noted', error: note.error, tookMs }
-    : { decision: 'noted', violation: note.violation?.code, tookMs };
+    : { decision: 'noted', violation: note.violation?.code, reason: note.violation?.reason, tookMs };
 }

@@ -75,13 +75,15 @@ export class Exchange {
   ) {
     this.headers = request.headers;
     this.response = response;
-    this.observed = deps.observer?.request?.(request);
     this.admitted = admitted;
     this.method = request.method ?? '';
     this.id = null;
     this.remote = undefined;
     // Whoever is warned of is the client, and not the proxy that all come through.
     this.#socket = request.forwarded ? { remoteAddress: request.forwarded.remote } : request.socket;
+    const { method, headers } = request;
+    const address = this.#socket.remoteAddress;
+    this.observed = deps.observer?.request?.({ method, headers, address });
     this.#deps = deps;
     this.streaming = false;
     this.held = false;

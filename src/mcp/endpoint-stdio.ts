@@ -186,6 +186,12 @@ class StdioConnection {
         const { observer, admit, publicError } = this.#options;
         const observed = observer?.request?.({ method: message.method, headers: {} });
         const source: CallSource = { admitted: admit(), observed };
+        if (observed?.refuses) {
+          const { error } = errorResponse(observed.refuses);
+          reportEnd(source, { kind: 'other', method: message.method, error: error.code });
+          this.#refuse(message.id, error);
+          return;
+        }
         this.#serve(message, envelope, source)
           .catch((thrown: unknown) => {
             const { error } = errorResponse(thrown);

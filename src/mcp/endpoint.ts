@@ -141,10 +141,12 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     async (request, response) => {
       const exchange = new Exchange(request, response, deps);
       try {
+        const { observed } = exchange;
+        if (observed?.refuses) return exchange.refuseWith(observed.refuses);
         const rebound = guard(request);
         if (rebound) return exchange.refuse(refusal(...rebound));
         if (authentication) {
-          const { method, observed } = exchange;
+          const { method } = exchange;
           const signal = closedSignal(response);
           const admitted = await authentication.authenticate(request, response, signal, observed);
           if (admitted.kind === 'refused') {

@@ -9,9 +9,7 @@ import type {
   RequestObservation,
   ServedCall,
 } from './observer.js';
-
-/** A client chooses its methods, and the names it asks for: a line does not grow with them. */
-const longest = 200;
+import { bounded, shownTarget } from './shown.js';
 
 /** Hooks around the HTTP request: they are the same for all, and in no line. */
 const aroundHttp = new Set(['http_pre_request', 'http_auth_resolve_user', 'http_post_request']);
@@ -79,7 +77,7 @@ class AccessLine implements RequestObservation {
         client: clientName(call.client.info),
         method: bounded(call.method),
         ...(this.#upstream !== undefined && { upstream: this.#upstream }),
-        ...(this.#target !== undefined && { target: bounded(this.#target) }),
+        ...(this.#target !== undefined && { target: shownTarget(this.#target) }),
         ...(this.#plugins.length > 0 && { plugins: this.#plugins }),
         ...outcomeOf(call, end.response),
         ms: msSince(this.#started),
@@ -102,10 +100,6 @@ class AccessLine implements RequestObservation {
 
 function msSince(started: number): number {
   return Math.round((performance.now() - started) * 100) / 100;
-}
-
-function bounded(text: string): string {
-  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
 }
 
 function outcomeOf(

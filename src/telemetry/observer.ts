@@ -34,6 +34,8 @@ interface Observation<End> {
 export interface CallObservation<End> extends Observation<End> {
   /** Headers that go with the call, such as `traceparent`: of HTTP, or in `_meta` over stdio. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** What the call waits for, and is not made where it rejects: a record of it that has to be there first. */
+  readonly cleared?: Promise<void> | undefined;
 }
 
 export interface RequestStart {
@@ -41,10 +43,14 @@ export interface RequestStart {
   readonly method?: string | undefined;
   /** In lower case, credentials among them where the request came from the client itself; empty over stdio. */
   readonly headers: IncomingHttpHeaders;
+  /** Where it came from, as trusted proxies say; absent over stdio. */
+  readonly address?: string | undefined;
 }
 
 /** One request of a client, from its arrival. It watches the calls that are made for it. */
 export interface RequestObservation extends CallObserver, Observation<RequestEnd> {
+  /** Why it is to be refused before anything is done for it: no record of it could be kept. */
+  readonly refuses?: SallyError | undefined;
   /** It is a JSON-RPC request that was let in, and is served from here on. */
   serves?(call: ServedCall): void;
   /** Where it goes, `target` being the name there. Said again where that changes. */
@@ -69,6 +75,8 @@ export interface ServedCall {
 interface Who {
   readonly user: string | null;
   readonly tenant: string | null;
+  /** How that was found out. */
+  readonly method: string;
 }
 
 export type RequestEnd =
@@ -118,6 +126,8 @@ export interface HookCallEnd {
   readonly decision: 'continue' | 'modified' | 'blocked' | 'failed' | 'noted' | 'cancelled' | 'skipped';
   /** The code of the violation. */
   readonly violation?: string | undefined;
+  /** Why, in the words of the plugin: a short text, which nobody has looked at. */
+  readonly reason?: string | undefined;
   readonly error?: SallyError | undefined;
   /** What the plugin took by itself, in milliseconds, where its server has said so: it ran in one round trip with others. */
   readonly tookMs?: number | undefined;
@@ -153,11 +163,13 @@ function joinBegins<Start, Observed>(
 
 class JoinedCall<End> implements CallObservation<End> {
   readonly headers: CallObservation<End>['headers'];
+  readonly cleared: CallObservation<End>['cleared'];
   readonly #a: CallObservation<End>;
   readonly #b: CallObservation<End>;
 
   constructor(a: CallObservation<End>, b: CallObservation<End>) {
     this.headers = a.headers && b.headers ? { ...a.headers, ...b.headers } : (a.headers ?? b.headers);
+    this.cleared = a.cleared ?? b.cleared;
     this.#a = a;
     this.#b = b;
   }
@@ -172,10 +184,12 @@ const joinCalls = <End>(a: CallObservation<End>, b: CallObservation<End>): CallO
   new JoinedCall(a, b);
 
 class JoinedRequest implements RequestObservation {
+  readonly refuses: RequestObservation['refuses'];
   readonly #a: RequestObservation;
   readonly #b: RequestObservation;
 
   constructor(a: RequestObservation, b: RequestObservation) {
+    this.refuses = a.refuses ?? b.refuses;
     this.#a = a;
     this.#b = b;
   }

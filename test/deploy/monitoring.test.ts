@@ -42,10 +42,11 @@ describe('dashboards and rules', () => {
         .map((name) => name.replace(/_(bucket|sum|count)$/, '')),
     );
     expect([...asked].filter((name) => !known.includes(name))).toEqual([]);
-    // That a plugin went away shows in the gauge beside it; most gateways ask nobody for tokens.
+    // That a plugin went away shows in the gauge beside it; most gateways ask nobody for tokens, or keep no audit log.
     expect(known.filter((name) => !asked.has(name))).toEqual([
       'sallyport_oauth_token_requests_total',
       'sallyport_plugin_outages_total',
+      'sallyport_audit_lines_total',
     ]);
   });
 
@@ -61,7 +62,7 @@ describe('dashboards and rules', () => {
     );
     const told = (...args: string[]) => execFileSync('promtool', args, { cwd: folder, encoding: 'utf8' });
     expect(told('test', 'rules', 'rules.test.yaml')).toContain('SUCCESS');
-    expect(told('check', 'config', 'prometheus.yaml')).toContain('13 rules found');
+    expect(told('check', 'config', 'prometheus.yaml')).toContain('15 rules found');
   });
 });
 

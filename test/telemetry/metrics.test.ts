@@ -22,7 +22,7 @@ const call = (method: string): ServedCall => ({
   requestId: 'r',
   method,
   params: {},
-  client: { era: 'legacy', info: {}, identity: { user: null, tenant: null } },
+  client: { era: 'legacy', info: {}, identity: { user: null, tenant: null, method: 'none' } },
   abandoned: undefined,
 });
 

@@ -64,6 +64,21 @@ export const configurationChecks = [
     },
   }),
   file({
+    id: 'audit-log',
+    group: 'files and permissions',
+    title: "the audit log can be written, and its key is nobody else's",
+    codes: ['SALLY_AUDIT_WRITE', 'SALLY_AUDIT_KEY', 'SALLY_AUDIT_KEY_READABLE', 'SALLY_AUDIT_KEY_BESIDE'],
+    look({ audit }) {
+      if (!audit) return [skipped('none is kept')];
+      const { file: lookedAt, problems, warnings } = audit;
+      if (problems.length + warnings.length === 0) return [ok('it can be written', lookedAt)];
+      return [
+        ...problems.map((problem) => fail(problem, problem.message, { lookedAt })),
+        ...warnings.map((warning) => warn(warning, warning.message, { lookedAt })),
+      ];
+    },
+  }),
+  file({
     id: 'conditions-met',
     group: 'configuration',
     title: 'conditions of plugins name what the upstreams have',

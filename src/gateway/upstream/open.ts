@@ -257,6 +257,7 @@ export class OpenUpstream extends Condition implements Upstream {
     const told = overHttp ? undefined : metaFor(from, params, added);
     const sent = told ? { ...params, _meta: told } : params;
     try {
+      if (observed?.cleared) await observed.cleared;
       const headers =
         from && overHttp ? headersFor(this.name, this.#rules, from, options.headers) : options.headers;
       const all = added && overHttp ? { ...headers, ...added } : headers;

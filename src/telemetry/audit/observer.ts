@@ -1,0 +1,180 @@
+import { AuditUnavailable } from '../../errors.js';
+import { clientName } from '../access-log.js';
+import type {
+  CallObservation,
+  HookCallEnd,
+  HookCallStart,
+  RequestEnd,
+  RequestObservation,
+  RequestStart,
+  ServedCall,
+  UpstreamCallEnd,
+  UpstreamCallStart,
+} from '../observer.js';
+import { bounded, shownTarget, traceIdIn } from '../shown.js';
+import type { AuditRecord } from './fields.js';
+import type { AuditFile } from './file.js';
+
+/** Hooks around the HTTP request are the same for all: where they let it pass there is nothing to say. */
+const aroundHttp = new Set(['http_pre_request', 'http_auth_resolve_user', 'http_post_request']);
+
+/** What one plugin decided, as it stands in the line. */
+interface Verdict {
+  readonly plugin: string;
+  readonly hook: string;
+  readonly decision: HookCallEnd['decision'];
+  readonly code?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** One request in the audit log: a line at its end, and where requests are refused for want of one, a line before it goes to an upstream. */
+export class AuditedRequest implements RequestObservation {
+  /** Why nothing is done for it. */
+  readonly refuses: RequestObservation['refuses'];
+  readonly #audit: AuditFile;
+  readonly #ahead: boolean;
+  readonly #start: RequestStart;
+  readonly #started = performance.now();
+  readonly #verdicts: Verdict[] = [];
+  #call: ServedCall | undefined;
+  #upstream: string | undefined;
+  #target: string | undefined;
+  /** The line before it went to an upstream, once that was asked for. */
+  #cleared: Promise<void> | undefined;
+  #wentOut = false;
+
+  /** `ahead`: whether a line has to stand before it goes to an upstream. */
+  constructor(audit: AuditFile, ahead: boolean, start: RequestStart) {
+    this.#audit = audit;
+    this.#ahead = ahead;
+    this.#start = start;
+    this.refuses = audit.barred ? AuditUnavailable({}) : undefined;
+  }
+
+  serves(call: ServedCall): void {
+    this.#call = call;
+  }
+
+  routed(upstream: string, target: string | undefined): void {
+    this.#upstream = upstream;
+    this.#target = target;
+  }
+
+  hookCall({ plugin, hook }: HookCallStart): CallObservation<HookCallEnd> {
+    return {
+      end: ({ decision, violation, reason, error }) => {
+        if (decision === 'skipped' || (decision === 'continue' && aroundHttp.has(hook))) return;
+        const code = error?.code ?? violation;
+        this.#verdicts.push({
+          plugin,
+          hook,
+          decision,
+          ...(code !== undefined && { code: bounded(code) }),
+          ...(reason !== undefined && { reason: bounded(reason) }),
+        });
+      },
+    };
+  }
+
+  upstreamCall({ method }: UpstreamCallStart): CallObservation<UpstreamCallEnd> {
+    // A list does nothing there, and may be asked for several clients at once.
+    const cleared = this.#ahead && !method.endsWith('/list') ? this.#clear() : undefined;
+    this.#wentOut = true;
+    return { cleared, end() {} };
+  }
+
+  end(end: RequestEnd): void {
+    if (this.refuses !== undefined) {
+      if (end.kind !== 'aside') this.#audit.countRefused();
+      return;
+    }
+    const call = this.#call;
+    const ms = Math.round((performance.now() - this.#started) * 100) / 100;
+    if (end.kind === 'served' && call !== undefined) {
+      const { response } = end;
+      const error = 'error' in response ? response.error : undefined;
+      this.#audit.append({
+        ...this.#line('end', this.#decisionOf(call, error !== undefined)),
+        outcome: call.abandoned ?? outcomeOf(response),
+        ...this.#who(call),
+        ...(error && { error: error.code, code: codeIn(error.data) }),
+        ms,
+      });
+    } else if (end.kind === 'other') {
+      const { identity, method, status, error, reason } = end;
+      const gone = status === undefined;
+      const refused = !gone && status >= 400;
+      const blocked = this.#verdicts.some(({ decision }) => decision === 'blocked');
+      this.#audit.append({
+        ...this.#line('end', refused ? (blocked ? 'blocked' : 'refused') : 'allowed'),
+        outcome: gone ? 'gone' : refused ? 'refused' : 'ok',
+        user: identity?.user ?? null,
+        tenant: identity?.tenant ?? null,
+        ...(identity?.method !== undefined && { auth: identity.method }),
+        ...this.#way(),
+        method: bounded(method),
+        ...(this.#verdicts.length > 0 && { plugins: this.#verdicts }),
+        ...(status !== undefined && { status }),
+        ...(typeof error === 'number' && { error }),
+        ...(reason !== undefined && { code: bounded(reason) }),
+        ms,
+      });
+    }
+  }
+
+  #clear(): Promise<void> | undefined {
+    const call = this.#call;
+    if (this.#cleared !== undefined || call === undefined) return this.#cleared;
+    this.#audit.append({ ...this.#line('call', 'allowed'), ...this.#who(call) });
+    this.#cleared = this.#audit.written();
+    return this.#cleared;
+  }
+
+  #line(event: string, decision: string): AuditRecord {
+    return { time: new Date().toISOString(), event, decision };
+  }
+
+  #decisionOf({ abandoned }: ServedCall, isError: boolean): string {
+    if (this.#verdicts.some(({ decision }) => decision === 'blocked')) return 'blocked';
+    if (!isError || abandoned !== undefined) return 'allowed';
+    const failed = this.#wentOut || this.#verdicts.some(({ decision }) => decision === 'failed');
+    return failed ? 'failed' : 'refused';
+  }
+
+  #way(): AuditRecord {
+    const { headers, address } = this.#start;
+    const trace = traceIdIn(headers['traceparent']);
+    return {
+      ...(trace !== undefined && { trace_id: trace }),
+      ...(address !== undefined && { address }),
+    };
+  }
+
+  #who(call: ServedCall): AuditRecord {
+    const { user, tenant, method } = call.client.identity;
+    return {
+      request: call.requestId,
+      user,
+      tenant,
+      auth: method,
+      client: clientName(call.client.info),
+      ...this.#way(),
+      method: bounded(call.method),
+      ...(this.#upstream !== undefined && { upstream: this.#upstream }),
+      ...(this.#target !== undefined && { target: shownTarget(this.#target) }),
+      ...(this.#verdicts.length > 0 && { plugins: this.#verdicts }),
+    };
+  }
+}
+
+function outcomeOf(response: (RequestEnd & { kind: 'served' })['response']): string {
+  if ('error' in response) return 'error';
+  return response.result['isError'] === true ? 'tool-error' : 'ok';
+}
+
+/** The code of an error of ours, as the client is told it. */
+function codeIn(data: unknown): string | undefined {
+  const { code, plugin_error_code: plugin } = Object(data) as { code?: unknown; plugin_error_code?: unknown };
+  const found = code ?? plugin;
+  return typeof found === 'string' && found !== '' ? bounded(found) : undefined;
+}
