@@ -3,7 +3,9 @@
  * which sections are not current, and exits 1 where there are any.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { z } from 'zod';
@@ -54,9 +56,13 @@ const paragraphs = (...parts) => parts.join('\n\n');
 
 // ─── Commands ────────────────────────────────────────────────────────────────────────────────────
 
+// Run by make, or from a clone, it would speak of make and npx.
+const bin = mkdtempSync(join(tmpdir(), 'sallyport-reference-'));
+symlinkSync(command, join(bin, 'sallyport'));
+process.once('exit', () => rmSync(bin, { recursive: true }));
+
 async function help(...words) {
-  // Run by make it would speak of the targets of make.
-  const env = { ...process.env, MAKELEVEL: undefined };
+  const env = { ...process.env, MAKELEVEL: undefined, PATH: `${bin}:${process.env.PATH}` };
   const { stdout } = await promisify(execFile)(process.execPath, [command, ...words, '--help'], { env });
   return stdout;
 }

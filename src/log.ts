@@ -84,7 +84,6 @@ const ecs = {
   timestamp: () => isoTime().replace('"time"', '"@timestamp"'),
   formatters: {
     level: (label: string) => ({ 'log.level': label }),
-    log: (fields: Record<string, unknown>) => inEcs(redacted(fields)),
   },
 };
 
@@ -106,16 +105,25 @@ export function createLogger(options: {
   /** Default: `json`. */
   format?: LogFormat;
   layout?: (line: TextLine) => string;
+  /** Remedies as whoever reads the log can follow them. Default: as they are. */
+  inWords?: (remedy: string) => string;
   stream?: DestinationStream & Partial<Pick<LogOutput, 'dropped' | 'onResumed'>>;
 }): Logger {
   const out = options.stream ?? standardError();
-  const layout = options.layout ?? oneTextLine;
-  const { format = 'json' } = options;
+  const { format = 'json', layout = oneTextLine, inWords } = options;
+  const written = (fields: Record<string, unknown>) =>
+    redacted(
+      inWords !== undefined && typeof fields['remedy'] === 'string'
+        ? { ...fields, remedy: inWords(fields['remedy']) }
+        : fields,
+    );
   const logger = pino(
     {
       level: options.level,
       // What pino has for this clones every line to look at thirty paths of it.
-      ...(format === 'ecs' ? ecs : { base: null, timestamp: isoTime, formatters: { log: redacted } }),
+      ...(format === 'ecs'
+        ? { ...ecs, formatters: { ...ecs.formatters, log: (fields) => inEcs(written(fields)) } }
+        : { base: null, timestamp: isoTime, formatters: { log: written } }),
     },
     format === 'pretty' ? { write: (line) => out.write(`${layout(textLineOf(line))}\n`) } : out,
   );

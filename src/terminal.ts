@@ -5,13 +5,15 @@ export interface Screen {
   readonly width: number;
   /** Whether progress may be drawn on it: nobody reads it later. */
   readonly live: boolean;
+  /** A text with the commands in it as its reader can run them. */
+  readonly inWords: (text: string) => string;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
 type Stream = Pick<NodeJS.WriteStream, 'isTTY' | 'columns'>;
 
 /** What `stream` can show. A terminal that is called `dumb` shows text; what a CI records is no terminal, whatever it says. */
-export function screenOf(stream: Partial<Stream>, env: Env): Screen {
+export function screenOf(stream: Partial<Stream>, env: Env): Omit<Screen, 'inWords'> {
   const terminal = stream.isTTY === true && env['TERM'] !== 'dumb';
   return {
     color: terminal && !env['NO_COLOR'],
@@ -68,10 +70,15 @@ export function wrapped(text: string, width: number, indent = 0): string {
 
 /** A command that a text ends with: what is to be copied. */
 const command =
-  /(?<=^|: |→ |\b(?:then|with|run) )(?:[A-Z_]+=\S+ )*(?:npx |sudo )?(?:sallyport|make certs-mcp|openssl|chmod|mv|rm|cp|ln|npm)\b[^;\n]*$/;
+  /(?<=^|: |→ |\b(?:then|with|run) )(?:[A-Z_]+=\S+ )*(?:npx (?:--package=\S+ )*|sudo )?(?:sallyport|node \S*\/main\.js|make certs-mcp|openssl|chmod|mv|rm|cp|ln|npm)\b[^;\n]*$/;
 
 /** As `wrapped`; a command at the end of `text` stays whole where a line of its own holds it, and is else continued as a shell has it. */
-export function wrappedRemedy(text: string, width: number, indent = 0): string {
+export function wrappedRemedy(
+  remedy: string,
+  { width, inWords }: Pick<Screen, 'width' | 'inWords'>,
+  indent = 0,
+): string {
+  const text = inWords(remedy);
   const [words] = command.exec(text) ?? [];
   if (words === undefined) return wrapped(text, width, indent);
   const before = text.slice(0, text.length - words.length).trimEnd();

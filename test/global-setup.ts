@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { makeFixtureCerts } from './support/certs.js';
 
@@ -12,11 +12,16 @@ declare module 'vitest' {
   }
 }
 
-/** Certificates are made once for a run: real ones, with EC keys. */
+/** Certificates are made once for a run, real ones with EC keys; and the command is on the PATH. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   if (!existsSync('dist/cli/main.js')) throw new Error('dist/ is missing: make build');
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-test-'));
   await makeFixtureCerts(folder);
   project.provide('certs', folder);
+  // As after a global install: what is printed to be run next begins with the name of the command alone.
+  await mkdir(join(folder, 'bin'));
+  await chmod('dist/cli/main.js', 0o755);
+  await symlink(resolve('dist/cli/main.js'), join(folder, 'bin/sallyport'));
+  process.env['PATH'] = `${join(folder, 'bin')}${delimiter}${process.env['PATH']}`;
   return () => rm(folder, { recursive: true, force: true });
 }

@@ -68,7 +68,7 @@ describe('a remedy in lines', () => {
     ],
     ['leaves alone what fits', 'run it again: sallyport doctor', 'run it again: sallyport doctor'],
   ])('%s', (_, text, lines) => {
-    expect(wrappedRemedy(text, 44, 4)).toBe(lines);
+    expect(wrappedRemedy(text, { width: 44, inWords: String }, 4)).toBe(lines);
   });
 });
 
@@ -89,7 +89,7 @@ describe('how the parts of a gateway are', () => {
     { part: 'upstream', name: 'files', state: 'up', revision: '2025-11-25' },
     { part: 'upstream', name: 'slow', state: 'connecting' },
   ];
-  const screen = { color: false, width: 60, live: false };
+  const screen = { color: false, width: 60, live: false, inWords: String };
 
   it('is a line for what is there, and last what is not, why, and what to do', () => {
     expect(statusText(screen, parts, false).split('\n')).toEqual([

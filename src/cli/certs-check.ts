@@ -76,7 +76,7 @@ function printFinding(io: CommandIo, { path, verdict, detail, remedy }: Finding,
   // The first line says which folder it is.
   const short = isAbsolute(dir) ? sentence.replaceAll(`${dir.replace(/\/$/, '')}/`, '') : sentence;
   io.out(`${status}${wrapped(short, io.width, statusWidth)}\n`);
-  const next = wrappedRemedy(remedy, io.width, statusWidth + 2);
+  const next = wrappedRemedy(remedy, io, statusWidth + 2);
   io.out(`${' '.repeat(statusWidth)}${paint(io, 'cyan', '→')} ${next}\n`);
 }
 
@@ -142,7 +142,7 @@ function summary(io: CommandIo, findings: readonly Finding[], entries: readonly 
     return `${paint(io, 'green', 'all is well')}: the first of ${entries.length} ends in ${next} day${next === 1 ? '' : 's'}`;
   const count = `${findings.length} to mend`;
   const rest = `: ${well.length} of ${entries.length} certificates are well; first:`;
-  return `${paint(io, styleOf(first.verdict), count)}${rest}\n  ${paint(io, 'cyan', '→')} ${wrappedRemedy(first.remedy, io.width, 4)}`;
+  return `${paint(io, styleOf(first.verdict), count)}${rest}\n  ${paint(io, 'cyan', '→')} ${wrappedRemedy(first.remedy, io, 4)}`;
 }
 
 export function remaining(days: number): string {

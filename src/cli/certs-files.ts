@@ -42,7 +42,7 @@ export async function checkFiles(io: CommandIo, flags: Flags, paths: readonly st
   if (problems.length > 0) io.out('\n');
   for (const { message, remedy } of problems) {
     io.out(`${wrapped(message, io.width, 2)}\n`);
-    io.out(`  ${paint(io, 'cyan', '→')} ${wrappedRemedy(remedy, io.width, 4)}\n`);
+    io.out(`  ${paint(io, 'cyan', '→')} ${wrappedRemedy(remedy, io, 4)}\n`);
   }
   io.exitWith(status);
 }

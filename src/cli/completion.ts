@@ -24,7 +24,7 @@ export function completionCommand(io: CommandIo, program: () => Promise<Command>
     .description('print the script by which a shell completes commands and options')
     .addArgument(new Argument('<shell>', 'which shell').choices(Object.keys(shells)))
     .addHelpText('after', `\n${help}`)
-    .action(async (shell: keyof typeof shells) => io.out(shells[shell](flattened(await program()))));
+    .action(async (shell: keyof typeof shells) => io.data(shells[shell](flattened(await program()))));
 }
 
 const help = `Examples:

@@ -75,7 +75,7 @@ async function dev(io: CommandIo, flags: Flags): Promise<void> {
       onExchange(exchange) {
         const line = `${JSON.stringify(exchange)}\n`;
         if (record) append(record, line);
-        io.out(flags.json ? line : exchangeText(io, exchange));
+        io.data(flags.json ? line : exchangeText(io, exchange));
       },
       onNews: (news) => io.err(newsText(io, news)),
     });
@@ -136,7 +136,7 @@ async function callLine(io: CommandIo, { client }: Dev, line: string): Promise<v
     const args = parseJson(json || '{}') as Record<string, unknown>;
     const { error, text, result } = await callTool(client.request, name, args);
     const shown = error ? paint(io, 'red', error.message) : (text ?? JSON.stringify(result));
-    io.out(`${paint(io, 'bold', name)} → ${printable(shown)}\n`);
+    io.data(`${paint(io, 'bold', name)} → ${printable(shown)}\n`);
   } catch (error) {
     io.err(`${messageOf(error)}: a line is the name of a tool, and its arguments as JSON\n`);
   }

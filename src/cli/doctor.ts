@@ -165,7 +165,7 @@ function print(io: CommandIo, { results, counts, causes }: Diagnosis, verbose: b
       if (!causes.includes(result)) say(blockOf(io, result, short, ' '.repeat(statusWidth)));
   }
   say('');
-  for (const line of summary(io, counts, causes)) say(wrappedRemedy(line, io.width, 2));
+  for (const line of summary(io, counts, causes)) say(wrappedRemedy(line, io, 2));
 }
 
 /** How many checks came to what; of what is well, all together. */
@@ -205,7 +205,7 @@ function blockOf(io: CommandIo, result: Result, short: (text: string) => string,
     ...(cause.endsWith(seen.replace(/^[^:]*: /, '')) ? [] : [below(short(`seen: ${seen}`))]),
     below(short(coded)),
     follows === undefined
-      ? `${' '.repeat(indent)}${paint(io, 'cyan', '→')} ${wrappedRemedy(printable(remedy), io.width, indent + 2)}`
+      ? `${' '.repeat(indent)}${paint(io, 'cyan', '→')} ${wrappedRemedy(printable(remedy), io, indent + 2)}`
       : below(`follows from ${follows}`),
   ].join('\n');
 }

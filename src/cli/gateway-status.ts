@@ -68,7 +68,6 @@ function rowText(screen: Screen, { verdict, name, text, remedy }: Row, indent: n
   // A name that is too wide for its column has a line of its own.
   const beside = verdictWidth + name.length + 2 <= indent;
   const head = `${label}${beside ? name.padEnd(indent - verdictWidth) : `${name}${start}`}`;
-  const next =
-    remedy && `${start}${paint(screen, 'cyan', '→')} ${wrappedRemedy(remedy, screen.width, indent + 2)}`;
+  const next = remedy && `${start}${paint(screen, 'cyan', '→')} ${wrappedRemedy(remedy, screen, indent + 2)}`;
   return `${head}${wrapped(text, screen.width, indent)}${next ?? ''}\n`;
 }

@@ -28,7 +28,7 @@ async function importFile(io: CommandIo, file: string, options: { json?: boolean
   });
   const imported = importConfig(text, { file, kinds: new Set(bundledPlugins.keys()) });
   const { yaml, taken, notes } = imported;
-  io.out(options.json ? `${JSON.stringify(imported, null, 2)}\n` : yaml);
+  io.data(options.json ? `${JSON.stringify(imported, null, 2)}\n` : yaml);
   io.exitWith(notes.length === 0 ? 0 : 1);
   if (options.json) return;
   io.err(`taken: ${taken.join(', ') || 'no plugin'}\n`);

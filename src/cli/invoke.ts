@@ -69,7 +69,7 @@ async function invoke(io: CommandIo, hook: string, options: InvokeOptions): Prom
     const outcome = await manager.invokeOne({ plugin: options.plugin, hook, payload, context });
     if (outcome.kind === 'failed') throw outcome.error;
     const { result } = outcome.outcome;
-    io.out(`${writeJson(result, options.json ? 0 : 2)}\n`);
+    io.data(`${writeJson(result, options.json ? 0 : 2)}\n`);
     io.exitWith(result.continue_processing ? 0 : 1);
   } finally {
     await manager.close();

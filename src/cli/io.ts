@@ -4,14 +4,17 @@ import { nearest } from '../nearest.js';
 import type { Screen } from '../terminal.js';
 
 /** What a command may touch of the process: everything else comes from the rooms below. As a screen it is standard output. */
-export interface CommandIo extends Pick<Screen, 'color' | 'width'> {
+export interface CommandIo extends Pick<Screen, 'color' | 'width' | 'inWords'> {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Standard error as a screen. */
   readonly stderr: Screen;
   /** Whether standard error is a terminal: a person reads what is logged, and can be asked. */
   readonly interactive: boolean;
+  /** Standard output, with its commands in words that work where this was started. */
   out(text: string): void;
+  /** Standard output as it is: what a plugin, a file or a shell is to have is nothing of ours to reword. */
+  data(text: string): void;
   err(text: string): void;
   /** The status the process ends with when nothing is left to do. Default 0. */
   exitWith(status: number): void;
@@ -21,19 +24,6 @@ export interface CommandIo extends Pick<Screen, 'color' | 'width'> {
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
   return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '?');
-}
-
-/**
- * A text as who runs make would write the commands in it: make is the command of a clone, and says so by MAKELEVEL. Options
- * stay with the command itself.
- */
-export function inWordsOfMake(env: CommandIo['env'], text: string): string {
-  if (env['MAKELEVEL'] === undefined) return text;
-  const one = /\bsallyport certs (all|ca|gateway|check|crl|ca-rotate \w+)(?=\s*$|[.,;:)\n]| (?!-))/gm;
-  const named = /\bsallyport certs (plugin|renew|revoke) (\w[\w-]*)(?=\s*$|[.,;:)\n]| (?!-))/gm;
-  return text
-    .replace(one, (_, words: string) => `make certs-mcp-${words.replace(' ', '-')}`)
-    .replace(named, 'make certs-mcp-$1 PLUGIN_NAME=$2');
 }
 
 /** Rows as lines whose columns line up; the last column is not padded. */

@@ -3,7 +3,8 @@ import { asSallyError, InternalError, type SallyError, UsageError } from '../err
 import { standardError } from '../log.js';
 import { nearest } from '../nearest.js';
 import { paint, screenOf } from '../terminal.js';
-import { type CommandIo, inWordsOfMake, printable } from './io.js';
+import { type CommandIo, printable } from './io.js';
+import { inWordsOf, thisPackage } from './words.js';
 
 /** The commands: name, what `--help` says of it, and the module, loaded only when it is used. */
 const commands: Record<string, { summary: string; load: () => Promise<(io: CommandIo) => Command> }> = {
@@ -130,21 +131,29 @@ function unknownWord(what: string, seen: string, known: readonly string[], path:
 
 // What is said in one turn of the event loop is written at its end: a line a call cost a tenth of the call.
 const stderr = standardError();
+const inWords = inWordsOf({
+  env: process.env,
+  cwd: process.cwd(),
+  root: thisPackage,
+  commands: Object.keys(commands),
+});
 const io: CommandIo = {
   env: process.env,
   cwd: process.cwd(),
   ...screenOf(process.stdout, process.env),
+  inWords,
   // A program that serves outlives the width that it began with.
   get stderr() {
-    return screenOf(process.stderr, process.env);
+    return { ...screenOf(process.stderr, process.env), inWords };
   },
   interactive: process.stderr.isTTY === true && process.env['TERM'] !== 'dumb',
-  out: (text) => {
+  out: (text) => io.data(inWords(text)),
+  data: (text) => {
     // On a terminal both are read in the order in which they were said.
     stderr.flush();
-    process.stdout.write(inWordsOfMake(process.env, text));
+    process.stdout.write(text);
   },
-  err: (text) => stderr.write(inWordsOfMake(process.env, text)),
+  err: (text) => stderr.write(inWords(text)),
   exitWith: (status) => {
     process.exitCode = status;
   },

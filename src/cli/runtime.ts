@@ -52,7 +52,9 @@ export function loggerOf(
   const least = options.verbose ? 'debug' : logLevels[named as keyof typeof logLevels];
   // Whoever keeps text in a file has a line for each entry.
   const layout = io.interactive ? (line: TextLine) => terminalLine(io.stderr, line) : undefined;
-  return createLogger({ level: least, format: logFormatOf(io, options), ...(layout && { layout }) });
+  const { inWords } = io;
+  const format = logFormatOf(io, options);
+  return createLogger({ level: least, format, inWords, ...(layout && { layout }) });
 }
 
 const levelStyles = { ERROR: 'red', FATAL: 'red', WARN: 'yellow' } as const;
@@ -73,7 +75,7 @@ function terminalLine(screen: Screen, { clock, level, message, fields }: TextLin
     `${clock} ${paint(screen, levelStyles[level as keyof typeof levelStyles] ?? 'dim', level.padEnd(5))} ${said}`,
     others && `${gap}${paint(screen, 'dim', wrapped(others, screen.width, indent))}`,
     remedy &&
-      `${start}${paint(screen, 'cyan', '→')} ${wrappedRemedy(oneLine(String(remedy)), screen.width, indent + 2)}`,
+      `${start}${paint(screen, 'cyan', '→')} ${wrappedRemedy(oneLine(String(remedy)), screen, indent + 2)}`,
   ]
     .filter(Boolean)
     .join('');

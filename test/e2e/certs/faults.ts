@@ -10,7 +10,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   createCa,
   ensureAll,
@@ -31,7 +30,6 @@ import { resigned, version1 } from '../../tls/made.js';
 
 export const keyType = 'ec-p256';
 const day = 86_400_000;
-const program = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 
 /** The command in a remedy: from its first word to where words of English follow. */
 export function commandIn(remedy: string): string {
@@ -39,14 +37,9 @@ export function commandIn(remedy: string): string {
   return command.replace(/;.*| makes (the next|those).*| shows those .*/, '');
 }
 
-/** Runs a line of shell in which `sallyport` is this program; what it printed. */
+/** Runs a line of shell; what it printed. */
 export function runIn(cwd: string, command: string): string {
-  const bin = join(cwd, '.bin');
-  mkdirSync(bin, { recursive: true });
-  writeFileSync(join(bin, 'sallyport'), `#!/bin/sh\nexec "${process.execPath}" "${program}" "$@"\n`, {
-    mode: 0o755,
-  });
-  const env = { PATH: `${bin}:${process.env['PATH']}`, HOME: cwd, MCP_CERT_KEY: keyType };
+  const env = { PATH: process.env['PATH'], HOME: cwd, MCP_CERT_KEY: keyType };
   return execFileSync('sh', ['-c', command], { cwd, env, stdio: 'pipe', encoding: 'utf8' });
 }
 

@@ -1,8 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { inWordsOfMake } from '../../../src/cli/io.js';
 import { sallyport } from '../../support/command.js';
-import { temporaryFolder } from '../../support/folder.js';
 
 const version = async () =>
   (JSON.parse(await readFile('package.json', 'utf8')) as { version: string }).version;
@@ -52,31 +50,5 @@ describe('what people type who do not know the command yet', () => {
     const { status, stdout, stderr } = await sallyport(args);
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toBe(`error SALLY_USAGE\n  ${message}\n  → ${remedy}\n`);
-  });
-});
-
-describe('a command that is to be run next', () => {
-  const missing = async (env: Record<string, string>, cwd: string) =>
-    (await sallyport(['certs', 'check'], { env, cwd })).stderr;
-
-  it('is one of sallyport, which there is everywhere', async () => {
-    expect(await missing({}, await temporaryFolder())).toContain('→ sallyport certs all\n');
-  });
-
-  it('is a target of make for who runs make', async () => {
-    expect(await missing({ MAKELEVEL: '1' }, await temporaryFolder())).toContain('→ make certs-mcp-all\n');
-  });
-
-  it.each([
-    ['sallyport certs check', 'make certs-mcp-check'],
-    ['sallyport certs plugin NAME, then', 'make certs-mcp-plugin PLUGIN_NAME=NAME, then'],
-    ['sallyport certs ca-rotate prepare.', 'make certs-mcp-ca-rotate-prepare.'],
-    ['sallyport certs renew gateway --force', 'sallyport certs renew gateway --force'],
-    ['sallyport certs renew --all', 'sallyport certs renew --all'],
-    ['sallyport certs check --dir /certs', 'sallyport certs check --dir /certs'],
-    ["sallyport certs renew 'My Plugin'", "sallyport certs renew 'My Plugin'"],
-  ])('%s is %s there', (written, read) => {
-    expect(inWordsOfMake({ MAKELEVEL: '1' }, written)).toBe(read);
-    expect(inWordsOfMake({}, written)).toBe(written);
   });
 });
