@@ -1,38 +1,12 @@
 from mcp_use import MCPClient
 
-from tasks import run
-
-
-class Api:
-    def __init__(self, session):
-        self.session = session
-
-    async def tools(self):
-        return await self.session.list_tools()
-
-    async def call(self, name, args):
-        return await self.session.call_tool(name, args)
-
-    async def prompts(self):
-        return await self.session.list_prompts()
-
-    async def prompt(self, name, args):
-        return await self.session.get_prompt(name, args)
-
-    async def resources(self):
-        return await self.session.list_resources()
-
-    async def read(self, uri):
-        return await self.session.read_resource(uri)
+from tasks import api_of, child, headers, run
 
 
 async def connected(target, then):
-    if "url" in target:
-        server = {"url": target["url"], "headers": target.get("headers") or {}}
-    else:
-        server = {"command": target["command"], "args": target["args"], "env": target.get("env") or {}}
+    server = {"url": target["url"], "headers": headers} if "url" in target else child
     client = MCPClient({"mcpServers": {"one": server}})
-    await then(Api(await client.create_session("one")))
+    await then(api_of(await client.create_session("one")))
 
 
 run(connected)

@@ -2,9 +2,10 @@ import { MCPServerStdio, MCPServerStreamableHttp } from '@openai/agents';
 import { run } from './tasks.mjs';
 
 await run(async ({ url, headers, ...child }) => {
+  const more = { name: 'one', clientSessionTimeoutSeconds: 60 };
   const server = url
-    ? new MCPServerStreamableHttp({ url, requestInit: { headers }, name: 'one' })
-    : new MCPServerStdio({ ...child, name: 'one' });
+    ? new MCPServerStreamableHttp({ url, requestInit: { headers }, ...more })
+    : new MCPServerStdio({ ...child, ...more });
   await server.connect();
   return {
     tools: () => server.listTools(),

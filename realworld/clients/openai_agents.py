@@ -1,34 +1,16 @@
 from agents.mcp import MCPServerStdio, MCPServerStreamableHttp
 
-from tasks import run
-
-
-class Api:
-    def __init__(self, server):
-        self.server = server
-
-    async def tools(self):
-        return await self.server.list_tools()
-
-    async def call(self, name, args):
-        return await self.server.call_tool(name, args)
-
-    async def prompts(self):
-        return (await self.server.list_prompts()).prompts
-
-    async def prompt(self, name, args):
-        return await self.server.get_prompt(name, args)
+from tasks import api_of, child, headers, run
 
 
 async def connected(target, then):
     if "url" in target:
-        params = {"url": target["url"], "headers": target.get("headers") or {}}
+        params = {"url": target["url"], "headers": headers}
         server = MCPServerStreamableHttp(params=params, client_session_timeout_seconds=60)
     else:
-        params = {"command": target["command"], "args": target["args"], "env": target.get("env") or {}}
-        server = MCPServerStdio(params=params, client_session_timeout_seconds=60)
+        server = MCPServerStdio(params=child, client_session_timeout_seconds=60)
     async with server:
-        await then(Api(server))
+        await then(api_of(server))
 
 
 run(connected)

@@ -1,32 +1,11 @@
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
-import { connectWithOauth } from './oauth.mjs';
+import { Client, StreamableHTTPClientTransport as Http } from '@modelcontextprotocol/client';
+import { StdioClientTransport as Stdio } from '@modelcontextprotocol/client/stdio';
+import { connectedSdk } from './sdk.mjs';
 import { run } from './tasks.mjs';
 
-await run(async ({ url, headers, era, oauth, ...child }) => {
+await run(({ era, ...target }) => {
   const mode = era === 'modern' ? 'auto' : 'legacy';
   const client = new Client({ name: 'sdk-2', version: '1.0.0' }, { versionNegotiation: { mode } });
-  const http = (authProvider) =>
-    new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers }, authProvider });
-  const connect = (transport) => client.connect(transport);
-  if (oauth) await connectWithOauth(http, connect);
-  else await connect(url ? http() : new StdioClientTransport({ ...child, stderr: 'ignore' }));
-  return {
-    instructions: () => client.getInstructions() ?? null,
-    tools: async () => (await client.listTools()).tools,
-    call: (name, args) => client.callTool({ name, arguments: args }),
-    async withProgress(name, args) {
-      const told = [];
-      const result = await client.callTool(
-        { name, arguments: args },
-        { onprogress: (one) => told.push(one) },
-      );
-      return { told, result };
-    },
-    prompts: async () => (await client.listPrompts()).prompts,
-    prompt: (name, args) => client.getPrompt({ name, arguments: args }),
-    resources: async () => (await client.listResources()).resources,
-    read: (uri) => client.readResource({ uri }),
-    close: () => client.close(),
-  };
+  const callTool = (params, options) => client.callTool(params, options);
+  return connectedSdk(client, { Http, Stdio, callTool }, target);
 });

@@ -1,17 +1,55 @@
 """What every client does, as far as it can: see tasks.mjs, whose words these are."""
 import asyncio
+import dataclasses
 import json
 import os
 import sys
+from types import SimpleNamespace
 
 target = json.loads(sys.argv[1])
 prefix = target["prefix"]
+headers = target.get("headers") or {}
+child = {"command": target.get("command"), "args": target.get("args"), "env": target.get("env")}
+
+
+def api_of(session, **own):
+    """The functions of what has methods of the names that the Python SDK gives them, and those that are a client's `own`."""
+
+    def listing(ask, member):
+        async def listed():
+            answer = await ask()
+            return getattr(answer, member, answer)
+
+        return listed
+
+    functions = {"call": "call_tool", "prompt": "get_prompt", "read": "read_resource"}
+    found = {key: getattr(session, name) for key, name in functions.items() if hasattr(session, name)}
+    for member in ("tools", "prompts", "resources"):
+        if hasattr(session, f"list_{member}"):
+            found[member] = listing(getattr(session, f"list_{member}"), member)
+    return SimpleNamespace(**{**found, **own})
+
+
+def progressing(call, keyword):
+    """A call that tells of its progress to the function that `keyword` names."""
+
+    async def with_progress(name, args):
+        told = []
+
+        async def tell(*values):
+            told.append(values)
+
+        return {"result": await call(name, args, **{keyword: tell}), "told": told}
+
+    return with_progress
 
 
 def plain(value):
     """A value of a client's own types as JSON."""
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if dataclasses.is_dataclass(value):
+        return plain({one.name: getattr(value, one.name) for one in dataclasses.fields(value)})
     if isinstance(value, dict):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):

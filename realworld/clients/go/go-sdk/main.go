@@ -45,31 +45,19 @@ func main() {
 		return &tasks.Api{
 			Instructions: func() (any, error) { return session.InitializeResult().Instructions, nil },
 			Tools: func() (any, error) {
-				result, err := session.ListTools(ctx, nil)
-				if err != nil {
-					return nil, err
-				}
-				return result.Tools, nil
+				return session.ListTools(ctx, nil)
 			},
 			Call: func(name string, args map[string]any) (any, error) {
 				return session.CallTool(ctx, &mcp.CallToolParams{Name: name, Arguments: args})
 			},
 			Prompts: func() (any, error) {
-				result, err := session.ListPrompts(ctx, nil)
-				if err != nil {
-					return nil, err
-				}
-				return result.Prompts, nil
+				return session.ListPrompts(ctx, nil)
 			},
 			Prompt: func(name string, args map[string]string) (any, error) {
 				return session.GetPrompt(ctx, &mcp.GetPromptParams{Name: name, Arguments: args})
 			},
 			Resources: func() (any, error) {
-				result, err := session.ListResources(ctx, nil)
-				if err != nil {
-					return nil, err
-				}
-				return result.Resources, nil
+				return session.ListResources(ctx, nil)
 			},
 			Read: func(uri string) (any, error) {
 				return session.ReadResource(ctx, &mcp.ReadResourceParams{URI: uri})

@@ -42,11 +42,7 @@ func main() {
 		return &tasks.Api{
 			Instructions: func() (any, error) { return opened.Instructions, nil },
 			Tools: func() (any, error) {
-				result, err := session.ListTools(ctx, mcp.ListToolsRequest{})
-				if err != nil {
-					return nil, err
-				}
-				return result.Tools, nil
+				return session.ListTools(ctx, mcp.ListToolsRequest{})
 			},
 			Call: func(name string, args map[string]any) (any, error) {
 				request := mcp.CallToolRequest{}
@@ -54,11 +50,7 @@ func main() {
 				return session.CallTool(ctx, request)
 			},
 			Prompts: func() (any, error) {
-				result, err := session.ListPrompts(ctx, mcp.ListPromptsRequest{})
-				if err != nil {
-					return nil, err
-				}
-				return result.Prompts, nil
+				return session.ListPrompts(ctx, mcp.ListPromptsRequest{})
 			},
 			Prompt: func(name string, args map[string]string) (any, error) {
 				request := mcp.GetPromptRequest{}
@@ -66,11 +58,7 @@ func main() {
 				return session.GetPrompt(ctx, request)
 			},
 			Resources: func() (any, error) {
-				result, err := session.ListResources(ctx, mcp.ListResourcesRequest{})
-				if err != nil {
-					return nil, err
-				}
-				return result.Resources, nil
+				return session.ListResources(ctx, mcp.ListResourcesRequest{})
 			},
 			Read: func(uri string) (any, error) {
 				request := mcp.ReadResourceRequest{}

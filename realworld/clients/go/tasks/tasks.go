@@ -17,7 +17,7 @@ type Target struct {
 	Prefix  string            `json:"prefix"`
 }
 
-// Api has a function for each kind of request.
+// Api has a function for each kind of request; what lists something answers the whole result.
 type Api struct {
 	Instructions func() (any, error)
 	Tools        func() (any, error)
@@ -26,6 +26,15 @@ type Api struct {
 	Prompt       func(name string, args map[string]string) (any, error)
 	Resources    func() (any, error)
 	Read         func(uri string) (any, error)
+}
+
+// member is one member of a result, as JSON.
+func member(result any, name string) any {
+	members := map[string]json.RawMessage{}
+	if text, err := json.Marshal(result); err == nil {
+		_ = json.Unmarshal(text, &members)
+	}
+	return members[name]
 }
 
 // Run connects, asks for everything, and prints what the client makes of it.
@@ -49,10 +58,13 @@ func Run(connect func(target Target) (*Api, error)) {
 			value, err := api.Call(target.Prefix+name, args)
 			keep(key, value, err)
 		}
+		list := func(key string, ask func() (any, error)) {
+			result, err := ask()
+			keep(key, member(result, key), err)
+		}
 		value, err := api.Instructions()
 		keep("instructions", value, err)
-		value, err = api.Tools()
-		keep("tools", value, err)
+		list("tools", api.Tools)
 		ask("echo", "echo", map[string]any{"message": "grüße 👋"})
 		ask("redacted", "echo", map[string]any{"message": "the key sk-abc123 of mine"})
 		ask("sum", "get-sum", map[string]any{"a": 2, "b": 0.5})
@@ -60,12 +72,10 @@ func Run(connect func(target Target) (*Api, error)) {
 		ask("image", "get-tiny-image", map[string]any{})
 		ask("wrong arguments", "get-sum", map[string]any{"a": "x", "b": 1})
 		ask("no such tool", "no-such-tool", map[string]any{})
-		value, err = api.Prompts()
-		keep("prompts", value, err)
+		list("prompts", api.Prompts)
 		value, err = api.Prompt(target.Prefix+"args-prompt", map[string]string{"city": "Kraków"})
 		keep("prompt", value, err)
-		value, err = api.Resources()
-		keep("resources", value, err)
+		list("resources", api.Resources)
 		value, err = api.Read("demo://resource/static/document/features.md")
 		keep("resource", value, err)
 	}
