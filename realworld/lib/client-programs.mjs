@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cache, npm, pinned, pypi, root } from './programs.mjs';
+import { cache, npm, pinned, pypi, pythonOf, root } from './programs.mjs';
 
 const programs = join(root, 'realworld/clients');
 
@@ -25,7 +25,7 @@ function npmPackage(group, name) {
 
 export function pythonClient(environment, name, program) {
   const { program: _unused, ...known } = pypi(environment, name);
-  const command = join(cache, `python-${environment}`, 'bin/python');
+  const command = pythonOf(environment);
   return { ...known, start: async () => ({ command, args: [join(programs, `${program}.py`)] }) };
 }
 

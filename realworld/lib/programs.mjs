@@ -32,6 +32,9 @@ export function pypi(environment, name, program = name) {
   };
 }
 
+/** The Python of a virtual environment. */
+export const pythonOf = (environment) => join(cache, `python-${environment}`, 'bin', 'python');
+
 /** A program that Go compiles; `name` where two packages end alike. */
 export function go(path, name = basename(path)) {
   return {

@@ -30,7 +30,8 @@ export const goServers = [
     id: 'gopls',
     ...go('golang.org/x/tools/gopls'),
     stdio: () => ({ args: ['mcp'] }),
-    http: ({ port }) => ({ args: ['mcp', `-listen=127.0.0.1:${port}`], path: '/' }),
+    // What it serves by itself is HTTP+SSE of 2024-11-05.
+    http: wrapped('mcp-proxy'),
     files: {
       'go.mod': 'module example.com/a\n\ngo 1.26\n',
       'a.go': 'package a\n\nfunc A() int { return "x" }\n',

@@ -1,5 +1,5 @@
 import { pdf } from '../lib/pdf.mjs';
-import { pypi, wrapped } from '../lib/programs.mjs';
+import { pypi, pythonOf, wrapped } from '../lib/programs.mjs';
 
 /** Servers from PyPI. */
 export const pypiServers = [
@@ -89,7 +89,12 @@ export const pypiServers = [
   {
     id: 'powerpoint',
     ...pypi('generation1', 'office-powerpoint-mcp-server', 'ppt_mcp_server'),
-    http: ({ port }) => ({ args: ['--transport', 'http', '--port', port] }),
+    // What is installed as its command reads no arguments.
+    http: ({ port }) => ({
+      command: pythonOf('generation1'),
+      args: ['-m', 'ppt_mcp_server', '--transport', 'http', '--port', port],
+      bare: true,
+    }),
     calls: () => [
       ['create_presentation', { id: 'p' }],
       ['add_slide', { layout_index: 0, title: 'A' }],
@@ -123,7 +128,7 @@ export const pypiServers = [
   },
   {
     id: 'pandoc',
-    ...pypi('documents', 'mcp-pandoc'),
+    ...pypi('pandoc', 'mcp-pandoc'),
     http: wrapped('supergateway'),
     calls: () => [
       ['convert-contents', { contents: '# A', input_format: 'markdown', output_format: 'html' }],
@@ -132,7 +137,7 @@ export const pypiServers = [
   },
   {
     id: 'pymupdf4llm',
-    ...pypi('documents', 'pymupdf4llm-mcp'),
+    ...pypi('pymupdf', 'pymupdf4llm-mcp'),
     stdio: () => ({ args: ['stdio'] }),
     http: wrapped('mcp-proxy'),
     files: { 'a.pdf': pdf('Hello from a page') },
