@@ -34,7 +34,7 @@ interop: $(BUILT) ## The matrix with the Python peers, and the projects of plugi
 conformance: $(BUILT) ## The MCP conformance suite, straight at a server and through the gateway
 	@node conformance/run.mjs
 
-realworld: $(BUILT) ## Real MCP servers and clients, directly and through the gateway: by hand, twenty minutes and more; needs Go, Python 3, pandoc, Chromium and the package indexes
+realworld: $(BUILT) ## Real MCP servers and clients, directly and through the gateway: by hand, an hour; needs Go, Python 3, pandoc, Chromium and the package indexes
 	@node realworld/run.mjs --report .cache/realworld/report.md
 
 browser: $(BUILT) ## Clients in a real Chromium, with the TypeScript SDK in a page: needs chromium

@@ -6,17 +6,20 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stopEverything } from '../interop/lib/processes.mjs';
 import { clients } from './clients.mjs';
-import { goneFrom, knownDifference } from './known.mjs';
+import { explained, goneFrom } from './known.mjs';
 import { clientCells, clientWays } from './lib/client-cells.mjs';
+import { begin, goOn, keep, kept } from './lib/kept.mjs';
 import { install, root } from './lib/programs.mjs';
 import { cellText, createReport, table } from './lib/report.mjs';
 import { serverCells, togetherCells, ways } from './lib/server-cells.mjs';
 import { servers } from './servers.mjs';
 
-const usage = `node realworld/run.mjs [--part servers|clients] [--server ID]… [--client ID]… [--way NAME]… [--report FILE]
+const usage = `node realworld/run.mjs [--part servers|clients] [--server ID]… [--client ID]… [--way NAME]… [--resume] [--report FILE]
 
 Speaks to real MCP servers directly and through the gateway, and has real MCP clients do so, and prints what differs.
-With --server only those servers and no clients, with --client the other way round. --report writes the tables as Markdown. Exit status 1 where something differs that known.mjs does not explain, where an
+With --server only those servers and no clients, with --client the other way round. --resume takes what earlier runs
+found of servers and clients and looks at the others only; what is known is judged anew. --report writes the tables as
+Markdown. Exit status 1 where something differs that known.mjs does not explain, where an
 entry there explains nothing, and where a program did not start. Needs the npm registry, PyPI, the Go module proxy,
 Python 3.11, Go, pandoc and Chromium (CHROMIUM, or /usr/bin/chromium).
 `;
@@ -28,12 +31,14 @@ const { values: options } = parseArgs({
     client: { type: 'string', multiple: true },
     way: { type: 'string', multiple: true },
     report: { type: 'string' },
+    resume: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 const asked = (names) => names.filter((name) => !options.way || options.way.includes(name));
 const print = (text = '') => process.stdout.write(`${text}\n`);
 const whole = !options.part && !options.server && !options.client && !options.way;
+const isKept = whole || options.resume;
 const chosen = (part, all, names, others) =>
   all.filter(({ id }) =>
     names ? names.includes(id) : others === undefined && part === (options.part ?? part),
@@ -55,7 +60,7 @@ async function main() {
   const theClients = chosen('clients', clients, options.client, options.server);
   const needed = [...theServers, ...theClients].flatMap(({ needs }) => needs);
   await install(new Set(['npm-servers', 'python-proxy', ...needed]), print);
-  const folder = await mkdtemp(join(tmpdir(), 'realworld-'));
+  const folder = await placeOfThis();
   const pages = await startPages();
   const place = { folder, page: pages.url, chromium: process.env['CHROMIUM'] ?? '/usr/bin/chromium' };
   const report = createReport();
@@ -68,20 +73,30 @@ async function main() {
   } finally {
     stopEverything();
     pages.close();
-    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+    if (whole || !options.resume) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** A part that is looked at by itself has a folder of its own, and leaves what whole runs have kept alone. */
+function placeOfThis() {
+  if (options.resume) return goOn();
+  return whole ? begin() : mkdtemp(join(tmpdir(), 'realworld-'));
 }
 
 async function runServers(theServers, place, report) {
   const chosenWays = asked(Object.keys(ways));
   const found = [];
   for (const server of theServers) {
-    const isKnown = (way, key, difference) => knownDifference({ subject: server.id, way, key, difference });
+    const isKnown = (way, key, differences) => explained({ subject: server.id, way, key, differences });
     try {
-      const { cells, direct, modern } = await serverCells(server, place, chosenWays, isKnown);
+      const before = options.resume ? await kept('server', server) : undefined;
+      const missing = chosenWays.some((way) => way !== 'together' && !before?.cells[way]);
+      const one = missing ? await serverCells(server, place, chosenWays, isKnown) : before;
+      if (missing && isKept) await keep('server', server, one);
+      const { cells, direct, eras } = one;
       const judged = Object.entries(cells).map(([way, cell]) => [way, report.judge(server.id, way, cell)]);
-      found.push({ server, direct, modern, judged: Object.fromEntries(judged) });
-      tell(server, Object.fromEntries(judged), modern ? ' (both eras)' : '');
+      found.push({ server, direct, eras, judged: Object.fromEntries(judged) });
+      tell(server, Object.fromEntries(judged), eras === 'legacy' ? '' : ` (${eras})`);
     } catch (error) {
       report.total.failed += 1;
       print(`${server.id}: did not start: ${error.message}\n${error.tail?.slice(-600) ?? ''}`);
@@ -95,12 +110,12 @@ async function runServers(theServers, place, report) {
       tell(one.server, { together: one.judged.together });
     }
   }
-  const rows = found.map(({ server, modern, judged }) => [
+  const rows = found.map(({ server, eras, judged }) => [
     server.package,
     server.version(),
     server.from,
     server.http.bridge ?? 'itself',
-    modern ? 'both' : 'legacy',
+    eras,
     ...chosenWays.map((way) => cellText(judged[way])),
   ]);
   return {
@@ -113,11 +128,25 @@ async function runServers(theServers, place, report) {
 async function runClients(theClients, place, report) {
   const chosenWays = asked(Object.keys(clientWays));
   const judged = {};
-  const isKnown = (subject, way, key, difference) => knownDifference({ subject, way, key, difference });
-  await clientCells(theClients, place, chosenWays, isKnown, (client, way, cell) => {
+  const isKnown = (subject, way, key, differences) => explained({ subject, way, key, differences });
+  const found = {};
+  for (const client of theClients) {
+    found[client.id] = (options.resume && (await kept('client', client))) || {};
+  }
+  const judge = (client, way, cell) => {
     const one = report.judge(client.id, way, cell);
     judged[client.id] = { ...judged[client.id], [way]: one };
     tell(client, { [way]: one });
+  };
+  for (const client of theClients) {
+    for (const way of chosenWays.filter((name) => found[client.id][name]))
+      judge(client, way, found[client.id][way]);
+  }
+  const isWanted = (client, way) => chosenWays.includes(way) && !found[client.id][way];
+  await clientCells(theClients, place, isWanted, isKnown, async (client, way, cell) => {
+    found[client.id][way] = cell;
+    if (isKept) await keep('client', client, found[client.id]);
+    judge(client, way, cell);
   });
   const rows = theClients.map((client) => [
     client.id,
@@ -144,8 +173,8 @@ function tell({ id, version }, judged, more = '') {
   }
 }
 
-async function conclude(tables, { explained, total, notes }, seconds) {
-  const gone = whole ? goneFrom(explained) : [];
+async function conclude(tables, { used, total, notes }, seconds) {
+  const gone = whole ? goneFrom(used) : [];
   const lines = tables.map(({ title, ways: all, text }) => {
     const meaning = Object.entries(all).map(([way, what]) => `- \`${way}\`: ${what}`);
     return [`### ${title}`, '', text, '', ...meaning].join('\n');

@@ -13,7 +13,7 @@ import {
 } from '../../interop/lib/processes.mjs';
 import { servers } from '../servers.mjs';
 import { startAuthorizationServer } from './authorization-server.mjs';
-import { differentValue } from './compare.mjs';
+import { differentValues } from './compare.mjs';
 import { pipedGateway, upstreamOf, withGateway } from './gateways.mjs';
 import { freshWork, stdioOf, withHttp } from './places.mjs';
 import { root } from './programs.mjs';
@@ -126,8 +126,8 @@ async function withRedaction(folder, work) {
 const absolute = (tls, folder) =>
   Object.fromEntries(Object.entries(tls).map(([key, path]) => [key, join(folder, path)]));
 
-/** Tells of every client by every way: {key: difference or undefined}. */
-export async function clientCells(clients, place, chosen, isKnown, tell) {
+/** Tells of every client by every way: {key: what differs, or undefined}. */
+export async function clientCells(clients, place, isWanted, isKnown, tell) {
   const everything = servers.find(({ id }) => id === 'everything');
   const memory = servers.find(({ id }) => id === 'memory');
   const upstreams = {};
@@ -138,7 +138,11 @@ export async function clientCells(clients, place, chosen, isKnown, tell) {
   const here = { ...place, work: join(place.folder, 'everything') };
   const directChild = stdioOf(everything, here);
   const keep = async (client, way, compare) => {
-    tell(client, way, await twice(compare, (key, difference) => isKnown(client.id, way, key, difference)));
+    await tell(
+      client,
+      way,
+      await twice(compare, (key, differences) => isKnown(client.id, way, key, differences)),
+    );
   };
   await withRedaction(place.folder, (plugins) =>
     withHttp(everything, here, (directUrl) =>
@@ -146,7 +150,7 @@ export async function clientCells(clients, place, chosen, isKnown, tell) {
         const piped = await pipedGateway(place.folder, { upstreams, plugins });
         for (const client of clients) {
           const compare = async (way, direct, through) => {
-            if (!chosen.includes(way)) return;
+            if (!isWanted(client, way)) return;
             await keep(client, way, async () => {
               const before = await look(client, { ...direct, prefix: '' }, place);
               return compareLooks(before, await look(client, { ...through, prefix }, place));
@@ -157,7 +161,8 @@ export async function clientCells(clients, place, chosen, isKnown, tell) {
             await compare('modern', { url: directUrl, era: 'modern' }, { url, era: 'modern' });
           if (!client.bridge) await compare('stdio', directChild, { ...piped, env: {} });
         }
-        if (chosen.includes('oauth')) await withDoor({ upstreams, plugins, place }, clients, directUrl, keep);
+        const atTheDoor = clients.filter((client) => client.oauth && isWanted(client, 'oauth'));
+        if (atTheDoor.length > 0) await withDoor({ upstreams, plugins, place }, atTheDoor, directUrl, keep);
       }),
     ),
   );
@@ -178,7 +183,7 @@ async function withDoor({ upstreams, plugins, place }, clients, directUrl, keep)
   };
   try {
     await withGateway(place.folder, { upstreams, plugins, auth, port }, async (url) => {
-      for (const client of clients.filter(({ oauth }) => oauth)) {
+      for (const client of clients) {
         await keep(client, 'oauth', async () => {
           const before = await look(client, { url: directUrl, prefix: '' }, place);
           const after = await look(client, { url, oauth: true, prefix }, place);
@@ -186,7 +191,7 @@ async function withDoor({ upstreams, plugins, place }, clients, directUrl, keep)
           const way = ['POST /register', 'GET /authorize', 'POST /token'].filter(
             (route) => !asked.includes(route),
           );
-          const missing = way.length > 0 ? `the client never asked ${way.join(', ')}` : undefined;
+          const missing = way.length > 0 ? [`the client never asked ${way.join(', ')}`] : undefined;
           return { 'the way to a token': missing, ...compareLooks(before, after) };
         });
       }
@@ -202,11 +207,12 @@ function compareLooks(direct, through) {
 }
 
 function compareOne(key, direct, through) {
-  if (key === 'connection') return through.connection ?? `directly: ${direct.connection}`;
+  if (key === 'connection') return [through.connection ?? `directly: ${direct.connection}`];
   const expected = plain(key === 'redacted' ? hidden(direct[key]) : direct[key]);
   const came = plain(own(key, direct, through[key]));
   if (key === 'progress') for (const one of [expected, came]) one?.told?.splice(2);
-  return differentValue(expected, expected, came, '');
+  const found = differentValues(expected, expected, came, '');
+  return found.length > 0 ? found : undefined;
 }
 
 const hidden = (value) => JSON.parse(JSON.stringify(value ?? null).replaceAll(secret, redacted));
@@ -222,8 +228,9 @@ const plain = (value) =>
 
 function withoutHop(key, value) {
   if (hopKeys.includes(key)) return undefined;
-  if (key !== '_meta') return value;
-  const { [hopMeta]: _hop, ...meta } = value ?? {};
+  // Some clients have another name for _meta.
+  if (typeof value !== 'object' || value === null || !(hopMeta in value)) return value;
+  const { [hopMeta]: _hop, ...meta } = value;
   return Object.keys(meta).length === 0 ? undefined : meta;
 }
 

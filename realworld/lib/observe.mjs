@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '../../interop/lib/processes.mjs';
 import { modernRevision, openSession } from './session.mjs';
 
 /** What belongs to the request during which it comes; anything else may come at any time. */
@@ -11,6 +12,8 @@ const ofRequest = new Set([
 /** How long a server may take to say what a step waits for, and how long a cancelled call is listened for. */
 const untilMs = 15_000;
 const silenceMs = 400;
+/** How long a server may take to say that it knows the other era: some say nothing at all to what they do not know. */
+const discoverMs = 20_000;
 
 /** What a client sees of one server: key → `{text, heard}`, where `text` is the answer as it was written. */
 export async function observe(target, { era = 'legacy', root, plan }) {
@@ -39,13 +42,18 @@ export async function look(session, steps, era = 'legacy') {
     seen[step.key] = came;
     for (const { method } of other) anyTime.add(method);
   }
-  return { ...seen, 'what the server says by itself': value([...anyTime].sort()) };
+  return {
+    ...seen,
+    'what the server says by itself': value(
+      Object.fromEntries([...anyTime].map((method) => [method, 'said'])),
+    ),
+  };
 }
 
 /** Whether a server takes the revision without sessions. */
 export async function isModern(target) {
   const session = await openSession(target, { era: 'modern' });
-  const opened = await session.open().catch((error) => ({ error }));
+  const opened = await within(discoverMs, 'server/discover', session.open()).catch((error) => ({ error }));
   await session.close();
   const { supportedVersions = [] } = JSON.parse(opened.result ?? '{}');
   return supportedVersions.includes(modernRevision);

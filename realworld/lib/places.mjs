@@ -14,6 +14,9 @@ import {
 /** How long a server may take until it listens. */
 const listenMs = 60_000;
 
+/** For all: what is written comes at once and plain, and the sets of Python have the same order each time. */
+const steady = { PYTHONUNBUFFERED: '1', NO_COLOR: '1', PYTHONHASHSEED: '0' };
+
 /** The folder of a server, made anew: whoever asks next finds it as the one before did. */
 export async function freshWork(server, { folder }) {
   const work = join(folder, server.id);
@@ -45,7 +48,7 @@ export async function freshWork(server, { folder }) {
 /** How a server is started over stdio, as an upstream has it. */
 export function stdioOf(server, place) {
   const more = server.stdio?.(place) ?? {};
-  const env = { PYTHONUNBUFFERED: '1', NO_COLOR: '1', ...server.env, ...more.env };
+  const env = { ...steady, ...server.env, ...more.env };
   return {
     command: server.program.command,
     args: [...server.program.args, ...(more.args ?? [])],
@@ -74,7 +77,7 @@ export async function withHttp(server, place, work) {
   const how = server.http({ ...place, port }, stdio);
   const command = how.command ?? server.program.command;
   const args = how.bare ? how.args : [...server.program.args, ...(how.args ?? [])];
-  const env = childEnv({ PYTHONUNBUFFERED: '1', NO_COLOR: '1', ...server.env, ...how.env });
+  const env = childEnv({ ...steady, ...server.env, ...how.env });
   const program = startProgram(command, args, { env, cwd: place.work, group: true });
   program.child.stdout.resume();
   try {

@@ -1,6 +1,6 @@
 /**
  * What is asked of a server: `[key, ask]`, in this order. It is made from what the server lists when it is spoken to
- * directly, so that both ways are asked the same.
+ * directly, so that both ways are asked the same. What is `ofNobody` says by nothing which of several servers is meant.
  */
 export function planFor(server, place, lists) {
   const { tools = [], prompts = [], resources = [], capabilities } = lists;
@@ -8,16 +8,16 @@ export function planFor(server, place, lists) {
   const call = (name, args, how) => step('tools/call', { name, arguments: args }, how);
   const needy = tools.find(({ inputSchema }) => (inputSchema?.required ?? []).length > 0);
   const steps = [
-    step('ping', {}, { legacyOnly: true }),
+    step('ping', {}, { legacyOnly: true, ofNobody: true }),
     step('tools/list', {}),
     step('prompts/list', {}),
     step('resources/list', {}),
     step('resources/templates/list', {}),
-    step('tools/list', { cursor: 'no-such-page' }),
+    step('tools/list', { cursor: 'no-such-page' }, { ofNobody: true }),
     ...(capabilities.logging ? [step('logging/setLevel', { level: 'debug' }, { legacyOnly: true })] : []),
     ...(server.calls?.(place) ?? []).map(([name, args, how]) => call(name, args, how)),
     call('no-such-tool', {}),
-    step('tools/call', {}),
+    step('tools/call', {}, { ofNobody: true }),
     ...(needy ? [call(needy.name, {}), call(needy.name, wrong(needy.inputSchema))] : []),
     ...prompts
       .filter((prompt) => !(prompt.arguments ?? []).some(({ required }) => required))
@@ -31,7 +31,7 @@ export function planFor(server, place, lists) {
     step('prompts/get', { name: 'no-such-prompt' }),
     ...resources.slice(0, 4).map(({ uri }) => step('resources/read', { uri })),
     ...(server.reads?.(place) ?? []).map((uri) => step('resources/read', { uri })),
-    step('resources/read', { uri: 'nowhere://at/all' }),
+    step('resources/read', { uri: 'nowhere://at/all' }, { ofNobody: true }),
     ...(server.completions?.(place) ?? []).map((params) => step('completion/complete', params)),
     ...(capabilities.completions
       ? [
@@ -51,7 +51,7 @@ export function planFor(server, place, lists) {
     ...(server.cancel
       ? [call(...server.cancel, { cancel: true, key: `cancel ${server.cancel[0]}`, legacyOnly: true })]
       : []),
-    step('no/such/method', {}),
+    step('no/such/method', {}, { ofNobody: true }),
     { ...step('tools/list', {}), key: 'tools/list at the end' },
   ];
   return distinct(steps);

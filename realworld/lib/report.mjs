@@ -1,35 +1,36 @@
-import { knownDifference } from '../known.mjs';
+import { explained } from '../known.mjs';
 
 /** Judges cells, and counts what all of them come to. */
 export function createReport() {
   const notes = new Map();
-  const explained = new Set();
+  const used = new Set();
   const total = { equal: 0, known: 0, failed: 0 };
   const mark = (text) => {
     if (!notes.has(text)) notes.set(text, notes.size + 1);
     return notes.get(text);
   };
   return {
-    explained,
+    used,
     total,
     /** What a cell comes to: how much is equal, the notes of what is known, and what is not. */
     judge(subject, way, cell) {
       const found = { equal: 0, of: 0, notes: new Set(), failures: [] };
-      for (const [key, difference] of Object.entries(cell)) {
+      for (const [key, differences] of Object.entries(cell)) {
         found.of += 1;
-        if (difference === undefined) {
+        if (differences === undefined) {
           found.equal += 1;
           total.equal += 1;
           continue;
         }
-        const known = knownDifference({ subject, way, key, difference });
-        if (known) {
-          explained.add(known);
-          total.known += 1;
-          found.notes.add(mark(known.cause));
-        } else {
+        const known = explained({ subject, way, key, differences });
+        for (const entry of known ?? []) {
+          used.add(entry);
+          found.notes.add(mark(entry.cause));
+        }
+        if (known) total.known += 1;
+        else {
           total.failed += 1;
-          found.failures.push(`${key}: ${difference}`);
+          found.failures.push(`${key}: ${differences.slice(0, 8).join('\n      ')}`);
         }
       }
       return found;

@@ -1,11 +1,11 @@
 import { until } from '../../interop/lib/processes.mjs';
-import { difference } from './compare.mjs';
+import { difference, placeOf } from './compare.mjs';
 import { upstreamOf, withGateway } from './gateways.mjs';
 import { isModern, look, observe } from './observe.mjs';
 import { childOf, freshWork, stdioOf, withHttp } from './places.mjs';
 import { planFor } from './plan.mjs';
 import { openSession } from './session.mjs';
-import { acrossEras, prefixedPlan, unprefixed } from './translate.mjs';
+import { acrossEras, asInModern, byValue, prefixedPlan, unprefixed } from './translate.mjs';
 import { twice } from './twice.mjs';
 
 /** The ways through the gateway: who speaks how to whom. */
@@ -34,14 +34,17 @@ async function directly(server, place, plan) {
   };
   const first = await see('stdio', { plan });
   const { steps } = first;
-  const second = await see('stdio', { plan: steps });
+  const stdio = [first, await see('stdio', { plan: steps, andModern: true })];
   const http = [await see('http', { plan: steps }), await see('http', { plan: steps, andModern: true })];
-  const modern = http[1].modern ? await see('http', { plan: steps, era: 'modern' }) : undefined;
-  return { steps, stdio: [first, second], http, modern };
+  const modern = {};
+  for (const [transport, [, { modern: has }]] of Object.entries({ stdio, http })) {
+    if (has) modern[transport] = await see(transport, { plan: steps, era: 'modern' });
+  }
+  return { steps, stdio, http, modern };
 }
 
 /**
- * Every step of a server by every way: way → {key: difference or undefined}. On a busy machine an answer may be late
+ * Every step of a server by every way: way → {key: what differs, or undefined}. On a busy machine an answer may be late
  * once: a difference that is not known counts when it comes twice.
  */
 export async function serverCells(server, place, chosen, isKnown) {
@@ -59,7 +62,7 @@ export async function serverCells(server, place, chosen, isKnown) {
       const seen = await withGateway(place.folder, { upstreams }, (url) =>
         observe({ url }, { root, plan: steps }),
       );
-      return compare(...direct.stdio, seen, steps);
+      return compare(...direct.stdio, seen, keysOf(steps), direct.modern.stdio);
     },
     async http() {
       const { place: here, root } = await fresh();
@@ -68,7 +71,7 @@ export async function serverCells(server, place, chosen, isKnown) {
           observe({ url }, { root, plan: steps }),
         ),
       );
-      return compare(...direct.http, seen, steps);
+      return compare(...direct.http, seen, keysOf(steps), direct.modern.http);
     },
     async modern() {
       const { place: here, root } = await fresh();
@@ -78,34 +81,47 @@ export async function serverCells(server, place, chosen, isKnown) {
           observe({ url }, options),
         ),
       );
-      const like = direct.modern ? [direct.modern, direct.modern] : direct.http;
+      const like = direct.modern.http ? [direct.modern.http, direct.modern.http] : direct.http;
       const asked = steps.filter(({ legacyOnly }) => !legacyOnly);
-      return compare(...[...like, seen].map(acrossEras), asked);
+      return compare(...[...like, seen].map(acrossEras), keysOf(asked));
     },
   };
   const cells = {};
   for (const way of Object.keys(through).filter((one) => chosen.includes(one))) {
-    const cell = () => through[way]().catch((error) => ({ 'the connection': error.message.slice(0, 600) }));
-    cells[way] = await twice(cell, (key, difference) => isKnown(way, key, difference));
+    const cell = () => through[way]().catch((error) => ({ 'the connection': [error.message.slice(0, 600)] }));
+    cells[way] = await twice(cell, (key, differences) => isKnown(way, key, differences));
   }
-  return { cells, direct, modern: direct.modern !== undefined };
+  return { cells, direct, eras: erasOf(direct.modern) };
 }
 
 const workOf = (server, { folder }) => `${folder}/${server.id}`;
 
-function compare(direct, again, through, steps) {
-  const keys = [
-    'instructions',
-    'capabilities',
-    ...steps.map(({ key }) => key),
-    'what the server says by itself',
-  ];
-  return Object.fromEntries(
-    keys.map((key) => [key, difference(direct.seen[key], again.seen[key], through.seen[key])]),
-  );
+const erasOf = ({ stdio, http }) => (stdio && http ? 'both' : stdio ? 'both (stdio)' : 'legacy');
+
+const keysOf = (steps) => [
+  'instructions',
+  'capabilities',
+  ...steps.map(({ key }) => key),
+  'what the server says by itself',
+];
+
+/**
+ * What differs from two direct looks. The gateway speaks 2026-07-28 to a server that does: where what came is not what
+ * the server says to this client, but what it says directly in 2026-07-28, the difference begins with those words.
+ */
+function compare(direct, again, through, keys, modern) {
+  const inModern = modern && [modern, through].map((one) => acrossEras(one).seen);
+  const told = (key) => {
+    const found = difference(direct.seen[key], again.seen[key], through.seen[key]);
+    if (!found || !inModern?.[0][key]) return found;
+    const [expected, came] = inModern.map((seen) => seen[key]);
+    const also = new Set(difference(expected, expected, came)?.map(placeOf));
+    return found.map((one) => (also.has(placeOf(one)) ? one : `${asInModern}: ${one}`));
+  };
+  return Object.fromEntries(keys.map((key) => [key, told(key)]));
 }
 
-/** All servers behind one gateway, for one client: id → {key: difference or undefined}. */
+/** All servers behind one gateway, for one client: id → {key: what differs, or undefined}. */
 export async function togetherCells(found, place) {
   const upstreams = {};
   for (const { server } of found) {
@@ -118,10 +134,13 @@ export async function togetherCells(found, place) {
     await untilAllAreListed(session, found);
     const cells = {};
     for (const { server, direct } of found) {
-      const asked = direct.steps.filter(({ key }) => key !== 'ping');
+      const asked = direct.steps.filter(({ ofNobody }) => !ofNobody);
+      await session.moveTo(`${place.folder}/${server.id}`);
       const seen = await look(session, prefixedPlan(asked, server.id));
       const mine = { seen: unprefixed(seen, server.id, direct.stdio[0].seen) };
-      cells[server.id] = compareSteps(...direct.stdio, mine, asked);
+      const like = direct.stdio.map((one) => ({ seen: byValue(one.seen) }));
+      const keys = asked.map(({ key }) => key);
+      cells[server.id] = compare(...like, mine, keys, direct.modern.stdio);
     }
     await session.close();
     return cells;

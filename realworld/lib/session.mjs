@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { within } from '../../interop/lib/processes.mjs';
 import { members } from './members.mjs';
 import { openChild, openHttp } from './pipes.mjs';
 
 /** How long a server may take for one answer. */
 const answerMs = 45_000;
+/** How long servers may take to ask for the roots that have changed. */
+const movedMs = 2_000;
 
 const clientInfo = { name: 'realworld', version: '1.0.0' };
 const capabilities = { roots: { listChanged: true }, sampling: {}, elicitation: { form: {} } };
@@ -12,7 +15,7 @@ const metaPrefix = 'io.modelcontextprotocol';
 
 /** What this client says where a server asks it something. */
 const replies = (root) => ({
-  'roots/list': () => ({ roots: [{ uri: `file://${root}`, name: 'work' }] }),
+  'roots/list': () => ({ roots: [{ uri: `file://${root()}`, name: 'work' }] }),
   'sampling/createMessage': () => ({
     role: 'assistant',
     content: { type: 'text', text: 'a sample' },
@@ -46,7 +49,8 @@ function filled({ properties = {} } = {}) {
 export async function openSession(target, { era = 'legacy', root = '/' } = {}) {
   const waiting = new Map();
   const heard = [];
-  const answerTo = replies(root);
+  let place = root;
+  const answerTo = replies(() => place);
   let listener = () => {};
   let failure;
 
@@ -154,6 +158,12 @@ export async function openSession(target, { era = 'legacy', root = '/' } = {}) {
     ask,
     start,
     notify: (method, params) => pipe.send({ jsonrpc: '2.0', method, params }),
+    /** Has another root from now on: the servers are told so, and have their time to ask for it. */
+    async moveTo(other) {
+      place = other;
+      await pipe.send({ jsonrpc: '2.0', method: 'notifications/roots/list_changed' });
+      await sleep(movedMs);
+    },
     /** What came by itself since the last look. */
     heard: () => heard.splice(0),
     /** Resolves once a message of that method has come, or after `ms`. */

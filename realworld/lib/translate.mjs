@@ -1,6 +1,8 @@
 /** What a revision adds to every result by itself, or a hop of its own says: it is no part of what the server said. */
 export const hopKeys = ['resultType', 'ttlMs', 'cacheScope'];
 export const hopMeta = 'io.modelcontextprotocol/serverInfo';
+/** How a difference begins that is none to a direct look in 2026-07-28. */
+export const asInModern = 'as in 2026-07-28';
 
 /** What a look shows, without what belongs to the era or to the hop. */
 export function acrossEras({ seen }) {
@@ -35,10 +37,21 @@ export function prefixedPlan(steps, id) {
   });
 }
 
+const listKey = /^(tools|prompts|resources|resources\/templates)\/list/;
+
+/** Lists written as `unprefixed` writes them. */
+export function byValue(seen) {
+  const entries = Object.entries(seen).map(([key, one]) => {
+    if (!listKey.test(key) || !one.text.startsWith('result ')) return [key, one];
+    return [key, { ...one, text: `result ${JSON.stringify(JSON.parse(one.text.slice('result '.length)))}` }];
+  });
+  return Object.fromEntries(entries);
+}
+
 /** The lists of all servers, with what is one server's only, under its own names; anything else as it came. */
 export function unprefixed(seen, id, direct) {
   const entries = Object.entries(seen).map(([key, one]) => {
-    const [, list] = /^(tools|prompts|resources|resources\/templates)\/list/.exec(key) ?? [];
+    const [, list] = listKey.exec(key) ?? [];
     if (!list || !one.text.startsWith('result ')) return [key, one];
     // Where a server has no such list, what is there is that of others.
     if (!direct[key]?.text.startsWith('result ')) return [key, direct[key] ?? one];

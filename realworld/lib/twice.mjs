@@ -1,7 +1,7 @@
 /** Looks again where something differs that has no explanation, and keeps what differs both times. */
 export async function twice(look, isKnown) {
   const cell = await look();
-  const odd = Object.entries(cell).filter(([key, difference]) => difference && !isKnown(key, difference));
+  const odd = Object.entries(cell).filter(([key, differences]) => differences && !isKnown(key, differences));
   if (odd.length === 0) return cell;
   const again = await look();
   const late = odd
