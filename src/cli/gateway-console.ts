@@ -1,4 +1,9 @@
-import { type ConsoleSettings, consoleDefaults, type GatewayConfig } from '../config/index.js';
+import {
+  type ConsoleSettings,
+  configurationInForce,
+  consoleDefaults,
+  type GatewayConfig,
+} from '../config/index.js';
 import type { Report } from '../console/index.js';
 import type { Gateway } from '../gateway/index.js';
 import type { Logger } from '../log.js';
@@ -43,7 +48,11 @@ export async function openPage(
   { config, workers = 1, log }: PageOptions,
 ): Promise<Page> {
   const { openConsole, runtimeFolder } = await room();
-  const inForce = async (loaded: GatewayConfig) => ({ config: loaded, shown: '' });
+  const { env, cwd } = io;
+  const inForce = async (loaded: GatewayConfig) => ({
+    config: loaded,
+    shown: await configurationInForce(loaded, { config, env, cwd }),
+  });
   const [, script = ''] = process.argv;
   const page = await openConsole({
     settings,
