@@ -33,7 +33,6 @@ export function createCollector(now: () => number = Date.now): Collector {
   return {
     observer: {
       request: (start) => new CollectedRequest(start, () => seen, now),
-      upstreamCall: ({ upstream }) => ({ end: (end) => seen.upstreamCall(upstream, end) }),
     },
     take() {
       if (seen.empty) return undefined;

@@ -16,7 +16,7 @@ import type { ClientContext, ClientSession, PeerErrors } from '../mcp/client/ses
 import { stdioTransport } from '../mcp/client/stdio.js';
 import type { RpcResponse } from '../mcp/messages.js';
 import type { Observer } from '../telemetry/index.js';
-import { type CredentialStore, pluginRule } from '../tls/index.js';
+import { type CredentialStore, type Credentials, filesOf, pluginRule } from '../tls/index.js';
 import { packageVersion } from '../version.js';
 import { backoff, unlessAborted, withDeadline } from '../wait.js';
 import { mayBeEmpty, type ToolConnection, type ToolReply } from '../wire/index.js';
@@ -24,6 +24,8 @@ import { httpErrors, stdioErrors } from './errors.js';
 
 /** A connection to a plugin server: HTTP with or without TLS, a Unix domain socket, or a child process. */
 export interface Connection extends ToolConnection {
+  /** Calls `listener` when the credentials that it is opened with are others: who was let in may be so no more. */
+  onCredentials(listener: () => void): void;
   close(): Promise<void>;
 }
 
@@ -53,6 +55,8 @@ interface SessionSource {
   answered?(): void;
   /** Whether a call may be made once more, over a new session. */
   again(error: unknown): boolean;
+  /** Absent where it has no credentials. */
+  readonly credentials?: Credentials | undefined;
   /** One that failed is used no more. */
   drop(session: ClientSession): void;
   close(): Promise<void>;
@@ -133,8 +137,10 @@ export async function openConnection(settings: McpSettings, deps: ConnectionDeps
         }
       }
     },
+    onCredentials: (listener) => void sessions.credentials?.onChange(listener),
     async close() {
       closing.abort(ConnectionLost({ peer, detail: 'it was closed' }));
+      sessions.credentials?.close();
       await sessions.close();
     },
   };
@@ -205,6 +211,7 @@ async function httpSessions(
   const transport = httpTransport(target, context, () => false);
   await transport.prepare();
   return {
+    credentials: tls && (await credentials.open(filesOf(tls), 'client')),
     open: (signal) => transport.contact(undefined, signal),
     due: async () => {},
     // A server that was restarted does not know the session, one that stops has not looked at the call: once more, anew.

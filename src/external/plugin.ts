@@ -81,15 +81,27 @@ async function watch(
   };
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
+  let looking = false;
+  let again = false;
   plugin.onClose(() => {
     closed = true;
     clearTimeout(timer);
   });
   // The next look begins a pause after the one before has ended: a slow server is not asked twice at once.
   const lookAgain = async () => {
-    await look();
+    clearTimeout(timer);
+    again = looking;
+    if (looking || closed) return;
+    looking = true;
+    do {
+      again = false;
+      await look();
+    } while (again && !closed);
+    looking = false;
     if (!closed) timer = setTimeout(lookAgain, checkEveryMs).unref();
   };
+  // A turn later its connections have heard of it, too.
+  plugin.onCredentials(() => setImmediate(() => void lookAgain()));
   await lookAgain();
 }
 
@@ -234,6 +246,12 @@ class ExternalPlugin implements PluginHandle, ChainMember {
 
   onChange(listener: () => void): void {
     this.#changed.add(listener);
+  }
+
+  onCredentials(listener: () => void): void {
+    this.#connection.onCredentials(() => {
+      if (!this.away) listener();
+    });
   }
 
   onClose(listener: () => void): void {

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { isLoopback } from '../config/index.js';
 import type { PluginManager } from '../manager/index.js';
 import type { Client } from '../mcp/router.js';
 import { signalWithin } from '../wait.js';
 import { type ListCounts, readNames } from './router/index.js';
 import { type PartStatus, pluginStatus, upstreamStatus } from './status.js';
-import type { Upstream, UpstreamLoad } from './upstream.js';
+import type { Upstream, UpstreamLoad, UpstreamSession } from './upstream.js';
 
 /** What a gateway has now: names, states and numbers. */
 export interface GatewayFacts {
@@ -33,6 +34,9 @@ interface FactsDeps {
 
 const counted = ['tools', 'prompts', 'resources'] as const;
 const readWithinMs = 30_000;
+/** How often an upstream over HTTP is asked whether it is there while nobody calls it: one of this machine, and any other. */
+const pingEveryMs = { here: 1_000, elsewhere: 30_000 } as const;
+const pingWithinMs = 5_000;
 
 /** What looks at a gateway. The lists of an upstream that nobody has asked for yet are read once, each time that it comes up. */
 export function createFacts({ upstreams, plugins, kindOf, lists, sessions }: FactsDeps): () => GatewayFacts {
@@ -51,8 +55,23 @@ export function createFacts({ upstreams, plugins, kindOf, lists, sessions }: Fac
     );
     return entry.lists;
   };
+  const pinged = new WeakMap<Upstream, number>();
+  const ping = (upstream: Upstream) => {
+    const { settings, state, load, look } = upstream;
+    if (settings.transport !== 'http' || state.kind !== 'up' || look !== undefined || load.running > 0)
+      return;
+    const here = settings.uds !== undefined || isLoopback(settings.url.hostname);
+    const now = performance.now();
+    if (now - (pinged.get(upstream) ?? 0) < pingEveryMs[here ? 'here' : 'elsewhere']) return;
+    pinged.set(upstream, now);
+    // It is told of by its state.
+    withSession(upstream, pingWithinMs, (session, signal) =>
+      session.request(session.era === 'modern' ? 'server/discover' : 'ping', undefined, { signal }),
+    ).catch(() => {});
+  };
   return () => {
     const asked = lists();
+    upstreams().forEach(ping);
     return {
       upstreams: upstreams().map((upstream) => ({
         ...(upstreamStatus(upstream) as Extract<PartStatus, { part: 'upstream' }>),
@@ -71,15 +90,25 @@ export function createFacts({ upstreams, plugins, kindOf, lists, sessions }: Fac
 }
 
 async function readLists(upstream: Upstream): Promise<ListCounts> {
-  const signal = signalWithin(readWithinMs);
+  return withSession(upstream, readWithinMs, async (session, signal) => {
+    const counts: Record<string, number> = {};
+    for (const kind of counted) counts[kind] = (await readNames(session, kind, { signal })).size;
+    return counts;
+  });
+}
+
+/** Does `work` with a session that is let go of. */
+async function withSession<T>(
+  upstream: Upstream,
+  withinMs: number,
+  work: (session: UpstreamSession, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const signal = signalWithin(withinMs);
   const client = randomUUID();
   const request = { principal: 'sallyport', client, capabilities: {}, own: false, lent: true } as const;
-  const counts: Record<string, number> = {};
   try {
-    const session = await upstream.session(request, signal);
-    for (const kind of counted) counts[kind] = (await readNames(session, kind, { signal })).size;
+    return await work(await upstream.session(request, signal), signal);
   } finally {
-    await upstream.release(client);
+    await upstream.release(client).catch(() => {});
   }
-  return counts;
 }
