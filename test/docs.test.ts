@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { errorDefinitions } from '../src/errors.js';
+import { parseConfig } from '../src/config/index.js';
+import { ConfigInvalid, errorDefinitions } from '../src/errors.js';
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -41,6 +42,35 @@ function docstringBlocksOf({ path, text }: Text): Example[] {
     place: `${path}:${lineOf(text, match.index)}`,
     code: (match[1] ?? '').replaceAll(/^ *\* ?/gm, ''),
   }));
+}
+
+/** The blocks of a page that are whole configuration files. */
+function configurationsOf({ path, text }: Text): Example[] {
+  return [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].flatMap((match) => {
+    const code = match[1] ?? '';
+    if (!/^(gateway|plugins|plugin_settings):/m.test(code)) return [];
+    return [{ place: `${path}:${lineOf(text, match.index)}`, code }];
+  });
+}
+
+/** What the program has against a configuration: what it names is there, and each variable is set. */
+function refusalsOf({ place, code }: Example): string[] {
+  const env = Object.fromEntries([...code.matchAll(/env\.(\w+)/g)].map(([, name]) => [name, 'a value']));
+  const text = /^(gateway|plugins):/m.test(code) ? code : `plugins: []\n${code}`;
+  const options = {
+    path: '/srv/gateway.yaml',
+    cwd: '/srv',
+    env,
+    side: 'gateway',
+    exists: () => true,
+  } as const;
+  try {
+    parseConfig(text, options);
+    return [];
+  } catch (error) {
+    if (!ConfigInvalid.is(error)) throw error;
+    return error.context.problems.map(({ message }) => `${place}: ${message}`);
+  }
 }
 
 function lineOf(text: string, index: number): number {
@@ -121,6 +151,12 @@ describe('the documentation', () => {
     expect(compile(examples)).toEqual([]);
   });
 
+  it('has configurations that the program takes as they are printed', () => {
+    const configurations = pages.flatMap(configurationsOf);
+    expect(configurations.length).toBeGreaterThan(20);
+    expect(configurations.flatMap(refusalsOf)).toEqual([]);
+  });
+
   it('names only error codes that there are', () => {
     expect(pages.flatMap(unknownCodes)).toEqual([]);
   });
@@ -141,6 +177,13 @@ describe('the checks above', () => {
   it('see an example that does not compile', () => {
     const page = { path: 'page.md', text: "text\n\n```ts\nexport { nothing } from 'sallyport';\n```\n" };
     expect(compile(blocksOf(page))).toEqual([expect.stringMatching(/^page\.md:3: .*nothing/)]);
+  });
+
+  it('see a configuration that the program refuses', () => {
+    const page = { path: 'page.md', text: 'text\n\n```yaml\ngateway: {upstreams: {a: {cmd: b}}}\n```\n' };
+    expect(configurationsOf(page).flatMap(refusalsOf)).toContain(
+      "page.md:3: unknown key 'cmd' in gateway.upstreams.a",
+    );
   });
 
   it('see an example of a docstring', () => {

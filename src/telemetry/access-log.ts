@@ -7,6 +7,7 @@ import type {
   Observer,
   RequestEnd,
   RequestObservation,
+  RequestStart,
   ServedCall,
 } from './observer.js';
 import { bounded, shownTarget } from './shown.js';
@@ -16,7 +17,7 @@ const aroundHttp = new Set(['http_pre_request', 'http_auth_resolve_user', 'http_
 
 /** The access log: one line for each request, at its end. Who, what, which plugins, how long; never what was said. */
 export function createAccessLog(log: Logger): Observer {
-  return { request: () => new AccessLine(log) };
+  return { request: (start) => new AccessLine(log, start) };
 }
 
 /** A client as logs name it. What it says of itself is as long as it likes. */
@@ -35,14 +36,16 @@ interface PluginRun extends Omit<HookCallStart, 'request'> {
 
 class AccessLine implements RequestObservation {
   readonly #log: Logger;
+  readonly #address: string | undefined;
   readonly #started = performance.now();
   readonly #plugins: PluginRun[] = [];
   #call: ServedCall | undefined;
   #upstream: string | undefined;
   #target: string | undefined;
 
-  constructor(log: Logger) {
+  constructor(log: Logger, { address }: RequestStart) {
     this.#log = log;
+    this.#address = address;
   }
 
   serves(call: ServedCall): void {
@@ -75,6 +78,7 @@ class AccessLine implements RequestObservation {
         user,
         tenant,
         client: clientName(call.client.info),
+        ...(this.#address !== undefined && { address: this.#address }),
         method: bounded(call.method),
         ...(this.#upstream !== undefined && { upstream: this.#upstream }),
         ...(this.#target !== undefined && { target: shownTarget(this.#target) }),
@@ -87,6 +91,7 @@ class AccessLine implements RequestObservation {
       line = {
         request: randomUUID(),
         ...(identity && { user: identity.user, tenant: identity.tenant }),
+        ...(this.#address !== undefined && { address: this.#address }),
         method: bounded(method),
         ...(status !== undefined && { status }),
         ...(error !== undefined && { error }),

@@ -3,6 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { exportJWK, generateKeyPair } from 'jose';
 import { expect, it, onTestFinished } from 'vitest';
 import { cert } from '../../support/certs.js';
@@ -45,6 +47,15 @@ it('serves MCP below its base path, and nothing of it elsewhere', async () => {
   for (const path of ['/mcp', '/gwmcp', '/other/mcp', '/gw', '/gw/']) expect(await statusOf(path)).toBe(404);
 });
 
+it('serves clients of HTTP+SSE below its base path, and names them the address to post to there', async () => {
+  const { origin } = await start({ base_path: '/gw', sse: true });
+  expect((await fetch(`${origin}/sse`)).status).toBe(404);
+  const client = new Client({ name: 'old', version: '1' });
+  await client.connect(new SSEClientTransport(new URL(`${origin}/gw/sse`)) as never);
+  onTestFinished(() => client.close());
+  expect(firstText(await client.callTool(echo))).toBe('x');
+});
+
 it('names and serves its metadata with the path inserted after the well-known one', async () => {
   const { url, origin } = await start({ base_path: '/gw', auth: await jwtAuth() });
   const named = await challengeOf(url);
@@ -66,10 +77,15 @@ const told = {
 };
 
 it('takes what a trusted proxy says for URLs, for the address of the client and for the log', async () => {
-  const { url, sentFrom } = await start({ trusted_proxies: ['127.0.0.0/8', '::1'] });
+  const { url, sentFrom, gateway } = await start({ trusted_proxies: ['127.0.0.0/8', '::1'] });
   const client = await legacyClient(url, { headers: told });
   await client.callTool(echo);
   expect(sentFrom()).toBe('192.0.2.7');
+  const lineOf = (method: string) =>
+    gateway.waitForLog((line) => line.msg === 'request' && line['method'] === method);
+  expect(await lineOf('tools/call')).toMatchObject({ address: '192.0.2.7' });
+  await fetch(url, { method: 'PUT', headers: told });
+  expect(await lineOf('PUT')).toMatchObject({ address: '192.0.2.7', outcome: 'refused' });
   const secured = await start({ trusted_proxies: ['127.0.0.1'], auth: await jwtAuth(), base_path: '/gw' });
   const metadata = await challengeOf(secured.url, told);
   expect(metadata).toBe('https://mcp.example/.well-known/oauth-protected-resource/tools/gw/mcp');
