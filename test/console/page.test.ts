@@ -12,7 +12,7 @@ import {
 import { ago, count, duration, partsOf, plain, rate, span } from '../../src/console/page/format.js';
 import { goneOf, leftOf } from '../../src/console/page/life.js';
 import { concernsOf, markOf } from '../../src/console/page/states.js';
-import { hourOf, rowsOf, wordsOf } from '../../src/console/page/traffic.js';
+import { hourOf, newest, rowsOf, wordsOf } from '../../src/console/page/traffic.js';
 
 const start = Date.parse('2026-11-28T10:00:00Z');
 const decision = (id: number, rest: Partial<Decision> = {}): Decision => ({
@@ -145,6 +145,10 @@ describe('numbers and times', () => {
       '1 day left',
       'ended 2 days ago',
     ]);
+    expect([goneOf({ ...life, notBefore: '', notAfter: '' }, start), leftOf('', start)]).toEqual([
+      1,
+      'dates unknown',
+    ]);
     expect(leftOf(life.notAfter, at('2026-01-11') - 3_600_000)).toBe('1 hour left');
   });
 });
@@ -194,13 +198,30 @@ describe('the last hour', () => {
     p50: [4, null, 6],
     p99: [40, null, 20],
   };
+  const over = new Date(start + 30_000).toISOString();
+
+  it('ends with an interval that is not over: what is missing of it is taken from the one before', () => {
+    const requests = [100, 100, 25];
+    const at = (seconds: number) => new Date(start + seconds * 1000).toISOString();
+    expect(hourOf({ ...traffic, requests }, at(25)).rates).toEqual([10, 10, 7.5]);
+    expect(hourOf({ ...traffic, requests }, at(30)).rates).toEqual([10, 10, 2.5]);
+    expect(hourOf({ ...traffic, requests: [3] }, at(1)).rates).toEqual([0.3]);
+    expect([newest([5, 6]), newest([5, null]), newest([5, null, null]), newest([])]).toEqual([
+      6,
+      5,
+      null,
+      null,
+    ]);
+  });
 
   it('is told in words for those who do not see the plots', () => {
-    const words = wordsOf(hourOf(traffic));
+    const words = wordsOf(hourOf(traffic, over));
     expect(words.rates).toMatch(/^Now 5\.0 requests per second, 5\.0 on average, 10 at most at \d\d:\d\d\.$/);
     expect(words.latency).toMatch(/p50\) and 20\.0 ms .* 40\.0 ms at most at/);
     expect(words.refusals).toBe('3 requests refused and none failed in the last hour.');
-    const empty = wordsOf(hourOf({ ...traffic, requests: [], refused: [], failed: [], p50: [], p99: [] }));
+    const empty = wordsOf(
+      hourOf({ ...traffic, requests: [], refused: [], failed: [], p50: [], p99: [] }, over),
+    );
     expect([empty.rates, empty.latency]).toEqual([
       'No request in the last hour.',
       'No latency measured in the last hour.',
@@ -212,7 +233,7 @@ describe('the last hour', () => {
     const many = { ...traffic, requests: Array.from({ length }, (_, i) => (i < 30 ? 10 : 20)) };
     for (const key of ['refused', 'failed'] as const) many[key] = new Array(length).fill(1);
     for (const key of ['p50', 'p99'] as const) many[key] = new Array(length).fill(7);
-    expect(rowsOf(hourOf(many))).toEqual([
+    expect(rowsOf(hourOf(many, new Date(start + 600_000).toISOString()))).toEqual([
       { start: start / 1000 + 300, rate: 2, p50: 7, p99: 7, refused: 30, failed: 30 },
       { start: start / 1000, rate: 1, p50: 7, p99: 7, refused: 30, failed: 30 },
     ]);

@@ -1,4 +1,4 @@
-import { ago, counted, plain, span, time } from './format.js';
+import { counted, plain, span, time } from './format.js';
 import { html } from './html.js';
 import { sections, shortcuts } from './keys.js';
 import { command, copyButton, mark, name } from './parts.js';
@@ -9,11 +9,13 @@ import { command, copyButton, mark, name } from './parts.js';
 
 /** @param {Link} link */
 const linkMark = (link) =>
-  link.kind === 'live'
-    ? mark('ok', 'live')
-    : link.kind === 'away'
-      ? mark('error', 'away')
-      : mark('busy', 'connecting');
+  link.kind === 'over'
+    ? mark('error', 'link over')
+    : link.kind === 'live'
+      ? mark('ok', 'live')
+      : link.kind === 'away'
+        ? mark('error', 'away')
+        : mark('busy', 'connecting');
 
 /**
  * @param {object} header
@@ -41,6 +43,9 @@ export const pageHeader = ({ facts, link, now, scheme, onScheme, onHelp }) =>
     </nav>
   </header>`;
 
+const anotherLink =
+  'A link serves one browser for twelve hours at most, and ends with the gateway that gave it. Another is printed on the machine of the gateway, to the user that it runs as, by this; opened in this browser, it serves this page too:';
+
 /**
  * What is to be said of the connection, above everything.
  * @param {Link} link @param {ConsoleState} facts @param {number} now @param {() => void} onRetry
@@ -50,10 +55,16 @@ export function linkBanner(link, facts, now, onRetry) {
     const next = Math.max(0, Math.ceil((link.next - now) / 1000));
     return html`<div class="banner error">
       ${mark('error', html`<b>The gateway does not reply since ${time(link.since)}</b>`)}
-      <span>What stands here is from ${ago(facts.at, now)}. ${next > 0 ? `Trying again in ${next} s.` : 'Trying again.'}</span>
+      <span>What stands here is of ${time(facts.at)}. ${next > 0 ? `Trying again in ${next} s.` : 'Trying again.'}</span>
       <button type="button" onClick=${onRetry}>Try now</button>
     </div>`;
   }
+  if (link.kind === 'over')
+    return html`<div class="banner error">
+      ${mark('error', html`<b>This link is over</b>`)}
+      <span>What stands here is of ${time(facts.at)}. ${anotherLink}</span>
+      ${command('sallyport console', 'the command')}
+    </div>`;
   if (link.kind === 'live' && link.back) {
     const { awayMs, restarted } = link.back;
     return html`<div class="banner ok">
@@ -71,10 +82,9 @@ export const alone = (link, onRetry) =>
     ${
       link.kind === 'over'
         ? html`<h1>This link is over</h1>
-            <p>A link to this page holds once, and for as long as the gateway that gave it runs.</p>
-            <p>The gateway prints a new one each time it starts with the page on:</p>
-            ${command('sallyport gateway --console', 'the command')}
-            <p>In a terminal on its machine the same facts are shown by:</p>
+            <p>${anotherLink}</p>
+            ${command('sallyport console', 'the command')}
+            <p>In a terminal there, the same facts are shown by:</p>
             ${command('sallyport top', 'the command')}`
         : link.kind === 'away'
           ? html`<h1>The gateway does not reply</h1>

@@ -18,12 +18,13 @@
 /** Nothing heard for so long: asked whether the gateway is still there, as a connection can end without a word. */
 const quietMs = 15_000;
 const replyMs = 5000;
+const overMs = 5000;
 const waits = [500, 1000, 2000, 3000, 5000];
 
 /**
  * Keeps the page at the gateway: the whole state once, then what it sends; again from the start where that ends.
  * @param {Listener} listener
- * @returns {{ retry: () => void, refresh: () => void }}
+ * @returns {{ ask: () => void }} asks anew, at once
  */
 export function openLink({ onLink, onFacts, onChange, onDecisions }) {
   /** @type {Link} */
@@ -65,7 +66,9 @@ export function openLink({ onLink, onFacts, onChange, onDecisions }) {
       const reply = await fetch('state', { cache: 'no-store', signal: AbortSignal.timeout(replyMs) });
       if (reply.status === 401 || reply.status === 403) {
         closed();
-        return become({ kind: 'over' });
+        become({ kind: 'over' });
+        // A new link that is opened in this browser serves this page too.
+        return after(overMs, ask);
       }
       if (!reply.ok) return lost();
       const facts = /** @type {ConsoleState} */ (await reply.json());
@@ -82,7 +85,7 @@ export function openLink({ onLink, onFacts, onChange, onDecisions }) {
     onFacts(facts);
     const restarted = startedAt !== '' && startedAt !== facts.startedAt;
     if (link.kind === 'away') become({ kind: 'live', back: { awayMs: Date.now() - link.since, restarted } });
-    else if (link.kind === 'first') become({ kind: 'live' });
+    else if (link.kind !== 'live') become({ kind: 'live' });
     startedAt = facts.startedAt;
   }
 
@@ -105,5 +108,5 @@ export function openLink({ onLink, onFacts, onChange, onDecisions }) {
   }
 
   void ask();
-  return { retry: ask, refresh: ask };
+  return { ask };
 }

@@ -84,9 +84,9 @@ const actions = {
 function draw() {
   const { facts, link } = view;
   const now = Date.now();
-  if (facts === undefined || link.kind === 'over') {
+  if (facts === undefined) {
     document.title = link.kind === 'over' ? 'Sallyport: this link is over' : 'Sallyport';
-    return render(html`${alone(link, server.retry)}${spoken()}`, root);
+    return render(html`${alone(link, server.ask)}${spoken()}`, root);
   }
   document.title = titleOf(facts);
   render(
@@ -100,11 +100,11 @@ function draw() {
         onScheme: actions.changeScheme,
         onHelp: () => set({ help: true }),
       })}
-      <main class=${link.kind === 'away' ? 'stale' : ''}>
+      <main class=${link.kind === 'away' || link.kind === 'over' ? 'stale' : ''}>
         <h1 class="hidden">Sallyport gateway</h1>
-        ${linkBanner(link, facts, now, server.retry)}
+        ${linkBanner(link, facts, now, server.ask)}
         ${overview(facts)}
-        ${trafficPlots(facts.traffic, seenScheme(view.scheme), view.values, (values) => set({ values }))}
+        ${trafficPlots(facts, seenScheme(view.scheme), view.values, (values) => set({ values }))}
         <div class="pair">${upstreamsSection(facts.upstreams, now)}${pluginsSection(facts.plugins)}</div>
         ${streamSection(view.log, view.filter, actions)}
         <div class="pair">
@@ -139,6 +139,7 @@ function take(facts) {
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let settled;
+let wholeAt = 0;
 
 const server = openLink({
   onLink(link) {
@@ -153,6 +154,7 @@ const server = openLink({
     }
   },
   onFacts(facts) {
+    wholeAt = Date.now();
     set({ log: added(view.log, facts.decisions) });
     take(facts);
   },
@@ -183,5 +185,11 @@ listenToKeys({
 });
 onSystemScheme(() => set({}));
 // Ages and remaining times go on by themselves.
-setInterval(() => document.visibilityState === 'visible' && set({}), 1000);
+setInterval(() => {
+  if (document.visibilityState !== 'visible') return;
+  const { configuration, link } = view;
+  // What is sent as it changes is without the configuration.
+  if (configuration && link.kind === 'live' && wholeAt < Date.now() - 10_000) void server.ask();
+  set({});
+}, 1000);
 draw();

@@ -2,6 +2,7 @@ import { count, duration, plain, rate } from './format.js';
 import { html } from './html.js';
 import { command, mark, name, section } from './parts.js';
 import { concernsOf } from './states.js';
+import { hourOf, newest } from './traffic.js';
 
 /** @import { ConsoleState } from '../facts.js' */
 
@@ -15,14 +16,13 @@ const ofAll = (n, all) => (all === 0 ? 'none' : `${n} of ${all}`);
 export function overview(facts) {
   const { upstreams, plugins, clients, traffic } = facts;
   const concerns = concernsOf(facts);
-  const seconds = traffic.everySeconds;
-  const last = traffic.requests.at(-1);
+  const hour = hourOf(traffic, facts.at);
   const refused = traffic.refused.reduce((all, n) => all + n, 0);
   const active = plugins.filter(({ state }) => state !== 'disabled');
   const figures = [
-    { what: 'requests per second', is: rate(last === undefined ? null : last / seconds), to: 'traffic' },
-    { what: 'p50 latency', is: duration(traffic.p50.at(-1)), to: 'traffic' },
-    { what: 'p99 latency', is: duration(traffic.p99.at(-1)), to: 'traffic' },
+    { what: 'requests per second', is: rate(newest(hour.rates)), to: 'traffic' },
+    { what: 'p50 latency', is: duration(newest(hour.p50)), to: 'traffic' },
+    { what: 'p99 latency', is: duration(newest(hour.p99)), to: 'traffic' },
     { what: 'refused, last hour', is: count(refused), to: 'traffic' },
     { what: 'upstreams up', is: ofAll(upOf(upstreams, 'up'), upstreams.length), to: 'upstreams' },
     { what: 'plugins ready', is: ofAll(upOf(active, 'ready'), active.length), to: 'plugins' },

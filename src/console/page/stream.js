@@ -27,7 +27,7 @@ const columns = [
   {
     head: 'Plugin',
     class: 'plugin',
-    cell: ({ plugin, hook }) => html`${name(plugin)} <small>${name(hook)}</small>`,
+    cell: ({ plugin, hook }) => html`${plugin !== '' && name(plugin)} <small>${name(hook)}</small>`,
   },
   {
     head: 'Reason',
@@ -112,7 +112,7 @@ export function streamSection(log, filter, { setFilter, togglePause }) {
           ? empty('No decision yet. What plugins decide on a call stands here, within a second.')
           : found.length === 0
             ? empty('None of those kept here is like that. New ones that are will come up by themselves.')
-            : html`<a class="skip" href="#after-decisions">Skip the decisions</a>
+            : html`<a class="past" href="#after-decisions">Skip the decisions</a>
                 <div class="scroll" tabindex="0" role="region" aria-label="Decisions, the newest first">
                   ${table({ caption: 'Decisions, the newest first', columns, rows: found.slice(0, drawn), key: keyOf, class: 'stream' })}
                 </div>

@@ -24,9 +24,9 @@ const hours = new WeakMap();
 /** @param {PlotProps} props */
 const plot = (props) => html`<${Plot} key=${props.title} ...${props} />`;
 
-/** The last hour. @param {TrafficFacts} traffic @param {string} scheme @param {boolean} open whether the values are shown @param {(open: boolean) => void} onOpen */
-export function trafficPlots(traffic, scheme, open, onOpen) {
-  const hour = hours.get(traffic) ?? hourOf(traffic);
+/** The last hour. @param {{ traffic: TrafficFacts, at: string }} facts @param {string} scheme @param {boolean} open whether the values are shown @param {(open: boolean) => void} onOpen */
+export function trafficPlots({ traffic, at }, scheme, open, onOpen) {
+  const hour = hours.get(traffic) ?? hourOf(traffic, at);
   hours.set(traffic, hour);
   const { times } = hour;
   const words = wordsOf(hour);

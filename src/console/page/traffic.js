@@ -8,17 +8,29 @@ import { count, counted, duration, rate, timeOfPlot } from './format.js';
  * @typedef {{ times: number[], rates: Values, p50: Values, p99: Values, refused: Values, failed: Values }} Hour
  */
 
-/** @param {TrafficFacts} traffic @returns {Hour} */
-export function hourOf({ from, everySeconds, requests, refused, failed, p50, p99 }) {
+/**
+ * @param {TrafficFacts} traffic
+ * @param {string} at when it was so: the last interval is still going on then
+ * @returns {Hour}
+ */
+export function hourOf({ from, everySeconds, requests, refused, failed, p50, p99 }, at) {
+  const rates = requests.map((n) => n / everySeconds);
+  const begun = from + (requests.length - 1) * everySeconds;
+  const open = Math.max(0, 1 - (Date.parse(at) / 1000 - begun) / everySeconds);
+  // What is missing of the last interval counts as it was in the one before: without it each would begin with a fall.
+  if (rates.length > 0) rates.push((rates.pop() ?? 0) + (rates.at(-1) ?? 0) * open);
   return {
     times: requests.map((_, i) => from + i * everySeconds),
-    rates: requests.map((n) => n / everySeconds),
+    rates,
     p50: [...p50],
     p99: [...p99],
     refused: [...refused],
     failed: [...failed],
   };
 }
+
+/** The newest there is in the last two: an interval that has just begun has none yet. @param {Values} values */
+export const newest = (values) => values.at(-1) ?? values.at(-2) ?? null;
 
 /** @param {readonly (number | null)[]} values */
 const sum = (values) => values.reduce((/** @type {number} */ all, n) => all + (n ?? 0), 0);
@@ -45,11 +57,11 @@ export function wordsOf(hour) {
     rates:
       busiest === undefined || busiest.value === 0
         ? 'No request in the last hour.'
-        : `Now ${rate(rates.at(-1))} requests per second, ${rate(mean)} on average, ${rate(busiest.value)} at most at ${when(busiest.at)}.`,
+        : `Now ${rate(newest(rates))} requests per second, ${rate(mean)} on average, ${rate(busiest.value)} at most at ${when(busiest.at)}.`,
     latency:
       slowest === undefined
         ? 'No latency measured in the last hour.'
-        : `Now ${duration(p50.at(-1))} in the middle (p50) and ${duration(p99.at(-1))} for the slowest hundredth (p99), which was ${duration(slowest.value)} at most at ${when(slowest.at)}.`,
+        : `Now ${duration(newest(p50))} in the middle (p50) and ${duration(newest(p99))} for the slowest hundredth (p99), which was ${duration(slowest.value)} at most at ${when(slowest.at)}.`,
     refusals: `${counted(sum(refused), 'request')} refused and ${sum(failed) === 0 ? 'none' : count(sum(failed))} failed in the last hour.`,
   };
 }
