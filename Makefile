@@ -37,8 +37,9 @@ conformance: $(BUILT) ## The MCP conformance suite, straight at a server and thr
 realworld: $(BUILT) ## Real MCP servers and clients, directly and through the gateway: by hand, an hour; needs Go, Python 3, pandoc, Chromium and the package indexes
 	@node realworld/run.mjs --report .cache/realworld/report.md
 
-browser: $(BUILT) ## Clients in a real Chromium, with the TypeScript SDK in a page: needs chromium
+browser: $(BUILT) ## In a real Chromium: clients, with the TypeScript SDK in a page; and the page of the console. Needs chromium
 	@node browser/run.mjs
+	@node browser/console.mjs
 
 build: $(BUILT) ## Install and compile
 

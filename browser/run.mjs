@@ -1,22 +1,14 @@
 // Clients in a real Chromium: a page of a listed origin with the TypeScript SDK, and one of an origin that is not listed.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { chromium } from 'playwright-core';
+import { launchChromium } from './chromium.mjs';
 
 const root = resolve(import.meta.dirname, '..');
-const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  existsSync,
-);
-if (executablePath === undefined) {
-  process.stderr.write('no Chromium here: apt-get install chromium\n');
-  process.exit(3);
-}
 const closing = [];
 const folder = await mkdtemp(join(tmpdir(), 'sallyport-browser-'));
 closing.push(() => rm(folder, { recursive: true, force: true }));
@@ -94,7 +86,7 @@ const token = await new SignJWT({ iss: auth.issuer, aud: auth.audience, sub: 'ad
   .setExpirationTime('5m')
   .sign(privateKey);
 
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+const browser = await launchChromium();
 closing.push(() => browser.close());
 
 let failed = 0;
