@@ -27,6 +27,12 @@ const shapes = {
 export const mark = (kind, word) =>
   html`<span class=${`mark ${kind}`}><svg viewBox="0 0 12 12" aria-hidden="true"><path fill-rule="evenodd" d=${shapes[kind]} /></svg>${word}</span>`;
 
+/** Where a long name may be broken: between its words. */
+const joints = /(?<=[a-z])(?=[A-Z])|(?<=[/_.:-])(?=\w)/;
+
+/** @param {string} text */
+const breakable = (text) => text.split(joints).map((word, i) => (i === 0 ? word : html`<wbr />${word}`));
+
 /** Longer than this a name is cut; the whole of it is in its title. */
 const longest = 160;
 
@@ -39,7 +45,7 @@ export function name(text) {
   const cut = text.length > longest;
   const parts = partsOf(cut ? text.slice(0, longest) : text);
   return html`<bdi title=${cut ? plain(text, 1000) : undefined}>${parts.map((part) =>
-    part.unseen ? html`<span class="unseen">${part.text}</span>` : part.text,
+    part.unseen ? html`<span class="unseen">${part.text}</span>` : breakable(part.text),
   )}${cut && '…'}</bdi>`;
 }
 
