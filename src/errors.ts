@@ -1897,6 +1897,61 @@ export const WorkersNeedPort = defineMisuse('SALLY_WORKER_NO_PORT', {
   example: {},
 });
 
+// ─── Traces (telemetry/) ─────────────────────────────────────────────────────────────────────────
+
+export const TracesVariable = defineMisuse('SALLY_TRACES_VARIABLE', {
+  message: (c) => `${c.variable} is '${c.value}'; expected ${c.wanted}`,
+  remedy: (c) => `correct ${c.variable} in the environment, or unset it; docs/traces.md lists the variables`,
+  example: {
+    variable: 'OTEL_TRACES_SAMPLER_ARG',
+    value: '10%',
+    wanted: 'a number from 0 to 1',
+  },
+});
+
+export const TracesFile = defineError('SALLY_TRACES_FILE', {
+  message: (c) => `${c.variable} names ${c.path}, which cannot be used: ${c.reason}`,
+  remedy: (c) => `have ${c.variable} name a readable PEM file; the key has to be that of the certificate`,
+  example: {
+    variable: 'OTEL_EXPORTER_OTLP_CERTIFICATE',
+    path: '/run/secrets/collector-ca.pem',
+    reason: 'ENOENT: no such file or directory',
+  },
+});
+
+export const TracesNotInstalled = defineError('SALLY_TRACES_NOT_INSTALLED', {
+  message: (c) => `OTEL_* variables ask for traces, and ${c.name} is not installed`,
+  remedy: (c) => `npm install ${c.install}`,
+  example: {
+    name: '@opentelemetry/sdk-trace',
+    install: '@opentelemetry/api@~1.9.0 @opentelemetry/sdk-trace@^2.12.1',
+  },
+});
+
+export const TracesUnused = defineError('SALLY_TRACES_UNUSED', {
+  message: (c) => `${c.variables.join(', ')} set, and nothing says where spans go: there are no traces`,
+  remedy: 'set OTEL_EXPORTER_OTLP_ENDPOINT, such as http://localhost:4318, or OTEL_TRACES_EXPORTER',
+  example: { variables: ['OTEL_TRACES_SAMPLER'] },
+});
+
+export const TracesNotTaken = defineError('SALLY_TRACES_EXPORT', {
+  message: (c) => `${c.url} does not take spans: ${c.reason}; ${c.spans} are lost`,
+  remedy:
+    'see that the collector is there and what it logs; OTEL_EXPORTER_OTLP_ENDPOINT is its address for OTLP over HTTP, port 4318 unless it says otherwise',
+  example: {
+    url: 'http://localhost:4318/v1/traces',
+    reason: 'connect ECONNREFUSED 127.0.0.1:4318',
+    spans: 512,
+  },
+});
+
+export const TracesDropped = defineError('SALLY_TRACES_DROPPED', {
+  message: (c) => `${c.spans} spans are lost: ${c.queue} were waiting to be sent`,
+  remedy:
+    'record fewer traces (OTEL_TRACES_SAMPLER=parentbased_traceidratio, OTEL_TRACES_SAMPLER_ARG=0.01), or let more wait (OTEL_BSP_MAX_QUEUE_SIZE)',
+  example: { spans: 1200, queue: 2048 },
+});
+
 // ─── The plugin server (server/) ─────────────────────────────────────────────────────────────────
 
 /** Where each program takes its port from. */

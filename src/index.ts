@@ -25,6 +25,7 @@ export {
   PluginContext,
   Violation,
 } from './hooks/index.js';
+export { openTraces } from './listener/index.js';
 export { createLogger, type Logger, silentLogger } from './log.js';
 export {
   type HookCallResult,
@@ -34,4 +35,4 @@ export {
   type PluginRequest,
 } from './manager/index.js';
 export { createPluginServer, type PluginServer, type ServerAddress } from './server/index.js';
-export type { Observer } from './telemetry/index.js';
+export type { Observer, TracerSource, Traces } from './telemetry/index.js';

@@ -19,6 +19,7 @@ import {
   portNumber,
   serveFromWorkers,
   stopOnSignal,
+  tracesOf,
   workerCount,
 } from './runtime.js';
 
@@ -107,14 +108,16 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   const bus = await joinWorkerBus();
   keepAliveAfterStrayErrors(log);
   const { createGateway } = await import('../gateway/index.js');
-  const { openProcessRegistry } = await import('../telemetry/index.js');
+  const { joinObservers, openProcessRegistry } = await import('../telemetry/index.js');
+  const traces = await tracesOf(io, 'gateway', log);
+  const observer = joinObservers(watched?.observer, traces?.observer);
   const gateway = await createGateway(first, {
     log,
     version: packageVersion(),
     bus,
     registry: await openProcessRegistry(),
     shared: sharedMetrics,
-    ...(watched && { observer: watched.observer }),
+    ...(observer && { observer }),
   });
   const { signal, stopped, stop } = stopOnSignal(log);
   reloadOnHangup(gateway, load, log, page?.use);
@@ -138,6 +141,7 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   await gateway.drain();
   watched?.stop();
   await page?.close();
+  await traces?.shutdown();
   log.info({}, 'stopped');
   // Timers of plugins may still keep the process alive: everything asked of it is done.
   process.exit(0);

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { InvalidArgumentError, Option } from 'commander';
 import { type GatewayConfig, loadConfig, type PluginsConfig } from '../config/index.js';
-import { messageWithCauses, StrayPluginError, UsageError } from '../errors.js';
+import { messageWithCauses, StrayPluginError, TracesUnused, UsageError } from '../errors.js';
 import {
   createLogger,
   fieldText,
@@ -12,8 +12,10 @@ import {
   oneLine,
   type TextLine,
 } from '../log.js';
+import { type TracedProgram, type Traces, unusedTraceVariables } from '../telemetry/index.js';
 import { paint, type Screen, wrapped, wrappedRemedy } from '../terminal.js';
-import { isWorker, runWorkers, type WorkersListener } from '../workers/index.js';
+import { packageVersion } from '../version.js';
+import { isSpokesman, isWorker, runWorkers, type WorkersListener } from '../workers/index.js';
 import type { CommandIo } from './io.js';
 
 /** What `--log-format` and `LOG_FORMAT` ask for, the option first; else text on a terminal, and JSON elsewhere. */
@@ -102,6 +104,23 @@ export function logWarnings(
   const { warnings, leftOut = [] } = config;
   for (const { code, remedy, message } of leftOut) log.error({ code, remedy }, message);
   for (const { code, remedy, message } of warnings) log.warn({ code, remedy }, message);
+}
+
+/** Traces of a program, where `OTEL_*` variables ask for them. */
+export async function tracesOf(
+  io: CommandIo,
+  program: TracedProgram,
+  log: Logger,
+): Promise<Traces | undefined> {
+  if (!Object.keys(io.env).some((name) => name.startsWith('OTEL_'))) return undefined;
+  const { openTraces } = await import('../listener/index.js');
+  const traces = await openTraces({ program, version: packageVersion(), env: io.env, log });
+  const variables = traces === undefined && isSpokesman() ? unusedTraceVariables(io.env) : [];
+  if (variables.length > 0) {
+    const { code, remedy, message } = TracesUnused({ variables });
+    log.warn({ code, remedy }, message);
+  }
+  return traces;
 }
 
 /** The value of `--port`. */

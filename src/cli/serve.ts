@@ -14,6 +14,7 @@ import {
   portNumber,
   serveFromWorkers,
   stopOnSignal,
+  tracesOf,
   workerCount,
 } from './runtime.js';
 
@@ -59,13 +60,22 @@ async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
   const { createPluginServer, servePluginsOverStdio } = await import('../server/index.js');
   const { openProcessRegistry } = await import('../telemetry/index.js');
   const version = packageVersion();
+  const traces = await tracesOf(io, 'server', log);
+  const observer = traces?.observer;
   const { signal, stopped, stop } = stopOnSignal(log);
   if (config.server.transport === 'stdio') {
-    await servePluginsOverStdio(config, { log, version, signal });
+    await servePluginsOverStdio(config, { log, version, signal, observer });
+    await traces?.shutdown();
     process.exit(0);
   }
   const registry = await openProcessRegistry();
-  const server = await createPluginServer(config, { log, version, registry, shared: sharedMetrics });
+  const server = await createPluginServer(config, {
+    log,
+    version,
+    registry,
+    shared: sharedMetrics,
+    ...(observer && { observer }),
+  });
   process.on('SIGHUP', () => void reload(server, log));
   const address = await server.listen(options.port === undefined ? {} : { port: options.port });
   // Each worker says alike where it listens.
@@ -76,6 +86,7 @@ async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
   reportServing(stop);
   await stopped;
   await server.drain();
+  await traces?.shutdown();
   log.info({}, 'stopped');
   // Timers of plugins may still keep the process alive: everything asked of it is done.
   process.exit(0);

@@ -52,13 +52,14 @@ export class ConnectionChain implements Chain {
       payload,
       timeout_ms: call.timeoutMs,
       global_context: global,
-      plugins: steps.map(({ plugin, own, effect }) => ({
+      plugins: steps.map(({ plugin, own, effect, traceparent }) => ({
         plugin_name: plugin.name,
         state: filled(own?.state),
         metadata: filled(own?.metadata),
         on_violation: effect.onViolation === 'log' ? 'log' : undefined,
         on_error: effect.onError === 'log' ? 'log' : undefined,
         modifies: effect.modifies ? undefined : false,
+        traceparent,
       })),
     };
     const breaker = this.#breaker;

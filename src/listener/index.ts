@@ -6,3 +6,4 @@ export { clientCertificateOf, createListener, type ListenerAddress } from './lis
 export { openListenerMetrics } from './metrics.js';
 export { createPages, onlyGet, pathOf } from './pages.js';
 export { createStrangers } from './strangers.js';
+export { openTraces } from './traces.js';

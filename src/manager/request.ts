@@ -26,8 +26,14 @@ import {
 } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import { wantsWhole } from '../plugin/content.js';
-import type { Outcome, PluginHandle } from '../plugin/handle.js';
-import type { CallObservation, CallObserver, HookCallEnd } from '../telemetry/index.js';
+import type { HandleCall, Outcome, PluginHandle } from '../plugin/handle.js';
+import {
+  type CallObservation,
+  type CallObserver,
+  callerIds,
+  type HookCallEnd,
+  type SpanIds,
+} from '../telemetry/index.js';
 import {
   type Ahead,
   bandEnd,
@@ -62,6 +68,8 @@ export interface InvokeOptions {
   readonly signal?: Cancellation;
   /** Watches the calls, in place of the observer that the manager was opened with. */
   readonly observed?: CallObserver | undefined;
+  /** Headers that go with the calls of plugins behind a connection, where whoever watches has none. */
+  readonly headers?: HandleCall['headers'];
 }
 
 /** What a request works with; the manager that made it owns all of it. */
@@ -118,7 +126,7 @@ export class PluginRequest {
   async invokeForeign<P>(
     hook: string,
     payload: P,
-    { signal, observed = this.#deps.observer }: InvokeOptions = {},
+    { signal, observed = this.#deps.observer, headers }: InvokeOptions = {},
   ): Promise<HookCallResult<P>> {
     const { list, settings, outOfService, chains, closed } = this.#deps;
     if (closed) throw PluginsClosed({ hook });
@@ -130,7 +138,8 @@ export class PluginRequest {
     const limit = settings.maxPayloadBytes;
     const wanted = selected.some(({ plugin }) => wantsWhole(plugin.wanted, hook, limit));
     const payloadJson = checkPayload(hook, payload, wanted, limit);
-    const run: HookRun = { hook, payload, payloadJson, modified: null, metadata: {}, signal, observed };
+    const unchanged = { modified: null, metadata: {} };
+    const run: HookRun = { hook, payload, payloadJson, ...unchanged, signal, observed, headers };
     let ahead: Ahead | undefined;
     let blocked: Decided | undefined;
     for (let at = 0, end = 0; at < selected.length && blocked === undefined; at = end) {
@@ -178,16 +187,17 @@ export class PluginRequest {
     if (chain === undefined) return { outcomes: [], before };
     const { request_id: request } = this.global;
     const observed = selected.map(({ plugin: { name: plugin } }) =>
-      run.observed?.hookCall?.({ plugin, hook, request }),
+      run.observed?.hookCall?.({ plugin, hook, request, external: true }),
     );
-    const steps = selected.map(({ plugin, effect }) => ({
+    const steps = selected.map(({ plugin, effect }, i) => ({
       plugin,
       effect,
       own: this.#contexts.get(plugin),
+      traceparent: observed[i]?.headers?.['traceparent'],
     }));
     const timeoutMs = this.#deps.settings.pluginTimeoutMs;
     const call = { hook, payload, global: { ...this.global, ...before }, timeoutMs, steps };
-    const outcomes = await callChain(chain, call, { ...run, headers: observed[0]?.headers });
+    const outcomes = await callChain(chain, call, { ...run, headers: observed[0]?.headers ?? run.headers });
     for (const one of observed.slice(outcomes.length)) one?.end({ decision: 'skipped' });
     return { outcomes: outcomes.map((outcome, i) => ({ outcome, observed: observed[i] })), before };
   }
@@ -203,7 +213,8 @@ export class PluginRequest {
     const { plugin, effect } = one;
     const { hook, payload, payloadJson } = run;
     const { request_id: request } = this.global;
-    const observed = run.observed?.hookCall?.({ plugin: plugin.name, hook, request });
+    const external = plugin.reachable !== undefined;
+    const observed = run.observed?.hookCall?.({ plugin: plugin.name, hook, request, external });
     const own = this.#contexts.get(plugin);
     const context: PluginContext = {
       state: own?.state ?? {},
@@ -216,7 +227,7 @@ export class PluginRequest {
       timeoutMs,
       signal,
       payloadJson,
-      headers: observed?.headers,
+      headers: observed?.headers ?? run.headers,
     });
     // Tried because its hooks were not known while its server was away; this is not one of them.
     if (outcome.kind === 'failed' && HookNotImplemented.is(outcome.error))
@@ -227,7 +238,7 @@ export class PluginRequest {
   /** What an outcome of a plugin means for the request, and what is kept of it. */
   #conclude(
     { plugin, effect }: Selected,
-    { hook, metadata }: HookRun,
+    { hook, metadata, headers }: HookRun,
     outcome: Outcome,
     before: SharedParts,
     observed: CallObservation<HookCallEnd> | undefined,
@@ -242,7 +253,8 @@ export class PluginRequest {
       Object.assign(metadata, outcome.outcome.result.metadata);
     }
     const decision = decide(effect, outcome);
-    if (decision.kind !== 'continue' || decision.note !== undefined) this.#report(plugin, hook, decision);
+    if (decision.kind !== 'continue' || decision.note !== undefined)
+      this.#report(plugin, hook, decision, observed?.span ?? callerIds(headers, undefined));
     if (decision.kind !== 'continue') this.endedBy = plugin.name;
     observed?.end(endOf(decision, outcome.tookMs));
     return { plugin, decision };
@@ -265,9 +277,9 @@ export class PluginRequest {
   }
 
   /** Logs what ends the request, or would have ended it under a stricter mode. */
-  #report(plugin: PluginHandle, hook: string, decision: Decision): void {
+  #report(plugin: PluginHandle, hook: string, decision: Decision, span: SpanIds | undefined): void {
     const { log, outOfService } = this.#deps;
-    const fields = { plugin: plugin.name, hook, request: this.global.request_id };
+    const fields = { plugin: plugin.name, hook, request: this.global.request_id, ...span };
     const failure = (error: SallyError) => ({
       ...fields,
       code: error.code,
@@ -317,6 +329,7 @@ interface HookRun {
   readonly metadata: Record<string, unknown>;
   readonly signal: Cancellation | undefined;
   readonly observed: CallObserver | undefined;
+  readonly headers: HandleCall['headers'];
 }
 
 /** Goes on with what the plugins of a band changed. */

@@ -83,7 +83,7 @@ export class Exchange {
     this.#socket = request.forwarded ? { remoteAddress: request.forwarded.remote } : request.socket;
     const { method, headers } = request;
     const address = this.#socket.remoteAddress;
-    this.observed = deps.observer?.request?.({ method, headers, address });
+    this.observed = deps.observer?.request?.({ method, headers, address, http: true });
     this.#deps = deps;
     this.streaming = false;
     this.held = false;

@@ -26,6 +26,8 @@ export interface ChainCall {
     readonly effect: ModeEffect;
     /** Its own part of the context, where it has left something in it before. */
     readonly own: Pick<PluginContext, 'state' | 'metadata'> | undefined;
+    /** Of the call of this one, where it is watched. */
+    readonly traceparent: string | undefined;
   }[];
 }
 

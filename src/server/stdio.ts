@@ -2,7 +2,7 @@ import type { PluginsConfig } from '../config/index.js';
 import type { Logger } from '../log.js';
 import { serveStdio } from '../mcp/endpoint-stdio.js';
 import { anyone } from '../mcp/router.js';
-import { createHookLog } from '../telemetry/index.js';
+import { createHookLog, joinObservers, type Observer } from '../telemetry/index.js';
 import { openOwnPlugins, serving } from './tools.js';
 
 /**
@@ -11,13 +11,14 @@ import { openOwnPlugins, serving } from './tools.js';
  */
 export async function servePluginsOverStdio(
   config: PluginsConfig,
-  deps: { log: Logger; version: string; signal: AbortSignal },
+  deps: { log: Logger; version: string; signal: AbortSignal; observer?: Observer | undefined },
 ): Promise<void> {
   const { log, version, signal } = deps;
+  const observer = joinObservers(createHookLog(log), deps.observer);
   const plugins = await openOwnPlugins(config, log);
   log.info({ plugins: plugins.plugins.map((plugin) => plugin.name) }, 'plugin server on stdio');
   await serveStdio({
-    ...serving(plugins, { settings: config.settings, log, version, observer: createHookLog(log) }),
+    ...serving(plugins, { settings: config.settings, log, version, observer }),
     admit: () => anyone,
     stateless: true,
     input: process.stdin,

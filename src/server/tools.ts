@@ -74,7 +74,10 @@ function createToolRouter(plugins: HookHost, serverInfo: { name: string; version
       if (method === 'tools/call') {
         const { name, arguments: args } = params;
         const tool = typeof name === 'string' && Object.hasOwn(tools, name) ? tools[name] : undefined;
-        if (tool) return { result: await tool(args, plugins, request) };
+        if (tool) {
+          request.observed?.routed?.(undefined, name as string);
+          return { result: await tool(args, plugins, request) };
+        }
         const message =
           typeof name === 'string' ? `Unknown tool: ${name}` : 'Invalid params: name has to be a text';
         return { error: { code: codes.invalidParams, message } };

@@ -1,6 +1,8 @@
 /** What the line of a request has, by the name of the field: the one table that it and its documentation are made from. */
 export const accessFields = {
   request: 'id of the request, by which other lines, plugins and clients know it',
+  trace_id: 'the trace it belongs to: with traces, or where a `traceparent` came',
+  span_id: 'its span in the trace; without traces that of its caller',
   user: 'who the client is; null with `auth: none`',
   tenant: 'whose user that is',
   client: 'what the client calls itself: name and version of its `clientInfo`',

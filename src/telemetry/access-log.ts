@@ -11,6 +11,7 @@ import type {
   ServedCall,
 } from './observer.js';
 import { bounded, shownTarget } from './shown.js';
+import { callerIds, type SpanIds } from './trace-context.js';
 
 /** Hooks around the HTTP request: they are the same for all, and in no line. */
 const aroundHttp = new Set(['http_pre_request', 'http_auth_resolve_user', 'http_post_request']);
@@ -29,30 +30,30 @@ export function clientName(info: Readonly<Record<string, unknown>>): string {
 }
 
 /** What one plugin did in a hook call, as it stands in the line. */
-interface PluginRun extends Omit<HookCallStart, 'request'> {
+interface PluginRun extends Pick<HookCallStart, 'plugin' | 'hook'> {
   readonly decision: string;
   readonly ms: number;
 }
 
 class AccessLine implements RequestObservation {
   readonly #log: Logger;
-  readonly #address: string | undefined;
+  readonly #start: RequestStart;
   readonly #started = performance.now();
   readonly #plugins: PluginRun[] = [];
   #call: ServedCall | undefined;
   #upstream: string | undefined;
   #target: string | undefined;
 
-  constructor(log: Logger, { address }: RequestStart) {
+  constructor(log: Logger, start: RequestStart) {
     this.#log = log;
-    this.#address = address;
+    this.#start = start;
   }
 
   serves(call: ServedCall): void {
     this.#call = call;
   }
 
-  routed(upstream: string, target: string | undefined): void {
+  routed(upstream: string | undefined, target: string | undefined): void {
     this.#upstream = upstream;
     this.#target = target;
   }
@@ -68,17 +69,19 @@ class AccessLine implements RequestObservation {
     };
   }
 
-  end(end: RequestEnd): void {
+  end(end: RequestEnd, span: SpanIds | undefined): void {
     const call = this.#call;
+    const { address } = this.#start;
     let line: AccessFields;
     if (end.kind === 'served' && call !== undefined) {
       const { user, tenant } = call.client.identity;
       line = {
         request: call.requestId,
+        ...(span ?? callerIds(this.#start.headers, call.params['_meta'])),
         user,
         tenant,
         client: clientName(call.client.info),
-        ...(this.#address !== undefined && { address: this.#address }),
+        ...(address !== undefined && { address }),
         method: bounded(call.method),
         ...(this.#upstream !== undefined && { upstream: this.#upstream }),
         ...(this.#target !== undefined && { target: shownTarget(this.#target) }),
@@ -90,8 +93,9 @@ class AccessLine implements RequestObservation {
       const { identity, method, status, error } = end;
       line = {
         request: randomUUID(),
+        ...(span ?? callerIds(this.#start.headers, undefined)),
         ...(identity && { user: identity.user, tenant: identity.tenant }),
-        ...(this.#address !== undefined && { address: this.#address }),
+        ...(address !== undefined && { address }),
         method: bounded(method),
         ...(status !== undefined && { status }),
         ...(error !== undefined && { error }),

@@ -18,3 +18,6 @@ export {
   type RequestObservation,
   type UpstreamCallEnd,
 } from './observer.js';
+export { callerIds, type SpanIds, traceFields, traceFieldsOf } from './trace-context.js';
+export { readTraceSettings, unusedTraceVariables } from './trace-settings.js';
+export { startTraces, type TracedProgram, type TracerSource, type Traces, traceInto } from './traces.js';

@@ -102,8 +102,8 @@ class RequestMetrics implements RequestObservation {
     this.#call = call;
   }
 
-  routed(upstream: string, target: string | undefined): void {
-    this.#upstream = upstream;
+  routed(upstream: string | undefined, target: string | undefined): void {
+    this.#upstream = upstream ?? '';
     this.#target = target;
   }
 

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { SallyError } from '../errors.js';
+import type { SpanIds } from './trace-context.js';
 
 /** Begins one event; undefined where nobody wants to know how it ends. */
 type Begin<Start, Observation> = ((start: Start) => Observation | undefined) | undefined;
@@ -28,11 +29,19 @@ export interface CallObserver {
 }
 
 interface Observation<End> {
-  end(end: End): void;
+  /** `span` is what it is in a trace, where another observer makes traces: for whoever writes lines of a log. */
+  end(end: End, span?: SpanIds): void;
+  /** What it is in a trace, of an observer that makes traces. */
+  readonly span?: SpanIds | undefined;
 }
 
 export interface CallObservation<End> extends Observation<End> {
-  /** Headers that go with the call, such as `traceparent`: of HTTP, or in `_meta` over stdio. */
+  /** The id with which it goes out, where it is a JSON-RPC request. */
+  sent?(id: number): void;
+  /**
+   * Headers that go with the call, such as `traceparent`: of HTTP, or in `_meta` over stdio. Where there is a `traceparent` the
+   * one of the client does not pass.
+   */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** What the call waits for, and is not made where it rejects: a record of it that has to be there first. */
   readonly cleared?: Promise<void> | undefined;
@@ -45,6 +54,8 @@ export interface RequestStart {
   readonly headers: IncomingHttpHeaders;
   /** Where it came from, as trusted proxies say; absent over stdio. */
   readonly address?: string | undefined;
+  /** That it came over HTTP: without an address on a Unix domain socket. Absent over stdio. */
+  readonly http?: true;
 }
 
 /** One request of a client, from its arrival. It watches the calls that are made for it. */
@@ -53,18 +64,24 @@ export interface RequestObservation extends CallObserver, Observation<RequestEnd
   readonly refuses?: SallyError | undefined;
   /** It is a JSON-RPC request that was let in, and is served from here on. */
   serves?(call: ServedCall): void;
-  /** Where it goes, `target` being the name there. Said again where that changes. */
-  routed?(upstream: string, target: string | undefined): void;
+  /**
+   * It is known where it goes, and so that there is what it asks for: `target` is the name there, and `upstream` undefined where it
+   * is served here. Said again where that changes.
+   */
+  routed?(upstream: string | undefined, target: string | undefined): void;
 }
 
 /** A JSON-RPC request of a client. */
 export interface ServedCall {
+  /** The client's own. */
+  readonly id: unknown;
   /** By which the log knows it. */
   readonly requestId: string;
   readonly method: string;
   readonly params: Readonly<Record<string, unknown>>;
   readonly client: {
     readonly era: 'legacy' | 'modern';
+    readonly revision: string;
     readonly info: Readonly<Record<string, unknown>>;
     readonly identity: Who;
   };
@@ -108,7 +125,11 @@ export type UpstreamCallEnd = Response | { readonly failed: unknown };
 export interface UpstreamCallStart {
   readonly upstream: string;
   readonly method: string;
+  readonly params: Readonly<Record<string, unknown>> | undefined;
   readonly era: 'legacy' | 'modern';
+  readonly revision: string;
+  /** Where it is, over HTTP; undefined for a child process. */
+  readonly server: { readonly address: string; readonly port: number } | undefined;
 }
 
 export interface HookCallStart {
@@ -116,6 +137,10 @@ export interface HookCallStart {
   readonly hook: string;
   /** The id of the client's request, as plugins and logs know it. */
   readonly request: string;
+  /** Whether the plugin is behind a connection. */
+  readonly external?: boolean;
+  /** The `traceparent` of the caller's own call, where several came in one request. */
+  readonly traceparent?: string | undefined;
 }
 
 export interface HookCallEnd {
@@ -164,19 +189,26 @@ function joinBegins<Start, Observed>(
 class JoinedCall<End> implements CallObservation<End> {
   readonly headers: CallObservation<End>['headers'];
   readonly cleared: CallObservation<End>['cleared'];
+  readonly span: SpanIds | undefined;
   readonly #a: CallObservation<End>;
   readonly #b: CallObservation<End>;
 
   constructor(a: CallObservation<End>, b: CallObservation<End>) {
     this.headers = a.headers && b.headers ? { ...a.headers, ...b.headers } : (a.headers ?? b.headers);
     this.cleared = a.cleared ?? b.cleared;
+    this.span = a.span ?? b.span;
     this.#a = a;
     this.#b = b;
   }
 
-  end(end: End): void {
-    this.#a.end(end);
-    this.#b.end(end);
+  sent(id: number): void {
+    this.#a.sent?.(id);
+    this.#b.sent?.(id);
+  }
+
+  end(end: End, span = this.span): void {
+    this.#a.end(end, span);
+    this.#b.end(end, span);
   }
 }
 
@@ -194,12 +226,16 @@ class JoinedRequest implements RequestObservation {
     this.#b = b;
   }
 
+  get span(): SpanIds | undefined {
+    return this.#a.span ?? this.#b.span;
+  }
+
   serves(call: ServedCall): void {
     this.#a.serves?.(call);
     this.#b.serves?.(call);
   }
 
-  routed(upstream: string, target: string | undefined): void {
+  routed(upstream: string | undefined, target: string | undefined): void {
     this.#a.routed?.(upstream, target);
     this.#b.routed?.(upstream, target);
   }
@@ -214,8 +250,10 @@ class JoinedRequest implements RequestObservation {
     return a && b ? new JoinedCall(a, b) : (a ?? b);
   }
 
-  end(end: RequestEnd): void {
-    this.#a.end(end);
-    this.#b.end(end);
+  end(end: RequestEnd, span?: SpanIds): void {
+    // Where no line is about it, nobody wants to know.
+    const ids = span ?? (end.kind === 'aside' ? undefined : this.span);
+    this.#a.end(end, ids);
+    this.#b.end(end, ids);
   }
 }

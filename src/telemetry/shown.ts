@@ -13,9 +13,3 @@ export function shownTarget(target: string): string {
   if (!target.includes('=') && !target.includes('@')) return bounded(target);
   return bounded(target.replace(userInfo, '$1…@').replace(secretValue, '$1…'));
 }
-
-/** The id of the trace that a `traceparent` belongs to (W3C Trace Context); undefined where it is none. */
-export function traceIdIn(header: unknown): string | undefined {
-  if (typeof header !== 'string') return undefined;
-  return /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/.exec(header)?.[1];
-}

@@ -42,6 +42,8 @@ const Step = z.looseObject({
   on_violation: z.string().optional(),
   on_error: z.string().optional(),
   modifies: z.boolean().optional(),
+  /** Of the gateway's call of this plugin: the header is that of the first one. */
+  traceparent: z.string().optional(),
 });
 export type ChainStep = Readonly<z.output<typeof Step>>;
 
@@ -75,6 +77,7 @@ interface WrittenStep {
   readonly on_violation: string | undefined;
   readonly on_error: string | undefined;
   readonly modifies: boolean | undefined;
+  readonly traceparent: string | undefined;
 }
 
 /** Writes the arguments of a chain. A payload that was written before is not written again. */
@@ -99,7 +102,8 @@ export function writeChainArguments(
 }
 
 /** Field by field: most have a name and nothing else, and JSON.stringify looks at each field of each. */
-function writeStep({ plugin_name, state, metadata, on_violation, on_error, modifies }: WrittenStep): string {
+function writeStep(step: WrittenStep): string {
+  const { plugin_name, state, metadata, on_violation, on_error, modifies, traceparent } = step;
   const field = (name: string, value: unknown) =>
     value === undefined ? '' : `,"${name}":${writeJson(value)}`;
   const more =
@@ -107,7 +111,8 @@ function writeStep({ plugin_name, state, metadata, on_violation, on_error, modif
     field('metadata', metadata) +
     field('on_violation', on_violation) +
     field('on_error', on_error) +
-    field('modifies', modifies);
+    field('modifies', modifies) +
+    field('traceparent', traceparent);
   return `{"plugin_name":${JSON.stringify(plugin_name)}${more}}`;
 }
 

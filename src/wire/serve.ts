@@ -100,6 +100,8 @@ interface HookRun {
   readonly owned: boolean;
   /** The caller's own deadline, where it is stricter than that of the file. */
   readonly timeoutMs?: number | undefined;
+  /** The caller's own, where it came with those of others. */
+  readonly traceparent?: string | undefined;
 }
 
 /** What a hook run led to: the result with the context after it, or the failure as the wire has it. */
@@ -124,10 +126,11 @@ function runHook(
   plugins: HookHost,
   { signal, observed }: ToolCall,
 ): HookRunOutcome | Promise<HookRunOutcome> {
-  const { hook, context, payload, owned, timeoutMs } = run;
+  const { hook, context, payload, owned, timeoutMs, traceparent } = run;
   const plugin = plugins.find(run.plugin)?.name ?? run.plugin;
   // Where they are given away the plugin may do anything with them.
-  const started = observed?.hookCall?.({ plugin, hook, request: context.global_context.request_id });
+  const { request_id: request } = context.global_context;
+  const started = observed?.hookCall?.({ plugin, hook, request, traceparent });
   const heldBefore = holdsParts(context);
   const conclude = (outcome: OneOutcome): HookRunOutcome => {
     if (started !== undefined) started.end(endOf(outcome));
@@ -183,11 +186,11 @@ async function invokeHooks(args: unknown, host: HookHost, toolCall: ToolCall): P
   for (const step of plugins) {
     const late = performance.now() - began > chainBudgetMs;
     if (replies.length > 0 && (late || toolCall.signal.aborted || !isJsonObject(current))) break;
-    const { state, metadata } = step;
+    const { state, metadata, traceparent } = step;
     const context = { state: state ?? {}, metadata: metadata ?? {}, global_context: global };
-    const call = { hook, plugin: step.plugin_name, payload: current, context, owned: false, timeoutMs };
+    const call = { hook, plugin: step.plugin_name, payload: current, context, owned: false };
     const started = performance.now();
-    const running = runHook(call, host, toolCall);
+    const running = runHook({ ...call, timeoutMs, traceparent }, host, toolCall);
     const outcome = running instanceof Promise ? await running : running;
     took.push(performance.now() - started);
     if (outcome.kind === 'error' && PluginTimeout.is(outcome.error) && timeoutMs <= host.pluginTimeoutMs) {

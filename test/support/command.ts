@@ -22,7 +22,7 @@ interface RunOptions {
 /** The environment of this process without what would change the outcome of a test. */
 function environment(extra: Record<string, string | undefined> = {}): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
-    ([name]) => !/^(PLUGINS_|MCP_CERT_|MCP_PLUGIN_|LOG_|MAKELEVEL$)/.test(name),
+    ([name]) => !/^(OTEL_|PLUGINS_|MCP_CERT_|MCP_PLUGIN_|LOG_|MAKELEVEL$)/.test(name),
   );
   return { ...Object.fromEntries(own), ...extra };
 }

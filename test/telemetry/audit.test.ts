@@ -204,10 +204,16 @@ describe('the line of a request', () => {
     const audit = await AuditFile.open({ ...options(file), chain: false }, silentLogger);
     const request = new AuditedRequest(audit, false, { headers, address: '192.0.2.1' });
     request.serves({
+      id: 1,
       requestId: 'r-1',
       method: 'resources/read',
       params: {},
-      client: { era: 'modern', info: {}, identity: { user: 'ada', tenant: null, method: 'jwt' } },
+      client: {
+        era: 'modern',
+        revision: '2026-07-28',
+        info: {},
+        identity: { user: 'ada', tenant: null, method: 'jwt' },
+      },
       abandoned: undefined,
     });
     request.routed('one', target);

@@ -19,10 +19,16 @@ async function open() {
 }
 
 const call = (method: string): ServedCall => ({
+  id: 1,
   requestId: 'r',
   method,
   params: {},
-  client: { era: 'legacy', info: {}, identity: { user: null, tenant: null, method: 'none' } },
+  client: {
+    era: 'legacy',
+    revision: '2025-11-25',
+    info: {},
+    identity: { user: null, tenant: null, method: 'none' },
+  },
   abandoned: undefined,
 });
 
@@ -41,7 +47,16 @@ describe('labels are bounded', () => {
     const named = (tool: string) =>
       sample(`sallyport_tool_calls_total{upstream="one",tool="${tool}",outcome="ok"}`);
     serve(observer, 'echo');
-    observer.upstreamCall?.({ upstream: 'one', method: 'tools/list', era: 'modern' })?.end(list(['echo']));
+    observer
+      .upstreamCall?.({
+        upstream: 'one',
+        method: 'tools/list',
+        era: 'modern',
+        params: {},
+        revision: '2026-07-28',
+        server: undefined,
+      })
+      ?.end(list(['echo']));
     serve(observer, 'echo');
     serve(observer, 'made-up');
     expect([await named('echo'), await named('other'), await named('made-up')]).toEqual([1, 2, undefined]);
@@ -78,7 +93,14 @@ describe('what is counted', () => {
   it('failures by the codes of the registry, of others only that they failed', async () => {
     const { observer, page } = await open();
     const upstreamCall = () =>
-      observer.upstreamCall?.({ upstream: 'one', method: 'tools/call', era: 'legacy' });
+      observer.upstreamCall?.({
+        upstream: 'one',
+        method: 'tools/call',
+        era: 'legacy',
+        params: {},
+        revision: '2025-11-25',
+        server: undefined,
+      });
     upstreamCall()?.end({ failed: UpstreamDown({ upstream: 'one', reason: 'it is not connected' }) });
     upstreamCall()?.end({ failed: Object.assign(new Error('x'), { code: 'SALLY_OF_NOBODY' }) });
     const watched = observer.request?.({ headers: {} });

@@ -41,7 +41,16 @@ describe('several observers', () => {
     const joined = joinObservers(...all.map(({ observer }) => observer));
     const watched = joined?.request?.({ method: 'POST', headers: {} });
     watched?.routed?.('web', 'echo');
-    watched?.upstreamCall?.({ upstream: 'web', method: 'tools/call', era: 'modern' })?.end({ result: {} });
+    watched
+      ?.upstreamCall?.({
+        upstream: 'web',
+        method: 'tools/call',
+        era: 'modern',
+        params: {},
+        revision: '2026-07-28',
+        server: undefined,
+      })
+      ?.end({ result: {} });
     watched?.hookCall?.(call)?.end({ decision: 'modified' });
     watched?.end({ kind: 'served', response: { result: {} } });
     for (const { seen, loose } of all) {

@@ -9,6 +9,7 @@ import { peerLog } from '../../log/limit.js';
 import type { Logger } from '../../log.js';
 import type { InvokeOptions, PluginManager, PluginRequest } from '../../manager/index.js';
 import type { Admitted, Authentication, Identity, Refused } from '../../mcp/router.js';
+import { traceFieldsOf } from '../../telemetry/index.js';
 import type { PluginSets } from '../in-use.js';
 import {
   type Authenticator,
@@ -85,6 +86,7 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
       const admission = new Admission(authRequestOf(request, basePath), set.plugins, deps, {
         signal,
         observed,
+        headers: traceFieldsOf(request.headers, undefined),
       });
       return admission.admit().catch((thrown: unknown) => {
         const error = asSallyError(thrown);

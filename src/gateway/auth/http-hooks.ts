@@ -4,6 +4,7 @@ import type { HookName, Violation } from '../../hooks/index.js';
 import type { Logger } from '../../log.js';
 import type { InvokeOptions, PluginManager, PluginRequest } from '../../manager/index.js';
 import type { RpcResponse } from '../../mcp/messages.js';
+import { traceFieldsOf } from '../../telemetry/index.js';
 import type { ClientRequest, Identity, Router } from '../client.js';
 import type { PluginSets } from '../in-use.js';
 import { pluginErrorResponse, violationResponse } from '../router/index.js';
@@ -171,7 +172,8 @@ async function checkPermission(request: ClientRequest): Promise<RpcResponse | un
   };
   const { signal, observed } = request;
   try {
-    const options = { signal, observed };
+    const headers = traceFieldsOf(request.headers, request.params['_meta']);
+    const options = { signal, observed, headers };
     const result = await request.context().invoke('http_auth_check_permission', payload, options);
     if (!result.continue_processing) return violationResponse(result.violation, undefined);
     const decision = result.modified_payload as { granted: boolean; reason?: string | null } | null;

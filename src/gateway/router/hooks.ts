@@ -5,6 +5,7 @@ import { JsonNumber, sameNumber } from '../../json/index.js';
 import type { PluginManager, PluginRequest } from '../../manager/index.js';
 import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
 import { kinds } from '../../mcp/methods.js';
+import { traceFieldsOf } from '../../telemetry/index.js';
 import type { ClientRequest } from '../client.js';
 import { pluginErrorResponse, resultErrorResponse, violationResponse } from './responses.js';
 
@@ -155,8 +156,9 @@ export class RequestHooks {
       if (tenant !== null) global.tenant_id = tenant;
     }
     const { signal, observed } = now;
+    const headers = traceFieldsOf(now.headers, now.params['_meta']);
     try {
-      const outcome = await this.plugins.invokeForeign(hook, payload, { signal, observed });
+      const outcome = await this.plugins.invokeForeign(hook, payload, { signal, observed, headers });
       if (outcome.continue_processing) return { modified: outcome.modified_payload };
       return { stop: violationResponse(outcome.violation, this.plugins.endedBy) };
     } catch (error) {

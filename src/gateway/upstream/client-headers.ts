@@ -3,30 +3,45 @@ import { UpstreamHeader } from '../../errors.js';
 import { headerValue } from '../../headers.js';
 import type { RequestOptions } from '../../mcp/client/session.js';
 import { type JsonObject, metaOf } from '../../mcp/messages.js';
+import { traceFields } from '../../telemetry/index.js';
 import type { Identity } from '../client.js';
 
 /** Whose request it is: what headers towards an upstream are made of. */
 export type Sender = NonNullable<RequestOptions['from']>;
 
-/** W3C Trace Context and Baggage: they are passed on without being asked for. */
-const traceHeaders = ['traceparent', 'tracestate', 'baggage'] as const;
-
 /** As much as a whole head may have here, in characters. */
 const longest = 8_192;
 
+/** Trace context and baggage are passed on without being asked for; where the call has a span of its own, no other passes. */
+const passedOn = (added: RequestOptions['headers']): readonly string[] =>
+  added?.['traceparent'] === undefined ? traceFields : onlyBaggage;
+const onlyBaggage = ['baggage'];
+
+/** What whoever watches a call has for its way, without what the configuration says itself. */
+export function allowedBy(
+  rules: ClientHeaders | undefined,
+  added: RequestOptions['headers'],
+): RequestOptions['headers'] {
+  if (rules === undefined || added === undefined || rules.fromClient['traceparent'] === undefined)
+    return added;
+  return undefined;
+}
+
 /**
  * The headers of one request to an upstream over HTTP: what the client sent and may pass, over that what plugins have set,
- * and over both what the configuration says of who the client is. The same object where nothing is added.
+ * and over both what the configuration says of who the client is; `added`, which whoever watches the call has for it, over all. The
+ * same object where nothing is added.
  */
 export function headersFor(
   upstream: string,
   rules: ClientHeaders | undefined,
   from: Sender,
   ofPlugins: RequestOptions['headers'],
+  added: RequestOptions['headers'],
 ): RequestOptions['headers'] {
   const { headers: sent } = from;
   let made: Record<string, string> | undefined;
-  for (const name of traceHeaders) {
+  for (const name of passedOn(added)) {
     const value = sent[name];
     if (value !== undefined && headerValue.test(value)) made = { ...made, [name]: value };
   }
@@ -42,15 +57,16 @@ export function headersFor(
     }
     Object.assign(made, ofPlugins);
     for (const name of Object.keys(rules.fromClient)) delete made[name];
-    Object.assign(made, headersOfIdentity(upstream, rules, from));
+    Object.assign(made, headersOfIdentity(upstream, rules, from), added);
     return made;
   }
-  return made === undefined ? ofPlugins : { ...made, ...ofPlugins };
+  if (made === undefined && added === undefined) return ofPlugins;
+  return { ...made, ...ofPlugins, ...added };
 }
 
 /**
- * The `_meta` of one request to an upstream without headers, where something is added to it: the trace context of the client's
- * headers (MCP has the same names there), and under `added` ours. What the client itself has in `_meta` comes before its headers.
+ * The `_meta` of one request to an upstream, where it is another than the client's: with its trace context over that of the client.
+ * `from` is given where there are no headers for what the client's own have of that: MCP has the same names in `_meta`.
  */
 export function metaFor(
   from: Sender | undefined,
@@ -59,11 +75,15 @@ export function metaFor(
 ): JsonObject | undefined {
   const meta = metaOf(params ?? {});
   let made: Record<string, unknown> | undefined;
-  for (const name of traceHeaders) {
+  for (const name of from === undefined ? [] : passedOn(added)) {
     const value = from?.headers[name];
     if (value !== undefined && meta[name] === undefined) made = { ...(made ?? meta), [name]: value };
   }
-  return made || added ? { ...(made ?? meta), ...added } : undefined;
+  if (added === undefined) return made;
+  made = { ...(made ?? meta), ...added };
+  // That of the client belongs to another span.
+  if (added['tracestate'] === undefined && added['traceparent'] !== undefined) delete made['tracestate'];
+  return made;
 }
 
 /** The headers that say who a client is. What nobody knows of it is left out. */

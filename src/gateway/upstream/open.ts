@@ -22,7 +22,7 @@ import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
 import type { Era } from '../../mcp/revisions.js';
 import { backoff, pause, withDeadline } from '../../wait.js';
 import type { SessionRequest, Upstream, UpstreamLoad, UpstreamSession } from '../upstream.js';
-import { headersFor, headersOfIdentity, metaFor } from './client-headers.js';
+import { allowedBy, headersFor, headersOfIdentity, metaFor } from './client-headers.js';
 import { Condition } from './condition.js';
 import { LegacySessions } from './legacy-sessions.js';
 import { transportOf, type UpstreamContext } from './options.js';
@@ -43,6 +43,8 @@ export class OpenUpstream extends Condition implements Upstream {
   readonly #context: UpstreamContext;
   /** What of its clients it is told in headers. */
   readonly #rules: ClientHeaders | undefined;
+  /** Where it is; undefined for a child process. */
+  readonly #server: { readonly address: string; readonly port: number } | undefined;
   readonly #transport: Transport;
   readonly #slots: Slots;
   readonly #sessions: LegacySessions;
@@ -63,6 +65,7 @@ export class OpenUpstream extends Condition implements Upstream {
     this.settings = settings;
     this.#context = context;
     this.#rules = settings.transport === 'http' ? settings.client : undefined;
+    this.#server = settings.transport === 'http' ? addressOf(settings.url) : undefined;
     const { limits, pace } = context;
     this.#authorized = authorized;
     this.#transport = transportOf(settings, context, authorized?.authorization);
@@ -250,18 +253,22 @@ export class OpenUpstream extends Condition implements Upstream {
     const lasting = method === 'subscriptions/listen';
     if (!lasting && !this.#slots.tryTake()) await this.#slots.take(method, options.signal);
     const observer = options.observed ?? this.#context.observer;
-    const observed = observer?.upstreamCall?.({ upstream: this.name, method, era: session.facts.era });
-    const added = observed?.headers;
-    const overHttp = this.settings.transport === 'http';
+    const { era, revision } = session.facts;
+    const start = { upstream: this.name, method, params, era, revision, server: this.#server };
+    const observed = observer?.upstreamCall?.(start);
+    const added = allowedBy(this.#rules, observed?.headers);
+    const overHttp = this.#server !== undefined;
     const { from } = options;
-    const told = overHttp ? undefined : metaFor(from, params, added);
+    const told =
+      overHttp && added === undefined ? undefined : metaFor(overHttp ? undefined : from, params, added);
     const sent = told ? { ...params, _meta: told } : params;
     try {
       if (observed?.cleared) await observed.cleared;
-      const headers =
-        from && overHttp ? headersFor(this.name, this.#rules, from, options.headers) : options.headers;
-      const all = added && overHttp ? { ...headers, ...added } : headers;
-      const given = all === options.headers ? options : { ...options, headers: all };
+      const made =
+        from && overHttp ? headersFor(this.name, this.#rules, from, options.headers, added) : options.headers;
+      const headers = from || !overHttp || !added ? made : { ...made, ...added };
+      const onSent = observed?.sent?.bind(observed);
+      const given = headers === options.headers && !onSent ? options : { ...options, headers, onSent };
       const response = await session.request(method, sent, given, capabilities);
       observed?.end(response);
       return response;
@@ -280,4 +287,9 @@ export class OpenUpstream extends Condition implements Upstream {
     const gone = UpstreamStatus.is(error) && error.context.status >= 502 && error.context.status <= 504;
     if (gone || UpstreamDown.is(error) || UpstreamLost.is(error)) this.#doubt(error as SallyError);
   }
+}
+
+function addressOf({ hostname, port, protocol }: URL) {
+  const usual = protocol === 'https:' ? 443 : 80;
+  return { address: hostname.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? usual : Number(port) };
 }

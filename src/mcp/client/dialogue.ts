@@ -68,6 +68,7 @@ export class Dialogue {
       if (givenUp) this.#onGivenUp?.(ended);
     });
     if (!call.ended) over = this.#calls.add(call);
+    options.onSent?.(id);
     return call;
   }
 

@@ -26,6 +26,8 @@ export interface RequestOptions {
   readonly from?: Pick<ClientRequest, 'headers' | 'identity' | 'remote' | 'credentials'> | undefined;
   /** Where whoever passes the request on to a session reports it. */
   readonly observed?: CallObserver | undefined;
+  /** Told the id of the request; again where it is made anew. */
+  readonly onSent?: ((id: number) => void) | undefined;
   /** A notification about this request: progress (with the caller's own token again), and logging where it is known to belong to it. */
   readonly onNotification?: (method: string, params: JsonObject | undefined) => void;
   /** A request of the server within this one (sampling, elicitation, roots). Without it the server is told that there is no such method. */

@@ -11,7 +11,8 @@ import type {
   UpstreamCallEnd,
   UpstreamCallStart,
 } from '../observer.js';
-import { bounded, shownTarget, traceIdIn } from '../shown.js';
+import { bounded, shownTarget } from '../shown.js';
+import { callerIds, type SpanIds } from '../trace-context.js';
 import type { AuditRecord } from './fields.js';
 import type { AuditFile } from './file.js';
 
@@ -83,7 +84,7 @@ export class AuditedRequest implements RequestObservation {
     return { cleared, end() {} };
   }
 
-  end(end: RequestEnd): void {
+  end(end: RequestEnd, span?: SpanIds): void {
     if (this.refuses !== undefined) {
       if (end.kind !== 'aside') this.#audit.countRefused();
       return;
@@ -96,7 +97,7 @@ export class AuditedRequest implements RequestObservation {
       this.#audit.append({
         ...this.#line('end', this.#decisionOf(call, error !== undefined)),
         outcome: call.abandoned ?? outcomeOf(response),
-        ...this.#who(call),
+        ...this.#who(call, span),
         ...(error && { error: error.code, code: codeIn(error.data) }),
         ms,
       });
@@ -111,7 +112,7 @@ export class AuditedRequest implements RequestObservation {
         user: identity?.user ?? null,
         tenant: identity?.tenant ?? null,
         ...(identity?.method !== undefined && { auth: identity.method }),
-        ...this.#way(),
+        ...this.#way(span),
         method: bounded(method),
         ...(this.#verdicts.length > 0 && { plugins: this.#verdicts }),
         ...(status !== undefined && { status }),
@@ -141,16 +142,16 @@ export class AuditedRequest implements RequestObservation {
     return failed ? 'failed' : 'refused';
   }
 
-  #way(): AuditRecord {
+  #way(span: SpanIds | undefined): AuditRecord {
     const { headers, address } = this.#start;
-    const trace = traceIdIn(headers['traceparent']);
+    const ids = span ?? callerIds(headers, this.#call?.params['_meta']);
     return {
-      ...(trace !== undefined && { trace_id: trace }),
+      ...(ids && { trace_id: ids.trace_id }),
       ...(address !== undefined && { address }),
     };
   }
 
-  #who(call: ServedCall): AuditRecord {
+  #who(call: ServedCall, span?: SpanIds): AuditRecord {
     const { user, tenant, method } = call.client.identity;
     return {
       request: call.requestId,
@@ -158,7 +159,7 @@ export class AuditedRequest implements RequestObservation {
       tenant,
       auth: method,
       client: clientName(call.client.info),
-      ...this.#way(),
+      ...this.#way(span),
       method: bounded(call.method),
       ...(this.#upstream !== undefined && { upstream: this.#upstream }),
       ...(this.#target !== undefined && { target: shownTarget(this.#target) }),
