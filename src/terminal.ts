@@ -91,3 +91,12 @@ export function wrappedRemedy(
   const room = width - (prose.includes('\n') ? 0 : indent) - last.length - 1;
   return words.length <= room ? `${prose} ${words}` : `${prose}${start}${whole}`;
 }
+
+/** What a peer or a file says is printed, not obeyed: no control characters but line ends, none that turn the order of others around. */
+export function printable(text: string): string {
+  return text.replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
+    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    '?',
+  );
+}

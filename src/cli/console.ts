@@ -17,7 +17,7 @@ export function consoleCommand(io: CommandIo): Command {
     .action(async ({ port, json }: Flags) => {
       const { findConsole, runtimeFolder } = await import('../console/index.js');
       const link = await (await findConsole(runtimeFolder(io.env), port)).link();
-      io.out(json ? `${JSON.stringify({ link })}\n` : `${link}\n`);
+      io.data(json ? `${JSON.stringify({ link })}\n` : `${link}\n`);
     });
 }
 

@@ -61,7 +61,8 @@ export async function openPage(
     workers,
     folder: runtimeFolder(io.env),
     doctor: config === undefined ? undefined : [process.execPath, script, 'doctor', '--json', config],
-    cwd: io.cwd,
+    cwd,
+    inWords: io.inWords,
     log,
   });
   log.info({ console: page.url }, `the page is at ${page.link()} (serves once, within ten minutes)`);

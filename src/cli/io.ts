@@ -20,11 +20,7 @@ export interface CommandIo extends Pick<Screen, 'color' | 'width' | 'inWords'> {
   exitWith(status: number): void;
 }
 
-/** What a peer or a file says is printed, not obeyed: no control characters but line ends. */
-export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
-  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '?');
-}
+export { printable } from '../terminal.js';
 
 /** Rows as lines whose columns line up; the last column is not padded. */
 export function columns(rows: readonly (readonly string[])[], gap = 2): string[] {

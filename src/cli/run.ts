@@ -49,6 +49,10 @@ const commands: Record<string, { summary: string; load: () => Promise<(io: Comma
     summary: 'print a link to the page of a gateway that runs here with --console',
     load: async () => (await import('./console.js')).consoleCommand,
   },
+  top: {
+    summary: 'show in the terminal what passes through a gateway that runs with --console',
+    load: async () => (await import('./top.js')).topCommand,
+  },
   completion: {
     summary: 'print the script by which a shell completes commands and options',
     load: async () => {

@@ -15,18 +15,20 @@ const mostFiles = 5_000;
 export class Certificates {
   readonly #onChange: () => void;
   #files: readonly CredentialFiles[] = [];
+  #path = '';
   #seen = '';
   #judgedAt = Number.NEGATIVE_INFINITY;
   #judging: Promise<void> | undefined;
   facts: readonly CertificateFacts[] = [];
 
-  /** `onChange`: the files are others than before. */
+  /** `onChange`: the files are others than before, that of the configuration among them. */
   constructor(onChange: () => void) {
     this.#onChange = onChange;
   }
 
   /** From here on those of this configuration. */
-  use(config: object): void {
+  use(config: { readonly path: string }): void {
+    this.#path = config.path;
     this.#files = credentialFilesIn(config);
     this.#seen = '';
   }
@@ -34,7 +36,7 @@ export class Certificates {
   /** Judges them again where one of the files has changed, or time has passed. */
   look(): Promise<void> {
     if (this.#judging !== undefined) return this.#judging;
-    const seen = fingerprint(this.#files);
+    const seen = fingerprint(this.#files, this.#path);
     const changed = seen !== this.#seen;
     if (!changed && performance.now() - this.#judgedAt < judgedAgainMs) return Promise.resolve();
     this.#seen = seen;
@@ -85,14 +87,14 @@ const foldersOf = (files: readonly CredentialFiles[]): readonly string[] => [
 ];
 
 /** Another text where one of the files is another. */
-function fingerprint(files: readonly CredentialFiles[]): string {
+function fingerprint(files: readonly CredentialFiles[], config: string): string {
   const stats = (path: string) => {
     const found = statSync(path, { throwIfNoEntry: false });
     return found === undefined ? path : `${path} ${found.ino} ${found.size} ${found.mtimeMs} ${found.mode}`;
   };
   const within = foldersOf(files).flatMap((dir) => filesIn(dir));
   const crls = files.flatMap(({ crlFile }) => crlFile ?? []);
-  return [...pathsOf(files), ...crls, ...within].slice(0, mostFiles).map(stats).join('\n');
+  return [config, ...pathsOf(files), ...crls, ...within].slice(0, mostFiles).map(stats).join('\n');
 }
 
 /** The files of a folder of certificates: three levels, as `sallyport certs` makes them. */

@@ -44,6 +44,8 @@ export interface ConsoleOptions {
   /** What runs the doctor on the files of this gateway; absent where there is none to look at. */
   readonly doctor: readonly string[] | undefined;
   readonly cwd: string;
+  /** A remedy with its commands as they work where the program was started. */
+  readonly inWords: (remedy: string) => string;
   readonly log: Logger;
 }
 
@@ -70,7 +72,7 @@ const numbersMs = 1_000;
 
 /** @throws SallyError where it cannot listen, or its credentials cannot be used. */
 export async function openConsole(options: ConsoleOptions): Promise<Console> {
-  const { settings, version, workers, log } = options;
+  const { settings, version, workers, inWords, log } = options;
   const { host } = settings;
   const startedMs = Date.now();
   const ledger = new Ledger();
@@ -98,6 +100,8 @@ export async function openConsole(options: ConsoleOptions): Promise<Console> {
   certificates.use(inForce.config);
   await certificates.look();
 
+  const inWordsOfHere = <T extends { readonly remedy?: string }>(one: T): T =>
+    one.remedy === undefined ? one : { ...one, remedy: inWords(one.remedy) };
   const changing = (now: number): Omit<ConsoleState, 'at' | 'configuration' | 'decisions'> => {
     const { upstreams, plugins, sessions } = mergeParts([...parts.values()]);
     const none = { calls: 0, blocked: 0, failed: 0 };
@@ -107,10 +111,15 @@ export async function openConsole(options: ConsoleOptions): Promise<Console> {
       workers,
       address,
       clients: ledger.clients(sessions, now),
-      upstreams: upstreams.map((one) => ({ ...one, calls: 0, failed: 0, ...ledger.upstreams.get(one.name) })),
-      plugins: plugins.map((one) => ({ ...one, ...none, ...ledger.plugins.get(one.name) })),
+      upstreams: upstreams.map((one) => ({
+        ...inWordsOfHere(one),
+        calls: 0,
+        failed: 0,
+        ...ledger.upstreams.get(one.name),
+      })),
+      plugins: plugins.map((one) => ({ ...inWordsOfHere(one), ...none, ...ledger.plugins.get(one.name) })),
       traffic: ledger.traffic(now, startedMs),
-      certificates: certificates.facts,
+      certificates: certificates.facts.map(inWordsOfHere),
       doctor: doctor.facts,
     };
   };
@@ -211,7 +220,11 @@ export async function openConsole(options: ConsoleOptions): Promise<Console> {
     link,
     take(source, { share, parts: now, address: at }) {
       if (share) streams.decisions(ledger.add(share));
-      if (at !== undefined) address = at;
+      if (at !== undefined) {
+        address = at;
+        // Before it listens the doctor would have its port.
+        doctor.look();
+      }
       if (now === undefined) return;
       if (statesOf(now) !== statesOf(parts.get(source))) changed();
       parts.set(source, now);

@@ -5,6 +5,7 @@
 export { type ConsoleClient, findConsole, openLink } from './client.js';
 export { type Collector, createCollector } from './collector.js';
 export { type Console, type InForce, openConsole } from './console.js';
-export type { ConsoleState } from './facts.js';
+export type { ConsoleState, Decision } from './facts.js';
 export { runtimeFolder } from './local.js';
 export { type Report, startReporting } from './reporter.js';
+export { firstView, otherLines, screenText, type View, viewAfter, wholeText } from './screen.js';
