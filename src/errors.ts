@@ -1019,6 +1019,11 @@ export const FileUnreadable = defineError('SALLY_FILE_UNREADABLE', {
     if (c.reason === fileReasons['ENOENT'] && fill !== undefined) return fill;
     if ([danglingLink, fileReasons['ELOOP']].includes(c.reason) && fill !== undefined)
       return `rm ${shellWord(c.path)} && ${fill}`;
+    // A container makes a folder where a file that it is to mount is not there.
+    if (c.reason === fileReasons['EISDIR'] && fill !== undefined)
+      return `rmdir ${shellWord(c.path)} && ${fill}`;
+    if (c.reason === fileReasons['EISDIR'])
+      return `name a file: ls ${shellWord(c.path)} shows those that are in it; where a file of this name was to be mounted, that was not there`;
     if (c.reason.startsWith(noFolder('')))
       return `correct the path: one that is relative is taken from the folder in which the command runs; where it is right, ${fill ?? 'make what belongs there'}`;
     return `check that it exists and that this user may read it: ls -l ${shellWord(c.path)}`;
@@ -1044,8 +1049,13 @@ export const NotPem = defineError('SALLY_TLS_NOT_PEM', {
     if (c.reason.endsWith('CERTIFICATE REQUEST'))
       return 'that is the request for a certificate: put there what the CA has answered it with';
     if (/ (PUBLIC|OPENSSH PRIVATE) KEY$/.test(c.reason))
-      return 'that is no private key for TLS: name the one that was made together with the certificate';
-    if (c.reason.startsWith('it holds '))
+      return (
+        remaking(c.path) ??
+        'that is no private key for TLS: name the one that was made together with the certificate'
+      );
+    // A file of our folders that is named as what it should be has something else in it; else the names are wrong.
+    const named = { crl: '.crl', pkey: '.key', x509: '.crt' }[kind];
+    if (c.reason.startsWith('it holds ') && !(c.path.endsWith(named) && remaking(c.path) !== undefined))
       return 'two files may be swapped: certfile is for the certificate, keyfile for its key, ca_bundle for the CA, crl_file for the revocation list';
     return (
       remaking(c.path) ??

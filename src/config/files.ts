@@ -1,5 +1,7 @@
-import { open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { ConfigFileUnusable, FileUnreadable, fileReason } from '../errors.js';
 import type { Problems } from './problems.js';
 
@@ -34,6 +36,31 @@ export function resolvePath(path: string, base: PathBase): string {
 }
 
 const maxBytes = 1024 * 1024;
+/** How long whoever writes to a pipe may take: `<(…)` of a shell runs a program first. */
+const pipeMs = 5_000;
+const pipeLookMs = 20;
+
+/** What comes out of a pipe until whoever writes has closed it; undefined where nobody has in time. */
+async function readPipe(handle: FileHandle): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for (let waited = 0; waited < pipeMs; ) {
+    const { bytesRead, buffer } = await handle
+      .read(Buffer.alloc(65_536))
+      .catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EAGAIN') throw error;
+        return { bytesRead: undefined, buffer: Buffer.alloc(0) };
+      });
+    if (bytesRead) chunks.push(buffer.subarray(0, bytesRead));
+    length += bytesRead ?? 0;
+    // Nothing at all, before anybody has written: nobody has opened it yet.
+    if (length > maxBytes || (bytesRead === 0 && length > 0)) return Buffer.concat(chunks);
+    if (bytesRead) continue;
+    await wait(pipeLookMs);
+    waited += pipeLookMs;
+  }
+  return undefined;
+}
 
 /** Whether an error of `node:fs` says that nothing is there. */
 export function isMissing(error: unknown): boolean {
@@ -53,8 +80,14 @@ export async function readText(path: string, shown: string, problems: Problems):
   };
   const chunks: Buffer[] = [];
   try {
-    const handle = await open(path, 'r');
-    for await (const chunk of handle.createReadStream({ end: maxBytes })) chunks.push(chunk as Buffer);
+    // Without O_NONBLOCK, opening a named pipe waits for a writer for ever.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if ((await handle.stat()).isFIFO()) {
+      const piped = await readPipe(handle).finally(() => handle.close());
+      if (piped === undefined)
+        return refuse(`is a pipe, and nothing was written to it to its end within ${pipeMs / 1000} s`);
+      chunks.push(piped);
+    } else for await (const chunk of handle.createReadStream({ end: maxBytes })) chunks.push(chunk as Buffer);
   } catch (error) {
     throw FileUnreadable({ path: shown, what: 'the configuration', reason: fileReason(error) }, error);
   }

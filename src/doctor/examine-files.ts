@@ -200,8 +200,8 @@ export async function examineFolder(
   };
 }
 
-/** What is missing from the folder is for its own checks to say. */
+/** What is missing from the folder, or cannot be read there, is for its own checks to say. */
 function whereNoCa(error: unknown): undefined {
-  if (CaElsewhere.is(error) || CertsMissing.is(error)) return;
+  if (CaElsewhere.is(error) || CertsMissing.is(error) || FileUnreadable.is(error)) return;
   throw error;
 }

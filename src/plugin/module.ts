@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { resolve as resolvePackage } from 'import-meta-resolve';
 import type { PluginEntry } from '../config/index.js';
-import { messageWithCauses, PluginModuleUnusable } from '../errors.js';
+import { messageWithCauses, PluginModuleUnusable, shellWord } from '../errors.js';
 import { parseJson } from '../json/index.js';
 import { nearest } from '../nearest.js';
 import type { PluginDefinition } from './define.js';
@@ -73,7 +73,7 @@ function notFound(specifier: string, base: ModuleBase, bundled: readonly string[
     return { reason: 'no such file, neither from the working directory nor beside the plugin file' };
   if ([base.cwd, base.folder].some((from) => existsSync(join(from, specifier))))
     return { reason: 'a path begins with ./, and no package has this name', mend: `kind: ./${specifier}` };
-  const meant = nearest(specifier, bundled);
+  const meant = nearest(specifier, bundled) ?? bundledAs(specifier, bundled);
   const mend = meant && `did you mean ${meant}?`;
   if (/^[\w]+(\.\w+)+$/.test(specifier))
     return { reason: 'it is the name of a Python class that is not bundled here', mend };
@@ -82,6 +82,15 @@ function notFound(specifier: string, base: ModuleBase, bundled: readonly string[
     return { reason: `no plugin of this name is bundled; there is ${own}`, mend: mend ?? `kind: ${own}` };
   }
   return notExportedBy(specifier, base) ?? { reason: 'no package of this name is installed', mend };
+}
+
+/** The bundled plugin that is meant by the last part of its name alone, in whatever way that is written. */
+function bundledAs(specifier: string, bundled: readonly string[]): string | undefined {
+  const last = (kind: string) =>
+    (/[^./]+$/.exec(kind)?.[0] ?? '').replace(/[-_\s]/g, '').replace(/plugin$/i, '').toLowerCase();
+  const meant = nearest(last(specifier), bundled.map(last));
+  const kinds = bundled.filter((kind) => last(kind) === meant);
+  return kinds.find((kind) => kind.endsWith(specifier)) ?? kinds[0];
 }
 
 /** Of a package that is installed, and has no such module; undefined where it is not installed. */
@@ -158,13 +167,19 @@ function exportOf(module: Record<string, unknown>, name: string): unknown {
 }
 
 /** Why a module could not be imported, and its file: Node names no way out for TypeScript that it does not read. */
-function importFailure(error: unknown, url: string): { reason: string; path?: string | undefined } {
+function importFailure(error: unknown, url: string): Unusable & { path?: string | undefined } {
   const { code } = Object(error) as NodeJS.ErrnoException;
   const message = messageWithCauses(error);
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?ts\b/.test(message))
     return {
       reason: `Node ${process.version} does not read TypeScript: compile it and name the JavaScript file, or use Node 22.18 or newer`,
     };
+  if (code === 'ERR_UNSUPPORTED_DIR_IMPORT' && message.includes(`'${fileURLToPath(url)}'`))
+    return { reason: 'it is a folder', mend: 'name the file in it: kind: ./my-filter/index.js' };
+  if (/\.json$/.test(url)) return { reason: 'it is JSON, not JavaScript', mend: 'name the module of the plugin' };
+  const [, lacking] = /^Cannot find package '([^']+)' imported from /.exec(message) ?? [];
+  if (code === 'ERR_MODULE_NOT_FOUND' && lacking !== undefined && !lacking.startsWith('/'))
+    return { reason: message, mend: `in the folder of its package.json: npm install ${shellWord(lacking)}` };
   return code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' ||
     code === 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING'
     ? { reason: `${message}: compile it and name the JavaScript file` }

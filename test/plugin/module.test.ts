@@ -166,6 +166,9 @@ describe('what cannot be used', () => {
     ],
     ['sallyport/nope', /there is sallyport\/search-replace$/, 'kind: sallyport/search-replace'],
     ['plugins.regex_filter.SearchReplacPlugin', /Python class/, `did you mean ${bundled[1]}?`],
+    ['SearchReplacePlugin', /no package/, `did you mean ${bundled[1]}?`],
+    ['search_replace', /no package/, `did you mean ${bundled[0]}?`],
+    ['filters.SearchReplace', /Python class/, `did you mean ${bundled[0]}?`],
     ['none.mjs', 'a path begins with ./, and no package has this name', 'kind: ./none.mjs'],
   ])('[S9] %s: what is there instead, and what was meant', async (kind, reason, remedy) => {
     const folder = await folderWith({
