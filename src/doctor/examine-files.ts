@@ -1,4 +1,5 @@
-import { access } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type ConfigSide, loadConfig, type PluginsConfig, variableTable } from '../config/index.js';
 import {
@@ -72,7 +73,10 @@ async function sideOf(path: string, context: DoctorContext): Promise<ConfigSide>
     const { plugins, gateway } = loaded.config;
     return gateway || plugins.some(({ kind }) => kind === 'external') ? 'gateway' : 'server';
   }
-  return 'server';
+  const now = { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NONBLOCK } as const;
+  // Of one that is right for neither, what it is meant to be shows in its first words.
+  const text = await readFile(resolve(context.cwd, path), now).catch(() => '');
+  return /^["'\s{]*gateway["']?\s*:|\bkind["']?\s*:\s*["']?external\b/m.test(text) ? 'gateway' : 'server';
 }
 
 /** The variables that win over another value of the file, and what comes of it. */

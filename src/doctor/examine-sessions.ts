@@ -1,6 +1,7 @@
 import type { McpSettings, PluginsConfig } from '../config/index.js';
 import { ChildGone, ConnectionTimeout } from '../errors.js';
 import type { Logger } from '../log.js';
+import { tellingLine } from '../mcp/client/child.js';
 import { callPlugin } from './call-plugin.js';
 import type { ConfigFacts, CredentialFacts, DoctorContext, ProblemText, SessionFacts } from './facts.js';
 
@@ -68,8 +69,16 @@ async function callChild(name: string, mcp: McpSettings, context: DoctorContext)
   return { seen: '', problem: heard.added(problem, '') };
 }
 
-/** What is kept of what a child said. */
-const mostLines = 5;
+/** What is kept of what a child said, and what is shown of it: the end, and the line that names the error. */
+const mostLines = 30;
+const shownLines = 5;
+
+function shownOf(lines: readonly string[]): readonly string[] {
+  const end = lines.slice(-shownLines);
+  const telling = tellingLine(lines);
+  const shown = telling === undefined || end.includes(telling) ? end : [telling, ...end.slice(1)];
+  return shown.map((line) => (line.startsWith('on standard output, ') ? line : `it said: ${line}`));
+}
 
 /** What children say before they end or are given up, which is most often why. */
 function listening() {
@@ -81,14 +90,14 @@ function listening() {
     const lines = said.get(upstream) ?? [];
     said.set(upstream, lines);
     const stray = message.includes('not JSON-RPC');
-    const text = `${stray ? 'on standard output, where MCP is to be alone, it said' : 'it said'}: ${line}`;
+    const text = stray ? `on standard output, where MCP is to be alone, it said: ${line}` : line;
     if (!lines.includes(text) && lines.push(text) > mostLines) lines.shift();
   };
   const log: Logger = { debug, info: ignore, warn: ignore, error: ignore };
   const added = ({ code, message, remedy }: ProblemText, name: string): ProblemText => ({
     code,
     remedy,
-    message: [message, ...(said.get(name) ?? [])].join('\n'),
+    message: [message, ...shownOf(said.get(name) ?? [])].join('\n'),
   });
   return { log, added };
 }

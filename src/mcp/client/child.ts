@@ -18,9 +18,15 @@ export interface ChildCommand {
 /** A line of standard error in the log, in characters. */
 const maxErrorLine = 1_000;
 /** Lines of standard error that are kept, for the log of one that ends. */
-const maxLastLines = 10;
+const maxLastLines = 30;
 /** One that ends within this died of its start, in milliseconds. */
 const startMs = 10_000;
+/** Of what a program said before it ended the line that names the error, behind which there may be a stack; else the last. */
+export function tellingLine(lines: readonly string[]): string | undefined {
+  const names = (line: string) => /^\s*(?:error|fatal|panic)\b|^[\w.]*(?:Error|Exception)\b/i.test(line);
+  return lines.findLast(names) ?? lines.at(-1);
+}
+
 /** What the last child with a context said before it ended. */
 const lastSaid = new WeakMap<ClientContext, string>();
 /** What a child that has ended had still written comes within this, in milliseconds; a grandchild may hold the pipe for ever. */
@@ -160,7 +166,7 @@ export class Child {
     lastSaid.set(this.#context, said);
     log.warn(
       { ...about, pid: this.pid, lines: this.#lastLines },
-      `${who} ended as it started; it said last: ${this.#lastLines.at(-1)}`,
+      `${who} ended as it started; it said: ${tellingLine(this.#lastLines)}`,
     );
   }
 

@@ -113,6 +113,16 @@ describe('a file that is not what its name says', () => {
   );
 });
 
+it.each([
+  ['gateway:\n  sse: yess\n  upstreams: {}\n', 'gateway side'],
+  ['plugins:\n  - name: One\n    kind: external\n    mod: enforce\n', 'gateway side'],
+  ['plugins:\n  - name: One\n    kind: ./one.js\n    mod: enforce\n', 'server side'],
+])('a file that is wrong is that of the program whose words it has: %j is of the %s', async (text, side) => {
+  const cwd = await temporaryFolder();
+  await writeFile(join(cwd, 'a.yaml'), text);
+  expect((await sallyport(['doctor', 'a.yaml'], { cwd })).stdout).toContain(`a.yaml (${side})`);
+});
+
 describe('a pipe as a file', () => {
   judgedBy('mkfifo')(
     'that nobody writes to is refused after a while',
