@@ -28,6 +28,8 @@ const scenarios = await Promise.all(
     'chain',
     'plugins',
     'gateway',
+    'observers',
+    'memory',
     'workers',
     'handshake',
     'peers',

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Cancellation, onAbort } from './cancel.js';
 
 /** Waits so long, or until the signal; false where it was the signal. Keeps no process alive. */
@@ -66,6 +67,8 @@ export async function withDeadline<T>(
  */
 export function signalWithin(ms: number, signal?: AbortSignal): AbortSignal {
   const control = new AbortController();
+  // As many wait for it as there are upstreams: Node would take more than ten for a leak, and say so in the log.
+  setMaxListeners(Number.POSITIVE_INFINITY, control.signal);
   const late = () => {
     stop?.();
     control.abort(new DOMException('The operation timed out', 'TimeoutError'));

@@ -30,18 +30,22 @@ export async function startHookProxy(bench, upstream, hookPort) {
 
 let logs = 0;
 
-/** `sallyport gateway` before an upstream, with these plugins. Its log, a line a call, goes to a file as in production. */
-export async function startGateway(bench, upstream, plugins = []) {
+/** `sallyport gateway` before an upstream, with these plugins, arguments of Node `before`, and more of `gateway` in its file. Its log, a line a call, goes to a file as in production. */
+export async function startGateway(bench, upstream, plugins = [], { before = [], gateway = {} } = {}) {
   const path = await writeConfig(bench, {
     plugins,
     gateway: {
       upstreams: { one: { url: `http://127.0.0.1:${upstream}/mcp` } },
       limits: { sessions: 2_000, sessions_per_user: 2_000 },
+      ...gateway,
     },
   });
   logs += 1;
   const file = join(bench.folder, `gateway-${logs}.log`);
-  const child = bench.spawn([bench.command, 'gateway', '--config', path, '--port', '0'], openSync(file, 'a'));
+  const child = bench.spawn(
+    [...before, bench.command, 'gateway', '--config', path, '--port', '0'],
+    openSync(file, 'a'),
+  );
   for (;;) {
     const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
     const listening = lines.map((line) => JSON.parse(line)).find(({ url }) => url !== undefined);

@@ -29,6 +29,14 @@ export const meanings = {
   'gateway.tool+hook.c32': { what: 'tool calls with the plugin, 32 at once' },
   'gateway.hook.c32': { what: 'what the plugin adds, 32 at once', goal: 0.87 },
   'gateway.clients.1000': { what: '1,000 open sessions that call in turn; floor: one', goal: 0.95 },
+  'gateway.metrics': {
+    what: 'tool calls, no plugin, four at once; floor: a gateway that counts nothing. addsUs, the CPU time of the metrics, is to be 15 µs at most',
+  },
+  'gateway.audit': { what: 'the same with an audit log; floor: without' },
+  'gateway.audit.chain': { what: 'the same with an audit log that is chained; floor: without' },
+  'memory.1000': {
+    what: 'a gateway with 1,000 sessions, 50 upstreams and 5,000 tools: memoryMb in the JSON, after each step',
+  },
   'workers.2': {
     what: 'hook calls that take eight milliseconds of CPU time, from two processes, two workers; floor: one worker',
     goal: 1.7,

@@ -1,22 +1,10 @@
-import type { KeyObject } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fdatasync,
-  fstatSync,
-  fsyncSync,
-  openSync,
-  readSync,
-  type Stats,
-  write,
-} from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { AuditUnavailable, AuditWriteFailed, fileReason, type SallyError } from '../../errors.js';
 import type { Logger } from '../../log.js';
-import { type ChainEnd, newChain, sealed } from './chain.js';
+import type { ChainEnd } from './chain.js';
+import { ChainWriter } from './chain-writer.js';
+import { openAppending, synced, syncQuietly, tornBytes, wholeLines, writeSome } from './disk.js';
 import type { AuditRecord } from './fields.js';
-import { continuationOf, type HeldHead, holdHead } from './heads.js';
-import { openAuditKey } from './key.js';
 
 export interface AuditFileOptions {
   readonly file: string;
@@ -34,8 +22,6 @@ const mostBytes = 8_000_000;
 const retryMs = 500;
 /** How long the end of the program waits for what could not be written yet. */
 const lastTryMs = 2_000;
-/** How far a head is behind its chain at most. */
-const headEveryMs = 100;
 
 /** What is written next: lines, and where a file is handed on to the next one. */
 type Item = { readonly text: Buffer; readonly end: ChainEnd | undefined } | { readonly next: number };
@@ -46,8 +32,6 @@ interface Waiter {
   readonly reject: (error: SallyError) => void;
 }
 
-const openFlags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT;
-
 /**
  * Lines that are appended to a file, in order, and never dropped unless that is asked for: what cannot be written is kept and
  * tried again. Lines of one turn of the event loop are written together.
@@ -55,13 +39,8 @@ const openFlags = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT;
 export class AuditFile {
   readonly #options: AuditFileOptions;
   readonly #log: Logger;
-  readonly #key: KeyObject | undefined;
-  readonly #head: HeldHead | undefined;
+  readonly #chain: ChainWriter | undefined;
   #fd: number;
-  #end: ChainEnd | undefined;
-  /** What the head of the chain does not count yet. */
-  #headTimer: NodeJS.Timeout | undefined;
-  #written: ChainEnd | undefined;
   #items: Item[] = [];
   #bytes = 0;
   #waiters: Waiter[] = [];
@@ -77,17 +56,11 @@ export class AuditFile {
   /** Of all time. */
   readonly counts = { lines: 0, failures: 0, lost: 0 };
 
-  private constructor(
-    options: AuditFileOptions,
-    log: Logger,
-    fd: number,
-    chained: { readonly key: KeyObject; readonly head: HeldHead } | undefined,
-  ) {
+  private constructor(options: AuditFileOptions, log: Logger, fd: number, chain: ChainWriter | undefined) {
     this.#options = options;
     this.#log = log;
     this.#fd = fd;
-    this.#key = chained?.key;
-    this.#head = chained?.head;
+    this.#chain = chain;
   }
 
   /** @throws SALLY_AUDIT_WRITE, SALLY_AUDIT_KEY where the file or its key cannot be opened. */
@@ -95,11 +68,9 @@ export class AuditFile {
     const { file, chain, keyFile } = options;
     const fd = openAppending(file);
     try {
-      const found = fstatSync(fd);
-      const key = chain ? openAuditKey(file, keyFile, found.size === 0, log) : undefined;
-      const head = key && (await holdHead(file, key));
-      const audit = new AuditFile(options, log, fd, key && head && { key, head });
-      audit.#begin(tornBytes(fd, found));
+      const writer = chain ? await ChainWriter.open(file, keyFile, fd, log) : undefined;
+      const audit = new AuditFile(options, log, fd, writer);
+      audit.#open(tornBytes(fd, fstatSync(fd)), writer?.opening ?? { because: 'the program starts' });
       await audit.#idle();
       return audit;
     } catch (error) {
@@ -160,13 +131,13 @@ export class AuditFile {
       this.#put({ time: now(), event: 'rotate' });
       this.#items.push({ next });
     }
-    this.#put({ ...this.#opening(torn, 'SIGHUP'), ...(this.#end && { prev: this.#end.mac }) });
+    this.#open(torn, { because: 'SIGHUP', ...(this.#chain && { prev: this.#chain.mac }) });
     await this.#idle();
   }
 
   #handOn(next: number): void {
     syncQuietly(this.#fd);
-    this.#writeHead(true);
+    this.#chain?.writeHead(this.#fd, true);
     closeSync(this.#fd);
     this.#fd = next;
     this.#midLine = false;
@@ -191,49 +162,21 @@ export class AuditFile {
       this.#log.error({ code, remedy, lines }, `${message}; lines of it are lost with this process`);
     }
     syncQuietly(this.#fd);
-    this.#writeHead(lines === 0);
-    this.#head?.release();
+    this.#chain?.writeHead(this.#fd, lines === 0);
+    this.#chain?.release();
     closeSync(this.#fd);
   }
 
-  /** The line that a chain is begun or taken up with. */
-  #begin(torn: number): void {
-    const head = this.#head;
-    if (head === undefined || this.#key === undefined) {
-      this.#put(this.#opening(torn, 'the program starts'));
-      return;
-    }
-    const { before, worker } = head;
-    const found = continuationOf(before, this.#fd, this.#key);
-    if (found.kind === 'goes on') {
-      this.#end = found.end;
-      this.#put({ ...this.#opening(torn, 'the program starts'), prev: found.end.mac });
-      return;
-    }
-    this.#end = newChain(worker);
-    const after = before && before.seq > 0 ? { after: { chain: before.chain, seq: before.seq } } : {};
-    if (found.suspicious)
-      this.#log.error(
-        { path: this.#options.file },
-        `a new chain of the audit log begins: ${found.because}. Keep the file, and look at it: sallyport audit verify`,
-      );
-    this.#put({ ...this.#opening(torn, found.because), ...after });
-  }
-
-  #opening(torn: number, because: string): AuditRecord {
+  /** The line that the log, or one file of it, begins with. */
+  #open(torn: number, about: AuditRecord): void {
     // A line of its own for what was left half written.
     if (torn > 0) this.#push(Buffer.from('\n'), undefined);
-    return { time: now(), event: 'open', because, pid: process.pid, ...(torn > 0 && { torn: [torn] }) };
+    this.#put({ time: now(), event: 'open', pid: process.pid, ...about, ...(torn > 0 && { torn: [torn] }) });
   }
 
   #put(record: AuditRecord): void {
-    if (this.#end === undefined || this.#key === undefined) {
-      this.#push(Buffer.from(`${JSON.stringify(record)}\n`), undefined);
-      return;
-    }
-    const { line, end } = sealed(record, this.#end, this.#key);
-    this.#end = end;
-    this.#push(Buffer.from(line), end);
+    const sealed = this.#chain?.seal(record);
+    this.#push(Buffer.from(sealed?.line ?? `${JSON.stringify(record)}\n`), sealed?.end);
   }
 
   #push(text: Buffer, end: ChainEnd | undefined): void {
@@ -260,6 +203,8 @@ export class AuditFile {
   }
 
   async #writeAll(): Promise<void> {
+    // Nothing waits, and what failed was to have it on the disk: whether that works shows with the line that says so.
+    if (this.#failing && this.#items.length === 0) this.#resumed();
     while (this.#items.length > 0) {
       const items = this.#items;
       const waiters = this.#waiters;
@@ -299,19 +244,20 @@ export class AuditFile {
     try {
       for (let tries = 0; ; tries += 1) {
         left = batch;
-        if (this.#midLine) await writeWhole(this.#fd, Buffer.from('\n'));
-        this.#midLine = false;
-        const bytes = Buffer.concat(batch.map(({ text }) => text));
-        const taken = await writeSome(this.#fd, bytes);
+        const lines = batch.map(({ text }) => text);
+        // What was begun is left behind, and begun anew.
+        const before = this.#midLine ? 1 : 0;
+        const bytes = Buffer.concat(before ? [Buffer.from('\n'), ...lines] : lines);
+        const taken = writeSome(this.#fd, bytes);
         if (taken.error) {
-          const { whole, torn } = wholeLines(batch, taken.bytes);
+          const { whole, torn } = wholeLines(batch, taken.bytes - before);
           left = batch.slice(whole);
-          this.#midLine = torn > 0;
+          if (taken.bytes >= before) this.#midLine = torn > 0;
           if (torn > 0) this.#torn.push(torn);
           this.#account(batch.slice(0, whole));
           throw taken.error;
         }
-        if (this.#options.fsync) await synced(this.#fd);
+        this.#midLine = false;
         const { nlink } = fstatSync(this.#fd);
         if (nlink > 0) break;
         // It was removed while it was open: what went there is nowhere.
@@ -327,30 +273,19 @@ export class AuditFile {
       throw error;
     }
     this.#account(batch);
+    if (!this.#options.fsync) return;
+    // Written again they would stand there twice: that they may not be on the disk is all that can be said.
+    await synced(this.#fd).catch((error: unknown) => {
+      this.#items = [...then, ...this.#items];
+      throw error;
+    });
   }
 
   #account(lines: readonly Line[]): void {
     this.counts.lines += lines.length;
     for (const { text, end } of lines) {
       this.#bytes -= text.length;
-      if (end) this.#written = end;
-    }
-    if (this.#written && this.#headTimer === undefined)
-      this.#headTimer = setTimeout(() => this.#writeHead(false), headEveryMs).unref();
-  }
-
-  #writeHead(closed: boolean): void {
-    clearTimeout(this.#headTimer);
-    this.#headTimer = undefined;
-    if (this.#head === undefined || this.#written === undefined) return;
-    try {
-      const { ino, size } = fstatSync(this.#fd);
-      this.#head.write(this.#written, { ino, size }, closed);
-    } catch (error) {
-      this.#log.error(
-        { path: this.#options.file, error: fileReason(error) },
-        'the head of the audit log was not written: lines that are missing at its end would not show',
-      );
+      if (end) this.#chain?.counts(end, () => this.#fd);
     }
   }
 
@@ -400,71 +335,3 @@ const reasonOf = (thrown: unknown): string => {
   if (AuditWriteFailed.is(thrown)) return thrown.context.reason;
   return fileReason(thrown);
 };
-
-function openAppending(path: string): number {
-  try {
-    const fd = openSync(path, openFlags, 0o600);
-    const found = fstatSync(fd);
-    if (found.isFile() && (found.mode & 0o077) !== 0) fchmodSync(fd, 0o600);
-    return fd;
-  } catch (error) {
-    throw AuditWriteFailed({ path, reason: fileReason(error) }, error);
-  }
-}
-
-/** How many bytes stand after the last line end: those of a line that a crash has left half written. */
-function tornBytes(fd: number, { size, ...found }: Stats): number {
-  if (size === 0 || found.nlink === 0) return 0;
-  const piece = Buffer.alloc(Math.min(size, 64 * 1024));
-  readSync(fd, piece, 0, piece.length, size - piece.length);
-  return piece.length - 1 - piece.lastIndexOf(0x0a);
-}
-
-/** Writes until all is written or the file takes no more. */
-async function writeSome(
-  fd: number,
-  bytes: Buffer,
-): Promise<{ readonly bytes: number; readonly error?: unknown }> {
-  let at = 0;
-  while (at < bytes.length) {
-    try {
-      at += await new Promise<number>((resolve, reject) => {
-        write(fd, bytes, at, bytes.length - at, null, (error, written) =>
-          error ? reject(error) : resolve(written),
-        );
-      });
-    } catch (error) {
-      return { bytes: at, error };
-    }
-  }
-  return { bytes: at };
-}
-
-async function writeWhole(fd: number, bytes: Buffer): Promise<void> {
-  const { error } = await writeSome(fd, bytes);
-  if (error) throw error;
-}
-
-function wholeLines(batch: readonly { readonly text: Buffer }[], bytes: number) {
-  let whole = 0;
-  let left = bytes;
-  for (const { text } of batch) {
-    if (left < text.length) break;
-    left -= text.length;
-    whole += 1;
-  }
-  return { whole, torn: left };
-}
-
-function synced(fd: number): Promise<void> {
-  return new Promise((resolve, reject) => fdatasync(fd, (error) => (error ? reject(error) : resolve())));
-}
-
-/** What is no file on a disk cannot be synced. */
-function syncQuietly(fd: number): void {
-  try {
-    fsyncSync(fd);
-  } catch {
-    // It is written all the same.
-  }
-}
