@@ -25,6 +25,15 @@ function check(good, label, text) {
   say(label, `${good ? paint('green', '✓') : paint('red', '✗ NOT AS IT SHOULD BE:')} ${text}`);
 }
 
+/** Lines of `/metrics` that say what happened here. */
+const worthSeeing = [
+  ['calls that passed', /^sallyport_tool_calls_total\{.*outcome="ok"\} 2$/m],
+  ['a call that failed', /^sallyport_tool_calls_total\{.*outcome="error"\} 1$/m],
+  ['what the plugin did', /^sallyport_hook_calls_total\{.*decision="modified".*\} \d+$/m],
+  ['and could not do', /^sallyport_hook_calls_total\{.*decision="failed".*\} \d+$/m],
+  ['new certificates', /^sallyport_tls_reloads_total\{.*result="changed"\} \d+$/m],
+];
+
 const folder = await mkdtemp(join(tmpdir(), 'sallyport-demo-'));
 const programs = [];
 try {
@@ -147,6 +156,14 @@ async function demo() {
   const failure = await echo().catch((thrown) => thrown);
   check(/^Plugin Error/.test(failure.message), 'tools/call echo', `refused: ${failure.message}`);
   await client.close();
+
+  title('8. What passed, as Prometheus reads it');
+  const metrics = await fetch(new URL('/metrics', endpoint)).then((answer) => answer.text());
+  for (const [what, pattern] of worthSeeing) {
+    const [line] = pattern.exec(metrics) ?? [];
+    check(line !== undefined, what, line ?? 'is not there');
+  }
+  say('all of them', `${metrics.match(/^# TYPE /gm).length} metrics: docs/metrics.md`);
   check((await stop(gateway)) === 0, 'gateway', 'ended with status 0, and its child with it');
 
   title('Next');
@@ -156,6 +173,7 @@ async function demo() {
   say('a hook call', `npx sallyport invoke tool_pre_invoke --config plugins/external/config-client.yaml \\`);
   say('', `  --plugin ${plugin} --payload '{"name": "search", "args": {"q": "crap"}}'`);
   say('to read', 'docs/gateway.md, docs/mtls.md, docs/plugins.md');
+  say('all of this, seen', paint('bold', 'npx sallyport gateway --servers .mcp.json --console'));
 }
 
 async function connectClient(endpoint) {
