@@ -1,10 +1,14 @@
 import {
+  bounded,
+  callerIds,
   clientName,
   type HookCallEnd,
   type HookCallStart,
   type Observer,
   type RequestEnd,
   type RequestObservation,
+  type SpanIds,
+  shownTarget,
   type UpstreamCallEnd,
 } from '../telemetry/index.js';
 import type { Decision } from './facts.js';
@@ -17,8 +21,6 @@ export interface Collector {
   take(): Share | undefined;
 }
 
-/** What a client or a plugin says is as long as it likes. */
-const longest = 200;
 /** In one share: what is more is counted, and not told of. */
 const most = { clients: 1_000, names: 1_000, notable: 300, plain: 100, refused: 50 } as const;
 /** Hooks around the HTTP request: they are the same for all, so that only what they change is told of. */
@@ -159,10 +161,17 @@ class CollectedRequest implements RequestObservation {
 
   hookCall(start: HookCallStart) {
     const began = performance.now();
-    return { end: (end: HookCallEnd) => this.#hookEnded(start, end, performance.now() - began) };
+    return {
+      end: (end: HookCallEnd, span?: SpanIds) => this.#hookEnded(start, end, performance.now() - began, span),
+    };
   }
 
-  #hookEnded({ plugin, hook, request }: HookCallStart, end: HookCallEnd, tookMs: number): void {
+  #hookEnded(
+    { plugin, hook, request }: HookCallStart,
+    end: HookCallEnd,
+    tookMs: number,
+    span: SpanIds | undefined,
+  ): void {
     const { decision, violation, error } = end;
     if (decision === 'cancelled' || decision === 'skipped') return;
     const seen = this.#seen();
@@ -176,7 +185,7 @@ class CollectedRequest implements RequestObservation {
       verdict: decision,
       told: () => ({
         at,
-        ...this.#about(),
+        ...this.#about(span),
         plugin,
         hook,
         verdict: decision,
@@ -187,7 +196,7 @@ class CollectedRequest implements RequestObservation {
     });
   }
 
-  end(end: RequestEnd): void {
+  end(end: RequestEnd, span?: SpanIds): void {
     if (end.kind === 'aside') return;
     const at = this.#now();
     const seen = this.#seen();
@@ -200,18 +209,22 @@ class CollectedRequest implements RequestObservation {
       seen.client(call, at);
     } else if (end.kind === 'other' && (end.status ?? 0) >= 400) {
       seen.request(at, 'refused', undefined);
-      if (!this.#blocked) seen.decision(this.#refusal(end, new Date(at).toISOString()));
+      if (!this.#blocked) seen.decision(this.#refusal(end, new Date(at).toISOString(), span));
     }
   }
 
   /** What the gateway itself refused, at its door. */
-  #refusal(end: Extract<RequestEnd, { kind: 'other' }>, at: string): PendingDecision {
+  #refusal(
+    end: Extract<RequestEnd, { kind: 'other' }>,
+    at: string,
+    span: SpanIds | undefined,
+  ): PendingDecision {
     const { method, status, reason, identity } = end;
     return {
       verdict: 'refused',
       told: () => ({
         at,
-        ...this.#about(),
+        ...this.#about(span),
         user: identity?.user ?? null,
         method: bounded(method),
         plugin: '',
@@ -222,32 +235,19 @@ class CollectedRequest implements RequestObservation {
     };
   }
 
-  #about() {
+  #about(span: SpanIds | undefined) {
     const call = this.#call;
-    const trace = traceIdOf(this.#start.headers['traceparent']) ?? traceIdOf(metaOf(call)?.['traceparent']);
+    const trace = span ?? callerIds(this.#start.headers, call?.params['_meta']);
     const target = this.#target ?? call?.params['name'] ?? call?.params['uri'];
     return {
       user: call?.client.identity.user ?? null,
       ...(call && { client: clientName(call.client.info) }),
       method: bounded(call?.method ?? this.#start.method ?? ''),
-      ...(typeof target === 'string' && { target: bounded(target) }),
+      ...(typeof target === 'string' && { target: shownTarget(target) }),
       ...(this.#upstream !== undefined && { upstream: this.#upstream }),
-      ...(trace !== undefined && { traceId: trace }),
+      ...(trace !== undefined && { traceId: trace.trace_id }),
     };
   }
-}
-
-const metaOf = (call: ServedCall | undefined) =>
-  Object(call?.params['_meta']) as Readonly<Record<string, unknown>>;
-
-/** The id of a trace in a `traceparent` (W3C Trace Context, section 3.2). */
-function traceIdOf(traceparent: unknown): string | undefined {
-  const [, id] = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-/.exec(String(traceparent)) ?? [];
-  return id === undefined || /^0+$/.test(id) ? undefined : id;
-}
-
-function bounded(text: string): string {
-  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
 }
 
 /** What a client says of itself, bounded. */
