@@ -9,7 +9,7 @@ INSTALLED := node_modules/.package-lock.json
 BUILT     := dist/.built
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lts interop conformance realworld browser build bench soak fuzz clean \
+.PHONY: help demo test test-lts interop traces conformance realworld browser build bench soak fuzz clean \
         certs-mcp-all certs-mcp-ca certs-mcp-gateway certs-mcp-plugin certs-mcp-check \
         certs-mcp-renew certs-mcp-revoke certs-mcp-crl certs-mcp-ca-rotate-status \
         certs-mcp-ca-rotate-prepare certs-mcp-ca-rotate-activate certs-mcp-ca-rotate-retire certs-mcp-ca-rotate-undo
@@ -30,6 +30,9 @@ test-lts: $(BUILT) ## What rests on Node's sockets, TLS and HTTP once more, on t
 interop: $(BUILT) ## The matrix with the Python peers, and the projects of plugin authors from the packed tarball: needs Python 3 and both package indexes
 	@node interop/run.mjs
 	@node interop/scaffold.mjs
+
+traces: $(BUILT) ## One trace over all programs, at the receiver of the OpenTelemetry Collector: needs Go and its module proxy
+	@node interop/traces.mjs
 
 conformance: $(BUILT) ## The MCP conformance suite, straight at a server and through the gateway
 	@node conformance/run.mjs

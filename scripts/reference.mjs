@@ -25,6 +25,7 @@ const { GlobalContext, PluginContext } = await dist('hooks/models.js');
 const { certsCommand } = await dist('cli/certs.js');
 const { checks, groups } = await dist('doctor/index.js');
 const { metricTable } = await dist('telemetry/metric-table.js');
+const { traceVariables } = await dist('telemetry/trace-variables.js');
 const { auditFields } = await dist('telemetry/audit/fields.js');
 const { accessFields } = await dist('telemetry/access-fields.js');
 const { ecsFields, ecsVersion } = await dist('log/ecs.js');
@@ -469,6 +470,94 @@ function filled(page, body) {
   );
 }
 
+// ─── Traces ──────────────────────────────────────────────────────────────────────────────────────
+
+const exampleTrace = `sallyport-gateway server tools/call meta                        182.49 ms
+  sallyport-gateway client tool_pre_invoke One                    6.99 ms
+    sallyport-plugin-server internal tool_pre_invoke One          1.72 ms
+    sallyport-plugin-server server tools/call invoke_hooks        6.66 ms
+  sallyport-gateway client tool_pre_invoke Two                    7.20 ms
+    sallyport-plugin-server internal tool_pre_invoke Two          0.28 ms
+  sallyport-gateway client tools/call meta                        3.21 ms`;
+
+function traces() {
+  return paragraphs(
+    '# Traces',
+    'Generated from the code by `npm run reference`; do not edit.',
+    '`gateway` and `serve` make traces for OpenTelemetry where its variables ask for them: where `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` or `OTEL_TRACES_EXPORTER` is set. Elsewhere nothing is loaded and nothing is paid. The packages of OpenTelemetry are installed beside this one, in versions that run on Node 20.19; the newest exporters, from 0.300 on, want Node 22.15:',
+    '```sh\nnpm install @opentelemetry/api@~1.9.0 @opentelemetry/sdk-trace@^2.12.1 @opentelemetry/resources@^2.12.1 \\\n  @opentelemetry/exporter-trace-otlp-proto@^0.223.1 @opentelemetry/exporter-trace-otlp-http@^0.223.1\nexport OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318\nsallyport serve --config plugins.yaml &\nsallyport gateway --config gateway.yaml\n```',
+    'A call of a tool with two plugins of one plugin server behind mutual TLS, before an upstream on stdio, as a Collector received it:',
+    block(exampleTrace),
+    '## The spans',
+    table(
+      ['span', 'kind', 'name'],
+      [
+        [
+          'a request of a client that was let in',
+          'server',
+          'its method, and the tool or prompt once it is known that there is such a one: `tools/call search`',
+        ],
+        [
+          'one that was refused, or has no message of MCP',
+          'server',
+          'its method of MCP where that was read, else of HTTP: `POST`',
+        ],
+        [
+          'a hook of one plugin, in the gateway',
+          'client; internal for a plugin in the gateway itself',
+          'hook and plugin: `tool_pre_invoke PIIFilter`',
+        ],
+        [
+          'the request of a gateway, in a plugin server',
+          'server',
+          '`tools/call invoke_hook`, `tools/call invoke_hooks`',
+        ],
+        ['a run of a plugin, in a plugin server', 'internal', 'hook and plugin'],
+        ['a request to an upstream', 'client', 'its method and target, as the upstream calls it'],
+      ],
+    ),
+    'Pings, notifications and responses have none. Where several plugins of one server are asked in one request, that request belongs to the call of the first; each run belongs to the call of its own plugin, and has a link to the request. Requests that the gateway makes for nobody, such as the lists at its start, are traces of their own.',
+    'Names and attributes are those of the [conventions for MCP](https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/): `mcp.method.name`, `mcp.protocol.version`, `gen_ai.tool.name`, `gen_ai.prompt.name`, `mcp.resource.uri`, `jsonrpc.request.id`, `rpc.response.status_code`, `error.type`, `network.transport`, `server.address`, `client.address`; of those for HTTP `http.request.method` and `http.response.status_code`, where no message was served. Beside them:',
+    table(
+      ['attribute', 'what it says'],
+      [
+        ['sallyport.upstream', 'name of the upstream'],
+        ['sallyport.plugin', 'name of the plugin'],
+        ['sallyport.hook', 'name of the hook'],
+        [
+          'sallyport.decision',
+          '`continue`, `modified`, `blocked`, `failed`, `noted`, `cancelled` or `skipped`',
+        ],
+        ['sallyport.violation.code', 'code of the violation'],
+        ['sallyport.plugin.ms', 'what the plugin itself took, where it was asked in one request with others'],
+        ['sallyport.request.id', 'id of the request, by which the log and plugins know it'],
+        ['sallyport.error.code', 'code of an error of ours'],
+        ['sallyport.reason', 'why a request was refused'],
+        ['sallyport.outcome', '`cancelled` or `gone`, of a request that nobody waits for'],
+      ].map(([name, meaning]) => [code(name), meaning]),
+    ),
+    'A span of an error has the status `Error` and `error.type`: the code of JSON-RPC, `tool_error` for a result with `isError`, or the code of ours. A block is a decision of a plugin, and no error of it. Arguments, results, payloads, what a violation says beside its code, texts of errors and ids of sessions are in no span: the id of a session lets in whoever has it.',
+    '## One trace',
+    'The trace of a request is the one of its `traceparent`: that in `_meta` of the message, else that of the HTTP request, which is a link where they differ. With `tracestate` and `baggage` it goes on to plugin servers and upstreams: in headers over HTTP, and in `_meta`. With traces `traceparent` is written anew for each hop, and names the span of the call, also where nothing is recorded; without traces it passes on as it came. Where `traceparent` is set in `from_client` of an upstream, that is what the upstream gets.',
+    'Whoever may call a gateway may ask with `traceparent` that a call is recorded, as `parentbased_` samplers have it. At a gateway for strangers `OTEL_TRACES_SAMPLER=traceidratio` decides without asking them.',
+    'Lines of the log that are about a request or a hook call have `trace_id` and `span_id`; without traces those of the caller, where a `traceparent` came.',
+    '## Variables',
+    'They mean what the specification of OpenTelemetry says. An empty variable counts as not set. A value that means nothing is an error at the start (`SALLY_TRACES_VARIABLE`), with exit status 2. Where two names stand, the first that is set counts.',
+    table(
+      ['variable', 'value', 'default', 'meaning'],
+      Object.values(traceVariables).map((row) => [
+        row.names.map(code).join(', '),
+        row.type,
+        row.default === undefined ? '' : code(row.default),
+        row.meaning,
+      ]),
+    ),
+    'Certificates are read at the start. A collector that is away, or does not take spans, is a warning (`SALLY_TRACES_EXPORT`): once at its beginning, and then once a minute with how many spans are lost. No call waits for a collector. As a program ends, what is waiting is sent, for three seconds at most.',
+    '## In a program of your own',
+    '`openTraces` reads the variables and gives the observer for `createGateway`, `createPluginServer` or `openPluginManager`; with `tracerProvider` the spans go to an SDK that the program has already.',
+  );
+}
+
 // ─── The files ───────────────────────────────────────────────────────────────────────────────────
 
 const sections = [
@@ -491,6 +580,7 @@ const intro = paragraphs(
 const pages = {
   'docs/reference.md': `${paragraphs(intro, ...sections.map(([title, body]) => paragraphs(`## ${title}`, body)))}\n`,
   'docs/metrics.md': `${metrics()}\n`,
+  'docs/traces.md': `${traces()}\n`,
   'docs/logs.md': `${logs()}\n`,
   'docs/audit.md': filled('docs/audit.md', fieldsOf(auditFields)),
 };

@@ -56,9 +56,10 @@ export async function openBench() {
       lines.on('line', () => {});
       return { child, line };
     },
-    /** Starts a script whose standard error goes to an open file. */
-    spawn(args, stderr) {
-      const env = { PATH: process.env.PATH, HOME: process.env.HOME, LOG_FORMAT: 'json', LOG_LEVEL: 'INFO' };
+    /** Starts a script whose standard error goes to an open file; `more` are variables for it. */
+    spawn(args, stderr, more = {}) {
+      const { PATH, HOME } = process.env;
+      const env = { PATH, HOME, LOG_FORMAT: 'json', LOG_LEVEL: 'INFO', ...more };
       const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'ignore', stderr] });
       children.push(child);
       return child;

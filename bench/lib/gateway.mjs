@@ -30,8 +30,13 @@ export async function startHookProxy(bench, upstream, hookPort) {
 
 let logs = 0;
 
-/** `sallyport gateway` before an upstream, with these plugins, arguments of Node `before`, and more of `gateway` in its file. Its log, a line a call, goes to a file as in production. */
-export async function startGateway(bench, upstream, plugins = [], { before = [], gateway = {} } = {}) {
+/** `sallyport gateway` before an upstream, with these plugins, arguments of Node `before`, more of `gateway` in its file, and variables `env`. Its log, a line a call, goes to a file as in production. */
+export async function startGateway(
+  bench,
+  upstream,
+  plugins = [],
+  { before = [], gateway = {}, env = {} } = {},
+) {
   const path = await writeConfig(bench, {
     plugins,
     gateway: {
@@ -42,10 +47,8 @@ export async function startGateway(bench, upstream, plugins = [], { before = [],
   });
   logs += 1;
   const file = join(bench.folder, `gateway-${logs}.log`);
-  const child = bench.spawn(
-    [...before, bench.command, 'gateway', '--config', path, '--port', '0'],
-    openSync(file, 'a'),
-  );
+  const args = [...before, bench.command, 'gateway', '--config', path, '--port', '0'];
+  const child = bench.spawn(args, openSync(file, 'a'), env);
   for (;;) {
     const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
     const listening = lines.map((line) => JSON.parse(line)).find(({ url }) => url !== undefined);

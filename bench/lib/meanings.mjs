@@ -32,6 +32,8 @@ export const meanings = {
   'gateway.metrics': {
     what: 'tool calls, no plugin, four at once; floor: a gateway that counts nothing. addsUs, the CPU time of the metrics, is to be 15 µs at most',
   },
+  'gateway.traces.1': { what: 'the same with 1 % of the calls in traces; floor: without' },
+  'gateway.traces.100': { what: 'the same with all calls in traces; floor: without' },
   'gateway.audit': { what: 'the same with an audit log; floor: without' },
   'gateway.audit.chain': { what: 'the same with an audit log that is chained; floor: without' },
   'memory.1000': {

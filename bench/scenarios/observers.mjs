@@ -6,7 +6,13 @@ import { startGateway, startUpstream, toolCalls } from '../lib/gateway.mjs';
 import { round } from '../lib/measure.mjs';
 
 /** What watching costs a tool call, in CPU time of the gateway: many short rounds of each in turn, the median of the differences. */
-export const ids = ['gateway.metrics', 'gateway.audit', 'gateway.audit.chain'];
+export const ids = [
+  'gateway.metrics',
+  'gateway.traces.1',
+  'gateway.traces.100',
+  'gateway.audit',
+  'gateway.audit.chain',
+];
 
 const rounds = 60;
 const concurrency = 4;
@@ -15,22 +21,33 @@ export async function run(bench, { seconds, wanted }) {
   const upstream = await startUpstream(bench);
   const without = ['--import', fileURLToPath(new URL('../lib/without-metrics.mjs', import.meta.url))];
   const file = (name) => join(bench.folder, `audit-${name}.jsonl`);
+  const { line: port } = await bench.start(
+    [fileURLToPath(new URL('../lib/collector.mjs', import.meta.url))],
+    'stdout',
+  );
+  const tracing = (share) => ({
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+    OTEL_TRACES_SAMPLER: 'traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: share,
+  });
   const all = [
     { id: 'none', more: { before: without } },
     { id: 'gateway.metrics', more: {} },
+    { id: 'gateway.traces.1', more: { env: tracing('0.01') } },
+    { id: 'gateway.traces.100', more: { env: tracing('1') } },
     { id: 'gateway.audit', more: { gateway: { audit: { file: file('plain') } } } },
     { id: 'gateway.audit.chain', more: { gateway: { audit: { file: file('chain'), chain: true } } } },
   ];
   const sides = [];
   for (const { id, more } of all) {
-    if (id.includes('.audit') && !wanted(id)) continue;
+    if (/\.(audit|traces)/.test(id) && !wanted(id)) continue;
     const gateway = await startGateway(bench, upstream, [], more);
     sides.push({ id, pid: gateway.pid, call: toolCalls(bench, gateway.port), cpu: [] });
   }
   const calls = Math.round(seconds * 40);
   for (const side of sides) await load(side, calls * 20);
   for (let turn = 0; turn < rounds; turn += 1) {
-    progress.show(`bench: ${ids[0]} and audit, round ${turn + 1} of ${rounds}`);
+    progress.show(`bench: what watches, round ${turn + 1} of ${rounds}`);
     for (const side of turn % 2 === 0 ? sides : [...sides].reverse()) {
       const before = cpuUs(side.pid);
       await load(side, calls);
@@ -39,7 +56,7 @@ export async function run(bench, { seconds, wanted }) {
   }
   const of = (id) => sides.find((side) => side.id === id);
   return ids.filter(wanted).map((id) => {
-    // The audit log comes on top of the metrics, which are always there.
+    // Traces and the audit log come on top of the metrics, which are always there.
     const [ours, floor] = [of(id), of(id === 'gateway.metrics' ? 'none' : 'gateway.metrics')];
     const [ourUs, floorUs] = [median(ours.cpu), median(floor.cpu)];
     return {
