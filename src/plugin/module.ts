@@ -87,7 +87,10 @@ function notFound(specifier: string, base: ModuleBase, bundled: readonly string[
 /** The bundled plugin that is meant by the last part of its name alone, in whatever way that is written. */
 function bundledAs(specifier: string, bundled: readonly string[]): string | undefined {
   const last = (kind: string) =>
-    (/[^./]+$/.exec(kind)?.[0] ?? '').replace(/[-_\s]/g, '').replace(/plugin$/i, '').toLowerCase();
+    (/[^./]+$/.exec(kind)?.[0] ?? '')
+      .replace(/[-_\s]/g, '')
+      .replace(/plugin$/i, '')
+      .toLowerCase();
   const meant = nearest(last(specifier), bundled.map(last));
   const kinds = bundled.filter((kind) => last(kind) === meant);
   return kinds.find((kind) => kind.endsWith(specifier)) ?? kinds[0];
@@ -176,7 +179,8 @@ function importFailure(error: unknown, url: string): Unusable & { path?: string 
     };
   if (code === 'ERR_UNSUPPORTED_DIR_IMPORT' && message.includes(`'${fileURLToPath(url)}'`))
     return { reason: 'it is a folder', mend: 'name the file in it: kind: ./my-filter/index.js' };
-  if (/\.json$/.test(url)) return { reason: 'it is JSON, not JavaScript', mend: 'name the module of the plugin' };
+  if (/\.json$/.test(url))
+    return { reason: 'it is JSON, not JavaScript', mend: 'name the module of the plugin' };
   const [, lacking] = /^Cannot find package '([^']+)' imported from /.exec(message) ?? [];
   if (code === 'ERR_MODULE_NOT_FOUND' && lacking !== undefined && !lacking.startsWith('/'))
     return { reason: message, mend: `in the folder of its package.json: npm install ${shellWord(lacking)}` };
