@@ -22,7 +22,7 @@ export interface Collector {
 }
 
 /** In one share: what is more is counted, and not told of. */
-const most = { clients: 1_000, names: 1_000, notable: 300, plain: 100, refused: 50 } as const;
+const most = { clients: 1_000, names: 1_000, notable: 300, plain: 40, refused: 50 } as const;
 /** Hooks around the HTTP request: they are the same for all, so that only what they change is told of. */
 const aroundHttp = new Set(['http_pre_request', 'http_auth_resolve_user', 'http_post_request']);
 
@@ -95,12 +95,16 @@ class Seen {
     if (decision === 'blocked' || decision === 'failed') counts[decision] += 1;
   }
 
-  decision(one: PendingDecision): void {
+  /** Whether another decision of this kind is told of: what is not is not made either. */
+  wants(verdict: Decision['verdict']): boolean {
     this.empty = false;
-    const { verdict } = one;
     const kind = verdict === 'refused' ? 'refused' : verdict === 'continue' ? 'plain' : 'notable';
     this.#told[kind] += 1;
-    if (this.#told[kind] <= most[kind]) this.#decisions.push(one);
+    return this.#told[kind] <= most[kind];
+  }
+
+  decision(one: PendingDecision): void {
+    this.#decisions.push(one);
   }
 
   share(): Share {
@@ -124,7 +128,6 @@ function within<T>(counts: Map<string, T>, name: string, begin: () => T): T {
 }
 
 interface PendingDecision {
-  readonly verdict: Decision['verdict'];
   /** With what is known of the request by then. */
   told(): Omit<Decision, 'id'>;
 }
@@ -178,11 +181,11 @@ class CollectedRequest implements RequestObservation {
     seen.hookCall(plugin, end);
     if (decision === 'blocked') this.#blocked = true;
     if (decision === 'continue' && aroundHttp.has(hook)) return;
+    if (!seen.wants(decision)) return;
     const at = new Date(this.#now()).toISOString();
     const reason = error?.code ?? violation;
     const took = Number((end.tookMs ?? tookMs).toFixed(2));
     seen.decision({
-      verdict: decision,
       told: () => ({
         at,
         ...this.#about(span),
@@ -209,7 +212,8 @@ class CollectedRequest implements RequestObservation {
       seen.client(call, at);
     } else if (end.kind === 'other' && (end.status ?? 0) >= 400) {
       seen.request(at, 'refused', undefined);
-      if (!this.#blocked) seen.decision(this.#refusal(end, new Date(at).toISOString(), span));
+      if (!this.#blocked && seen.wants('refused'))
+        seen.decision(this.#refusal(end, new Date(at).toISOString(), span));
     }
   }
 
@@ -221,7 +225,6 @@ class CollectedRequest implements RequestObservation {
   ): PendingDecision {
     const { method, status, reason, identity } = end;
     return {
-      verdict: 'refused',
       told: () => ({
         at,
         ...this.#about(span),
