@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -128,7 +127,7 @@ describe('a pipe as a file', () => {
     'that nobody writes to is refused after a while',
     async () => {
       const cwd = await temporaryFolder();
-      execFileSync('mkfifo', [join(cwd, 'server.yaml')]);
+      runIn(cwd, 'mkfifo server.yaml');
       const { status, stderr } = await sallyport(['serve', '--config', 'server.yaml'], { cwd });
       expect(status).toBe(3);
       expect(stderr).toContain('the file is a pipe, and nothing was written to it to its end within 5 s');
