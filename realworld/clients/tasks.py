@@ -49,7 +49,8 @@ def plain(value):
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json", by_alias=True, exclude_none=True)
     if dataclasses.is_dataclass(value):
-        return plain({one.name: getattr(value, one.name) for one in dataclasses.fields(value)})
+        members = {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
+        return plain({name: one for name, one in members.items() if one is not None})
     if isinstance(value, dict):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
