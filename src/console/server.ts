@@ -58,7 +58,7 @@ export function createPages(deps: PagesDeps): Handler {
     if (path === '/events') return streams.open(request, response, () => access.admits(request));
     const name = path === '/' ? 'index.html' : path.replace(/^\/assets\//, '');
     if (path !== `/${name}` && assets(name, request, response)) return;
-    words(response, 404, 'Not here', `There is no ${path.slice(0, 100)}.`);
+    words(response, 404, 'Not here', 'There is nothing at this address.');
   };
 }
 
