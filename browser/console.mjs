@@ -8,6 +8,7 @@ import { openScene } from './scene.mjs';
 
 const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const waitMs = 60_000;
+const traceId = '0af7651916cd43dd8448eb211c80319c';
 let failed = 0;
 
 function say(good, what, more = '') {
@@ -113,7 +114,9 @@ try {
     'a client that comes',
     page,
     async () => {
-      client = await scene.connect(gateway.url);
+      client = await scene.connect(gateway.url, 'tester', {
+        traceparent: `00-${traceId}-b7ad6b7169203331-01`,
+      });
     },
     hasText,
     ['#clients tbody tr', 'tester', 'ada'],
@@ -137,7 +140,16 @@ try {
     'echo',
     'ada',
     'DENIED_WORD',
+    traceId.slice(0, 8),
   ]);
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.click('#decisions tbody .copy');
+  await page.waitForFunction(hasText, ['#decisions .copy', 'Copied'], { timeout: waitMs });
+  same(
+    'the trace id of a decision is copied whole by a click',
+    await page.evaluate(() => navigator.clipboard.readText()),
+    traceId,
+  );
   same('nothing of what was called with is on the page', (await page.content()).match(/hello \d/g), null);
 
   const endsOf = () =>

@@ -138,10 +138,10 @@ export async function openScene() {
     return { ...gateway, link, page: new URL('/', link).href, url };
   }
 
-  /** A client of that name. */
-  async function connect(url, name = 'tester') {
+  /** A client of that name, whose requests have these headers. */
+  async function connect(url, name = 'tester', headers = {}) {
     const client = new Client({ name, version: '1.0.0' });
-    const requestInit = { headers: { Authorization: `Bearer ${token}` } };
+    const requestInit = { headers: { ...headers, Authorization: `Bearer ${token}` } };
     await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit }));
     const { tools } = await client.listTools();
     const echo = tools.find((tool) => tool.name.endsWith('echo') && tool.name.startsWith('all'))?.name;

@@ -1,16 +1,18 @@
 import { ago } from './format.js';
 import { html } from './html.js';
-import { command, empty, mark, name, section } from './parts.js';
+import { command, empty, mark, section, sentence } from './parts.js';
 
 /** @import { DoctorFacts, DoctorFinding } from '../facts.js' */
 
+/** A title says how it should be. */
+const words = { error: 'failed', warning: 'warning', ok: 'ok' };
 const ranks = { error: 0, warning: 1, ok: 2 };
 
 /** @param {DoctorFinding} finding */
 const findingItem = ({ level, title, detail, remedy }) =>
   html`<li class=${level}>
-    <p>${mark(level, level)} <b>${name(title)}</b></p>
-    ${detail !== undefined && html`<p class="detail">${name(detail)}</p>`}
+    <p>${mark(level, words[level])} <b>${sentence(title)}</b></p>
+    ${detail !== undefined && html`<p class="detail">${sentence(detail)}</p>`}
     ${remedy !== undefined && command(remedy, 'the remedy for this finding')}
   </li>`;
 

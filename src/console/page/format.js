@@ -12,7 +12,8 @@ export const count = (n) => (Math.abs(n) < 1e6 ? integer : short).format(n);
 export const counted = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 
 /** Of something per second. @param {number | null | undefined} n */
-export const rate = (n) => (n == null ? none : n === 0 ? '0' : n < 10 ? n.toFixed(1) : count(Math.round(n)));
+export const rate = (n) =>
+  n == null ? none : n === 0 ? '0' : n < 0.1 ? '<0.1' : n < 10 ? n.toFixed(1) : count(Math.round(n));
 
 /** Milliseconds, with the unit. @param {number | null | undefined} ms */
 export function duration(ms) {

@@ -33,21 +33,24 @@ const joints = /(?<=[a-z])(?=[A-Z])|(?<=[/_.:-])(?=\w)/;
 /** @param {string} text */
 const breakable = (text) => text.split(joints).map((word, i) => (i === 0 ? word : html`<wbr />${word}`));
 
-/** Longer than this a name is cut; the whole of it is in its title. */
-const longest = 160;
+/** Longer than this a name is cut, and a sentence; more of it is in its title. */
+const longest = { name: 160, sentence: 1000 };
 
 /**
  * A text from elsewhere: kept apart from what stands around it, whatever direction it is written in, and with what cannot be seen in
  * it said.
- * @param {string} text
+ * @param {string} text @param {number} [most]
  */
-export function name(text) {
-  const cut = text.length > longest;
-  const parts = partsOf(cut ? text.slice(0, longest) : text);
+export function name(text, most = longest.name) {
+  const cut = text.length > most;
+  const parts = partsOf(cut ? text.slice(0, most) : text);
   return html`<bdi title=${cut ? plain(text, 1000) : undefined}>${parts.map((part) =>
     part.unseen ? html`<span class="unseen">${part.text}</span>` : breakable(part.text),
   )}${cut && '…'}</bdi>`;
 }
+
+/** As {@link name}, of more words. @param {string} text */
+export const sentence = (text) => name(text, longest.sentence);
 
 /** @param {string} text */
 async function copy(text) {
@@ -92,13 +95,14 @@ class CopyButton extends Component {
 
   /** @override */
   render() {
-    const { label, children } = this.props;
+    const { text, label, children } = this.props;
     const { done } = this.state;
     const what =
       children === undefined
         ? html`Copy<span class="hidden"> ${label}</span>`
-        : html`<span class="hidden">Copy </span>${children}`;
-    return html`<button type="button" class="copy" title=${`Copy ${plain(label, 80)}`} onClick=${this.copy}>${done || what}</button>`;
+        : html`<span class="hidden">Copy ${label} </span>${children}`;
+    const title = `Copy ${plain(label, 80)}${children === undefined ? '' : ` ${plain(text, 80)}`}`;
+    return html`<button type="button" class="copy" title=${title} onClick=${this.copy}>${done || what}</button>`;
   }
 }
 
@@ -108,14 +112,14 @@ export const copyButton = (text, label, children) =>
 
 /** Something to type, with a button that copies it. @param {string} text @param {string} label */
 export const command = (text, label) =>
-  html`<span class="command"><code>${name(text)}</code>${copyButton(text, label)}</span>`;
+  html`<span class="command"><code>${sentence(text)}</code>${copyButton(text, label)}</span>`;
 
 /** What went wrong with a part, and what to do. @param {{ error?: string, remedy?: string, name: string }} part */
 export const trouble = ({ error, remedy, name: of }) =>
   error === undefined && remedy === undefined
     ? null
     : html`<div class="trouble">
-        ${error !== undefined && html`<p>${name(error)}</p>`}
+        ${error !== undefined && html`<p>${sentence(error)}</p>`}
         ${remedy !== undefined && command(remedy, `the remedy for ${plain(of, 40)}`)}
       </div>`;
 

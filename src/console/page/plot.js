@@ -2,6 +2,7 @@
 import { timeOfPlot } from './format.js';
 import { html } from './html.js';
 import { Component } from './preact.js';
+import { newest } from './traffic.js';
 
 /** @import { Values } from './traffic.js' */
 
@@ -78,7 +79,7 @@ export class Plot extends Component {
         cursor: { sync: { key: 'traffic' }, drag: { x: false, y: false }, y: false, points: { size: 6 } },
         hooks: { setCursor: [({ cursor }) => this.setState({ at: cursor.idx ?? null })] },
         scales: {
-          x: { range: (_, __, to) => [to - 3600, to] },
+          x: { range: (_, from, to) => [Math.max(to - 3600, Math.min(from ?? to, to - 300)), to] },
           y: { range: (_, __, most) => [0, Math.max(least, (most ?? 0) * 1.08)] },
         },
         axes: [
@@ -125,16 +126,17 @@ export class Plot extends Component {
   /** @override */
   render() {
     const { title, words, times, lines, show } = this.props;
-    const at = this.state.at ?? times.length - 1;
-    const moment = times[at];
-    const when = this.state.at === null || moment === undefined ? 'now' : timeOfPlot(moment * 1000);
+    const { at } = this.state;
+    const moment = at === null ? undefined : times[at];
+    const when = moment === undefined ? 'now' : timeOfPlot(moment * 1000);
+    const shown = (/** @type {Line} */ { values }) => show(at === null ? newest(values) : values[at]);
     return html`<figure class="plot">
       <figcaption>
         <h3>${title}</h3>
         <p class="keys" aria-hidden="true" ref=${(/** @type {HTMLElement | null} */ e) => (this.keys = e)}>
           ${lines.map(
             (line) =>
-              html`<span><i class=${`${line.ink} ${line.dashed ? 'dashed' : ''}`}></i>${line.label}${' '}<b>${show(line.values[at])}</b></span>`,
+              html`<span><i class=${`${line.ink} ${line.dashed ? 'dashed' : ''}`}></i>${line.label}${' '}<b>${shown(line)}</b></span>`,
           )}
           <span class="when">${when}</span>
         </p>

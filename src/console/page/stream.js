@@ -1,7 +1,7 @@
 import { drawn, isFiltering, keyOf, matching, noFilter } from './decisions.js';
 import { count, duration, time } from './format.js';
 import { html } from './html.js';
-import { copyButton, empty, mark, name, section, table } from './parts.js';
+import { copyButton, empty, mark, name, section, sentence, table } from './parts.js';
 import { verdicts } from './states.js';
 
 /** @import { Decision } from '../facts.js' */
@@ -32,7 +32,7 @@ const columns = [
   {
     head: 'Reason',
     class: 'reason',
-    cell: ({ reason }) => (reason === undefined ? html`<small>–</small>` : name(reason)),
+    cell: ({ reason }) => (reason === undefined ? html`<small>–</small>` : sentence(reason)),
   },
   { head: 'Took', number: true, class: 'took', cell: ({ tookMs }) => duration(tookMs) },
   {
@@ -40,9 +40,13 @@ const columns = [
     class: 'trace',
     cell: ({ traceId, requestId }) =>
       traceId !== undefined
-        ? copyButton(traceId, traceId, html`<code>${name(traceId.slice(0, 8))}</code>`)
+        ? copyButton(traceId, 'the trace id', html`<code>${name(traceId.slice(0, 8))}</code>`)
         : requestId !== undefined
-          ? copyButton(requestId, requestId, html`<code>${name(requestId.slice(0, 8))}</code>`)
+          ? copyButton(
+              requestId,
+              'the request id',
+              html`<code>${name(requestId.slice(0, 8))}</code> <small>request</small>`,
+            )
           : html`<small>none</small>`,
   },
 ];
