@@ -1310,8 +1310,11 @@ const aClient: HandshakeContext = {
 export const PeerUnknownCa = definePeerError<{ detail: string }>('SALLY_TLS_UNKNOWN_CA', {
   message: (c) =>
     `${c.peer} presented a certificate that no CA of this side's ca_bundle has signed${shown(c)}: ${c.detail}`,
-  remedy:
-    'both sides need the ca.crt of one CA: compare sha256sum certs/mcp/*/ca.crt certs/mcp/plugins/*/ca.crt',
+  // With this code OpenSSL has found an intermediate CA in the bundle, and not the one above it.
+  remedy: (c) =>
+    c.detail === 'UNABLE_TO_GET_ISSUER_CERT'
+      ? "this side's ca_bundle has an intermediate CA that it leads to: put the self-signed root above that into the bundle as well; or, to trust it without, set partial_chain: true"
+      : 'both sides need the ca.crt of one CA: compare sha256sum certs/mcp/*/ca.crt certs/mcp/plugins/*/ca.crt',
   example: { ...aClient, detail: 'SELF_SIGNED_CERT_IN_CHAIN' },
 });
 

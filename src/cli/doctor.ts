@@ -14,6 +14,8 @@ interface DoctorOptions {
   readonly dir?: readonly string[];
   readonly cert?: string;
   readonly key?: string;
+  readonly pfx?: string;
+  readonly passwordFile?: string;
   readonly ca?: string;
   readonly timeout: number;
   readonly json?: true;
@@ -39,6 +41,8 @@ export function doctorCommand(io: CommandIo): Command {
     .option('--dir <dir>', 'a folder of certificates, as a target; may be repeated', several)
     .option('--cert <file>', 'client certificate to show to the servers of URLs')
     .option('--key <file>', 'its key')
+    .option('--pfx <file>', 'the two in one file of PKCS #12')
+    .option('--password-file <file>', 'a file whose first line is the password of --key or --pfx')
     .option('--ca <file>', 'CA bundle to verify the servers of URLs by')
     .option('--timeout <s>', 'seconds for each single probe', seconds, 5)
     .option('--json', 'print one JSON object with every check')
@@ -85,11 +89,15 @@ function usualTargets(io: CommandIo): readonly string[] {
 }
 
 async function doctor(io: CommandIo, words: readonly string[], options: DoctorOptions): Promise<void> {
-  const { cert, key, ca, side, timeout } = options;
+  const { cert, key, pfx, passwordFile, ca, side, timeout } = options;
   const given = [...words, ...(options.config ?? []), ...(options.dir ?? [])];
   const usage = 'sallyport doctor --help';
   if ((cert === undefined) !== (key === undefined))
     throw UsageError({ message: '--cert and --key go together', usage });
+  if (cert !== undefined && pfx !== undefined)
+    throw UsageError({ message: '--pfx has what --cert and --key have: give one of them', usage });
+  if (passwordFile !== undefined && (key ?? pfx) === undefined)
+    throw UsageError({ message: '--password-file is for --key or --pfx', usage });
   for (const target of given)
     if (/^(https?:|[a-z][\w+.-]*:\/\/)/i.test(target) && !(/^https?:/i.test(target) && URL.canParse(target)))
       throw UsageError({ message: `${target} is not an http or https URL`, usage });
@@ -104,8 +112,14 @@ async function doctor(io: CommandIo, words: readonly string[], options: DoctorOp
     {
       targets,
       side,
-      ...((cert ?? ca) !== undefined && {
-        credentials: { certfile: at(cert), keyfile: at(key), caBundle: at(ca) },
+      ...((cert ?? pfx ?? ca) !== undefined && {
+        credentials: {
+          certfile: at(cert),
+          keyfile: at(key),
+          pfx: at(pfx),
+          keyfilePasswordFile: at(passwordFile),
+          caBundle: at(ca),
+        },
       }),
     },
     {

@@ -206,12 +206,9 @@ async function bareEndpoints(
   return { own: own ? [own] : [], endpoints };
 }
 
-function given({ certfile, keyfile, caBundle }: CredentialFiles) {
-  return {
-    ...(certfile !== undefined && { certfile }),
-    ...(keyfile !== undefined && { keyfile }),
-    ...(caBundle !== undefined && { caBundle }),
-  };
+/** Those that there are. */
+function given(files: CredentialFiles): Omit<ClientTlsSettings, 'verify' | 'checkHostname'> {
+  return Object.fromEntries(Object.entries(files).filter(([, file]) => file !== undefined));
 }
 
 /** Every address, as a setting names it. */

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import {
   type SallyError,
   SessionsFull,
@@ -223,10 +222,10 @@ function refuseMethod(exchange: Exchange, Allow: string): void {
 }
 
 /** The stream that a request is about, as its URL names it. */
-function streamIdOf({ url = '' }: Pick<IncomingMessage, 'url'>): string | undefined {
+function streamIdOf({ url = '' }: Pick<Entered, 'url'>): string | undefined {
   return new URLSearchParams(url.split('?')[1]).get('sessionId') ?? undefined;
 }
 
 /** Where the messages of a stream at `url` are posted to: beside it, also where something before it adds to the path. */
-const messagesPath = ({ url = '' }: Pick<IncomingMessage, 'url'>): string =>
-  (url.split('?')[0] ?? '').replace(/[^/]*$/, 'messages');
+const messagesPath = ({ url = '', forwarded }: Entered): string =>
+  (forwarded?.prefix ?? '') + (url.split('?')[0] ?? '').replace(/[^/]*$/, 'messages');

@@ -1,11 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { snapshot } from '../../pki/folders.js';
 import { cert, keyPassword } from '../../support/certs.js';
-import { sallyport } from '../../support/command.js';
+import { run, sallyport } from '../../support/command.js';
 import { temporaryFolder } from '../../support/folder.js';
+import { judgedBy } from '../../support/judges.js';
 import { clientTls, startPluginServer, writeConfig } from '../../support/plugin-server.js';
 
 interface Report {
@@ -99,10 +100,39 @@ describe('[O2] sallyport doctor', () => {
       [],
       ['https://', '--ca', 'x'],
       ['.', '--cert', 'x'],
+      ['.', '--cert', 'x', '--key', 'x', '--pfx', 'x'],
+      ['.', '--password-file', 'x'],
       ['--side', 'left'],
     ])
       statuses.push((await sallyport(['doctor', ...args], { cwd })).status);
-    expect(statuses).toEqual([3, 2, 2, 2, 2]);
+    expect(statuses).toEqual([3, 2, 2, 2, 2, 2, 2]);
+  });
+
+  judgedBy('openssl')('shows a server what is in a file of PKCS #12', async () => {
+    const server = await startPluginServer();
+    const folder = await temporaryFolder();
+    const [pfx, password] = [join(folder, 'client.p12'), join(folder, 'password')];
+    await writeFile(password, 'close sesame\n', { mode: 0o600 });
+    const pair = ['-in', cert('client.crt'), '-inkey', cert('client.key')];
+    const made = await run('openssl', [
+      'pkcs12',
+      '-export',
+      ...pair,
+      '-out',
+      pfx,
+      '-passout',
+      `file:${password}`,
+    ]);
+    expect(made.status, made.stderr).toBe(0);
+    await chmod(pfx, 0o600);
+    const url = new URL(server.url).origin;
+    const shownBy = ['--pfx', pfx, '--password-file', password, '--ca', cert('ca.crt')];
+    const { status, stdout } = await sallyport(['doctor', url, ...shownBy]);
+    expect(status, stdout).toBe(0);
+    const wrong = join(folder, 'wrong');
+    await writeFile(wrong, 'x', { mode: 0o600 });
+    const refused = await sallyport(['doctor', url, '--pfx', pfx, '--password-file', wrong]);
+    expect([refused.status, refused.stdout]).toEqual([1, expect.stringContaining('client.p12')]);
   });
 
   it('finds the files in their usual places', async () => {

@@ -1,7 +1,10 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import type { Socket } from 'node:net';
+import { createServer, request as httpRequest } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
@@ -54,6 +57,40 @@ it('serves clients of HTTP+SSE below its base path, and names them the address t
   await client.connect(new SSEClientTransport(new URL(`${origin}/gw/sse`)) as never);
   onTestFinished(() => client.close());
   expect(firstText(await client.callTool(echo))).toBe('x');
+});
+
+it('names clients of HTTP+SSE the address to post to as a proxy has it that takes its prefix off', async () => {
+  const { origin } = await start({ base_path: '/gw', sse: true, trusted_proxies: ['127.0.0.1'] });
+  const { port } = new URL(origin);
+  const seen: (string | undefined)[] = [];
+  const proxy = createServer((request, response) => {
+    seen.push(request.url);
+    if (!request.url?.startsWith('/tools/')) return response.writeHead(404).end();
+    const headers = { ...request.headers, host: `127.0.0.1:${port}`, 'x-forwarded-prefix': '/tools' };
+    const path = request.url.slice('/tools'.length);
+    const onward = httpRequest(
+      { port, host: '127.0.0.1', method: request.method, path, headers },
+      (reply) => {
+        response.writeHead(reply.statusCode ?? 502, reply.headers);
+        pipeline(reply, response, () => {});
+      },
+    );
+    pipeline(request, onward, () => {});
+    onward.on('error', () => response.destroy());
+    return undefined;
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  onTestFinished(() => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  const own = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const client = new Client({ name: 'old', version: '1' });
+  await client.connect(new SSEClientTransport(new URL(`${own}/tools/gw/sse`)) as never);
+  onTestFinished(() => client.close());
+  expect(firstText(await client.callTool(echo))).toBe('x');
+  expect(seen.every((path) => path?.startsWith('/tools/gw/'))).toBe(true);
 });
 
 it('names and serves its metadata with the path inserted after the well-known one', async () => {

@@ -124,6 +124,16 @@ describe('[G1] an upstream whose CA is not that of our client certificate', () =
     expect(error.remedy).toContain('partial_chain: true');
   });
 
+  it('is told of partial_chain where its intermediate stands in a bundle beside another root', async () => {
+    const { url, own, put, middle, clients } = await serving();
+    const caBundle = await put('mixed.crt', clients, middle);
+    const upstream = open(httpUpstream(url, { tls: { ...checked, ...own, caBundle } }));
+    await reaches(upstream, 'down');
+    const error = await errorOf(upstream.session(sessionRequest(), patient()));
+    expect(error.remedy).toContain('partial_chain: true');
+    expect(await called(url, { ...own, caBundle, partialChain: true })).toBe('over two CAs');
+  });
+
   it.each(['1.2', '1.3'])(
     'is called by a client certificate of ours beside the roots of the system, over TLS %s',
     async (version) => {
