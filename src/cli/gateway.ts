@@ -6,12 +6,13 @@ import { type Logger, silentLogger } from '../log.js';
 import { packageVersion } from '../version.js';
 import { signalWithin } from '../wait.js';
 import { isSpokesman, isWorker, joinWorkerBus, reportServing, sharedMetrics } from '../workers/index.js';
+import { endProcess } from './end.js';
 import { openPage, wantedConsole, watchFor } from './gateway-console.js';
 import { statusText } from './gateway-status.js';
 import type { CommandIo } from './io.js';
 import { stopWithNpm } from './npm-parent.js';
 import {
-  keepAliveAfterStrayErrors,
+  keepAliveDespitePlugins,
   logFormatOf,
   logFormatOption,
   loggerOf,
@@ -106,7 +107,7 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   }
   const watched = wanted && (await watchFor(page));
   const bus = await joinWorkerBus();
-  keepAliveAfterStrayErrors(log);
+  keepAliveDespitePlugins(log);
   const { createGateway } = await import('../gateway/index.js');
   const { joinObservers, openProcessRegistry } = await import('../telemetry/index.js');
   const traces = await tracesOf(io, 'gateway', log);
@@ -144,7 +145,7 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   await traces?.shutdown();
   log.info({}, 'stopped');
   // Timers of plugins may still keep the process alive: everything asked of it is done.
-  process.exit(0);
+  endProcess(0);
 }
 
 /** The client of stdio shows no token that one could be made of, and there is no page to consent on. */

@@ -3,6 +3,7 @@ import { asSallyError, InternalError, type SallyError, UsageError } from '../err
 import { standardError } from '../log.js';
 import { nearest } from '../nearest.js';
 import { paint, screenOf } from '../terminal.js';
+import { endProcess } from './end.js';
 import { type CommandIo, printable } from './io.js';
 import { inWordsOf, thisPackage } from './words.js';
 
@@ -166,7 +167,7 @@ const io: CommandIo = {
 // A reader that goes away (`sallyport certs check | head -1`) is not an error.
 // A log that nobody reads any more is no reason to stop serving.
 process.stderr.on('error', () => {});
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 3));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => endProcess(error.code === 'EPIPE' ? 0 : 3));
 
 /** Runs the command that the words name, to its exit status. */
 export function main(argv: readonly string[]): void {
@@ -186,5 +187,5 @@ function failed(thrown: unknown): void {
   }
   io.exitWith(error.exitStatus);
   // What a plugin has left running would keep this process alive, and so would the channel of a worker to its primary.
-  process.exit();
+  endProcess();
 }

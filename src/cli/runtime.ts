@@ -16,6 +16,7 @@ import { type TracedProgram, type Traces, unusedTraceVariables } from '../teleme
 import { paint, type Screen, wrapped, wrappedRemedy } from '../terminal.js';
 import { packageVersion } from '../version.js';
 import { isSpokesman, isWorker, runWorkers, type WorkersListener } from '../workers/index.js';
+import { endProcess, refuseExits } from './end.js';
 import type { CommandIo } from './io.js';
 
 /** What `--log-format` and `LOG_FORMAT` ask for, the option first; else text on a terminal, and JSON elsewhere. */
@@ -150,7 +151,7 @@ export function onStopSignal(stop: (signal: string) => void): void {
   let asked = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (asked) process.exit(1);
+      if (asked) endProcess(1);
       asked = true;
       stop(signal);
     });
@@ -177,11 +178,12 @@ export async function serveFromWorkers(
   listener?: WorkersListener,
 ): Promise<never> {
   const [, script = '', ...args] = process.argv;
-  process.exit(await runWorkers({ count, script, args, graceMs, listener, log }));
+  endProcess(await runWorkers({ count, script, args, graceMs, listener, log }));
 }
 
-/** A promise or a timer that a plugin left behind must not end the calls of others. */
-export function keepAliveAfterStrayErrors(log: Logger): void {
+/** Neither a promise or a timer that a plugin left behind nor an exit that it asks for may end the calls of others. */
+export function keepAliveDespitePlugins(log: Logger): void {
+  refuseExits();
   const report = (thrown: unknown) => {
     const error = StrayPluginError({ detail: messageWithCauses(thrown) });
     const stack = thrown instanceof Error ? thrown.stack : undefined;

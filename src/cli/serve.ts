@@ -4,10 +4,11 @@ import { type Logger, silentLogger } from '../log.js';
 import type { PluginServer } from '../server/index.js';
 import { packageVersion } from '../version.js';
 import { isSpokesman, isWorker, reportServing, sharedMetrics } from '../workers/index.js';
+import { endProcess } from './end.js';
 import type { CommandIo } from './io.js';
 import { stopWithNpm } from './npm-parent.js';
 import {
-  keepAliveAfterStrayErrors,
+  keepAliveDespitePlugins,
   loadAndWarn,
   logFormatOption,
   loggerOf,
@@ -56,7 +57,7 @@ async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
     const graceMs = config.settings.pluginTimeoutMs + 5_000;
     await serveFromWorkers(options.workers ?? 1, graceMs, log);
   }
-  keepAliveAfterStrayErrors(log);
+  keepAliveDespitePlugins(log);
   const { createPluginServer, servePluginsOverStdio } = await import('../server/index.js');
   const { openProcessRegistry } = await import('../telemetry/index.js');
   const version = packageVersion();
@@ -66,7 +67,7 @@ async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
   if (config.server.transport === 'stdio') {
     await servePluginsOverStdio(config, { log, version, signal, observer });
     await traces?.shutdown();
-    process.exit(0);
+    endProcess(0);
   }
   const registry = await openProcessRegistry();
   const server = await createPluginServer(config, {
@@ -89,7 +90,7 @@ async function serve(io: CommandIo, options: ServeOptions): Promise<void> {
   await traces?.shutdown();
   log.info({}, 'stopped');
   // Timers of plugins may still keep the process alive: everything asked of it is done.
-  process.exit(0);
+  endProcess(0);
 }
 
 /** SIGHUP: what came of it, in one line. */

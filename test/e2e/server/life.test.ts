@@ -1,10 +1,13 @@
 import { once } from 'node:events';
-import { resolve } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { connect } from 'node:tls';
 import { describe, expect, it } from 'vitest';
+import { sallyport } from '../../support/command.js';
+import { temporaryFolder } from '../../support/folder.js';
 import { callJson, hookCall, plainClient } from '../../support/mcp.js';
-import { serverTls, startPluginServer } from '../../support/plugin-server.js';
+import { serverTls, startPluginServer, writeConfig } from '../../support/plugin-server.js';
 import { tcpClient } from '../../support/tcp.js';
 
 const kind = resolve(import.meta.dirname, '../../support/plugins/misbehaving.mjs');
@@ -14,6 +17,7 @@ const call = (name: string, args: object = {}) => hookCall({ name, args }, { plu
 describe('a hook that goes wrong harms only its own call', () => {
   it.each([
     ['throw', 'SALLY_PLUGIN_ERROR', 'cannot read what is not there'],
+    ['exit', 'SALLY_PLUGIN_ERROR', 'it called process.exit(0)'],
     ['hang', 'SALLY_PLUGIN_TIMEOUT', 'did not answer'],
     ['hang-deaf', 'SALLY_PLUGIN_TIMEOUT', 'did not answer'],
     ['nonsense', 'SALLY_PLUGIN_RESULT', 'expected object'],
@@ -34,6 +38,25 @@ describe('a hook that goes wrong harms only its own call', () => {
     expect(other['result']).toMatchObject({ modified_payload: { args: { trail: ['Odd'] } } });
     await server.waitForLog((line) => line.code === code);
   });
+
+  it.each(['serve', 'gateway'])(
+    '[S9] a plugin that ends its process where it is loaded: %s says so',
+    async (command) => {
+      const folder = await temporaryFolder();
+      await writeFile(join(folder, 'over.mjs'), 'process.exit(0);\n');
+      const path = await writeConfig(
+        {
+          plugins: [{ name: 'Over', kind: './over.mjs' }],
+          gateway: { upstreams: { a: { url: 'http://localhost:1/mcp' } } },
+        },
+        folder,
+      );
+      const { status, stderr } = await sallyport([command, '--config', path, '--port', '0']);
+      expect(stderr).toContain('SALLY_PLUGIN_MODULE');
+      expect(stderr).toContain('it called process.exit(0)');
+      expect(status).toBe(3);
+    },
+  );
 
   it('[S9] errors that a plugin leaves behind are logged, and the server goes on', async () => {
     const server = await startPluginServer({ plugins });

@@ -12,6 +12,8 @@ export default definePlugin({
         switch (payload.name) {
           case 'throw':
             throw new TypeError('cannot read what is not there');
+          case 'exit':
+            return process.exit(0);
           case 'hang':
             return sleep(60_000, undefined, { signal });
           case 'hang-deaf':
