@@ -2,7 +2,12 @@ import type { X509Certificate } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
-import type { ClientTlsSettings, ConfigSide, ServerTlsSettings } from '../config/index.js';
+import {
+  type ClientTlsSettings,
+  type ConfigSide,
+  isLoopback,
+  type ServerTlsSettings,
+} from '../config/index.js';
 import {
   asSallyError,
   ClientCertNotDemanded,
@@ -64,15 +69,19 @@ export async function examine(
   const links = gateways.flatMap(({ links }) => links);
   const pairs = links.flatMap(({ tls, own, plugin = '', url }) =>
     servers.flatMap((server) => {
-      if (!tls || !own || !server?.tls || !server.own || !hosts(server.config, plugin)) return [];
+      if (!tls || !own || !server?.tls || !server.own) return [];
       const { path: file, config } = server.config;
       const port = config?.server.port ?? 0;
+      const has = config?.plugins.map(({ name }) => name) ?? [];
+      // Whose name is another there is meant all the same where the URL leads to that server.
+      const here = isLoopback(url.hostname) && Number(url.port || 443) === port;
+      if (!here && !hosts(server.config, plugin)) return [];
       return [
         examinePair({
           plugin,
           url,
           client: { tls, own },
-          server: { file, port, tls: server.tls, own: server.own },
+          server: { file, port, has, tls: server.tls, own: server.own },
           now: context.now(),
         }),
       ];
@@ -280,6 +289,7 @@ interface Ends {
   readonly server: {
     readonly file: string;
     readonly port: number;
+    readonly has: readonly string[];
     readonly tls: ServerTlsSettings;
     readonly own: CredentialFacts;
   };
@@ -302,6 +312,7 @@ function examinePair({ plugin, url, client, server, now }: Ends): PairFacts {
     url,
     serverFile: server.file,
     serverPort: server.port,
+    serverHas: server.has,
     bundles: { client: names(ours?.authorities ?? []), server: names(theirs?.authorities ?? []) },
     ...(saidThere && { saidThere }),
     ...(saidHere && { saidHere }),

@@ -135,6 +135,8 @@ export interface PairFacts extends Subject {
   readonly url: URL;
   readonly serverFile: string;
   readonly serverPort: number;
+  /** The plugins of the server's file, by name. */
+  readonly serverHas: readonly string[];
   readonly bundles: { readonly client: readonly string[]; readonly server: readonly string[] };
   /** What the server would say of our certificate, and we of its. */
   readonly saidThere?: SallyError;

@@ -265,6 +265,15 @@ const faults: readonly Fault[] = [
     },
   },
   {
+    fault: 'the plugin has another name in the file of the server',
+    check: 'pair-plugin',
+    code: 'SALLY_PLUGIN_NOT_FOUND',
+    side: 'both',
+    plant: (place) => {
+      place.plugin = 'Misnamed';
+    },
+  },
+  {
     fault: 'the URL has another port than the server',
     check: 'pair-port',
     code: 'SALLY_DOCTOR_PORT',

@@ -1,5 +1,5 @@
 import { isLoopback } from '../../config/index.js';
-import { PortDiffers } from '../../errors.js';
+import { PluginNotFound, PortDiffers } from '../../errors.js';
 import { checksAmong, checksOf, fail, ok, type Problem, skipped, warn } from '../check.js';
 import type { PairFacts } from '../facts.js';
 
@@ -36,6 +36,18 @@ const trusts = (end: string, title: string, said: 'saidHere' | 'saidThere') =>
 
 /** What the files of both ends say of each other, where both are here. */
 export const pairChecks = [
+  pair({
+    id: 'pair-plugin',
+    stage: 'setting',
+    group: 'names and addresses',
+    title: "the plugin has the same name in the server's file",
+    codes: ['SALLY_PLUGIN_NOT_FOUND'],
+    explains: 'all',
+    look({ plugin, serverFile: where, serverHas: has }) {
+      const found = has.some((name) => name.toLowerCase() === plugin.toLowerCase());
+      return [found ? ok(plugin) : fail(PluginNotFound({ plugin, where, has }))];
+    },
+  }),
   pair({
     id: 'pair-port',
     group: 'names and addresses',

@@ -99,7 +99,7 @@ const refused: readonly Fault[] = [
       await mkdir(join(at, 'tokens'));
       return bearer(join(at, 'tokens'));
     },
-    /it is a folder → .*ls -l/,
+    /it is a folder → rmdir .*tokens && sallyport token create/,
   ],
   [
     'keys of the issuer that are not there',
