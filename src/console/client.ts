@@ -2,6 +2,7 @@ import { type ClientRequest, type IncomingMessage, type RequestOptions, request 
 import { request as requestOverTls } from 'node:https';
 import { createParser } from 'eventsource-parser';
 import { ConsoleAbsent, ConsoleRefused, messageOf } from '../errors.js';
+import { parseJson } from '../json/index.js';
 import type { ConsoleState, Decision } from './facts.js';
 import { ownFolder, portsIn, socketOf } from './local.js';
 
@@ -64,7 +65,7 @@ function clientOf(to: RequestOptions, at: string): ConsoleClient {
     const reply = await ask({ ...to, path }, at);
     const text = await textOf(reply);
     if (reply.statusCode !== 200) throw ConsoleRefused({ at, seen: `status ${reply.statusCode}` });
-    return JSON.parse(text) as unknown;
+    return parseJson(text) as unknown;
   };
   return {
     state: async () => (await json('/state')) as ConsoleState,
@@ -74,7 +75,7 @@ function clientOf(to: RequestOptions, at: string): ConsoleClient {
       if (reply.statusCode !== 200) throw ConsoleRefused({ at, seen: `status ${reply.statusCode}` });
       const parser = createParser({
         onEvent({ event, data }) {
-          const value = JSON.parse(data) as unknown;
+          const value = parseJson(data) as unknown;
           if (event === 'state') listener.state(value as Partial<ConsoleState>);
           if (event === 'decision') listener.decisions(value as readonly Decision[]);
         },

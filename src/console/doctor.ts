@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { parseJson } from '../json/index.js';
 import type { DoctorFacts, DoctorFinding, Level } from './facts.js';
 
 /** What the doctor prints as JSON, as far as it is used here. */
@@ -92,7 +93,7 @@ export class DoctorRounds {
 export function findingsIn(stdout: string): readonly DoctorFinding[] {
   let output: DoctorOutput;
   try {
-    output = JSON.parse(stdout) as DoctorOutput;
+    output = parseJson(stdout) as DoctorOutput;
   } catch {
     return [
       {

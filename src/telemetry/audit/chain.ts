@@ -1,4 +1,5 @@
 import { createHmac, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
+import { parseJson } from '../../json/index.js';
 
 /** Where a chain is: the line that the next one follows. */
 export interface ChainEnd {
@@ -50,7 +51,7 @@ export function readSealed(line: string): SealedLine | undefined {
   if (start === undefined || mac === undefined) return undefined;
   const body = `${start}}`;
   try {
-    const record = JSON.parse(body) as Record<string, unknown>;
+    const record = parseJson(body) as Record<string, unknown>;
     const { chain, worker, seq } = record;
     if (typeof chain !== 'string' || typeof worker !== 'number' || typeof seq !== 'number') return undefined;
     return { body, record, chain, worker, seq, mac };

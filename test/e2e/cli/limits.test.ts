@@ -12,7 +12,7 @@ it('takes a limit of open files for what it is, and is well where the limit is r
         cwd,
       },
     );
-  const { status, stderr } = await under(24);
+  const { status, stderr } = await under(29);
   expect(status).toBe(3);
   expect(stderr).toMatch(/^error SALLY_SYSTEM_LIMIT\n {2}this process may open no more files/);
   expect(stderr).toContain('→ raise its limit: ulimit -n');
