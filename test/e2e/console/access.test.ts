@@ -4,17 +4,21 @@ import { describe, expect, it } from 'vitest';
 import { sallyport } from '../../support/command.js';
 import { opened, startWatched, stateOf, statusOf } from '../../support/console.js';
 import { everything } from '../../support/gateway-run.js';
+import { patience } from '../../support/patience.js';
 
 const gateway = { upstreams: { everything } };
 
 describe('the page of a gateway', () => {
-  it('opens by the link that the start prints, once', { timeout: 60_000 }, async () => {
+  it('opens by the link that the start prints, once', { timeout: patience(60_000) }, async () => {
     const { link, page } = await startWatched({ gateway });
     expect(await statusOf(page, {})).toBe(401);
     const session = await opened(link);
     expect(session.cookie).not.toBe('');
     expect(await statusOf(page, session)).toBe(200);
-    expect((await stateOf(page, session)).upstreams).toMatchObject([{ name: 'everything', state: 'up' }]);
+    const upstreams = async () => (await stateOf(page, session)).upstreams;
+    await expect
+      .poll(upstreams, { timeout: patience(10_000) })
+      .toMatchObject([{ name: 'everything', state: 'up' }]);
     expect((await fetch(link, { redirect: 'manual' })).status).toBe(401);
     expect(await statusOf(`${page}login?key=guessed`, {})).toBe(401);
   });
