@@ -1,4 +1,5 @@
 import {
+  aroundHttp,
   bounded,
   callerIds,
   clientName,
@@ -23,9 +24,6 @@ export interface Collector {
 
 /** In one share: what is more is counted, and not told of. */
 const most = { clients: 1_000, names: 1_000, notable: 300, plain: 40, refused: 50 } as const;
-/** Hooks around the HTTP request: they are the same for all, so that only what they change is told of. */
-const aroundHttp = new Set(['http_pre_request', 'http_auth_resolve_user', 'http_post_request']);
-
 type ServedCall = Parameters<NonNullable<RequestObservation['serves']>>[0];
 type RequestStart = Parameters<NonNullable<Observer['request']>>[0];
 

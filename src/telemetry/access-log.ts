@@ -10,11 +10,8 @@ import type {
   RequestStart,
   ServedCall,
 } from './observer.js';
-import { bounded, shownTarget } from './shown.js';
+import { aroundHttp, bounded, shownTarget } from './shown.js';
 import { callerIds, type SpanIds } from './trace-context.js';
-
-/** Hooks around the HTTP request: they are the same for all, and in no line. */
-const aroundHttp = new Set(['http_pre_request', 'http_auth_resolve_user', 'http_post_request']);
 
 /** The access log: one line for each request, at its end. Who, what, which plugins, how long; never what was said. */
 export function createAccessLog(log: Logger): Observer {

@@ -18,7 +18,7 @@ export {
   type RequestObservation,
   type UpstreamCallEnd,
 } from './observer.js';
-export { bounded, shownTarget } from './shown.js';
+export { aroundHttp, bounded, shownTarget } from './shown.js';
 export { callerIds, type SpanIds, traceFields, traceFieldsOf } from './trace-context.js';
 export { readTraceSettings, unusedTraceVariables } from './trace-settings.js';
 export { startTraces, type TracedProgram, type TracerSource, type Traces, traceInto } from './traces.js';

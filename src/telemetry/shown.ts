@@ -1,3 +1,10 @@
+/** Hooks around the HTTP request: they are the same for all, so that what they let pass is told of nowhere. */
+export const aroundHttp: ReadonlySet<string> = new Set([
+  'http_pre_request',
+  'http_auth_resolve_user',
+  'http_post_request',
+]);
+
 /** A client chooses its methods, and the names it asks for: a line does not grow with them. */
 const longest = 200;
 

@@ -11,13 +11,10 @@ import type {
   UpstreamCallEnd,
   UpstreamCallStart,
 } from '../observer.js';
-import { bounded, shownTarget } from '../shown.js';
+import { aroundHttp, bounded, shownTarget } from '../shown.js';
 import { callerIds, type SpanIds } from '../trace-context.js';
 import type { AuditRecord } from './fields.js';
 import type { AuditFile } from './file.js';
-
-/** Hooks around the HTTP request are the same for all: where they let it pass there is nothing to say. */
-const aroundHttp = new Set(['http_pre_request', 'http_auth_resolve_user', 'http_post_request']);
 
 /** What one plugin decided, as it stands in the line. */
 interface Verdict {

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer as createHttp } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
@@ -10,6 +9,7 @@ import { everything } from '../../support/gateway-run.js';
 import { patience } from '../../support/patience.js';
 import { writeConfig } from '../../support/plugin-server.js';
 import { tcpServer } from '../../support/tcp.js';
+import { freePort } from '../../support/upstreams.js';
 import { commandIn, runIn } from '../certs/faults.js';
 
 interface Check {
@@ -37,15 +37,6 @@ async function portOf(server: Server): Promise<number> {
     if ('closeAllConnections' in server) (server as { closeAllConnections(): void }).closeAllConnections();
   });
   return (server.address() as AddressInfo).port;
-}
-
-async function freePort(): Promise<number> {
-  const server = tcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 const gatewayFile = async (folder: string, block: object) => {
