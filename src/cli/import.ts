@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { importConfig } from '../config/index.js';
 import { FileUnreadable, fileReason } from '../errors.js';
-import { bundledPlugins } from '../plugins/index.js';
+import { bundledKinds } from '../plugins/index.js';
 import { type CommandIo, columns } from './io.js';
 
 /** `sallyport import`: a plugin file of ContextForge as one of ours, on standard output. */
@@ -26,7 +26,7 @@ async function importFile(io: CommandIo, file: string, options: { json?: boolean
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw FileUnreadable({ path, what: 'the plugin file', reason: fileReason(error) }, error);
   });
-  const imported = importConfig(text, { file, kinds: new Set(bundledPlugins.keys()) });
+  const imported = importConfig(text, { file, kinds: new Set(bundledKinds) });
   const { yaml, taken, notes } = imported;
   io.data(options.json ? `${JSON.stringify(imported, null, 2)}\n` : yaml);
   io.exitWith(notes.length === 0 ? 0 : 1);

@@ -9,7 +9,7 @@ import { asSallyError, messageOf } from '../errors.js';
 import { createLogger } from '../log.js';
 import type { PluginDefinition } from '../plugin/index.js';
 import { importPlugin, locate } from '../plugin/module.js';
-import { bundledPlugins } from '../plugins/index.js';
+import { bundledKinds, bundledPlugin } from '../plugins/index.js';
 import { createPluginServer, type PluginServer } from '../server/index.js';
 import { watched } from '../testing/exchanges.js';
 import { packageVersion } from '../version.js';
@@ -38,8 +38,7 @@ async function start({ path, cwd, socket, logFormat }: Where): Promise<void> {
   for (const entry of config.plugins) {
     if (entry.kind === 'external' || entry.mode === 'disabled') continue;
     loading = locate(entry.kind.replace(/#[^#]*$/, ''), config);
-    const definition =
-      bundledPlugins.get(entry.kind) ?? (await importPlugin(entry, config, [...bundledPlugins.keys()]));
+    const definition = await (bundledPlugin(entry.kind) ?? importPlugin(entry, config, bundledKinds));
     loading = undefined;
     definitions.set(
       entry.kind,

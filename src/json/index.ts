@@ -17,6 +17,7 @@ export {
   carriedDepth,
   findId,
   holdsNumbers,
+  isJson,
   maxDepth,
   maxKeys,
   parseExactJson,

@@ -45,6 +45,16 @@ export function parseExactJson(
   return value instanceof JsonNumber || typeof value !== 'string' ? value : asNumber(value);
 }
 
+/** Whether a text is JSON, also such that `parseJson` refuses: for who keeps nothing of it. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function refusal(refused: 'depth' | 'keys', what: string, depth: number) {
   return refused === 'depth'
     ? JsonTooDeep({ what, limit: depth })

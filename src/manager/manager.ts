@@ -20,7 +20,7 @@ import type { OneOutcome, PluginHandle } from '../plugin/handle.js';
 import type { PluginDefinition } from '../plugin/index.js';
 import { disabledPlugin, startLocalPlugin, validateConfig } from '../plugin/local.js';
 import { importPlugin, type ModuleBase } from '../plugin/module.js';
-import { bundledPlugins } from '../plugins/index.js';
+import { bundledKinds, bundledPlugin, isBundledKind } from '../plugins/index.js';
 import type { Observer } from '../telemetry/index.js';
 import { type CredentialStore, createCredentialStore } from '../tls/index.js';
 import { inTime } from '../wait.js';
@@ -204,7 +204,7 @@ async function startPlugin(
 }
 
 async function definitionOf(entry: PluginEntry, base: ModuleBase): Promise<PluginDefinition> {
-  return bundledPlugins.get(entry.kind) ?? importPlugin(entry, base, [...bundledPlugins.keys()]);
+  return bundledPlugin(entry.kind) ?? importPlugin(entry, base, bundledKinds);
 }
 
 /**
@@ -224,4 +224,4 @@ export async function checkPlugin(entry: PluginEntry, base: ModuleBase): Promise
 }
 
 /** Whether the code of a plugin comes with this package. */
-export const isBundled = ({ kind }: PluginEntry): boolean => bundledPlugins.has(kind);
+export const isBundled = ({ kind }: PluginEntry): boolean => isBundledKind(kind);

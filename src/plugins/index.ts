@@ -1,9 +1,56 @@
+/**
+ * The plugins that come in the box: a table of kinds. The module of each is imported where it is configured, and only there.
+ * What they share: `filter.ts` (how one is declared), `text/` (where text is in a payload, what is found in it and what
+ * becomes of that).
+ *
+ * @module
+ */
 import type { PluginDefinition } from '../plugin/index.js';
-import { searchReplace } from './search-replace.js';
+import type { Filter } from './filter.js';
 
-/** The plugins that come in the box, by every `kind` that names them. */
-export const bundledPlugins: ReadonlyMap<string, PluginDefinition> = new Map([
-  ['sallyport/search-replace', searchReplace as PluginDefinition],
-  // The name under which ContextForge has it, so that its plugin files run unchanged.
-  ['plugins.regex_filter.search_replace.SearchReplacePlugin', searchReplace as PluginDefinition],
-]);
+/** What a module of a bundled plugin exports. */
+interface FilterModule {
+  readonly default: Filter;
+  /** The same plugin with the keys that ContextForge has for it, where those are others. */
+  readonly contextforge?: PluginDefinition;
+}
+
+/** A bundled plugin: `sallyport/<name>`, and the Python classes whose place it takes. */
+interface BundledPlugin {
+  readonly name: string;
+  readonly python: readonly string[];
+  readonly load: () => Promise<FilterModule>;
+}
+
+/** One row a plugin. Its page in docs/filters/ is made from what its module says. */
+export const bundledTable: readonly BundledPlugin[] = [
+  {
+    name: 'search-replace',
+    python: ['plugins.regex_filter.search_replace.SearchReplacePlugin'],
+    load: () => import('./search-replace.js'),
+  },
+];
+
+type Load = () => Promise<PluginDefinition>;
+
+const byKind: ReadonlyMap<string, Load> = new Map(
+  bundledTable.flatMap(({ name, python, load }): [string, Load][] => [
+    [`sallyport/${name}`, async () => (await load()).default],
+    ...python.map((kind): [string, Load] => [
+      kind,
+      async () => {
+        const module = await load();
+        return module.contextforge ?? module.default;
+      },
+    ]),
+  ]),
+);
+
+/** Every `kind` that names a plugin in the box. */
+export const bundledKinds: readonly string[] = [...byKind.keys()];
+
+/** The plugin in the box that a `kind` names; undefined where it names none. */
+export const bundledPlugin = (kind: string): Promise<PluginDefinition> | undefined => byKind.get(kind)?.();
+
+/** Whether the code of a plugin of this `kind` comes with this package. */
+export const isBundledKind = (kind: string): boolean => byKind.has(kind);

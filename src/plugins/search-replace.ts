@@ -1,13 +1,26 @@
 import { RE2JS } from 're2js';
 import { z } from 'zod';
 import { messageOf, NoSuchGroup } from '../errors.js';
-import { definePlugin, modify, proceed } from '../plugin/index.js';
+import { modify, proceed } from '../plugin/index.js';
+import { defineFilter, settings } from './filter.js';
+import { mapTexts, textFilter } from './text/index.js';
 
 /** What replaces a match: literal text and groups, in turn. */
 type Replacement = readonly (string | { readonly group: string | number })[];
 
+const notes = `- \`search\` has [RE2 syntax](https://github.com/google/re2/wiki/Syntax) and runs in time linear to the text. Look-around and
+  back references inside \`search\` do not exist there: they are an error at start.
+- \`replace\` knows \`\\1\` to \`\\9\`, \`\\g<name>\`, \`\\0\` (the whole match), \`\\n\` and \`\\\\\`. Everything else, \`$\` too, stands for itself. A
+  group that \`search\` does not have is an error at start.
+- Keys are left alone, and so are the technical fields of MCP content blocks (\`type\`, \`mimeType\`, \`data\`, \`blob\`, \`uri\`, \`role\`).`;
+
 /** One rule: a regular expression (RE2 syntax, linear time) and what replaces each match. */
-const Word = z.object({ search: z.string().min(1), replace: z.string() }).transform((word, context) => {
+const Word = settings({
+  search: z.string().min(1).describe('What is looked for: a regular expression in the syntax of RE2.'),
+  replace: z
+    .string()
+    .describe('What stands in its place; `\\1`, `\\g<1>` and `\\g<name>` are groups of the expression.'),
+}).transform((word, context) => {
   try {
     const pattern = RE2JS.compile(word.search);
     return { pattern, replacement: parseReplacement(word.replace, pattern) };
@@ -21,80 +34,43 @@ const Word = z.object({ search: z.string().min(1), replace: z.string() }).transf
 });
 
 /**
- * Replaces words in prompt arguments, rendered prompt messages, tool arguments and tool results. The rules of
- * `words` are applied in their order, each to what the one before left; `\1` and `\g<name>` in `replace` stand for
- * groups. Text is looked for at any depth of arguments and results; keys are left alone.
+ * The rules of `words` are applied in their order, each to what the one before left; `\1` and `\g<name>` in `replace` stand
+ * for groups.
  */
-export const searchReplace = definePlugin({
-  config: z.strictObject({ words: z.array(Word) }),
-  setup({ words }) {
-    const replaceText = (text: string): string =>
-      words.reduce((current, { pattern, replacement }) => replaceAll(current, pattern, replacement), text);
-    const inText = (value: unknown): unknown => mapText(value, replaceText);
-    const inContent = (value: unknown): unknown => mapContent(value, inText);
-    return {
-      hooks: {
-        prompt_pre_fetch: (payload) =>
-          payload.args ? modify({ ...payload, args: inText(payload.args) }) : proceed(),
-        prompt_post_fetch: (payload) => {
-          const messages = payload.result.messages?.map((message) => ({
-            ...message,
-            content: inContent(message['content']),
-          }));
-          return messages ? modify({ ...payload, result: { ...payload.result, messages } }) : proceed();
+export default defineFilter({
+  page: {
+    title: 'Search and replace',
+    summary: 'replaces what regular expressions find',
+    notes,
+    examples: [
+      {
+        title: 'Three rules',
+        config: {
+          words: [
+            { search: '(?i)\\bpassword\\s*[:=]\\s*[^\\s,]+', replace: 'password: ***' },
+            { search: '(\\d{4})-?(\\d{4})-?(\\d{4})-?(\\d{4})', replace: '****-****-****-\\4' },
+            { search: '(?P<user>[\\w.]+)@(?P<domain>example\\.org)', replace: '\\g<user> of \\g<domain>' },
+          ],
         },
-        tool_pre_invoke: (payload) =>
-          payload.args ? modify({ ...payload, args: inText(payload.args) }) : proceed(),
-        tool_post_invoke: (payload) => modify({ ...payload, result: inResult(payload.result, inText) }),
+        hook: 'tool_pre_invoke',
+        payload: {
+          name: 'mail',
+          args: { text: 'Password: hunter2, card 1234-5678-9012-3456, ask ada@example.org' },
+        },
       },
-    };
+    ],
+  },
+  config: settings({
+    words: z.array(Word).describe('The rules, in their order: each works on what the one before left.'),
+  }),
+  setup({ words }) {
+    const visit = (text: string): string =>
+      words.reduce((current, { pattern, replacement }) => replaceAll(current, pattern, replacement), text);
+    return { hooks: textFilter((hook, payload) => answer(payload, mapTexts(hook, payload, visit))) };
   },
 });
 
-type Change = (value: unknown) => unknown;
-type Dict = Record<string, unknown>;
-
-const isDict = (value: unknown): value is Dict =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** Every string in `value`, at any depth, as `change` returns it. */
-function mapText(value: unknown, change: (text: string) => string): unknown {
-  if (typeof value === 'string') return change(value);
-  if (Array.isArray(value)) return value.map((item) => mapText(item, change));
-  return isDict(value) ? mapFields(value, (field) => mapText(field, change)) : value;
-}
-
-/** A tool result: its content blocks as such, everything else as text. */
-function inResult(result: unknown, inText: Change): unknown {
-  if (!isDict(result) || !Array.isArray(result['content'])) return mapContent(result, inText);
-  const { content, ...rest } = result;
-  return { content: mapContent(content, inText), ...(inText(rest) as Dict) };
-}
-
-/** The fields of an MCP content block that describe data: changed, they would break it. All others are text. */
-const described: ReadonlyMap<unknown, readonly string[]> = new Map([
-  ['text', ['type']],
-  ['image', ['type', 'data', 'mimeType']],
-  ['audio', ['type', 'data', 'mimeType']],
-  ['resource', ['type', 'uri', 'mimeType', 'blob']],
-  ['resource_link', ['type', 'uri', 'mimeType']],
-]);
-
-/** A content block or a list of them; what is neither is text at any depth. */
-function mapContent(value: unknown, inText: Change): unknown {
-  if (Array.isArray(value)) return value.map((item) => mapContent(item, inText));
-  const kept = isDict(value) ? described.get(value['type']) : undefined;
-  if (!isDict(value) || kept === undefined) return inText(value);
-  const change = (field: unknown, name: string): unknown => {
-    if (kept.includes(name)) return field;
-    return name === 'resource' && isDict(field) ? mapFields(field, change) : inText(field);
-  };
-  return mapFields(value, change);
-}
-
-function mapFields(value: Dict, change: (field: unknown, name: string) => unknown): Dict {
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, change(field, name)]));
-}
+const answer = <P>(before: P, after: P) => (after === before ? proceed() : modify(after));
 
 function replaceAll(text: string, pattern: RE2JS, replacement: Replacement): string {
   const matcher = pattern.matcher(text);

@@ -4,11 +4,11 @@ import { CancelSource } from '../../src/cancel.js';
 import { globalContext } from '../../src/hooks/index.js';
 import { silentLogger } from '../../src/log.js';
 import { startLocalPlugin } from '../../src/plugin/local.js';
-import { bundledPlugins } from '../../src/plugins/index.js';
+import { bundledPlugin } from '../../src/plugins/index.js';
 import { describePlugin, pluginDefaults } from '../../src/wire/index.js';
 
 const kind = 'plugins.regex_filter.search_replace.SearchReplacePlugin';
-const definition = bundledPlugins.get(kind);
+const definition = await bundledPlugin(kind);
 type Words = readonly (readonly [search: string, replace: string])[];
 
 function start(config: Record<string, unknown>) {
@@ -119,7 +119,6 @@ describe('where text is looked for', () => {
     ['tool_pre_invoke', { name: 't' }],
     ['tool_pre_invoke', { name: 't', args: null }],
     ['prompt_pre_fetch', { prompt_id: 'p' }],
-    ['prompt_post_fetch', { prompt_id: 'p', result: { description: 'crap' } }],
     ['prompt_post_fetch', { prompt_id: 'p', result: { messages: null } }],
   ])('[S9] %s: nothing in %j', async (hook, payload) => {
     expect(await run(words, hook, payload)).toEqual(payload);
@@ -138,7 +137,7 @@ describe('where text is looked for', () => {
       },
     ];
     expect(
-      await run(words, 'prompt_post_fetch', { prompt_id: 'p', result: { messages, description: 'd' } }),
+      await run(words, 'prompt_post_fetch', { prompt_id: 'p', result: { messages, description: 'crap' } }),
     ).toEqual({
       prompt_id: 'p',
       result: {
@@ -153,7 +152,7 @@ describe('where text is looked for', () => {
             ],
           },
         ],
-        description: 'd',
+        description: 'crud',
       },
     });
   });
@@ -246,8 +245,8 @@ describe('config', () => {
   });
 });
 
-it('[S9] is found under the name of the guide and under its own', () => {
-  expect(bundledPlugins.get('sallyport/search-replace')).toBe(definition);
+it('[S9] is found under the name of the guide and under its own', async () => {
+  expect(await bundledPlugin('sallyport/search-replace')).toBe(definition);
   expect(definition).toHaveProperty('setup');
 });
 
