@@ -1,7 +1,7 @@
 // The floors of the house (CONTRIBUTING.md): a room imports only from floors below its own.
 const floors = [
   ['errors', 'cancel', 'headers', 'lock', 'log', 'json', 'nearest', 'terminal', 'version', 'wait'],
-  ['pki', 'hooks', 'scaffold', 'sessions', 'telemetry', 'workers'],
+  ['pki', 'hooks', 'policy', 'scaffold', 'sessions', 'telemetry', 'workers'],
   ['config'],
   ['wire', 'plugin', 'tls', 'http'],
   ['mcp', 'oauth'],

@@ -2581,6 +2581,21 @@ export const NotOffered = defineBadParams('SALLY_ROUTE_UNKNOWN', {
   example: { what: 'tool', name: 'files__read' },
 });
 
+export const AccessDenied = defineBadParams('SALLY_ACCESS_DENIED', {
+  message: (c) => `you may not use the ${c.what} '${c.name}' here${c.reason && `: ${c.reason}`}`,
+  remedy: 'the log of the gateway says which of its rules decided; whoever runs it can change that',
+  http: 403,
+  example: { what: 'tool', name: 'files__write', reason: 'files are read only' },
+});
+
+export const ApprovalNeeded = defineBadParams('SALLY_ACCESS_ASK', {
+  message: (c) =>
+    `somebody has to approve the use of the ${c.what} '${c.name}'${c.reason && ` (${c.reason})`}, and nobody can be asked here`,
+  remedy: 'the log of the gateway says which of its rules asks for it; whoever runs it can change that',
+  http: 403,
+  example: { what: 'tool', name: 'files__delete', reason: 'files are gone for good' },
+});
+
 export const CursorInvalid = defineBadParams('SALLY_ROUTE_CURSOR', {
   message: (c) => `the cursor of ${c.method} is none that was given out here`,
   remedy: 'begin the list anew, without a cursor',

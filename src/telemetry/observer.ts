@@ -69,6 +69,17 @@ export interface RequestObservation extends CallObserver, Observation<RequestEnd
    * is served here. Said again where that changes.
    */
   routed?(upstream: string | undefined, target: string | undefined): void;
+  /** Rules or the lock on tools do not let it pass, or want a person to say. */
+  decided?(decision: AccessDecision): void;
+}
+
+/** What does not let a request pass, before any plugin or upstream has it. */
+export interface AccessDecision {
+  readonly kind: 'deny' | 'ask';
+  /** What decided: a rule by its file and line. */
+  readonly by: string;
+  /** Why, in the words of the configuration. */
+  readonly reason?: string | undefined;
 }
 
 /** A JSON-RPC request of a client. */
@@ -238,6 +249,11 @@ class JoinedRequest implements RequestObservation {
   routed(upstream: string | undefined, target: string | undefined): void {
     this.#a.routed?.(upstream, target);
     this.#b.routed?.(upstream, target);
+  }
+
+  decided(decision: AccessDecision): void {
+    this.#a.decided?.(decision);
+    this.#b.decided?.(decision);
   }
 
   upstreamCall(start: UpstreamCallStart): CallObservation<UpstreamCallEnd> | undefined {

@@ -5,13 +5,14 @@ import { isObject, type JsonObject, metaOf, type RpcResponse, withoutEnvelope } 
 import { changedList, kinds } from '../../mcp/methods.js';
 import type { ClientRequest } from '../client.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
+import { hidesMissing, isVisible, permit } from './access.js';
 import { askable, canAnswer, cannotServe } from './capabilities.js';
 import type { ClientState } from './clients.js';
 import type { Context, Routed } from './context.js';
 import { findTargets } from './find.js';
 import { extraHeaders, mergeChanges, type Operation, RequestHooks, reachOf } from './hooks.js';
 import { askInRounds, isOurState, SuspendedCall } from './input-required.js';
-import { isShown, type Target } from './lists.js';
+import type { Target } from './lists.js';
 import { notificationOf, taskFacts, taskIdOf } from './notifications.js';
 import { errorAbout, withPublicUris } from './public-uris.js';
 import { errorResponse, refusal } from './responses.js';
@@ -107,14 +108,26 @@ class UpstreamCall {
       const outcome = await this.#hooks.run(pre, payload, request);
       if ('stop' in outcome) return outcome.stop;
       if (isObject(outcome.modified)) this.#revise(outcome.modified, request.headers);
-      if (!isShown(kind, this.#name, this.#target.route.offer)) {
+      const client = { request, state: this.#state, context: this.#context };
+      if (!isVisible(kind, this.#name, this.#target.route, client)) {
         throw NotOffered({ what: kinds[kind].what, name: this.#name });
       }
       request.observed?.routed?.(this.#upstream.name, this.#name);
     }
+    this.#permit(request);
     this.#params = { ...this.#params, [key]: this.#name };
     const session = await this.#context.sessions.of(this.#state, this.#upstream, request, 'calling');
     return this.#converse(session, request);
+  }
+
+  /** Lets it pass as it will go out: what plugins have made of it is what is judged. */
+  #permit(request: ClientRequest): void {
+    if (this.#context.access === undefined) return;
+    const { kind, method } = this.#op;
+    const args = this.#params['arguments'] ?? {};
+    if (!isObject(args)) throw ParamsInvalid({ method, problem: 'arguments must be an object' });
+    const routed = { request, state: this.#state, context: this.#context };
+    permit(kind, { route: this.#target.route, name: this.#name }, routed, { method, args });
   }
 
   /** Goes on with the payload of the pre-hook as plugins have changed it. */
@@ -170,6 +183,7 @@ class UpstreamCall {
     const ours = this.#context.suspended.suspend(now, {
       resume: (again) => {
         again.observed?.routed?.(this.#upstream.name, this.#name);
+        this.#permit(again);
         return this.#relay(session, again, again.params['inputResponses'], response.result['requestState']);
       },
       drop() {},
@@ -182,6 +196,7 @@ class UpstreamCall {
     const done = this.#send(session, request, {}, call).catch((error: unknown) => errorResponse(error));
     return call.wait(request, done, (response, now) => {
       now.observed?.routed?.(this.#upstream.name, this.#name);
+      if (now !== request) this.#permit(now);
       return this.#finish(response, session, now);
     });
   }
@@ -245,6 +260,8 @@ class UpstreamCall {
   async #finish(response: RpcResponse, session: UpstreamSession, now: ClientRequest): Promise<RpcResponse> {
     const ends = endsOf(now, this.#upstream, session, this.#context, this.#hooks.plugins !== undefined);
     if ('error' in response) this.refused = true;
+    if ('error' in response && hidesMissing(this.#op.kind, response.error, this.#context))
+      return refusal(NotOffered({ what: 'resource', name: String(this.#asked) }), now.client.era);
     if ('error' in response && this.#qualified)
       return translateResponse(errorAbout(response, this.#name, this.#asked), ends);
     const several = this.#context.routes.length > 1;
@@ -328,7 +345,7 @@ export function endsOf(
   { client, method }: ClientRequest,
   { name: upstream }: Upstream,
   { era: from }: Pick<UpstreamSession, 'era'>,
-  { serverInfo }: Context,
+  { serverInfo, access }: Context,
   personal = false,
 ): Ends {
   const { era: to, capabilities, identity } = client;
@@ -339,6 +356,6 @@ export function endsOf(
     to,
     capabilities,
     serverInfo,
-    personal: personal || identity.method !== 'none',
+    personal: personal || access !== undefined || identity.method !== 'none',
   };
 }

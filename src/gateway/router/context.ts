@@ -4,6 +4,7 @@ import type { PluginManager } from '../../manager/index.js';
 import type { JsonObject } from '../../mcp/messages.js';
 import type { Kind } from '../../mcp/methods.js';
 import type { Era } from '../../mcp/revisions.js';
+import type { Access } from '../access.js';
 import type { ClientRequest } from '../client.js';
 import type { Upstream } from '../upstream.js';
 import type { ClientState } from './clients.js';
@@ -35,6 +36,8 @@ export interface Context {
   readonly serverInfo: JsonObject;
   /** The upstreams of now, in the order of the configuration. */
   readonly routes: readonly Route[];
+  /** What decides who may see and use what; undefined where nothing of it is configured. */
+  readonly access: Access | undefined;
   /** The plugins in use: they may be others after a reload. */
   readonly sets: { readonly current: { readonly plugins: PluginManager } };
   /** What the gateway can do for clients of an era, as far as the upstreams have been reached. */

@@ -5,6 +5,7 @@ import { isAliasOf, looksLikeAlias } from '../../hooks/index.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import { signalWithin } from '../../wait.js';
 import type { SessionRequest, Upstream } from '../upstream.js';
+import { isVisible, notThere } from './access.js';
 import { listedKeys, type Offered } from './conditions.js';
 import type { ForClient } from './context.js';
 import { listWaitMs } from './list-waits.js';
@@ -44,17 +45,26 @@ export async function findTargets(
     const aliased = await targetAliased(kind, name, client, signal);
     if (aliased !== undefined) return [aliased];
   }
-  const candidates = targetsNamed(kind, name, context.routes);
-  if (candidates.length === 0) throw NotOffered({ what: kinds[kind].what, name });
+  const named = targetsNamed(kind, name, context.routes);
+  if (named.length === 0) throw NotOffered({ what: kinds[kind].what, name });
+  if (context.access === undefined && named.length === 1) return named;
+  if (kind !== 'resources') {
+    const having = await whoHas(kind, named, client, signal);
+    if (having.length === 0) notThere(kind, name, named, client);
+    return [single(having, kind, name)];
+  }
+  const candidates = context.access
+    ? named.filter((target) => isVisible(kind, target.name, target.route, client))
+    : named;
+  if (candidates.length === 0) notThere(kind, name, named, client);
   if (candidates.length === 1) return candidates;
   const having = await whoHas(kind, candidates, client, signal);
-  if (kind !== 'resources') return [single(having, kind, name)];
   // Of several the first has the plain URI; those of the others say whose they are.
   if (having.length > 0) return having.slice(0, 1);
   const fitting = await whoseTemplateFits(candidates, name, client, signal);
   if (fitting.length > 0) return fitting;
-  const named = state.seen.get(name);
-  const seen = candidates.filter(({ route }) => route.upstream === named);
+  const namer = state.seen.get(name);
+  const seen = candidates.filter(({ route }) => route.upstream === namer);
   return seen.length > 0 ? seen : candidates;
 }
 
@@ -76,7 +86,9 @@ async function targetAliased(
         .map((name) => ({ route, name, full: fullName(kind, name, route.offer) })),
     );
     if (all.some(({ full }) => full === alias)) return undefined;
-    const meant = all.filter(({ full }) => isAliasOf(alias, full));
+    const meant = all.filter(
+      ({ full, name, route }) => isAliasOf(alias, full) && isVisible(kind, name, route, client),
+    );
     if (meant.length > 0) return single(meant, kind, alias);
   }
   return undefined;
@@ -89,7 +101,7 @@ export async function findTemplate(
   signal: Cancellation,
 ): Promise<Target | undefined> {
   const candidates = targetsNamed('templates', template, client.context.routes);
-  if (candidates.length <= 1) return candidates[0];
+  if (client.context.access === undefined && candidates.length <= 1) return candidates[0];
   const having = await whoHas('templates', candidates, client, signal);
   return having[0];
 }
@@ -102,14 +114,18 @@ function single(having: readonly Target[], kind: Kind, name: string): Target {
   throw NameClash({ what, name, upstreams: having.map(({ route }) => route.upstream.name) });
 }
 
-/** Those of the candidates that list it. Where none does and some could not be asked, the first failure is thrown. */
+/**
+ * Those of the candidates that list it, and that this client is shown. Where none does and some could not be asked, the first
+ * failure is thrown. Whoever is not shown it waits no less than whoever asks for what there is not.
+ */
 async function whoHas(
   kind: Kind,
   candidates: readonly Target[],
   client: ForClient,
   signal: Cancellation,
 ): Promise<readonly Target[]> {
-  const has = ({ target, names }: Asked) => names?.has(target.name) ?? false;
+  const has = ({ target: { name, route }, names }: Asked) =>
+    names?.has(name) === true && isVisible(kind, name, route, client);
   let asked = await namesOf(kind, candidates, client, signal);
   if (!asked.some(has)) asked = await namesOf(kind, candidates, client, signal, unknownAgeMs);
   const having = asked.filter(has).map(({ target }) => target);
@@ -129,7 +145,7 @@ async function whoseTemplateFits(
   return asked
     .filter(({ target: { route }, names = [] }) =>
       [...names].some(
-        (template) => isShown('templates', template, route.offer) && templateMatches(template, uri),
+        (template) => templateMatches(template, uri) && isVisible('templates', template, route, client),
       ),
     )
     .map(({ target }) => target);
@@ -173,7 +189,12 @@ export async function clashingNames(
   );
   const unnamed = meeting.map((route) => ({ route, name: '' }));
   const asked = await namesOf(kind, unnamed, client, signal);
-  const listings = asked.map(({ target, names = [] }): Listing => ({ offer: target.route.offer, names }));
+  const listings = asked.map(({ target: { route }, names = [] }): Listing => {
+    const visible = context.access
+      ? [...names].filter((name) => isVisible(kind, name, route, client))
+      : names;
+    return { offer: route.offer, names: visible };
+  });
   const clashes = findClashes(kind, listings);
   const { what, key } = kinds[kind];
   for (const { name, upstreams } of clashes) {

@@ -38,6 +38,7 @@ export class KeptList {
   asking: Promise<unknown> | undefined;
   readonly #pages = new Map<string | undefined, KeptPage>();
   #names: KeptNames | undefined;
+  #entries: ReadonlyMap<string, readonly JsonObject[]> | undefined;
 
   constructor(upstream: string, kind: Kind) {
     this.upstream = upstream;
@@ -57,6 +58,25 @@ export class KeptList {
     }
     this.#pages.set(cursor, page);
     this.#names = undefined;
+    this.#entries = undefined;
+  }
+
+  /** All entries of this name that are kept, in the order of the list. */
+  entries(name: string): readonly JsonObject[] {
+    if (this.#entries === undefined) {
+      const entries = new Map<string, JsonObject[]>();
+      for (const { result } of this.#pages.values()) {
+        for (const entry of arrayIn(result, kinds[this.kind].entries)) {
+          const key = entryName(this.kind, entry);
+          if (key === undefined) continue;
+          const alike = entries.get(key);
+          if (alike) alike.push(entry as JsonObject);
+          else entries.set(key, [entry as JsonObject]);
+        }
+      }
+      this.#entries = entries;
+    }
+    return this.#entries.get(name) ?? none;
   }
 
   /** Undefined where a page is missing. */
@@ -88,6 +108,8 @@ export class KeptList {
     return chars;
   }
 }
+
+const none: readonly JsonObject[] = [];
 
 function arrayIn(result: JsonObject, key: string): readonly unknown[] {
   const value = result[key];

@@ -12,6 +12,7 @@ import {
 import { type ChangingList, type Kind, kinds } from '../../mcp/methods.js';
 import type { Era } from '../../mcp/revisions.js';
 import { signalWithin, unlessAborted } from '../../wait.js';
+import { visibleEntries } from './access.js';
 import { endsOf } from './call.js';
 import type { ClientState } from './clients.js';
 import type { Context, Routed } from './context.js';
@@ -200,7 +201,8 @@ function leftOut(
 }
 
 /** With one upstream its response is the list: errors and unknown fields too. */
-function onePage(page: Page, kind: Kind, { request, context }: Routed): RpcResponse {
+function onePage(page: Page, kind: Kind, routed: Routed): RpcResponse {
+  const { request, context } = routed;
   if ('error' in page) return errorResponse(page.error);
   const { route, era, response, known } = page;
   const ends = endsOf(request, route.upstream, { era }, context);
@@ -209,7 +211,12 @@ function onePage(page: Page, kind: Kind, { request, context }: Routed): RpcRespo
   const result: JsonObject = {
     ...response.result,
     ...(known && response.result['ttlMs'] !== undefined && { ttlMs: 0 }),
-    [entries]: shownEntries(kind, response.result[entries], route.offer, new Set()),
+    [entries]: shownEntries(
+      kind,
+      visibleEntries(kind, response.result[entries], route, routed),
+      route.offer,
+      new Set(),
+    ),
   };
   if (typeof result['nextCursor'] === 'string') {
     result['nextCursor'] = writeCursor([{ upstream: route.upstream.name, cursor: result['nextCursor'] }]);
@@ -221,8 +228,9 @@ function merged(
   pages: readonly Page[],
   kind: Kind,
   clashing: ReadonlySet<string>,
-  { request, context }: Routed,
+  routed: Routed,
 ): JsonObject {
+  const { request, context } = routed;
   const { entries } = kinds[kind];
   const place: { upstream: string; cursor: string }[] = [];
   const all: JsonObject[] = [];
@@ -236,7 +244,8 @@ function merged(
     const { route, era, response, known } = page;
     const translated = translateResponse(response, endsOf(request, route.upstream, { era }, context));
     const { result } = translated as { readonly result: JsonObject };
-    all.push(...shownEntries(kind, result[entries], route.offer, clashing));
+    const visible = visibleEntries(kind, result[entries], route, routed);
+    all.push(...shownEntries(kind, visible, route.offer, clashing));
     const { nextCursor: cursor } = result;
     if (typeof cursor === 'string') place.push({ upstream: route.upstream.name, cursor });
     ttlMs = known ? 0 : Math.min(ttlMs, Number(result['ttlMs'] ?? 0));

@@ -3,11 +3,13 @@ import { MethodUnknown, NotOffered, ParamsInvalid } from '../../errors.js';
 import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
 import { signalWithin } from '../../wait.js';
 import type { Upstream } from '../upstream.js';
+import { isVisible, permit, permitMethod } from './access.js';
 import { callWithoutHooks } from './call.js';
 import type { Routed } from './context.js';
 import { findTargets, findTemplate } from './find.js';
 import { operations, RequestHooks, reachOf } from './hooks.js';
 import { listWaitMs } from './list-waits.js';
+import type { Route } from './lists.js';
 import { taskFactsOf } from './notifications.js';
 import { withPublicUris } from './public-uris.js';
 import { errorResponse } from './responses.js';
@@ -19,6 +21,7 @@ export async function passOn(routed: Routed): Promise<RpcResponse> {
   const [only, ...others] = routed.context.routes;
   if (only === undefined || others.length > 0)
     return errorResponse(MethodUnknown({ method: routed.request.method }));
+  permitMethod(routed, only.upstream.name);
   return callWithoutHooks(routed, only.upstream);
 }
 
@@ -54,7 +57,11 @@ export async function complete(routed: Routed): Promise<RpcResponse> {
   const template = key === 'uri' ? await findTemplate(subject, routed, signal) : undefined;
   const kind = key === 'uri' ? 'resources' : 'prompts';
   const target = template ?? (await findTargets(kind, subject, routed, signal))[0];
-  if (target === undefined) throw NotOffered({ what: 'resource', name: subject });
+  // A template that is not shown is no resource either.
+  const hidden = routed.context.access !== undefined && template === undefined && /[{}]/.test(subject);
+  if (target === undefined || (hidden && key === 'uri'))
+    throw NotOffered({ what: 'resource', name: subject });
+  permit(template ? 'templates' : kind, target, routed, { method, args: undefined });
   const named: JsonObject =
     target.name === subject ? params : { ...params, ref: { ...ref, [key]: target.name } };
   return callWithoutHooks(routed, target.route.upstream, { params: named, target: target.name });
@@ -71,14 +78,19 @@ export async function runTask(routed: Routed): Promise<RpcResponse> {
   const [only] = routes;
   if (method === 'tasks/list') {
     if (routes.length !== 1 || only === undefined) return errorResponse(MethodUnknown({ method }));
-    return passLegacy(routed, only.upstream);
+    return visibleTasks(await passLegacy(routed, only.upstream), only, routed);
   }
   const id = params['taskId'];
   if (typeof id !== 'string')
     return errorResponse(ParamsInvalid({ method, problem: 'taskId must be a text' }));
   const task = state.tasks.get(id);
   const upstream = task?.upstream ?? (routes.length === 1 ? only?.upstream : undefined);
-  if (upstream === undefined) return errorResponse(NotOffered({ what: 'task', name: id }));
+  if (upstream === undefined || (task === undefined && context.access !== undefined))
+    return errorResponse(NotOffered({ what: 'task', name: id }));
+  const route = routes.find((one) => one.upstream === upstream);
+  // Of a call that was let pass: what may be seen now can be less.
+  if (task !== undefined && route !== undefined)
+    permit('tools', { route, name: task.tool }, routed, { method, args: undefined });
   if (method !== 'tasks/result') return passLegacy(routed, upstream);
   const { toolsCall } = operations;
   const hooks = new RequestHooks(context.sets.current.plugins, upstream.name, request, task?.plugins);
@@ -92,6 +104,19 @@ export async function runTask(routed: Routed): Promise<RpcResponse> {
   const screened = await hooks.runPost(toolsCall, task.tool, response.result, request);
   if ('error' in screened || routes.length === 1) return screened;
   return { result: await withPublicUris(screened.result, upstream, routed, request.signal) };
+}
+
+/** Of the upstream's tasks those that are of this client's calls, and of tools that it may see; without rules and lock all. */
+function visibleTasks(response: RpcResponse, route: Route, routed: Routed): RpcResponse {
+  const { state, context } = routed;
+  if (context.access === undefined || 'error' in response) return response;
+  const { tasks } = response.result;
+  const visible = (Array.isArray(tasks) ? tasks : []).filter((one: unknown) => {
+    const id = isObject(one) ? one['taskId'] : undefined;
+    const task = typeof id === 'string' ? state.tasks.get(id) : undefined;
+    return task !== undefined && isVisible('tools', task.tool, route, routed);
+  });
+  return { result: { ...response.result, tasks: visible } };
 }
 
 /** The tasks of the modern era give results in more ways than one: they are not served. */

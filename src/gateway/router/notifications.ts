@@ -1,6 +1,7 @@
 import { isObject, type JsonObject } from '../../mcp/messages.js';
 import { changedList, listChanged } from '../../mcp/methods.js';
 import type { Upstream } from '../upstream.js';
+import { isVisible } from './access.js';
 import type { ClientState, Resource } from './clients.js';
 import type { Context } from './context.js';
 import { reachOf } from './hooks.js';
@@ -34,7 +35,8 @@ export function onUpstreamNotification(
   if (list !== undefined) {
     context.kept.changed(upstream, context.sessions.key(state, upstream), list);
     state.announce([list]);
-  } else if (method === 'notifications/resources/updated') notifyUpdated(state, upstream, method, params);
+  } else if (method === 'notifications/resources/updated')
+    notifyUpdated(state, upstream, method, params, context);
   // A stateless client gets log messages on the way of the request that asked for them, and nothing else.
   if (special.has(method) || client.era === 'modern') return;
   // Nobody can say which call it is about: it must not say what a post-hook of any may hold back.
@@ -55,9 +57,14 @@ function notifyUpdated(
   upstream: Upstream,
   method: string,
   params: JsonObject | undefined,
+  context: Context,
 ): void {
   const uri = params?.['uri'];
   if (typeof uri !== 'string') return;
+  if (context.access !== undefined) {
+    const route = context.routes.find((one) => one.upstream === upstream);
+    if (route && !isVisible('resources', uri, route, { state, context })) return;
+  }
   // By both the client may know it: by the plain one, and by that which says whose it is.
   for (const known of [uri, qualifiedUri(upstream.name, uri)]) {
     const about = known === uri ? params : { ...params, uri: known };

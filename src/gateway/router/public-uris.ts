@@ -1,6 +1,7 @@
 import type { Cancellation } from '../../cancel.js';
 import { isObject, type JsonObject, type RpcError } from '../../mcp/messages.js';
 import type { Upstream } from '../upstream.js';
+import { isVisible } from './access.js';
 import type { ForClient } from './context.js';
 import { qualifiedUri, saysWhose } from './lists.js';
 import { urisIn } from './notifications.js';
@@ -42,9 +43,17 @@ async function namesOfOthers(
   );
   const none: ReadonlySet<string> = new Set();
   return Promise.all(
-    others.map((route) =>
-      namesAt(route.upstream, 'resources', client, signal, Number.POSITIVE_INFINITY).catch(() => none),
-    ),
+    others.map(async (route) => {
+      const names = await namesAt(
+        route.upstream,
+        'resources',
+        client,
+        signal,
+        Number.POSITIVE_INFINITY,
+      ).catch(() => none);
+      if (client.context.access === undefined) return names;
+      return new Set([...names].filter((name) => isVisible('resources', name, route, client)));
+    }),
   );
 }
 

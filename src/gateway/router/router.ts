@@ -5,6 +5,7 @@ import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
 import { changingLists, kindNames, kinds } from '../../mcp/methods.js';
 import type { Era } from '../../mcp/revisions.js';
 import { signalWithin } from '../../wait.js';
+import type { Access } from '../access.js';
 import type { Client, ClientRequest, Router } from '../client.js';
 import { sharingKey, type Upstream, type UpstreamSession } from '../upstream.js';
 import { callWithHooks } from './call.js';
@@ -33,6 +34,8 @@ interface RouterOptions {
   readonly version: string;
   /** What names of tools may be. Default: as the APIs of models take them. */
   readonly toolNames?: NameForm;
+  /** What decides who may see and use what. Default: all may all. */
+  readonly access?: Access | undefined;
   /** Makes the ids of suspended requests: their holder is found by them. */
   readonly makeId?: () => string;
 }
@@ -40,7 +43,7 @@ interface RouterOptions {
 /** A router whose upstreams can be exchanged. Who opened them closes them. */
 export interface ReplaceableRouter extends Router {
   /** Takes these upstreams in place of those of now; clients hear that the lists have changed. */
-  replace(upstreams: readonly Upstream[], toolNames?: NameForm): void;
+  replace(upstreams: readonly Upstream[], toolNames?: NameForm, access?: Access): void;
   /** How long the lists are that clients have asked for, by the names of the upstreams. */
   listCounts(): ReadonlyMap<string, ListCounts>;
   close(): Promise<void>;
@@ -77,13 +80,13 @@ const methods: Readonly<Record<string, Partial<Readonly<Record<Era, Handler>>>>>
 
 class GatewayRouter implements ReplaceableRouter {
   readonly #log: Logger;
-  readonly #context: Context & { routes: readonly Route[] };
+  readonly #context: Context & { routes: readonly Route[]; access: Access | undefined };
   readonly #clients: Clients;
   readonly #warned = new Set<string>();
   #toolNames: NameForm;
   #unlisten: (() => void)[] = [];
 
-  constructor({ upstreams, sets, log, version, makeId, toolNames = usualNames }: RouterOptions) {
+  constructor({ upstreams, sets, log, version, makeId, access, toolNames = usualNames }: RouterOptions) {
     this.#log = log;
     this.#toolNames = toolNames;
     this.#clients = new Clients((state) => this.#leave(state), log);
@@ -96,6 +99,7 @@ class GatewayRouter implements ReplaceableRouter {
       serverInfo: { name: 'sallyport', version },
       sayOnce: (level, error) => this.#sayOnce(level, error),
       routes: [],
+      access,
       capabilities: (era) => capabilitiesOf(this.#described(), era),
       sessions: new UpstreamSessions({
         log,
@@ -168,7 +172,8 @@ class GatewayRouter implements ReplaceableRouter {
     return this.#context.kept.counts();
   }
 
-  replace(upstreams: readonly Upstream[], toolNames = this.#toolNames): void {
+  replace(upstreams: readonly Upstream[], toolNames = this.#toolNames, access?: Access): void {
+    this.#context.access = access;
     this.#toolNames = toolNames;
     const before = new Set(this.#context.routes.map(({ upstream }) => upstream));
     for (const upstream of upstreams) before.delete(upstream);

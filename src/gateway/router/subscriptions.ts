@@ -4,6 +4,7 @@ import { isObject, type JsonObject, metaKeys, type RpcResponse } from '../../mcp
 import { type ChangingList, changingLists } from '../../mcp/methods.js';
 import { signalWithin, unlessAborted } from '../../wait.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
+import { permit } from './access.js';
 import type { ClientState, OpenListen, Resource } from './clients.js';
 import type { ForClient, Routed } from './context.js';
 import { findTargets } from './find.js';
@@ -94,6 +95,8 @@ export async function changeSubscription(routed: Routed): Promise<RpcResponse> {
   if (known === undefined && state.subscriptions.size >= maxUris) {
     return errorResponse(TooManySubscriptions({ limit: maxUris }));
   }
+  const route = context.routes.find((one) => one.upstream === upstream);
+  if (route) permit('resources', { route, name: uri }, routed, { method, args: undefined });
   // A session that opens renews what is subscribed already: this is not yet.
   await context.sessions.of(state, upstream, { signal, identity: request?.identity });
   state.subscriptions.set(asked, resource);
@@ -173,12 +176,14 @@ export async function listen(routed: Routed): Promise<RpcResponse> {
 async function honour(
   asked: string,
   uris: Map<string, Resource>,
-  client: ForClient,
+  client: Routed,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const resource = resourceAt((await findTargets('resources', asked, client, signal))[0]);
-    if (resource === undefined) return;
+    const [target] = await findTargets('resources', asked, client, signal);
+    const resource = resourceAt(target);
+    if (target === undefined || resource === undefined) return;
+    permit('resources', target, client, { method: 'resources/subscribe', args: undefined });
     uris.set(asked, resource);
     const response = await subscribeAt(client, resource.upstream, resource.uri, signal);
     if ('error' in response) uris.delete(asked);

@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest';
+import type { Access } from '../../../src/gateway/access.js';
 import type { Client, ClientRequest, Identity } from '../../../src/gateway/client.js';
 import { createRouter, type ReplaceableRouter } from '../../../src/gateway/router/index.js';
 import type { Upstream } from '../../../src/gateway/upstream.js';
@@ -30,9 +31,13 @@ export function managerOf(plugins: readonly PluginHandle[]): PluginManager & { r
 /** A router over these upstreams; closed when the test ends. */
 export function routerOver(
   upstreams: readonly Upstream[],
-  { plugins = managerOf([]), log = silentLogger }: { plugins?: PluginManager; log?: Logger } = {},
+  {
+    plugins = managerOf([]),
+    log = silentLogger,
+    access,
+  }: { plugins?: PluginManager; log?: Logger; access?: Access } = {},
 ): ReplaceableRouter {
-  const router = createRouter({ upstreams, sets: { current: { plugins } }, log, version: '0.0.0' });
+  const router = createRouter({ upstreams, sets: { current: { plugins } }, log, version: '0.0.0', access });
   onTestFinished(() => router.close());
   return router;
 }
