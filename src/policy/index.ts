@@ -4,5 +4,5 @@
  *
  * @module
  */
-export type { Caller, DecisionInput, SubjectKind } from './input.js';
-export { type Denied, strictest, type Verdict } from './verdict.js';
+export type { DecisionInput, SubjectKind } from './input.js';
+export { strictest, type Verdict } from './verdict.js';

@@ -1,5 +1,5 @@
 /** Who asks, as authentication found out, and with what. */
-export interface Caller {
+interface Caller {
   /** Null where nobody was asked who it is. */
   readonly user: string | null;
   readonly groups: readonly string[];

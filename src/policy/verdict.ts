@@ -5,7 +5,7 @@ export type Verdict =
   /** A person has to say: until then it is not done. */
   | { readonly kind: 'ask'; readonly by: string; readonly reason?: string | undefined };
 
-export interface Denied {
+interface Denied {
   readonly kind: 'deny';
   /** What decided: `rules gateway.yaml:12`, `tools lock`. It has no text of a client or an upstream. */
   readonly by: string;

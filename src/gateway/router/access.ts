@@ -61,7 +61,7 @@ export function isVisible(kind: Kind, name: string, route: Route, client: ForCli
 }
 
 /** What is decided of a use of what the upstream calls `name`. Without rules and lock all is allowed. */
-export function judge(kind: Kind, name: string, route: Route, client: ForClient, use: Use = {}): Verdict {
+function judge(kind: Kind, name: string, route: Route, client: ForClient, use: Use = {}): Verdict {
   const { state, context } = client;
   const { access } = context;
   if (access === undefined) return allowed;
