@@ -1661,6 +1661,12 @@ export const PluginSetupFailed = defineError('SALLY_PLUGIN_SETUP', {
   example: { plugin: 'MyFilter', reason: 'fetch failed: connect ECONNREFUSED 127.0.0.1:3001' },
 });
 
+export const FilterPeerMissing = defineError('SALLY_FILTER_PEER', {
+  message: (c) => `plugin '${c.plugin}' has ${c.needs}, and ${c.install} is not installed`,
+  remedy: (c) => `npm install ${c.install}`,
+  example: { plugin: 'OutputLength', needs: 'tokenizer: o200k_base', install: 'gpt-tokenizer' },
+});
+
 export const NoSuchGroup = defineError('SALLY_PLUGIN_REGEX_GROUP', {
   message: (c) => `it refers to the group '${c.group}', which search does not have`,
   remedy: 'groups are counted from 1: (…), or named: (?P<name>…)',

@@ -29,6 +29,15 @@ export const bundledTable: readonly BundledPlugin[] = [
     python: ['plugins.regex_filter.search_replace.SearchReplacePlugin'],
     load: () => import('./search-replace.js'),
   },
+  {
+    name: 'output-length',
+    python: [
+      'plugins.output_length_guard.output_length_guard.OutputLengthGuardPlugin',
+      'cpex_output_length_guard.OutputLengthGuardPlugin',
+      'cpex_output_length_guard.output_length_guard.OutputLengthGuardPlugin',
+    ],
+    load: () => import('./output-length/index.js'),
+  },
 ];
 
 type Load = () => Promise<PluginDefinition>;
