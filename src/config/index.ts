@@ -8,7 +8,7 @@ export {
 export type { ConsentSettings } from './consent-settings.js';
 export { type ConsoleSettings, consoleDefaults } from './console-settings.js';
 export type { AuthSettings, GatewayLimits, GatewaySettings } from './gateway-settings.js';
-export { type Imported, importConfig } from './import.js';
+export { type Elsewhere, type Imported, importConfig } from './import.js';
 export { configurationInForce } from './in-force.js';
 export { keyTable, pluginKeys } from './keys.js';
 export {
