@@ -189,6 +189,9 @@ export function messageWithCauses(error: unknown): string {
   return texts.join(': ') || messageOf(error);
 }
 
+/** A pipe that no program has open to write to it: nothing will come out of it. */
+export const pipeUnwritten = 'it is a named pipe, and nobody writes to it';
+
 const fileReasons: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
   EACCES: 'permission denied',
@@ -202,6 +205,9 @@ export const noFolder = (folder: string): string => `there is no folder ${folder
 
 /** A file that is there and leads nowhere. */
 export const danglingLink = 'it is a link to a file that is not there';
+
+/** Why a file that could be opened is not read, as `node:fs` would throw it. */
+export const fileRefused = (reason: string): Error => new Error(reason);
 
 /** Why a file could not be read or written, in words: what Node adds are the code, the call and the path again. */
 export function fileReason(error: unknown): string {
@@ -1017,13 +1023,15 @@ export const FileUnreadable = defineError('SALLY_FILE_UNREADABLE', {
   remedy: (c) => {
     const fill = c.what === 'the tokens' ? newToken(c.path) : filling(c.path);
     if (c.reason === fileReasons['ENOENT'] && fill !== undefined) return fill;
-    if ([danglingLink, fileReasons['ELOOP']].includes(c.reason) && fill !== undefined)
+    if ([danglingLink, pipeUnwritten, fileReasons['ELOOP']].includes(c.reason) && fill !== undefined)
       return `rm ${shellWord(c.path)} && ${fill}`;
     // A container makes a folder where a file that it is to mount is not there.
     if (c.reason === fileReasons['EISDIR'] && fill !== undefined)
       return `rmdir ${shellWord(c.path)} && ${fill}`;
     if (c.reason === fileReasons['EISDIR'])
       return `name a file: ls ${shellWord(c.path)} shows those that are in it; where a file of this name was to be mounted, that was not there`;
+    if (c.reason === pipeUnwritten)
+      return `name a file, or take the pipe away and put the file there: rm ${shellWord(c.path)}`;
     if (c.reason.startsWith(noFolder('')))
       return `correct the path: one that is relative is taken from the folder in which the command runs; where it is right, ${fill ?? 'make what belongs there'}`;
     return `check that it exists and that this user may read it: ls -l ${shellWord(c.path)}`;
@@ -2398,7 +2406,7 @@ export const AuditWriteFailed = defineError('SALLY_AUDIT_WRITE', {
 export const AuditKeyUnusable = defineError('SALLY_AUDIT_KEY', {
   message: (c) => `the key of the audit log, ${c.path}, ${c.problem}`,
   remedy: (c) =>
-    `name the key that the log was begun with; for a new log make one: openssl rand -hex 32 > ${shellWord(c.path)} && chmod 600 ${shellWord(c.path)}`,
+    `name the key that the log was begun with; for a new log make one: ${c.problem.endsWith(pipeUnwritten) ? `rm ${shellWord(c.path)} && ` : ''}openssl rand -hex 32 > ${shellWord(c.path)} && chmod 600 ${shellWord(c.path)}`,
   example: { path: '/etc/sallyport/audit.key', problem: 'has 12 bytes, and needs 32 at least' },
 });
 

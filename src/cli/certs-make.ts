@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { externalPluginNames } from '../config/index.js';
 import { FileUnreadable, fileReason, UsageError } from '../errors.js';
@@ -17,6 +16,7 @@ import {
   parseTrustDomain,
   signRequest,
 } from '../pki/index.js';
+import { readFileText } from '../read-file.js';
 import { paint, progressOn } from '../terminal.js';
 import { type CommandIo, columns } from './io.js';
 
@@ -150,7 +150,7 @@ export async function all(io: CommandIo, flags: Flags): Promise<void> {
 
 /** `sallyport certs plugin --csr`. */
 async function signed(io: CommandIo, flags: Flags, path: string, given: string | undefined): Promise<void> {
-  const pem = await readFile(path, 'utf8').catch((error: unknown) => {
+  const pem = await readFileText(path).catch((error: unknown) => {
     throw FileUnreadable({ path, what: 'the request', reason: fileReason(error) }, error);
   });
   const name = given || variable(io, 'PLUGIN_NAME');

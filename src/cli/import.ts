@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { importConfig, type PluginEntry } from '../config/index.js';
@@ -6,6 +5,7 @@ import { FileUnreadable, fileReason, PluginConfigInvalid } from '../errors.js';
 import { validateConfig } from '../plugin/local.js';
 import { elsewhere } from '../plugins/elsewhere.js';
 import { bundledPlugin, isBundledKind } from '../plugins/index.js';
+import { readFileText } from '../read-file.js';
 import { type CommandIo, columns } from './io.js';
 
 /** `sallyport import`: a plugin file of ContextForge as one of ours, on standard output. */
@@ -28,7 +28,7 @@ Example:
 
 async function importFile(io: CommandIo, file: string, options: { json?: boolean }): Promise<void> {
   const path = resolve(io.cwd, file);
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+  const text = await readFileText(path).catch((error: unknown) => {
     throw FileUnreadable({ path, what: 'the plugin file', reason: fileReason(error) }, error);
   });
   const { plugins, ...imported } = importConfig(text, { file, isBundled: isBundledKind, elsewhere });

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { FileUnreadable, fileReason, messageOf, PluginNotFound, UsageError } from '../errors.js';
 import { globalContext, type PluginContext, readContext } from '../hooks/index.js';
 import { isJsonObject, parseExactJson, writeJson } from '../json/index.js';
+import { readFileText } from '../read-file.js';
 import type { CommandIo } from './io.js';
 import { loadAndWarn, loggerOf } from './runtime.js';
 
@@ -88,7 +88,7 @@ async function readValue(io: CommandIo, value: string): Promise<string> {
   if (!value.startsWith('@')) return value;
   const path = resolve(io.cwd, value.slice(1));
   try {
-    return await readFile(path, 'utf8');
+    return await readFileText(path);
   } catch (error) {
     throw FileUnreadable({ path, what: 'the payload', reason: fileReason(error) }, error);
   }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
@@ -10,6 +10,7 @@ import {
   fileReason,
   type SallyError,
 } from '../errors.js';
+import { readFileBytesSync } from '../read-file.js';
 import { checkMap } from './check.js';
 import { type ConfigNode, parseYaml } from './document.js';
 import { type Env, expandHome, isMissing, readText } from './files.js';
@@ -231,7 +232,7 @@ async function loadServers(
 
 function readBeside(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileBytesSync(path).toString();
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw FileUnreadable({ path, what: 'the file', reason: fileReason(error) }, error);

@@ -1,5 +1,4 @@
-import { constants } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type ConfigSide, loadConfig, type PluginsConfig, variableTable } from '../config/index.js';
 import {
@@ -11,6 +10,7 @@ import {
   findSallyError,
 } from '../errors.js';
 import { checkCertificates, rotationStatus } from '../pki/index.js';
+import { readFileText } from '../read-file.js';
 import {
   type CredentialFiles,
   certificateFile,
@@ -73,9 +73,8 @@ async function sideOf(path: string, context: DoctorContext): Promise<ConfigSide>
     const { plugins, gateway } = loaded.config;
     return gateway || plugins.some(({ kind }) => kind === 'external') ? 'gateway' : 'server';
   }
-  const now = { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NONBLOCK } as const;
   // Of one that is right for neither, what it is meant to be shows in its first words.
-  const text = await readFile(resolve(context.cwd, path), now).catch(() => '');
+  const text = await readFileText(resolve(context.cwd, path)).catch(() => '');
   return /^["'\s{]*gateway["']?\s*:|\bkind["']?\s*:\s*["']?external\b/m.test(text) ? 'gateway' : 'server';
 }
 

@@ -1,8 +1,8 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { AuthorizationServer, ClientAuth } from 'oauth4webapi';
 import type { ClientAuthMethod, OauthSettings } from '../config/index.js';
 import { FileUnreadable, fileReason, OauthToken } from '../errors.js';
+import { readFileText } from '../read-file.js';
 
 type Library = typeof import('oauth4webapi');
 
@@ -123,7 +123,7 @@ function algorithmOf(key: KeyObject, server: AuthorizationServer): string | unde
 }
 
 async function readSmall(path: string, what: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+  const text = await readFileText(path).catch((error: unknown) => {
     throw FileUnreadable({ path, what, reason: fileReason(error) }, error);
   });
   if (text.length > maxFileBytes)

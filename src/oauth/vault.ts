@@ -1,9 +1,10 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { FileUnreadable, fileReason, OauthVault } from '../errors.js';
 import { parseJson } from '../json/index.js';
 import { locked } from '../lock.js';
+import { readFileText } from '../read-file.js';
 import type { ClientIdentity } from './registration.js';
 
 /** Whose tokens they are, and for which upstream. */
@@ -42,7 +43,7 @@ const keyBytes = 32;
 
 /** What is in a file of upstream tokens, still sealed; nothing where there is none. */
 export async function readVault(path: string): Promise<readonly StoredEntry[]> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readFileText(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw FileUnreadable({ path, what: 'the tokens of upstreams', reason: fileReason(error) }, error);
   });
@@ -56,7 +57,7 @@ export async function readVault(path: string): Promise<readonly StoredEntry[]> {
 
 /** Whether a file is one of upstream tokens, whatever else is wrong with it. */
 export async function isVault(path: string): Promise<boolean> {
-  const text = await readFile(path, 'utf8').catch(() => '');
+  const text = await readFileText(path).catch(() => '');
   return /^\s*\{\s*"upstream_tokens"/.test(text);
 }
 
@@ -91,7 +92,7 @@ export async function changeVault(
 
 /** The key in a file: 32 bytes in base64 or hexadecimal digits. */
 async function readKey(path: string): Promise<Buffer> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+  const text = await readFileText(path).catch((error: unknown) => {
     throw FileUnreadable({ path, what: 'the key of the upstream tokens', reason: fileReason(error) }, error);
   });
   const trimmed = text.trim();

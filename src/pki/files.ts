@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
 import { chown, link, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CertsBusy, CertWriteFailed, FileUnreadable, fileReason, type SallyError } from '../errors.js';
 import { isAlive, type LockFile, locked } from '../lock.js';
+import { readFileFound } from '../read-file.js';
 
 /** A file that was there: its text and its permission bits, from the same open file. */
 export interface FoundFile {
@@ -16,14 +16,8 @@ export interface FoundFile {
 /** The file, or undefined where there is none. Anything else in the way is an error. */
 export async function readIfExists(path: string): Promise<FoundFile | undefined> {
   try {
-    // Without O_NONBLOCK, opening a named pipe waits for a writer for ever.
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      const { mode, mtime } = await file.stat();
-      return { path, text: await file.readFile('utf8'), mode: mode & 0o777, mtime };
-    } finally {
-      await file.close();
-    }
+    const { bytes, mode, mtime } = await readFileFound(path);
+    return { path, text: bytes.toString('utf8'), mode: mode & 0o777, mtime };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw FileUnreadable({ path, what: 'the file', reason: fileReason(error) }, error);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -36,6 +36,9 @@ export async function importPlugin(
   const exported = hash === -1 ? 'default' : entry.kind.slice(hash + 1);
   const url = locate(specifier, base);
   if (url === undefined) throw unusable(notFound(specifier, base, bundled));
+  // Node would wait for somebody to write to it.
+  if (url.startsWith('file:') && statSync(fileURLToPath(url), { throwIfNoEntry: false })?.isFIFO())
+    throw unusable({ reason: 'it is a named pipe', mend: 'name the file of the module' });
   let module: Record<string, unknown>;
   try {
     module = (await import(url)) as Record<string, unknown>;

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import { messageOf, TracesFile } from '../errors.js';
+import { fileReason, TracesFile } from '../errors.js';
+import { readFileBytes } from '../read-file.js';
 import type { Given, TraceSettings } from './trace-settings.js';
 
 type Files = TraceSettings['otlp']['files'];
@@ -22,7 +22,7 @@ export async function readCollectorFiles(
 async function read(file: Given | undefined): Promise<Buffer | undefined> {
   if (file === undefined) return undefined;
   try {
-    return await readFile(file.value);
+    return await readFileBytes(file.value);
   } catch (error) {
     throw refused(file, error);
   }
@@ -40,4 +40,4 @@ function check(file: Given, options: { ca?: Buffer; key?: Buffer; cert?: Buffer 
 }
 
 const refused = ({ name, value }: Given, error: unknown) =>
-  TracesFile({ variable: name, path: value, reason: messageOf(error) }, error);
+  TracesFile({ variable: name, path: value, reason: fileReason(error) }, error);

@@ -1,18 +1,9 @@
 import { createHash } from 'node:crypto';
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  statSync,
-} from 'node:fs';
+import { type BigIntStats, closeSync, existsSync, fstatSync, lstatSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { danglingLink, FileUnreadable, fileReason, noFolder } from '../errors.js';
+import { readNow, readOpenFileSync } from '../read-file.js';
 
 /** The files that credentials are loaded from: a certificate with its key, a bundle of CAs, or both. */
 export interface CredentialFiles {
@@ -61,9 +52,6 @@ export interface FileSnapshot {
 type Found =
   | { readonly bytes: Buffer; readonly mode: number; readonly own: boolean; readonly stats: BigIntStats }
   | { readonly error: unknown };
-
-/** A bundle of every CA of the web has less than a tenth of it. */
-const maxBytes = 16_000_000;
 
 /** The paths among `files`. */
 export function pathsOf(files: CredentialFiles): readonly string[] {
@@ -145,14 +133,12 @@ function isLink(path: string): boolean {
 
 function readOne(path: string): Found {
   try {
-    // Without O_NONBLOCK, opening a named pipe waits for a writer for ever.
-    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const file = openSync(path, readNow);
     try {
       const stats = fstatSync(file, { bigint: true });
-      const { mode, size, uid } = stats;
-      if (size > maxBytes) return { error: { message: `it has ${size} bytes` } };
+      const { mode, uid } = stats;
       const own = Number(uid) === process.geteuid?.();
-      return { bytes: readFileSync(file), mode: Number(mode) & 0o777, own, stats };
+      return { bytes: readOpenFileSync(file), mode: Number(mode) & 0o777, own, stats };
     } finally {
       closeSync(file);
     }

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import type { JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from 'jose';
 import { type AuthSettings, noProxies } from '../../config/index.js';
 import { FileUnreadable, fileReason, JwksInvalid, JwksUnavailable, messageOf } from '../../errors.js';
 import { parseJson } from '../../json/index.js';
+import { readFileText } from '../../read-file.js';
 import { createFetch } from '../../tls/fetch.js';
 import { createCredentialStore } from '../../tls/index.js';
 import type { AuthenticatorDeps, AuthRequest } from './authenticator.js';
@@ -123,7 +123,7 @@ async function keysOf({ jwks }: JwtSettings, jose: Jose, deps: AuthenticatorDeps
     return { keys, reach };
   }
   const path = jwks.file;
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+  const text = await readFileText(path).catch((error: unknown) => {
     throw FileUnreadable({ path, what: 'the keys of the issuer', reason: fileReason(error) }, error);
   });
   let keys: JWTVerifyGetKey & { readonly jwks: () => JSONWebKeySet };

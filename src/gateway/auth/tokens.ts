@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import {
@@ -17,6 +17,7 @@ import {
 import { parseJson } from '../../json/index.js';
 import { locked } from '../../lock.js';
 import type { Logger } from '../../log.js';
+import { readFileText } from '../../read-file.js';
 import {
   type Authenticator,
   type AuthResult,
@@ -92,7 +93,7 @@ export async function readTokens(
 ): Promise<readonly TokenRecord[]> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readFileText(path);
   } catch (error) {
     if (missing === 'empty' && (error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw FileUnreadable({ path, what: 'the tokens', reason: fileReason(error) }, error);

@@ -1,9 +1,10 @@
 import type { KeyObject } from 'node:crypto';
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { AuditWriteFailed, fileReason } from '../../errors.js';
 import { parseJson } from '../../json/index.js';
 import { isAlive, locked } from '../../lock.js';
+import { readFileBytesSync } from '../../read-file.js';
 import { type ChainEnd, macOf, readSealed, sameMac } from './chain.js';
 
 /** How far a chain had come, counted beside the log: lines that are missing at its end show by that. */
@@ -28,7 +29,9 @@ const mostWorkers = 1_000;
 /** The head in a file, where it is one that was made with `key`. */
 export function readHead(path: string, key: KeyObject): Head | undefined {
   try {
-    const { mac: seal, ...head } = parseJson(readFileSync(path, 'utf8')) as Head & { readonly mac: string };
+    const { mac: seal, ...head } = parseJson(readFileBytesSync(path).toString()) as Head & {
+      readonly mac: string;
+    };
     const { end, ...rest } = head as unknown as { end: string } & Omit<Head, 'mac'>;
     const body = JSON.stringify(head);
     return sameMac(seal, macOf(key, 'head', body)) ? { ...rest, mac: end } : undefined;

@@ -1,7 +1,8 @@
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { AuditKeyReadable, AuditKeyUnusable, fileReason } from '../../errors.js';
 import type { Logger } from '../../log.js';
+import { readFileBytesSync } from '../../read-file.js';
 
 /** Where the key is that nobody names. */
 export const defaultKeyPath = (file: string): string => `${file}.key`;
@@ -23,7 +24,7 @@ const leastBytes = 32;
 export function readAuditKey(path: string): KeyObject {
   let text: Buffer;
   try {
-    text = readFileSync(path);
+    text = readFileBytesSync(path);
   } catch (error) {
     throw AuditKeyUnusable({ path, problem: `cannot be read: ${fileReason(error)}` }, error);
   }

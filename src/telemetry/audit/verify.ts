@@ -1,6 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import { createReadStream, existsSync, statSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import { AuditNotChained, FileUnreadable, fileReason } from '../../errors.js';
+import { readFileBytes } from '../../read-file.js';
 import { macOf, noMac, readSealed, type SealedLine, sameMac } from './chain.js';
 import { type Head, headPath, readHead } from './heads.js';
 
@@ -244,8 +246,11 @@ function statOf(file: string) {
 async function* linesOf(file: string) {
   const newline = 0x0a;
   let rest: Buffer = Buffer.alloc(0);
-  const stream = createReadStream(file);
   try {
+    // What a shell has for a program (`<(zcat …)`) is small enough to be read whole, and nobody waits for one that nobody writes to.
+    const stream = statOf(file).isFIFO()
+      ? Readable.from([await readFileBytes(file)])
+      : createReadStream(file);
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       let piece = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       for (let end = piece.indexOf(newline); end >= 0; end = piece.indexOf(newline)) {
