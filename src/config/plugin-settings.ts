@@ -105,7 +105,7 @@ function pluginEntry(
     mcp?.value &&
     mcpSettings(mcp.value, { plugin, place: mcp.place, path: `${path}.mcp`, variables }, reading);
   if (name?.value === undefined || kind?.value === undefined) return undefined;
-  if (kind.value === 'external') checkHooks(fields.hooks, `${path}.hooks`, reading.problems);
+  checkHooks(fields.hooks, `${path}.hooks`, kind.value === 'external', reading.problems);
   return {
     ...valuesOf(pluginKeys, fields),
     name: name.value,
@@ -114,16 +114,19 @@ function pluginEntry(
   };
 }
 
-/** A hook that an external entry lists wins over what the server reports: one of a wrong name would never be asked. */
-function checkHooks(hooks: PluginFields['hooks'], path: string, problems: Problems): void {
+/**
+ * A hook of a wrong name would never be asked. What an external entry lists wins over what the server reports; a plugin of
+ * this process is looked at as it starts, and may have hooks of other gateways.
+ */
+function checkHooks(hooks: PluginFields['hooks'], path: string, external: boolean, problems: Problems): void {
   if (hooks?.value === undefined) return;
   const { place: at, value } = hooks;
   value.forEach((hook, i) => {
     if (hookRow(hook) !== undefined) return;
     const meant = hookMeant(hook);
     const context = { at, key: `${path}[${i}]`, expected: 'a hook of the contract', seen: shown(hook) };
-    if (meant === undefined) problems.warn(ConfigBadValue(context));
-    else problems.add(ConfigBadValue({ ...context, nearest: meant }));
+    if (meant !== undefined) problems.add(ConfigBadValue({ ...context, nearest: meant }));
+    else if (external) problems.warn(ConfigBadValue(context));
   });
 }
 

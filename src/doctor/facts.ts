@@ -18,6 +18,8 @@ export interface DoctorContext {
     config: PluginsConfig,
     options: { readonly timeoutMs: number; readonly log: Logger },
   ) => Promise<GatewayLook | undefined>;
+  /** What a plugin's module may take to load, of waiting or of the processor's time. */
+  readonly loadWithinMs?: number;
   /** The program in which plugins are loaded. Default: the one of this package. */
   readonly loader?: URL;
   /** Hears what is looked at, and of how many servers the look has ended. */

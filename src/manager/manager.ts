@@ -3,7 +3,6 @@ import type { Cancellation } from '../cancel.js';
 import type { PluginEntry, PluginsConfig } from '../config/index.js';
 import {
   asSallyError,
-  HookUnknown,
   messageWithCauses,
   PluginDisabled,
   PluginModuleUnusable,
@@ -14,7 +13,7 @@ import {
   type SallyError,
 } from '../errors.js';
 import type { Connections, PluginMetrics } from '../external/index.js';
-import { type GlobalContext, globalContext, hookMeant, type PluginContext } from '../hooks/index.js';
+import { type GlobalContext, globalContext, type PluginContext } from '../hooks/index.js';
 import type { Logger } from '../log.js';
 import type { OneOutcome, PluginHandle } from '../plugin/handle.js';
 import type { PluginDefinition } from '../plugin/index.js';
@@ -213,14 +212,10 @@ async function definitionOf(entry: PluginEntry, base: ModuleBase): Promise<Plugi
  *
  * @throws SallyError where it could not.
  */
-export async function checkPlugin(entry: PluginEntry, base: ModuleBase): Promise<void> {
-  const where = `plugin '${entry.name}'`;
-  for (const hook of entry.hooks ?? []) {
-    const meant = hookMeant(hook);
-    if (meant !== undefined) throw HookUnknown({ where, hook, meant });
-  }
-  const { config } = await definitionOf(entry, base);
-  await validateConfig(entry, config);
+export async function checkPlugin(entry: PluginEntry, base: ModuleBase): Promise<PluginDefinition> {
+  const definition = await definitionOf(entry, base);
+  await validateConfig(entry, definition.config);
+  return definition;
 }
 
 /** Whether the code of a plugin comes with this package. */

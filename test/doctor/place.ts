@@ -121,13 +121,14 @@ export async function serve(place: Place): Promise<void> {
 export async function diagnosis(
   place: Place,
   targets: Targets,
-  { timeoutMs = 3_000 } = {},
+  { timeoutMs = 3_000, ...more }: { timeoutMs?: number; loadWithinMs?: number } = {},
 ): Promise<Diagnosis> {
   const facts = await examine(targets, {
     cwd: place.folder,
     env: place.env,
     now: place.now,
     timeoutMs,
+    ...more,
     loader: new URL('../../dist/doctor/loading.js', import.meta.url),
     credentials: createCredentialStore({ log: silentLogger }),
   });

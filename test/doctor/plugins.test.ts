@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { patience } from '../support/patience.js';
 import { replaceBadWords } from '../support/plugin-server.js';
 import { diagnosis, newPlace } from './place.js';
-
-const setup = "export default { setup() { require('fs') } };\n";
 
 interface Fault {
   readonly fault: string;
@@ -86,13 +85,6 @@ const faults: readonly Fault[] = [
     module: "console.log('printed'); process.exit(7);\n",
   },
   {
-    fault: 'a hook of a misspelt name',
-    code: 'SALLY_HOOK_UNKNOWN',
-    says: /did you mean tool_pre_invoke/,
-    entry: { ...own, hooks: ['tool_pre_invok'] },
-    module: setup,
-  },
-  {
     fault: 'a plugin server that hosts an external plugin',
     code: 'SALLY_SERVER_EXTERNAL',
     says: /kind external: Mine/,
@@ -112,7 +104,7 @@ async function look(entries: readonly object[], module?: string) {
   const { results } = await diagnosis(
     place,
     { targets: [place.at('server.yaml')], side: 'server' },
-    { timeoutMs: patience(1_000) },
+    { timeoutMs: patience(1_000), loadWithinMs: 2_000 },
   );
   return { place, results: results.filter(({ id }) => id === 'plugins-load') };
 }
@@ -137,15 +129,54 @@ describe('[O2] the doctor loads what the program would load', () => {
       'setup: () => ({ hooks: new (class { resource_pre_fetch_() {} })() })',
       'resource_pre_fetch',
     ],
-  ])('and warns of %s in code that reads so', async ([, code, meant]) => {
+    [
+      'one whose right name is written elsewhere',
+      "about: 'tool_pre_invoke', setup: () => ({ hooks: { async 'tool_pre_invok'() {}, tool_post_invoke() {} } })",
+      'tool_pre_invoke',
+    ],
+  ])('%s in its code fails, as it does in the program', async ([, code, meant]) => {
     const { results } = await look([own], `export default { ${code} };\n`);
     expect(results).toMatchObject([
       {
-        status: 'warn',
+        status: 'fail',
         code: 'SALLY_HOOK_UNKNOWN',
         cause: expect.stringContaining(`did you mean ${meant}?`),
       },
     ]);
+  });
+
+  it('a misspelt hook in a module that the plugin imports fails as well', async () => {
+    const place = await newPlace();
+    await place.put(
+      'plugin.mjs',
+      "import { hooks } from './lib/hooks.mjs';\nexport default { setup: () => ({ hooks }) };\n",
+    );
+    await mkdir(place.at('lib'));
+    await place.put('lib/hooks.mjs', 'export const hooks = { tool_pre_invok() {} };\n');
+    await place.put('server.yaml', stringify({ plugins: [own], server_settings: { port: place.port } }));
+    const { results } = await diagnosis(place, { targets: [place.at('server.yaml')], side: 'server' });
+    expect(results.find(({ id }) => id === 'plugins-load')).toMatchObject({
+      status: 'fail',
+      code: 'SALLY_HOOK_UNKNOWN',
+    });
+  });
+
+  it('a hook of the file that the plugin does not have fails', async () => {
+    const { results } = await look(
+      [{ ...own, hooks: ['tool_post_invoke'] }],
+      'export default { setup: () => ({ hooks: { tool_pre_invoke() {} } }) };\n',
+    );
+    expect(results).toMatchObject([
+      { status: 'fail', code: 'SALLY_PLUGIN_HOOK', cause: expect.stringContaining('it has tool_pre_invoke') },
+    ]);
+  });
+
+  it('and warns of a hook that the contract does not have, and nothing near it', async () => {
+    const { results } = await look(
+      [own],
+      'export default { setup: () => ({ hooks: { my_own_thing() {} } }) };\n',
+    );
+    expect(results).toMatchObject([{ status: 'warn', code: 'SALLY_HOOK_UNKNOWN' }]);
   });
 
   it.for([
@@ -164,6 +195,10 @@ describe('[O2] the doctor loads what the program would load', () => {
     [
       'other words',
       'export default { setup: () => ({ hooks: {}, toolNames: [], httpServer: 1, prompt_id: 2 }) };\n',
+    ],
+    [
+      'a comment, a text and a call',
+      "// tool_pre_invok: is wrong\nconst a = 'not tool_pre_invok: this'; const b = (x) => x.tool_pre_invoked(1);\nexport default { setup: () => ({ hooks: { tool_pre_invoke() { return b(a); } } }) };\n",
     ],
   ])('but not of %s', async ([, module]) => {
     expect((await look([own], module)).results).toMatchObject([{ status: 'ok' }]);
