@@ -1,6 +1,18 @@
 // The floors of the house (CONTRIBUTING.md): a room imports only from floors below its own.
 const floors = [
-  ['errors', 'cancel', 'headers', 'lock', 'log', 'json', 'nearest', 'read-file', 'terminal', 'version', 'wait'],
+  [
+    'errors',
+    'cancel',
+    'headers',
+    'lock',
+    'log',
+    'json',
+    'nearest',
+    'read-file',
+    'terminal',
+    'version',
+    'wait',
+  ],
   ['pki', 'hooks', 'policy', 'scaffold', 'sessions', 'telemetry', 'workers'],
   ['config'],
   ['wire', 'plugin', 'tls', 'http'],

@@ -32,14 +32,14 @@ it('a device that never ends is given up, and a folder is told as one', async ()
 
 judgedBy('mkfifo')('a named pipe that nobody writes to is no file to wait for', async () => {
   const path = join(await temporaryFolder(), 'pipe');
-  execFileSync('mkfifo', [path]);
+  execFileSync('sh', ['-c', 'mkfifo "$0"', path]);
   expect(await reasonOf(readFileText(path))).toBe('it is a named pipe, and nobody writes to it');
   expect(() => readFileBytesSync(path)).toThrow('it is a named pipe, and nobody writes to it');
 });
 
 judgedBy('mkfifo')('a named pipe is read to its end where somebody writes, however slowly', async () => {
   const path = join(await temporaryFolder(), 'pipe');
-  execFileSync('mkfifo', [path]);
+  execFileSync('sh', ['-c', 'mkfifo "$0"', path]);
   // It has the pipe open to read as well, so that it does not wait for who reads.
   const writer = spawn('sh', [
     '-c',
