@@ -38,6 +38,15 @@ export const bundledTable: readonly BundledPlugin[] = [
     ],
     load: () => import('./output-length/index.js'),
   },
+  {
+    name: 'pii',
+    python: [
+      'cpex_pii_filter.PIIFilterPlugin',
+      'cpex_pii_filter.pii_filter.PIIFilterPlugin',
+      'plugins.pii_filter.pii_filter.PIIFilterPlugin',
+    ],
+    load: () => import('./pii/index.js'),
+  },
 ];
 
 type Load = () => Promise<PluginDefinition>;

@@ -2,9 +2,10 @@ import { isJson } from '../../json/index.js';
 
 /** What becomes of the parts of a JSON text. */
 interface JsonTextVisit {
-  string(text: string): string;
+  /** `name` is that of the member whose value it is. */
+  string(text: string, name: string | undefined): string;
   readonly key: ((text: string) => string) | undefined;
-  number(text: string): string;
+  number(text: string, name: string | undefined): string;
   /** Numbers of so many characters or more are visited; undefined: none. */
   readonly numbersFrom: number | undefined;
 }
@@ -21,11 +22,12 @@ export function mapJsonText(text: string, visit: JsonTextVisit): string | undefi
     made += text.slice(copied, start) + token;
     copied = end;
   };
+  let name: string | undefined;
   const numbers = (start: number, end: number): void => {
     if (visit.numbersFrom === undefined || end - start < visit.numbersFrom) return;
     for (const { 0: token, index } of text.slice(start, end).matchAll(/-?\d[\d.eE+-]*/g)) {
       if (token.length < visit.numbersFrom) continue;
-      const visited = visit.number(token);
+      const visited = visit.number(token, name);
       if (visited !== token) put(start + index, start + index + token.length, JSON.stringify(visited));
     }
   };
@@ -44,11 +46,10 @@ export function mapJsonText(text: string, visit: JsonTextVisit): string | undefi
     const end = endOfString(text, start);
     at = end;
     const asKey = isKey(text, end);
-    const change = asKey ? visit.key : visit.string;
-    if (change === undefined) continue;
     const token = text.slice(start, end);
     const inner = token.includes('\\') ? (JSON.parse(token) as string) : token.slice(1, -1);
-    const visited = change(inner);
+    if (asKey) name = inner;
+    const visited = asKey ? (visit.key?.(inner) ?? inner) : visit.string(inner, name);
     if (visited !== inner) put(start, end, JSON.stringify(asKey ? apart(visited) : visited));
   }
   return copied === 0 ? text : made + text.slice(copied);

@@ -15,8 +15,8 @@ import { mapTexts, type TextOptions } from './walk.js';
 interface Scanning {
   /** The name of its part of the metadata. */
   readonly name: string;
-  /** What it finds in a text: in order, without overlaps. */
-  scan(text: string): readonly Match[];
+  /** What it finds in a text: in order, without overlaps. `name` is that of the field that it is the value of. */
+  scan(text: string, name?: string): readonly Match[];
   action(kind: string): Action;
   /** How replacements are made for a request. */
   replacer(context: PluginContext): Replace;
@@ -24,6 +24,8 @@ interface Scanning {
   violation(findings: Findings): Pick<Violation, 'code' | 'reason' | 'description'>;
   /** From how many findings whose action is `block` on it blocks. Default 1. */
   readonly blockFrom?: number;
+  /** Whether a text that is JSON is read as such. */
+  readonly json?: (text: string) => boolean;
   readonly texts?: Omit<TextOptions, 'json'>;
 }
 
@@ -35,7 +37,7 @@ export function scanningHooks(scanning: Scanning): Hooks {
   const { name, action, violation, blockFrom = 1 } = scanning;
   const options: TextOptions = {
     ...scanning.texts,
-    json: (text) => text.includes('\\u') || scanning.scan(text).length > 0,
+    json: scanning.json ?? ((text) => text.includes('\\u') || scanning.scan(text).length > 0),
   };
   return textFilter((hook, payload, context) => {
     const findings = new Findings();
@@ -45,7 +47,7 @@ export function scanningHooks(scanning: Scanning): Hooks {
       hook,
       payload,
       (text, place) => {
-        const matches = scanning.scan(text);
+        const matches = scanning.scan(text, place.name);
         if (matches.length === 0) return text;
         const pointer = place.pointer();
         return replaceMatches(text, matches, ({ kind }, value) => {

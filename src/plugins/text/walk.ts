@@ -7,6 +7,8 @@ import { mapJsonText } from './json-text.js';
 export interface Place {
   /** As a JSON pointer. It is made where it is asked for. */
   pointer(): string;
+  /** The name of the field that it is the value of, or of the list with it. */
+  readonly name: string | undefined;
 }
 
 /** Looks at a text, and returns what is to stand in its place: the text itself where it may stay. */
@@ -80,15 +82,25 @@ const described: ReadonlyMap<unknown, readonly string[]> = new Map([
 /** How deep JSON in a text of JSON is read. */
 const jsonLevels = 4;
 
-class TextWalk {
+class TextWalk implements Place {
   readonly #visit: Visit;
   readonly #options: TextOptions;
   readonly #path: (string | number)[] = [];
-  readonly #place: Place = { pointer: () => pointerOf(this.#path) };
+  readonly #place: Place = this;
+  /** Within JSON in a text: the name there. */
+  #nameInJson: string | undefined;
 
   constructor(visit: Visit, options: TextOptions) {
     this.#visit = visit;
     this.#options = options;
+  }
+
+  pointer(): string {
+    return pointerOf(this.#path);
+  }
+
+  get name(): string | undefined {
+    return this.#nameInJson ?? this.#path.findLast((part) => typeof part === 'string');
   }
 
   /** Every text at any depth. */
@@ -211,19 +223,26 @@ class TextWalk {
   }
 
   #text(text: string, levels = jsonLevels): string {
-    const { json, keys, numbersFrom } = this.#options;
-    if (levels > 0 && json && looksLikeJson(text) && json(text)) {
-      const string = (inner: string) => this.#text(inner, levels - 1);
-      const key = keys ? (inner: string) => this.#visit(inner, this.#place) : undefined;
-      const mapped = mapJsonText(text, {
-        string,
-        key,
-        numbersFrom,
-        number: (inner) => this.#visit(inner, this.#place),
-      });
-      if (mapped !== undefined) return mapped;
-    }
-    return this.#visit(text, this.#place);
+    const { json } = this.#options;
+    const read = levels > 0 && json !== undefined && looksLikeJson(text) && json(text);
+    return (read ? this.#inJson(text, levels - 1) : undefined) ?? this.#visit(text, this.#place);
+  }
+
+  #inJson(text: string, levels: number): string | undefined {
+    const { keys, numbersFrom } = this.#options;
+    const before = this.#nameInJson;
+    const visit = (inner: string, name: string | undefined) => {
+      this.#nameInJson = name ?? before;
+      return inner;
+    };
+    const mapped = mapJsonText(text, {
+      string: (inner, name) => this.#text(visit(inner, name), levels),
+      key: keys ? (inner) => this.#visit(visit(inner, undefined), this.#place) : undefined,
+      number: (inner, name) => this.#visit(visit(inner, name), this.#place),
+      numbersFrom,
+    });
+    this.#nameInJson = before;
+    return mapped;
   }
 }
 

@@ -1,0 +1,58 @@
+import { apart, type Match } from '../text/index.js';
+import { WordList } from '../text/words.js';
+import { detect } from './detect.js';
+import type { Groups } from './groups.js';
+import type { PiiSettings } from './settings.js';
+
+/** What finds the personal data of some settings in a text. */
+export function createScanner(
+  config: Pick<PiiSettings, 'detect' | 'names' | 'patterns' | 'allow' | 'allow_patterns'>,
+  nationalPhone?: (text: string, groups: Groups) => number,
+): (text: string, name?: string) => readonly Match[] {
+  const names = new WordList(config.names, { whole: true });
+  const options = { kinds: new Set(config.detect), ...(nationalPhone && { nationalPhone }) };
+  const allowed = allowedBy(config);
+  return (text, name) => {
+    const matches = detect(text, name, options);
+    for (const found of names.find(text)) matches.push({ kind: 'name', ...found });
+    for (const { name: kind, pattern } of config.patterns) {
+      const matcher = pattern.matcher(text);
+      while (matcher.find())
+        if (matcher.end() > matcher.start())
+          matches.push({ kind, start: matcher.start(), end: matcher.end() });
+    }
+    if (matches.length === 0) return matches;
+    return apart(matches.filter(({ start, end }) => !allowed(text.slice(start, end))));
+  };
+}
+
+function allowedBy({
+  allow,
+  allow_patterns,
+}: Pick<PiiSettings, 'allow' | 'allow_patterns'>): (value: string) => boolean {
+  const exact = new Set(allow.filter((value) => !value.includes('*')).map((value) => value.toLowerCase()));
+  const wild = allow.filter((value) => value.includes('*')).map((value) => value.toLowerCase().split('*'));
+  return (value) => {
+    if (allow.length === 0 && allow_patterns.length === 0) return false;
+    const lower = value.toLowerCase();
+    return (
+      exact.has(lower) ||
+      wild.some((parts) => matchesParts(lower, parts)) ||
+      allow_patterns.some((pattern) => pattern.matches(value))
+    );
+  };
+}
+
+/** Whether a text is these parts in their order, with anything between. */
+function matchesParts(text: string, parts: readonly string[]): boolean {
+  const [first = '', ...rest] = parts;
+  const last = rest.pop() ?? '';
+  if (!text.startsWith(first) || !text.endsWith(last)) return false;
+  let at = first.length;
+  for (const part of rest) {
+    const found = text.indexOf(part, at);
+    if (found === -1) return false;
+    at = found + part.length;
+  }
+  return at <= text.length - last.length;
+}
