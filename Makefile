@@ -27,8 +27,9 @@ test: $(BUILT) ## Check format, types, floors, dead code and docs; run every tes
 test-lts: $(BUILT) ## What rests on Node's sockets, TLS and HTTP once more, on the newest Node LTS
 	@node scripts/on-lts.mjs node_modules/vitest/vitest.mjs run test/tls test/server test/e2e/tls test/e2e/server test/e2e/gateway/ test/e2e/gateway-upstream test/e2e/gateway-downstream test/e2e/doors
 
-interop: $(BUILT) ## The matrix with the Python peers, and the projects of plugin authors from the packed tarball: needs Python 3 and both package indexes
+interop: $(BUILT) ## The matrix with the Python peers, ContextForge's plugins beside ours, and the projects of plugin authors from the packed tarball: needs Python 3 and both package indexes
 	@node interop/run.mjs
+	@node interop/filters.mjs
 	@node interop/scaffold.mjs
 
 traces: $(BUILT) ## One trace over all programs, at the receiver of the OpenTelemetry Collector: needs Go and its module proxy
