@@ -37,7 +37,7 @@ async function start({ path, cwd, socket, logFormat }: Where): Promise<void> {
   const definitions = new Map<string, PluginDefinition>();
   for (const entry of config.plugins) {
     if (entry.kind === 'external' || entry.mode === 'disabled') continue;
-    loading = locate(entry.kind.replace(/#[^#]*$/, ''), config);
+    loading = await locate(entry.kind.replace(/#[^#]*$/, ''), config);
     const definition = await (bundledPlugin(entry.kind) ?? importPlugin(entry, config, bundledKinds));
     loading = undefined;
     definitions.set(

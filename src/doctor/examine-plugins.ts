@@ -92,7 +92,7 @@ const mostSources = 50;
 
 /** The sources of the module of a `kind` and of what it imports of its own; of what is not a file, none. */
 async function sourcesOf(kind: string, base: LoadRequest['base']): Promise<readonly string[]> {
-  const first = locate(kind.replace(/#[^#]*$/, ''), base);
+  const first = await locate(kind.replace(/#[^#]*$/, ''), base);
   const urls = first?.startsWith('file:') ? [first] : [];
   const sources: string[] = [];
   for (let i = 0; i < urls.length && i < mostSources; i += 1) {

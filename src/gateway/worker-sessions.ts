@@ -2,7 +2,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
-import { Pool } from 'undici';
+import type { Pool } from 'undici';
 import { messageOf } from '../errors.js';
 import { connectionHeaders } from '../headers.js';
 import { createHttpServer, type Handler, listenOnSocket, sendJson, stopListening } from '../http/index.js';
@@ -39,6 +39,7 @@ export function openWorkerSessions({ folder, secret }: WorkerBus, log: Logger): 
     if (known !== undefined) return known;
     // Clients may name as many as they like.
     if (!(await isThere(pathOf(tag)))) return undefined;
+    const { Pool } = await import('undici');
     const pool =
       pools.get(tag) ??
       new Pool('http://worker', { socketPath: pathOf(tag), headersTimeout: 0, bodyTimeout: 0 });

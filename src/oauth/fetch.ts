@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Agent, fetch } from 'undici';
+import type { Agent } from 'undici';
 import { type ClientTlsSettings, noProxies, type ProxyRules, proxyFor, proxyName } from '../config/index.js';
 import { messageWithCauses } from '../errors.js';
 import { parseJson } from '../json/index.js';
@@ -75,6 +75,7 @@ export function openOauthFetch(options: FetchOptions): OauthFetch {
     reach.check(url);
     const { agent } = await connectionTo(url);
     const { signal, ...rest } = init;
+    const { fetch } = await import('undici');
     const reply = await fetch(url.href, {
       ...(rest as object),
       redirect: 'manual',
@@ -134,6 +135,7 @@ async function connect(url: URL, options: FetchOptions): Promise<Connection> {
     ? createProxiedConnector({ ...how, proxy, store })
     : createConnector({ ...how, lookup: reach.lookup(url) });
   if (proxy) log.info({ proxy: proxyName(proxy) }, `${peer} is asked through the proxy ${proxyName(proxy)}`);
+  const { Agent } = await import('undici');
   const agent = new Agent({
     maxResponseSize: maxBytes,
     connections: 8,

@@ -2,7 +2,6 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { resolve as resolvePackage } from 'import-meta-resolve';
 import type { PluginEntry } from '../config/index.js';
 import { messageWithCauses, PluginModuleUnusable, shellWord } from '../errors.js';
 import { parseJson } from '../json/index.js';
@@ -34,7 +33,7 @@ export async function importPlugin(
   const hash = entry.kind.lastIndexOf('#');
   const specifier = hash === -1 ? entry.kind : entry.kind.slice(0, hash);
   const exported = hash === -1 ? 'default' : entry.kind.slice(hash + 1);
-  const url = locate(specifier, base);
+  const url = await locate(specifier, base);
   if (url === undefined) throw unusable(notFound(specifier, base, bundled));
   // Node would wait for somebody to write to it.
   if (url.startsWith('file:') && statSync(fileURLToPath(url), { throwIfNoEntry: false })?.isFIFO())
@@ -53,13 +52,14 @@ export async function importPlugin(
 }
 
 /** The URL of the module of a `kind`, without its export; undefined where there is none. */
-export function locate(specifier: string, { cwd, folder }: ModuleBase): string | undefined {
+export async function locate(specifier: string, { cwd, folder }: ModuleBase): Promise<string | undefined> {
   if (specifier.startsWith('file:')) return specifier;
   if (specifier.startsWith('.') || specifier.startsWith('~/') || isAbsolute(specifier)) {
     const path = specifier.startsWith('~/') ? join(homedir(), specifier.slice(2)) : specifier;
     const found = [resolve(cwd, path), resolve(folder, path)].find((candidate) => existsSync(candidate));
     return found && pathToFileURL(found).href;
   }
+  const { resolve: resolvePackage } = await import('import-meta-resolve');
   for (const from of [cwd, folder]) {
     try {
       const url = resolvePackage(specifier, pathToFileURL(join(from, 'noop.js')).href);

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { buildConnector } from 'undici';
+import type { buildConnector } from 'undici';
 import { ConnectionLost, messageOf, PeerWeak, type SallyError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { oneLineName } from '../pki/pem.js';
@@ -10,6 +10,7 @@ import { weakShown } from './chain.js';
 import type { Credentials } from './credentials.js';
 import { judgeHostname } from './identity.js';
 import { type CredentialSet, handshakeTimeoutMs, tlsPolicy } from './load.js';
+import { openSocket } from './open-socket.js';
 import { connectFailure, peerFacts, remarkOnce, verifyFailure } from './reasons.js';
 import {
   anyPeer,
@@ -51,8 +52,8 @@ export interface ConnectorOptions {
 }
 
 /**
- * How undici opens a connection: over the credentials that are current then, with every failure turned into an
- * error of the registry. Only the configured CA is trusted; sessions are not resumed.
+ * How connections are opened, for our own pool and for undici's: over the credentials that are current then, with every
+ * failure turned into an error of the registry. Only the configured CA is trusted; sessions are not resumed.
  */
 export function createConnector(options: ConnectorOptions): buildConnector.connector {
   const { tls, peer, log, observer } = options;
@@ -60,12 +61,11 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
   const remark = remarkOnce(log);
   return (target, callback) => {
     const version = tls?.credentials.current().version ?? 0;
-    const connect = buildConnector({
-      ...(tls
-        ? tlsOptions(options, tls)
-        : { timeout: handshakeTimeoutMs, socketPath: options.socketPath ?? null }),
-      ...(options.lookup && { lookup: options.lookup }),
-    });
+    const opening = {
+      ...(tls ? { tls: tlsOptions(options, tls) } : { socketPath: options.socketPath }),
+      lookup: options.lookup,
+      timeoutMs: handshakeTimeoutMs,
+    };
     const observed = observer?.handshake?.({ role: 'client' });
     const done: buildConnector.Callback = (...[error, socket]) => {
       if (error) {
@@ -73,7 +73,6 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
           ? ConnectionLost({ peer, detail: messageOf(error) }, error)
           : connectFailure(error, { peer, side: 'client' });
         observed?.end(failure ?? error);
-        // undici's callback takes an error or a socket; both are given as the pair it expects.
         callback(failure ?? error, null);
         return;
       }
@@ -102,10 +101,10 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
         callback(weak, null);
       } else callback(null, socket);
     };
-    if (options.carrier === undefined) connect(target, done);
+    if (options.carrier === undefined) openSocket(target, opening, done);
     else {
       options.carrier(target).then(
-        (httpSocket) => connect({ ...target, httpSocket }, done),
+        (httpSocket) => openSocket({ ...target, httpSocket }, opening, done),
         (error: Error) => done(error, null),
       );
     }
@@ -154,8 +153,6 @@ function tlsOptions({ url }: ConnectorOptions, tls: TlsTarget) {
     checkServerIdentity: () => undefined,
     // RFC 6066 section 3: no literal address in SNI.
     ...(isIP(name) === 0 && { servername: name }),
-    maxCachedSessions: 0,
-    timeout: handshakeTimeoutMs,
   };
 }
 

@@ -1,4 +1,4 @@
-import { Agent, type buildConnector, fetch, type RequestInit } from 'undici';
+import type { Agent, buildConnector, RequestInit } from 'undici';
 import { type ProxyRules, proxyFor, proxyName } from '../config/index.js';
 import type { Logger } from '../log.js';
 import { type ConnectorOptions, createConnector } from './connector.js';
@@ -42,19 +42,22 @@ export function createFetch({ proxies, store, maxBytes, peer, ...rest }: FetchOp
     connectors.set(url.origin, made);
     return made;
   };
-  const dispatcher = new Agent({
-    maxResponseSize: maxBytes,
-    connect: (target, callback) => {
-      try {
-        connectorOf(new URL(`${target.protocol}//${target.host}`))(target, callback);
-      } catch (error) {
-        callback(error as Error, null);
-      }
-    },
-  });
-  const ask = (url: string | URL, options: object = {}): Promise<Response> =>
-    fetch(url, { ...(options as RequestInit), dispatcher }).catch((error: Error) => {
+  const connect: buildConnector.connector = (target, callback) => {
+    try {
+      connectorOf(new URL(`${target.protocol}//${target.host}`))(target, callback);
+    } catch (error) {
+      callback(error as Error, null);
+    }
+  };
+  let dispatcher: Agent | undefined;
+  const ask = async (url: string | URL, options: object = {}): Promise<Response> => {
+    // Loaded with the first request: it takes longer than all else of a start.
+    const { Agent, fetch } = await import('undici');
+    dispatcher ??= new Agent({ maxResponseSize: maxBytes, connect });
+    const asked = fetch(url, { ...(options as RequestInit), dispatcher });
+    return asked.catch((error: Error) => {
       throw error.cause ?? error;
     }) as Promise<unknown> as Promise<Response>;
-  return Object.assign(ask, { close: () => dispatcher.close() });
+  };
+  return Object.assign(ask, { close: async () => dispatcher?.close() });
 }

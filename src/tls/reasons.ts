@@ -184,7 +184,6 @@ const connectReasons: Record<string, Unreached> = {
   ENOTFOUND: notFound,
   EAI_AGAIN: notFound,
   ETIMEDOUT: timedOut,
-  UND_ERR_CONNECT_TIMEOUT: timedOut,
 };
 
 const hostOf = (error: NodeJS.ErrnoException): string =>

@@ -22,7 +22,7 @@ import {
   targetsNamed,
 } from './lists.js';
 import { namesAt, readNames } from './read-lists.js';
-import { templateMatches } from './uris.js';
+import { templateMatcher } from './uris.js';
 
 /** A list in which a name is missing is read again, unless it is younger than this: whoever asks for nonsense costs no more. */
 const unknownAgeMs = 1_000;
@@ -141,6 +141,7 @@ async function whoseTemplateFits(
   client: ForClient,
   signal: Cancellation,
 ): Promise<readonly Target[]> {
+  const templateMatches = await templateMatcher();
   const asked = await namesOf('templates', candidates, client, signal);
   return asked
     .filter(({ target: { route }, names = [] }) =>

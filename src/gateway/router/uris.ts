@@ -1,5 +1,3 @@
-import { RE2JS } from 're2js';
-
 /** The spellings of a URI that a server may take for the same: as it came, normalised, and with its escapes undone. */
 export function uriForms(uri: string): readonly string[] {
   const forms = new Set([uri]);
@@ -46,18 +44,25 @@ const expansions: Readonly<Record<string, string>> = {
 /** Longer ones are no template that anyone wrote: they match nothing. */
 const maxTemplateLength = 2_000;
 
-/** Whether `uri` can come of the URI template (RFC 6570). Linear in both: the template is the upstream's, the URI the client's. */
-export function templateMatches(template: string, uri: string): boolean {
-  if (template.length > maxTemplateLength) return false;
-  let pattern = '';
-  let at = 0;
-  for (const { 0: whole, 1: operator = '', index } of template.matchAll(/\{([+#./;?&]?)[^{}]*\}/g)) {
-    pattern += RE2JS.quote(template.slice(at, index)) + (expansions[operator] ?? '.*');
-    at = index + whole.length;
-  }
-  pattern += RE2JS.quote(template.slice(at));
-  return RE2JS.compile(`(?s)${pattern}`).matcher(uri).matches();
+/**
+ * Tells whether a URI can come of a URI template (RFC 6570). Linear in both: the template is the upstream's, the URI the client's.
+ * The library of expressions is loaded with the first question: few gateways are ever asked one.
+ */
+export async function templateMatcher(): Promise<(template: string, uri: string) => boolean> {
+  const { RE2JS } = await import('re2js');
+  return (template, uri) => {
+    if (template.length > maxTemplateLength) return false;
+    let pattern = '';
+    let at = 0;
+    for (const { 0: whole, 1: operator = '', index } of template.matchAll(/\{([+#./;?&]?)[^{}]*\}/g)) {
+      pattern += RE2JS.quote(template.slice(at, index)) + (expansions[operator] ?? '.*');
+      at = index + whole.length;
+    }
+    pattern += RE2JS.quote(template.slice(at));
+    return RE2JS.compile(`(?s)${pattern}`).matcher(uri).matches();
+  };
 }
+
 /** Whether `text` is what `pattern` says, where `*` stands for any text. Takes time linear in both, whatever the pattern. */
 export function patternMatches(pattern: string, text: string): boolean {
   const [first = '', ...rest] = pattern.split('*');

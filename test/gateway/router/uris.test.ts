@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { templateMatches } from '../../../src/gateway/router/uris.js';
+import { templateMatcher } from '../../../src/gateway/router/uris.js';
+
+const templateMatches = await templateMatcher();
 
 describe('a URI template', () => {
   it.each([
