@@ -29,7 +29,9 @@ async function opened() {
   const caBundle = join(folder, 'ca.crt');
   await writeFile(caBundle, root.certPem);
   const files = { ...(await write(folder, 'server', await leaf(root))), caBundle };
-  const credentials = await openCredentials(files, 'server', { log: silentLogger });
+  // Nothing but the test reads them again.
+  const deps = { log: silentLogger, pollMs: 3_600_000 };
+  const credentials = await openCredentials(files, 'server', deps);
   onTestFinished(() => credentials.close());
   return { credentials, renew: async () => write(folder, 'server', await leaf(root)) };
 }
