@@ -817,6 +817,31 @@ export const ConfigDuplicateUpstream = defineError('SALLY_CONFIG_DUPLICATE_UPSTR
   example: { at: inGateway(9, 5), name: '"Files"', first: 'gateway.yaml:7:5' },
 });
 
+export const ConfigServerName = defineError('SALLY_CONFIG_SERVER_NAME', {
+  message: (c) =>
+    `${c.name} cannot be the name of a virtual server: it is part of the path /servers/NAME/mcp`,
+  remedy: 'use 1 to 64 letters, digits, dots, hyphens and underscores, and not dots alone',
+  example: { at: inGateway(7, 5), name: '"my tools"' },
+});
+
+export const ConfigDuplicateServer = defineError('SALLY_CONFIG_DUPLICATE_SERVER', {
+  message: (c) =>
+    `virtual server ${c.name} is already named at ${c.first} (names are compared without regard to case)`,
+  remedy: 'give each virtual server a name of its own',
+  example: { at: inGateway(9, 5), name: '"Research"', first: 'gateway.yaml:7:5' },
+});
+
+export const ConfigServer = defineError('SALLY_CONFIG_SERVER', {
+  message: (c) => `virtual server ${c.server}: ${c.problem}`,
+  remedy: (c) => c.instead,
+  example: {
+    at: inGateway(7, 5),
+    server: '"research"',
+    problem: 'it offers nothing',
+    instead: "give tools:, prompts: or resources:, lists of names ('*' for all)",
+  },
+});
+
 export const ConfigUpstream = defineError('SALLY_CONFIG_UPSTREAM', {
   message: (c) => `upstream ${c.upstream}: ${c.problem}`,
   remedy: (c) => c.instead,
@@ -2563,6 +2588,38 @@ export const ConditionUnmatched = defineError<{
   },
   exit: 1,
   example: { plugin: 'MyFilter', key: 'tools', name: 'delet_file', meant: 'delete_file' },
+});
+
+export const ServerUnmatched = defineError<{
+  server: string;
+  key: string;
+  name: string;
+  meant: string | undefined;
+}>('SALLY_SERVER_UNMATCHED', {
+  message: (c) =>
+    `virtual server '${c.server}' has ${c.name} in ${c.key}, which no upstream of this gateway offers: it is not there`,
+  remedy: (c) =>
+    c.meant === undefined
+      ? 'write the name as clients see it at /mcp (upstream__name), as sallyport doctor and tools/list show it'
+      : `did you mean ${c.meant}?`,
+  example: { server: 'research', key: 'tools', name: 'web__serch', meant: 'web__search' },
+});
+
+export const ServerNameTaken = defineError('SALLY_SERVER_NAME_TAKEN', {
+  message: (c) =>
+    `virtual server '${c.server}' calls ${c.what} '${c.of}' '${c.name}', which is the name of another that its patterns let in: that one is left out there`,
+  remedy: (c) => `give '${c.of}' another name with as:, or list '${c.name}' with an as: of its own`,
+  example: { server: 'research', what: 'tool', name: 'search', of: 'web__search' },
+});
+
+export const ServerUnknown = defineError('SALLY_SERVER_UNKNOWN', {
+  message: (c) => `there is no virtual server '${c.server}' in this configuration`,
+  remedy: (c) =>
+    c.known.length === 0
+      ? 'add it to gateway.servers, or leave out --server'
+      : `take one of ${c.known.join(', ')}`,
+  exit: 2,
+  example: { server: 'reserch', known: ['research', 'support'] as readonly string[] },
 });
 
 export const NameClash = defineError('SALLY_ROUTE_CLASH', {

@@ -1,6 +1,13 @@
 import { Command } from 'commander';
 import { type GatewayConfig, isPerUser, loadGatewayConfig, type ServerInput } from '../config/index.js';
-import { asSallyError, ConfigNoUpstreams, OauthStdio, WorkersNeedPort } from '../errors.js';
+import {
+  asSallyError,
+  ConfigNoUpstreams,
+  OauthStdio,
+  ServerUnknown,
+  UsageError,
+  WorkersNeedPort,
+} from '../errors.js';
 import type { Gateway } from '../gateway/index.js';
 import { type Logger, silentLogger } from '../log.js';
 import { packageVersion } from '../version.js';
@@ -29,6 +36,7 @@ interface GatewayOptions {
   readonly servers?: string;
   readonly port?: number;
   readonly stdio?: true;
+  readonly server?: string;
   readonly workers?: number;
   readonly console?: true | number;
   readonly verbose?: boolean;
@@ -47,6 +55,7 @@ export function gatewayCommand(io: CommandIo): Command {
       portNumber,
     )
     .option('--stdio', 'serve one client over standard input and output, as one that launches it expects')
+    .option('--server <name>', 'with --stdio: the virtual server of gateway.servers that the client is at')
     .option('--workers <n>', 'serve from so many processes; auto takes one for each core', workerCount)
     .option('--console [port]', 'have a page that shows what passes, and print a link to it', portNumber)
     .option('--verbose', 'log at level DEBUG')
@@ -92,6 +101,7 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
       home: io.env['HOME'],
     });
     if (options.stdio) refuseUsers(loaded);
+    refuseServer(loaded, options);
     logWarnings(loaded, logger);
     return loaded;
   };
@@ -126,7 +136,12 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   if (options.stdio) {
     void showStatus(io, gateway, log, shown);
     watched?.start(gateway, 'standard input and output');
-    await gateway.serveStdio({ input: process.stdin, output: process.stdout, signal });
+    await gateway.serveStdio({
+      input: process.stdin,
+      output: process.stdout,
+      signal,
+      server: options.server,
+    });
   } else {
     const address = await gateway.listen(options.port === undefined ? {} : { port: options.port });
     // Each worker says alike where it listens, and how what it sees of the upstreams is.
@@ -146,6 +161,18 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   log.info({}, 'stopped');
   // Timers of plugins may still keep the process alive: everything asked of it is done.
   endProcess(0);
+}
+
+/** Over HTTP each request says by its path which virtual server it is for. */
+function refuseServer({ gateway }: GatewayConfig, { server, stdio }: GatewayOptions): void {
+  if (server === undefined) return;
+  if (!stdio)
+    throw UsageError({
+      message: '--server is for --stdio',
+      usage: `point clients at /servers/${server}/mcp`,
+    });
+  const known = gateway.servers.map(({ name }) => name);
+  if (!known.includes(server)) throw ServerUnknown({ server, known });
 }
 
 /** The client of stdio shows no token that one could be made of, and there is no page to consent on. */

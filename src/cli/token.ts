@@ -13,6 +13,7 @@ interface Flags {
   readonly file: string;
   readonly user?: string;
   readonly tenant?: string;
+  readonly server?: readonly string[];
   readonly expiresIn?: string;
   readonly json?: true;
 }
@@ -40,6 +41,7 @@ export function tokenCommand(io: CommandIo): Command {
   )
     .requiredOption('--user <name>', 'whose token it is')
     .option('--tenant <name>', 'whose user that is')
+    .option('--server <name...>', 'bind it to these virtual servers: all else is refused')
     .option('--expires-in <time>', 'how long it is valid: 12h, 90d, 52w, or never', '90d')
     .action(async (flags: Flags) => create(io, flags));
   sub(
@@ -71,7 +73,7 @@ Example:
 
 async function create(
   io: CommandIo,
-  { file, user = '', tenant, expiresIn = '90d', json }: Flags,
+  { file, user = '', tenant, server: servers, expiresIn = '90d', json }: Flags,
 ): Promise<void> {
   const { changeTokens, makeToken } = await auth();
   if (user.trim() === '' || tenant?.trim() === '')
@@ -82,7 +84,7 @@ async function create(
   const created = new Date();
   const ms = lifetime(expiresIn);
   const expires = ms === undefined ? null : new Date(created.getTime() + ms);
-  const { token, record } = makeToken({ user, tenant, created, expires });
+  const { token, record } = makeToken({ user, tenant, servers, created, expires });
   await changeTokens(resolve(io.cwd, file), (records) => [...records, record]);
   const { sha256, ...shown } = record;
   if (json) io.out(`${JSON.stringify({ token, ...shown })}\n`);
@@ -90,7 +92,8 @@ async function create(
     // The token alone is on standard output: `TOKEN=$(sallyport token create …)` works.
     io.out(`${token}\n`);
     const end = record.expires === null ? 'it does not end' : `it ends ${record.expires}`;
-    io.err(`token ${record.id} of ${user}: ${end}; it is not shown again\n`);
+    const bound = servers ? `for ${servers.map((name) => `/servers/${name}/mcp`).join(', ')} alone; ` : '';
+    io.err(`token ${record.id} of ${user}: ${bound}${end}; it is not shown again\n`);
   }
 }
 
@@ -122,11 +125,14 @@ async function list(io: CommandIo, { file, json }: Flags): Promise<void> {
     io.out(`${JSON.stringify(rows, null, 2)}\n`);
     return;
   }
-  const cells = rows.map(({ id, user, tenant, created, expires, expired }) => {
+  const bound = rows.some(({ servers }) => servers !== undefined);
+  const cells = rows.map(({ id, user, tenant, servers, created, expires, expired }) => {
     const end = expires === null ? 'never' : `${expires.slice(0, 16)}Z${expired ? ' (expired)' : ''}`;
-    return [id, user, tenant ?? '-', created.slice(0, 10), end];
+    const at = bound ? [servers?.join(',') ?? '-'] : [];
+    return [id, user, tenant ?? '-', ...at, created.slice(0, 10), end];
   });
-  const [head, ...lines] = columns([['id', 'user', 'tenant', 'made', 'ends'], ...cells]);
+  const titles = ['id', 'user', 'tenant', ...(bound ? ['servers'] : []), 'made', 'ends'];
+  const [head, ...lines] = columns([titles, ...cells]);
   io.out(`${paint(io, 'bold', head ?? '')}\n`);
   lines.forEach((line, i) => {
     io.out(`${rows[i]?.expired ? paint(io, 'dim', line) : line}\n`);

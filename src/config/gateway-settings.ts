@@ -5,6 +5,7 @@ import {
   ConfigGatewayOpenly,
   type ConfigPlace,
 } from '../errors.js';
+import { nearest } from '../nearest.js';
 import { auditKeys } from './audit-keys.js';
 import { type ConsentSettings, checkGrants, consentSettings } from './consent-settings.js';
 import { type ConsoleSettings, consoleSettings } from './console-settings.js';
@@ -18,6 +19,7 @@ import { type Field, type Fields, type SettingsOf, settingsOf, type ValuesOf, va
 import { refuseHealthPort } from './server-settings.js';
 import { type ServerTlsSettings, serverTls, warnOfUriPatterns } from './tls-settings.js';
 import { type UpstreamSettings, upstreamSettings } from './upstream-settings.js';
+import { type VirtualServerSettings, virtualServers } from './virtual-servers.js';
 
 /** Who may call the gateway. */
 export type AuthSettings =
@@ -35,6 +37,8 @@ export type AuthSettings =
       readonly jwks: { readonly url: URL } | { readonly file: string };
       readonly userClaim: string;
       readonly tenantClaim?: string;
+      /** The claim that names the virtual servers that a token is bound to. */
+      readonly serversClaim?: string;
       readonly scopes: readonly string[];
       /** The gateway's own address, as protected-resource metadata names it (RFC 9728). */
       readonly resource?: URL;
@@ -60,6 +64,8 @@ export interface GatewaySettings extends SettingsOf<typeof gatewayKeys> {
   /** Where users consent; absent: nobody is asked. */
   readonly consent?: ConsentSettings;
   readonly upstreams: readonly UpstreamSettings[];
+  /** Parts of what the upstreams offer, each at a path of its own. */
+  readonly servers: readonly VirtualServerSettings[];
   readonly limits: GatewayLimits;
   /** What names of tools may be, as models take them. */
   readonly toolNames: SettingsOf<typeof toolNameKeys>;
@@ -78,6 +84,7 @@ const noPaths: PathBase = { cwd: '/', folder: '/', home: undefined, exists: () =
 export const gatewayDefaults: Omit<GatewaySettings, 'upstreams'> = {
   ...settingsOf(gatewayKeys, {}, noPaths),
   auth: { kind: gatewayKeys.auth.default },
+  servers: [],
   limits: settingsOf(limitKeys, {}, noPaths),
   toolNames: settingsOf(toolNameKeys, {}, noPaths),
   proxies: noProxies,
@@ -113,6 +120,9 @@ export function gatewaySettings(
   if (auth?.kind === 'jwt' && 'url' in auth.jwks) checkProxy(proxies, auth.jwks.url, problems);
   const page = fields.console && consoleSettings(fields.console, { auth: auth?.kind, tls }, reading);
   const consent = fields.oauth && consentSettings(fields.oauth, reading);
+  const toolNames = settingsOf(toolNameKeys, fields.tool_names?.value ?? {}, reading.paths);
+  const servers = virtualServers(fields.servers, toolNames, reading);
+  checkBindings(fields.auth?.value, servers, reading);
   checkGrants(fields.upstreams?.value ?? {}, auth?.kind, fields.oauth !== undefined, problems);
   return {
     ...settings,
@@ -127,8 +137,9 @@ export function gatewaySettings(
       ...reading,
       proxies,
     }),
+    servers,
     limits: settingsOf(limitKeys, fields.limits?.value ?? {}, reading.paths),
-    toolNames: settingsOf(toolNameKeys, fields.tool_names?.value ?? {}, reading.paths),
+    toolNames,
     metrics: settingsOf(metricsKeys, fields.metrics?.value ?? {}, reading.paths),
     ...given('audit', auditSettings(fields.audit, reading)),
   };
@@ -193,7 +204,7 @@ const keysOf: Record<Kind, { needed: readonly AuthKey[]; more: readonly AuthKey[
   bearer: { needed: ['tokens_file'], more: [] },
   jwt: {
     needed: ['issuer', 'audience', 'jwks'],
-    more: ['user_claim', 'tenant_claim', 'scopes', 'resource'],
+    more: ['user_claim', 'tenant_claim', 'servers_claim', 'scopes', 'resource'],
   },
   mtls: { needed: [], more: ['users'] },
 };
@@ -236,6 +247,25 @@ function authSettings(
   return jwtSettings(fields, reading);
 }
 
+/** Whoever is bound to a virtual server that is not there could go nowhere. */
+function checkBindings(
+  auth: AuthFields | undefined,
+  servers: readonly VirtualServerSettings[],
+  { problems }: Reading,
+): void {
+  const names = servers.map(({ name }) => name);
+  for (const { value } of auth?.users?.value ?? []) {
+    const bound = value?.servers;
+    for (const seen of bound?.value ?? []) {
+      if (bound === undefined || names.includes(seen)) continue;
+      const expected = 'a list of names in gateway.servers';
+      const key = 'gateway.auth.users[].servers';
+      const meant = given('nearest', nearest(seen, names));
+      problems.add(ConfigBadValue({ at: bound.place, key, expected, seen: shown(seen), ...meant }));
+    }
+  }
+}
+
 function usersOf({ users }: AuthFields): ValuesOf<typeof userKeys>[] {
   return (users?.value ?? []).flatMap(({ value }) =>
     value?.match?.value === undefined ? [] : [valuesOf(userKeys, value)],
@@ -246,9 +276,18 @@ function jwtSettings(fields: AuthFields, reading: Reading): AuthSettings | undef
   const { jwks: keys, resource: named } = fields;
   const jwks = keys?.value === undefined ? undefined : jwksOf({ ...keys, value: keys.value }, reading);
   const resource = named && readUrl(named, 'gateway.auth.resource', reading.problems);
-  const { issuer, audience, userClaim, tenantClaim, scopes } = settingsOf(authKeys, fields, reading.paths);
+  const { issuer, audience, userClaim, tenantClaim, serversClaim, scopes } = settingsOf(
+    authKeys,
+    fields,
+    reading.paths,
+  );
   if (issuer === undefined || audience === undefined || jwks === undefined) return undefined;
-  const who = { userClaim, ...given('tenantClaim', tenantClaim), scopes };
+  const who = {
+    userClaim,
+    ...given('tenantClaim', tenantClaim),
+    ...given('serversClaim', serversClaim),
+    scopes,
+  };
   return { kind: 'jwt', issuer, audience, jwks, ...who, ...given('resource', resource) };
 }
 

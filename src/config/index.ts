@@ -56,3 +56,4 @@ export {
 } from './tls-settings.js';
 export type { UpstreamSettings } from './upstream-settings.js';
 export { type VariableRow, variableTable } from './variables.js';
+export { isPattern, type OfferedEntry, type VirtualServerSettings } from './virtual-servers.js';

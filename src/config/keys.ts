@@ -3,6 +3,7 @@ import { onErrorValues, pluginModes } from './modes.js';
 import { consentKeys, oauthClientKeys } from './oauth-keys.js';
 import { type Keys, key, keyRows, optional, required } from './schema.js';
 import { clientTlsKeys, serverTlsKeys, upstreamTlsKeys } from './tls-keys.js';
+import { virtualServerKeys } from './virtual-keys.js';
 
 // Seconds: an hour is longer than any request waits.
 const seconds = { kind: 'seconds', max: 3600 } as const;
@@ -147,6 +148,10 @@ export const userKeys = {
   ),
   user: optional(filled, 'who that is; absent: the name that matched'),
   tenant: optional(filled, 'whose user that is'),
+  servers: optional(
+    texts,
+    'the virtual servers that it is bound to: all else, /mcp too, is refused; absent: it may go anywhere',
+  ),
 } as const satisfies Keys;
 
 export const authKeys = {
@@ -160,6 +165,10 @@ export const authKeys = {
   jwks: optional(filled, 'for jwt: the keys of the issuer (RFC 7517), as a URL or a file'),
   user_claim: key(filled, 'for jwt: the claim that names the user', { default: 'sub' }),
   tenant_claim: optional(filled, 'for jwt: the claim that names the tenant'),
+  servers_claim: optional(
+    filled,
+    'for jwt: the claim that names the virtual servers that a token is bound to, a list or a text with blanks; a token without it may go anywhere',
+  ),
   scopes: key(texts, 'for jwt: scopes that a token must have, all of them', listOrNone),
   resource: optional(
     filled,
@@ -384,6 +393,10 @@ export const gatewayKeys = {
   tool_names: optional(
     { kind: 'map', keys: toolNameKeys },
     'names that are others are offered under an alias, the beginning and a hash of them; both can be called',
+  ),
+  servers: optional(
+    { kind: 'named', of: { kind: 'map', keys: virtualServerKeys } },
+    'virtual servers: parts of what the upstreams offer, each at /servers/NAME/mcp; by name: letters, digits, dots, hyphens, underscores',
   ),
   upstreams: optional(
     { kind: 'named', of: { kind: 'map', keys: upstreamKeys } },

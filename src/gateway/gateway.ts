@@ -10,7 +10,13 @@ import {
   networksOf,
   type ServerTlsSettings,
 } from '../config/index.js';
-import { ConfigGatewayOpen, GatewayStopping, OauthWorkers, type SallyError } from '../errors.js';
+import {
+  ConfigGatewayOpen,
+  GatewayStopping,
+  OauthWorkers,
+  type SallyError,
+  ServerUnknown,
+} from '../errors.js';
 import { openPluginMetrics } from '../external/metrics.js';
 import { createHostGuard } from '../http/index.js';
 import {
@@ -45,6 +51,7 @@ import { createFacts, type GatewayFacts } from './facts.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
 import { openUpstreamMetrics } from './metrics.js';
 import { clashesAmong, createRouter, publicError } from './router/index.js';
+import { serverMcpPath, serverPath } from './server-paths.js';
 import {
   createHealthPages,
   createPages,
@@ -66,7 +73,13 @@ export interface Gateway {
   /** Starts to listen. `port` overrides the configured one; 0 takes any free port, for health too. Where it rejects, all is closed. */
   listen(options?: { port?: number }): Promise<GatewayAddress>;
   /** Serves one client over standard input and output, until it goes or the signal is aborted. */
-  serveStdio(streams: { input: Readable; output: Writable; signal: AbortSignal }): Promise<void>;
+  serveStdio(streams: {
+    input: Readable;
+    output: Writable;
+    signal: AbortSignal;
+    /** The virtual server that it is at. Default: all that there is. */
+    server?: string | undefined;
+  }): Promise<void>;
   /** How each plugin and upstream is now. */
   status(): readonly PartStatus[];
   /** What it has now, for who looks at it: upstreams, plugins, sessions. */
@@ -178,6 +191,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const sessions = workerSessions ?? ownSessions;
   const router = createRouter({
     upstreams: upstreams.current(),
+    servers: config.gateway.servers,
     sets,
     log,
     version,
@@ -210,6 +224,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     }),
     guard,
     sessions,
+    serverAt: (url) => serverPath(url, basePath)?.server,
     sse: config.gateway.sse,
     stopping: () => GatewayStopping({}),
   });
@@ -227,7 +242,9 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     const effect = plugin && modeEffect(plugin.mode, plugin.onError);
     return effect?.onError === 'block' || (effect !== null && current.settings.failOnPluginError);
   };
+  const hasServer = (name: string) => router.serverInfo?.(name) !== undefined;
   const pages = {
+    hasServer,
     mcp: endpoint.handle,
     sse: endpoint.sse,
     base: basePath,
@@ -253,6 +270,10 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     },
     health: createHealthPages({ ...pages, guard: plainGuard }),
     path: `${basePath}/mcp`,
+    also: (path) => {
+      const at = serverPath(path, basePath);
+      return at !== undefined && path === basePath + serverMcpPath(at.server) && hasServer(at.server);
+    },
     proxies: proxyProtocol ? networksOf(trustedProxies) : undefined,
     maxConnections,
     lastReplyMs: defaultDrainMs,
@@ -313,7 +334,9 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
         throw error;
       }
     },
-    serveStdio({ input, output, signal }) {
+    serveStdio({ input, output, signal, server }) {
+      if (server !== undefined && !hasServer(server))
+        throw ServerUnknown({ server, known: current.gateway.servers.map(({ name }) => name) });
       const identity: Identity = { user: null, tenant: null, method: 'none' };
       const admit = (): Admitted => {
         let request: PluginRequest | undefined;
@@ -339,6 +362,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
         ...serving,
         router: guarded(router, sets, 'stdio'),
         admit,
+        server,
         input,
         output,
         signal,
@@ -365,7 +389,8 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       passed = credentialsIn(next.gateway.upstreams);
       callers.serve(next.gateway.upstreams);
       const gone = upstreams.replace(next.gateway.upstreams);
-      router.replace(upstreams.current(), next.gateway.toolNames);
+      router.replace(upstreams.current(), next.gateway.toolNames, undefined, next.gateway.servers);
+      endpoint.endAt((server) => !hasServer(server));
       // What is in flight is with the plugins from before: when they are let go of, nothing goes to those upstreams.
       const over = sets.replace(plugins, longest).then(() => closeAll(gone));
       retiring.add(over);

@@ -4,12 +4,15 @@ import type { PluginHandle } from '../plugin/handle.js';
 import type { MetricsSource } from '../telemetry/index.js';
 import { type Authenticator, authRequestOf, metadataPath } from './auth/index.js';
 import type { ConsentDesk } from './consent.js';
+import { serverPath } from './server-paths.js';
 import type { Upstream } from './upstream.js';
 
 interface PagesDeps {
   readonly mcp: Handler;
   /** Of clients over HTTP+SSE, where they are served. */
   readonly sse: { readonly stream: Handler; readonly messages: Handler } | undefined;
+  /** Whether there is a virtual server of this name. */
+  readonly hasServer?: (name: string) => boolean;
   /** The path that all of it is below; empty at the root. */
   readonly base?: string;
   /** Asked on every page but `/health`; `/mcp` asks it by itself. */
@@ -25,7 +28,7 @@ interface PagesDeps {
 
 /** What the main port answers to: MCP, and what may be asked without credentials. */
 export function createPages(deps: PagesDeps): Handler {
-  const { base = '' } = deps;
+  const { base = '', hasServer = () => false } = deps;
   const mcp = `${base}/mcp`;
   const plain = createHealthPages(deps);
   return (request, response) => {
@@ -33,12 +36,21 @@ export function createPages(deps: PagesDeps): Handler {
     if (path === mcp || path === `${mcp}/`) return deps.mcp(request, response);
     if (deps.sse && path === `${base}/sse`) return deps.sse.stream(request, response);
     if (deps.sse && path === `${base}/messages`) return deps.sse.messages(request, response);
+    const at = serverPath(path, base);
+    if (at && hasServer(at.server)) {
+      if (at.page === 'mcp') return deps.mcp(request, response);
+      if (deps.sse) return deps.sse[at.page === 'sse' ? 'stream' : 'messages'](request, response);
+    }
     const named = metadataPathIn(path, base);
     if (named !== undefined) {
       if (refusedBy(deps.guard, request, response)) return undefined;
-      const document = deps.authenticator().metadata?.(authRequestOf(request, base));
+      const of = serverPath(named, base) ?? serverPath(named, '');
+      const server = of?.page === 'mcp' && hasServer(of.server) ? of.server : undefined;
+      const document = deps.authenticator().metadata?.(authRequestOf(request, base, server));
       const own = document && new URL(String(document['resource'])).pathname;
-      if (document !== undefined && (named === '' || named === mcp || named === '/mcp' || named === own))
+      const known =
+        server !== undefined || named === '' || named === mcp || named === '/mcp' || named === own;
+      if (document !== undefined && known)
         return onlyGet(request, response, () => sendJson(response, 200, document));
     }
     // Probes and scrapers that know the gateway by its address ask at the root.

@@ -33,6 +33,8 @@ interface FastPathOptions {
   /** Where everything goes that is not of the one shape. */
   readonly server: HttpServer;
   readonly path: string;
+  /** Other paths whose requests are as those of `path`: asked once for each head that is not like the one before it. */
+  readonly also?: ((path: string) => boolean) | undefined;
   /** What has more is Node's server's to read: by the first success on a connection, and after it. */
   readonly maxBodyBytes: { readonly first: number; readonly later: number };
   /** How deep the JSON of a body may be nested, where that is more than usual. */
@@ -59,7 +61,6 @@ export const createFastPath = (options: FastPathOptions): FastPath => new FastSe
 
 class FastServer implements FastPath {
   readonly options: FastPathOptions;
-  readonly requestLine: string;
   readonly heads = new ReplyHeads(limits.keepAlive);
   readonly waiting = createWaiting();
   readonly connections = new Map<Socket, Connection>();
@@ -69,7 +70,6 @@ class FastServer implements FastPath {
 
   constructor(options: FastPathOptions) {
     this.options = options;
-    this.requestLine = `POST ${options.path} HTTP/1.1`;
   }
 
   readonly accept = (socket: Socket): void => {
@@ -150,7 +150,7 @@ class Connection {
     this.socket = socket;
     this.heads = server.heads;
     this.#server = server;
-    this.#readHead = createHeadReader(server.requestLine);
+    this.#readHead = createHeadReader(server.options);
     socket.on('data', this.#onData);
     socket.on('end', this.#onEndOfInput);
     for (const event of ['error', 'close']) socket.on(event, this.cut);
@@ -197,9 +197,9 @@ class Connection {
     if (this.#pieces.length >= this.#end) void this.#answer(this.#head);
   }
 
-  async #answer({ headers }: PlainHead): Promise<void> {
+  async #answer({ headers, url }: PlainHead): Promise<void> {
     const { socket } = this;
-    const { path: url, maxBodyDepth, handle, log } = this.#server.options;
+    const { maxBodyDepth, handle, log } = this.#server.options;
     const body = bodyOf(this.#pieces.whole().toString('utf8', this.#from, this.#end), maxBodyDepth);
     if ('status' in body && body.error === undefined) {
       this.#handOver();

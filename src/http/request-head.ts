@@ -31,6 +31,23 @@ export interface PlainHead {
   /** By lower-case name, each once, but for the length: requests of one connection may have the same object. */
   readonly headers: Readonly<Record<string, string>>;
   readonly contentLength: number;
+  /** The target of its request line. */
+  readonly url: string;
+}
+
+/** The requests that are read here: a POST to one path, or to one of others that `also` knows. */
+export interface PlainTarget {
+  readonly path: string;
+  readonly also?: ((path: string) => boolean) | undefined;
+}
+
+const [lineStart, lineEnd] = ['POST ', ' HTTP/1.1'];
+
+/** The path that a request line names, where it is one of these. */
+function pathIn(line: string, { path, also }: PlainTarget): string | undefined {
+  if (!line.startsWith(lineStart) || !line.endsWith(lineEnd)) return undefined;
+  const named = line.slice(lineStart.length, -lineEnd.length);
+  return named === path || also?.(named) ? named : undefined;
 }
 
 const headerLine = new RegExp(`^${token}:[\\x20-\\x7e]*$`);
@@ -50,13 +67,14 @@ const special = new Set([
 ]);
 
 /**
- * Reads the head of a request (RFC 9112) that has the one shape which makes up the traffic: this request line, no header
+ * Reads the head of a request (RFC 9112) that has the one shape which makes up the traffic: a POST to this target, no header
  * twice, a length, and nothing that could be read in two ways. Undefined is no refusal: such a request is Node's to
  * read, to answer or to refuse.
  */
-export function readPlainHead(text: string, requestLine: string): PlainHead | undefined {
-  const [first, ...lines] = text.split('\r\n');
-  if (first !== requestLine || lines.length > maxHeaders) return undefined;
+export function readPlainHead(text: string, target: PlainTarget): PlainHead | undefined {
+  const [first = '', ...lines] = text.split('\r\n');
+  const url = pathIn(first, target);
+  if (url === undefined || lines.length > maxHeaders) return undefined;
   const headers: Record<string, string> = {};
   for (const line of lines) {
     if (!headerLine.test(line)) return undefined;
@@ -70,16 +88,19 @@ export function readPlainHead(text: string, requestLine: string): PlainHead | un
   if (host === undefined || hostName(host) === undefined) return undefined;
   if (bytes === undefined || !length.test(bytes)) return undefined;
   if (connection !== undefined && connection.toLowerCase() !== 'keep-alive') return undefined;
-  return { headers: Object.freeze({ ...headers }), contentLength: Number(bytes) };
+  return { headers: Object.freeze({ ...headers }), contentLength: Number(bytes), url };
 }
 
 /** Reads the heads of one connection as `readPlainHead` does, each by comparison with the one before where they are alike. */
-export function createHeadReader(requestLine: string): (text: string) => PlainHead | undefined {
+export function createHeadReader(target: PlainTarget): (text: string) => PlainHead | undefined {
   const last = new LastHead<PlainHead>();
   return (text) => {
     const contentLength = last.lengthIn(text);
-    if (contentLength !== undefined) return { headers: (last.head as PlainHead).headers, contentLength };
-    const head = readPlainHead(text, requestLine);
+    if (contentLength !== undefined) {
+      const { headers, url } = last.head as PlainHead;
+      return { headers, contentLength, url };
+    }
+    const head = readPlainHead(text, target);
     last.keep(text, head);
     return head;
   };

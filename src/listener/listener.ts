@@ -78,6 +78,8 @@ interface ListenerOptions {
   readonly health: Handler;
   /** Where MCP is. Default: `/mcp`. */
   readonly path?: string;
+  /** Whether it is at another path too. Default: at none. */
+  readonly also?: ((path: string) => boolean) | undefined;
   /** Proxies that begin each connection with a header of the PROXY protocol. Default: none. */
   readonly proxies?: Networks | undefined;
   readonly maxConnections: number;
@@ -98,7 +100,17 @@ export function clientCertificateOf(tls: ServerTlsSettings | undefined): ClientC
 }
 
 export function createListener(options: ListenerOptions): Listener {
-  const { tls, handle, health, path: mcpPath = '/mcp', proxies, maxConnections, lastReplyMs, log } = options;
+  const {
+    tls,
+    handle,
+    health,
+    path: mcpPath = '/mcp',
+    also,
+    proxies,
+    maxConnections,
+    lastReplyMs,
+    log,
+  } = options;
   const server = createHttpServer(async (request, response) => {
     await handle(request, response);
     // The other pages are for everybody: who has read one is as much of a stranger as before.
@@ -109,12 +121,16 @@ export function createListener(options: ListenerOptions): Listener {
     ...options.fast,
     server,
     path: mcpPath,
+    also,
     lastReplyMs,
     log,
     onKnown: (socket) => strangers.know(socket),
   });
   const strangers = createStrangers({ log, isAnswering: fastPath.isAnswering });
-  const isMcp = (url: string) => url.replace(/\/?(\?.*)?$/, '') === mcpPath;
+  const isMcp = (url: string) => {
+    const path = url.replace(/\/?(\?.*)?$/, '');
+    return path === mcpPath || also?.(path) === true;
+  };
   const open = new Set<Socket>();
   /** Those of `open` that are in their TLS handshake. */
   const handshaking = new Set<Socket>();

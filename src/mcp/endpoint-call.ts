@@ -223,8 +223,10 @@ export abstract class Call<Source extends CallSource = CallSource> implements Cl
   /** The response of a client that may be of either era, as JSON. */
   protected json(response: RpcResponse): string {
     const { id, client, deps, isSubscription } = this;
+    const { server } = client;
+    const serverInfo = (server !== undefined && deps.router.serverInfo?.(server)) || deps.serverInfo;
     return client.era === 'modern'
-      ? modernJson(id, response, deps.serverInfo, isSubscription ? id : undefined)
+      ? modernJson(id, response, serverInfo, isSubscription ? id : undefined)
       : responseJson(id, response);
   }
 }

@@ -52,6 +52,8 @@ export class Exchange {
   remote: string | undefined;
   /** The id of the request in it. JSON-RPC 2.0 section 5: where it is not known, it is null. */
   id: RequestId | null;
+  /** The virtual server that it came to; undefined at `/mcp`. */
+  server: string | undefined;
   /** Whether the event stream has begun, and has not ended: the reply is no single document any more. */
   streaming: boolean;
   /** Whether the event stream has begun for the sake of the connection alone: what comes on it may as well have been a document. */
@@ -79,6 +81,7 @@ export class Exchange {
     this.method = request.method ?? '';
     this.id = null;
     this.remote = undefined;
+    this.server = undefined;
     // Whoever is warned of is the client, and not the proxy that all come through.
     this.#socket = request.forwarded ? { remoteAddress: request.forwarded.remote } : request.socket;
     const { method, headers } = request;

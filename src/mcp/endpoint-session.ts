@@ -154,6 +154,7 @@ export class Session implements Client {
   readonly revision: string;
   readonly capabilities: JsonObject;
   readonly info: JsonObject;
+  readonly server: string | undefined;
   readonly questions = new Questions();
   readonly shown = new ShownCredentials();
   /** When the last request or stream ended. */
@@ -179,6 +180,7 @@ export class Session implements Client {
     this.revision = record.revision;
     this.capabilities = record.capabilities;
     this.info = record.info;
+    this.server = record.server;
     this.lastUsed = now();
     this.#now = now;
     this.#store = store;

@@ -69,7 +69,9 @@ export class ClientSessions implements Iterable<Session> {
     return this.#room[Symbol.iterator]();
   }
 
-  open(facts: Pick<SessionFacts, 'identity' | 'revision' | 'capabilities' | 'info'>): Session | SallyError {
+  open(
+    facts: Pick<SessionFacts, 'identity' | 'revision' | 'capabilities' | 'info' | 'server'>,
+  ): Session | SallyError {
     const { limits, now, store } = this.#deps;
     const full = this.#room.full(roomOf(facts.identity));
     if (full === 'for-one') return UserSessionsFull({ limit: limits.sessionsPerUser });
@@ -83,7 +85,7 @@ export class ClientSessions implements Iterable<Session> {
 
   /**
    * The session that a request names, of a revision that is served; otherwise the request is refused. To another principal than
-   * its own a session does not exist.
+   * its own, and at another server than where it was opened, a session does not exist.
    */
   of(exchange: Exchange): Session | undefined {
     const { headers, admitted } = exchange;
@@ -93,6 +95,7 @@ export class ClientSessions implements Iterable<Session> {
     if (id === undefined) exchange.refuse(refusal(400, 'Invalid Request: Mcp-Session-Id is missing'));
     else if (
       session === undefined ||
+      session.server !== exchange.server ||
       (session.identity !== identity && session.principal !== principalOf(identity))
     )
       exchange.refuseSession();
@@ -127,6 +130,12 @@ export class ClientSessions implements Iterable<Session> {
     for (const session of this) {
       if (!session.busy && session.lastUsed <= oldest) void this.end(session);
     }
+  }
+
+  /** Ends those of virtual servers that are not there any more. */
+  endAt(gone: (server: string) => boolean): void {
+    for (const session of this)
+      if (session.server !== undefined && gone(session.server)) void this.end(session);
   }
 
   /** Ends those whose client has shown nothing that is still valid. */
@@ -289,7 +298,7 @@ async function initialize(
   const asked = readInitialize(message.params, deps.legacyRevisions);
   if (asked === undefined) return exchange.refuse({ status: 400, error: badInitialize });
   const { admitted } = exchange;
-  const session = sessions.open({ ...asked, identity: admitted.identity });
+  const session = sessions.open({ ...asked, identity: admitted.identity, server: exchange.server });
   if (!(session instanceof Session)) return exchange.refuseWith(session);
   if (admitted.credential !== undefined) session.shown.add(admitted.credential);
   const call = new InitializeCall(session, message, exchange, deps);

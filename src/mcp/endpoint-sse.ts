@@ -44,6 +44,8 @@ interface ClientStream {
   readonly exchange: Exchange;
   readonly principal: string;
   readonly identity: Identity;
+  /** The virtual server that it is of; undefined at `/sse`. */
+  readonly server: string | undefined;
   /** From `initialize` on. */
   session: Session | undefined;
 }
@@ -101,8 +103,10 @@ export class SseClients {
     const full = this.#full(admitted.identity);
     if (full) return exchange.refuseWith(full);
     const { identity } = admitted;
+    const { server } = exchange;
     const id = this.#store.makeId();
-    const stream: ClientStream = { exchange, principal: principalOf(identity), identity, session: undefined };
+    const principal = principalOf(identity);
+    const stream: ClientStream = { exchange, principal, identity, server, session: undefined };
     const leave = this.#room.add(stream, roomOf(identity));
     this.#streams.set(id, stream);
     const late = setTimeout(() => stream.session ?? exchange.end(), initializeMs).unref();
@@ -148,11 +152,21 @@ export class SseClients {
     });
   }
 
-  /** A message of the client that has the stream. To another principal than its own it does not exist. */
+  /** Ends the streams of virtual servers that are not there any more. */
+  endAt(gone: (server: string) => boolean): void {
+    for (const { server, exchange } of this.#streams.values())
+      if (server !== undefined && gone(server)) exchange.end();
+  }
+
+  /** A message of the client that has the stream. To another principal than its own, and at another server, it does not exist. */
   post(message: PostedMessage, id: string, exchange: Exchange): Promise<void> | void {
     const stream = this.#streams.get(id);
     const { identity, credential } = exchange.admitted;
-    if (stream === undefined || (stream.identity !== identity && stream.principal !== principalOf(identity)))
+    if (
+      stream === undefined ||
+      stream.server !== exchange.server ||
+      (stream.identity !== identity && stream.principal !== principalOf(identity))
+    )
       return exchange.refuseSession();
     const { session } = stream;
     if (session) {
@@ -198,7 +212,7 @@ export class SseClients {
       return undefined;
     }
     const { identity, credential } = exchange.admitted;
-    const session = this.#sessions.open({ ...asked, identity });
+    const session = this.#sessions.open({ ...asked, identity, server: stream.server });
     if (!(session instanceof Session)) {
       exchange.refuseWith(session);
       return undefined;

@@ -25,11 +25,18 @@ export class StatelessClient implements Client {
   readonly info: JsonObject;
   readonly identity: Identity;
   readonly alone: boolean;
+  readonly server: string | undefined;
   #key: string | undefined;
 
-  constructor(era: Era, identity: Identity, { revision, capabilities, info }: Envelope, alone = false) {
+  constructor(
+    era: Era,
+    identity: Identity,
+    { revision, capabilities, info }: Envelope,
+    { server, alone = false }: Pick<Client, 'server' | 'alone'> = {},
+  ) {
     this.era = era;
     this.alone = alone;
+    this.server = server;
     this.identity = identity;
     this.revision = revision;
     this.capabilities = capabilities;
@@ -37,10 +44,11 @@ export class StatelessClient implements Client {
     this.#key = undefined;
   }
 
-  /** The same for one principal and one set of capabilities, and short however much a client says. */
+  /** The same for one principal, one server and one set of capabilities, and short however much a client says. */
   get key(): string {
     if (this.#key === undefined) {
-      const key = `${principalOf(this.identity)} ${writeJson(this.capabilities)}`;
+      const at = this.server === undefined ? '' : `${this.server} `;
+      const key = `${at}${principalOf(this.identity)} ${writeJson(this.capabilities)}`;
       this.#key = key.length <= 200 ? key : createHash('sha256').update(key).digest('base64url');
     }
     return this.#key;
@@ -95,7 +103,7 @@ export function serveStateless(
   exchange: Exchange,
   deps: HttpDeps,
 ): Promise<void> | void {
-  const client = new StatelessClient(era, exchange.admitted.identity, envelope);
+  const client = new StatelessClient(era, exchange.admitted.identity, envelope, exchange);
   if (message.method === 'tools/call' && era === 'modern' && deps.router.inputSchema) {
     const { name, arguments: args } = message.params;
     const schema = typeof name === 'string' ? deps.router.inputSchema(client, name) : undefined;

@@ -46,6 +46,8 @@ interface StdioOptions extends CallDeps {
   /** The client on the other end, anew for each of its requests. */
   readonly admit: () => Admitted;
   readonly limits: Pick<EndpointLimits, 'bodyBytes' | 'concurrentCalls'>;
+  /** The virtual server that the client is at; absent: all that there is. */
+  readonly server?: string | undefined;
   /** How deep the JSON of a line may be nested, where that is more than usual. */
   readonly depth?: number;
   /** Whether each request of a client stands by itself, though it has not opened with `initialize`. */
@@ -226,13 +228,13 @@ class StdioConnection {
   }
 
   async #serve(message: RequestMessage, envelope: Envelope | undefined, source: CallSource): Promise<void> {
-    const { limits, stateless } = this.#options;
+    const { limits, stateless, server } = this.#options;
     const { admitted } = source;
     const opens = message.method === 'initialize' && !envelope;
     const opened = opens ? this.#open(message.params, admitted) : undefined;
     if (!envelope && stateless) this.#client ??= this.#made(admitted.identity, unsaid);
     const client = envelope
-      ? new StatelessClient('modern', admitted.identity, envelope, true)
+      ? new StatelessClient('modern', admitted.identity, envelope, { server, alone: true })
       : (opened ?? this.#client);
     if (client === undefined) return this.#unopened(message);
     if (this.#calls.size >= limits.concurrentCalls) {
@@ -274,6 +276,7 @@ class StdioConnection {
       era: 'legacy',
       ...said,
       identity,
+      server: this.#options.server,
       alone: true,
       notify: (method, params) => this.send(notificationJson(method, params)),
       ask: (method, params, signal) => this.ask(method, params, signal),

@@ -22,6 +22,8 @@ interface Handover {
   /** Without credentials. What names the session is among them. */
   readonly headers: IncomingHttpHeaders;
   readonly remote?: string | undefined;
+  /** The virtual server that it came to. */
+  readonly server?: string | undefined;
   /** Who the client is, as authentication found it. */
   readonly client: unknown;
 }
@@ -40,12 +42,12 @@ export async function passOn(
   exchange: Exchange,
   { store, passing }: HttpDeps,
 ): Promise<boolean> {
-  const { remote, response, admitted } = exchange;
+  const { remote, response, admitted, server } = exchange;
   const { headers, client } = admitted.handover?.() ?? {};
   const session = Object.fromEntries(
     ofSession.flatMap((name) => (exchange.headers[name] ? [[name, exchange.headers[name]]] : [])),
   );
-  const handover: Handover = { wanted, headers: { ...headers, ...session }, remote, client };
+  const handover: Handover = { wanted, headers: { ...headers, ...session }, remote, server, client };
   const gone = new AbortController();
   const abort = () => gone.abort();
   response.once('close', abort);
@@ -101,11 +103,12 @@ export function createHandedEndpoint(
     const body = await readJson(request, response, most, carriedDepth);
     if ('status' in body)
       return sendJson(response, body.status, { error: 'not handed over as it has to be' });
-    const { wanted, headers, remote, client } = body.json as Handover;
+    const { wanted, headers, remote, server, client } = body.json as Handover;
     const method = wanted.kind.toUpperCase();
     const from = { method, headers, socket: { remoteAddress: remote } };
     const exchange = new Exchange(from, response, deps, admitForwarded(client, response));
     exchange.remote = remote;
+    exchange.server = server;
     try {
       await serve(wanted, exchange);
     } finally {

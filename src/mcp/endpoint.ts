@@ -47,6 +47,8 @@ interface EndpointOptions extends CallDeps {
   readonly sessions?: SessionStore | undefined;
   /** Whether clients over HTTP+SSE are served, the transport of 2024-11-05. */
   readonly sse?: boolean | undefined;
+  /** The virtual server that a URL names, whether or not there is one. Absent: none does. */
+  readonly serverAt?: ((url: string) => string | undefined) | undefined;
   /** Revisions with `initialize` that are served, the newest first. Default: those that are current. */
   readonly revisions?: readonly string[];
   /** The error for requests that come once no more are taken. */
@@ -67,6 +69,8 @@ export interface Endpoint {
   readonly sse: { readonly stream: Handler; readonly messages: Handler } | undefined;
   /** Answers what other workers hand over. */
   readonly handed: Handler | undefined;
+  /** Ends sessions, streams and subscriptions of virtual servers that are not there any more. */
+  endAt(gone: (server: string) => boolean): void;
   /** Takes no more requests. */
   stop(): void;
   /**
@@ -106,6 +110,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     log,
     observer,
     sessions: store,
+    serverAt,
     now = performance.now.bind(performance),
   } = options;
   const calls = new Running<Call>(limits.concurrentCalls, limits.concurrentCallsPerUser);
@@ -145,10 +150,21 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
         if (observed?.refuses) return exchange.refuseWith(observed.refuses);
         const rebound = guard(request);
         if (rebound) return exchange.refuse(refusal(...rebound));
+        const server = serverAt?.(request.url ?? '');
+        // It may have gone since the request was looked at.
+        if (server !== undefined && router.serverInfo?.(server) === undefined)
+          return exchange.refuse(refusal(404, `there is no server '${server}' here`));
+        exchange.server = server;
         if (authentication) {
           const { method } = exchange;
           const signal = closedSignal(response);
-          const admitted = await authentication.authenticate(request, response, signal, observed);
+          const admitted = await authentication.authenticate(
+            request,
+            response,
+            signal,
+            observed,
+            exchange.server,
+          );
           if (admitted.kind === 'refused') {
             const { status, headers, body } = admitted;
             exchange.send(status, `${JSON.stringify(body)}\n`, headers);
@@ -233,6 +249,12 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
         admitForwarded,
         deps,
       ),
+    endAt(gone) {
+      for (const call of listens)
+        if (call.client.server !== undefined && gone(call.client.server)) call.stop();
+      sessions?.endAt(gone);
+      sse?.endAt(gone);
+    },
     stop,
     async drain(withinMs) {
       stop();

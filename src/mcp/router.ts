@@ -19,6 +19,8 @@ export interface Identity {
   readonly record?: JsonObject;
   /** The claims of its token that headers are made of, by name; absent where none are. */
   readonly claims?: Readonly<Record<string, string>>;
+  /** The virtual servers that it is bound to; absent where it may go anywhere. */
+  readonly servers?: readonly string[] | undefined;
 }
 
 /**
@@ -39,6 +41,8 @@ export interface Client {
   readonly capabilities: JsonObject;
   readonly info: JsonObject;
   readonly identity: Identity;
+  /** The virtual server that it came to, by name; absent at `/mcp`. */
+  readonly server?: string | undefined;
   /** Whether it has this process for itself: the one that launched it, over stdio. */
   readonly alone?: boolean;
   /**
@@ -88,9 +92,11 @@ export interface Offer {
 /** What stands behind an endpoint: every method but those of the lifecycle goes to `handle`. */
 export interface Router {
   describe(
-    client: Pick<Client, 'era' | 'capabilities' | 'identity'>,
+    client: Pick<Client, 'era' | 'capabilities' | 'identity' | 'server'>,
     signal: AbortSignal,
   ): Promise<Offer> | Offer;
+  /** Who it says it is at a virtual server, as clients of 2026-07-28 are told; absent where there are none. */
+  serverInfo?(server: string): JsonObject | undefined;
   /**
    * What it rejects with is an error response. `subscriptions/listen` first notifies
    * `notifications/subscriptions/acknowledged` with what it honours, and resolves when its signal is aborted; the
@@ -159,12 +165,16 @@ export interface Refused {
 
 /** Who comes in. Asked of every request over HTTP, of any method, once Host and Origin have been looked at. */
 export interface Authentication {
-  /** Decides from the head of a request, before its body is read. Never rejects: what went wrong is a refusal. */
+  /**
+   * Decides from the head of a request, before its body is read; `server` is the virtual server that it came to. Never rejects: what
+   * went wrong is a refusal.
+   */
   authenticate(
     request: RequestHead,
     response: Reply,
     signal: Cancellation,
     observed?: RequestObservation,
+    server?: string,
   ): Promise<Admitted | Refused>;
   /** Takes over a request that another worker has let in, by the `client` of its `handover`. */
   admitForwarded?(client: unknown, response: Reply): Admitted;

@@ -19,6 +19,8 @@ export interface SessionRecord {
   readonly revision: string;
   readonly capabilities: Readonly<Record<string, unknown>>;
   readonly info: Readonly<Record<string, unknown>>;
+  /** The virtual server where it was opened, and where alone it is; absent at `/mcp`. */
+  readonly server?: string | undefined;
   /** The level that the client has set with `logging/setLevel`. */
   readonly level?: string;
   /** URIs of the resources that the client is subscribed to. */

@@ -32,6 +32,7 @@ describe('the gateway block', () => {
       proxyProtocol: false,
       failures: 'brief',
       sse: false,
+      servers: [],
       proxies: { except: [] },
       metrics: { toolNames: true },
       toolNames: { maxLength: 64, characters: 'model' },

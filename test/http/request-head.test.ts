@@ -5,7 +5,8 @@ import { listening, nodeServer, withFastPath } from '../support/fast-path.js';
 import { rawExchange } from '../support/raw-http.js';
 
 const requestLine = 'POST /mcp HTTP/1.1';
-const read = (...lines: string[]) => readPlainHead([requestLine, ...lines].join('\r\n'), requestLine);
+const target = { path: '/mcp', also: (path: string) => path === '/servers/a/mcp' };
+const read = (...lines: string[]) => readPlainHead([requestLine, ...lines].join('\r\n'), target);
 const plain = ['Host: localhost', 'Content-Length: 2'];
 
 describe('the head of a request that makes up the traffic', () => {
@@ -15,6 +16,7 @@ describe('the head of a request that makes up the traffic', () => {
     ).toEqual({
       headers: { host: 'localhost:4444', 'x-id': 'a: b', connection: 'Keep-Alive' },
       contentLength: 2,
+      url: '/mcp',
     });
     expect(read(...plain, 'X-Empty:')?.headers['x-empty']).toBe('');
     expect(read('Host: localhost', 'Content-Length: 12345678')?.contentLength).toBe(12_345_678);
@@ -66,12 +68,16 @@ describe('the head of a request that makes up the traffic', () => {
     expect(read(...lines)).toBeUndefined();
   });
 
-  it.each([['POST /mcp HTTP/1.0'], ['GET /mcp HTTP/1.1'], ['POST /mcp?a HTTP/1.1'], ['post /mcp HTTP/1.1']])(
-    'leaves the request line %s to Node',
-    (first) => {
-      expect(readPlainHead([first, ...plain].join('\r\n'), requestLine)).toBeUndefined();
-    },
-  );
+  it.each([
+    ['POST /mcp HTTP/1.0'],
+    ['GET /mcp HTTP/1.1'],
+    ['POST /mcp?a HTTP/1.1'],
+    ['post /mcp HTTP/1.1'],
+    ['POST /servers/b/mcp HTTP/1.1'],
+    ['POST /servers/a/mcp  HTTP/1.1'],
+  ])('leaves the request line %s to Node', (first) => {
+    expect(readPlainHead([first, ...plain].join('\r\n'), target)).toBeUndefined();
+  });
 });
 
 it.each(['Expect: 100-continue', 'TE: trailers', 'Upgrade: h2c'])(
@@ -117,8 +123,8 @@ it('the heads of one connection are read as each by itself, however alike they a
     );
   fc.assert(
     fc.property(fc.array(head, { minLength: 2, maxLength: 6 }), (heads) => {
-      const readHead = createHeadReader(requestLine);
-      for (const text of heads) expect(readHead(text), text).toEqual(readPlainHead(text, requestLine));
+      const readHead = createHeadReader(target);
+      for (const text of heads) expect(readHead(text), text).toEqual(readPlainHead(text, target));
     }),
     { numRuns: 2_000 },
   );

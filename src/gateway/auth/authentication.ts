@@ -11,6 +11,7 @@ import type { InvokeOptions, PluginManager, PluginRequest } from '../../manager/
 import type { Admitted, Authentication, Identity, Refused } from '../../mcp/router.js';
 import { traceFieldsOf } from '../../telemetry/index.js';
 import type { PluginSets } from '../in-use.js';
+import { serverMcpPath } from '../server-paths.js';
 import {
   type Authenticator,
   type AuthenticatorDeps,
@@ -80,10 +81,10 @@ export function createAuthentication(deps: AuthenticationDeps): Authentication {
   return {
     recheck: createRecheck(deps),
     ...(known && { known }),
-    async authenticate(request, response, signal, observed) {
+    async authenticate(request, response, signal, observed, server) {
       const set = sets.current;
       response.once('close', set.hold());
-      const admission = new Admission(authRequestOf(request, basePath), set.plugins, deps, {
+      const admission = new Admission(authRequestOf(request, basePath, server), set.plugins, deps, {
         signal,
         observed,
         headers: traceFieldsOf(request.headers, undefined),
@@ -160,7 +161,7 @@ class Admission implements Admitted {
       if ('violation' in asked) return violated(asked.violation, 403);
       arrival = { ...arrival, headers: asked.value };
     }
-    const refusal = await this.#identify(arrival);
+    const refusal = (await this.#identify(arrival)) ?? outOfBounds(this.identity, arrival.server);
     if (refusal !== undefined) return refusal;
     this.headers = withoutCredentials(arrival.headers);
     const passed = this.#deps.passed?.() ?? [];
@@ -269,6 +270,13 @@ function refused(status: number, error: string, error_description: string): Refu
   return { kind: 'refused', status, headers: {}, body: { error, error_description } };
 }
 
+/** Who is bound to some virtual servers gets nowhere else. No other token of the same kind would help: there is no challenge. */
+function outOfBounds({ servers }: Identity, server: string | undefined): Refused | undefined {
+  if (servers === undefined || (server !== undefined && servers.includes(server))) return undefined;
+  const bound = servers.length === 0 ? 'none' : servers.map((name) => serverMcpPath(name)).join(', ');
+  return refused(403, 'forbidden', `these credentials are bound to virtual servers: ${bound}`);
+}
+
 function challenged(result: Unknown, challenge: string | undefined): Refused {
   const error = result.error ?? (result.status === 401 ? 'unauthorized' : 'forbidden');
   const { status, description } = result;
@@ -295,7 +303,7 @@ function violated(violation: Violation | null, otherwise: number): Refused {
 }
 
 /** The head of `request` as plugins and authentication see it. */
-export function authRequestOf(request: RequestHead, basePath = ''): AuthRequest {
+export function authRequestOf(request: RequestHead, basePath = '', server?: string): AuthRequest {
   const { socket } = request;
   const secure = 'encrypted' in socket && socket.encrypted === true;
   const { url = '/', forwarded } = request;
@@ -315,6 +323,7 @@ export function authRequestOf(request: RequestHead, basePath = ''): AuthRequest 
     port: forwarded ? null : (socket.remotePort ?? null),
     origin: `${forwarded?.proto ?? (secure ? 'https' : 'http')}://${forwarded?.host ?? request.headers.host ?? ownAddress(socket)}`,
     base: (forwarded?.prefix ?? '') + basePath,
+    server,
     socket: secure ? (socket as TLSSocket) : undefined,
   };
 }

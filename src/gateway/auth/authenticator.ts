@@ -1,9 +1,11 @@
 import type { TLSSocket } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import type { ProxyRules } from '../../config/index.js';
 import { messageOf, type SallyError } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { CertificateName, CredentialStore } from '../../tls/index.js';
 import { type Identity, principalOf } from '../client.js';
+import { serverMcpPath } from '../server-paths.js';
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -36,6 +38,8 @@ export interface AuthRequest {
   readonly origin: string;
   /** The path that the gateway is below, as the client called it; empty at the root. */
   readonly base: string;
+  /** The virtual server that it came to; absent at `/mcp`. */
+  readonly server?: string | undefined;
   /** The connection, where it is TLS: a client certificate stands for it. */
   readonly socket: TLSSocket | undefined;
 }
@@ -122,8 +126,9 @@ export function bearerChallenge(
   return `Bearer ${parts.join(', ')}`;
 }
 
-/** The gateway's MCP endpoint, as the client called it (its Host was checked, or a trusted proxy says it). */
-export const endpointOf = ({ origin, base }: AuthRequest): string => `${origin}${base}/mcp`;
+/** The MCP endpoint that the client called, by the name by which it did (its Host was checked, or a trusted proxy says it). */
+export const endpointOf = ({ origin, base, server }: AuthRequest): string =>
+  `${origin}${base}${server === undefined ? '/mcp' : serverMcpPath(server)}`;
 
 /** Where the metadata of a protected resource is found; below it, that of the resource at a path (RFC 9728 section 3.1). */
 export const metadataPath = '/.well-known/oauth-protected-resource';
@@ -157,8 +162,10 @@ export function createRecheck({ authenticator, log, now }: RecheckDeps) {
   const again = async (credential: JudgedCredential, by: Authenticator) => {
     const result = await by.judge(credential.shown);
     if (result.kind === 'known') {
-      // Who is somebody else now may not go on as who it was.
-      credential.over = principalOf(result.identity) !== principalOf(credential.identity);
+      // Who is somebody else now, or may go elsewhere, may not go on as who it was.
+      credential.over =
+        principalOf(result.identity) !== principalOf(credential.identity) ||
+        !isDeepStrictEqual(result.identity.servers, credential.identity.servers);
     } else if (result.kind === 'unknown') credential.over = true;
     // Nobody can say: it is asked again.
     else credential.judged = undefined;

@@ -197,6 +197,7 @@ export function guarded(
 ): Router {
   return {
     describe: (client, signal) => router.describe(client, signal),
+    serverInfo: (server) => router.serverInfo?.(server),
     inputSchema: (client, tool) => router.inputSchema?.(client, tool),
     suspendedId: (params) => router.suspendedId?.(params),
     notified: (client, method, params) => router.notified(client, method, params),

@@ -5,6 +5,7 @@ import { parseJson } from '../../json/index.js';
 import { readFileText } from '../../read-file.js';
 import { createFetch } from '../../tls/fetch.js';
 import { createCredentialStore } from '../../tls/index.js';
+import { serverMcpPath } from '../server-paths.js';
 import type { AuthenticatorDeps, AuthRequest } from './authenticator.js';
 import {
   type Authenticator,
@@ -88,7 +89,9 @@ export async function openJwt(settings: JwtSettings, deps: AuthenticatorDeps): P
 
 /** The gateway's own address: as the configuration has it, else as the client called it (its Host was checked). */
 function resourceOf({ resource }: JwtSettings, arrival: AuthRequest): string {
-  return resource?.href ?? endpointOf(arrival);
+  if (resource === undefined || arrival.server === undefined) return resource?.href ?? endpointOf(arrival);
+  // Where the configuration says it, a virtual server is beside the endpoint, or below a resource that is none.
+  return resource.href.replace(/(\/mcp)?\/?$/, serverMcpPath(arrival.server));
 }
 
 /** RFC 9728 section 3.1: between the host and the path of the resource. */
@@ -176,7 +179,7 @@ const expired = 'the token has expired';
 
 function resultOf(
   payload: JWTPayload,
-  { userClaim, tenantClaim, scopes }: JwtSettings,
+  { userClaim, tenantClaim, serversClaim, scopes }: JwtSettings,
   until: number,
   kept: readonly string[],
 ): AuthResult {
@@ -191,7 +194,15 @@ function resultOf(
   const tenant = tenantClaim === undefined ? undefined : textOf(payload[tenantClaim]);
   const identity = { user, tenant: tenant ?? null, method: 'jwt' } as const;
   const claims = kept.length > 0 && { claims: claimsOf(payload, kept) };
-  return { kind: 'known', identity: { ...identity, ...claims }, until };
+  const bound = serversClaim === undefined ? undefined : boundTo(payload[serversClaim]);
+  return { kind: 'known', identity: { ...identity, ...claims, ...(bound && { servers: bound }) }, until };
+}
+
+/** The virtual servers that a claim names; undefined without one. One that cannot be read names none. */
+function boundTo(claim: unknown): readonly string[] | undefined {
+  if (claim === undefined || claim === null) return undefined;
+  if (typeof claim === 'string') return claim.split(' ').filter((name) => name !== '');
+  return Array.isArray(claim) ? claim.filter((one) => typeof one === 'string') : [];
 }
 
 /** These claims as texts: a list with commas in between, what is neither as JSON. */

@@ -50,10 +50,15 @@ interface Found {
 export function userOf(names: readonly CertificateName[], users: Users): Found {
   const known = (
     name: CertificateName,
-    as: { user?: string | undefined; tenant?: string | undefined },
+    as: {
+      user?: string | undefined;
+      tenant?: string | undefined;
+      servers?: readonly string[] | undefined;
+    },
   ): AuthResult => {
     const who = as.user === undefined ? { user: userText(name), nameKind: name.kind } : { user: as.user };
-    return { kind: 'known', identity: { ...who, tenant: as.tenant ?? null, method: 'mtls' } };
+    const bound = as.servers && { servers: as.servers };
+    return { kind: 'known', identity: { ...who, tenant: as.tenant ?? null, method: 'mtls', ...bound } };
   };
   const byCommonName = ({ kind, value }: CertificateName) => (kind === 'CN' ? { commonName: value } : {});
   const [first] = names.filter(({ besideSan }) => !besideSan);

@@ -180,6 +180,6 @@ function callerOf({ state, request }: ForClient): DecisionInput['caller'] {
       name: typeof name === 'string' ? name : '',
       version: typeof version === 'string' ? version : '',
     },
-    server: '',
+    server: client.server ?? '',
   };
 }

@@ -16,6 +16,7 @@ import type { Target } from './lists.js';
 import { notificationOf, taskFacts, taskIdOf } from './notifications.js';
 import { errorAbout, withPublicUris } from './public-uris.js';
 import { errorResponse, refusal } from './responses.js';
+import { withArguments } from './servers.js';
 import {
   type Ends,
   isInputRequired,
@@ -93,7 +94,7 @@ class UpstreamCall {
     this.#target = target;
     this.#hooks = new RequestHooks(manager, this.#upstream.name, request);
     this.#guarded = reachOf(manager, op.post, this.#upstream.name) === 'change';
-    this.#params = params;
+    this.#params = target.offered ? withArguments(op.method, params, target.offered) : params;
     this.#name = target.name;
     const asked = request.params[op.key];
     this.#qualified = op.kind === 'resources' && asked !== target.name;

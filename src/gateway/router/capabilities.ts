@@ -1,6 +1,6 @@
 import type { Facts } from '../../mcp/client/session.js';
 import { isObject, type JsonObject, type RpcResponse, tasksExtension } from '../../mcp/messages.js';
-import { changingLists } from '../../mcp/methods.js';
+import { type ChangingList, changingLists } from '../../mcp/methods.js';
 import type { Era } from '../../mcp/revisions.js';
 
 /** What an upstream said of itself when it was last reached; undefined where it never was. */
@@ -36,6 +36,17 @@ export function capabilitiesOf(upstreams: readonly Described[], era: Era): JsonO
   if (Object.keys(extensions).length > 0) capabilities['extensions'] = extensions;
   return capabilities;
 }
+
+/** What of it is left at a virtual server: the lists of which it offers something, and no methods that nobody knows here. */
+export function offeredCapabilities(
+  server: { offers(kind: ChangingList): boolean },
+  { experimental, ...all }: JsonObject,
+): JsonObject {
+  const left = Object.entries(all).filter(([name]) => !isList(name) || server.offers(name));
+  return Object.fromEntries(left);
+}
+
+const isList = (name: string): name is ChangingList => (changingLists as readonly string[]).includes(name);
 
 function merged(all: readonly (JsonObject | undefined)[], name: string): JsonObject {
   return Object.assign({}, ...all.map((one) => (isObject(one?.[name]) ? one[name] : {}))) as JsonObject;

@@ -12,6 +12,7 @@ import type { SuspendedRequests } from './input-required.js';
 import type { KeptList, KeptLists } from './kept-lists.js';
 import type { ListWaits } from './list-waits.js';
 import type { Route } from './lists.js';
+import type { VirtualServer } from './servers.js';
 import type { UpstreamSessions } from './upstream-sessions.js';
 
 /** A client, with all that its requests are served with. */
@@ -34,7 +35,9 @@ export interface Context {
   sayOnce(level: 'warn' | 'error', error: SallyError): void;
   /** Who the gateway says it is. */
   readonly serverInfo: JsonObject;
-  /** The upstreams of now, in the order of the configuration. */
+  /** The virtual server that clients come to; undefined at `/mcp`. */
+  readonly server?: VirtualServer | undefined;
+  /** The upstreams of now, in the order of the configuration; of a virtual server those of which it may offer something. */
   readonly routes: readonly Route[];
   /** What decides who may see and use what; undefined where nothing of it is configured. */
   readonly access: Access | undefined;

@@ -16,6 +16,7 @@ import {
   isShown,
   type Listing,
   mayHaveAlias,
+  offeredAs,
   offerOf,
   qualifiedUri,
   type Target,
@@ -35,6 +36,31 @@ const unknownAgeMs = 1_000;
  * Rejects with a SallyError where it is none's, or several's.
  */
 export async function findTargets(
+  kind: 'tools' | 'prompts' | 'resources',
+  name: string,
+  client: ForClient,
+  signal: Cancellation,
+): Promise<readonly Target[]> {
+  const { server } = client.context;
+  if (server === undefined) return targetsAt(kind, name, client, signal);
+  const renamed = server.renamed(kind, name);
+  try {
+    const targets = await targetsAt(kind, renamed?.name ?? name, client, signal);
+    const offered = targets.flatMap((target) => {
+      const { route } = target;
+      // What has another name here does not go by its own.
+      const as = offeredAs(kind, target.name, route.offer, server).find(({ as }) => as === renamed?.as);
+      return as === undefined ? [] : [{ ...target, offered: as }];
+    });
+    if (offered.length > 0) return offered;
+  } catch (error) {
+    if (!NotOffered.is(error)) throw error;
+  }
+  throw NotOffered({ what: kinds[kind].what, name });
+}
+
+/** The same by the name that clients know at `/mcp`. */
+async function targetsAt(
   kind: 'tools' | 'prompts' | 'resources',
   name: string,
   client: ForClient,

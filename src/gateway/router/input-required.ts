@@ -104,6 +104,7 @@ interface Suspended {
 
 interface Entry extends Suspended {
   readonly principal: string;
+  readonly server: string | undefined;
   readonly method: string;
   readonly subject: JsonObject;
   readonly timer: NodeJS.Timeout;
@@ -136,8 +137,8 @@ function subjectOf({ _meta, inputResponses, requestState, ...subject }: JsonObje
 }
 
 /**
- * The requests that wait. A word is good for one retry of the same request by the same principal, and for a limited
- * time: it decides that hooks have run, so nobody may come by one in any other way.
+ * The requests that wait. A word is good for one retry of the same request by the same principal at the same virtual server, and
+ * for a limited time: it decides that hooks have run, so nobody may come by one in any other way.
  */
 export class SuspendedRequests {
   readonly #entries = new Map<string, Entry>();
@@ -165,7 +166,8 @@ export class SuspendedRequests {
       this.#entries.delete(word);
       suspended.drop();
     }, suspendMs).unref();
-    this.#entries.set(word, { ...suspended, principal, method, subject: subjectOf(params), timer });
+    const { server } = client;
+    this.#entries.set(word, { ...suspended, principal, server, method, subject: subjectOf(params), timer });
     return word;
   }
 
@@ -176,6 +178,7 @@ export class SuspendedRequests {
     if (entry === undefined || typeof word !== 'string') return undefined;
     const same =
       entry.principal === principalOf(client.identity) &&
+      entry.server === client.server &&
       entry.method === method &&
       isDeepStrictEqual(entry.subject, subjectOf(params));
     if (!same) return undefined;

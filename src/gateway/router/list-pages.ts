@@ -18,9 +18,10 @@ import type { ClientState } from './clients.js';
 import type { Context, Routed } from './context.js';
 import { clashingNames } from './find.js';
 import { knownWaitMs } from './list-waits.js';
-import { fullNameKey, type Route, shownEntries } from './lists.js';
+import { type Route, shownEntries } from './lists.js';
 import { lateMs } from './read-lists.js';
 import { errorResponse } from './responses.js';
+import { fullNameKey } from './servers.js';
 import { translateResponse } from './translate.js';
 
 /** One upstream's page, or why there is none. */
@@ -47,7 +48,7 @@ export async function listPage(kind: Kind, routed: Routed): Promise<RpcResponse>
   const { method, params, signal } = request;
   const place = params['cursor'] === undefined ? undefined : readCursor(params['cursor']);
   if (params['cursor'] !== undefined && place === undefined) return errorResponse(CursorInvalid({ method }));
-  const routes = context.routes;
+  const routes = context.server?.offers(kind) === false ? [] : context.routes;
   const wanted = routesAt(routes, place);
   const pages = await Promise.all(wanted.map(({ route, cursor }) => pageOf(route, kind, cursor, routed)));
   if (signal.aborted) return errorResponse(signal.reason);

@@ -1,8 +1,9 @@
-import type { UpstreamSettings } from '../../config/index.js';
+import type { OfferedEntry, UpstreamSettings } from '../../config/index.js';
 import { aliasBeginnings, aliasOf, type NameForm, prefixedName } from '../../hooks/index.js';
 import { isObject, type JsonObject, metaOf } from '../../mcp/messages.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import type { Upstream } from '../upstream.js';
+import { asOffered, fullNameKey, type VirtualServer } from './servers.js';
 import { patternMatches, uriForms } from './uris.js';
 
 /**
@@ -26,6 +27,8 @@ export interface Offer extends Patterns {
   readonly tools?: UpstreamSettings['tools'];
   /** The same patterns in every spelling of a URI. */
   readonly uris: Patterns;
+  /** What a virtual server takes of it; absent at `/mcp`, where that is all. */
+  readonly server?: VirtualServer;
 }
 
 /** An upstream, and how its names are offered. */
@@ -38,6 +41,8 @@ export interface Route {
 export interface Target {
   readonly route: Route;
   readonly name: string;
+  /** As what a virtual server offers it. */
+  readonly offered?: OfferedEntry;
 }
 
 /** As the APIs of models take names of tools. */
@@ -66,9 +71,48 @@ export function isShown(kind: Kind, name: string, offer: Offer): boolean {
   const { tools } = offer;
   if (kind === 'tools' && tools && (tools.exclude.includes(name) || tools.include?.includes(name) === false))
     return false;
+  if (!isIncluded(kind, name, offer)) return false;
+  return offer.server === undefined || offeredAs(kind, name, offer, offer.server).length > 0;
+}
+
+function isIncluded(kind: Kind, name: string, offer: Offer): boolean {
   if (offer.include.length === 0 && offer.exclude.length === 0) return true;
   if (kind !== 'resources') return letThrough(offer, name);
   return uriForms(name).every((form) => letThrough(offer.uris, form));
+}
+
+/** As what a virtual server offers what the upstream itself calls `name`: nothing where it does not, and several where it has it under several names. */
+export function offeredAs(
+  kind: Kind,
+  name: string,
+  offer: Offer,
+  server: VirtualServer,
+): readonly OfferedEntry[] {
+  if (kind === 'tools' || kind === 'prompts') {
+    const full = fullName(kind, name, offer);
+    const alias = aliasFor(kind, full, offer);
+    return server.named(kind, alias === undefined ? [full] : [full, alias]);
+  }
+  const forms = kind === 'resources' ? uriForms(name) : [name];
+  const found = server.located(
+    kind,
+    forms.map((form) => [form, qualifiedUri(offer.name, form)]),
+  );
+  return found === undefined ? [] : [found];
+}
+
+/** The route of an upstream in a virtual server; undefined where nothing of it can be offered there. */
+export function routeIn(server: VirtualServer, { upstream, offer }: Route): Route | undefined {
+  const may =
+    server.offers('resources') ||
+    (['tools', 'prompts'] as const).some((kind) => {
+      const full = fullName(kind, '', offer);
+      const starts = [full, full.replaceAll(/[^A-Za-z0-9_-]/g, '_')];
+      return server
+        .beginnings(kind)
+        .some((one) => starts.some((start) => one.startsWith(start) || start.startsWith(one)));
+    });
+  return may ? { upstream, offer: { ...offer, server } } : undefined;
 }
 
 function letThrough({ include, exclude }: Patterns, text: string): boolean {
@@ -171,12 +215,17 @@ export function shownEntries(
     const whose = isUri(kind) && offer.several && (clashes || saysWhose(name));
     const full = fullName(kind, name, offer);
     const alias = aliasFor(kind, full, offer);
-    if (alias !== undefined) {
-      const several = (taken.get(alias) ?? 0) > 1;
-      return [underAlias(entry as JsonObject, several ? aliasFor(kind, full, offer, true) : alias, full)];
-    }
+    const several = alias !== undefined && (taken.get(alias) ?? 0) > 1;
     const key = whose ? qualifiedUri(offer.name, name) : full;
-    return [key === name ? (entry as JsonObject) : { ...(entry as JsonObject), [kinds[kind].key]: key }];
+    const shown =
+      alias === undefined
+        ? key === name
+          ? (entry as JsonObject)
+          : { ...(entry as JsonObject), [kinds[kind].key]: key }
+        : underAlias(entry as JsonObject, several ? aliasFor(kind, full, offer, true) : alias, full);
+    const { server } = offer;
+    if (server === undefined) return [shown];
+    return offeredAs(kind, name, offer, server).map((offered) => asOffered(kind, shown, offered));
   });
 }
 
@@ -192,9 +241,6 @@ function namesTaken(kind: Kind, entries: readonly unknown[], offer: Offer): Read
   }
   return taken;
 }
-
-/** The key of `_meta` that has the name for which an alias stands. */
-export const fullNameKey = 'sallyport/name';
 
 /** An entry under an alias: what it is called is in `_meta`, and in its title where it has none. */
 function underAlias(entry: JsonObject, alias: string | undefined, full: string): JsonObject {

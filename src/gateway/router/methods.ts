@@ -19,7 +19,8 @@ import { isLevel } from './translate.js';
 /** A method that is not known here goes through as it is where there is one upstream: which else would it be for. */
 export async function passOn(routed: Routed): Promise<RpcResponse> {
   const [only, ...others] = routed.context.routes;
-  if (only === undefined || others.length > 0)
+  // Nobody can say whether it is about something that a virtual server offers.
+  if (only === undefined || others.length > 0 || routed.context.server)
     return errorResponse(MethodUnknown({ method: routed.request.method }));
   permitMethod(routed, only.upstream.name);
   return callWithoutHooks(routed, only.upstream);
@@ -85,7 +86,10 @@ export async function runTask(routed: Routed): Promise<RpcResponse> {
     return errorResponse(ParamsInvalid({ method, problem: 'taskId must be a text' }));
   const task = state.tasks.get(id);
   const upstream = task?.upstream ?? (routes.length === 1 ? only?.upstream : undefined);
-  if (upstream === undefined || (task === undefined && context.access !== undefined))
+  if (
+    upstream === undefined ||
+    (task === undefined && (context.access !== undefined || context.server !== undefined))
+  )
     return errorResponse(NotOffered({ what: 'task', name: id }));
   const route = routes.find((one) => one.upstream === upstream);
   // Of a call that was let pass: what may be seen now can be less.
@@ -106,10 +110,10 @@ export async function runTask(routed: Routed): Promise<RpcResponse> {
   return { result: await withPublicUris(screened.result, upstream, routed, request.signal) };
 }
 
-/** Of the upstream's tasks those that are of this client's calls, and of tools that it may see; without rules and lock all. */
+/** Of the upstream's tasks those that are of this client's calls, and of tools that it may see; all where nothing says what it may. */
 function visibleTasks(response: RpcResponse, route: Route, routed: Routed): RpcResponse {
   const { state, context } = routed;
-  if (context.access === undefined || 'error' in response) return response;
+  if ((context.access === undefined && context.server === undefined) || 'error' in response) return response;
   const { tasks } = response.result;
   const visible = (Array.isArray(tasks) ? tasks : []).filter((one: unknown) => {
     const id = isObject(one) ? one['taskId'] : undefined;

@@ -34,7 +34,7 @@ export function onUpstreamNotification(
   const list = changedList(method);
   if (list !== undefined) {
     context.kept.changed(upstream, context.sessions.key(state, upstream), list);
-    state.announce([list]);
+    if (context.server?.offers(list) !== false) state.announce([list]);
   } else if (method === 'notifications/resources/updated')
     notifyUpdated(state, upstream, method, params, context);
   // A stateless client gets log messages on the way of the request that asked for them, and nothing else.

@@ -1,33 +1,33 @@
-import { MethodUnknown, messageOf, type SallyError } from '../../errors.js';
+import type { VirtualServerSettings } from '../../config/index.js';
+import { MethodUnknown, messageOf, NotOffered, type SallyError } from '../../errors.js';
 import type { NameForm } from '../../hooks/index.js';
 import type { Logger } from '../../log.js';
 import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
-import { changingLists, kindNames, kinds } from '../../mcp/methods.js';
-import type { Era } from '../../mcp/revisions.js';
+import { changingLists } from '../../mcp/methods.js';
 import { signalWithin } from '../../wait.js';
 import type { Access } from '../access.js';
 import type { Client, ClientRequest, Router } from '../client.js';
 import { sharingKey, type Upstream, type UpstreamSession } from '../upstream.js';
-import { callWithHooks } from './call.js';
-import { capabilitiesOf, type Described, instructionsOf } from './capabilities.js';
+import { capabilitiesOf, type Described, instructionsOf, offeredCapabilities } from './capabilities.js';
 import { type ClientState, Clients, type Resource } from './clients.js';
-import type { Context, Routed } from './context.js';
-import { operations } from './hooks.js';
+import type { Context } from './context.js';
+import { handlerOf } from './handlers.js';
 import { SuspendedRequests, suspendedId } from './input-required.js';
 import { KeptLists, type ListCounts } from './kept-lists.js';
-import { listPage } from './list-pages.js';
 import { ListWaits, listWaitMs, startLeft } from './list-waits.js';
-import { offerOf, type Route, usualNames } from './lists.js';
-import { complete, passOn, runTask, setLevel } from './methods.js';
+import { offerOf, type Route, routeIn, usualNames } from './lists.js';
 import { onUpstreamNotification } from './notifications.js';
 import { errorResponse, refusal } from './responses.js';
-import { changeSubscription, listen, restore } from './subscriptions.js';
+import { VirtualServer } from './servers.js';
+import { restore } from './subscriptions.js';
 import { UpstreamSessions } from './upstream-sessions.js';
 
 /** What the router is made with. */
 interface RouterOptions {
   /** In the order of the configuration: who comes first is asked first. */
   readonly upstreams: readonly Upstream[];
+  /** Parts of what they offer, at paths of their own. Default: none. */
+  readonly servers?: readonly VirtualServerSettings[];
   readonly sets: Context['sets'];
   readonly log: Logger;
   /** Of this program, as clients are told. */
@@ -43,7 +43,12 @@ interface RouterOptions {
 /** A router whose upstreams can be exchanged. Who opened them closes them. */
 export interface ReplaceableRouter extends Router {
   /** Takes these upstreams in place of those of now; clients hear that the lists have changed. */
-  replace(upstreams: readonly Upstream[], toolNames?: NameForm, access?: Access): void;
+  replace(
+    upstreams: readonly Upstream[],
+    toolNames?: NameForm,
+    access?: Access,
+    servers?: readonly VirtualServerSettings[],
+  ): void;
   /** How long the lists are that clients have asked for, by the names of the upstreams. */
   listCounts(): ReadonlyMap<string, ListCounts>;
   close(): Promise<void>;
@@ -54,44 +59,31 @@ export function createRouter(options: RouterOptions): ReplaceableRouter {
   return new GatewayRouter(options);
 }
 
-type Handler = (routed: Routed) => Promise<RpcResponse>;
-
-const inBoth = (handler: Handler) => ({ legacy: handler, modern: handler });
-
-/** Who serves a method in which era: one that is there and not of the client's era is unknown to it. */
-const methods: Readonly<Record<string, Partial<Readonly<Record<Era, Handler>>>>> = {
-  'logging/setLevel': { legacy: setLevel },
-  'completion/complete': inBoth(complete),
-  'resources/subscribe': { legacy: changeSubscription },
-  'resources/unsubscribe': { legacy: changeSubscription },
-  'subscriptions/listen': { modern: listen },
-  'tasks/get': { legacy: runTask },
-  'tasks/result': { legacy: runTask },
-  'tasks/cancel': { legacy: runTask },
-  'tasks/list': { legacy: runTask },
-  'tasks/update': { legacy: passOn },
-  ...Object.fromEntries(
-    kindNames.map((kind) => [kinds[kind].list, inBoth((routed) => listPage(kind, routed))]),
-  ),
-  ...Object.fromEntries(
-    Object.values(operations).map((op) => [op.method, inBoth((routed) => callWithHooks(op, routed))]),
-  ),
-};
-
 class GatewayRouter implements ReplaceableRouter {
   readonly #log: Logger;
   readonly #context: Context & { routes: readonly Route[]; access: Access | undefined };
+  /** Of each virtual server, by its name: the same upstreams, sessions and kept lists with routes of its own. */
+  #servers: ReadonlyMap<string, Context> = new Map();
   readonly #clients: Clients;
   readonly #warned = new Set<string>();
   #toolNames: NameForm;
   #unlisten: (() => void)[] = [];
 
-  constructor({ upstreams, sets, log, version, makeId, access, toolNames = usualNames }: RouterOptions) {
+  constructor({
+    upstreams,
+    servers = [],
+    sets,
+    log,
+    version,
+    makeId,
+    access,
+    toolNames = usualNames,
+  }: RouterOptions) {
     this.#log = log;
     this.#toolNames = toolNames;
     this.#clients = new Clients((state) => this.#leave(state), log);
     const onNotification: Context['onNotification'] = (state, upstream, method, params) =>
-      onUpstreamNotification(state, upstream, method, params, this.#context);
+      onUpstreamNotification(state, upstream, method, params, this.#contextOf(state.client) ?? this.#context);
     this.#context = {
       log,
       sets,
@@ -100,7 +92,7 @@ class GatewayRouter implements ReplaceableRouter {
       sayOnce: (level, error) => this.#sayOnce(level, error),
       routes: [],
       access,
-      capabilities: (era) => capabilitiesOf(this.#described(), era),
+      capabilities: (era) => capabilitiesOf(describedAt(this.#context), era),
       sessions: new UpstreamSessions({
         log,
         onNotification,
@@ -114,28 +106,41 @@ class GatewayRouter implements ReplaceableRouter {
         return kept.of(upstream, sessions.key(state, upstream), kind);
       },
     };
-    this.#use(upstreams);
+    this.#use(upstreams, servers);
   }
 
-  async describe(client: Pick<Client, 'era' | 'capabilities' | 'identity'>, signal: AbortSignal) {
-    await this.#started(signal);
-    const described = this.#described();
-    const instructions = instructionsOf(described);
+  async describe(client: Pick<Client, 'era' | 'capabilities' | 'identity' | 'server'>, signal: AbortSignal) {
+    const context = this.#contextOf(client) ?? this.#context;
+    await this.#started(context, signal);
+    // What upstreams say may be about what the virtual server does not offer.
+    const instructions = context.server
+      ? context.server.settings.instructions
+      : instructionsOf(describedAt(context));
     return {
-      capabilities: capabilitiesOf(described, client.era),
-      serverInfo: this.#context.serverInfo,
+      capabilities: context.capabilities(client.era),
+      serverInfo: context.serverInfo,
       ...(instructions !== undefined && { instructions }),
     };
+  }
+
+  serverInfo(server: string): JsonObject | undefined {
+    return this.#servers.get(server)?.serverInfo;
+  }
+
+  /** What the requests of a client are served with; undefined where its virtual server is there no more. */
+  #contextOf({ server }: Pick<Client, 'server'>): Context | undefined {
+    return server === undefined ? this.#context : this.#servers.get(server);
   }
 
   async handle(request: ClientRequest): Promise<RpcResponse> {
     try {
       const { method, client } = request;
+      const context = this.#contextOf(client);
+      if (context === undefined) throw NotOffered({ what: 'virtual server', name: client.server ?? '' });
       const state = this.#clients.of(client);
-      const eras = Object.hasOwn(methods, method) ? methods[method] : undefined;
-      const handler = eras === undefined ? passOn : eras[client.era];
+      const handler = handlerOf(method, client.era);
       if (handler === undefined) return errorResponse(MethodUnknown({ method }));
-      return await handler({ request, state, context: this.#context });
+      return await handler({ request, state, context });
     } catch (error) {
       return refusal(error, request.client.era);
     }
@@ -172,7 +177,12 @@ class GatewayRouter implements ReplaceableRouter {
     return this.#context.kept.counts();
   }
 
-  replace(upstreams: readonly Upstream[], toolNames = this.#toolNames, access?: Access): void {
+  replace(
+    upstreams: readonly Upstream[],
+    toolNames = this.#toolNames,
+    access?: Access,
+    servers: readonly VirtualServerSettings[] = [],
+  ): void {
     this.#context.access = access;
     this.#toolNames = toolNames;
     const before = new Set(this.#context.routes.map(({ upstream }) => upstream));
@@ -189,7 +199,7 @@ class GatewayRouter implements ReplaceableRouter {
       }
     }
     this.#warned.clear();
-    this.#use(upstreams);
+    this.#use(upstreams, servers);
     this.#announce();
   }
 
@@ -200,12 +210,13 @@ class GatewayRouter implements ReplaceableRouter {
     await Promise.allSettled([...this.#clients.all].map((state) => this.#clients.end(state.key)));
   }
 
-  #use(upstreams: readonly Upstream[]): void {
+  #use(upstreams: readonly Upstream[], servers: readonly VirtualServerSettings[]): void {
     for (const unlisten of this.#unlisten) unlisten();
     this.#context.routes = upstreams.map((upstream) => ({
       upstream,
       offer: offerOf(upstream.settings, upstreams.length, this.#toolNames),
     }));
+    this.#servers = new Map(servers.map((settings) => [settings.name, this.#serverContext(settings)]));
     this.#unlisten = upstreams.map((upstream) => {
       let last = upstream.state.kind;
       let listed = last === 'up';
@@ -214,16 +225,41 @@ class GatewayRouter implements ReplaceableRouter {
         last = kind;
         // While it starts again its lists are what is known of them.
         if (kind === before || kind === 'connecting') return;
-        if (kind === 'up' || listed) this.#announce();
+        if (kind === 'up' || listed) this.#announce(upstream);
         listed = kind === 'up';
         if (listed) this.#comeBack(upstream);
       });
     });
   }
 
-  /** An upstream has come or gone, and its entries with it. */
-  #announce(): void {
-    for (const state of this.#clients.all) state.announce(changingLists);
+  #serverContext(settings: VirtualServerSettings): Context {
+    const server = new VirtualServer(settings);
+    const { name, title } = settings;
+    const found = this.#context.routes.flatMap((route) => routeIn(server, route) ?? []);
+    const routes = found.map(({ upstream, offer }) => ({
+      upstream,
+      offer: { ...offer, several: found.length > 1 },
+    }));
+    const context: Context = {
+      ...this.#context,
+      server,
+      routes,
+      serverInfo: { ...this.#context.serverInfo, name, ...(title !== undefined && { title }) },
+      capabilities: (era) => offeredCapabilities(server, capabilitiesOf(describedAt(context), era)),
+    };
+    return context;
+  }
+
+  /** An upstream has come or gone, and its entries with it; all where none is given. */
+  #announce(upstream?: Upstream): void {
+    for (const state of this.#clients.all) {
+      const context = this.#contextOf(state.client);
+      if (context === undefined) continue;
+      if (upstream && context.server && !context.routes.some((route) => route.upstream === upstream))
+        continue;
+      const { server } = context;
+      state.announce(server ? changingLists.filter((list) => server.offers(list)) : changingLists);
+    }
   }
 
   /** Who has subscribed to something there wants to hear of it again. */
@@ -265,14 +301,10 @@ class GatewayRouter implements ReplaceableRouter {
     });
   }
 
-  #described(): readonly Described[] {
-    return this.#context.routes.map(({ upstream: { name, facts } }) => ({ name, said: facts }));
-  }
-
   /** Waits for the start of those upstreams that may still come in time; whoever is not there is described as it last was. */
-  async #started(signal: AbortSignal): Promise<void> {
+  async #started({ routes }: Context, signal: AbortSignal): Promise<void> {
     await Promise.all(
-      this.#context.routes.map(async ({ upstream }) => {
+      routes.map(async ({ upstream }) => {
         if (upstream.facts !== undefined || upstream.state.kind !== 'connecting') return;
         const leftMs = startLeft(upstream);
         if (leftMs > 0) await upstream.settled(signalWithin(leftMs, signal));
@@ -301,6 +333,10 @@ class GatewayRouter implements ReplaceableRouter {
     this.#log[level]({ code: error.code, remedy: error.remedy }, error.message);
   }
 }
+
+/** What the upstreams say of themselves that a context has. */
+const describedAt = ({ routes }: Context): readonly Described[] =>
+  routes.map(({ upstream: { name, facts } }) => ({ name, said: facts }));
 
 /** Whether one of these resources is the upstream's. */
 const isOf = (upstream: Upstream, resources: ReadonlyMap<string, Resource>): boolean =>
