@@ -50,7 +50,7 @@ import { openConsent } from './consent.js';
 import { createFacts, type GatewayFacts } from './facts.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
 import { openUpstreamMetrics } from './metrics.js';
-import { clashesAmong, createRouter, publicError } from './router/index.js';
+import { clashesAmong, createRouter, makeServers, publicError } from './router/index.js';
 import { serverMcpPath, serverPath } from './server-paths.js';
 import {
   createHealthPages,
@@ -191,7 +191,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   const sessions = workerSessions ?? ownSessions;
   const router = createRouter({
     upstreams: upstreams.current(),
-    servers: config.gateway.servers,
+    servers: await makeServers(config.gateway.servers),
     sets,
     log,
     version,
@@ -376,6 +376,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       // Everything that can fail comes first: what follows only exchanges what is in use.
       const nextAuthenticator = await openAuth(next.gateway);
       const plugins = await openPluginManager(next, held);
+      const servers = await makeServers(next.gateway.servers);
       for (const outcome of await store.reload()) {
         if (outcome.kind !== 'refused') continue;
         const { code, remedy, message } = outcome.error;
@@ -389,7 +390,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       passed = credentialsIn(next.gateway.upstreams);
       callers.serve(next.gateway.upstreams);
       const gone = upstreams.replace(next.gateway.upstreams);
-      router.replace(upstreams.current(), next.gateway.toolNames, undefined, next.gateway.servers);
+      router.replace(upstreams.current(), next.gateway.toolNames, undefined, servers);
       endpoint.endAt((server) => !hasServer(server));
       // What is in flight is with the plugins from before: when they are let go of, nothing goes to those upstreams.
       const over = sets.replace(plugins, longest).then(() => closeAll(gone));

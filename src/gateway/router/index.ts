@@ -4,3 +4,4 @@ export type { ListCounts } from './kept-lists.js';
 export { readNames } from './read-lists.js';
 export { pluginErrorResponse, publicError, violationResponse } from './responses.js';
 export { createRouter, type ReplaceableRouter } from './router.js';
+export { makeServers } from './servers.js';

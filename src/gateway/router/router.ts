@@ -1,4 +1,3 @@
-import type { VirtualServerSettings } from '../../config/index.js';
 import { MethodUnknown, messageOf, NotOffered, type SallyError } from '../../errors.js';
 import type { NameForm } from '../../hooks/index.js';
 import type { Logger } from '../../log.js';
@@ -18,7 +17,7 @@ import { ListWaits, listWaitMs, startLeft } from './list-waits.js';
 import { offerOf, type Route, routeIn, usualNames } from './lists.js';
 import { onUpstreamNotification } from './notifications.js';
 import { errorResponse, refusal } from './responses.js';
-import { VirtualServer } from './servers.js';
+import type { VirtualServer } from './servers.js';
 import { restore } from './subscriptions.js';
 import { UpstreamSessions } from './upstream-sessions.js';
 
@@ -27,7 +26,7 @@ interface RouterOptions {
   /** In the order of the configuration: who comes first is asked first. */
   readonly upstreams: readonly Upstream[];
   /** Parts of what they offer, at paths of their own. Default: none. */
-  readonly servers?: readonly VirtualServerSettings[];
+  readonly servers?: readonly VirtualServer[];
   readonly sets: Context['sets'];
   readonly log: Logger;
   /** Of this program, as clients are told. */
@@ -47,7 +46,7 @@ export interface ReplaceableRouter extends Router {
     upstreams: readonly Upstream[],
     toolNames?: NameForm,
     access?: Access,
-    servers?: readonly VirtualServerSettings[],
+    servers?: readonly VirtualServer[],
   ): void;
   /** How long the lists are that clients have asked for, by the names of the upstreams. */
   listCounts(): ReadonlyMap<string, ListCounts>;
@@ -181,7 +180,7 @@ class GatewayRouter implements ReplaceableRouter {
     upstreams: readonly Upstream[],
     toolNames = this.#toolNames,
     access?: Access,
-    servers: readonly VirtualServerSettings[] = [],
+    servers: readonly VirtualServer[] = [],
   ): void {
     this.#context.access = access;
     this.#toolNames = toolNames;
@@ -210,13 +209,13 @@ class GatewayRouter implements ReplaceableRouter {
     await Promise.allSettled([...this.#clients.all].map((state) => this.#clients.end(state.key)));
   }
 
-  #use(upstreams: readonly Upstream[], servers: readonly VirtualServerSettings[]): void {
+  #use(upstreams: readonly Upstream[], servers: readonly VirtualServer[]): void {
     for (const unlisten of this.#unlisten) unlisten();
     this.#context.routes = upstreams.map((upstream) => ({
       upstream,
       offer: offerOf(upstream.settings, upstreams.length, this.#toolNames),
     }));
-    this.#servers = new Map(servers.map((settings) => [settings.name, this.#serverContext(settings)]));
+    this.#servers = new Map(servers.map((server) => [server.name, this.#serverContext(server)]));
     this.#unlisten = upstreams.map((upstream) => {
       let last = upstream.state.kind;
       let listed = last === 'up';
@@ -232,9 +231,8 @@ class GatewayRouter implements ReplaceableRouter {
     });
   }
 
-  #serverContext(settings: VirtualServerSettings): Context {
-    const server = new VirtualServer(settings);
-    const { name, title } = settings;
+  #serverContext(server: VirtualServer): Context {
+    const { name, title } = server.settings;
     const found = this.#context.routes.flatMap((route) => routeIn(server, route) ?? []);
     const routes = found.map(({ upstream, offer }) => ({
       upstream,

@@ -2,7 +2,7 @@ import { isPattern, type OfferedEntry, type VirtualServerSettings } from '../../
 import { ParamsInvalid } from '../../errors.js';
 import { isObject, type JsonObject, metaOf } from '../../mcp/messages.js';
 import type { Kind } from '../../mcp/methods.js';
-import { patternMatches, templateMatches } from './uris.js';
+import { patternMatches, templateMatcher } from './uris.js';
 
 /** The key of `_meta` that has the name for which an alias stands. */
 export const fullNameKey = 'sallyport/name';
@@ -24,10 +24,12 @@ export class VirtualServer {
   readonly name: string;
   readonly settings: VirtualServerSettings;
   readonly #offers: Readonly<Record<Kind, Offers>>;
+  readonly #expandsTo: TemplateMatcher;
 
-  constructor(settings: VirtualServerSettings) {
+  constructor(settings: VirtualServerSettings, expandsTo: TemplateMatcher) {
     this.name = settings.name;
     this.settings = settings;
+    this.#expandsTo = expandsTo;
     const resources = offersOf(settings.resources);
     this.#offers = {
       tools: offersOf(settings.tools),
@@ -77,9 +79,20 @@ export class VirtualServer {
     const matches = (form: string) =>
       patterns.some((pattern) => patternMatches(pattern, form)) ||
       (kind === 'resources' &&
-        [...exact.keys()].some((uri) => uri.includes('{') && templateMatches(uri, form)));
+        [...exact.keys()].some((uri) => uri.includes('{') && this.#expandsTo(uri, form)));
     return forms.every((same) => same.some(matches)) ? { name: first[0] ?? '' } : undefined;
   }
+}
+
+type TemplateMatcher = (template: string, uri: string) => boolean;
+
+/** Makes the virtual servers of a configuration. */
+export async function makeServers(
+  settings: readonly VirtualServerSettings[],
+): Promise<readonly VirtualServer[]> {
+  const some = settings.some(({ resources }) => resources.some(({ name }) => name.includes('{')));
+  const expandsTo = some ? await templateMatcher() : () => false;
+  return settings.map((one) => new VirtualServer(one, expandsTo));
 }
 
 function offersOf(entries: readonly OfferedEntry[]): Offers {
