@@ -43,7 +43,7 @@ function typeOf(schema) {
   if (schema.type === 'array') return `list of ${typeOf(schema.items ?? {})}`;
   if (schema.type === 'object')
     return schema.properties === undefined ? `map to ${typeOf(schema.additionalProperties || {})}` : 'object';
-  return schema.type ?? 'any';
+  return Array.isArray(schema.type) ? schema.type.join(' or ') : (schema.type ?? 'any');
 }
 
 /** The schemas whose keys stand below a key: its own, those of its items, those of its options. */

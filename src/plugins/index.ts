@@ -39,6 +39,51 @@ export const bundledTable: readonly BundledPlugin[] = [
     load: () => import('./output-length/index.js'),
   },
   {
+    name: 'rate-limit',
+    python: ['cpex_rate_limiter.RateLimiterPlugin', 'cpex_rate_limiter.rate_limiter.RateLimiterPlugin'],
+    load: () => import('./rate-limit/index.js'),
+  },
+  {
+    name: 'schema-guard',
+    python: ['plugins.schema_guard.schema_guard.SchemaGuardPlugin'],
+    load: () => import('./schema-guard/index.js'),
+  },
+  {
+    name: 'sql-guard',
+    python: ['cpex_sql_sanitizer.SQLSanitizerPlugin', 'cpex_sql_sanitizer.sql_sanitizer.SQLSanitizerPlugin'],
+    load: () => import('./sql-guard/index.js'),
+  },
+  {
+    name: 'argument-normalizer',
+    python: ['plugins.argument_normalizer.argument_normalizer.ArgumentNormalizerPlugin'],
+    load: () => import('./argument-normalizer.js'),
+  },
+  {
+    name: 'header-rules',
+    python: ['plugins.header_injector.header_injector.HeaderInjectorPlugin'],
+    load: () => import('./header-rules.js'),
+  },
+  {
+    name: 'header-filter',
+    python: ['plugins.header_filter.header_filter_plugin.HeaderFilter'],
+    load: () => import('./header-filter.js'),
+  },
+  {
+    name: 'circuit-breaker',
+    python: ['plugins.circuit_breaker.circuit_breaker.CircuitBreakerPlugin'],
+    load: () => import('./circuit-breaker.js'),
+  },
+  {
+    name: 'watchdog',
+    python: ['plugins.watchdog.watchdog.WatchdogPlugin'],
+    load: () => import('./watchdog.js'),
+  },
+  {
+    name: 'json-repair',
+    python: ['plugins.json_repair.json_repair.JSONRepairPlugin'],
+    load: () => import('./json-repair.js'),
+  },
+  {
     name: 'pii',
     python: [
       'cpex_pii_filter.PIIFilterPlugin',

@@ -24,7 +24,7 @@ export interface RunningFilter {
 export type RequestContext = PluginContext;
 
 let requests = 0;
-const aRequest = (fields: Partial<GlobalContext> = {}): RequestContext => {
+export const aRequest = (fields: Partial<GlobalContext> = {}): RequestContext => {
   requests += 1;
   return { state: {}, metadata: {}, global_context: globalContext(`r${requests}`, fields) };
 };
