@@ -92,6 +92,39 @@ export const bundledTable: readonly BundledPlugin[] = [
     ],
     load: () => import('./pii/index.js'),
   },
+  {
+    name: 'secrets',
+    python: [
+      'cpex_secrets_detection.SecretsDetectionPlugin',
+      'cpex_secrets_detection.secrets_detection.SecretsDetectionPlugin',
+      'plugins.secrets_detection.secrets_detection.SecretsDetectionPlugin',
+    ],
+    load: () => import('./secrets/index.js'),
+  },
+  {
+    name: 'deny-list',
+    python: ['plugins.deny_filter.deny.DenyListPlugin'],
+    load: () => import('./deny-list.js'),
+  },
+  {
+    name: 'url-rules',
+    python: [
+      'cpex_url_reputation.URLReputationPlugin',
+      'cpex_url_reputation.url_reputation.URLReputationPlugin',
+      'plugins.url_reputation.url_reputation.URLReputationPlugin',
+    ],
+    load: () => import('./url-rules/index.js'),
+  },
+  {
+    name: 'file-types',
+    python: ['plugins.file_type_allowlist.file_type_allowlist.FileTypeAllowlistPlugin'],
+    load: () => import('./file-types.js'),
+  },
+  {
+    name: 'resource-filter',
+    python: ['plugins.resource_filter.resource_filter.ResourceFilterPlugin'],
+    load: () => import('./resource-filter.js'),
+  },
 ];
 
 type Load = () => Promise<PluginDefinition>;

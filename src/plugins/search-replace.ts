@@ -3,10 +3,8 @@ import { z } from 'zod';
 import { messageOf, NoSuchGroup } from '../errors.js';
 import { modify, proceed } from '../plugin/index.js';
 import { defineFilter, settings } from './filter.js';
+import { parseReplacement, replaceAll } from './replacement.js';
 import { mapTexts, textFilter } from './text/index.js';
-
-/** What replaces a match: literal text and groups, in turn. */
-type Replacement = readonly (string | { readonly group: string | number })[];
 
 const notes = `- \`search\` has [RE2 syntax](https://github.com/google/re2/wiki/Syntax) and runs in time linear to the text. Look-around and
   back references inside \`search\` do not exist there: they are an error at start.
@@ -71,38 +69,3 @@ export default defineFilter({
 });
 
 const answer = <P>(before: P, after: P) => (after === before ? proceed() : modify(after));
-
-function replaceAll(text: string, pattern: RE2JS, replacement: Replacement): string {
-  const matcher = pattern.matcher(text);
-  let result = '';
-  let at = 0;
-  while (matcher.find()) {
-    const parts = replacement.map((part) =>
-      typeof part === 'string' ? part : (matcher.group(part.group) ?? ''),
-    );
-    result += text.slice(at, matcher.start()) + parts.join('');
-    at = matcher.end();
-  }
-  return at === 0 && result === '' ? text : result + text.slice(at);
-}
-
-/**
- * Reads Python's `\1`, `\g<1>`, `\g<name>`, `\n` and `\\`; everything else is literal. A reference to a group that
- * the pattern does not have is an error now, not at the first match.
- */
-function parseReplacement(replace: string, pattern: RE2JS): Replacement {
-  const named = Object.keys(pattern.namedGroups());
-  const parts: (string | { group: string | number })[] = [];
-  let at = 0;
-  for (const match of replace.matchAll(/\\(\d{1,2})|\\g<(\w+)>|\\n|\\\\/g)) {
-    parts.push(replace.slice(at, match.index));
-    at = match.index + match[0].length;
-    const group = match[1] ?? match[2];
-    if (group === undefined) parts.push(match[0] === '\\n' ? '\n' : '\\');
-    else if (/^\d+$/.test(group) && Number(group) <= pattern.groupCount())
-      parts.push({ group: Number(group) });
-    else if (named.includes(group)) parts.push({ group });
-    else throw NoSuchGroup({ group });
-  }
-  return [...parts, replace.slice(at)];
-}

@@ -1,3 +1,4 @@
+import { allowedBy } from '../text/allowed.js';
 import { apart, type Match } from '../text/index.js';
 import { WordList } from '../text/words.js';
 import { detect } from './detect.js';
@@ -24,35 +25,4 @@ export function createScanner(
     if (matches.length === 0) return matches;
     return apart(matches.filter(({ start, end }) => !allowed(text.slice(start, end))));
   };
-}
-
-function allowedBy({
-  allow,
-  allow_patterns,
-}: Pick<PiiSettings, 'allow' | 'allow_patterns'>): (value: string) => boolean {
-  const exact = new Set(allow.filter((value) => !value.includes('*')).map((value) => value.toLowerCase()));
-  const wild = allow.filter((value) => value.includes('*')).map((value) => value.toLowerCase().split('*'));
-  return (value) => {
-    if (allow.length === 0 && allow_patterns.length === 0) return false;
-    const lower = value.toLowerCase();
-    return (
-      exact.has(lower) ||
-      wild.some((parts) => matchesParts(lower, parts)) ||
-      allow_patterns.some((pattern) => pattern.matches(value))
-    );
-  };
-}
-
-/** Whether a text is these parts in their order, with anything between. */
-function matchesParts(text: string, parts: readonly string[]): boolean {
-  const [first = '', ...rest] = parts;
-  const last = rest.pop() ?? '';
-  if (!text.startsWith(first) || !text.endsWith(last)) return false;
-  let at = first.length;
-  for (const part of rest) {
-    const found = text.indexOf(part, at);
-    if (found === -1) return false;
-    at = found + part.length;
-  }
-  return at <= text.length - last.length;
 }

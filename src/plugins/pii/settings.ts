@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { settings } from '../filter.js';
 import { pattern } from '../pattern.js';
+import { allowKeys } from '../text/allowed.js';
 import { actionKeys, actionSchema, hashNeedsKey } from '../text/index.js';
 import { kinds } from './detect.js';
 
@@ -22,14 +23,7 @@ export const piiSettings = settings({
     .describe(
       '`label` masks by `mask_with`; `partial` leaves the first letter of an address and the last four digits of a number.',
     ),
-  allow: z
-    .array(z.string().min(1))
-    .default([])
-    .describe('What is no finding: values, in any case; `*` stands for any part: `*@example.org`.'),
-  allow_patterns: z
-    .array(pattern)
-    .default([])
-    .describe('Regular expressions (RE2) of what is no finding: the whole of it has to match.'),
+  ...allowKeys,
   names: z
     .array(z.string().min(2))
     .default([])

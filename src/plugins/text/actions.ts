@@ -11,7 +11,7 @@ export interface Match {
 }
 
 /** What may become of what is found: the same words in all filters. */
-const actions = ['mask', 'hash', 'token', 'remove', 'block'] as const;
+const actions = ['mask', 'hash', 'token', 'remove', 'report', 'block'] as const;
 export type Action = (typeof actions)[number];
 export const actionSchema = z.enum(actions);
 
@@ -20,7 +20,7 @@ export const actionKeys = {
   action: actionSchema
     .default('mask')
     .describe(
-      'What becomes of what is found: `mask` puts `mask_with` in its place, `hash` its HMAC, `token` a placeholder that is the same for the same value as long as user and tenant are the same, `remove` nothing; `block` stops the call.',
+      'What becomes of what is found: `mask` puts `mask_with` in its place, `hash` its HMAC, `token` a placeholder that is the same for the same value as long as user and tenant are the same, `remove` nothing; `report` leaves it, and tells of it in the metadata; `block` stops the call.',
     ),
   mask_with: z
     .string()
@@ -56,6 +56,7 @@ export function createReplacer({ mask_with, key }: ReplaceSettings): (context: P
     createHmac('sha256', secret).update(scope).update('\0').update(value).digest();
   return (context) => (action, kind, value) => {
     const name = kind.toUpperCase();
+    if (action === 'report') return value;
     if (action === 'remove') return '';
     if (action === 'hash') return `[${name}:${lettersOf(digest('', value), 16)}]`;
     if (action === 'token') return `[${name}_${lettersOf(digest(scopeOf(context), value), 8)}]`;

@@ -24,6 +24,8 @@ interface Scanning {
   violation(findings: Findings): Pick<Violation, 'code' | 'reason' | 'description'>;
   /** From how many findings whose action is `block` on it blocks. Default 1. */
   readonly blockFrom?: number;
+  /** Whether a place (a JSON pointer) is not looked at. */
+  skips?(pointer: string): boolean;
   /** Whether a text that is JSON is read as such. */
   readonly json?: (text: string) => boolean;
   readonly texts?: Omit<TextOptions, 'json'>;
@@ -34,7 +36,7 @@ interface Scanning {
  * is JSON is read as such where something is found in it, or where escapes could hide it: what comes of it is JSON too.
  */
 export function scanningHooks(scanning: Scanning): Hooks {
-  const { name, action, violation, blockFrom = 1 } = scanning;
+  const { name, action, violation, blockFrom = 1, skips } = scanning;
   const options: TextOptions = {
     ...scanning.texts,
     json: scanning.json ?? ((text) => text.includes('\\u') || scanning.scan(text).length > 0),
@@ -49,13 +51,15 @@ export function scanningHooks(scanning: Scanning): Hooks {
       (text, place) => {
         const matches = scanning.scan(text, place.name);
         if (matches.length === 0) return text;
-        const pointer = place.pointer();
+        // Names of fields stand in pointers, and have what was found in them too.
+        const path = place.pointer();
+        if (skips?.(path)) return text;
+        const pointer = replaceMatches(path, scanning.scan(path), ({ kind }) => `[${kind.toUpperCase()}]`);
         return replaceMatches(text, matches, ({ kind }, value) => {
           const act = action(kind);
           findings.add(kind, pointer);
           if (act === 'block') blocking += 1;
           replace ??= scanning.replacer(context);
-          // Of what is blocked too: names of fields stand in pointers.
           return replace(act, kind, value);
         });
       },
@@ -64,6 +68,6 @@ export function scanningHooks(scanning: Scanning): Hooks {
     if (findings.total === 0) return proceed();
     const report = findings.report();
     if (blocking >= blockFrom) return block({ ...violation(findings), details: report }, { [name]: report });
-    return modify(changed, { [name]: report });
+    return changed === payload ? proceed({ [name]: report }) : modify(changed, { [name]: report });
   });
 }
