@@ -526,7 +526,7 @@ function traces() {
         ['sallyport.hook', 'name of the hook'],
         [
           'sallyport.decision',
-          '`continue`, `modified`, `blocked`, `failed`, `noted`, `cancelled` or `skipped`',
+          '`continue`, `modified`, `asked`, `blocked`, `failed`, `noted`, `cancelled` or `skipped`',
         ],
         ['sallyport.violation.code', 'code of the violation'],
         ['sallyport.plugin.ms', 'what the plugin itself took, where it was asked in one request with others'],
@@ -536,6 +536,7 @@ function traces() {
         ['sallyport.outcome', '`cancelled` or `gone`, of a request that nobody waits for'],
       ].map(([name, meaning]) => [code(name), meaning]),
     ),
+    'A question to a person ([approvals](approvals.md)) is an event of the span, `sallyport.approval`, at its end: `sallyport.approval.outcome`, `.way`, `.stage` and `.ms`; who answered is in the logs alone.',
     'A span of an error has the status `Error` and `error.type`: the code of JSON-RPC, `tool_error` for a result with `isError`, or the code of ours. A block is a decision of a plugin, and no error of it. Arguments, results, payloads, what a violation says beside its code, texts of errors and ids of sessions are in no span: the id of a session lets in whoever has it.',
     '## One trace',
     'The trace of a request is the one of its `traceparent`: that in `_meta` of the message, else that of the HTTP request, which is a link where they differ. With `tracestate` and `baggage` it goes on to plugin servers and upstreams: in headers over HTTP, and in `_meta`. With traces `traceparent` is written anew for each hop, and names the span of the call, also where nothing is recorded; without traces it passes on as it came. Where `traceparent` is set in `from_client` of an upstream, that is what the upstream gets.',

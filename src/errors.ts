@@ -137,6 +137,8 @@ const defineBadMessage = kindOf({ exit: 2, jsonRpc: -32600, http: 400, toClient:
 const defineBadParams = kindOf({ jsonRpc: -32602, http: 400, toClient: true });
 /** A client has had what it may have, or is too slow or gone. */
 const defineClientError = kindOf({ exit: 1, toClient: true });
+/** A person did not let a call go on. */
+const defineApproval = kindOf({ exit: 1, jsonRpc: -32003, http: 403, toClient: true });
 /** What came from an upstream is of no use. */
 const defineUpstreamError = kindOf({ http: 502 });
 
@@ -910,6 +912,16 @@ export const ConfigConsoleOpen = defineError('SALLY_CONFIG_CONSOLE_OPEN', {
   remedy:
     'set host: 127.0.0.1 and look through ssh -L; or give gateway.tls, gateway.auth, and console.admins with the users who may look',
   example: { at: inGateway(8, 7), host: '0.0.0.0', lacks: 'has no TLS' },
+});
+
+export const ConfigApprovals = defineError('SALLY_CONFIG_APPROVALS', {
+  message: (c) => `gateway.approvals: ${c.problem}`,
+  remedy: (c) => c.instead,
+  example: {
+    at: inGateway(7, 5),
+    problem: 'the page is to be asked, and there is none',
+    instead: "add 'console: 4450' to the gateway block, or leave page out of by",
+  },
 });
 
 export const ConfigOauth = defineError('SALLY_CONFIG_OAUTH', {
@@ -2453,6 +2465,93 @@ export const AuditNotChained = defineError('SALLY_AUDIT_NOT_CHAINED', {
   remedy: 'name a log that was written with gateway.audit.chain: true',
   exit: 2,
   example: { path: 'audit.jsonl' },
+});
+
+// ─── Approvals (gateway/approvals/) ───────────────────────────────────────────────────────────────
+
+export const ApprovalRefused = defineApproval<{
+  what: string;
+  name: string;
+  who: string;
+  way: string;
+  /** What plugins or rules gave as the reason to ask. */
+  because: string;
+  reason: string | undefined;
+}>('SALLY_APPROVAL_REFUSED', {
+  message: (c) =>
+    `the ${c.what} '${c.name}' needs an approval (${c.because}), and ${c.who} has refused it (${c.way})${c.reason ? `: ${c.reason}` : ''}`,
+  remedy: 'do without it: the same call is refused without a question for a while',
+  example: {
+    what: 'tool',
+    name: 'delete_file',
+    who: 'grace',
+    way: 'page',
+    because: 'deletes files',
+    reason: 'not on a Friday',
+  },
+});
+
+export const ApprovalLate = defineApproval('SALLY_APPROVAL_TIMEOUT', {
+  message: (c) =>
+    `the ${c.what} '${c.name}' needs an approval (${c.because}), and nobody answered within ${c.seconds} s: that is a refusal`,
+  remedy:
+    'see that somebody is there to answer, and call again: the same call is refused without a question for a while. gateway.approvals.timeout is how long it waits',
+  example: { what: 'tool', name: 'delete_file', because: 'deletes files', seconds: 120 },
+});
+
+export const ApprovalNobody = defineApproval('SALLY_APPROVAL_NOBODY', {
+  message: (c) =>
+    `the ${c.what} '${c.name}' needs an approval (${c.because}), and nobody can be asked: ${c.problem}`,
+  remedy:
+    'call from a client that asks its user (elicitation, in forms), or let gateway.approvals.by name page or webhook too',
+  example: {
+    what: 'tool',
+    name: 'delete_file',
+    because: 'deletes files',
+    problem: 'the client cannot ask its user (elicitation)',
+  },
+});
+
+export const ApprovalsFull = defineApproval('SALLY_APPROVAL_FULL', {
+  message: (c) =>
+    `the ${c.what} '${c.name}' needs an approval, and as many calls ${c.whose === 'user' ? 'of this user ' : ''}wait for one already as may`,
+  remedy:
+    'answer one of them, or wait: gateway.approvals has the limits max_waiting and max_waiting_per_user',
+  example: { what: 'tool', name: 'delete_file', whose: 'user' },
+});
+
+export const ApprovalStopped = defineApproval('SALLY_APPROVAL_STOPPED', {
+  message: (c) =>
+    `the ${c.what} '${c.name}' waited for an approval, and the gateway is about to stop: it has not been done`,
+  remedy: 'call again in a moment: another instance, or this one after its restart, will ask',
+  example: { what: 'tool', name: 'delete_file' },
+});
+
+export const ApprovalWithdrawn = defineApproval('SALLY_APPROVAL_WITHDRAWN', {
+  message: (c) => `the ${c.what} '${c.name}' waited for an approval, and its client gave it up`,
+  remedy: 'nothing to do: it has not been done',
+  example: { what: 'tool', name: 'delete_file' },
+});
+
+export const ApprovalWebhook = defineError('SALLY_APPROVAL_WEBHOOK', {
+  message: (c) => `the approver at ${c.host} gave no answer: ${c.problem}`,
+  remedy:
+    'it has to answer a question with HTTP 200 and {"id": …, "decision": "approve" or "refuse"}, or with 202 to be asked again; see docs/approvals.md',
+  example: { host: 'approver.example', problem: 'HTTP 502' },
+});
+
+export const ApprovalSelf = defineRefusal('SALLY_APPROVAL_SELF', {
+  message: (c) => `the call is ${c.who}'s own, and gateway.approvals.allow_self is false`,
+  remedy: 'let somebody else answer it',
+  http: 403,
+  example: { who: 'ada' },
+});
+
+export const ApprovalGone = defineRefusal('SALLY_APPROVAL_GONE', {
+  message: 'this question is over: it was answered, withdrawn, or nobody answered in time',
+  remedy: 'nothing to do: the decisions of the page say what became of it',
+  http: 409,
+  example: {},
 });
 
 // ─── OAuth towards upstreams (oauth/) ─────────────────────────────────────────────────────────────

@@ -14,6 +14,7 @@ import { packageVersion } from '../version.js';
 import { signalWithin } from '../wait.js';
 import { isSpokesman, isWorker, joinWorkerBus, reportServing, sharedMetrics } from '../workers/index.js';
 import { endProcess } from './end.js';
+import { openDesk } from './gateway-approvals.js';
 import { openPage, wantedConsole, watchFor } from './gateway-console.js';
 import { statusText } from './gateway-status.js';
 import type { CommandIo } from './io.js';
@@ -109,11 +110,12 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   asking = false;
   if (count > 1 && options.stdio) throw WorkersNeedPort({});
   const wanted = wantedConsole(first, options.console);
+  const desk = openDesk();
   const page =
     wanted && !isWorker() ? await openPage(io, wanted, first, { ...options, config, log }) : undefined;
   if (count > 1 && !isWorker()) {
     if (page) process.on('SIGHUP', () => void load(silentLogger).then(page.use, () => {}));
-    await serveFromWorkers(count, workerGraceMs, log, page?.listener);
+    await serveFromWorkers(count, workerGraceMs, log, desk.listener(page?.listener));
   }
   const watched = wanted && (await watchFor(page));
   const bus = await joinWorkerBus();
@@ -126,6 +128,7 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
     log,
     version: packageVersion(),
     bus,
+    desk: desk.desk,
     registry: await openProcessRegistry(),
     shared: sharedMetrics,
     ...(observer && { observer }),

@@ -6,6 +6,7 @@ import {
   type ConfigPlace,
 } from '../errors.js';
 import { nearest } from '../nearest.js';
+import { type ApprovalSettings, approvalSettings } from './approval-settings.js';
 import { auditKeys } from './audit-keys.js';
 import { type ConsentSettings, checkGrants, consentSettings } from './consent-settings.js';
 import { type ConsoleSettings, consoleSettings } from './console-settings.js';
@@ -76,6 +77,8 @@ export interface GatewaySettings extends SettingsOf<typeof gatewayKeys> {
   readonly console?: ConsoleSettings;
   /** Absent: none is kept. */
   readonly audit?: AuditSettings;
+  /** Absent: nobody is asked, and what a person would have to decide is refused. */
+  readonly approvals?: ApprovalSettings;
 }
 
 const noPaths: PathBase = { cwd: '/', folder: '/', home: undefined, exists: () => false };
@@ -142,6 +145,10 @@ export function gatewaySettings(
     toolNames,
     metrics: settingsOf(metricsKeys, fields.metrics?.value ?? {}, reading.paths),
     ...given('audit', auditSettings(fields.audit, reading)),
+    ...given(
+      'approvals',
+      fields.approvals && approvalSettings(fields.approvals, fields.console !== undefined, reading),
+    ),
   };
 }
 

@@ -1,3 +1,4 @@
+export type { ApprovalSettings, WebhookSettings } from './approval-settings.js';
 export {
   type ClientHeaders,
   type ClientValue,

@@ -1,3 +1,4 @@
+import { approvalKeys } from './approval-keys.js';
 import { auditKeys } from './audit-keys.js';
 import { onErrorValues, pluginModes } from './modes.js';
 import { consentKeys, oauthClientKeys } from './oauth-keys.js';
@@ -389,6 +390,10 @@ export const gatewayKeys = {
   audit: optional(
     { kind: 'map', keys: auditKeys },
     'a record of every decision in a file of its own; absent: none is kept',
+  ),
+  approvals: optional(
+    { kind: 'map', keys: approvalKeys },
+    'who is asked where a rule or a plugin wants a person to decide (ask); absent: nobody, such a call is refused',
   ),
   tool_names: optional(
     { kind: 'map', keys: toolNameKeys },

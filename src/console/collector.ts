@@ -1,4 +1,5 @@
 import {
+  type ApprovalEnd,
   aroundHttp,
   bounded,
   callerIds,
@@ -193,6 +194,29 @@ class CollectedRequest implements RequestObservation {
         ...(reason !== undefined && { reason: bounded(reason) }),
         requestId: request,
         tookMs: took,
+      }),
+    });
+  }
+
+  approval({ outcome, way, who, reason, stage, sources, waitedMs }: ApprovalEnd): void {
+    const verdict = outcome === 'approved' ? 'approved' : 'refused';
+    if (verdict === 'refused') this.#blocked = true;
+    const seen = this.#seen();
+    if (!seen.wants(verdict)) return;
+    const at = new Date(this.#now()).toISOString();
+    // Who has answered, or why nobody has: what the approver said of it is in the logs.
+    const said =
+      who === undefined ? (outcome === 'nobody' ? (reason ?? outcome) : outcome) : `${who} (${way})`;
+    seen.decision({
+      told: () => ({
+        at,
+        ...this.#about(undefined),
+        plugin: bounded(sources.join(', ')),
+        hook: `approval of the ${stage}`,
+        verdict,
+        reason: bounded(said),
+        ...(this.#call && { requestId: this.#call.requestId }),
+        tookMs: waitedMs,
       }),
     });
   }

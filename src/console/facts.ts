@@ -91,7 +91,15 @@ export interface Decision {
   readonly upstream?: string;
   readonly plugin: string;
   readonly hook: string;
-  readonly verdict: 'continue' | 'modified' | 'blocked' | 'failed' | 'noted' | 'refused';
+  readonly verdict:
+    | 'continue'
+    | 'modified'
+    | 'asked'
+    | 'approved'
+    | 'blocked'
+    | 'failed'
+    | 'noted'
+    | 'refused';
   readonly reason?: string;
   readonly requestId?: string;
   readonly traceId?: string;

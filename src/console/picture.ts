@@ -14,6 +14,8 @@ const levelStyles: Record<Level, Style> = { ok: 'green', warning: 'yellow', erro
 const verdictStyles: Record<Decision['verdict'], Style> = {
   continue: 'green',
   modified: 'cyan',
+  asked: 'cyan',
+  approved: 'green',
   noted: 'yellow',
   blocked: 'red',
   failed: 'red',

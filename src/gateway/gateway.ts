@@ -45,6 +45,8 @@ import {
 } from '../telemetry/index.js';
 import { anyPeer, createCredentialStore, openTlsMetrics, type PeerRule } from '../tls/index.js';
 import type { WorkerBus } from '../workers/index.js';
+import { holdApprovals } from './approvals/in-use.js';
+import type { Desk } from './approvals/index.js';
 import { CallerTokens, createAuthentication, guarded, introduce, openAuthenticator } from './auth/index.js';
 import { openConsent } from './consent.js';
 import { createFacts, type GatewayFacts } from './facts.js';
@@ -117,6 +119,8 @@ interface GatewayDeps {
   readonly observer?: Observer;
   /** What it shares with the other processes that serve the same port, where there are some. */
   readonly bus?: WorkerBus | undefined;
+  /** Where the questions to people meet, of this process and of others. Default: one of its own, which no page shows. */
+  readonly desk?: Desk | undefined;
   /** Plugins by value: what a `kind` stands for, before it is looked up anywhere else. */
   readonly definitions?: ReadonlyMap<string, PluginDefinition>;
 }
@@ -179,6 +183,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   let passed = credentialsIn(config.gateway.upstreams);
   let authenticator = await openAuth(config.gateway);
   const sets = createPluginSets(await openPluginManager(config, held));
+  const approvals = await holdApprovals(config.gateway, { desk: deps.desk, log, store });
   const callers = new CallerTokens(config.gateway.upstreams);
   const { consent: asked } = config.gateway;
   if (asked && bus) throw OauthWorkers({});
@@ -197,6 +202,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     version,
     makeId: sessions.makeId,
     toolNames: config.gateway.toolNames,
+    approvals,
   });
   const clientCertificate = clientCertificateOf(tls);
   const reachable = { host, allowedHosts, allowedOrigins };
@@ -290,6 +296,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   };
   const end = async (withinMs: number) => {
     stopping = true;
+    approvals.stop();
     const drained = endpoint.drain(withinMs);
     if (withinMs > 0) await listener.stop();
     await drained;
@@ -299,6 +306,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     await router.close();
     await upstreams.close();
     await sets.close();
+    approvals.close();
     await Promise.all(retiring);
     credentials?.close();
     consent?.close();
@@ -375,6 +383,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
         throw ConfigGatewayOpen({ at: { file: next.path, line: 1, column: 1 }, host });
       // Everything that can fail comes first: what follows only exchanges what is in use.
       const nextAuthenticator = await openAuth(next.gateway);
+      const useApprovals = await approvals.prepare(next.gateway);
       const plugins = await openPluginManager(next, held);
       const servers = await makeServers(next.gateway.servers);
       for (const outcome of await store.reload()) {
@@ -384,8 +393,10 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       }
       const longest = Math.max(
         next.settings.pluginTimeoutMs,
+        approvals.current?.timeoutMs ?? 0,
         ...upstreams.current().map((one) => one.settings.timeoutMs),
       );
+      useApprovals();
       authenticator = nextAuthenticator;
       passed = credentialsIn(next.gateway.upstreams);
       callers.serve(next.gateway.upstreams);

@@ -1,4 +1,5 @@
 export { aliasBeginnings, aliasOf, isAliasOf, looksLikeAlias, type NameForm } from './alias.js';
+export { type Ask, type AskWay, askKey, askOf, askWays } from './ask.js';
 export {
   filledContext,
   filledGlobal,

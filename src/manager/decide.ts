@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Condition, type ModeEffect, modeEffect, type PluginSettings } from '../config/index.js';
 import { ChangesClash, type SallyError } from '../errors.js';
 import {
+  askOf,
   type GlobalContext,
   type HookResult,
   hookRow,
@@ -214,6 +215,8 @@ function mediaType(contentType: string | null | undefined): string | undefined {
 export type Decision =
   | { readonly kind: 'continue'; readonly modified?: unknown; readonly note?: Note }
   | { readonly kind: 'block'; readonly result: HookResult }
+  /** A person is to decide; whoever runs the hook has said that it asks one. */
+  | { readonly kind: 'ask'; readonly violation: Violation }
   | { readonly kind: 'fail'; readonly error: SallyError };
 
 /** What would have ended the request under a stricter mode: logged. */
@@ -223,8 +226,11 @@ type Note =
 
 const unchanged: Decision = { kind: 'continue' };
 
-/** What an outcome means under a mode. The second of the two decisions of a call; a function of its arguments. */
-export function decide(effect: ModeEffect, outcome: Outcome): Decision {
+/**
+ * What an outcome means under a mode. The second of the two decisions of a call; a function of its arguments. `asks`: whether
+ * somebody can be asked; where not, a question is a block.
+ */
+export function decide(effect: ModeEffect, outcome: Outcome, asks = false): Decision {
   if (outcome.kind === 'failed') {
     return effect.onError === 'block'
       ? { kind: 'fail', error: outcome.error }
@@ -236,7 +242,10 @@ export function decide(effect: ModeEffect, outcome: Outcome): Decision {
     effect.modifies && result.modified_payload !== null && result.modified_payload !== undefined;
   const modified = changed ? { modified: result.modified_payload } : {};
   if (result.continue_processing) return { kind: 'continue', ...modified };
-  if (effect.onViolation === 'block') return { kind: 'block', result };
+  if (effect.onViolation === 'block') {
+    const { violation } = result;
+    return asks && violation && askOf(violation) ? { kind: 'ask', violation } : { kind: 'block', result };
+  }
   return { kind: 'continue', ...modified, note: { kind: 'violation', violation: result.violation ?? null } };
 }
 

@@ -62,6 +62,8 @@ export interface HookCallResult<P = unknown, M = unknown> {
   readonly violation: Violation | null;
   /** What the plugins reported, the later over the earlier. */
   readonly metadata: Record<string, unknown>;
+  /** What plugins want a person to be asked before the request goes on, where the caller `asks`; absent where nothing. */
+  readonly asks?: readonly Violation[];
 }
 
 export interface InvokeOptions {
@@ -70,6 +72,11 @@ export interface InvokeOptions {
   readonly observed?: CallObserver | undefined;
   /** Headers that go with the calls of plugins behind a connection, where whoever watches has none. */
   readonly headers?: HandleCall['headers'];
+  /**
+   * Whether the caller asks a person where a plugin wants that: the other plugins run, and what was asked for is in the result.
+   * Default: it is a block.
+   */
+  readonly asks?: boolean;
 }
 
 /** What a request works with; the manager that made it owns all of it. */
@@ -126,7 +133,7 @@ export class PluginRequest {
   async invokeForeign<P>(
     hook: string,
     payload: P,
-    { signal, observed = this.#deps.observer, headers }: InvokeOptions = {},
+    { signal, observed = this.#deps.observer, headers, asks = false }: InvokeOptions = {},
   ): Promise<HookCallResult<P>> {
     const { list, settings, outOfService, chains, closed } = this.#deps;
     if (closed) throw PluginsClosed({ hook });
@@ -139,7 +146,8 @@ export class PluginRequest {
     const wanted = selected.some(({ plugin }) => wantsWhole(plugin.wanted, hook, limit));
     const payloadJson = checkPayload(hook, payload, wanted, limit);
     const unchanged = { modified: null, metadata: {} };
-    const run: HookRun = { hook, payload, payloadJson, ...unchanged, signal, observed, headers };
+    const run: HookRun = { hook, payload, payloadJson, ...unchanged, signal, observed, headers, asks };
+    let asked: Violation[] | undefined;
     let ahead: Ahead | undefined;
     let blocked: Decided | undefined;
     for (let at = 0, end = 0; at < selected.length && blocked === undefined; at = end) {
@@ -163,6 +171,10 @@ export class PluginRequest {
       for (const one of decided) {
         if (one.decision.kind === 'fail') failed ??= one.decision.error;
         else if (one.decision.kind === 'block') blocked ??= one;
+        else if (one.decision.kind === 'ask') {
+          asked ??= [];
+          asked.push({ ...one.decision.violation, plugin_name: one.plugin.name });
+        }
       }
       if (failed || blocked)
         for (const { observed } of ahead?.outcomes ?? []) observed?.end({ decision: 'skipped' });
@@ -176,6 +188,7 @@ export class PluginRequest {
       modified_payload: run.modified,
       violation: violation ? { ...violation, plugin_name: blocked?.plugin.name } : null,
       metadata: run.metadata,
+      ...(asked && blocked === undefined && { asks: asked }),
     };
   }
 
@@ -238,7 +251,7 @@ export class PluginRequest {
   /** What an outcome of a plugin means for the request, and what is kept of it. */
   #conclude(
     { plugin, effect }: Selected,
-    { hook, metadata, headers }: HookRun,
+    { hook, metadata, headers, asks }: HookRun,
     outcome: Outcome,
     before: SharedParts,
     observed: CallObservation<HookCallEnd> | undefined,
@@ -252,10 +265,10 @@ export class PluginRequest {
       this.#remember(plugin, before, outcome.outcome.context);
       Object.assign(metadata, outcome.outcome.result.metadata);
     }
-    const decision = decide(effect, outcome);
+    const decision = decide(effect, outcome, asks);
     if (decision.kind !== 'continue' || decision.note !== undefined)
       this.#report(plugin, hook, decision, observed?.span ?? callerIds(headers, undefined));
-    if (decision.kind !== 'continue') this.endedBy = plugin.name;
+    if (decision.kind === 'block' || decision.kind === 'fail') this.endedBy = plugin.name;
     observed?.end(endOf(decision, outcome.tookMs));
     return { plugin, decision };
   }
@@ -291,6 +304,8 @@ export class PluginRequest {
     });
     if (decision.kind === 'block') {
       log.info({ ...fields, violation: decision.result.violation?.code }, 'blocked by a plugin');
+    } else if (decision.kind === 'ask') {
+      log.info({ ...fields, violation: decision.violation.code }, 'a plugin wants a person to be asked');
     } else if (decision.kind === 'fail') {
       log.error(failure(decision.error), `the request ends: ${decision.error.message}`);
     } else if (decision.note?.kind === 'violation') {
@@ -330,6 +345,7 @@ interface HookRun {
   readonly signal: Cancellation | undefined;
   readonly observed: CallObserver | undefined;
   readonly headers: HandleCall['headers'];
+  readonly asks: boolean;
 }
 
 /** Goes on with what the plugins of a band changed. */
@@ -347,6 +363,10 @@ function endOf(decision: Decision, tookMs: number | undefined): HookCallEnd {
   if (decision.kind === 'block') {
     const { code, reason } = decision.result.violation ?? {};
     return { decision: 'blocked', violation: code ?? undefined, reason: reason ?? undefined, tookMs };
+  }
+  if (decision.kind === 'ask') {
+    const { code, reason } = decision.violation;
+    return { decision: 'asked', violation: code ?? undefined, reason: reason ?? undefined, tookMs };
   }
   if (decision.kind === 'fail') return { decision: 'failed', error: decision.error, tookMs };
   const { note, modified } = decision;

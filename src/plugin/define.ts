@@ -1,4 +1,12 @@
-import type { HookName, HookResult, PayloadOf, PluginContext, Violation } from '../hooks/index.js';
+import {
+  type AskWay,
+  askKey,
+  type HookName,
+  type HookResult,
+  type PayloadOf,
+  type PluginContext,
+  type Violation,
+} from '../hooks/index.js';
 import type { Logger } from '../log.js';
 
 /** What a hook is given beside the payload and the context. */
@@ -138,4 +146,37 @@ export function block(
     violation: { ...rest, description, details },
     metadata,
   };
+}
+
+/** What a person is asked. */
+export interface Question {
+  /** Why somebody is to look at it: the person reads this. */
+  readonly reason: string;
+  /** For machines. Default: `APPROVAL_REQUIRED`. */
+  readonly code?: string;
+  /** What the client reads where nobody is asked. */
+  readonly description?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+  /** The ways of which one is enough, such as `['page', 'webhook']` for somebody else than the user of the client; absent: those of the gateway. */
+  readonly by?: readonly AskWay[];
+}
+
+/**
+ * Stops the request unless a person lets it go on: `gateway.approvals` says who is asked, and for how long the request waits.
+ * In the hooks around tools, prompts and resources, of a plugin whose mode may block. A gateway that asks nobody takes it as a
+ * block with the code `APPROVAL_REQUIRED`.
+ */
+export function ask({
+  reason,
+  by,
+  code = 'APPROVAL_REQUIRED',
+  description = `Needs an approval: ${reason}`,
+  details = {},
+}: Question): HookResult {
+  return block({
+    reason,
+    description,
+    code,
+    details: { ...details, [askKey]: { ...(by && { by: [...by] }) } },
+  });
 }

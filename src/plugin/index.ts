@@ -4,6 +4,7 @@
  * @module
  */
 export type {
+  AskWay,
   HookName,
   HookResult,
   ModifiedOf,
@@ -12,6 +13,7 @@ export type {
   Violation,
 } from '../hooks/index.js';
 export {
+  ask,
   block,
   type ConfigSchema,
   definePlugin,
@@ -25,4 +27,5 @@ export {
   type PluginInstance,
   type PluginSetup,
   proceed,
+  type Question,
 } from './define.js';

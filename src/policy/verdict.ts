@@ -3,7 +3,15 @@ export type Verdict =
   | { readonly kind: 'allow' }
   | Denied
   /** A person has to say: until then it is not done. */
-  | { readonly kind: 'ask'; readonly by: string; readonly reason?: string | undefined };
+  | Asked;
+
+interface Asked {
+  readonly kind: 'ask';
+  readonly by: string;
+  readonly reason?: string | undefined;
+  /** The ways of which one is enough; absent: those of the gateway. */
+  readonly ways?: readonly ('elicitation' | 'page' | 'webhook')[] | undefined;
+}
 
 interface Denied {
   readonly kind: 'deny';

@@ -11,7 +11,9 @@ export const accessFields = {
   upstream: 'where it went; absent where it went to none, or to several',
   target: 'the tool, prompt or resource, as the upstream calls it',
   plugins:
-    'each plugin that was asked: `plugin`, `hook`, `decision` (`continue`, `modified`, `blocked`, `failed`, `noted`) and `ms`',
+    'each plugin that was asked: `plugin`, `hook`, `decision` (`continue`, `modified`, `asked`, `blocked`, `failed`, `noted`) and `ms`',
+  approvals:
+    'each question to a person: `outcome` (`approved`, `refused`, `timeout`, `nobody`, `withdrawn`, `full`, `stopped`), `way` (`elicitation`, `page`, `webhook`), `by` (who answered) and `ms` that it waited',
   status: 'HTTP status, of a request without an MCP response: refused at the door, `GET`, `DELETE`',
   error: 'code of the JSON-RPC error',
   outcome:

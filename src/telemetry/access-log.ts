@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from '../log.js';
 import type { AccessFields } from './access-fields.js';
 import type {
+  ApprovalEnd,
   HookCallEnd,
   HookCallStart,
   Observer,
@@ -40,6 +41,7 @@ class AccessLine implements RequestObservation {
   #call: ServedCall | undefined;
   #upstream: string | undefined;
   #target: string | undefined;
+  #approvals: object[] | undefined;
 
   constructor(log: Logger, start: RequestStart) {
     this.#log = log;
@@ -66,6 +68,11 @@ class AccessLine implements RequestObservation {
     };
   }
 
+  approval({ outcome, way, who, waitedMs }: ApprovalEnd): void {
+    this.#approvals ??= [];
+    this.#approvals.push({ outcome, ...(way && { way }), ...(who && { by: bounded(who) }), ms: waitedMs });
+  }
+
   end(end: RequestEnd, span: SpanIds | undefined): void {
     const call = this.#call;
     const { address } = this.#start;
@@ -83,6 +90,7 @@ class AccessLine implements RequestObservation {
         ...(this.#upstream !== undefined && { upstream: this.#upstream }),
         ...(this.#target !== undefined && { target: shownTarget(this.#target) }),
         ...(this.#plugins.length > 0 && { plugins: this.#plugins }),
+        ...(this.#approvals && { approvals: this.#approvals }),
         ...outcomeOf(call, end.response),
         ms: msSince(this.#started),
       };

@@ -79,7 +79,7 @@ export const metricTable = {
       plugin,
       hook,
       decision:
-        '`continue`, `modified`, `blocked`, `failed`, `noted` (it would have ended the request under a stricter mode), or `cancelled`',
+        '`continue`, `modified`, `asked` (a person was to decide), `blocked`, `failed`, `noted` (it would have ended the request under a stricter mode), or `cancelled`',
       reason:
         'code of the violation or of the failure; `other` for codes of violations beyond the first hundred of a plugin; empty where there is none',
     },
@@ -92,6 +92,18 @@ export const metricTable = {
     labels: { plugin, hook },
     of: 'both',
     buckets: shortBuckets,
+  },
+  approvals: {
+    name: 'sallyport_approval_seconds',
+    kind: 'histogram',
+    help: 'Questions to people whether a call may go on, from when they were asked to their end',
+    labels: {
+      outcome:
+        '`approved`, `refused`, `timeout` (nobody answered), `nobody` (there was nobody to be asked), `withdrawn` (the client gave the call up), `full` (too many wait), or `stopped` (the gateway was about to stop)',
+      way: '`elicitation`, `page` or `webhook`; `remembered` for an answer to the same call before; empty where nobody answered',
+    },
+    of: 'gateway',
+    buckets: [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600],
   },
   refusals: {
     name: 'sallyport_refusals_total',

@@ -12,6 +12,7 @@ import {
 } from '../errors.js';
 import { type MetricName, metricOptions, metricTable } from './metric-table.js';
 import type {
+  ApprovalEnd,
   CallObservation,
   HookCallEnd,
   HookCallStart,
@@ -56,6 +57,7 @@ export function openTrafficMetrics(registry: Registry, options: TrafficOptions):
     ownTime: inGateway ? new FastHistogram('ownTime', registry) : undefined,
     upstreamCalls: inGateway ? new FastHistogram('upstreamCalls', registry) : undefined,
     toolCalls: inGateway && options.toolNames ? new FastCounter('toolCalls', registry) : undefined,
+    approvals: inGateway ? new FastHistogram('approvals', registry) : undefined,
     reasons: new Map(),
     tools: new Map(),
   };
@@ -77,6 +79,7 @@ interface Traffic {
   readonly refusals: FastCounter;
   readonly errors: FastCounter;
   readonly limits: FastCounter;
+  readonly approvals: FastHistogram | undefined;
   /** Codes of violations that were seen, by plugin. */
   readonly reasons: Map<string, Set<string>>;
   /** Names of tools that were seen in lists, by upstream. */
@@ -113,6 +116,11 @@ class RequestMetrics implements RequestObservation {
 
   hookCall(start: HookCallStart): CallObservation<HookCallEnd> {
     return new HookCallMetrics(this.#traffic, start, this);
+  }
+
+  approval({ outcome, way, remembered, waitedMs }: ApprovalEnd): void {
+    this.#waited += waitedMs;
+    this.#traffic.approvals?.observe([outcome, remembered ? 'remembered' : (way ?? '')], waitedMs / 1000);
   }
 
   /** Waiting begins at `now`. What is waited for at once counts once. */

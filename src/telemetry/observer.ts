@@ -71,6 +71,8 @@ export interface RequestObservation extends CallObserver, Observation<RequestEnd
   routed?(upstream: string | undefined, target: string | undefined): void;
   /** Rules or the lock on tools do not let it pass, or want a person to say. */
   decided?(decision: AccessDecision): void;
+  /** A person was asked whether it may go on, or whether the client may have its result. */
+  approval?(end: ApprovalEnd): void;
 }
 
 /** What does not let a request pass, before any plugin or upstream has it. */
@@ -80,6 +82,25 @@ export interface AccessDecision {
   readonly by: string;
   /** Why, in the words of the configuration. */
   readonly reason?: string | undefined;
+}
+
+/** How a question to a person ended. */
+export interface ApprovalEnd {
+  /** `nobody`: there was nobody to be asked. `withdrawn`: its client gave the call up. `full`: too many wait. `stopped`: the gateway was about to stop. */
+  readonly outcome: 'approved' | 'refused' | 'timeout' | 'nobody' | 'withdrawn' | 'full' | 'stopped';
+  /** In which way it was answered. */
+  readonly way?: 'elicitation' | 'page' | 'webhook';
+  /** Who answered. */
+  readonly who?: string;
+  /** In the words of whoever answered; or why there was nobody. */
+  readonly reason?: string;
+  /** That the answer was given to the same question before. */
+  readonly remembered?: true;
+  readonly stage: 'call' | 'result';
+  readonly askedAt: string;
+  readonly waitedMs: number;
+  /** Who wanted it: plugins, rules. */
+  readonly sources: readonly string[];
 }
 
 /** A JSON-RPC request of a client. */
@@ -156,10 +177,18 @@ export interface HookCallStart {
 
 export interface HookCallEnd {
   /**
-   * `noted`: it would have ended the request under a stricter mode. `cancelled`: nobody waited for it any more. `skipped`:
+   * `asked`: a person is to decide. `noted`: it would have ended the request under a stricter mode. `cancelled`: nobody waited for it any more. `skipped`:
    * the request ended at a plugin before this one, in the same round trip.
    */
-  readonly decision: 'continue' | 'modified' | 'blocked' | 'failed' | 'noted' | 'cancelled' | 'skipped';
+  readonly decision:
+    | 'continue'
+    | 'modified'
+    | 'asked'
+    | 'blocked'
+    | 'failed'
+    | 'noted'
+    | 'cancelled'
+    | 'skipped';
   /** The code of the violation. */
   readonly violation?: string | undefined;
   /** Why, in the words of the plugin: a short text, which nobody has looked at. */
@@ -254,6 +283,11 @@ class JoinedRequest implements RequestObservation {
   decided(decision: AccessDecision): void {
     this.#a.decided?.(decision);
     this.#b.decided?.(decision);
+  }
+
+  approval(end: ApprovalEnd): void {
+    this.#a.approval?.(end);
+    this.#b.approval?.(end);
   }
 
   upstreamCall(start: UpstreamCallStart): CallObservation<UpstreamCallEnd> | undefined {

@@ -1,5 +1,6 @@
 import { findSallyError } from '../errors.js';
 import type {
+  ApprovalEnd,
   HookCallEnd,
   HookCallStart,
   RequestEnd,
@@ -158,6 +159,16 @@ export function hookAttributes({ hook, plugin, request }: HookCallStart): Attrib
     'sallyport.plugin': bounded(plugin),
     'sallyport.hook': bounded(hook),
     'sallyport.request.id': bounded(request),
+  };
+}
+
+/** Of the event that a question to a person has ended; who it was stands in the logs alone. */
+export function approvalAttributes({ outcome, way, stage, waitedMs }: ApprovalEnd): Attributes {
+  return {
+    'sallyport.approval.outcome': outcome,
+    'sallyport.approval.stage': stage,
+    'sallyport.approval.ms': waitedMs,
+    ...(way && { 'sallyport.approval.way': way }),
   };
 }
 

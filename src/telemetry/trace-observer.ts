@@ -1,5 +1,6 @@
 import type { Context, Link, Span, SpanContext, SpanKind, Tracer } from '@opentelemetry/api';
 import type {
+  ApprovalEnd,
   CallObservation,
   HookCallEnd,
   HookCallStart,
@@ -13,6 +14,7 @@ import type {
 } from './observer.js';
 import {
   type Attributes,
+  approvalAttributes,
   hookAttributes,
   hookEnd,
   hookSpanName,
@@ -230,6 +232,11 @@ class RequestSpan implements RequestObservation {
     if (this.#call === undefined || !this.#span?.isRecording()) return;
     this.#span.updateName(spanName(methodName(this.#call.method, methods), this.#call.params));
     if (upstream !== undefined) this.#span.setAttribute('sallyport.upstream', upstream);
+  }
+
+  approval(end: ApprovalEnd): void {
+    const span = this.#begun();
+    if (span.isRecording()) span.addEvent('sallyport.approval', approvalAttributes(end), performance.now());
   }
 
   upstreamCall(start: UpstreamCallStart): CallObservation<UpstreamCallEnd> {

@@ -3,6 +3,7 @@ export { sharedMetrics } from './metrics.js';
 export { runWorkers, type WorkersListener } from './primary.js';
 export {
   acceptingTurn,
+  hearPrimary,
   isSpokesman,
   isWorker,
   joinWorkerBus,

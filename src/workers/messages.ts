@@ -16,7 +16,7 @@ export function isBusReply(message: unknown): message is BusReply {
   return (message as Partial<BusReply> | null)?.sallyport === 'bus';
 }
 
-/** From a worker to whoever listens in its primary. */
+/** From a worker to whoever listens in its primary, and back. */
 export interface Told {
   readonly sallyport: 'told';
   readonly value: unknown;

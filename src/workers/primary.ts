@@ -4,13 +4,15 @@ import { WorkerLost } from '../errors.js';
 import type { Logger } from '../log.js';
 import { backoff } from '../wait.js';
 import { makeWorkerBus, removeWorkerBus, type WorkerBus } from './bus.js';
-import { type BusReply, busMessage, isTold, readyMessage, turnMessage } from './messages.js';
+import { type BusReply, busMessage, isTold, readyMessage, type Told, turnMessage } from './messages.js';
 import { gatherMetrics } from './metrics.js';
 
 /** Hears in the primary what workers tell it. */
 export interface WorkersListener {
   told(worker: number, value: unknown): void;
   gone(worker: number): void;
+  /** Gets what tells a worker something, as JSON. What one that is gone would have heard is lost. */
+  attach?(tell: (worker: number, value: unknown) => void): void;
 }
 
 interface WorkersOptions {
@@ -63,6 +65,10 @@ export async function runWorkers(options: WorkersOptions): Promise<number> {
   cluster.on('message', gatherMetrics(serves));
   cluster.on('message', (worker, message) => {
     if (isTold(message)) listener?.told(worker.id, message.value);
+  });
+  listener?.attach?.((id, value) => {
+    const told: Told = { sallyport: 'told', value };
+    cluster.workers?.[id]?.send(told, () => {});
   });
 
   const stopped = new Promise<'stopped'>((resolve) => {

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { removeWorkerBus, type WorkerBus } from './bus.js';
-import { busMessage, isBusReply, readyMessage, type Told, turnMessage } from './messages.js';
+import { busMessage, isBusReply, isTold, readyMessage, type Told, turnMessage } from './messages.js';
 
 /** Whether this process is one of several that a primary runs. */
 export const isWorker = (): boolean => cluster.isWorker;
@@ -59,6 +59,13 @@ export function joinWorkerBus(): Promise<WorkerBus | undefined> {
     };
     process.on('message', onMessage);
     process.send?.(busMessage);
+  });
+}
+
+/** Has `listener` called with what the primary tells this worker. */
+export function hearPrimary(listener: (value: unknown) => void): void {
+  process.on('message', (message: unknown) => {
+    if (isTold(message)) listener(message.value);
   });
 }
 

@@ -27,7 +27,16 @@ export const markOf = (state) => (Object.hasOwn(marks, state) ? marks[state] : u
 /** @typedef {Decision['verdict']} Verdict */
 
 /** The verdicts, what somebody looks for first. @type {readonly Verdict[]} */
-export const verdicts = ['blocked', 'refused', 'failed', 'modified', 'noted', 'continue'];
+export const verdicts = [
+  'blocked',
+  'refused',
+  'failed',
+  'asked',
+  'approved',
+  'modified',
+  'noted',
+  'continue',
+];
 
 /** @typedef {{ level: 'warning' | 'error', what: string, name?: string, section: string }} Concern */
 

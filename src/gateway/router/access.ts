@@ -3,6 +3,7 @@ import { isObject, type JsonObject, type RpcError } from '../../mcp/messages.js'
 import { type Kind, kinds } from '../../mcp/methods.js';
 import { type DecisionInput, type SubjectKind, strictest, type Verdict } from '../../policy/index.js';
 import type { Access } from '../access.js';
+import type { Wanted } from '../approvals/question.js';
 import type { Identity } from '../client.js';
 import type { Context, ForClient, Routed } from './context.js';
 import { entryName, isShown, publicName, type Route, type Target } from './lists.js';
@@ -74,17 +75,35 @@ function judge(kind: Kind, name: string, route: Route, client: ForClient, use: U
     .reduce((one, other) => strictest(one, other));
 }
 
+/** As `permitOrAsk`, of what nobody is asked about: it does not pass then. @throws SallyError */
+export function permit(kind: Kind, target: Target, routed: Routed, use: Required<Use>): void {
+  const asked = permitOrAsk(kind, target, routed, use);
+  if (asked === undefined) return;
+  const known = publicName(kind, target.name, target.route.offer);
+  throw ApprovalNeeded({ what: kinds[kind].what, name: known, ...reasonOf(asked) });
+}
+
 /**
- * Lets a use pass, or throws what the client is told of it: where it may not even see it, that there is no such thing.
+ * Lets a use pass, or throws what the client is told of it: where it may not even see it, that there is no such thing. Returns what
+ * a person is to be asked before it passes.
  *
  * @throws SallyError
  */
-export function permit(kind: Kind, { route, name }: Target, routed: Routed, use: Required<Use>): void {
+export function permitOrAsk(
+  kind: Kind,
+  { route, name }: Target,
+  routed: Routed,
+  use: Required<Use>,
+): Wanted | undefined {
   const { context, request } = routed;
   const { access } = context;
-  if (access === undefined) return;
+  if (access === undefined) return undefined;
   const verdict = judge(kind, name, route, routed, use);
-  if (verdict.kind === 'allow') return;
+  if (verdict.kind === 'allow') return undefined;
+  if (verdict.kind === 'ask' && context.approvals.current !== undefined) {
+    const { by: source, reason = 'a rule wants it', ways } = verdict;
+    return { source, reason, ...(ways && { by: ways }) };
+  }
   request.observed?.decided?.(verdict);
   const { what } = kinds[kind];
   const known = publicName(kind, name, route.offer);

@@ -3,9 +3,11 @@ import type { TimeLimit } from '../../mcp/client/deadline.js';
 import type { OnRequest } from '../../mcp/client/session.js';
 import { isObject, type JsonObject, metaOf, type RpcResponse, withoutEnvelope } from '../../mcp/messages.js';
 import { changedList, kinds } from '../../mcp/methods.js';
+import type { Subject, Wanted } from '../approvals/index.js';
 import type { ClientRequest } from '../client.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
-import { hidesMissing, isVisible, permit } from './access.js';
+import { hidesMissing, isVisible, permitOrAsk } from './access.js';
+import { onceApproved } from './approval.js';
 import { askable, canAnswer, cannotServe } from './capabilities.js';
 import type { ClientState } from './clients.js';
 import type { Context, Routed } from './context.js';
@@ -80,6 +82,8 @@ class UpstreamCall {
   /** What the client calls it; a URI that says whose it is (`qualified`) stands in what the client is told too. */
   readonly #asked: unknown;
   readonly #qualified: boolean;
+  /** Whether a person has let it go out. */
+  #approved = false;
   /** Whether it is the upstream that has refused: another may have the resource. */
   refused = false;
 
@@ -92,7 +96,7 @@ class UpstreamCall {
     this.#context = context;
     this.#upstream = target.route.upstream;
     this.#target = target;
-    this.#hooks = new RequestHooks(manager, this.#upstream.name, request);
+    this.#hooks = new RequestHooks(context, this.#upstream.name, request);
     this.#guarded = reachOf(manager, op.post, this.#upstream.name) === 'change';
     this.#params = target.offered ? withArguments(op.method, params, target.offered) : params;
     this.#name = target.name;
@@ -103,7 +107,8 @@ class UpstreamCall {
 
   async run(request: ClientRequest): Promise<RpcResponse> {
     request.observed?.routed?.(this.#upstream.name, this.#name);
-    const { pre, kind, key } = this.#op;
+    const { pre, kind } = this.#op;
+    let wanted: readonly Wanted[] | undefined;
     if (this.#hooks.applies(pre)) {
       const payload = this.#op.payload(this.#params, this.#name, request.headers);
       const outcome = await this.#hooks.run(pre, payload, request);
@@ -114,21 +119,42 @@ class UpstreamCall {
         throw NotOffered({ what: kinds[kind].what, name: this.#name });
       }
       request.observed?.routed?.(this.#upstream.name, this.#name);
+      wanted = outcome.wanted;
     }
-    this.#permit(request);
-    this.#params = { ...this.#params, [key]: this.#name };
-    const session = await this.#context.sessions.of(this.#state, this.#upstream, request, 'calling');
-    return this.#converse(session, request);
+    const ruled = this.#permit(request);
+    if (ruled) wanted = [ruled, ...(wanted ?? [])];
+    if (wanted === undefined) return this.#begin(request, request);
+    return onceApproved(wanted, this.#subject(), request, this.#context, (now) => {
+      this.#approved = true;
+      // A reload may have changed what may be done at all.
+      this.#permit(now);
+      now.observed?.routed?.(this.#upstream.name, this.#name);
+      return this.#begin(now, request);
+    });
   }
 
-  /** Lets it pass as it will go out: what plugins have made of it is what is judged. */
-  #permit(request: ClientRequest): void {
-    if (this.#context.access === undefined) return;
+  /** Goes out. `first` has what the client says of rounds with the upstream: those of an approval are over. */
+  async #begin(request: ClientRequest, first: ClientRequest): Promise<RpcResponse> {
+    this.#params = { ...this.#params, [this.#op.key]: this.#name };
+    const session = await this.#context.sessions.of(this.#state, this.#upstream, request, 'calling');
+    return this.#converse(session, request, first);
+  }
+
+  /** What a person is asked about. */
+  #subject(result?: JsonObject): Subject {
+    const { what } = kinds[this.#op.kind];
+    const args = this.#params['arguments'];
+    return { what, name: this.#name, upstream: this.#upstream.name, args, ...(result && { result }) };
+  }
+
+  /** Lets it pass as it will go out: what plugins have made of it is what is judged. Returns what a person is to be asked before. */
+  #permit(request: ClientRequest): Wanted | undefined {
+    if (this.#context.access === undefined) return undefined;
     const { kind, method } = this.#op;
     const args = this.#params['arguments'] ?? {};
     if (!isObject(args)) throw ParamsInvalid({ method, problem: 'arguments must be an object' });
     const routed = { request, state: this.#state, context: this.#context };
-    permit(kind, { route: this.#target.route, name: this.#name }, routed, { method, args });
+    return permitOrAsk(kind, { route: this.#target.route, name: this.#name }, routed, { method, args });
   }
 
   /** Goes on with the payload of the pre-hook as plugins have changed it. */
@@ -149,7 +175,11 @@ class UpstreamCall {
   }
 
   /** The four ways in which two eras meet. */
-  async #converse(session: UpstreamSession, request: ClientRequest): Promise<RpcResponse> {
+  async #converse(
+    session: UpstreamSession,
+    request: ClientRequest,
+    first: ClientRequest,
+  ): Promise<RpcResponse> {
     if (request.client.era === 'legacy') {
       let response = await this.#send(session, request, {});
       if (session.era === 'modern' && isInputRequired(response)) {
@@ -158,7 +188,7 @@ class UpstreamCall {
       }
       return this.#finish(response, session, request);
     }
-    const { inputResponses, requestState } = request.params;
+    const { inputResponses, requestState } = first.params;
     if (session.era === 'modern') return this.#relay(session, request, inputResponses, requestState);
     if (requestState !== undefined) return errorResponse(RequestStateInvalid({ method: request.method }));
     return this.#suspendable(session, request);
@@ -177,7 +207,7 @@ class UpstreamCall {
     });
     if (!isInputRequired(response)) return this.#finish(response, session, now);
     const result = this.#guarded ? questionsOnly(response.result) : response.result;
-    const hooked = this.#hooks.plugins !== undefined;
+    const hooked = this.#hooks.plugins !== undefined || this.#approved;
     const ends = endsOf(now, this.#upstream, session, this.#context, hooked);
     const translated = translateResult(result, ends);
     if (!hooked) return { result: translated };
@@ -272,29 +302,45 @@ class UpstreamCall {
       return translateResponse(response, ends);
     const plain = translateResult(response.result, { ...ends, to: 'legacy' });
     const task = asTask ? taskIdOf(plain) : undefined;
-    let result = plain;
     if (task === undefined) {
       const screened = await this.#hooks.runPost(this.#op, this.#name, plain, now);
       if ('error' in screened) return screened;
-      result = screened.result;
-    } else {
-      // What comes of a task passes the post-hook later: until then nothing of the result may be told beside it.
-      if (this.#guarded) result = { task: taskFacts(plain['task']) };
-      this.#state.tasks.set(task, {
-        upstream: this.#upstream,
-        tool: this.#name,
-        plugins: this.#hooks.plugins,
+      const { result, wanted } = screened;
+      const changed = result !== plain;
+      if (wanted === undefined) return this.#hand(response.result, result, session, now, changed);
+      // About what the client is to have, and not about what the upstream gave.
+      return onceApproved(wanted, this.#subject(result), now, this.#context, (later) => {
+        later.observed?.routed?.(this.#upstream.name, this.#name);
+        return this.#hand(response.result, result, session, later, changed);
       });
     }
-    if (several) {
+    this.#state.tasks.set(task, {
+      upstream: this.#upstream,
+      tool: this.#name,
+      plugins: this.#hooks.plugins,
+    });
+    // What comes of a task passes the post-hook later: until then nothing of the result may be told beside it.
+    const result = this.#guarded ? { task: taskFacts(plain['task']) } : plain;
+    return this.#hand(response.result, result, session, now, result !== plain);
+  }
+
+  /** Hands over a result as it is to be: `given` is what came, and `changed` whether it is another. */
+  async #hand(
+    given: JsonObject,
+    made: JsonObject,
+    session: UpstreamSession,
+    now: ClientRequest,
+    changed: boolean,
+  ): Promise<RpcResponse> {
+    const ends = endsOf(now, this.#upstream, session, this.#context, this.#hooks.plugins !== undefined);
+    let result = made;
+    if (this.#context.routes.length > 1) {
       const client = { state: this.#state, context: this.#context };
-      result = await withPublicUris(result, this.#upstream, client, now.signal, this.#qualified);
+      result = await withPublicUris(made, this.#upstream, client, now.signal, this.#qualified);
     }
-    const made =
-      result === plain
-        ? response.result
-        : { ...(session.era === 'modern' && modernFields(response.result)), ...result };
-    return translateResponse({ result: made }, ends);
+    const same = !changed && result === made;
+    const whole = same ? given : { ...(session.era === 'modern' && modernFields(given)), ...result };
+    return translateResponse({ result: whole }, ends);
   }
 }
 

@@ -5,6 +5,7 @@ import type { JsonObject } from '../../mcp/messages.js';
 import type { Kind } from '../../mcp/methods.js';
 import type { Era } from '../../mcp/revisions.js';
 import type { Access } from '../access.js';
+import type { Approvals } from '../approvals/index.js';
 import type { ClientRequest } from '../client.js';
 import type { Upstream } from '../upstream.js';
 import type { ClientState } from './clients.js';
@@ -58,4 +59,10 @@ export interface Context {
   /** What is kept of a list for those who share sessions with this client. */
   listOf(state: ClientState, upstream: Upstream, kind: Kind): KeptList;
   readonly suspended: SuspendedRequests;
+  /** Who asks people; undefined where nobody is asked. Another after a reload. */
+  readonly approvals: ApprovalsInUse;
+}
+
+export interface ApprovalsInUse {
+  readonly current: Approvals | undefined;
 }

@@ -3,10 +3,12 @@ import { connectionHeaders, headerName, headerValue } from '../../headers.js';
 import type { HookName } from '../../hooks/index.js';
 import { JsonNumber, sameNumber } from '../../json/index.js';
 import type { PluginManager, PluginRequest } from '../../manager/index.js';
-import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
+import { isObject, type JsonObject, type RpcError, type RpcResponse } from '../../mcp/messages.js';
 import { kinds } from '../../mcp/methods.js';
 import { traceFieldsOf } from '../../telemetry/index.js';
+import { type Wanted, wantedBy } from '../approvals/question.js';
 import type { ClientRequest } from '../client.js';
+import type { Context } from './context.js';
 import { pluginErrorResponse, resultErrorResponse, violationResponse } from './responses.js';
 
 /** One payload that a post-hook is given, and where what it made of it goes. */
@@ -114,20 +116,36 @@ export function reachOf({ plugins }: Plugins, hook: string, upstream: string): '
   return reach;
 }
 
-/** What the plugins made of a payload: null where they changed nothing, or the response that ends the request. */
-type HookOutcome = { readonly modified: unknown } | { readonly stop: RpcResponse };
+/**
+ * What the plugins made of a payload: null where they changed nothing, with what they want a person to be asked; or the response
+ * that ends the request.
+ */
+type HookOutcome =
+  | { readonly modified: unknown; readonly wanted?: readonly Wanted[] | undefined }
+  | { readonly stop: RpcResponse };
+
+/** A result as plugins left it, with what they want a person to be asked before the client gets it. */
+type Screened = { readonly result: JsonObject; readonly wanted?: readonly Wanted[] | undefined };
 
 /** The hooks of one client request at one upstream. */
 export class RequestHooks {
   readonly #manager: PluginManager;
   readonly #upstream: string;
   readonly #opener: ClientRequest;
+  /** Whether somebody is asked where a plugin wants that. */
+  readonly #asks: boolean;
   /** The contexts of this request, where a hook has run: what belongs to it later uses the same. */
   plugins: PluginRequest | undefined;
 
   /** `plugins` are those of an earlier request that this one belongs to. */
-  constructor(manager: PluginManager, upstream: string, request: ClientRequest, plugins?: PluginRequest) {
-    this.#manager = manager;
+  constructor(
+    { sets, approvals }: Pick<Context, 'sets' | 'approvals'>,
+    upstream: string,
+    request: ClientRequest,
+    plugins?: PluginRequest,
+  ) {
+    this.#manager = sets.current.plugins;
+    this.#asks = approvals.current !== undefined;
     this.#upstream = upstream;
     this.#opener = request;
     this.plugins = plugins;
@@ -158,8 +176,16 @@ export class RequestHooks {
     const { signal, observed } = now;
     const headers = traceFieldsOf(now.headers, now.params['_meta']);
     try {
-      const outcome = await this.plugins.invokeForeign(hook, payload, { signal, observed, headers });
-      if (outcome.continue_processing) return { modified: outcome.modified_payload };
+      const outcome = await this.plugins.invokeForeign(hook, payload, {
+        signal,
+        observed,
+        headers,
+        asks: this.#asks,
+      });
+      if (outcome.continue_processing) {
+        const { modified_payload: modified, asks } = outcome;
+        return { modified, wanted: asks && wantedBy(asks) };
+      }
       return { stop: violationResponse(outcome.violation, this.plugins.endedBy) };
     } catch (error) {
       const withheld = result && resultErrorResponse(error, result.what, result.name);
@@ -168,16 +194,23 @@ export class RequestHooks {
   }
 
   /** The post-hook on a result, part by part. A result that it stops reaches nobody. */
-  async runPost(op: Operation, name: string, result: JsonObject, now: ClientRequest): Promise<RpcResponse> {
+  async runPost(
+    op: Operation,
+    name: string,
+    result: JsonObject,
+    now: ClientRequest,
+  ): Promise<Screened | { error: RpcError }> {
     if (!this.applies(op.post)) return { result };
     let current = result;
+    let wanted: Wanted[] | undefined;
     const { what } = kinds[op.kind];
     for (const part of op.parts(result, name)) {
       const outcome = await this.run(op.post, part.payload, now, { what, name });
-      if ('stop' in outcome) return outcome.stop;
+      if ('stop' in outcome) return outcome.stop as { error: RpcError };
+      if (outcome.wanted) wanted = [...(wanted ?? []), ...outcome.wanted];
       if (isObject(outcome.modified)) current = part.put(outcome.modified, current);
     }
-    return { result: current };
+    return { result: current, wanted };
   }
 }
 

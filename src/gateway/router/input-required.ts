@@ -197,8 +197,8 @@ export class SuspendedRequests {
   }
 }
 
-/** Makes the client's response of the upstream's, for the request that waits. */
-type Finish = (response: RpcResponse, now: ClientRequest) => Promise<RpcResponse>;
+/** Makes the client's response of what was waited for, for the request that waits. */
+type Finish<T> = (outcome: T, now: ClientRequest) => Promise<RpcResponse>;
 
 interface Question {
   readonly entry: JsonObject;
@@ -265,7 +265,11 @@ export class SuspendedCall {
    * Waits, for the client's request, until the call has ended or the upstream asks. `done` is the call, and never
    * rejects; `finish` makes the client's response of its.
    */
-  async wait(request: ClientRequest, done: Promise<RpcResponse>, finish: Finish): Promise<RpcResponse> {
+  async wait<T extends object>(
+    request: ClientRequest,
+    done: Promise<T>,
+    finish: Finish<T>,
+  ): Promise<RpcResponse> {
     this.#now = request;
     const stop = onAbort(request.signal, (reason) => this.#control.abort(reason));
     try {
@@ -289,7 +293,7 @@ export class SuspendedCall {
     });
   }
 
-  #inputRequired(request: ClientRequest, done: Promise<RpcResponse>, finish: Finish): RpcResponse {
+  #inputRequired<T extends object>(request: ClientRequest, done: Promise<T>, finish: Finish<T>): RpcResponse {
     const requestState = this.#suspended.suspend(request, {
       resume: (again) => {
         this.#take(again.params['inputResponses']);

@@ -2,8 +2,10 @@ import { signalOf } from '../../cancel.js';
 import { MethodUnknown, NotOffered, ParamsInvalid } from '../../errors.js';
 import { isObject, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
 import { signalWithin } from '../../wait.js';
+import type { ClientRequest } from '../client.js';
 import type { Upstream } from '../upstream.js';
-import { isVisible, permit, permitMethod } from './access.js';
+import { isVisible, permit, permitMethod, permitOrAsk } from './access.js';
+import { onceApproved } from './approval.js';
 import { callWithoutHooks } from './call.js';
 import type { Routed } from './context.js';
 import { findTargets, findTemplate } from './find.js';
@@ -92,12 +94,12 @@ export async function runTask(routed: Routed): Promise<RpcResponse> {
   )
     return errorResponse(NotOffered({ what: 'task', name: id }));
   const route = routes.find((one) => one.upstream === upstream);
-  // Of a call that was let pass: what may be seen now can be less.
+  // Of a call that was let pass, approved where somebody was to be asked: what may be seen now can be less.
   if (task !== undefined && route !== undefined)
-    permit('tools', { route, name: task.tool }, routed, { method, args: undefined });
+    permitOrAsk('tools', { route, name: task.tool }, routed, { method, args: undefined });
   if (method !== 'tasks/result') return passLegacy(routed, upstream);
   const { toolsCall } = operations;
-  const hooks = new RequestHooks(context.sets.current.plugins, upstream.name, request, task?.plugins);
+  const hooks = new RequestHooks(context, upstream.name, request, task?.plugins);
   // Of a task that is not known here nobody knows which plugins its result has to pass.
   if (task === undefined && hooks.applies(toolsCall.post)) {
     return errorResponse(NotOffered({ what: 'task', name: id }));
@@ -106,8 +108,14 @@ export async function runTask(routed: Routed): Promise<RpcResponse> {
   if ('error' in response || task === undefined) return response;
   request.observed?.routed?.(upstream.name, task.tool);
   const screened = await hooks.runPost(toolsCall, task.tool, response.result, request);
-  if ('error' in screened || routes.length === 1) return screened;
-  return { result: await withPublicUris(screened.result, upstream, routed, request.signal) };
+  if ('error' in screened) return screened;
+  const { result, wanted } = screened;
+  const hand = async (now: ClientRequest) => ({
+    result: routes.length === 1 ? result : await withPublicUris(result, upstream, routed, now.signal),
+  });
+  if (wanted === undefined) return hand(request);
+  const subject = { what: 'tool', name: task.tool, upstream: upstream.name, args: undefined, result };
+  return onceApproved(wanted, subject, request, context, hand);
 }
 
 /** Of the upstream's tasks those that are of this client's calls, and of tools that it may see; all where nothing says what it may. */

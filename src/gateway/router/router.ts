@@ -9,7 +9,7 @@ import type { Client, ClientRequest, Router } from '../client.js';
 import { sharingKey, type Upstream, type UpstreamSession } from '../upstream.js';
 import { capabilitiesOf, type Described, instructionsOf, offeredCapabilities } from './capabilities.js';
 import { type ClientState, Clients, type Resource } from './clients.js';
-import type { Context } from './context.js';
+import type { ApprovalsInUse, Context } from './context.js';
 import { handlerOf } from './handlers.js';
 import { SuspendedRequests, suspendedId } from './input-required.js';
 import { KeptLists, type ListCounts } from './kept-lists.js';
@@ -37,6 +37,8 @@ interface RouterOptions {
   readonly access?: Access | undefined;
   /** Makes the ids of suspended requests: their holder is found by them. */
   readonly makeId?: () => string;
+  /** Default: nobody is asked. */
+  readonly approvals?: ApprovalsInUse;
 }
 
 /** A router whose upstreams can be exchanged. Who opened them closes them. */
@@ -74,9 +76,9 @@ class GatewayRouter implements ReplaceableRouter {
     sets,
     log,
     version,
-    makeId,
     access,
     toolNames = usualNames,
+    ...rest
   }: RouterOptions) {
     this.#log = log;
     this.#toolNames = toolNames;
@@ -97,7 +99,8 @@ class GatewayRouter implements ReplaceableRouter {
         onNotification,
         opened: (...opened) => this.#opened(...opened),
       }),
-      suspended: new SuspendedRequests(undefined, makeId),
+      suspended: new SuspendedRequests(undefined, rest.makeId),
+      approvals: rest.approvals ?? { current: undefined },
       kept: new KeptLists(),
       waits: new ListWaits(),
       listOf: (state, upstream, kind) => {

@@ -1,6 +1,7 @@
 import { AuditUnavailable } from '../../errors.js';
 import { clientName } from '../access-log.js';
 import type {
+  ApprovalEnd,
   CallObservation,
   HookCallEnd,
   HookCallStart,
@@ -34,6 +35,7 @@ export class AuditedRequest implements RequestObservation {
   readonly #start: RequestStart;
   readonly #started = performance.now();
   readonly #verdicts: Verdict[] = [];
+  #approvals: ApprovalEnd[] | undefined;
   #call: ServedCall | undefined;
   #upstream: string | undefined;
   #target: string | undefined;
@@ -72,6 +74,11 @@ export class AuditedRequest implements RequestObservation {
         });
       },
     };
+  }
+
+  approval(end: ApprovalEnd): void {
+    this.#approvals ??= [];
+    this.#approvals.push(end);
   }
 
   upstreamCall({ method }: UpstreamCallStart): CallObservation<UpstreamCallEnd> {
@@ -134,6 +141,7 @@ export class AuditedRequest implements RequestObservation {
 
   #decisionOf({ abandoned }: ServedCall, isError: boolean): string {
     if (this.#verdicts.some(({ decision }) => decision === 'blocked')) return 'blocked';
+    if (this.#approvals?.some(({ outcome }) => outcome !== 'approved')) return 'blocked';
     if (!isError || abandoned !== undefined) return 'allowed';
     const failed = this.#wentOut || this.#verdicts.some(({ decision }) => decision === 'failed');
     return failed ? 'failed' : 'refused';
@@ -161,8 +169,33 @@ export class AuditedRequest implements RequestObservation {
       ...(this.#upstream !== undefined && { upstream: this.#upstream }),
       ...(this.#target !== undefined && { target: shownTarget(this.#target) }),
       ...(this.#verdicts.length > 0 && { plugins: this.#verdicts }),
+      ...(this.#approvals && { approvals: this.#approvals.map(approvalIn) }),
     };
   }
+}
+
+function approvalIn({
+  askedAt,
+  sources,
+  stage,
+  outcome,
+  way,
+  who,
+  reason,
+  waitedMs,
+  remembered,
+}: ApprovalEnd) {
+  return {
+    asked: askedAt,
+    asked_by: sources.map(bounded),
+    stage,
+    outcome,
+    ...(way && { way }),
+    ...(who && { by: bounded(who) }),
+    ...(reason && { reason: bounded(reason) }),
+    ms: waitedMs,
+    ...(remembered && { remembered }),
+  };
 }
 
 function outcomeOf(response: (RequestEnd & { kind: 'served' })['response']): string {

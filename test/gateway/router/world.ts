@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest';
 import type { Access } from '../../../src/gateway/access.js';
+import type { Approvals } from '../../../src/gateway/approvals/index.js';
 import type { Client, ClientRequest, Identity } from '../../../src/gateway/client.js';
 import { createRouter, type ReplaceableRouter } from '../../../src/gateway/router/index.js';
 import type { Upstream } from '../../../src/gateway/upstream.js';
@@ -35,9 +36,22 @@ export function routerOver(
     plugins = managerOf([]),
     log = silentLogger,
     access,
-  }: { plugins?: PluginManager; log?: Logger; access?: Access } = {},
+    approvals,
+  }: {
+    plugins?: PluginManager;
+    log?: Logger;
+    access?: Access;
+    approvals?: { readonly current: Approvals | undefined };
+  } = {},
 ): ReplaceableRouter {
-  const router = createRouter({ upstreams, sets: { current: { plugins } }, log, version: '0.0.0', access });
+  const router = createRouter({
+    upstreams,
+    sets: { current: { plugins } },
+    log,
+    version: '0.0.0',
+    access,
+    ...(approvals && { approvals }),
+  });
   onTestFinished(() => router.close());
   return router;
 }
