@@ -521,6 +521,7 @@ function traces() {
     table(
       ['attribute', 'what it says'],
       [
+        ['sallyport.server', 'name of the virtual server, of a request to one'],
         ['sallyport.upstream', 'name of the upstream'],
         ['sallyport.plugin', 'name of the plugin'],
         ['sallyport.hook', 'name of the hook'],

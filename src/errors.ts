@@ -2704,13 +2704,6 @@ export const ServerUnmatched = defineError<{
   example: { server: 'research', key: 'tools', name: 'web__serch', meant: 'web__search' },
 });
 
-export const ServerNameTaken = defineError('SALLY_SERVER_NAME_TAKEN', {
-  message: (c) =>
-    `virtual server '${c.server}' calls ${c.what} '${c.of}' '${c.name}', which is the name of another that its patterns let in: that one is left out there`,
-  remedy: (c) => `give '${c.of}' another name with as:, or list '${c.name}' with an as: of its own`,
-  example: { server: 'research', what: 'tool', name: 'search', of: 'web__search' },
-});
-
 export const ServerUnknown = defineError('SALLY_SERVER_UNKNOWN', {
   message: (c) => `there is no virtual server '${c.server}' in this configuration`,
   remedy: (c) =>

@@ -269,6 +269,7 @@ class CollectedRequest implements RequestObservation {
       ...(call && { client: clientName(call.client.info) }),
       method: bounded(call?.method ?? this.#start.method ?? ''),
       ...(typeof target === 'string' && { target: shownTarget(target) }),
+      ...(call?.client.server !== undefined && { server: call.client.server }),
       ...(this.#upstream !== undefined && { upstream: this.#upstream }),
       ...(trace !== undefined && { traceId: trace.trace_id }),
     };

@@ -88,6 +88,8 @@ export interface Decision {
   readonly client?: string;
   readonly method: string;
   readonly target?: string;
+  /** The virtual server that the client came to. */
+  readonly server?: string;
   readonly upstream?: string;
   readonly plugin: string;
   readonly hook: string;

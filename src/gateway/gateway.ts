@@ -331,7 +331,8 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       const bare = all.filter(({ settings }) => settings.prefix === 'never');
       return all.length > 1 && bare.length > 0 ? clashesAmong(all, signal) : [];
     },
-    unmatched: (signal) => unmatchedAt(sets.current.plugins.plugins, upstreams.current(), signal),
+    unmatched: (signal) =>
+      unmatchedAt(sets.current.plugins.plugins, current.gateway, upstreams.current(), signal),
     async listen(options = {}) {
       const wanted = options.port ?? current.gateway.port;
       try {

@@ -59,7 +59,7 @@ export async function lookAtGateway(
   const upstreams = gateway.upstreams.map((settings) => openUpstream(settings, deps));
   try {
     const looks = await Promise.all(upstreams.map((upstream) => reach(upstream, 3 * timeoutMs)));
-    const unmatched = await unmatchedAt(conditional, upstreams, AbortSignal.timeout(timeoutMs));
+    const unmatched = await unmatchedAt(conditional, gateway, upstreams, AbortSignal.timeout(timeoutMs));
     return { upstreams: looks, unmatched, auth: await looking };
   } finally {
     await Promise.allSettled(upstreams.map((upstream) => upstream.close()));

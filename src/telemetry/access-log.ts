@@ -87,6 +87,7 @@ class AccessLine implements RequestObservation {
         client: clientName(call.client.info),
         ...(address !== undefined && { address }),
         method: bounded(call.method),
+        ...(call.client.server !== undefined && { server: call.client.server }),
         ...(this.#upstream !== undefined && { upstream: this.#upstream }),
         ...(this.#target !== undefined && { target: shownTarget(this.#target) }),
         ...(this.#plugins.length > 0 && { plugins: this.#plugins }),

@@ -57,6 +57,13 @@ export const metricTable = {
     },
     of: 'gateway',
   },
+  serverRequests: {
+    name: 'sallyport_virtual_server_requests_total',
+    kind: 'counter',
+    help: 'Requests of clients of virtual servers',
+    labels: { server: 'name of the virtual server', mcp_method_name: method, outcome },
+    of: 'gateway',
+  },
   upstreamCalls: {
     name: 'mcp_client_operation_duration_seconds',
     kind: 'histogram',

@@ -56,6 +56,7 @@ export function openTrafficMetrics(registry: Registry, options: TrafficOptions):
     limits,
     ownTime: inGateway ? new FastHistogram('ownTime', registry) : undefined,
     upstreamCalls: inGateway ? new FastHistogram('upstreamCalls', registry) : undefined,
+    serverRequests: inGateway ? new FastCounter('serverRequests', registry) : undefined,
     toolCalls: inGateway && options.toolNames ? new FastCounter('toolCalls', registry) : undefined,
     approvals: inGateway ? new FastHistogram('approvals', registry) : undefined,
     reasons: new Map(),
@@ -73,6 +74,7 @@ interface Traffic {
   readonly requests: FastHistogram;
   readonly ownTime: FastHistogram | undefined;
   readonly upstreamCalls: FastHistogram | undefined;
+  readonly serverRequests: FastCounter | undefined;
   readonly toolCalls: FastCounter | undefined;
   readonly hookCalls: FastCounter;
   readonly hookTime: FastHistogram;
@@ -150,6 +152,8 @@ class RequestMetrics implements RequestObservation {
     const outcome = call.abandoned ?? outcomeOf(end.response);
     const method = methods.has(call.method) ? call.method : other;
     requests.observe([method, this.#upstream, call.client.era, outcome], total / 1000);
+    const { server } = call.client;
+    if (server !== undefined) this.#traffic.serverRequests?.inc([server, method, outcome]);
     ownTime?.observe([method], Math.max(total - this.#waited, 0) / 1000);
     if (method === 'tools/call' && this.#target !== undefined) {
       const known = this.#traffic.tools.get(this.#upstream)?.has(this.#target);

@@ -115,6 +115,8 @@ export interface ServedCall {
     readonly era: 'legacy' | 'modern';
     readonly revision: string;
     readonly info: Readonly<Record<string, unknown>>;
+    /** The virtual server that it came to; absent at `/mcp`. */
+    readonly server?: string | undefined;
     readonly identity: Who;
   };
   /** How it ended where no response is wanted any more. */

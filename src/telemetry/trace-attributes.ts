@@ -74,6 +74,7 @@ export function servedAttributes(method: string, start: RequestStart, call: Serv
   const made: Attributes = {};
   operation(method, call.params, call.client.revision, made);
   made['jsonrpc.request.id'] = bounded(String(call.id));
+  if (call.client.server !== undefined) made['sallyport.server'] = call.client.server;
   if (start.http === undefined) {
     made['network.transport'] = 'pipe';
   } else {

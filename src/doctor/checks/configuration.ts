@@ -81,8 +81,8 @@ export const configurationChecks = [
   file({
     id: 'conditions-met',
     group: 'configuration',
-    title: 'conditions of plugins name what the upstreams have',
-    codes: ['SALLY_CONDITION_UNMATCHED'],
+    title: 'conditions of plugins and virtual servers name what the upstreams have',
+    codes: ['SALLY_CONDITION_UNMATCHED', 'SALLY_SERVER_UNMATCHED'],
     look({ gateway }) {
       if (!gateway) return [skipped('only a gateway has upstreams')];
       if (gateway.unmatched.length > 0) return gateway.unmatched.map((problem) => warn(problem));

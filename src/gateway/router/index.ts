@@ -5,3 +5,4 @@ export { readNames } from './read-lists.js';
 export { pluginErrorResponse, publicError, violationResponse } from './responses.js';
 export { createRouter, type ReplaceableRouter } from './router.js';
 export { makeServers } from './servers.js';
+export { unmatchedServers } from './unmatched-servers.js';

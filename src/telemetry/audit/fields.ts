@@ -15,6 +15,7 @@ export const auditFields = {
   client: 'what the client calls itself: name and version of its `clientInfo`',
   address: 'where the request came from, as trusted proxies say; absent over stdio',
   method: 'method of MCP; of HTTP where no message was read',
+  server: 'the virtual server that the client came to; absent at `/mcp`',
   upstream: 'where it went; absent where it went to none, or to several',
   target:
     'the tool, prompt or resource, as the upstream calls it; values of a query that are named like a secret are left out',

@@ -166,6 +166,7 @@ export class AuditedRequest implements RequestObservation {
       client: clientName(call.client.info),
       ...this.#way(span),
       method: bounded(call.method),
+      ...(call.client.server !== undefined && { server: call.client.server }),
       ...(this.#upstream !== undefined && { upstream: this.#upstream }),
       ...(this.#target !== undefined && { target: shownTarget(this.#target) }),
       ...(this.#verdicts.length > 0 && { plugins: this.#verdicts }),

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -247,4 +247,33 @@ it('is no way to all for a connection that has used a server before it went', as
   expect(await send()).toMatchObject({ status: 200 });
   await gateway.reload({ plugins: [], gateway: { upstreams, servers: { talk: servers.talk } } });
   expect((await send()).status).toBe(404);
+});
+
+it('is named by the log, the audit log and the metrics, and names that are not offered are warned about', async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'audit.jsonl');
+  const misspelt = { misspelt: { tools: ['ecko', 'zzz*', 'echo'] } };
+  const gateway = await startGateway({
+    gateway: { upstreams, servers: { ...servers, ...misspelt }, audit: { file } },
+  });
+  const client = await modernClient(at(gateway.url, '/servers/talk/mcp'));
+  await client.callTool({ name: 'say', arguments: { message: 'hi' } });
+  await gateway.waitForLog(
+    ({ msg, ...line }) => msg === 'request' && line['method'] === 'tools/call' && line['server'] === 'talk',
+  );
+  await gateway.waitForLog(({ msg }) => msg.includes("virtual server 'misspelt' has zzz* in tools"));
+  const warned = gateway.log.filter(({ code }) => code === 'SALLY_SERVER_UNMATCHED');
+  expect(warned.map(({ remedy }) => remedy)).toContain('did you mean echo?');
+  expect(warned).toHaveLength(2);
+  const metrics = await (await fetch(at(gateway.url, '/metrics'))).text();
+  expect(metrics).toMatch(
+    /sallyport_virtual_server_requests_total\{server="talk",mcp_method_name="tools\/call",outcome="ok"\} 1/,
+  );
+  expect(await gateway.stop()).toBe(0);
+  const lines = (await readFile(file, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const [call] = lines.filter(({ event, method }) => event === 'end' && method === 'tools/call');
+  expect(call).toMatchObject({ server: 'talk', target: 'echo', upstream: 'one' });
 });
