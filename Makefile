@@ -9,7 +9,7 @@ INSTALLED := node_modules/.package-lock.json
 BUILT     := dist/.built
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lts interop traces conformance realworld browser build bench soak fuzz clean \
+.PHONY: help demo test test-lts interop quality traces conformance realworld browser build bench soak fuzz clean \
         certs-mcp-all certs-mcp-ca certs-mcp-gateway certs-mcp-plugin certs-mcp-check \
         certs-mcp-renew certs-mcp-revoke certs-mcp-crl certs-mcp-ca-rotate-status \
         certs-mcp-ca-rotate-prepare certs-mcp-ca-rotate-activate certs-mcp-ca-rotate-retire certs-mcp-ca-rotate-undo
@@ -31,6 +31,9 @@ interop: $(BUILT) ## The matrix with the Python peers, ContextForge's plugins be
 	@node interop/run.mjs
 	@node interop/filters.mjs
 	@node interop/scaffold.mjs
+
+quality: $(BUILT) ## What filters find, miss and cost beside ContextForge's plugins on the same texts: needs Python 3 and PyPI. WRITE=1 puts the tables into docs/filters.md
+	@node interop/quality.mjs $(if $(WRITE),--write)
 
 traces: $(BUILT) ## One trace over all programs, at the receiver of the OpenTelemetry Collector: needs Go and its module proxy
 	@node interop/traces.mjs

@@ -5,6 +5,51 @@
  */
 const differences = [
   {
+    plugin: 'ResourceFilterExample',
+    cases: /^(an allowed address|contents )/,
+    here: /^\[\{"metadata":\{\},"uri":"https:\/\/ok\.example\/a"\}(,("blocks: CONTENT_TOO_LARGE"|\{"content":\{"id":"1","mime_type":"text\/plain","text":"(x{20}|user: ada\\npassword: \[REDACTED\] end)".*))?\]$/,
+    there: /"resource_filter_plugin":"pre_fetch_validated"/,
+    cause:
+      'it writes into the metadata of a request that it has looked at it, with the user and the size that is allowed',
+  },
+  {
+    plugin: 'URLReputationPlugin',
+    cases: /^a top-level domain that there is not$/,
+    here: /foo\.notatld/,
+    there: /blocks: URL_REPUTATION_BLOCK/,
+    cause:
+      'it has the list of top-level domains of its own day in it; one that does not exist cannot be fetched from',
+  },
+  {
+    plugin: 'SQLSanitizer',
+    cases: /^a comment$/,
+    here: /"SELECT 1"/,
+    there: /"SELECT 1 "/,
+    cause: 'it leaves the space before a comment that it takes out at the end',
+  },
+  {
+    plugin: 'SQLSanitizer',
+    cases: /^put together$/,
+    here: /blocks: SQL_SANITIZER/,
+    there: /select '/,
+    cause: 'it does not see a statement that is put together inside of quotes',
+  },
+  {
+    plugin: 'SecretsDetection',
+    cases: /^fewer than it takes$/,
+    here: /REDACTED/,
+    there: /AKIA/,
+    cause: 'with fewer findings than block it lets secrets through; here they are masked then',
+  },
+  {
+    plugin: 'MarkdownCleanerPlugin',
+    cases: /^(headings, lists and blank lines|an empty fence)$/,
+    here: /"text":"(# a\\n- x\\n- y\\n\\nend|a\\nb)"/,
+    there: /fails: ValidationError/,
+    cause:
+      'it makes contents of a resource without the id that its model asks for, and fails on all that it would change',
+  },
+  {
     plugin: 'OutputLengthGuardPlugin',
     cases: /^structured content$/,
     here: /"text":"x"/,

@@ -5,7 +5,7 @@
     {"id": 3, "op": "measure", "name": "Pii", "hook": "tool_pre_invoke", "payload": {}, "seconds": 0.5}
 
 Calls of one `request` share the plugin's context, as a gateway keeps it from pre- to post-hook. `measure` calls the
-hook over and over in this process and answers seconds a call: no wire is in it.
+hook over and over in this process and answers seconds of processor time a call: no wire is in it.
 """
 
 import asyncio
@@ -87,12 +87,15 @@ async def measure(ask: dict) -> dict:
         if hasattr(result, "__await__"):
             await result
 
-    await once()
-    calls, start = 0, time.perf_counter()
-    while calls < 3 or time.perf_counter() - start < ask["seconds"]:
-        await once()
-        calls += 1
-    return {"seconds": (time.perf_counter() - start) / calls, "calls": calls}
+    async def run():
+        calls, start = 0, time.process_time()
+        while calls < 3 or time.process_time() - start < ask["seconds"]:
+            await once()
+            calls += 1
+        return (time.process_time() - start) / calls
+
+    await run()
+    return {"seconds": await run()}
 
 
 async def main() -> None:

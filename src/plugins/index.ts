@@ -125,6 +125,46 @@ export const bundledTable: readonly BundledPlugin[] = [
     python: ['plugins.resource_filter.resource_filter.ResourceFilterPlugin'],
     load: () => import('./resource-filter.js'),
   },
+  {
+    name: 'harmful-content',
+    python: ['plugins.harmful_content_detector.harmful_content_detector.HarmfulContentDetectorPlugin'],
+    load: () => import('./harmful-content.js'),
+  },
+  {
+    name: 'code-safety',
+    python: ['plugins.code_safety_linter.code_safety_linter.CodeSafetyLinterPlugin'],
+    load: () => import('./code-safety.js'),
+  },
+  {
+    name: 'markdown-cleaner',
+    python: ['plugins.markdown_cleaner.markdown_cleaner.MarkdownCleanerPlugin'],
+    load: () => import('./markdown-cleaner.js'),
+  },
+  {
+    name: 'privacy-notice',
+    python: ['plugins.privacy_notice_injector.privacy_notice_injector.PrivacyNoticeInjectorPlugin'],
+    load: () => import('./privacy-notice.js'),
+  },
+  {
+    name: 'robots-license',
+    python: ['plugins.robots_license_guard.robots_license_guard.RobotsLicenseGuardPlugin'],
+    load: () => import('./robots-license.js'),
+  },
+  {
+    name: 'license-header',
+    python: ['plugins.license_header_injector.license_header_injector.LicenseHeaderInjectorPlugin'],
+    load: () => import('./license-header.js'),
+  },
+  {
+    name: 'code-format',
+    python: ['plugins.code_formatter.code_formatter.CodeFormatterPlugin'],
+    load: () => import('./code-format.js'),
+  },
+  {
+    name: 'timezone',
+    python: ['plugins.timezone_translator.timezone_translator.TimezoneTranslatorPlugin'],
+    load: () => import('./timezone.js'),
+  },
 ];
 
 type Load = () => Promise<PluginDefinition>;

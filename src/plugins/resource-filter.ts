@@ -111,6 +111,9 @@ from private addresses. Contents are looked at wherever text is in them, text in
           );
           return changed === payload ? proceed() : modify(changed);
         },
+        // Plugin files of ContextForge name these for it: it does nothing there either.
+        prompt_post_fetch: () => proceed(),
+        tool_post_invoke: () => proceed(),
       },
     };
   },
