@@ -132,8 +132,7 @@ async function page({ name, python, load }) {
     'Under `config` of the plugin. A key that is not here is an error at the start.',
     keys(filter.config, name),
     ...theirs,
-    '## Examples',
-    ...runs,
+    ...(runs.length > 0 ? ['## Examples', ...runs] : []),
   );
   return { name, title, summary, python, text: `${text}\n` };
 }

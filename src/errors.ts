@@ -1712,6 +1712,13 @@ export const FilterPeerMissing = defineError('SALLY_FILTER_PEER', {
   example: { plugin: 'OutputLength', needs: 'tokenizer: o200k_base', install: 'gpt-tokenizer' },
 });
 
+export const ModerationReply = defineError('SALLY_MODERATION_REPLY', {
+  message: (c) => `the moderation service answered with ${c.reason}`,
+  remedy:
+    'service.api, url, model and prompt have to be those of the service; without: says what happens meanwhile',
+  example: { reason: 'status 404' },
+});
+
 export const NoSuchGroup = defineError('SALLY_PLUGIN_REGEX_GROUP', {
   message: (c) => `it refers to the group '${c.group}', which search does not have`,
   remedy: 'groups are counted from 1: (…), or named: (?P<name>…)',

@@ -165,6 +165,20 @@ export const bundledTable: readonly BundledPlugin[] = [
     python: ['plugins.timezone_translator.timezone_translator.TimezoneTranslatorPlugin'],
     load: () => import('./timezone.js'),
   },
+  {
+    name: 'encoded-exfiltration',
+    python: [
+      'cpex_encoded_exfil_detection.EncodedExfilDetectorPlugin',
+      'cpex_encoded_exfil_detection.encoded_exfil_detection.EncodedExfilDetectorPlugin',
+      'plugins.encoded_exfil_detection.encoded_exfil_detector.EncodedExfilDetectorPlugin',
+    ],
+    load: () => import('./encoded-exfiltration/index.js'),
+  },
+  {
+    name: 'moderation',
+    python: ['plugins.content_moderation.content_moderation.ContentModerationPlugin'],
+    load: () => import('./moderation/index.js'),
+  },
 ];
 
 type Load = () => Promise<PluginDefinition>;
