@@ -47,6 +47,7 @@ realworld: $(BUILT) ## Real MCP servers and clients, directly and through the ga
 browser: $(BUILT) ## In a real Chromium: clients, with the TypeScript SDK in a page; and the page of the console. Needs chromium
 	@node browser/run.mjs
 	@node browser/console.mjs
+	@node browser/approvals.mjs
 
 build: $(BUILT) ## Install and compile
 

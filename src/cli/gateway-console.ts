@@ -5,6 +5,7 @@ import {
   type GatewayConfig,
 } from '../config/index.js';
 import type { Report } from '../console/index.js';
+import type { PageDesk } from '../gateway/approvals/desk.js';
 import type { Gateway } from '../gateway/index.js';
 import type { Logger } from '../log.js';
 import type { Observer } from '../telemetry/index.js';
@@ -38,6 +39,8 @@ interface PageOptions {
   readonly config: string | undefined;
   readonly workers?: number;
   readonly log: Logger;
+  /** Where the questions to people meet. */
+  readonly desk: PageDesk | undefined;
 }
 
 /** Opens the page and says where it is, with a link to it. */
@@ -45,7 +48,7 @@ export async function openPage(
   io: CommandIo,
   settings: ConsoleSettings,
   first: GatewayConfig,
-  { config, workers = 1, log }: PageOptions,
+  { config, workers = 1, log, desk }: PageOptions,
 ): Promise<Page> {
   const { openConsole, runtimeFolder } = await room();
   const { env, cwd } = io;
@@ -63,6 +66,7 @@ export async function openPage(
     doctor: config === undefined ? undefined : [process.execPath, script, 'doctor', '--json', config],
     cwd,
     inWords: io.inWords,
+    desk,
     log,
   });
   log.info({ console: page.url }, `the page is at ${page.link()} (serves once, within ten minutes)`);

@@ -112,7 +112,9 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   const wanted = wantedConsole(first, options.console);
   const desk = openDesk();
   const page =
-    wanted && !isWorker() ? await openPage(io, wanted, first, { ...options, config, log }) : undefined;
+    wanted && !isWorker()
+      ? await openPage(io, wanted, first, { ...options, config, log, desk: desk.own })
+      : undefined;
   if (count > 1 && !isWorker()) {
     if (page) process.on('SIGHUP', () => void load(silentLogger).then(page.use, () => {}));
     await serveFromWorkers(count, workerGraceMs, log, desk.listener(page?.listener));

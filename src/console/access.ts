@@ -10,6 +10,9 @@ const sessionMs = 12 * 3_600_000;
 /** More of them at a time: the oldest goes. */
 const most = { links: 16, sessions: 64 } as const;
 
+/** Who looks. */
+export type Onlooker = 'link' | { readonly user: string | null; readonly tenant: string | null };
+
 interface AccessDeps {
   /** Of the session cookie. Cookies know no ports: two pages of one host must not take each other's. */
   readonly cookieName: string;
@@ -56,17 +59,24 @@ export class Access {
 
   /** Whether whoever sent this request may look now. Never rejects. */
   async admits(request: IncomingMessage): Promise<boolean> {
+    return (await this.who(request)) !== undefined;
+  }
+
+  /** Who that is: an admin, or `link` for whoever has opened one; undefined for nobody who may look. Never rejects. */
+  async who(request: IncomingMessage): Promise<Onlooker | undefined> {
     for (const session of cookiesOf(request, this.#deps.cookieName)) {
-      if ((this.#sessions.get(hashOf(session)) ?? 0) > this.#now()) return true;
+      if ((this.#sessions.get(hashOf(session)) ?? 0) > this.#now()) return 'link';
     }
     const admins = this.#deps.admins();
-    if (admins === undefined) return false;
+    if (admins === undefined) return undefined;
     const { named, authenticator } = admins;
     const arrival = authRequestOf(withTokenOfBasic(request));
     const result = await authenticator.judge(authenticator.shown?.(arrival) ?? {});
-    if (result.kind !== 'known' || (result.until ?? Number.POSITIVE_INFINITY) <= this.#now()) return false;
+    if (result.kind !== 'known' || (result.until ?? Number.POSITIVE_INFINITY) <= this.#now())
+      return undefined;
     const { user, tenant } = result.identity;
-    return named.some((one) => one.user === user && (one.tenant ?? null) === tenant);
+    const isAdmin = named.some((one) => one.user === user && (one.tenant ?? null) === tenant);
+    return isAdmin ? { user, tenant } : undefined;
   }
 
   #make(all: Map<string, number>, limit: number, ms: number): string {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ConsoleSettings, GatewayConfig } from '../config/index.js';
 import { asSallyError, type SallyError } from '../errors.js';
+import type { PageDesk } from '../gateway/approvals/desk.js';
 import { type Authenticator, openAuthenticator } from '../gateway/auth/index.js';
 import { clientRuleOf } from '../gateway/index.js';
 import {
@@ -17,6 +18,7 @@ import { createStrangers, pathOf } from '../listener/index.js';
 import type { Logger } from '../log.js';
 import { createCredentialStore, createTlsFront } from '../tls/index.js';
 import { Access } from './access.js';
+import { PageApprovals } from './approvals.js';
 import { Certificates } from './certificates.js';
 import { DoctorRounds } from './doctor.js';
 import { EventStreams } from './events.js';
@@ -44,6 +46,8 @@ export interface ConsoleOptions {
   /** What runs the doctor on the files of this gateway; absent where there is none to look at. */
   readonly doctor: readonly string[] | undefined;
   readonly cwd: string;
+  /** What waits for an approval; absent where no answer is taken here. */
+  readonly desk?: PageDesk | undefined;
   /** A remedy with its commands as they work where the program was started. */
   readonly inWords: (remedy: string) => string;
   readonly log: Logger;
@@ -85,6 +89,8 @@ export async function openConsole(options: ConsoleOptions): Promise<Console> {
   const changed = () => {
     changes += 1;
   };
+  const desk = options.desk && new PageApprovals(options.desk, changed);
+  const approvals = () => (inForce.config.gateway.approvals ? desk : undefined);
   const doctor = new DoctorRounds(options.doctor, options.cwd, changed);
   const certificates = new Certificates(() => {
     changed();
@@ -105,6 +111,7 @@ export async function openConsole(options: ConsoleOptions): Promise<Console> {
   const changing = (now: number): Omit<ConsoleState, 'at' | 'configuration' | 'decisions'> => {
     const { upstreams, plugins, sessions } = mergeParts([...parts.values()]);
     const none = { calls: 0, blocked: 0, failed: 0 };
+    const asked = approvals();
     return {
       version,
       startedAt: new Date(startedMs).toISOString(),
@@ -121,6 +128,7 @@ export async function openConsole(options: ConsoleOptions): Promise<Console> {
       traffic: ledger.traffic(now, startedMs),
       certificates: certificates.facts.map(inWordsOfHere),
       doctor: doctor.facts,
+      ...(asked && { approvals: asked.facts }),
     };
   };
   const state = async (): Promise<ConsoleState> => {
@@ -166,6 +174,7 @@ export async function openConsole(options: ConsoleOptions): Promise<Console> {
       host,
       allowedHosts: settings.allowedHosts,
       asksForToken: isToken,
+      approvals,
       know: (socket) => strangers.know(socket),
     }),
     log,

@@ -1,4 +1,7 @@
-/** What the page shows: made by the gateway, read by the browser. Names, numbers and verdicts; no payload, argument, result, header or secret. */
+/**
+ * What the page shows: made by the gateway, read by the browser. Names, numbers and verdicts; no payload, argument, result, header or
+ * secret, but of what waits for an approval, as whoever is to give it has to see it.
+ */
 export interface ConsoleState {
   readonly at: string;
   readonly version: string;
@@ -14,6 +17,36 @@ export interface ConsoleState {
   readonly configuration: string;
   readonly doctor: DoctorFacts;
   readonly decisions: readonly Decision[];
+  /** Absent where nobody is asked. */
+  readonly approvals?: ApprovalsFacts;
+}
+export interface ApprovalsFacts {
+  /** Goes with each answer: no other page has it. */
+  readonly token: string;
+  readonly waiting: readonly WaitingApproval[];
+}
+/** A call that waits for somebody to answer here. */
+export interface WaitingApproval {
+  readonly id: string;
+  readonly askedAt: string;
+  readonly answerBy: string;
+  readonly user: string | null;
+  readonly tenant: string | null;
+  readonly client: string;
+  readonly what: string;
+  readonly name: string;
+  readonly upstream: string;
+  readonly stage: 'call' | 'result';
+  readonly wants: readonly { readonly source: string; readonly reason: string }[];
+  readonly args: ShownText;
+  readonly result?: ShownText;
+  /** How many calls wait for the answer. */
+  readonly waiting: number;
+}
+/** A value as text, and how many characters of it are not there. */
+export interface ShownText {
+  readonly text: string;
+  readonly left: number;
 }
 export interface ClientFacts {
   readonly user: string | null;

@@ -1,11 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { createHostGuard, type Handler, refusedBy } from '../http/index.js';
+import type { SallyError } from '../errors.js';
+import { createHostGuard, type Handler, readJson, refusedBy, sendJson } from '../http/index.js';
 import { pathOf } from '../listener/index.js';
-import type { Access } from './access.js';
+import type { Access, Onlooker } from './access.js';
 import { createAssets } from './assets.js';
 import type { EventStreams } from './events.js';
 import type { ConsoleState } from './facts.js';
+
+interface ApprovalAnswers {
+  isToken(text: string): boolean;
+  /** The error says why it is none. */
+  answer(id: string, approve: boolean, who: Onlooker): SallyError | undefined;
+}
 
 interface PagesDeps {
   readonly access: Access;
@@ -15,6 +22,8 @@ interface PagesDeps {
   readonly allowedHosts: readonly string[];
   /** Whether browsers can ask their users for a token. */
   readonly asksForToken: () => boolean;
+  /** Takes answers to what waits for an approval; undefined where nobody is asked. */
+  readonly approvals: () => ApprovalAnswers | undefined;
   /** Somebody who may look is on this connection. */
   readonly know: (socket: Socket) => void;
 }
@@ -31,7 +40,7 @@ const headers: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
 };
 
-/** Answers what is asked of the page: read only. */
+/** Answers what is asked of the page: it is read, but for answers to what waits for an approval. */
 export function createPages(deps: PagesDeps): Handler {
   const { access, state, streams, asksForToken, know } = deps;
   const guard = createHostGuard({ host: deps.host, allowedHosts: deps.allowedHosts, trusted: false });
@@ -40,6 +49,8 @@ export function createPages(deps: PagesDeps): Handler {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     if (refusedBy(guard, request, response)) return;
     const path = pathOf(request);
+    if (request.method === 'POST' && path.startsWith(answerPath))
+      return takeAnswer(path.slice(answerPath.length), request, response, deps);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD');
       return words(response, 405, 'This page can only be read', 'Ask for it with GET.');
@@ -61,6 +72,36 @@ export function createPages(deps: PagesDeps): Handler {
     words(response, 404, 'Not here', 'There is nothing at this address.');
   };
 }
+
+const answerPath = '/approvals/';
+
+/** Takes an answer. Whoever answers may look, and has asked for it on this very page: another cannot know its token, or send this header. */
+async function takeAnswer(
+  id: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { access, approvals, know }: PagesDeps,
+): Promise<void> {
+  const refuse = (status: number, error: string) => sendJson(response, status, { error });
+  const site = request.headers['sec-fetch-site'] ?? 'same-origin';
+  if (fromElsewhere(request, request.url ?? '') || site !== 'same-origin')
+    return refuse(403, 'another page asked for this');
+  const who = await access.who(request);
+  const answers = approvals();
+  if (who === undefined) return refuse(401, 'a link is needed');
+  know(request.socket);
+  if (answers === undefined) return refuse(404, 'nobody is asked here');
+  if (!answers.isToken(String(request.headers['x-sallyport-token'] ?? '')))
+    return refuse(403, 'the page is of another start of the gateway: load it again');
+  const body = await readJson(request, response, maxAnswerBytes).catch(() => ({ status: 400 }) as const);
+  const approve = 'json' in body ? (Object(body.json) as { approve?: unknown }).approve : undefined;
+  if (typeof approve !== 'boolean') return refuse(400, 'approve has to be true or false');
+  const error = answers.answer(id, approve, who);
+  if (error) return sendJson(response, error.httpStatus, { error: error.message, code: error.code });
+  response.writeHead(204).end();
+}
+
+const maxAnswerBytes = 1_000;
 
 const needsLink =
   'Type <kbd>sallyport console</kbd> on the machine of the gateway, as the user that it runs as: it prints a link that serves once, within ten minutes.';

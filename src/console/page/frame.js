@@ -39,7 +39,7 @@ export const pageHeader = ({ facts, link, now, scheme, onScheme, onHelp }) =>
       <button type="button" onClick=${onHelp} aria-label="Keys">?</button>
     </div>
     <nav aria-label="Parts of this page">
-      <ul role="list">${sections.map(({ id, title }) => html`<li key=${id}><a href=${`#${id}`}>${title}</a></li>`)}</ul>
+      <ul role="list">${sections.filter(({ id }) => id !== 'approvals' || facts.approvals !== undefined).map(({ id, title }) => html`<li key=${id}><a href=${`#${id}`}>${title}</a></li>`)}</ul>
     </nav>
   </header>`;
 
@@ -98,7 +98,7 @@ export const alone = (link, onRetry) =>
 export function pageFooter(facts) {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   return html`<footer>
-    <p>Times of day are those of ${plain(zone)}, dates those of UTC. The page reads only: nothing here changes the gateway, and no payload of a call gets here. State of ${time(facts.at)}.</p>
+    <p>Times of day are those of ${plain(zone)}, dates those of UTC. ${facts.approvals === undefined ? 'The page reads only: nothing here changes the gateway, and no payload of a call gets here.' : 'Nothing of calls gets here but what waits for an approval.'} State of ${time(facts.at)}.</p>
   </footer>`;
 }
 
@@ -117,6 +117,7 @@ export const helpDialog = ({ keysOn, onKeys, onClose }) =>
       ${[
         ...shortcuts,
         { key: '1 – 9', says: 'Go to a part of this page, from the overview to the configuration' },
+        { key: 'a', says: 'Go to the approvals, where there are some' },
         { key: 'Esc', says: 'Leave the search' },
       ].map(({ key, says }) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${says}</dd></div>`)}
     </dl>

@@ -9,6 +9,7 @@ export const sections = [
   { key: '7', id: 'doctor', title: 'Doctor' },
   { key: '8', id: 'clients', title: 'Clients' },
   { key: '9', id: 'configuration', title: 'Configuration' },
+  { key: 'a', id: 'approvals', title: 'Approvals' },
 ];
 
 /** What the other keys do. */

@@ -1,3 +1,4 @@
+import { approvalsSection } from './approvals.js';
 import { certificatesSection } from './certificates.js';
 import { clientsSection } from './clients.js';
 import { configurationSection } from './configuration.js';
@@ -104,6 +105,7 @@ function draw() {
         <h1 class="hidden">Sallyport gateway</h1>
         ${linkBanner(link, facts, now, server.ask)}
         ${overview(facts)}
+        ${facts.approvals !== undefined && approvalsSection(facts.approvals, now)}
         ${trafficPlots(facts, seenScheme(view.scheme), view.values, (values) => set({ values }))}
         <div class="pair">${upstreamsSection(facts.upstreams, now)}${pluginsSection(facts.plugins)}</div>
         ${streamSection(view.log, view.filter, actions)}

@@ -42,11 +42,12 @@ export const verdicts = [
 
 /**
  * What wants somebody's attention, errors first.
- * @param {Pick<ConsoleState, 'upstreams' | 'plugins' | 'certificates' | 'doctor'>} facts
+ * @param {Pick<ConsoleState, 'upstreams' | 'plugins' | 'certificates' | 'doctor' | 'approvals'>} facts
  * @returns {Concern[]}
  */
-export function concernsOf({ upstreams, plugins, certificates, doctor }) {
+export function concernsOf({ upstreams, plugins, certificates, doctor, approvals }) {
   const found = [
+    ...concernsOfApprovals(approvals?.waiting.length ?? 0),
     ...upstreams.flatMap((one) => concernOfPart('upstream', one)),
     ...plugins.flatMap((one) => concernOfPart('plugin', one)),
     ...certificates.flatMap(concernOfCertificate),
@@ -71,6 +72,18 @@ function concernOfCertificate({ level, path, verdict }) {
     ? []
     : [{ level, what: `Certificate: ${plain(verdict, 40)}`, name: path, section: 'certificates' }];
 }
+
+/** @param {number} waiting @returns {Concern[]} */
+const concernsOfApprovals = (waiting) =>
+  waiting === 0
+    ? []
+    : [
+        {
+          level: 'warning',
+          what: `${waiting} ${waiting === 1 ? 'call waits' : 'calls wait'} for an approval`,
+          section: 'approvals',
+        },
+      ];
 
 /** @param {readonly DoctorFinding[]} findings @returns {Concern[]} */
 function concernsOfDoctor(findings) {
