@@ -44,6 +44,21 @@ export const bundledTable: readonly BundledPlugin[] = [
     load: () => import('./rate-limit/index.js'),
   },
   {
+    name: 'safe-html',
+    python: ['plugins.safe_html_sanitizer.safe_html_sanitizer.SafeHTMLSanitizerPlugin'],
+    load: () => import('./safe-html.js'),
+  },
+  {
+    name: 'html-to-markdown',
+    python: ['plugins.html_to_markdown.html_to_markdown.HTMLToMarkdownPlugin'],
+    load: () => import('./html-to-markdown.js'),
+  },
+  {
+    name: 'toon',
+    python: ['plugins.toon_encoder.toon_encoder.ToonEncoderPlugin'],
+    load: () => import('./toon.js'),
+  },
+  {
     name: 'schema-guard',
     python: ['plugins.schema_guard.schema_guard.SchemaGuardPlugin'],
     load: () => import('./schema-guard/index.js'),
