@@ -3,7 +3,7 @@ import type { Match } from '../text/index.js';
 import { isCard } from './cards.js';
 import { isDay } from './checksums.js';
 import { findEmails } from './emails.js';
-import { type Groups, groupsFrom, isAlnum } from './groups.js';
+import { type Groups, groupsFrom, isAlnum, isSeparator } from './groups.js';
 import { endOfIban } from './iban.js';
 import { type Labelled, Labels } from './labels.js';
 import { isBareId, isBsn, isSsn, nationalIds, spacedLead } from './national-ids.js';
@@ -91,8 +91,21 @@ class NumberScan {
       // What goes on for longer is no number of anybody: a hash, data.
       if (end - start > 40) continue;
       if (text.charAt(end) === ':' || text.charAt(start - 1) === ':') this.#address(at);
+      else if (start === at && digits === end && this.#isPlainNumber(start, end)) continue;
       if (this.#done === end) this.#word(start, at, digits, end);
     }
+  }
+
+  /** Whether digits are too few to be anything by themselves, and neither go on nor have a label: most numbers. */
+  #isPlainNumber(start: number, end: number): boolean {
+    if (end - start > (this.#options.nationalPhone ? 6 : 8)) return false;
+    const text = this.#text;
+    const next = text.charCodeAt(end + 1);
+    const goesOn =
+      (isSeparator(text.charAt(end)) && next >= 48 && next <= 57) ||
+      ((text.charCodeAt(end) === 45 || text.charCodeAt(end) === 43) && isAlnum(next)) ||
+      isSeparator(text.charAt(end + 1));
+    return !goesOn && text.charCodeAt(start - 1) !== 43 && !this.#labels.some;
   }
 
   #found(kind: Kind, start: number, end: number): boolean {

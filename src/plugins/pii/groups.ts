@@ -18,6 +18,9 @@ interface Groups {
 const most = 8;
 const separators = ' -./()\u00a0\u202f\u2010\u2011\u2012\u2013';
 
+/** Whether a character may stand between groups. */
+export const isSeparator = (character: string): boolean => character !== '' && separators.includes(character);
+
 /** The groups of digits from `start` on, where a digit is. One that goes over into letters is none. */
 export function groupsFrom(text: string, start: number): Groups {
   const starts: number[] = [];
