@@ -37,6 +37,9 @@ const url = {
   config: { blocked_domains: ['malicious.example.com'], block_non_secure_http: false },
 };
 
+const ownSecrets = { kind: 'sallyport/secrets', config: { action: 'mask' } };
+const theirNames = /_|^exfil/;
+
 const inResult = (text) => ['tool_post_invoke', { name: 't', result: { content: [{ type: 'text', text }] } }];
 
 /** Of what is masked: the value is gone; of a text with nothing in it: the text has changed. */
@@ -72,7 +75,8 @@ export function detectors(samples) {
       positives: of(group),
       negatives: of(`${prefix} plain`),
       isFound: isMasked,
-      ours: { kind: entry.kind, config: entry.config },
+      // What they have no name for is what our own kind finds with its own settings.
+      ours: theirNames.test(group) ? { kind: entry.kind, config: entry.config } : ownSecrets,
       theirs: entry,
     }));
   const blocked = (title, entry, call, [positives, negatives]) => ({

@@ -20,9 +20,8 @@ const known: Readonly<Record<string, Elsewhere>> = {
     'claims of tokens that nobody verified are not handed to plugins here.',
     'gateway.auth verifies the token: rules and plugins see who it is of then: docs/oauth.md',
   ),
-  'plugins.unified_pdp.unified_pdp.UnifiedPDPPlugin': nothing(
-    'its engines are in the gateway here, before any plugin runs.',
-    'write gateway.rules in place of the native engine; OPA and Cedar have plugins of their own: docs/filters.md',
+  'plugins.unified_pdp.unified_pdp.UnifiedPDPPlugin': stays(
+    'its engines and their rules are not in the box.',
   ),
   'plugins.vault.vault_plugin.Vault': nothing(
     'the tags of gateways by which it chooses a token are not known here.',
