@@ -18,7 +18,7 @@ import { cleanEnv, runProgram } from './lib/processes.mjs';
 import { CannotRun } from './lib/python.mjs';
 
 /** How many plugins of that file have to run here. */
-const atLeast = 25;
+const atLeast = 30;
 
 const usage = `node interop/filters.mjs [--optional] [--only TEXT] [--verbose]
 

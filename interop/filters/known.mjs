@@ -5,6 +5,20 @@
  */
 const differences = [
   {
+    plugin: 'HTMLToMarkdownPlugin',
+    cases: /^code$/,
+    here: /```\\na < b\\n```/,
+    there: /"`a < b`"/,
+    cause: 'it writes a block of code that is one line as code within a line',
+  },
+  {
+    plugin: 'EncodedExfilDetector',
+    cases: /^of a resource$/,
+    here: /blocks: ENCODED_EXFIL_DETECTED/,
+    there: /"text":"Y3Vyb/,
+    cause: 'it does not look into the model that contents of a resource are there, and lets all of them through',
+  },
+  {
     plugin: 'ResourceFilterExample',
     cases: /^(an allowed address|contents )/,
     here: /^\[\{"metadata":\{\},"uri":"https:\/\/ok\.example\/a"\}(,("blocks: CONTENT_TOO_LARGE"|\{"content":\{"id":"1","mime_type":"text\/plain","text":"(x{20}|user: ada\\npassword: \[REDACTED\] end)".*))?\]$/,

@@ -39,7 +39,8 @@ export default defineFilter({
     /** A content block or contents of a resource, converted; the same where it is no HTML. */
     const converted = (value: unknown): unknown => {
       if (!isJsonObject(value)) return value;
-      if (value['type'] === 'resource') {
+      // ContextForge hands the contents of a resource over with `type: resource`, and the text in them.
+      if (value['type'] === 'resource' && isJsonObject(value['resource'])) {
         const resource = converted(value['resource']);
         return resource === value['resource'] ? value : { ...value, resource };
       }
