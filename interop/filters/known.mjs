@@ -16,7 +16,8 @@ const differences = [
     cases: /^of a resource$/,
     here: /blocks: ENCODED_EXFIL_DETECTED/,
     there: /"text":"Y3Vyb/,
-    cause: 'it does not look into the model that contents of a resource are there, and lets all of them through',
+    cause:
+      'it does not look into the model that contents of a resource are there, and lets all of them through',
   },
   {
     plugin: 'ResourceFilterExample',
