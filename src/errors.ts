@@ -223,6 +223,9 @@ const isoTime = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, 'Z
 export const shellWord = (text: string): string =>
   /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
+const folderOf = (path: string): string =>
+  path.replace(/\/?[^/]*$/, '') || (path.startsWith('/') ? '/' : '.');
+
 /** A command of `sallyport certs` on the folder `dir`, which is named unless it is the default. */
 const certsCommand = (words: string, dir = 'certs/mcp'): string =>
   `sallyport certs ${words}${dir === 'certs/mcp' ? '' : ` --dir ${shellWord(dir)}`}`;
@@ -287,6 +290,24 @@ function renewal(path: string, force = false): string {
     return `${certsCommand('ca-rotate prepare', dir)}, then activate and retire`;
   if (name !== undefined) return certsCommand(`renew ${shellWord(name)}${force ? ' --force' : ''}`, dir);
   return `issue ${path} again with the tool that made it, or: sallyport certs renew --all`;
+}
+
+/** The gateway or the plugin that a certificate of `sallyport certs` is for, by its subject or its names. */
+function holderIn(text = ''): string | undefined {
+  const [, plugin] = /\bCN[=:]mcp-plugin-([\w.-]+)/.exec(text) ?? /\/plugin\/([\w.-]+)/.exec(text) ?? [];
+  return plugin ?? (/\bCN[=:]mcp-gateway-client\b/.test(text) ? 'gateway' : undefined);
+}
+
+/** What gives the other side of a connection another certificate, by a command for where its CA is. */
+const renewalThere = (subject: string | undefined, force: boolean): string =>
+  force && holderIn(subject) === undefined
+    ? 'sallyport certs renew --all --force'
+    : `sallyport certs renew ${shellWord(holderIn(subject) ?? '--all')}${force ? ' --force' : ''}`;
+
+/** What openssl connects to, to see what a peer says: its host and port, where it is a server. */
+function connectTo(peer: string): string {
+  const [, host, port] = /https?:\/\/(\[[^\]]*\]|[^:/\s]+)(?::(\d+))?/.exec(peer) ?? [];
+  return host === undefined ? 'localhost:8000' : `${host}:${port ?? 443}`;
 }
 
 // What examples have in common.
@@ -993,6 +1014,37 @@ export const ConfigUpstreamPlainHttp = defineError('SALLY_CONFIG_UPSTREAM_PLAIN_
   example: { at: inGateway(8, 12), upstream: '"search"', host: 'search.internal', header: 'Authorization' },
 });
 
+export const ConfigProxyIdle = defineError('SALLY_CONFIG_PROXY_IDLE', {
+  message: (c) =>
+    `${c.variable} is ${c.seen}: ${c.reason}; nothing of this configuration is reached through it, so it has no effect`,
+  remedy: (c) => `correct it, or: unset ${c.variable}`,
+  example: {
+    at: inVariable('HTTPS_PROXY'),
+    variable: 'HTTPS_PROXY',
+    seen: '"not a url"',
+    reason: 'not a valid URL',
+  },
+});
+
+export const ConfigNoProxyEntry = defineError<{
+  at: ConfigPlace;
+  variable: string;
+  entry: string;
+  likely?: string;
+}>('SALLY_CONFIG_NO_PROXY', {
+  message: (c) => `${c.variable} has ${c.entry}, which is no host, address or network: it is about nothing`,
+  remedy: (c) =>
+    c.likely === undefined
+      ? 'write names (example.org, with all below it), addresses or networks (10.0.0.0/8), with commas between them'
+      : `write ${c.likely}`,
+  example: {
+    at: inVariable('NO_PROXY'),
+    variable: 'NO_PROXY',
+    entry: '"https://a.example"',
+    likely: 'a.example',
+  },
+});
+
 export const ConfigGatewayOpenly = defineError('SALLY_CONFIG_GATEWAY_OPENLY', {
   message: (c) => `anyone who reaches ${c.host} may call every tool: allow_unauthenticated is true`,
   remedy: 'set gateway.auth to bearer, jwt or mtls',
@@ -1053,12 +1105,21 @@ export const ConfigUnknownVariable = defineError('SALLY_CONFIG_UNKNOWN_VARIABLE'
 
 // ─── Credentials and handshakes (tls/) ───────────────────────────────────────────────────────────
 
-const newToken = (path: string): string => `sallyport token create --user NAME --file ${shellWord(path)}`;
+/** For whoever runs it; `--user` is whom the token stands for. */
+const newToken = (path: string): string =>
+  `sallyport token create --user "$(id -un)" --file ${shellWord(path)}`;
+
+const newVaultKey = (path: string): string =>
+  `openssl rand -base64 32 > ${shellWord(path)} && chmod 600 ${shellWord(path)}`;
 
 export const FileUnreadable = defineError('SALLY_FILE_UNREADABLE', {
   message: (c) => `cannot read ${c.what} ${c.path}: ${c.reason}`,
   remedy: (c) => {
-    const fill = c.what === 'the tokens' ? newToken(c.path) : filling(c.path);
+    const makers: Readonly<Record<string, typeof newToken>> = {
+      'the tokens': newToken,
+      'the key of the upstream tokens': newVaultKey,
+    };
+    const fill = makers[c.what]?.(c.path) ?? filling(c.path);
     if (c.reason === fileReasons['ENOENT'] && fill !== undefined) return fill;
     if ([danglingLink, pipeUnwritten, fileReasons['ELOOP']].includes(c.reason) && fill !== undefined)
       return `rm ${shellWord(c.path)} && ${fill}`;
@@ -1092,7 +1153,10 @@ export const NotPem = defineError('SALLY_TLS_NOT_PEM', {
     if (c.reason === 'it holds a PKCS7')
       return `openssl pkcs7 -print_certs -in ${file} -out ${pem} && mv ${pem} ${file}`;
     if (c.reason.endsWith('CERTIFICATE REQUEST'))
-      return 'that is the request for a certificate: put there what the CA has answered it with';
+      return (
+        remaking(c.path) ??
+        `that is the request for a certificate: put there what the CA has answered it with; by the CA of sallyport certs: sallyport certs plugin --csr ${file}`
+      );
     if (/ (PUBLIC|OPENSSH PRIVATE) KEY$/.test(c.reason))
       return (
         remaking(c.path) ??
@@ -1114,7 +1178,9 @@ export const NotPfx = defineError('SALLY_TLS_NOT_PFX', {
   message: (c) => `${c.path} is not a certificate and its key in PKCS #12 form: ${c.reason}`,
   remedy: (c) => {
     if (c.reason.startsWith('it is PEM')) return 'name it with certfile and keyfile, in place of pfx';
-    return `make it of the two: openssl pkcs12 -export -in cert.pem -inkey key.pem -out ${shellWord(c.path)}`;
+    const base = c.path.replace(/\.(?:p12|pfx)$/i, '');
+    const [crt, key] = [shellWord(`${base}.crt`), shellWord(`${base}.key`)];
+    return `make it of the certificate and its key: openssl pkcs12 -export -in ${crt} -inkey ${key} -out ${shellWord(c.path)}`;
   },
   example: { path: 'client.p12', reason: 'it holds no private key' },
 });
@@ -1206,7 +1272,8 @@ export const BundleWithoutRoot = defineError('SALLY_TLS_NO_ROOT', {
 
 export const NotACa = defineError('SALLY_TLS_NOT_A_CA', {
   message: (c) => `${c.path} holds ${c.subject}, which is not a CA certificate`,
-  remedy: 'ca_bundle takes the certificate of the CA (ca.crt), not the one of a server or a client',
+  remedy: (c) =>
+    `ca_bundle takes the certificate of the CA, not the one of a server or a client: ${remaking(c.path) ?? 'name the ca.crt of the CA that issued the certificates of the other side'}`,
   example: { path: caCrt, subject: 'CN=mcp-gateway-client' },
 });
 
@@ -1247,7 +1314,8 @@ export const CaWeak = defineError('SALLY_TLS_WEAK_CA', {
 export const SelfSignedOwn = defineError('SALLY_TLS_SELF_SIGNED', {
   message: (c) =>
     `${c.path} (${c.subject}) is self-signed: only those whose bundle names it take it, and its key cannot be replaced without them`,
-  remedy: 'give the server a certificate of a CA: sallyport certs plugin NAME',
+  remedy: (c) =>
+    `give the server a certificate of a CA: ${remaking(c.path) ?? `sallyport certs plugin ${shellWord(/\bCN=([\w.-]+)/.exec(c.subject)?.[1] ?? 'server')}`}`,
   example: { path: 'server.crt', subject: 'CN=localhost' },
 });
 
@@ -1366,8 +1434,8 @@ export const PeerUnknownCa = definePeerError<{ detail: string }>('SALLY_TLS_UNKN
 export const PeerExpired = definePeerError<{ until?: string | undefined }>('SALLY_TLS_PEER_EXPIRED', {
   message: (c) =>
     `${c.peer} presented a certificate that has expired${shown(c)}${c.until ? `: valid until ${c.until}` : ''}`,
-  remedy:
-    'renew the certificate of the other side there: sallyport certs renew NAME (sallyport certs check shows them all); and compare the clocks: date -u',
+  remedy: (c) =>
+    `renew the certificate of the other side there: ${renewalThere(c.subject, false)} (sallyport certs check shows them all); and compare the clocks: date -u`,
   example: { ...aClient, until: 'Jan 15 10:31:22 2026 GMT' },
 });
 
@@ -1376,7 +1444,8 @@ export const PeerNotYetValid = definePeerError<{ from?: string | undefined }>(
   {
     message: (c) =>
       `${c.peer} presented a certificate that is not yet valid${shown(c)}${c.from ? `: valid from ${c.from}` : ''}`,
-    remedy: 'compare the clocks of both hosts: date -u',
+    remedy: (c) =>
+      `compare the clocks of both hosts: date -u; where both are right, have it issued again there: ${renewalThere(c.subject, true)}`,
     example: { ...aClient, from: 'Dec  1 00:00:00 2026 GMT' },
   },
 );
@@ -1392,15 +1461,18 @@ export const PeerWrongPurpose = definePeerError('SALLY_TLS_PEER_PURPOSE', {
 
 export const PeerCertRejected = definePeerError<{ detail: string }>('SALLY_TLS_PEER_REJECTED', {
   message: (c) => `${c.peer} presented a certificate that does not verify${shown(c)}: ${c.detail}`,
-  remedy: 'look at it with: openssl x509 -noout -text -in <certificate>',
+  remedy: (c) =>
+    c.side === 'client'
+      ? `look at it with: echo | openssl s_client -connect ${connectTo(c.peer)} -showcerts | openssl x509 -noout -text`
+      : `have it issued again there: ${renewalThere(c.subject, true)}`,
   example: { ...aClient, detail: 'CERT_CHAIN_TOO_LONG' },
 });
 
 export const PeerWeak = definePeerError<{ detail: string }>('SALLY_TLS_PEER_WEAK', {
   message: (c) =>
     `${c.peer} presented a certificate that is too weak to be relied on${shown(c)}: ${c.detail}`,
-  remedy:
-    'give the other side a certificate with RSA of 2048 bits or more, or EC, signed with SHA-256, that is no CA: sallyport certs renew NAME --force; a CA is replaced with: sallyport certs ca-rotate prepare',
+  remedy: (c) =>
+    `give the other side a certificate with RSA of 2048 bits or more, or EC, signed with SHA-256, that is no CA: ${renewalThere(c.subject, true)}; a CA is replaced with: sallyport certs ca-rotate prepare`,
   example: { ...aClient, detail: 'CN=mcp-gateway-client has an RSA key of 1024 bits, fewer than 2048' },
 });
 
@@ -1427,8 +1499,11 @@ export const NamedByCommonName = defineError('SALLY_TLS_COMMON_NAME', {
 
 export const PeerRevoked = definePeerError('SALLY_TLS_REVOKED', {
   message: (c) => `${c.peer} presented a certificate that has been revoked${shown(c)}`,
-  remedy:
-    'give the other side a new certificate, with a new key: sallyport certs renew NAME --force; the list is the one in crl_file',
+  // A revoked one is renewed only by its name.
+  remedy: (c) =>
+    holderIn(c.subject) === undefined
+      ? 'give the other side a new certificate, with a new key; the list is the one in crl_file'
+      : `give the other side a new certificate, with a new key: ${renewalThere(c.subject, true)}; the list is the one in crl_file`,
   example: aClient,
 });
 
@@ -1466,7 +1541,7 @@ export const WrongPlugin = defineError<IdentityContext & { meant: string | undef
     remedy: (c) =>
       c.meant !== undefined
         ? `did you mean ${c.meant}? the name of a plugin (or mcp.tls.identity) is the one that the file of its server has`
-        : 'give the server the certificate of this plugin (sallyport certs plugin NAME); where one server hosts several, set mcp.tls.identity to the name of the plugin whose certificate it shows',
+        : `give the server the certificate of this plugin (sallyport certs plugin ${shellWord(/plugin\/([\w.-]+)/.exec(c.expected)?.[1] ?? 'NAME')}); where one server hosts several, set mcp.tls.identity to the name of the plugin whose certificate it shows${holderIn(c.seen) === undefined ? '' : `: ${holderIn(c.seen)}`}`,
     example: {
       peer: pluginServer,
       seen: 'URI:spiffe://sallyport.local/plugin/AnotherPlugin, CN:mcp-plugin-AnotherPlugin',
@@ -1479,8 +1554,7 @@ export const WrongPlugin = defineError<IdentityContext & { meant: string | undef
 export const PinMismatch = definePeerError<{ seen: readonly string[] }>('SALLY_TLS_PIN', {
   message: (c) =>
     `${c.peer} presented a certificate that no pin stands for${shown(c)}: its keys are ${c.seen.join(', ')}`,
-  remedy:
-    'if it is the right one, add its key to pins: openssl x509 -pubkey -noout -in server.crt | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64',
+  remedy: (c) => `if it is the right one, add its key to pins: ${c.seen[0] ?? ''}`,
   example: { ...aClient, seen: ['sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='] },
 });
 
@@ -1531,8 +1605,8 @@ export const OurCertRefused = definePeerError<{ alert: string }>('SALLY_TLS_OUR_
 
 export const ProtocolTooOld = definePeerError('SALLY_TLS_PROTOCOL', {
   message: (c) => `${c.peer} offers no TLS version that we accept: 1.2 or 1.3`,
-  remedy:
-    'update the TLS library at the other side, or lift the limit that its configuration sets; what it can do: openssl s_client -connect host:port -tls1_2',
+  remedy: (c) =>
+    `update the TLS library at the other side, or lift the limit that its configuration sets${c.side === 'client' ? `; what it can do: echo | openssl s_client -connect ${connectTo(c.peer)} -tls1_2` : ''}`,
   example: { peer: client, side: 'server' },
 });
 
@@ -1574,7 +1648,8 @@ export const HandshakeTimeout = definePeerError<{ seconds: number }>('SALLY_TLS_
 
 export const HandshakeFailed = definePeerError<{ detail: string }>('SALLY_TLS_HANDSHAKE', {
   message: (c) => `the TLS handshake with ${c.peer} failed: ${c.detail}`,
-  remedy: 'LOG_LEVEL=DEBUG at both ends shows more; openssl s_client -connect host:port shows the rest',
+  remedy: (c) =>
+    `LOG_LEVEL=DEBUG at both ends shows more${c.side === 'client' ? `; the rest: echo | openssl s_client -connect ${connectTo(c.peer)}` : ''}`,
   example: { ...aServer, detail: 'the connection was closed in the middle of it' },
 });
 
@@ -2072,10 +2147,26 @@ export const SocketInUse = defineError('SALLY_SERVER_SOCKET_IN_USE', {
   example: { path: '/run/sallyport/plugins.sock', what: 'the plugin server' },
 });
 
+/** What keeps a program from listening, by the code of the system: on a port, or on a socket of the file system. */
+function listenRemedy(at: string, reason: string): string {
+  const isPath = at.includes('/');
+  const file = shellWord(at);
+  if (reason.startsWith('a file of this name'))
+    return `where it is not needed: rm ${file}; or name another: PLUGINS_SERVER_UDS`;
+  if (isPath && reason === 'ENOENT')
+    return `make its folder, of this user alone: mkdir -p -m 700 ${shellWord(folderOf(at))}`;
+  if (isPath && /^(?:EACCES|EPERM|EROFS)$/.test(reason))
+    return `give this user the right to write in its folder: ls -ld ${shellWord(folderOf(at))}; or name another: PLUGINS_SERVER_UDS`;
+  if (isPath)
+    return 'name a shorter path of a folder that is there: a socket has 107 bytes at most on Linux, 103 on macOS';
+  if (/^(?:EACCES|EPERM)$/.test(reason))
+    return 'ports below 1024 need a privilege: choose another, or give it to the service: AmbientCapabilities=CAP_NET_BIND_SERVICE in its unit';
+  return 'host must be an address of this machine: 127.0.0.1, 0.0.0.0 for all; ip -brief address shows those that it has';
+}
+
 export const ListenFailed = defineError('SALLY_SERVER_LISTEN', {
   message: (c) => `${c.what} cannot listen on ${c.at}: ${c.reason}`,
-  remedy:
-    'host must be an address of this machine (127.0.0.1, 0.0.0.0 for all), ports below 1024 need a privilege; the folder of a socket must exist',
+  remedy: (c) => listenRemedy(c.at, c.reason),
   example: { at: '10.1.2.3:8000', what: 'the plugin server', reason: 'EADDRNOTAVAIL' },
 });
 
@@ -2428,9 +2519,6 @@ export const UpstreamBusy = defineError('SALLY_UPSTREAM_BUSY', {
 
 // ─── The audit log (telemetry/audit/) ─────────────────────────────────────────────────────────────
 
-const folderOf = (path: string): string =>
-  path.replace(/\/?[^/]*$/, '') || (path.startsWith('/') ? '/' : '.');
-
 /** What clients are told: where the log is, and what is wrong with it, is nobody's business out there. */
 export const AuditUnavailable = defineClientError<object>('SALLY_AUDIT_UNAVAILABLE', {
   message: 'nothing is done at the moment: the audit log cannot be written',
@@ -2670,8 +2758,14 @@ export const OauthStdio = defineMisuse<{ upstream: string; grant: string }>('SAL
 
 export const OauthVault = defineError('SALLY_OAUTH_VAULT', {
   message: (c) => `${c.path} cannot be used for the tokens of upstreams: ${c.reason}`,
-  remedy:
-    'make a key with: openssl rand -base64 32 > KEY; see gateway.oauth of the configuration for both files',
+  remedy: (c) =>
+    c.reason.startsWith('it holds no key')
+      ? `make a key; who consented under another one is asked anew: ${newVaultKey(c.path)}`
+      : c.reason.startsWith('it is no file')
+        ? `restore it, or begin a new one, and users are asked anew: mv ${shellWord(c.path)} ${shellWord(`${c.path}.bad`)}`
+        : c.reason.startsWith(noFolder(''))
+          ? `correct the path, or make the folder: mkdir -p -m 700 ${shellWord(folderOf(c.path))}`
+          : `make room, or give this user the right to write in its folder: ls -ld ${shellWord(folderOf(c.path))}; df ${shellWord(folderOf(c.path))}`,
   example: { path: 'upstream-tokens.key', reason: 'it holds no key of 32 bytes in base64' },
 });
 
@@ -2951,8 +3045,8 @@ export const BoundElsewhere = defineRefusal('SALLY_DOCTOR_BOUND_ELSEWHERE', {
 
 export const OldTlsAccepted = defineRefusal('SALLY_DOCTOR_OLD_TLS', {
   message: (c) => `${c.peer} accepts ${c.protocol}`,
-  remedy:
-    'have it take TLS 1.2 and 1.3 only; to see it: openssl s_client -connect host:port -tls1_1 has to fail',
+  remedy: (c) =>
+    `have it take TLS 1.2 and 1.3 only; this has to fail then: echo | openssl s_client -connect ${connectTo(c.peer)} -tls1_1`,
   example: { peer: pluginServer, protocol: 'TLSv1.1' },
 });
 

@@ -18,6 +18,8 @@ export interface LockFile {
 const pollMs = 20;
 /** A holder of another host cannot be asked: one that is older than any run takes is gone. */
 const staleMs = 10 * 60_000;
+/** One without a holder was not written to its end: a disk was full, or its process was killed. */
+const unwrittenMs = 10_000;
 
 /** Runs `work` while no other process holds the lock. One whose holder is gone is taken over. */
 export async function locked<T>(lock: LockFile, work: () => Promise<T>): Promise<T> {
@@ -55,7 +57,13 @@ async function retried(
 async function claim({ path, mode, failed }: LockFile): Promise<boolean> {
   try {
     const file = await open(path, 'wx', mode);
-    await file.writeFile(`${hostname()} process ${process.pid}`).finally(() => file.close());
+    try {
+      await file.writeFile(`${hostname()} process ${process.pid}`).finally(() => file.close());
+    } catch (error) {
+      // On a full disk it is there, and says nothing: nobody would take it over.
+      await unlink(path).catch(() => {});
+      throw error;
+    }
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -73,7 +81,8 @@ async function staleHolder(path: string): Promise<string | undefined> {
   const [, host, pid] = /^(.+) process (\d+)$/.exec(holder ?? '') ?? [];
   if (host === hostname() && pid !== undefined) return isAlive(Number(pid)) ? undefined : holder;
   const found = await stat(path).catch(() => undefined);
-  return found !== undefined && Date.now() - found.mtimeMs > staleMs ? holder : undefined;
+  const oldest = holder === '' ? unwrittenMs : staleMs;
+  return found !== undefined && Date.now() - found.mtimeMs > oldest ? holder : undefined;
 }
 
 export function isAlive(pid: number): boolean {

@@ -12,6 +12,7 @@ interface DoctorOptions {
   readonly config?: readonly string[];
   readonly side?: ConfigSide;
   readonly dir?: readonly string[];
+  readonly servers?: readonly string[];
   readonly cert?: string;
   readonly key?: string;
   readonly pfx?: string;
@@ -29,9 +30,10 @@ export function doctorCommand(io: CommandIo): Command {
     .description('say what is wrong with files and servers, and what to do')
     .argument(
       '[target...]',
-      'plugin files of either side, folders of certificates, and URLs (https://host:8000)',
+      'plugin files of either side, lists of servers as editors keep them, folders of certificates, Unix domain sockets (unix:/run/plugins.sock), and URLs (https://host:8000)',
     )
     .option('--config <file>', 'a plugin file, as a target; may be repeated', several)
+    .option('--servers <file>', 'the mcpServers JSON of an editor, as a target; may be repeated', several)
     .addOption(
       new Option('--side <side>', 'whose plugin file it is, where that is not plain').choices([
         'gateway',
@@ -99,18 +101,28 @@ async function doctor(io: CommandIo, words: readonly string[], options: DoctorOp
   if (passwordFile !== undefined && (key ?? pfx) === undefined)
     throw UsageError({ message: '--password-file is for --key or --pfx', usage });
   for (const target of given)
-    if (/^(https?:|[a-z][\w+.-]*:\/\/)/i.test(target) && !(/^https?:/i.test(target) && URL.canParse(target)))
-      throw UsageError({ message: `${target} is not an http or https URL`, usage });
-  const targets = [...new Set(given.length > 0 ? given : usualTargets(io))];
+    if (
+      /^(https?:|(?!unix:)[a-z][\w+.-]*:\/\/)/i.test(target) &&
+      !(/^https?:/i.test(target) && URL.canParse(target))
+    )
+      throw UsageError({ message: `${target} is not an http or https URL, and no unix: socket`, usage });
+  const { servers = [] } = options;
+  const targets = [...new Set(given.length + servers.length > 0 ? given : usualTargets(io))];
   const { diagnose, examine } = await import('../doctor/index.js');
   const { createCredentialStore } = await import('../tls/index.js');
   const gateway: DoctorContext['gateway'] = async (config, how) =>
     config.gateway && (await import('../gateway/index.js')).lookAtGateway(config, how);
   const at = (path: string | undefined) => (path === undefined ? undefined : resolve(io.cwd, path));
+  // As a gateway on a terminal does, where there is somebody to ask.
+  const ask: DoctorContext['ask'] = async (input) =>
+    io.interactive && process.stdin.isTTY && !options.json
+      ? (await import('./ask.js')).askOnTerminal(input)
+      : undefined;
   const progress = progressOn(io.stderr, io.err);
   const looking = examine(
     {
       targets,
+      servers,
       side,
       ...((cert ?? pfx ?? ca) !== undefined && {
         credentials: {
@@ -129,6 +141,7 @@ async function doctor(io: CommandIo, words: readonly string[], options: DoctorOp
       timeoutMs: timeout * 1000,
       credentials: createCredentialStore({ log: silentLogger }),
       gateway,
+      ask,
       onLook: (what, done, wanted) =>
         progress.show(`looking at ${what}${wanted > 0 ? `: ${done} of ${wanted}` : ''}`),
     },

@@ -14,7 +14,14 @@ import { type PathBase, resolvePath } from './files.js';
 import { authKeys, gatewayKeys, limitKeys, metricsKeys, toolNameKeys, userKeys } from './keys.js';
 import { networksOf } from './networks.js';
 import { shown } from './problems.js';
-import { checkProxy, environmentProxies, noProxies, type ProxyRules, proxyRules } from './proxies.js';
+import {
+  checkProxy,
+  environmentProxies,
+  noProxies,
+  type ProxyRules,
+  proxyRules,
+  warnOfProxies,
+} from './proxies.js';
 import { given, isLoopback, pathOf, type Reading, readUrl } from './reading.js';
 import { type Field, type Fields, type SettingsOf, settingsOf, type ValuesOf, valuesOf } from './schema.js';
 import { refuseHealthPort } from './server-settings.js';
@@ -127,6 +134,11 @@ export function gatewaySettings(
   const servers = virtualServers(fields.servers, toolNames, reading);
   checkBindings(fields.auth?.value, servers, reading);
   checkGrants(fields.upstreams?.value ?? {}, auth?.kind, fields.oauth !== undefined, problems);
+  const upstreams = upstreamSettings(Object.entries(fields.upstreams?.value ?? {}), 'gateway.upstreams', {
+    ...reading,
+    proxies,
+  });
+  if (fields.proxy === undefined) warnOfProxies(proxies, reading.env, problems);
   return {
     ...settings,
     ...given('tls', tls),
@@ -136,10 +148,7 @@ export function gatewaySettings(
     auth: auth ?? gatewayDefaults.auth,
     ...wayIn(fields, reading),
     allowedOrigins: originsOf(fields.allowed_origins, reading),
-    upstreams: upstreamSettings(Object.entries(fields.upstreams?.value ?? {}), 'gateway.upstreams', {
-      ...reading,
-      proxies,
-    }),
+    upstreams,
     servers,
     limits: settingsOf(limitKeys, fields.limits?.value ?? {}, reading.paths),
     toolNames,

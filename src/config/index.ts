@@ -49,6 +49,7 @@ export { type ConfigSide, isLoopback } from './reading.js';
 export type { KeyRow } from './schema.js';
 export type { ServerSettings } from './server-settings.js';
 export { type ServerKeyRow, serverKeyTable } from './servers-keys.js';
+export { isServersFile } from './servers-list.js';
 export {
   type ClientTlsSettings,
   isUriPattern,

@@ -18,7 +18,7 @@ import { type GatewaySettings, gatewayDefaults, gatewaySettings } from './gatewa
 import { fileKeys, pluginKeys, settingsKeys } from './keys.js';
 import { type PluginEntry, type PluginSettings, pluginEntries, refuseDuplicates } from './plugin-settings.js';
 import { Problems } from './problems.js';
-import { environmentProxies } from './proxies.js';
+import { environmentProxies, warnOfProxies } from './proxies.js';
 import { type ConfigSide, given, type Reading } from './reading.js';
 import { settingsOf } from './schema.js';
 import { type ServerSettings, serverSettings } from './server-settings.js';
@@ -205,6 +205,10 @@ export async function loadGatewayConfig(options: GatewayConfigOptions): Promise<
   if (gateway === undefined || upstreams.length === 0)
     throw ConfigNoUpstreams(path ? { path } : servers ? { path: servers } : {});
   const warnings = [...file.warnings, ...(listed?.warnings ?? [])];
+  if (listed && !file.gateway) {
+    warnOfProxies(gateway.proxies, env, listed.problems);
+    warnings.push(...listed.problems.warnings);
+  }
   const leftOut = listed?.leftOut ?? [];
   return deepFreeze({ ...file, gateway: { ...gateway, upstreams }, warnings, leftOut });
 }

@@ -1,5 +1,5 @@
 import { domainToASCII } from 'node:url';
-import { asSallyError, ConfigUrl, SallyError } from '../errors.js';
+import { asSallyError, ConfigNoProxyEntry, ConfigProxyIdle, ConfigUrl, SallyError } from '../errors.js';
 import type { Env } from './files.js';
 import type { proxyKeys } from './keys.js';
 import { networksOf } from './networks.js';
@@ -66,6 +66,39 @@ export function checkProxy(rules: ProxyRules, url: URL, problems: Problems): voi
   } catch (error) {
     problems.add(asSallyError(error));
   }
+}
+
+/**
+ * Warns of what the variables of proxies say that has no effect: a proxy that cannot be used, where `checkProxy` has found
+ * nothing that would go through it, and entries of `NO_PROXY` that are about nothing.
+ */
+export function warnOfProxies(rules: ProxyRules, env: Env, problems: Problems): void {
+  const refused = problems.inOrder();
+  for (const rule of [rules.http, rules.https]) {
+    if (!ConfigUrl.is(rule) || refused.includes(rule)) continue;
+    const { at, key: variable, seen: text, reason } = rule.context;
+    problems.warn(ConfigProxyIdle({ at, variable, seen: text, reason }));
+  }
+  const variable = env['no_proxy'] === undefined ? 'NO_PROXY' : 'no_proxy';
+  for (const entry of rules.http || rules.https ? exceptions(env) : []) {
+    if (isException(entry)) continue;
+    const host = entry.replace(/^[a-z][a-z0-9+.-]*:\/\//, '').replace(/[/?#].*$/, '');
+    const likely = host !== entry && isException(host) ? host : undefined;
+    problems.warn(
+      ConfigNoProxyEntry({ at: { variable }, variable, entry: shown(entry), ...given('likely', likely) }),
+    );
+  }
+}
+
+const hostName = /^\*?\.?[\w-]+(?:\.[\w-]+)*\.?(?::\d+)?$/;
+
+/** Whether an entry of `NO_PROXY` can be about anything. */
+function isException(entry: string): boolean {
+  let isAddress = true;
+  networksOf([bare(entry.replace(/^(\[[^\]]*\]|[\d.]+):\d+$/, '$1'))], () => {
+    isAddress = false;
+  });
+  return isAddress || entry === '*' || (!entry.includes('/') && hostName.test(domainToASCII(entry) || entry));
 }
 
 /** A proxy as logs and errors name it: without credentials. */

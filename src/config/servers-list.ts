@@ -1,6 +1,6 @@
 import { ConfigMissingKey, ConfigWrongType } from '../errors.js';
-import type { ConfigNode, MapEntry, MapNode } from './document.js';
-import type { Problems } from './problems.js';
+import { type ConfigNode, type MapEntry, type MapNode, parseYaml } from './document.js';
+import { Problems } from './problems.js';
 
 /** One entry of a list of servers. */
 export interface Entry extends MapEntry {
@@ -32,6 +32,20 @@ export function entriesOf(document: ConfigNode, problems: Problems): readonly En
       problems.add(ConfigWrongType({ at: place, key, expected: 'a map', seen: 'something else' }));
     return (found ?? []).map((entry) => ({ ...entry, path: `${key}.${entry.key}` }));
   });
+}
+
+/** Keys of a plugin file. */
+const pluginFileKeys = ['plugins', 'gateway', 'server_settings', 'plugin_settings', 'plugin_dirs'];
+
+/** Whether a file is a list of servers, as editors keep it, by the looks of it; one that is broken by its name. */
+export function isServersFile(text: string, path: string): boolean {
+  const problems = new Problems();
+  const isJson = /\.jsonc?$/i.test(path);
+  const document = parseYaml(isJson ? plainJson(text) : text, path, problems);
+  if (document?.kind !== 'map') return isJson && !/"(?:plugins|gateway|server_settings)"\s*:/.test(text);
+  if (document.entries.some(({ key }) => pluginFileKeys.includes(key))) return false;
+  entriesOf(document, problems);
+  return problems.inOrder().length === 0;
 }
 
 const valueAt = (node: ConfigNode | undefined, key: string): ConfigNode | undefined =>

@@ -1,6 +1,12 @@
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type ConfigSide, loadConfig, type PluginsConfig, variableTable } from '../config/index.js';
+import {
+  type ConfigSide,
+  loadConfig,
+  loadGatewayConfig,
+  type PluginsConfig,
+  variableTable,
+} from '../config/index.js';
 import {
   CaElsewhere,
   CertsMissing,
@@ -43,6 +49,37 @@ export async function examineConfig(
   ]);
   const looks = { ...(gateway && { gateway }), ...(audit && { audit }) };
   return { ...about, ...keys, config, overrides, plugins, ...looks };
+}
+
+/**
+ * Loads a list of servers as editors keep it, beside the gateway's file where there is one: names that this has are taken.
+ *
+ * @throws SALLY_FILE_UNREADABLE
+ */
+export async function examineServers(
+  path: string,
+  beside: ConfigFacts | undefined,
+  context: DoctorContext,
+): Promise<ConfigFacts> {
+  const { cwd, env, ask } = context;
+  const about = { kind: 'config', path, side: 'gateway', title: `${path} (list of servers)` } as const;
+  const facts = { ...about, keys: [`config:${path}`], within: [], overrides: [], plugins: [] };
+  const before = beside?.config?.gateway;
+  try {
+    const loaded = await loadGatewayConfig({ config: before && beside?.path, servers: path, cwd, env, ask });
+    const upstreams = loaded.gateway.upstreams.slice(before?.upstreams.length ?? 0);
+    const warnings = loaded.warnings.slice(beside?.config?.warnings.length ?? 0);
+    const { leftOut = [] } = loaded;
+    // What is beside it is looked at by itself.
+    const { consent: _, ...gateway } = loaded.gateway;
+    const config = { ...loaded, plugins: [], gateway: { ...gateway, upstreams }, warnings };
+    const look = await lookAtGateway(config, context);
+    return { ...facts, config, leftOut, ...(look && { gateway: look }) };
+  } catch (error) {
+    const problem = findSallyError(error);
+    if (problem === undefined || FileUnreadable.is(problem)) throw error;
+    return { ...facts, problem };
+  }
 }
 
 type Loaded =

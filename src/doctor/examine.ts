@@ -6,6 +6,7 @@ import {
   type ClientTlsSettings,
   type ConfigSide,
   isLoopback,
+  isServersFile,
   type ServerTlsSettings,
 } from '../config/index.js';
 import {
@@ -13,10 +14,13 @@ import {
   ClientCertNotDemanded,
   FileUnreadable,
   fileReason,
+  fileRefused,
   NoClientCert,
+  PortInUse,
   type SallyError,
 } from '../errors.js';
 import { listen } from '../http/index.js';
+import { readFileText } from '../read-file.js';
 import {
   type CredentialFiles,
   certificateFile,
@@ -26,8 +30,9 @@ import {
   oneLineName,
   pluginRule,
 } from '../tls/index.js';
+import { callPlugin } from './call-plugin.js';
 import { type Endpoint, examineEndpoint } from './examine-endpoint.js';
-import { examineConfig, examineCredentials, examineFolder } from './examine-files.js';
+import { examineConfig, examineCredentials, examineFolder, examineServers } from './examine-files.js';
 import { examineSessions } from './examine-sessions.js';
 import type {
   ConfigFacts,
@@ -42,8 +47,10 @@ import { askPlain, lookAtTls, tryPort } from './network.js';
 
 /** What to look at. */
 export interface Targets {
-  /** Plugin files, folders of certificates, and URLs. */
+  /** Plugin files, lists of servers, folders of certificates, Unix domain sockets, and URLs. */
   readonly targets: readonly string[];
+  /** Lists of servers, as they are known to be. */
+  readonly servers?: readonly string[];
   readonly side?: ConfigSide | undefined;
   /** Shown to the servers of URLs. */
   readonly credentials?: CredentialFiles | undefined;
@@ -55,20 +62,25 @@ export interface Targets {
  * @throws SALLY_FILE_UNREADABLE for a target that is not there.
  */
 export async function examine(
-  { targets, side, credentials }: Targets,
+  { targets, servers = [], side, credentials }: Targets,
   context: DoctorContext,
 ): Promise<readonly Facts[]> {
   const { onLook = () => {} } = context;
   const kinds = await Promise.all(targets.map((target) => kindOf(target, context)));
   onLook('files', 0, 0);
   const of = (kind: string) => targets.filter((_, i) => kinds[i] === kind);
-  const configs = await Promise.all(of('config').map((path) => examineConfig(path, side, context)));
+  const files = await Promise.all(of('config').map((path) => examineConfig(path, side, context)));
+  const gatewayFile = files.find(({ config }) => config?.gateway !== undefined);
+  const lists = await Promise.all(
+    [...of('servers'), ...servers].map((path) => examineServers(path, gatewayFile, context)),
+  );
+  const configs = [...files, ...lists];
   const folders = await Promise.all(of('folder').map((dir) => examineFolder(dir, configs, context)));
   const gateways = await Promise.all(configs.map((facts) => gatewayEnds(facts, context)));
-  const servers = await Promise.all(configs.map((facts) => serverEnd(facts, context)));
+  const serverEnds = await Promise.all(configs.map((facts) => serverEnd(facts, context)));
   const links = gateways.flatMap(({ links }) => links);
   const pairs = links.flatMap(({ tls, own, plugin = '', url }) =>
-    servers.flatMap((server) => {
+    serverEnds.flatMap((server) => {
       if (!tls || !own || !server?.tls || !server.own) return [];
       const { path: file, config } = server.config;
       const port = config?.server.port ?? 0;
@@ -87,6 +99,7 @@ export async function examine(
       ];
     }),
   );
+  const sockets = await Promise.all(of('socket').map((path) => examineSocket(path, context)));
   const bare = await bareEndpoints(of('url'), credentials, context);
   const wanted = [...links, ...bare.endpoints];
   let done = 0;
@@ -103,20 +116,49 @@ export async function examine(
     ...configs,
     ...folders,
     ...gateways.flatMap(({ all, sessions, listeners }) => [...all, ...listeners, ...sessions]),
-    ...servers.flatMap((server) => (server ? [...(server.own ? [server.own] : []), server.listener] : [])),
+    ...serverEnds.flatMap((server) => (server ? [...(server.own ? [server.own] : []), server.listener] : [])),
     ...bare.own,
     ...pairs,
     ...endpoints,
+    ...sockets,
   ];
 }
 
-async function kindOf(target: string, { cwd }: DoctorContext): Promise<'url' | 'folder' | 'config'> {
+type TargetKind = 'url' | 'folder' | 'socket' | 'servers' | 'config';
+
+async function kindOf(target: string, { cwd }: DoctorContext): Promise<TargetKind> {
   if (/^https?:\/\//i.test(target)) return 'url';
+  const named = socketPath(target) ?? target;
   try {
-    return (await stat(resolve(cwd, target))).isDirectory() ? 'folder' : 'config';
+    const path = resolve(cwd, named);
+    const found = await stat(path);
+    if (found.isSocket()) return 'socket';
+    if (socketPath(target) !== undefined) throw fileRefused('it is no socket');
+    if (found.isDirectory()) return 'folder';
+    const text = await readFileText(path).catch(() => '');
+    return isServersFile(text, target) ? 'servers' : 'config';
   } catch (error) {
-    throw FileUnreadable({ path: target, what: 'the target', reason: fileReason(error) }, error);
+    throw FileUnreadable({ path: named, what: 'the target', reason: fileReason(error) }, error);
   }
+}
+
+/** Of `unix:/run/a.sock` and `unix:///run/a.sock`. */
+const socketPath = (target: string): string | undefined => /^unix:(?:\/\/)?(.*)$/is.exec(target)?.[1];
+
+/** A plugin server on a Unix domain socket, as a gateway's `mcp.uds` reaches it. */
+async function examineSocket(target: string, context: DoctorContext): Promise<SessionFacts> {
+  const path = resolve(context.cwd, socketPath(target) ?? target);
+  const settings = { transport: 'uds', socketPath: path, url: new URL('http://localhost/mcp') } as const;
+  const { error, plugins } = await callPlugin(settings, undefined, context);
+  return {
+    kind: 'session',
+    with: 'plugin server',
+    title: target,
+    keys: [`socket:${path}`],
+    within: [],
+    seen: plugins?.join(', ') ?? '',
+    ...(error && { problem: error }),
+  };
 }
 
 const hosts = ({ config }: ConfigFacts, plugin: string): boolean =>
@@ -124,7 +166,7 @@ const hosts = ({ config }: ConfigFacts, plugin: string): boolean =>
 
 /** What a gateway's file leads to: credentials, each set of files once, and the servers of its plugins. */
 async function gatewayEnds(facts: ConfigFacts, context: DoctorContext) {
-  const { config, side, path, keys } = facts;
+  const { config, side, path, keys, leftOut } = facts;
   const none = {
     all: [] as CredentialFacts[],
     links: [] as Endpoint[],
@@ -163,7 +205,8 @@ async function gatewayEnds(facts: ConfigFacts, context: DoctorContext) {
       ofUpstreams.set(name, await own(upstream.tls, `${path}: credentials for upstream ${name}`));
   const sessions = await examineSessions(facts, ofUpstreams, context);
   const all = await Promise.all(shared.values());
-  if (config.gateway === undefined) return { ...none, links, sessions, all };
+  // A list of servers says nothing of where its gateway listens.
+  if (config.gateway === undefined || leftOut) return { ...none, links, sessions, all };
   const { host, port, tls } = config.gateway;
   const about = { title: `${path}: the gateway's own credentials`, keys: [], within: keys };
   const front = tls && (await examineCredentials(tls, 'server', about, context));
@@ -242,7 +285,9 @@ async function examineListener(
   const nothing = { kind: 'unknown' } as const;
   const main = await tryPort(address, port, timeoutMs);
   const health = tls && healthPort <= 65_535 ? await tryPort(address, healthPort, timeoutMs) : nothing;
-  const cannotListen = main.kind === 'closed' ? await tryListen(host, port, what) : undefined;
+  // Where something answers, ours may have the port; an address of another machine is nobody's here.
+  const listening = await tryListen(host, port, what);
+  const cannotListen = main.kind === 'open' && PortInUse.is(listening) ? undefined : listening;
   const peer = `${what} ${host}:${port}`;
   const look =
     tls && main.kind === 'open'

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import type { ConfigSide, PluginsConfig, ServerTlsSettings } from '../config/index.js';
+import type { ConfigSide, GatewayConfigOptions, PluginsConfig, ServerTlsSettings } from '../config/index.js';
 import type { SallyError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { CheckReport, RotationStatus } from '../pki/index.js';
@@ -22,6 +22,8 @@ export interface DoctorContext {
   readonly loadWithinMs?: number;
   /** The program in which plugins are loaded. Default: the one of this package. */
   readonly loader?: URL;
+  /** Asks for what a list of servers has as `${input:…}`, as a gateway on a terminal does. */
+  readonly ask?: GatewayConfigOptions['ask'];
   /** Hears what is looked at, and of how many servers the look has ended. */
   readonly onLook?: (what: string, done: number, wanted: number) => void;
 }
@@ -54,6 +56,8 @@ export interface GatewayLook {
   readonly upstreams: readonly UpstreamLook[];
   readonly unmatched: readonly SallyError[];
   readonly auth: { readonly problem?: ProblemText; readonly remarks: readonly ProblemText[] };
+  /** What is wrong with the files of OAuth towards upstreams; undefined where there is none. */
+  readonly oauth?: { readonly problems: readonly ProblemText[]; readonly remarks: readonly ProblemText[] };
 }
 
 interface Subject {
@@ -97,6 +101,8 @@ export interface ConfigFacts extends Subject {
   readonly gateway?: GatewayLook;
   /** Absent where none is kept. */
   readonly audit?: AuditLook;
+  /** Of a list of servers as editors keep it: those of it that a gateway leaves out. */
+  readonly leftOut?: readonly ProblemText[];
 }
 
 /** The audit log of a gateway: what keeps it from being written, and what weakens it. */

@@ -1,6 +1,7 @@
 import type { PluginsConfig } from '../config/index.js';
 import { asSallyError, findSallyError, type SallyError } from '../errors.js';
 import { type Logger, silentLogger } from '../log.js';
+import { checkOauthFiles } from '../oauth/index.js';
 import { packageVersion } from '../version.js';
 import { openAuthenticator } from './auth/index.js';
 import { unmatchedAt } from './unmatched.js';
@@ -31,6 +32,14 @@ export interface GatewayLook {
   /** Conditions of plugins that no call can meet. */
   readonly unmatched: readonly SallyError[];
   readonly auth: AuthLook;
+  /** The files of OAuth towards upstreams; undefined where there is none. */
+  readonly oauth?: OauthLook;
+}
+
+/** What is wrong with the files of OAuth, and what deserves to be seen of them. */
+export interface OauthLook {
+  readonly problems: readonly Problem[];
+  readonly remarks: readonly Problem[];
 }
 
 interface Look {
@@ -60,7 +69,8 @@ export async function lookAtGateway(
   try {
     const looks = await Promise.all(upstreams.map((upstream) => reach(upstream, 3 * timeoutMs)));
     const unmatched = await unmatchedAt(conditional, gateway, upstreams, AbortSignal.timeout(timeoutMs));
-    return { upstreams: looks, unmatched, auth: await looking };
+    const oauth = await checkOauthFiles(gateway);
+    return { upstreams: looks, unmatched, auth: await looking, ...(oauth && { oauth }) };
   } finally {
     await Promise.allSettled(upstreams.map((upstream) => upstream.close()));
   }

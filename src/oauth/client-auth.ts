@@ -26,7 +26,7 @@ export async function clientAuthOf(
     OauthToken({ upstream, issuer: server.issuer, detail, hint });
   const secret = async (): Promise<string> => {
     const { clientSecret, clientSecretFile: path } = settings;
-    const given = clientSecret ?? (path && (await readSmall(path, 'the client secret')).trim()) ?? '';
+    const given = clientSecret ?? (path && (await readSecret(path))) ?? '';
     if (given === '') throw unusable('the client secret is empty', 'see client_secret of its oauth block');
     secrets.push(given);
     return given;
@@ -43,16 +43,7 @@ export async function clientAuthOf(
       return library.None();
     case 'private_key_jwt': {
       const path = settings.privateKeyFile ?? '';
-      const pem = await readSmall(path, 'the private key of the client');
-      let key: KeyObject;
-      try {
-        key = createPrivateKey(pem);
-      } catch {
-        throw unusable(
-          `${path} holds no private key in PEM`,
-          'give private_key_file an RSA, EC or Ed25519 key',
-        );
-      }
+      const key = await readPrivateKey(path, upstream, server.issuer);
       const algorithm = algorithmOf(key, server);
       if (algorithm === undefined)
         throw unusable(
@@ -119,6 +110,21 @@ function algorithmOf(key: KeyObject, server: AuthorizationServer): string | unde
       return 'Ed25519';
     default:
       return undefined;
+  }
+}
+
+/** The secret in a file. @throws SALLY_FILE_UNREADABLE */
+export const readSecret = async (path: string): Promise<string> =>
+  (await readSmall(path, 'the client secret')).trim();
+
+/** The key in a file. @throws SALLY_FILE_UNREADABLE, SALLY_UPSTREAM_OAUTH_TOKEN */
+export async function readPrivateKey(path: string, upstream: string, issuer: string): Promise<KeyObject> {
+  const pem = await readSmall(path, 'the private key of the client');
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    const detail = `${path} holds no private key in PEM`;
+    throw OauthToken({ upstream, issuer, detail, hint: 'give private_key_file an RSA, EC or Ed25519 key' });
   }
 }
 

@@ -1,7 +1,8 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
 import { open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { z } from 'zod';
-import { FileUnreadable, fileReason, OauthVault } from '../errors.js';
+import { FileUnreadable, fileReason, noFolder, OauthVault, type SallyError } from '../errors.js';
 import { parseJson } from '../json/index.js';
 import { locked } from '../lock.js';
 import { readFileText } from '../read-file.js';
@@ -61,6 +62,12 @@ export async function isVault(path: string): Promise<boolean> {
   return /^\s*\{\s*"upstream_tokens"/.test(text);
 }
 
+/** Why a file of upstream tokens cannot be written: most often its folder. */
+export function vaultUnwritable(path: string, error: unknown): SallyError {
+  const isFolder = (error as NodeJS.ErrnoException).code === 'ENOENT';
+  return OauthVault({ path, reason: isFolder ? noFolder(dirname(path)) : fileReason(error) }, error);
+}
+
 /**
  * Changes the entries of a file. Whoever reads it meanwhile sees the old or the new one, whoever changes it at the same time
  * waits, and it is its user's alone.
@@ -70,7 +77,7 @@ export async function changeVault(
   change: (entries: readonly StoredEntry[]) => readonly StoredEntry[],
 ): Promise<void> {
   const lock = `${path}.new`;
-  const failed = (error: unknown) => OauthVault({ path, reason: fileReason(error) }, error);
+  const failed = (error: unknown) => vaultUnwritable(path, error);
   const busy = (holder: string) => OauthVault({ path, reason: `it is being changed by ${holder} (${lock})` });
   await locked({ path: lock, mode: 0o600, patienceMs: 10_000, busy, failed }, async () => {
     const entries = change(await readVault(path));

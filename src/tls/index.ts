@@ -13,7 +13,7 @@ export {
   openCredentials,
   type Reloaded,
 } from './credentials.js';
-export { type CredentialFiles, certificateFile, filesOf, pathsOf } from './files.js';
+export { type CredentialFiles, certificateFile, filesOf, openToOthers, pathsOf } from './files.js';
 export { type ClientCertificate, createTlsFront } from './front.js';
 export {
   type CertificateName,

@@ -122,6 +122,36 @@ it('lays the key of an upstream over that of the gateway, and that over the vari
   expect(ways({ proxy: 'none' })).toEqual(['straight', 'http://b:1', 'straight', 'straight', 'http://e:1']);
 });
 
+it.each([
+  [
+    { HTTPS_PROXY: 'not a url' },
+    [
+      'HTTPS_PROXY is "not a url": not a valid URL; nothing of this configuration is reached through it, so it has no effect',
+    ],
+  ],
+  [
+    {
+      HTTPS_PROXY: 'http://p:1',
+      NO_PROXY: 'localhost, .svc *.a.example,[::1]:80,10.0.0.0/8,b_c.example:443,*',
+    },
+    [],
+  ],
+  [
+    { HTTPS_PROXY: 'http://p:1', NO_PROXY: 'https://a.example/x,10.0.0.0/99' },
+    [
+      'NO_PROXY has "https://a.example/x", which is no host, address or network: it is about nothing',
+      'NO_PROXY has "10.0.0.0/99", which is no host, address or network: it is about nothing',
+    ],
+  ],
+  [{ NO_PROXY: 'https://a.example' }, []],
+])(
+  'warns of what variables of proxies say without effect, where upstreams are processes alone: %j',
+  (env, expected) => {
+    const { warnings } = gatewayFile({ gateway: { upstreams: { a: { command: 'a' } } } }, { env });
+    expect(warnings.map(({ message }) => message)).toEqual(expected);
+  },
+);
+
 it('says what is wrong with a proxy, and never its password', () => {
   const said = (more: object, url = 'https://a.example/mcp') => problemsOf(upstreams(url, more)).join('\n');
   expect(said({ proxy: 'socks5://u:secret@p:1' })).toMatch(

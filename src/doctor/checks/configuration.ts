@@ -24,10 +24,17 @@ export const configurationChecks = [
     id: 'config-valid',
     group: 'configuration',
     title: 'the file is whole and valid',
-    codes: ['SALLY_CONFIG_INVALID', 'SALLY_CONFIG_TLS_INCOMPLETE', 'SALLY_CONFIG_TLS_UNDECIDED'],
+    codes: [
+      'SALLY_CONFIG_INVALID',
+      'SALLY_CONFIG_TLS_INCOMPLETE',
+      'SALLY_CONFIG_TLS_UNDECIDED',
+      'SALLY_CONFIG_NO_UPSTREAMS',
+    ],
     guide: ['configuration validation: fail fast', 'certificate paths are correct'],
     explains: 'all',
-    look({ problem, config }) {
+    look({ problem, config, leftOut }) {
+      const upstreams = config?.gateway?.upstreams.length ?? 0;
+      if (!problem && leftOut) return [ok(`servers: ${upstreams}`)];
       if (!problem) return [ok(`plugins: ${config?.plugins.map(({ name }) => name).join(', ') || 'none'}`)];
       const [first] = ConfigInvalid.is(problem) ? problem.context.problems : [];
       const { code, remedy } = first ?? problem;
@@ -112,6 +119,34 @@ export const configurationChecks = [
     },
   }),
   file({
+    id: 'oauth-files',
+    group: 'files and permissions',
+    title: 'the files of OAuth towards upstreams can be used',
+    codes: [
+      'SALLY_FILE_UNREADABLE',
+      'SALLY_OAUTH_VAULT',
+      'SALLY_UPSTREAM_OAUTH_TOKEN',
+      'SALLY_TLS_KEY_READABLE',
+    ],
+    look({ gateway }) {
+      if (!gateway?.oauth) return [skipped('none is named')];
+      const { problems, remarks } = gateway.oauth;
+      if (problems.length + remarks.length === 0) return [ok('they can be read')];
+      return [...problems.map((problem) => fail(problem)), ...remarks.map((remark) => warn(remark))];
+    },
+  }),
+  file({
+    id: 'servers-used',
+    group: 'configuration',
+    title: 'every server of a list can be used',
+    codes: ['SALLY_CONFIG_SERVER_LEFT_OUT'],
+    look({ leftOut, config }) {
+      if (!leftOut) return [skipped('only a list of servers, as editors keep it, leaves some out')];
+      if (leftOut.length > 0) return leftOut.map((problem) => fail(problem));
+      return [ok(config?.gateway?.upstreams.map(({ name }) => name).join(', ') ?? 'none')];
+    },
+  }),
+  file({
     id: 'upstream-ways',
     group: 'configuration',
     title: 'which upstreams are reached through a proxy',
@@ -166,6 +201,9 @@ export const configurationChecks = [
       'SALLY_CONFIG_PLAIN_HTTP',
       'SALLY_CONFIG_MTLS_VARIABLES_UNUSED',
       'SALLY_CONFIG_UNKNOWN_VARIABLE',
+      'SALLY_CONFIG_PROXY_IDLE',
+      'SALLY_CONFIG_NO_PROXY',
+      'SALLY_CONFIG_SERVER_KEYS',
     ],
     guide: ['no plain HTTP in production'],
     look({ config }) {

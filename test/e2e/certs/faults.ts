@@ -118,6 +118,29 @@ export const credentialFaults: readonly Fault[] = [
     'server',
     (dir) => chmodSync(join(dir, 'plugins/One/server.key'), 0o644),
   ],
+  [
+    'the bundle holds the leaf',
+    'SALLY_TLS_NOT_A_CA',
+    'server',
+    (dir) => copyFileSync(join(dir, 'plugins/One/server.crt'), join(dir, 'plugins/One/ca.crt')),
+  ],
+  [
+    'the file of the certificate holds the request for one',
+    'SALLY_TLS_NOT_PEM',
+    'server',
+    (dir) =>
+      execFileSync(
+        'openssl',
+        ['req', '-new', '-key', 'server.key', '-subj', '/CN=One', '-out', 'server.crt'],
+        { cwd: join(dir, 'plugins/One'), stdio: 'pipe' },
+      ),
+  ],
+  [
+    'a named pipe in place of the bundle',
+    'SALLY_FILE_UNREADABLE',
+    'server',
+    (dir) => runIn(join(dir, 'plugins/One'), 'rm ca.crt && mkfifo ca.crt'),
+  ],
   ...['gateway/client.key', 'gateway/client.crt', 'gateway/ca.crt', 'gateway/ca.crl'].flatMap(
     (file): Fault[] => {
       const at = (dir: string) => join(dir, file);

@@ -165,8 +165,6 @@ const notRun: Readonly<Record<string, string>> = {
   SALLY_TLS_REVOKED: elsewhere,
   SALLY_TLS_CRL: looks,
   SALLY_TLS_WRONG_PLUGIN: elsewhere,
-  SALLY_TLS_PIN: 'it prints the pin: test/e2e/tls/identity.test.ts',
-  SALLY_TLS_PROTOCOL: looks,
   SALLY_TLS_CIPHER: looks,
   SALLY_TLS_HANDSHAKE: looks,
   SALLY_CHILD_GONE: looks,
