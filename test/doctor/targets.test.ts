@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { sallyport, start } from '../support/command.js';
@@ -123,6 +123,7 @@ it('the files of OAuth are looked at, which a gateway needs at its start or for 
     { status: 'fail', code: 'SALLY_OAUTH_VAULT', cause: expect.stringContaining('no key of 32 bytes') },
     { status: 'warn', code: 'SALLY_TLS_KEY_READABLE' },
   ]);
+  await rm(at('my key'));
   await writeFile(at('my key'), Buffer.alloc(32).toString('base64'), { mode: 0o600 });
   await writeFile(at('jwks.json'), '{}');
   expect(await found()).toMatchObject([{ status: 'ok' }]);
