@@ -673,6 +673,16 @@ export const ConfigWrongType = defineError<WrongValue>('SALLY_CONFIG_WRONG_TYPE'
   },
 });
 
+export const ConfigRule = defineError('SALLY_CONFIG_RULE', {
+  message: (c) => `the rule (${c.effect}) cannot be used: ${c.problem}`,
+  remedy: 'sallyport rules test tries a rule; docs/rules.md has what a rule can read, and examples',
+  example: {
+    at: inFile(12, 15),
+    effect: 'deny',
+    problem: "tool has no 'nmae': it has name, public_name, annotations",
+  },
+});
+
 export const ConfigBadValue = defineError<WrongValue>('SALLY_CONFIG_BAD_VALUE', {
   message: (c) => `${c.key} must be ${c.expected}, but is ${c.seen}`,
   remedy: (c) => (c.nearest === undefined ? `give ${c.expected}` : `did you mean '${c.nearest}'?`),
