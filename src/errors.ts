@@ -2862,6 +2862,13 @@ export const AccessDenied = defineBadParams('SALLY_ACCESS_DENIED', {
   example: { what: 'tool', name: 'files__write', reason: 'files are read only' },
 });
 
+export const RuleFailed = defineError('SALLY_RULE_FAILED', {
+  message: (c) => `the rule ${c.rule} (${c.effect}) could not be evaluated: ${c.problem}`,
+  remedy:
+    'a deny that fails denies, an allow does not allow; has(args.path) asks whether a field is there before it is read. This is said once for each rule',
+  example: { rule: 'gateway.yaml:12', effect: 'deny', problem: 'No such key: path' },
+});
+
 export const ApprovalNeeded = defineBadParams('SALLY_ACCESS_ASK', {
   message: (c) =>
     `somebody has to approve the use of the ${c.what} '${c.name}'${c.reason && ` (${c.reason})`}, and nobody can be asked here`,

@@ -14,6 +14,7 @@ interface Flags {
   readonly user?: string;
   readonly tenant?: string;
   readonly server?: readonly string[];
+  readonly group?: readonly string[];
   readonly expiresIn?: string;
   readonly json?: true;
 }
@@ -42,6 +43,7 @@ export function tokenCommand(io: CommandIo): Command {
     .requiredOption('--user <name>', 'whose token it is')
     .option('--tenant <name>', 'whose user that is')
     .option('--server <name...>', 'bind it to these virtual servers: all else is refused')
+    .option('--group <name...>', 'groups that the user is in, for rules')
     .option('--expires-in <time>', 'how long it is valid: 12h, 90d, 52w, or never', '90d')
     .action(async (flags: Flags) => create(io, flags));
   sub(
@@ -73,18 +75,18 @@ Example:
 
 async function create(
   io: CommandIo,
-  { file, user = '', tenant, server: servers, expiresIn = '90d', json }: Flags,
+  { file, user = '', tenant, server: servers, group: groups, expiresIn = '90d', json }: Flags,
 ): Promise<void> {
   const { changeTokens, makeToken } = await auth();
-  if (user.trim() === '' || tenant?.trim() === '')
+  if ([user, tenant ?? 'none', ...(groups ?? [])].some((name) => name.trim() === ''))
     throw UsageError({
       message: 'a name is empty',
-      usage: 'sallyport token create --user NAME [--tenant NAME]',
+      usage: 'sallyport token create --user NAME [--tenant NAME] [--group NAME…]',
     });
   const created = new Date();
   const ms = lifetime(expiresIn);
   const expires = ms === undefined ? null : new Date(created.getTime() + ms);
-  const { token, record } = makeToken({ user, tenant, servers, created, expires });
+  const { token, record } = makeToken({ user, tenant, servers, groups, created, expires });
   await changeTokens(resolve(io.cwd, file), (records) => [...records, record]);
   const { sha256, ...shown } = record;
   if (json) io.out(`${JSON.stringify({ token, ...shown })}\n`);

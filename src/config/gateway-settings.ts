@@ -7,6 +7,7 @@ import {
 } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { type ApprovalSettings, approvalSettings } from './approval-settings.js';
+import type { RulesSettings } from '../policy/index.js';
 import { auditKeys } from './audit-keys.js';
 import { type ConsentSettings, checkGrants, consentSettings } from './consent-settings.js';
 import { type ConsoleSettings, consoleSettings } from './console-settings.js';
@@ -23,6 +24,7 @@ import {
   warnOfProxies,
 } from './proxies.js';
 import { given, isLoopback, pathOf, type Reading, readUrl } from './reading.js';
+import { noRules, rulesSettings } from './rules-settings.js';
 import { type Field, type Fields, type SettingsOf, settingsOf, type ValuesOf, valuesOf } from './schema.js';
 import { refuseHealthPort } from './server-settings.js';
 import { type ServerTlsSettings, serverTls, warnOfUriPatterns } from './tls-settings.js';
@@ -47,6 +49,7 @@ export type AuthSettings =
       readonly tenantClaim?: string;
       /** The claim that names the virtual servers that a token is bound to. */
       readonly serversClaim?: string;
+      readonly groupsClaim?: string;
       readonly scopes: readonly string[];
       /** The gateway's own address, as protected-resource metadata names it (RFC 9728). */
       readonly resource?: URL;
@@ -68,6 +71,8 @@ export interface AuditSettings extends Omit<SettingsOf<typeof auditKeys>, 'file'
 /** The `gateway` block. */
 export interface GatewaySettings extends SettingsOf<typeof gatewayKeys> {
   readonly tls?: ServerTlsSettings;
+  /** Who may see and use what. */
+  readonly rules: RulesSettings;
   readonly auth: AuthSettings;
   /** Where users consent; absent: nobody is asked. */
   readonly consent?: ConsentSettings;
@@ -95,6 +100,7 @@ export const gatewayDefaults: Omit<GatewaySettings, 'upstreams'> = {
   ...settingsOf(gatewayKeys, {}, noPaths),
   auth: { kind: gatewayKeys.auth.default },
   servers: [],
+  rules: noRules,
   limits: settingsOf(limitKeys, {}, noPaths),
   toolNames: settingsOf(toolNameKeys, {}, noPaths),
   proxies: noProxies,
@@ -153,6 +159,7 @@ export function gatewaySettings(
     limits: settingsOf(limitKeys, fields.limits?.value ?? {}, reading.paths),
     toolNames,
     metrics: settingsOf(metricsKeys, fields.metrics?.value ?? {}, reading.paths),
+    rules: rulesSettings(fields.rules, fields.rule_tests, fields.rules_default?.value, problems),
     ...given('audit', auditSettings(fields.audit, reading)),
     ...given(
       'approvals',
@@ -220,7 +227,7 @@ const keysOf: Record<Kind, { needed: readonly AuthKey[]; more: readonly AuthKey[
   bearer: { needed: ['tokens_file'], more: [] },
   jwt: {
     needed: ['issuer', 'audience', 'jwks'],
-    more: ['user_claim', 'tenant_claim', 'servers_claim', 'scopes', 'resource'],
+    more: ['user_claim', 'tenant_claim', 'groups_claim', 'servers_claim', 'scopes', 'resource'],
   },
   mtls: { needed: [], more: ['users'] },
 };
@@ -292,7 +299,7 @@ function jwtSettings(fields: AuthFields, reading: Reading): AuthSettings | undef
   const { jwks: keys, resource: named } = fields;
   const jwks = keys?.value === undefined ? undefined : jwksOf({ ...keys, value: keys.value }, reading);
   const resource = named && readUrl(named, 'gateway.auth.resource', reading.problems);
-  const { issuer, audience, userClaim, tenantClaim, serversClaim, scopes } = settingsOf(
+  const { issuer, audience, userClaim, tenantClaim, groupsClaim, serversClaim, scopes } = settingsOf(
     authKeys,
     fields,
     reading.paths,
@@ -301,6 +308,7 @@ function jwtSettings(fields: AuthFields, reading: Reading): AuthSettings | undef
   const who = {
     userClaim,
     ...given('tenantClaim', tenantClaim),
+    groupsClaim,
     ...given('serversClaim', serversClaim),
     scopes,
   };

@@ -2,6 +2,7 @@ import { approvalKeys } from './approval-keys.js';
 import { auditKeys } from './audit-keys.js';
 import { onErrorValues, pluginModes } from './modes.js';
 import { consentKeys, oauthClientKeys } from './oauth-keys.js';
+import { ruleKeys, ruleTestKeys } from './rules-keys.js';
 import { type Keys, key, keyRows, optional, required } from './schema.js';
 import { clientTlsKeys, serverTlsKeys, upstreamTlsKeys } from './tls-keys.js';
 import { virtualServerKeys } from './virtual-keys.js';
@@ -153,6 +154,7 @@ export const userKeys = {
     texts,
     'the virtual servers that it is bound to: all else, /mcp too, is refused; absent: it may go anywhere',
   ),
+  groups: optional(texts, 'groups that the user is in, for rules'),
 } as const satisfies Keys;
 
 export const authKeys = {
@@ -169,6 +171,11 @@ export const authKeys = {
   servers_claim: optional(
     filled,
     'for jwt: the claim that names the virtual servers that a token is bound to, a list or a text with blanks; a token without it may go anywhere',
+  ),
+  groups_claim: key(
+    filled,
+    'for jwt: the claim with the groups of the user, for rules; dots lead into it (realm_access.roles)',
+    { default: 'groups' },
   ),
   scopes: key(texts, 'for jwt: scopes that a token must have, all of them', listOrNone),
   resource: optional(
@@ -402,6 +409,23 @@ export const gatewayKeys = {
   servers: optional(
     { kind: 'named', of: { kind: 'map', keys: virtualServerKeys } },
     'virtual servers: parts of what the upstreams offer, each at /servers/NAME/mcp; by name: letters, digits, dots, hyphens, underscores',
+  ),
+  rules: optional(
+    { kind: 'maps', keys: ruleKeys },
+    'who may see and use what: each entry is a deny, an ask or an allow; deny wins over ask, and ask over allow',
+  ),
+  rules_default: optional(
+    { kind: 'choice', values: ['allow', 'deny'] },
+    'what is decided where no rule holds; absent: deny where there is an allow among them, else allow',
+  ),
+  rules_denied: key(
+    { kind: 'choice', values: ['hidden', 'open'] },
+    'what a client is told of what it may not even see: hidden, that there is no such thing; open, that it may not use it, and the reason',
+    { default: 'hidden' },
+  ),
+  rule_tests: optional(
+    { kind: 'maps', keys: ruleTestKeys },
+    'requests with what is to be decided of them: sallyport rules test and sallyport doctor try them',
   ),
   upstreams: optional(
     { kind: 'named', of: { kind: 'map', keys: upstreamKeys } },

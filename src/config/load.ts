@@ -3,6 +3,7 @@ import { lstat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import {
+  ConfigInvalid,
   ConfigMissingKey,
   ConfigNoUpstreams,
   ConfigWrongType,
@@ -20,6 +21,7 @@ import { type PluginEntry, type PluginSettings, pluginEntries, refuseDuplicates 
 import { Problems } from './problems.js';
 import { environmentProxies, warnOfProxies } from './proxies.js';
 import { type ConfigSide, given, type Reading } from './reading.js';
+import { placeWithin } from './rule-places.js';
 import { settingsOf } from './schema.js';
 import { type ServerSettings, serverSettings } from './server-settings.js';
 import { type Servers, ServersFile } from './servers-file.js';
@@ -90,7 +92,18 @@ export async function loadConfig(options: ConfigOptions): Promise<PluginsConfig>
   const problems = new Problems();
   const text = await readText(path, options.path, problems);
   problems.throwIfAny(options.path);
-  return parseConfig(text ?? '', { ...options, home, exists: existsSync });
+  const config = parseConfig(text ?? '', { ...options, home, exists: existsSync });
+  await checkExpressions(config, text ?? '', options.path);
+  return config;
+}
+
+/** Compiles the rules; CEL is loaded where there are some. */
+async function checkExpressions({ gateway }: PluginsConfig, text: string, path: string): Promise<void> {
+  const { rules = [] } = gateway?.rules ?? {};
+  if (rules.length === 0) return;
+  const { checkRules } = await import('../policy/rules/index.js');
+  const found = checkRules(rules, ({ at, expression }, offset) => placeWithin(text, at, expression, offset));
+  if (found.length > 0) throw ConfigInvalid({ path, problems: found });
 }
 
 /**

@@ -1,5 +1,6 @@
 import {
   type ApprovalEnd,
+  type AccessDecision,
   aroundHttp,
   bounded,
   callerIds,
@@ -159,6 +160,25 @@ class CollectedRequest implements RequestObservation {
 
   upstreamCall({ upstream }: { readonly upstream: string }) {
     return { end: (end: UpstreamCallEnd) => this.#seen().upstreamCall(upstream, end) };
+  }
+
+  decided({ by, upstream, target }: AccessDecision): void {
+    this.#blocked = true;
+    const seen = this.#seen();
+    if (!seen.wants('blocked')) return;
+    const at = new Date(this.#now()).toISOString();
+    seen.decision({
+      told: () => ({
+        at,
+        ...this.#about(undefined),
+        upstream,
+        ...(target !== undefined && { target: shownTarget(target) }),
+        plugin: '',
+        hook: 'rules',
+        verdict: 'blocked',
+        reason: bounded(by),
+      }),
+    });
   }
 
   hookCall(start: HookCallStart) {

@@ -53,6 +53,7 @@ import { createFacts, type GatewayFacts } from './facts.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
 import { openUpstreamMetrics } from './metrics.js';
 import { clashesAmong, createRouter, makeServers, publicError } from './router/index.js';
+import { accessOf, openRules, readsClaims } from './rules.js';
 import { serverMcpPath, serverPath } from './server-paths.js';
 import {
   createHealthPages,
@@ -178,10 +179,18 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     exactNumbers: true,
     ...(definitions && { definitions }),
   };
-  const openAuth = ({ auth, proxies, upstreams }: GatewayConfig['gateway']) =>
-    openAuthenticator(auth, { log, now, proxies, credentials: store, claims: claimsIn(upstreams) });
+  const openAuth = ({ auth, proxies, upstreams }: GatewayConfig['gateway'], allClaims: boolean) =>
+    openAuthenticator(auth, {
+      log,
+      now,
+      proxies,
+      credentials: store,
+      claims: claimsIn(upstreams),
+      allClaims,
+    });
+  const rules = await openRules(config.gateway, log);
   let passed = credentialsIn(config.gateway.upstreams);
-  let authenticator = await openAuth(config.gateway);
+  let authenticator = await openAuth(config.gateway, readsClaims(rules));
   const sets = createPluginSets(await openPluginManager(config, held));
   const approvals = await holdApprovals(config.gateway, { desk: deps.desk, log, store });
   const callers = new CallerTokens(config.gateway.upstreams);
@@ -203,6 +212,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     makeId: sessions.makeId,
     toolNames: config.gateway.toolNames,
     approvals,
+    access: accessOf(rules),
   });
   const clientCertificate = clientCertificateOf(tls);
   const reachable = { host, allowedHosts, allowedOrigins };
@@ -383,7 +393,8 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       if (next.gateway.auth.kind === 'none' && !isLoopback(host) && !next.gateway.allowUnauthenticated)
         throw ConfigGatewayOpen({ at: { file: next.path, line: 1, column: 1 }, host });
       // Everything that can fail comes first: what follows only exchanges what is in use.
-      const nextAuthenticator = await openAuth(next.gateway);
+      const nextRules = await openRules(next.gateway, log);
+      const nextAuthenticator = await openAuth(next.gateway, readsClaims(nextRules));
       const useApprovals = await approvals.prepare(next.gateway);
       const plugins = await openPluginManager(next, held);
       const servers = await makeServers(next.gateway.servers);
@@ -402,7 +413,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       passed = credentialsIn(next.gateway.upstreams);
       callers.serve(next.gateway.upstreams);
       const gone = upstreams.replace(next.gateway.upstreams);
-      router.replace(upstreams.current(), next.gateway.toolNames, undefined, servers);
+      router.replace(upstreams.current(), next.gateway.toolNames, accessOf(nextRules), servers);
       endpoint.endAt((server) => !hasServer(server));
       // What is in flight is with the plugins from before: when they are let go of, nothing goes to those upstreams.
       const over = sets.replace(plugins, longest).then(() => closeAll(gone));

@@ -17,6 +17,10 @@ export interface Identity {
   readonly nameKind?: CertificateName['kind'];
   /** What a plugin's `http_auth_resolve_user` returned: plugins see it as `user`. */
   readonly record?: JsonObject;
+  /** The groups that it is in, as its token, its certificate's entry or a plugin says; absent where nothing does. */
+  readonly groups?: readonly string[];
+  /** All claims of its token, where rules may read them; absent where none do. */
+  readonly token?: JsonObject;
   /** The claims of its token that headers are made of, by name; absent where none are. */
   readonly claims?: Readonly<Record<string, string>>;
   /** The virtual servers that it is bound to; absent where it may go anywhere. */

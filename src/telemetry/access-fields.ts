@@ -11,6 +11,7 @@ export const accessFields = {
   server: 'the virtual server that the client came to; absent at `/mcp`',
   upstream: 'where it went; absent where it went to none, or to several',
   target: 'the tool, prompt or resource, as the upstream calls it',
+  rule: 'what did not let it pass: a rule by file and line, or `tools lock`',
   plugins:
     'each plugin that was asked: `plugin`, `hook`, `decision` (`continue`, `modified`, `asked`, `blocked`, `failed`, `noted`) and `ms`',
   approvals:

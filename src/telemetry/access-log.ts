@@ -3,6 +3,7 @@ import type { Logger } from '../log.js';
 import type { AccessFields } from './access-fields.js';
 import type {
   ApprovalEnd,
+  AccessDecision,
   HookCallEnd,
   HookCallStart,
   Observer,
@@ -42,6 +43,7 @@ class AccessLine implements RequestObservation {
   #upstream: string | undefined;
   #target: string | undefined;
   #approvals: object[] | undefined;
+  #decision: AccessDecision | undefined;
 
   constructor(log: Logger, start: RequestStart) {
     this.#log = log;
@@ -55,6 +57,12 @@ class AccessLine implements RequestObservation {
   routed(upstream: string | undefined, target: string | undefined): void {
     this.#upstream = upstream;
     this.#target = target;
+  }
+
+  decided(decision: AccessDecision): void {
+    this.#decision = decision;
+    this.#upstream ??= decision.upstream;
+    this.#target ??= decision.target;
   }
 
   hookCall({ plugin, hook }: HookCallStart) {
@@ -90,6 +98,7 @@ class AccessLine implements RequestObservation {
         ...(call.client.server !== undefined && { server: call.client.server }),
         ...(this.#upstream !== undefined && { upstream: this.#upstream }),
         ...(this.#target !== undefined && { target: shownTarget(this.#target) }),
+        ...(this.#decision && { rule: this.#decision.by }),
         ...(this.#plugins.length > 0 && { plugins: this.#plugins }),
         ...(this.#approvals && { approvals: this.#approvals }),
         ...outcomeOf(call, end.response),

@@ -9,6 +9,7 @@ export { metricOptions } from './metric-table.js';
 export { countDroppedLines, openGauge, openTrafficMetrics } from './metrics.js';
 export {
   type ApprovalEnd,
+  type AccessDecision,
   type CallObservation,
   type CallObserver,
   type HookCallEnd,

@@ -112,6 +112,16 @@ export const metricTable = {
     of: 'gateway',
     buckets: [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600],
   },
+  accessDecisions: {
+    name: 'sallyport_access_decisions_total',
+    kind: 'counter',
+    help: 'Requests that a rule or the lock on tools did not let pass',
+    labels: {
+      decision: '`deny`, or `ask` where somebody has to approve it',
+      rule: 'the rule by file and line, or `tools lock`',
+    },
+    of: 'gateway',
+  },
   refusals: {
     name: 'sallyport_refusals_total',
     kind: 'counter',

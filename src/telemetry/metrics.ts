@@ -13,6 +13,7 @@ import {
 import { type MetricName, metricOptions, metricTable } from './metric-table.js';
 import type {
   ApprovalEnd,
+  AccessDecision,
   CallObservation,
   HookCallEnd,
   HookCallStart,
@@ -55,6 +56,7 @@ export function openTrafficMetrics(registry: Registry, options: TrafficOptions):
     errors: new FastCounter('errors', registry),
     limits,
     ownTime: inGateway ? new FastHistogram('ownTime', registry) : undefined,
+    accessDecisions: inGateway ? new FastCounter('accessDecisions', registry) : undefined,
     upstreamCalls: inGateway ? new FastHistogram('upstreamCalls', registry) : undefined,
     serverRequests: inGateway ? new FastCounter('serverRequests', registry) : undefined,
     toolCalls: inGateway && options.toolNames ? new FastCounter('toolCalls', registry) : undefined,
@@ -73,6 +75,7 @@ interface Traffic {
   readonly methods: ReadonlySet<string>;
   readonly requests: FastHistogram;
   readonly ownTime: FastHistogram | undefined;
+  readonly accessDecisions: FastCounter | undefined;
   readonly upstreamCalls: FastHistogram | undefined;
   readonly serverRequests: FastCounter | undefined;
   readonly toolCalls: FastCounter | undefined;
@@ -110,6 +113,10 @@ class RequestMetrics implements RequestObservation {
   routed(upstream: string | undefined, target: string | undefined): void {
     this.#upstream = upstream ?? '';
     this.#target = target;
+  }
+
+  decided({ kind, by }: AccessDecision): void {
+    this.#traffic.accessDecisions?.inc([kind, by]);
   }
 
   upstreamCall(start: UpstreamCallStart): CallObservation<UpstreamCallEnd> {

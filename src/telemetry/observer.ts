@@ -80,6 +80,9 @@ export interface AccessDecision {
   readonly kind: 'deny' | 'ask';
   /** What decided: a rule by its file and line. */
   readonly by: string;
+  /** Of what: where it is, and its name there. */
+  readonly upstream: string;
+  readonly target?: string | undefined;
   /** Why, in the words of the configuration. */
   readonly reason?: string | undefined;
 }

@@ -31,6 +31,8 @@ describe('the gateway block', () => {
       trustedProxies: [],
       proxyProtocol: false,
       failures: 'brief',
+      rules: { rules: [], tests: [] },
+      rulesDenied: 'hidden',
       sse: false,
       servers: [],
       proxies: { except: [] },
@@ -235,6 +237,7 @@ describe('gateway.auth', () => {
       audience: 'a',
       jwks: { file: '/keys.json' },
       userClaim: 'sub',
+      groupsClaim: 'groups',
       scopes: [],
     });
     const more = ', user_claim: email, tenant_claim: org, scopes: [mcp], resource: "https://gw.example/mcp"';

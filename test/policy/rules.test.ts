@@ -161,7 +161,9 @@ describe('what is decided', () => {
     const many = Array.from({ length: 3_000 }, (_, i) => i);
     const rule = 'args.l.exists(x, args.l.exists(y, args.l.exists(z, x + y + z < 0.0)))';
     const outcomes: Outcome[] = [];
-    expect(setOf([{ deny: rule }]).decide(input({ tool: 'x', args: { l: many } }), outcomes).kind).toBe('deny');
+    expect(setOf([{ deny: rule }]).decide(input({ tool: 'x', args: { l: many } }), outcomes).kind).toBe(
+      'deny',
+    );
     expect(outcomes).toMatchObject([{ said: 'failed' }]);
     const searched = { a: 'a'.repeat(1_000_000), b: `${'a'.repeat(500_000)}b` };
     expect(says([{ deny: 'args.a.contains(args.b)' }], { tool: 'x', args: searched })).toBe('deny');
@@ -172,8 +174,12 @@ describe('what is decided', () => {
     const nest = (value: unknown) => ({ a: { b: { c: { d: { e: { f: value } } } } } });
     expect(says(rule, { tool: 't', args: nest('y') })).toBe('allow');
     expect(says(rule, { tool: 't', args: nest('x') })).toBe('deny');
-    expect(says([{ deny: 'args.a.b.c.d.e.f.g.h == 1' }], { tool: 't', args: nest({ g: { h: 2 } }) })).toBe('deny');
-    expect(says([{ deny: 'args.n == 1' }], { tool: 't', args: { ...nest({ g: { h: 1 } }), n: 2 } })).toBe('allow');
+    expect(says([{ deny: 'args.a.b.c.d.e.f.g.h == 1' }], { tool: 't', args: nest({ g: { h: 2 } }) })).toBe(
+      'deny',
+    );
+    expect(says([{ deny: 'args.n == 1' }], { tool: 't', args: { ...nest({ g: { h: 1 } }), n: 2 } })).toBe(
+      'allow',
+    );
   });
 
   it('reads no field that JavaScript gives every object', () => {

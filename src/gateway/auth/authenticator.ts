@@ -21,6 +21,8 @@ export interface AuthenticatorDeps {
   readonly credentials?: CredentialStore;
   /** Claims of a token that are kept with the identity. Default: none. */
   readonly claims?: readonly string[];
+  /** Whether all claims of a token are kept with the identity: rules may read them. Default: no. */
+  readonly allClaims?: boolean;
 }
 
 /** What authentication goes by: the head of an HTTP request and where it came from. */

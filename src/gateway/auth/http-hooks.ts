@@ -86,7 +86,9 @@ function identityOf(record: Record<string, unknown>): Identity | undefined {
   const user = text('email', 'sub', 'id', 'username', 'name');
   if (user === undefined || record['is_active'] === false) return undefined;
   const tenant = text('tenant_id', 'tenant', 'team_id') ?? null;
-  return { user, tenant, method: 'plugin', record };
+  const { groups } = record;
+  const texts = Array.isArray(groups) && { groups: groups.filter((one) => typeof one === 'string') };
+  return { user, tenant, method: 'plugin', record, ...texts };
 }
 
 /** The headers of the reply as plugins leave them. The work is done by then: a plugin that fails here is only reported. */

@@ -2,6 +2,7 @@ import type { JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from 'jose';
 import { type AuthSettings, noProxies } from '../../config/index.js';
 import { FileUnreadable, fileReason, JwksInvalid, JwksUnavailable, messageOf } from '../../errors.js';
 import { parseJson } from '../../json/index.js';
+import { isObject, type JsonObject } from '../../mcp/messages.js';
 import { readFileText } from '../../read-file.js';
 import { createFetch } from '../../tls/fetch.js';
 import { createCredentialStore } from '../../tls/index.js';
@@ -68,7 +69,7 @@ export async function openJwt(settings: JwtSettings, deps: AuthenticatorDeps): P
           return invalidToken('the typ of the token is not at+jwt or JWT');
         const until = (payload.exp ?? 0) * 1_000 + lateMs;
         if (until <= deps.now().getTime()) return invalidToken(expired);
-        return resultOf(payload, settings, until, deps.claims ?? []);
+        return resultOf(payload, settings, until, deps);
       } catch (error) {
         return refusal(error, settings, jose);
       }
@@ -179,9 +180,9 @@ const expired = 'the token has expired';
 
 function resultOf(
   payload: JWTPayload,
-  { userClaim, tenantClaim, serversClaim, scopes }: JwtSettings,
+  { userClaim, tenantClaim, groupsClaim, serversClaim, scopes }: JwtSettings,
   until: number,
-  kept: readonly string[],
+  { claims: kept = [], allClaims = false }: Pick<AuthenticatorDeps, 'claims' | 'allClaims'>,
 ): AuthResult {
   const user = textOf(payload[userClaim]);
   if (user === undefined) return invalidToken(`the claim ${userClaim} names no user`);
@@ -195,7 +196,13 @@ function resultOf(
   const identity = { user, tenant: tenant ?? null, method: 'jwt' } as const;
   const claims = kept.length > 0 && { claims: claimsOf(payload, kept) };
   const bound = serversClaim === undefined ? undefined : boundTo(payload[serversClaim]);
-  return { kind: 'known', identity: { ...identity, ...claims, ...(bound && { servers: bound }) }, until };
+  const groups = groupsOf(payload, groupsClaim);
+  const more = {
+    ...(bound && { servers: bound }),
+    ...(groups && { groups }),
+    ...(allClaims && { token: payload as JsonObject }),
+  };
+  return { kind: 'known', identity: { ...identity, ...claims, ...more }, until };
 }
 
 /** The virtual servers that a claim names; undefined without one. One that cannot be read names none. */
@@ -203,6 +210,15 @@ function boundTo(claim: unknown): readonly string[] | undefined {
   if (claim === undefined || claim === null) return undefined;
   if (typeof claim === 'string') return claim.split(' ').filter((name) => name !== '');
   return Array.isArray(claim) ? claim.filter((one) => typeof one === 'string') : [];
+}
+
+/** The groups of a claim: a list of texts, or one text. Dots lead into a claim where none has the name itself. */
+function groupsOf(payload: JWTPayload, name = 'groups'): readonly string[] | undefined {
+  let claim: unknown = payload;
+  for (const part of Object.hasOwn(payload, name) ? [name] : name.split('.'))
+    claim = isObject(claim) && Object.hasOwn(claim, part) ? claim[part] : undefined;
+  if (typeof claim === 'string') return [claim];
+  return Array.isArray(claim) ? claim.filter((one) => typeof one === 'string') : undefined;
 }
 
 /** These claims as texts: a list with commas in between, what is neither as JSON. */

@@ -50,15 +50,12 @@ interface Found {
 export function userOf(names: readonly CertificateName[], users: Users): Found {
   const known = (
     name: CertificateName,
-    as: {
-      user?: string | undefined;
-      tenant?: string | undefined;
-      servers?: readonly string[] | undefined;
-    },
+    as: Pick<Users[number], 'user' | 'tenant' | 'groups' | 'servers'>,
   ): AuthResult => {
     const who = as.user === undefined ? { user: userText(name), nameKind: name.kind } : { user: as.user };
-    const bound = as.servers && { servers: as.servers };
-    return { kind: 'known', identity: { ...who, tenant: as.tenant ?? null, method: 'mtls', ...bound } };
+    const { tenant = null, groups, servers } = as;
+    const more = { ...(groups && { groups }), ...(servers && { servers }) };
+    return { kind: 'known', identity: { ...who, tenant, method: 'mtls', ...more } };
   };
   const byCommonName = ({ kind, value }: CertificateName) => (kind === 'CN' ? { commonName: value } : {});
   const [first] = names.filter(({ besideSan }) => !besideSan);

@@ -34,6 +34,7 @@ export const TokenRecord = z.strictObject({
   tenant: z.string().min(1).nullish(),
   /** The virtual servers that it is bound to; absent: it may go anywhere. */
   servers: z.array(z.string().min(1)).optional(),
+  groups: z.array(z.string().min(1)).optional(),
   /** SHA-256 of the whole token, in hexadecimal. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   created: z.iso.datetime(),
@@ -52,17 +53,19 @@ export function makeToken(fields: {
   readonly user: string;
   readonly tenant?: string | undefined;
   readonly servers?: readonly string[] | undefined;
+  readonly groups?: readonly string[] | undefined;
   readonly created: Date;
   readonly expires: Date | null;
 }): { readonly token: string; readonly record: TokenRecord } {
   const id = [...randomBytes(8)].map((byte) => alphabet[byte % 32]).join('');
   const token = `sally_${id}_${randomBytes(32).toString('base64url')}`;
-  const { user, tenant, servers, created, expires } = fields;
+  const { user, tenant, servers, groups = [], created, expires } = fields;
   const record = {
     id,
     user,
     tenant: tenant ?? null,
     ...(servers && { servers: [...servers] }),
+    ...(groups.length > 0 && { groups: [...groups] }),
     sha256: hashOf(token).toString('hex'),
     created: created.toISOString(),
     expires: expires?.toISOString() ?? null,
@@ -236,9 +239,10 @@ export async function openBearer(
 
 function resultOf(found: ReturnType<typeof findToken>): AuthResult {
   if (typeof found === 'object') {
-    const { user, tenant, servers, expires } = found;
+    const { user, tenant, servers, groups, expires } = found;
     const until = expires === null ? undefined : Date.parse(expires);
-    const identity = { user, tenant: tenant ?? null, method: 'bearer', ...(servers && { servers }) } as const;
+    const more = { ...(servers && { servers }), ...(groups && { groups }) };
+    const identity = { user, tenant: tenant ?? null, method: 'bearer', ...more } as const;
     return { kind: 'known', identity, until };
   }
   return invalidToken(found === 'expired' ? 'the token has expired' : 'the token is not known');

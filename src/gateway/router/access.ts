@@ -1,5 +1,5 @@
 import { AccessDenied, ApprovalNeeded, NotOffered } from '../../errors.js';
-import { isObject, type JsonObject, type RpcError } from '../../mcp/messages.js';
+import type { JsonObject, RpcError } from '../../mcp/messages.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import { type DecisionInput, type SubjectKind, strictest, type Verdict } from '../../policy/index.js';
 import type { Access } from '../access.js';
@@ -104,7 +104,8 @@ export function permitOrAsk(
     const { by: source, reason = 'a rule wants it', ways } = verdict;
     return { source, reason, ...(ways && { by: ways }) };
   }
-  request.observed?.decided?.(verdict);
+  if (verdict !== unlisted)
+    request.observed?.decided?.({ ...verdict, upstream: route.upstream.name, target: name });
   const { what } = kinds[kind];
   const known = publicName(kind, name, route.offer);
   if (verdict.kind === 'ask') throw ApprovalNeeded({ what, name: known, ...reasonOf(verdict) });
@@ -121,7 +122,7 @@ export function permitMethod(routed: Routed, upstream: string): void {
   const { method } = request;
   const verdict = rules.decide({ caller: callerOf(routed), method, upstream, args: {} });
   if (verdict.kind === 'allow') return;
-  request.observed?.decided?.(verdict);
+  request.observed?.decided?.({ ...verdict, upstream });
   throw AccessDenied({ what: 'method', name: method, ...reasonOf(verdict) });
 }
 
@@ -143,7 +144,7 @@ export function notThere(kind: Kind, name: string, candidates: readonly Target[]
   for (const { route, name: there } of access ? candidates : []) {
     const verdict = judge(kind, there, route, client);
     if (verdict.kind !== 'deny' || verdict === unlisted) continue;
-    client.request?.observed?.decided?.(verdict);
+    client.request?.observed?.decided?.({ ...verdict, upstream: route.upstream.name, target: there });
     if (access?.rules?.open === true) throw AccessDenied({ what, name, ...reasonOf(verdict) });
   }
   throw NotOffered({ what, name });
@@ -191,10 +192,10 @@ function callerOf({ state, request }: ForClient): DecisionInput['caller'] {
   const { name, version } = client.info;
   return {
     user: identity.user,
-    groups: [],
+    groups: identity.groups ?? [],
     tenant: identity.tenant,
     method: identity.method,
-    claims: isObject(identity.claims) ? identity.claims : {},
+    claims: identity.token ?? {},
     client: {
       name: typeof name === 'string' ? name : '',
       version: typeof version === 'string' ? version : '',

@@ -117,7 +117,13 @@ export function createEnvironment(): Environment {
   const environment = new Environment({
     enableOptionalTypes: true,
     homogeneousAggregateLiterals: false,
-    limits: { maxAstNodes: 5_000, maxDepth: 100, maxListElements: 2_000, maxMapEntries: 500, maxCallArguments: 16 },
+    limits: {
+      maxAstNodes: 5_000,
+      maxDepth: 100,
+      maxListElements: 2_000,
+      maxMapEntries: 500,
+      maxCallArguments: 16,
+    },
   });
   for (const [name, type] of Object.entries(types)) environment.registerType(name, type as never);
   for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type);

@@ -4,7 +4,7 @@ export const auditFields = {
   event:
     '`call`: a request is about to go to an upstream (with `on_failure: refuse` alone); `end`: a request has ended; `open`, `rotate`, `close`: the log itself was begun, handed on to the next file, ended; `resumed`: it could not be written, and can be again',
   decision:
-    '`allowed`; `blocked` by a plugin, or by a person who was asked, or did not answer; `refused` by the gateway, before anything was done; `failed`: it was let through, and a plugin, the upstream or the gateway failed',
+    '`allowed`; `blocked` by a plugin, or by a person who was asked, or did not answer; `denied` by a rule or the lock on tools; `refused` by the gateway, before anything was done; `failed`: it was let through, and a plugin, the upstream or the gateway failed',
   outcome:
     'what the client got: `ok`, `tool-error` (a result with `isError`), `error` (a JSON-RPC error), `refused`, `cancelled`, or `gone` (it did not wait)',
   request: 'id of the request, by which the log, plugins and clients know it',
@@ -19,6 +19,7 @@ export const auditFields = {
   upstream: 'where it went; absent where it went to none, or to several',
   target:
     'the tool, prompt or resource, as the upstream calls it; values of a query that are named like a secret are left out',
+  rule: 'with `denied`: the rule by file and line, or `tools lock`',
   plugins:
     'the verdict of each plugin that was asked: `plugin`, `hook`, `decision`, `code` of the violation or of the error, and `reason` of the violation, in the words of the plugin',
   approvals:

@@ -2,6 +2,7 @@ import { AuditUnavailable } from '../../errors.js';
 import { clientName } from '../access-log.js';
 import type {
   ApprovalEnd,
+  AccessDecision,
   CallObservation,
   HookCallEnd,
   HookCallStart,
@@ -39,6 +40,7 @@ export class AuditedRequest implements RequestObservation {
   #call: ServedCall | undefined;
   #upstream: string | undefined;
   #target: string | undefined;
+  #decision: AccessDecision | undefined;
   /** The line before it went to an upstream, once that was asked for. */
   #cleared: Promise<void> | undefined;
   #wentOut = false;
@@ -58,6 +60,12 @@ export class AuditedRequest implements RequestObservation {
   routed(upstream: string, target: string | undefined): void {
     this.#upstream = upstream;
     this.#target = target;
+  }
+
+  decided(decision: AccessDecision): void {
+    this.#decision = decision;
+    this.#upstream ??= decision.upstream;
+    this.#target ??= decision.target;
   }
 
   hookCall({ plugin, hook }: HookCallStart): CallObservation<HookCallEnd> {
@@ -143,6 +151,7 @@ export class AuditedRequest implements RequestObservation {
     if (this.#verdicts.some(({ decision }) => decision === 'blocked')) return 'blocked';
     if (this.#approvals?.some(({ outcome }) => outcome !== 'approved')) return 'blocked';
     if (!isError || abandoned !== undefined) return 'allowed';
+    if (this.#decision !== undefined) return 'denied';
     const failed = this.#wentOut || this.#verdicts.some(({ decision }) => decision === 'failed');
     return failed ? 'failed' : 'refused';
   }
@@ -169,6 +178,7 @@ export class AuditedRequest implements RequestObservation {
       ...(call.client.server !== undefined && { server: call.client.server }),
       ...(this.#upstream !== undefined && { upstream: this.#upstream }),
       ...(this.#target !== undefined && { target: shownTarget(this.#target) }),
+      ...(this.#decision && { rule: this.#decision.by }),
       ...(this.#verdicts.length > 0 && { plugins: this.#verdicts }),
       ...(this.#approvals && { approvals: this.#approvals.map(approvalIn) }),
     };
