@@ -56,4 +56,4 @@ export function compileRules(
 }
 
 /** How a rule is named: `gateway.yaml:12`. */
-export const nameOf = (at: ConfigPlace): string => ('line' in at ? `${at.file}:${at.line}` : 'a rule');
+const nameOf = (at: ConfigPlace): string => ('line' in at ? `${at.file}:${at.line}` : 'a rule');
