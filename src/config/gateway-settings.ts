@@ -6,8 +6,8 @@ import {
   type ConfigPlace,
 } from '../errors.js';
 import { nearest } from '../nearest.js';
-import { type ApprovalSettings, approvalSettings } from './approval-settings.js';
 import type { RulesSettings } from '../policy/index.js';
+import { type ApprovalSettings, approvalSettings } from './approval-settings.js';
 import { auditKeys } from './audit-keys.js';
 import { type ConsentSettings, checkGrants, consentSettings } from './consent-settings.js';
 import { type ConsoleSettings, consoleSettings } from './console-settings.js';

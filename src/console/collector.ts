@@ -1,6 +1,6 @@
 import {
-  type ApprovalEnd,
   type AccessDecision,
+  type ApprovalEnd,
   aroundHttp,
   bounded,
   callerIds,

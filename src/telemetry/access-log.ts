@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from '../log.js';
 import type { AccessFields } from './access-fields.js';
 import type {
-  ApprovalEnd,
   AccessDecision,
+  ApprovalEnd,
   HookCallEnd,
   HookCallStart,
   Observer,

@@ -8,8 +8,8 @@ export { createHookLog } from './hook-log.js';
 export { metricOptions } from './metric-table.js';
 export { countDroppedLines, openGauge, openTrafficMetrics } from './metrics.js';
 export {
-  type ApprovalEnd,
   type AccessDecision,
+  type ApprovalEnd,
   type CallObservation,
   type CallObserver,
   type HookCallEnd,

@@ -12,8 +12,8 @@ import {
 } from '../errors.js';
 import { type MetricName, metricOptions, metricTable } from './metric-table.js';
 import type {
-  ApprovalEnd,
   AccessDecision,
+  ApprovalEnd,
   CallObservation,
   HookCallEnd,
   HookCallStart,

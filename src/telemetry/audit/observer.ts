@@ -1,8 +1,8 @@
 import { AuditUnavailable } from '../../errors.js';
 import { clientName } from '../access-log.js';
 import type {
-  ApprovalEnd,
   AccessDecision,
+  ApprovalEnd,
   CallObservation,
   HookCallEnd,
   HookCallStart,
