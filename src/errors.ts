@@ -2659,6 +2659,98 @@ export const ApprovalGone = defineRefusal('SALLY_APPROVAL_GONE', {
   example: {},
 });
 
+// ─── The lock on tools (policy/lock/) ────────────────────────────────────────────────────────────
+
+export const ToolsLockMissing = defineError('SALLY_TOOLS_LOCK_MISSING', {
+  message: (c) => `there is no lock on tools at ${c.path}, and without it no tool is offered`,
+  remedy:
+    'sallyport tools lock --config FILE writes it, with what the upstreams offer now: read it before it is used',
+  exit: 2,
+  example: { path: '/etc/sallyport/tools.lock' },
+});
+
+export const ToolsLockInvalid = defineError<{ path: string; line: number | undefined; reason: string }>(
+  'SALLY_TOOLS_LOCK_FILE',
+  {
+    message: (c) => `${c.path}${c.line === undefined ? '' : `:${c.line}`} is no lock on tools: ${c.reason}`,
+    remedy:
+      'take the file back from version control, or name the right one in gateway.tools_lock; sallyport tools lock --replace writes it anew, and takes everything that is offered now',
+    exit: 2,
+    example: { path: '/etc/sallyport/tools.lock', line: 12, reason: 'Map keys must be unique' },
+  },
+);
+
+export const ToolsLockEdited = defineError('SALLY_TOOLS_LOCK_EDITED', {
+  message: (c) =>
+    `${c.path} has another text for the ${c.what}${c.name === '' ? '' : ` '${c.name}'`} of ${c.upstream} than its sha256 is of: one of the two was edited`,
+  remedy:
+    'take the file back from version control; what an upstream offers now is taken by sallyport tools diff and sallyport tools accept',
+  exit: 2,
+  example: { path: '/etc/sallyport/tools.lock', upstream: 'files', what: 'tool', name: 'read_file' },
+});
+
+export const ToolsLockWrite = defineError('SALLY_TOOLS_LOCK_WRITE', {
+  message: (c) => `${c.path} cannot be written: ${c.reason}`,
+  remedy: 'have its folder, which is not made here, be writable for this user, and run the command again',
+  example: { path: '/etc/sallyport/tools.lock', reason: 'permission denied' },
+});
+
+export const ToolsLockBusy = defineError('SALLY_TOOLS_LOCK_BUSY', {
+  message: (c) => `${c.path} is being written by ${c.holder}`,
+  remedy: (c) => `wait for it to end; where it is gone, remove ${c.path}.new`,
+  example: { path: '/etc/sallyport/tools.lock', holder: 'box process 4711' },
+});
+
+export const ToolsLockThere = defineRefusal('SALLY_TOOLS_LOCK_THERE', {
+  message: (c) => `${c.path} locks ${c.upstreams.join(', ')} already, and what is offered now differs`,
+  remedy:
+    'sallyport tools diff shows what differs, and sallyport tools accept takes it; --replace takes everything as it is now',
+  example: { path: 'tools.lock', upstreams: ['files'] },
+});
+
+export const ToolsNotShown = defineRefusal('SALLY_TOOLS_NOT_SHOWN', {
+  message: (c) =>
+    `${c.names.join(', ')} ${c.names.length === 1 ? 'is' : 'are'} not as sallyport tools diff has shown: nothing was accepted`,
+  remedy: 'read what differs now, and accept that: sallyport tools diff',
+  example: { names: ['files read_file'] },
+});
+
+export const ToolsNoChange = defineRefusal('SALLY_TOOLS_NO_CHANGE', {
+  message: (c) => `nothing that differs from the lock is called '${c.name}'`,
+  remedy: (c) =>
+    c.meant === undefined
+      ? 'sallyport tools diff shows what differs; give the name of an upstream, of an entry, or both as UPSTREAM/NAME'
+      : `did you mean '${c.meant}'? sallyport tools diff shows what differs`,
+  example: { name: 'read_fil', meant: 'read_file' } as { name: string; meant: string | undefined },
+});
+
+export const ToolsUnread = defineError('SALLY_TOOLS_UNREAD', {
+  message: (c) => `what the upstream '${c.upstream}' offers cannot be read: ${c.reason}`,
+  remedy:
+    'mend what keeps it away (sallyport doctor), and run the command again: what is locked of it stays as it is',
+  example: { upstream: 'files', reason: 'the upstream is down' },
+});
+
+export const ToolsOfUsers = defineError('SALLY_TOOLS_OF_USERS', {
+  message: (c) => `the upstream '${c.upstream}' shows its lists to users alone, each with a token of its own`,
+  remedy: (c) => `give a token of a user in a variable, and its name: --token ${c.upstream}=NAME_OF_VARIABLE`,
+  example: { upstream: 'mail' },
+});
+
+export const ToolWithheld = defineError('SALLY_TOOLS_WITHHELD', {
+  message: (c) =>
+    `the ${c.what}${c.name === '' ? '' : ` '${c.name}'`} of the upstream '${c.upstream}' ${c.change}: ${c.withheld ? 'it is withheld from clients' : 'clients have it all the same, for the mode of the lock is report'}`,
+  remedy: (c) => `read it, and accept it where it is right: sallyport tools diff ${c.options}`,
+  example: {
+    what: 'tool',
+    name: 'read_file',
+    upstream: 'files',
+    change: 'is not the one that was locked',
+    withheld: true,
+    options: '--config gateway.yaml',
+  },
+});
+
 // ─── OAuth towards upstreams (oauth/) ─────────────────────────────────────────────────────────────
 
 export const OauthDiscovery = defineUpstreamError<{

@@ -35,6 +35,7 @@ import {
 interface GatewayOptions {
   readonly config?: string;
   readonly servers?: string;
+  readonly toolsLock?: string;
   readonly port?: number;
   readonly stdio?: true;
   readonly server?: string;
@@ -50,6 +51,7 @@ export function gatewayCommand(io: CommandIo): Command {
     .description('run the MCP gateway')
     .option('--config <file>', 'a plugin file with a gateway block (default: PLUGINS_CONFIG_PATH)')
     .option('--servers <file>', 'the mcpServers JSON of a desktop client or an editor: more upstreams')
+    .option('--tools-lock <file>', 'a lock on tools, in place of gateway.tools_lock (sallyport tools lock)')
     .option(
       '--port <n>',
       'listen here, whatever the file says; 0 takes any free port, for health too',
@@ -92,10 +94,11 @@ async function run(io: CommandIo, options: GatewayOptions): Promise<void> {
   };
   // What deserves to be seen at the start is logged by the primary.
   const load = async (logger = log) => {
-    const { servers } = options;
+    const { servers, toolsLock } = options;
     const loaded = await loadGatewayConfig({
       config,
       servers,
+      toolsLock,
       ask,
       cwd: io.cwd,
       env: io.env,
@@ -226,6 +229,7 @@ async function reload(
 
 async function reportNames(gateway: Gateway, log: Logger, signal: AbortSignal): Promise<void> {
   const limit = signalWithin(statusWaitMs, signal);
+  await gateway.lookAtLock(limit);
   for (const { code, remedy, message } of await gateway.clashes(limit)) log.error({ code, remedy }, message);
   for (const { code, remedy, message } of await gateway.unmatched(limit)) log.warn({ code, remedy }, message);
 }

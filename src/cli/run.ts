@@ -22,6 +22,10 @@ const commands: Record<string, { summary: string; load: () => Promise<(io: Comma
     summary: 'say what is wrong with files and servers, and what to do',
     load: async () => (await import('./doctor.js')).doctorCommand,
   },
+  tools: {
+    summary: 'lock what upstreams offer, show what differs from that, and accept it',
+    load: async () => (await import('./tools.js')).toolsCommand,
+  },
   token: {
     summary: 'make, list and revoke the tokens of clients of the gateway',
     load: async () => (await import('./token.js')).tokenCommand,

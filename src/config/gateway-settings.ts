@@ -28,6 +28,7 @@ import { noRules, rulesSettings } from './rules-settings.js';
 import { type Field, type Fields, type SettingsOf, settingsOf, type ValuesOf, valuesOf } from './schema.js';
 import { refuseHealthPort } from './server-settings.js';
 import { type ServerTlsSettings, serverTls, warnOfUriPatterns } from './tls-settings.js';
+import { type ToolsLockSettings, toolsLockSettings } from './tools-lock-settings.js';
 import { type UpstreamSettings, upstreamSettings } from './upstream-settings.js';
 import { type VirtualServerSettings, virtualServers } from './virtual-servers.js';
 
@@ -91,6 +92,8 @@ export interface GatewaySettings extends SettingsOf<typeof gatewayKeys> {
   readonly audit?: AuditSettings;
   /** Absent: nobody is asked, and what a person would have to decide is refused. */
   readonly approvals?: ApprovalSettings;
+  /** Absent: upstreams show what they like. */
+  readonly toolsLock?: ToolsLockSettings;
 }
 
 const noPaths: PathBase = { cwd: '/', folder: '/', home: undefined, exists: () => false };
@@ -165,6 +168,7 @@ export function gatewaySettings(
       'approvals',
       fields.approvals && approvalSettings(fields.approvals, fields.console !== undefined, reading),
     ),
+    ...given('toolsLock', toolsLockSettings(fields.tools_lock, reading)),
   };
 }
 

@@ -56,6 +56,7 @@ export {
   type ServerTlsSettings,
   type SslCertReqs,
 } from './tls-settings.js';
+export type { ToolsLockSettings } from './tools-lock-settings.js';
 export type { UpstreamSettings } from './upstream-settings.js';
 export { type VariableRow, variableTable } from './variables.js';
 export { isPattern, type OfferedEntry, type VirtualServerSettings } from './virtual-servers.js';

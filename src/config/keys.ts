@@ -5,6 +5,7 @@ import { consentKeys, oauthClientKeys } from './oauth-keys.js';
 import { ruleKeys, ruleTestKeys } from './rules-keys.js';
 import { type Keys, key, keyRows, optional, required } from './schema.js';
 import { clientTlsKeys, serverTlsKeys, upstreamTlsKeys } from './tls-keys.js';
+import { toolsLockKeys } from './tools-lock-keys.js';
 import { virtualServerKeys } from './virtual-keys.js';
 
 // Seconds: an hour is longer than any request waits.
@@ -401,6 +402,10 @@ export const gatewayKeys = {
   approvals: optional(
     { kind: 'map', keys: approvalKeys },
     'who is asked where a rule or a plugin wants a person to decide (ask); absent: nobody, such a call is refused',
+  ),
+  tools_lock: key(
+    { kind: 'map', keys: toolsLockKeys, short: 'file' },
+    'the lock on tools: what upstreams offer is there for clients only as it was read and locked; absent: none',
   ),
   tool_names: optional(
     { kind: 'map', keys: toolNameKeys },

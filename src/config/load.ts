@@ -27,6 +27,7 @@ import { type ServerSettings, serverSettings } from './server-settings.js';
 import { type Servers, ServersFile } from './servers-file.js';
 import type { Input } from './servers-variables.js';
 import { render } from './template.js';
+import { withLock } from './tools-lock-settings.js';
 import { clientTlsVariables, readVariables, warnOfMisspelt } from './variables.js';
 
 /** A plugin file and the variables that override it, as one immutable value. */
@@ -157,7 +158,7 @@ export function parseConfig(
     plugins,
     settings,
     server,
-    ...given('gateway', gateway),
+    ...given('gateway', gateway && withLock(gateway, { config: options.path }, reading.paths)),
     warnings: problems.warnings,
   });
 }
@@ -183,6 +184,8 @@ export interface GatewayConfigOptions {
   readonly config?: string | undefined;
   /** The `mcpServers` JSON of a desktop client or an editor: upstreams beside those of the file. */
   readonly servers?: string | undefined;
+  /** A lock on tools, in place of that of the file. */
+  readonly toolsLock?: string | undefined;
   /** Asks for what a list of servers has as `${input:…}`; undefined where nobody says it. Absent: nobody is asked. */
   readonly ask?: ((input: ServerInput) => Promise<string | undefined>) | undefined;
   readonly cwd: string;
@@ -223,7 +226,8 @@ export async function loadGatewayConfig(options: GatewayConfigOptions): Promise<
     warnings.push(...listed.problems.warnings);
   }
   const leftOut = listed?.leftOut ?? [];
-  return deepFreeze({ ...file, gateway: { ...gateway, upstreams }, warnings, leftOut });
+  const whole = withLock({ ...gateway, upstreams }, options, { cwd, folder: cwd, home, exists: existsSync });
+  return deepFreeze({ ...file, gateway: whole, warnings, leftOut });
 }
 
 async function loadServers(

@@ -70,6 +70,8 @@ export interface UpstreamFacts {
   readonly calls: number;
   readonly failed: number;
   readonly inFlight: number;
+  /** What it offers and is not as it was locked, in words; the first of them. Absent where nothing is. */
+  readonly differing?: readonly string[];
 }
 export interface PluginFacts {
   readonly name: string;

@@ -1,4 +1,5 @@
 import type { GatewayFacts } from '../gateway/index.js';
+import { bounded } from '../telemetry/index.js';
 import { namedClient } from './collector.js';
 import type { PluginFacts, UpstreamFacts } from './facts.js';
 import type { OpenSessions } from './ledger.js';
@@ -17,7 +18,7 @@ type PluginPart = Omit<PluginFacts, 'calls' | 'blocked' | 'failed'>;
 const mostSessions = 1_000;
 
 /** What `facts` come to: sessions by whose they are. */
-export function partsOf({ upstreams, plugins, sessions }: GatewayFacts): Parts {
+export function partsOf({ upstreams, plugins, sessions, lock }: GatewayFacts): Parts {
   const open = new Map<string, OpenSessions>();
   for (const { era, info, identity } of sessions) {
     const { user, tenant } = identity;
@@ -27,19 +28,22 @@ export function partsOf({ upstreams, plugins, sessions }: GatewayFacts): Parts {
     if (before > 0 || open.size < mostSessions) open.set(key, { ...whose, sessions: before + 1 });
   }
   return {
-    upstreams: upstreams.map(({ name, transport, state, sinceMs, reason, remedy, lists, load }) => ({
-      name,
-      transport,
-      state,
-      // Two clocks that are never read at the same time: in milliseconds it would be another each time.
-      since: new Date(Math.round(sinceMs / 1000) * 1000).toISOString(),
-      ...(reason !== undefined && { error: reason }),
-      ...(remedy !== undefined && { remedy }),
-      tools: lists.tools ?? 0,
-      prompts: lists.prompts ?? 0,
-      resources: lists.resources ?? 0,
-      inFlight: load.running,
-    })),
+    upstreams: upstreams.map(
+      ({ name, transport, state, sinceMs, reason, remedy, lists, load, differing }) => ({
+        name,
+        transport,
+        state,
+        // Two clocks that are never read at the same time: in milliseconds it would be another each time.
+        since: new Date(Math.round(sinceMs / 1000) * 1000).toISOString(),
+        ...(reason !== undefined && { error: reason }),
+        ...(remedy !== undefined && { remedy }),
+        ...(lock && differing.length > 0 && differs(differing, lock, remedy === undefined)),
+        tools: lists.tools ?? 0,
+        prompts: lists.prompts ?? 0,
+        resources: lists.resources ?? 0,
+        inFlight: load.running,
+      }),
+    ),
     plugins: plugins.map(({ name, kind, mode, hooks, state, reason, remedy }) => ({
       name,
       kind,
@@ -50,6 +54,27 @@ export function partsOf({ upstreams, plugins, sessions }: GatewayFacts): Parts {
       ...(remedy !== undefined && { remedy }),
     })),
     sessions: [...open.values()],
+  };
+}
+
+/** Of one upstream so many entries are named that are not as they were locked. */
+const mostDiffering = 50;
+
+/** What an upstream offers beside what is locked; and what to do, where nothing worse is the matter with it. */
+function differs(
+  all: GatewayFacts['upstreams'][number]['differing'],
+  { strict, options }: NonNullable<GatewayFacts['lock']>,
+  isWorst: boolean,
+) {
+  const count = `${all.length} ${all.length === 1 ? 'entry is' : 'entries are'} not as locked`;
+  return {
+    ...(isWorst && {
+      error: `${count}: ${strict ? 'withheld from clients' : 'clients have them all the same'}`,
+      remedy: `sallyport tools diff ${options}`,
+    }),
+    differing: all
+      .slice(0, mostDiffering)
+      .map(({ change, what, name }) => bounded(`${what} ${name}: ${change}`)),
   };
 }
 
@@ -65,7 +90,13 @@ export function mergeParts(all: readonly Parts[]): Parts {
   const upstreams = byName(all.map((parts) => parts.upstreams)).map((views) => {
     const most = (key: 'tools' | 'prompts' | 'resources') => Math.max(...views.map((view) => view[key]));
     const inFlight = views.reduce((sum, view) => sum + view.inFlight, 0);
-    const counts = { tools: most('tools'), prompts: most('prompts'), resources: most('resources') };
+    const all = [...new Set(views.flatMap(({ differing = [] }) => differing))].slice(0, mostDiffering);
+    const counts = {
+      ...(all.length > 0 && { differing: all }),
+      tools: most('tools'),
+      prompts: most('prompts'),
+      resources: most('resources'),
+    };
     return { ...worst(views), ...counts, inFlight };
   });
   const plugins = byName(all.map((parts) => parts.plugins)).map(worst);

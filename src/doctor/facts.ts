@@ -58,6 +58,12 @@ export interface GatewayLook {
   readonly auth: { readonly problem?: ProblemText; readonly remarks: readonly ProblemText[] };
   /** What is wrong with the files of OAuth towards upstreams; undefined where there is none. */
   readonly oauth?: { readonly problems: readonly ProblemText[]; readonly remarks: readonly ProblemText[] };
+  /** The lock on tools; absent without one. */
+  readonly lock?: {
+    readonly file: string;
+    readonly problem?: ProblemText;
+    readonly differing: readonly ProblemText[];
+  };
 }
 
 interface Subject {

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { isLoopback } from '../config/index.js';
 import type { PluginManager } from '../manager/index.js';
 import type { Client } from '../mcp/router.js';
+import { lockWords, visible } from '../policy/lock/index.js';
 import { signalWithin } from '../wait.js';
 import { type ListCounts, readNames } from './router/index.js';
 import { type PartStatus, pluginStatus, upstreamStatus } from './status.js';
+import type { LockWatch } from './tools-lock/index.js';
 import type { Upstream, UpstreamLoad, UpstreamSession } from './upstream.js';
 
 /** What a gateway has now: names, states and numbers. */
@@ -16,7 +18,11 @@ export interface GatewayFacts {
     readonly load: UpstreamLoad;
     /** How many entries its lists have, as far as anybody has read them. */
     readonly lists: ListCounts;
+    /** What it listed and is not as it was locked; empty without a lock. */
+    readonly differing: readonly { readonly change: string; readonly what: string; readonly name: string }[];
   })[];
+  /** The lock on tools that is held to: whether it withholds, and the options that lead to it. */
+  readonly lock?: { readonly strict: boolean; readonly options: string };
   readonly plugins: readonly (Extract<PartStatus, { part: 'plugin' }> & { readonly kind: string })[];
   /** The clients that have sessions, each once for every session. */
   readonly sessions: Iterable<Pick<Client, 'era' | 'info' | 'identity'>>;
@@ -30,6 +36,8 @@ interface FactsDeps {
   /** The lists that clients have asked for. */
   readonly lists: () => ReadonlyMap<string, ListCounts>;
   readonly sessions: () => GatewayFacts['sessions'];
+  /** The lock on tools, where there is one. */
+  readonly lock: () => LockWatch | undefined;
 }
 
 const counted = ['tools', 'prompts', 'resources'] as const;
@@ -39,7 +47,14 @@ const pingEveryMs = { here: 1_000, elsewhere: 30_000 } as const;
 const pingWithinMs = 5_000;
 
 /** What looks at a gateway. The lists of an upstream that nobody has asked for yet are read once, each time that it comes up. */
-export function createFacts({ upstreams, plugins, kindOf, lists, sessions }: FactsDeps): () => GatewayFacts {
+export function createFacts({
+  upstreams,
+  plugins,
+  kindOf,
+  lists,
+  sessions,
+  lock,
+}: FactsDeps): () => GatewayFacts {
   const read = new WeakMap<Upstream, { readonly since: number; lists: ListCounts }>();
   const listsOf = (upstream: Upstream): ListCounts => {
     const { state, since, look } = upstream;
@@ -72,13 +87,19 @@ export function createFacts({ upstreams, plugins, kindOf, lists, sessions }: Fac
   return () => {
     const asked = lists();
     upstreams().forEach(ping);
+    const watch = lock();
+    const differing = watch?.differing() ?? [];
     return {
+      ...(watch && { lock: { strict: watch.strict, options: watch.options } }),
       upstreams: upstreams().map((upstream) => ({
         ...(upstreamStatus(upstream) as Extract<PartStatus, { part: 'upstream' }>),
         transport: upstream.settings.transport,
         sinceMs: Date.now() - (performance.now() - upstream.since),
         load: upstream.load,
         lists: { ...listsOf(upstream), ...asked.get(upstream.name) },
+        differing: differing
+          .filter((one) => one.upstream === upstream.name)
+          .map(({ change, kind, name }) => ({ change, what: lockWords[kind].what, name: visible(name) })),
       })),
       plugins: plugins().plugins.map((plugin) => ({
         ...(pluginStatus(plugin) as Extract<PartStatus, { part: 'plugin' }>),

@@ -51,9 +51,10 @@ import { CallerTokens, createAuthentication, guarded, introduce, openAuthenticat
 import { openConsent } from './consent.js';
 import { createFacts, type GatewayFacts } from './facts.js';
 import { createPluginSets, createUpstreamSet } from './in-use.js';
-import { openUpstreamMetrics } from './metrics.js';
+import { openLockMetrics, openUpstreamMetrics } from './metrics.js';
+import { openAccess } from './open-access.js';
 import { clashesAmong, createRouter, makeServers, publicError } from './router/index.js';
-import { accessOf, openRules, readsClaims } from './rules.js';
+import { openRules, readsClaims } from './rules.js';
 import { serverMcpPath, serverPath } from './server-paths.js';
 import {
   createHealthPages,
@@ -63,6 +64,7 @@ import {
   readinessOf,
   upstreamStatus,
 } from './status.js';
+import { judgeAll } from './tools-lock/index.js';
 import { unmatchedAt } from './unmatched.js';
 import { openTokenMetrics, openUpstream } from './upstream/index.js';
 import type { Upstream } from './upstream.js';
@@ -91,6 +93,8 @@ export interface Gateway {
   settled(signal: AbortSignal): Promise<void>;
   /** The names that several upstreams have where no prefix keeps them apart: none of them is offered. */
   clashes(signal: AbortSignal): Promise<readonly SallyError[]>;
+  /** Reads the lists of all upstreams where they are locked: what is not as it was locked is logged, before a client asks for it. */
+  lookAtLock(signal: AbortSignal): Promise<void>;
   /** The conditions of plugins that no call can ever meet: names of tools, prompts and upstreams that there are not. */
   unmatched(signal: AbortSignal): Promise<readonly SallyError[]>;
   /**
@@ -203,16 +207,18 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
   );
   const workerSessions = bus && (await import('./worker-sessions.js')).openWorkerSessions(bus, log);
   const sessions = workerSessions ?? ownSessions;
+  const watching = { log, onChange: await openLockMetrics(registry), told: new Set<string>() };
+  let access = await openAccess(config.gateway, rules, watching);
   const router = createRouter({
     upstreams: upstreams.current(),
     servers: await makeServers(config.gateway.servers),
     sets,
     log,
     version,
+    access,
     makeId: sessions.makeId,
     toolNames: config.gateway.toolNames,
     approvals,
-    access: accessOf(rules),
   });
   const clientCertificate = clientCertificateOf(tls);
   const reachable = { host, allowedHosts, allowedOrigins };
@@ -329,6 +335,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     plugins: () => sets.current.plugins,
     kindOf: (plugin) => current.plugins.find(({ name }) => name === plugin)?.kind ?? '',
     lists: () => router.listCounts(),
+    lock: () => access?.lock,
     sessions: endpoint.clients,
   });
 
@@ -340,6 +347,11 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       const all = upstreams.current();
       const bare = all.filter(({ settings }) => settings.prefix === 'never');
       return all.length > 1 && bare.length > 0 ? clashesAmong(all, signal) : [];
+    },
+    lookAtLock: async (signal) => {
+      const lock = access?.lock;
+      if (lock === undefined) return;
+      await Promise.allSettled(upstreams.current().map((upstream) => judgeAll(upstream, lock, signal)));
     },
     unmatched: (signal) =>
       unmatchedAt(sets.current.plugins.plugins, current.gateway, upstreams.current(), signal),
@@ -395,6 +407,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       // Everything that can fail comes first: what follows only exchanges what is in use.
       const nextRules = await openRules(next.gateway, log);
       const nextAuthenticator = await openAuth(next.gateway, readsClaims(nextRules));
+      const nextAccess = await openAccess(next.gateway, nextRules, watching);
       const useApprovals = await approvals.prepare(next.gateway);
       const plugins = await openPluginManager(next, held);
       const servers = await makeServers(next.gateway.servers);
@@ -413,7 +426,8 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
       passed = credentialsIn(next.gateway.upstreams);
       callers.serve(next.gateway.upstreams);
       const gone = upstreams.replace(next.gateway.upstreams);
-      router.replace(upstreams.current(), next.gateway.toolNames, accessOf(nextRules), servers);
+      access = nextAccess;
+      router.replace(upstreams.current(), next.gateway.toolNames, access, servers);
       endpoint.endAt((server) => !hasServer(server));
       // What is in flight is with the plugins from before: when they are let go of, nothing goes to those upstreams.
       const over = sets.replace(plugins, longest).then(() => closeAll(gone));

@@ -4,6 +4,7 @@ import { type Logger, silentLogger } from '../log.js';
 import { checkOauthFiles } from '../oauth/index.js';
 import { packageVersion } from '../version.js';
 import { openAuthenticator } from './auth/index.js';
+import { judgeAll, readToolsLock, watchTools } from './tools-lock/index.js';
 import { unmatchedAt } from './unmatched.js';
 import { openUpstream } from './upstream/index.js';
 import type { Upstream } from './upstream.js';
@@ -34,12 +35,21 @@ export interface GatewayLook {
   readonly auth: AuthLook;
   /** The files of OAuth towards upstreams; undefined where there is none. */
   readonly oauth?: OauthLook;
+  /** Absent without a lock on tools. */
+  readonly lock?: LockLook;
 }
 
 /** What is wrong with the files of OAuth, and what deserves to be seen of them. */
 export interface OauthLook {
   readonly problems: readonly Problem[];
   readonly remarks: readonly Problem[];
+}
+
+/** Why the lock on tools cannot be used, or what upstreams offer that is not as it was locked. */
+export interface LockLook {
+  readonly file: string;
+  readonly problem?: SallyError;
+  readonly differing: readonly Problem[];
 }
 
 interface Look {
@@ -70,9 +80,29 @@ export async function lookAtGateway(
     const looks = await Promise.all(upstreams.map((upstream) => reach(upstream, 3 * timeoutMs)));
     const unmatched = await unmatchedAt(conditional, gateway, upstreams, AbortSignal.timeout(timeoutMs));
     const oauth = await checkOauthFiles(gateway);
-    return { upstreams: looks, unmatched, auth: await looking, ...(oauth && { oauth }) };
+    const lock = await lookAtLock(gateway, upstreams, AbortSignal.timeout(3 * timeoutMs));
+    const auth = await looking;
+    return { upstreams: looks, unmatched, auth, ...(oauth && { oauth }), ...(lock && { lock }) };
   } finally {
     await Promise.allSettled(upstreams.map((upstream) => upstream.close()));
+  }
+}
+
+async function lookAtLock(
+  { toolsLock }: NonNullable<PluginsConfig['gateway']>,
+  upstreams: readonly Upstream[],
+  signal: AbortSignal,
+): Promise<LockLook | undefined> {
+  if (toolsLock === undefined) return undefined;
+  const { file } = toolsLock;
+  const differing: Problem[] = [];
+  const warn = (fields: object, message: string) => void differing.push({ ...(fields as Problem), message });
+  try {
+    const watch = watchTools(await readToolsLock(file), toolsLock, { log: { ...silentLogger, warn } });
+    await Promise.allSettled(upstreams.map((upstream) => judgeAll(upstream, watch, signal)));
+    return { file, differing };
+  } catch (error) {
+    return { file, problem: asSallyError(error), differing };
   }
 }
 

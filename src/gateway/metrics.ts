@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import { openGauge } from '../telemetry/index.js';
+import type { Withheld } from './tools-lock/index.js';
 import type { Upstream } from './upstream.js';
 
 /** Shows how the upstreams are. To be called once for a registry. */
@@ -29,4 +30,14 @@ export async function openUpstreamMetrics(
     'upstreamConnections',
     each(({ load }) => load.connections),
   );
+}
+
+/** Counts what differs from the lock on tools. To be called once for a registry; what it returns counts one more. */
+export async function openLockMetrics(registry: Registry): Promise<(change: Withheld) => void> {
+  const counts = new Map<string, readonly [labels: Omit<Withheld, 'name'>, count: number]>();
+  await openGauge(registry, 'toolsLockChanges', () => counts.values());
+  return ({ upstream, kind, change }) => {
+    const key = `${upstream} ${kind} ${change}`;
+    counts.set(key, [{ upstream, kind, change }, (counts.get(key)?.[1] ?? 0) + 1]);
+  };
 }

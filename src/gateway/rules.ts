@@ -2,7 +2,7 @@ import type { GatewaySettings } from '../config/index.js';
 import { RuleFailed } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { RuleSet } from '../policy/rules/index.js';
-import type { Access, Rules } from './access.js';
+import type { Rules } from './access.js';
 
 /** The rules of a gateway, ready to be asked. */
 interface OpenRules extends Rules {
@@ -35,6 +35,3 @@ export async function openRules(
 /** Whether any rule reads claims of a token: they are kept with the identity then. */
 export const readsClaims = (rules: OpenRules | undefined): boolean =>
   rules?.set.rules.some(({ facts }) => facts.mentions.has('claims')) === true;
-
-/** What decides who may see and use what; undefined where nothing does. */
-export const accessOf = (rules: Rules | undefined): Access | undefined => rules && { rules };

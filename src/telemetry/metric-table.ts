@@ -186,6 +186,17 @@ export const metricTable = {
     labels: { upstream: 'name of the upstream' },
     of: 'gateway',
   },
+  toolsLockChanges: {
+    name: 'sallyport_tools_lock_changes_total',
+    kind: 'counter',
+    help: 'Entries that an upstream listed and that were not as they are locked, each counted once as it came',
+    labels: {
+      upstream: 'name of the upstream',
+      kind: '`instructions`, `tools`, `prompts`, `templates` or `resources`',
+      change: '`new`: not locked; `changed`: locked as something else',
+    },
+    of: 'gateway',
+  },
   sessions: {
     name: 'sallyport_sessions',
     kind: 'gauge',

@@ -35,6 +35,10 @@ const columns = (now) => [
   { head: 'In flight', number: true, cell: ({ inFlight }) => count(inFlight) },
 ];
 
+/** What is not as it was locked. @param {UpstreamFacts} upstream */
+const differing = ({ differing: all = [] }) =>
+  all.length > 0 && html`<ul class="hooks" role="list">${all.map((one) => html`<li>${name(one)}</li>`)}</ul>`;
+
 /** @param {readonly UpstreamFacts[]} upstreams @param {number} now */
 export const upstreamsSection = (upstreams, now) =>
   section({
@@ -52,6 +56,6 @@ export const upstreamsSection = (upstreams, now) =>
             columns: columns(now),
             rows: upstreams,
             key: (one) => one.name,
-            below: trouble,
+            below: (one) => html`${trouble(one)}${differing(one)}`,
           }),
   });

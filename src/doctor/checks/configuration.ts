@@ -97,6 +97,25 @@ export const configurationChecks = [
     },
   }),
   file({
+    id: 'tools-locked',
+    group: 'configuration',
+    title: 'upstreams offer what was locked',
+    codes: [
+      'SALLY_TOOLS_LOCK_MISSING',
+      'SALLY_TOOLS_LOCK_FILE',
+      'SALLY_TOOLS_LOCK_EDITED',
+      'SALLY_TOOLS_WITHHELD',
+    ],
+    look({ gateway }) {
+      const lock = gateway?.lock;
+      if (!lock) return [skipped('there is no lock on tools')];
+      const { file: lookedAt, problem, differing } = lock;
+      if (problem) return [fail(problem, problem.message, { lookedAt })];
+      if (differing.length > 0) return differing.map((one) => warn(one, one.message, { lookedAt }));
+      return [ok('nothing else is offered', lookedAt)];
+    },
+  }),
+  file({
     id: 'clients-known',
     group: 'authorisation',
     title: 'the gateway can tell who calls it',

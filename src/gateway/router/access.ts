@@ -84,6 +84,28 @@ export function permit(kind: Kind, target: Target, routed: Routed, use: Required
 }
 
 /**
+ * Whether all templates that a URI fits are withheld: what they stand for is not there either. As far as the lists are known; a
+ * resource that is listed itself is judged as that.
+ */
+export function isOfWithheldTemplate(
+  uri: string,
+  { upstream }: Route,
+  { state, context }: ForClient,
+  fits: (template: string, uri: string) => boolean,
+): boolean {
+  const { lock } = context.access ?? {};
+  if (lock?.strict !== true || context.listOf(state, upstream, 'resources').entries(uri).length > 0)
+    return false;
+  const list = context.listOf(state, upstream, 'templates');
+  const forms = uriForms(uri);
+  const fitting = [...(list.names?.names ?? [])].filter((template) =>
+    forms.some((form) => fits(template, form)),
+  );
+  const isWithheld = (entry: JsonObject) => lock.state('templates', upstream.name, entry) === 'withheld';
+  return fitting.length > 0 && fitting.every((template) => list.entries(template).some(isWithheld));
+}
+
+/**
  * Lets a use pass, or throws what the client is told of it: where it may not even see it, that there is no such thing. Returns what
  * a person is to be asked before it passes.
  *

@@ -5,7 +5,7 @@ import { isAliasOf, looksLikeAlias } from '../../hooks/index.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import { signalWithin } from '../../wait.js';
 import type { SessionRequest, Upstream } from '../upstream.js';
-import { isVisible, notThere } from './access.js';
+import { isOfWithheldTemplate, isVisible, notThere } from './access.js';
 import { listedKeys, type Offered } from './conditions.js';
 import type { ForClient } from './context.js';
 import { listWaitMs } from './list-waits.js';
@@ -79,9 +79,10 @@ async function targetsAt(
     if (having.length === 0) notThere(kind, name, named, client);
     return [single(having, kind, name)];
   }
+  const judged = context.access?.lock?.strict ? await readBefore(named, client, signal) : named;
   const candidates = context.access
-    ? named.filter((target) => isVisible(kind, target.name, target.route, client))
-    : named;
+    ? judged.filter((target) => isVisible(kind, target.name, target.route, client))
+    : judged;
   if (candidates.length === 0) notThere(kind, name, named, client);
   if (candidates.length === 1) return candidates;
   const having = await whoHas(kind, candidates, client, signal);
@@ -92,6 +93,27 @@ async function targetsAt(
   const namer = state.seen.get(name);
   const seen = candidates.filter(({ route }) => route.upstream === namer);
   return seen.length > 0 ? seen : candidates;
+}
+
+/**
+ * Those of the candidates whose lists of resources and templates are known, and that the lock has nothing against: it judges by them.
+ * Where no list is known, the first failure is thrown.
+ */
+async function readBefore(
+  candidates: readonly Target[],
+  client: ForClient,
+  signal: Cancellation,
+): Promise<readonly Target[]> {
+  const [resources, templates] = await Promise.all([
+    namesOf('resources', candidates, client, signal),
+    namesOf('templates', candidates, client, signal),
+  ]);
+  const failed = [...resources, ...templates].filter(({ names }) => names === undefined);
+  const known = candidates.filter((one) => !failed.some(({ target }) => target === one));
+  if (known.length === 0 && failed[0] !== undefined) throw failed[0].error;
+  if (templates.every(({ names }) => !names?.size)) return known;
+  const fits = await templateMatcher();
+  return known.filter(({ route, name }) => !isOfWithheldTemplate(name, route, client, fits));
 }
 
 /** What an alias stands for, as the lists of those upstreams say whose it can be. Undefined where it is none, but a name. */

@@ -210,7 +210,7 @@ function onePage(page: Page, kind: Kind, routed: Routed): RpcResponse {
   if ('error' in response) return translateResponse(response, ends);
   const { entries } = kinds[kind];
   const result: JsonObject = {
-    ...response.result,
+    ...(context.access?.lock?.strict ? ofList(response.result) : response.result),
     ...(known && response.result['ttlMs'] !== undefined && { ttlMs: 0 }),
     [entries]: shownEntries(
       kind,
@@ -223,6 +223,12 @@ function onePage(page: Page, kind: Kind, routed: Routed): RpcResponse {
     result['nextCursor'] = writeCursor([{ upstream: route.upstream.name, cursor: result['nextCursor'] }]);
   }
   return translateResponse({ result }, ends);
+}
+
+/** What of a list is none of its entries, as MCP has it: nobody has locked anything else. */
+function ofList({ nextCursor, resultType, ttlMs, cacheScope }: JsonObject): JsonObject {
+  const known = Object.entries({ nextCursor, resultType, ttlMs, cacheScope });
+  return Object.fromEntries(known.filter(([, value]) => value !== undefined));
 }
 
 function merged(

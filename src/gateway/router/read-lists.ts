@@ -1,6 +1,6 @@
 import { type Cancellation, signalOf } from '../../cancel.js';
 import type { RequestOptions } from '../../mcp/client/session.js';
-import type { JsonObject, RpcResponse } from '../../mcp/messages.js';
+import { codes, type JsonObject, type RpcResponse } from '../../mcp/messages.js';
 import { type Kind, kinds } from '../../mcp/methods.js';
 import { signalWithin, unlessAborted } from '../../wait.js';
 import type { Upstream, UpstreamSession } from '../upstream.js';
@@ -95,4 +95,35 @@ export async function readNames(
     cursor = nextCursor;
   }
   return names;
+}
+
+/**
+ * All entries of one list, by the names that the upstream has for them, in its order. Rejects with what `failed` makes of the reason
+ * where the list is not to be had whole: unlike for a client, who is shown what there is.
+ */
+export async function readEntries(
+  session: UpstreamSession,
+  kind: Kind,
+  options: RequestOptions,
+  failed: (reason: string) => Error,
+): Promise<readonly (readonly [name: string, entry: JsonObject])[]> {
+  const { list, entries, capability } = kinds[kind];
+  const found: [string, JsonObject][] = [];
+  if (session.capabilities[capability] === undefined) return found;
+  let cursor: string | undefined;
+  for (let page = 0; ; page += 1) {
+    if (page >= maxPages || found.length > maxNames)
+      throw failed(`${list} does not end within ${maxPages} pages and ${maxNames} entries`);
+    const response = await session.request(list, cursor === undefined ? {} : { cursor }, options);
+    // Whoever has resources need not have templates.
+    if ('error' in response && response.error.code === codes.methodNotFound && page === 0) return found;
+    if ('error' in response) throw failed(`${list} ended with the error '${response.error.message}'`);
+    const { [entries]: listed, nextCursor } = response.result;
+    for (const entry of Array.isArray(listed) ? listed : []) {
+      const name = entryName(kind, entry);
+      if (name !== undefined) found.push([name, entry as JsonObject]);
+    }
+    if (typeof nextCursor !== 'string') return found;
+    cursor = nextCursor;
+  }
 }

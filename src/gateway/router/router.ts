@@ -335,9 +335,13 @@ class GatewayRouter implements ReplaceableRouter {
   }
 }
 
-/** What the upstreams say of themselves that a context has. */
-const describedAt = ({ routes }: Context): readonly Described[] =>
-  routes.map(({ upstream: { name, facts } }) => ({ name, said: facts }));
+/** What the upstreams say of themselves that a context has: instructions only as the lock has them. */
+const describedAt = ({ routes, access }: Context): readonly Described[] =>
+  routes.map(({ upstream: { name, facts } }) => {
+    const { instructions } = facts ?? {};
+    const told = !instructions || access?.lock === undefined || access.lock.tells(name, instructions);
+    return { name, said: told || facts === undefined ? facts : { ...facts, instructions: undefined } };
+  });
 
 /** Whether one of these resources is the upstream's. */
 const isOf = (upstream: Upstream, resources: ReadonlyMap<string, Resource>): boolean =>

@@ -14,7 +14,14 @@ export interface SignIn {
 const urlElicitationRequired = -32042;
 const signInTool = 'sign_in';
 
+/** Marks an entry of a list that is made here. A symbol: nothing that comes off a wire can have it. */
+const own: unique symbol = Symbol('own entry');
+
+/** Whether an entry of a list is made here, and not by an upstream. */
+export const isOwnEntry = (entry: object): boolean => own in entry;
+
 const tool = (upstream: string) => ({
+  [own]: true,
   name: signInTool,
   title: `Sign in to ${upstream}`,
   description: `Connects ${upstream} with the account of its user: without code it gives a link that the user opens in a browser; with the code that the page shows, the tools of ${upstream} can be used.`,

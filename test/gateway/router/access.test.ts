@@ -135,6 +135,10 @@ it('withholds what the lock says, also a tool of which one of two entries is not
   let twice = 0;
   const access: Access = {
     lock: {
+      tells: () => true,
+      strict: true,
+      differing: () => [],
+      options: '',
       state: (_kind, _upstream, { name }) => {
         if (name === 'twice') twice += 1;
         return name === 'write' || (name === 'twice' && twice % 2 === 0) ? 'withheld' : 'locked';
