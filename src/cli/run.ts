@@ -34,6 +34,10 @@ const commands: Record<string, { summary: string; load: () => Promise<(io: Comma
     summary: 'say whether the audit log of a gateway is as it was written',
     load: async () => (await import('./audit.js')).auditCommand,
   },
+  rules: {
+    summary: 'say what the rules of a gateway decide, and by which line',
+    load: async () => (await import('./rules.js')).rulesCommand,
+  },
   import: {
     summary: 'turn a plugin file of ContextForge into one of ours',
     load: async () => (await import('./import.js')).importCommand,

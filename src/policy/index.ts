@@ -5,5 +5,5 @@
  * @module
  */
 export type { DecisionInput, SubjectKind } from './input.js';
-export type { RuleSettings, RulesSettings, RuleTest } from './settings.js';
+export type { RuleRequest, RuleSettings, RulesSettings, RuleTest } from './settings.js';
 export { strictest, type Verdict } from './verdict.js';
