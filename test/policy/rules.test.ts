@@ -143,6 +143,14 @@ describe('what is decided', () => {
     expect(says([{ deny: destructive, trust: true }], lying)).toBe('deny');
   });
 
+  it('reads the arguments in a rule that comes after one that reads none', () => {
+    const rules = [{ deny: 'user.name == "eve"' }, { deny: 'args.path == "/etc"' }];
+    expect(says(rules, { tool: 'x', args: { path: '/data' } })).toBe('allow');
+    expect(says(rules, { tool: 'x', args: { path: '/etc' } })).toBe('deny');
+    const wide = [{ deny: 'tool.name.startsWith("y")' }, { allow: 'args.path == "/data"' }];
+    expect(says(wide, { tool: 'x', args: { path: '/data' } })).toBe('allow');
+  });
+
   it('compares numbers of JSON with any number, also large ones', () => {
     const of = (n: unknown) => ({ tool: 'x', args: { n } });
     expect(says([{ deny: 'args.n > 5' }], of(6))).toBe('deny');

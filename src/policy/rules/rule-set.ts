@@ -122,10 +122,9 @@ class RequestFacts {
   evaluate(rule: Rule): Omit<Outcome, 'rule'> {
     try {
       if (rule.readsArgs && !this.argsUnknown) {
-        this.#args ??= seenArguments(this.#input.args ?? {});
-        if (this.#args.value === undefined)
-          return { said: 'failed', problem: 'the arguments have too many values' };
-        spend(this.#args.size ** Math.max(1, rule.facts.loops));
+        const { value, size } = this.#seen();
+        if (value === undefined) return { said: 'failed', problem: 'the arguments have too many values' };
+        spend(size ** Math.max(1, rule.facts.loops));
       } else spend(1);
       const trusted = rule.trustAnnotations || this.#input.subject?.locked === true;
       const result = rule.run(this.#context(trusted));
@@ -135,6 +134,16 @@ class RequestFacts {
       const { summary, message } = error as { summary?: string; message?: string };
       return { said: 'failed', problem: summary ?? message ?? 'it cannot be evaluated' };
     }
+  }
+
+  #seen(): SeenArguments {
+    if (this.#args === undefined) {
+      this.#args = seenArguments(this.#input.args ?? {});
+      // What rules without arguments were evaluated with has none.
+      this.#trusting = undefined;
+      this.#careful = undefined;
+    }
+    return this.#args;
   }
 
   #context(trusted: boolean): object {
