@@ -2961,6 +2961,16 @@ export const RuleFailed = defineError('SALLY_RULE_FAILED', {
   example: { rule: 'gateway.yaml:12', effect: 'deny', problem: 'No such key: path' },
 });
 
+export const RuleTestFailed = defineRefusal('SALLY_RULE_TEST', {
+  message: (c) => `the test of the rules at ${placeText(c.at)} fails: ${c.problem}`,
+  remedy:
+    'sallyport rules test --config FILE --verbose says what each rule says of it; correct the rule or the test',
+  example: {
+    at: inFile(20, 7),
+    problem: 'deny is expected, and allow is decided by gateway.yaml:12:14',
+  },
+});
+
 export const ApprovalNeeded = defineBadParams('SALLY_ACCESS_ASK', {
   message: (c) =>
     `somebody has to approve the use of the ${c.what} '${c.name}'${c.reason && ` (${c.reason})`}, and nobody can be asked here`,

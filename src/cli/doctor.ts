@@ -112,6 +112,8 @@ async function doctor(io: CommandIo, words: readonly string[], options: DoctorOp
   const { createCredentialStore } = await import('../tls/index.js');
   const gateway: DoctorContext['gateway'] = async (config, how) =>
     config.gateway && (await import('../gateway/index.js')).lookAtGateway(config, how);
+  const ruleTests: DoctorContext['ruleTests'] = async (config) =>
+    config.gateway && (await import('../gateway/index.js')).runRuleTests(config.gateway);
   const at = (path: string | undefined) => (path === undefined ? undefined : resolve(io.cwd, path));
   // As a gateway on a terminal does, where there is somebody to ask.
   const ask: DoctorContext['ask'] = async (input) =>
@@ -141,6 +143,7 @@ async function doctor(io: CommandIo, words: readonly string[], options: DoctorOp
       timeoutMs: timeout * 1000,
       credentials: createCredentialStore({ log: silentLogger }),
       gateway,
+      ruleTests,
       ask,
       onLook: (what, done, wanted) =>
         progress.show(`looking at ${what}${wanted > 0 ? `: ${done} of ${wanted}` : ''}`),

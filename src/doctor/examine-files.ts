@@ -42,12 +42,13 @@ export async function examineConfig(
   if ('problem' in loaded) return { ...about, ...keys, problem: loaded.problem, overrides: [], plugins: [] };
   const { config } = loaded;
   const overrides = await overridesOf(path, side, config, context);
-  const [plugins, gateway, audit] = await Promise.all([
+  const [plugins, gateway, audit, ruleTests] = await Promise.all([
     examinePlugins(config, side, context),
     side === 'gateway' ? lookAtGateway(config, context) : undefined,
     side === 'gateway' ? examineAudit(config) : undefined,
+    side === 'gateway' ? context.ruleTests?.(config) : undefined,
   ]);
-  const looks = { ...(gateway && { gateway }), ...(audit && { audit }) };
+  const looks = { ...(gateway && { gateway }), ...(audit && { audit }), ...(ruleTests && { ruleTests }) };
   return { ...about, ...keys, config, overrides, plugins, ...looks };
 }
 

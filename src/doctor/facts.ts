@@ -18,6 +18,8 @@ export interface DoctorContext {
     config: PluginsConfig,
     options: { readonly timeoutMs: number; readonly log: Logger },
   ) => Promise<GatewayLook | undefined>;
+  /** Runs the tests of the rules of a gateway; undefined where there is none in the configuration. */
+  readonly ruleTests?: (config: PluginsConfig) => Promise<RuleTestsLook | undefined>;
   /** What a plugin's module may take to load, of waiting or of the processor's time. */
   readonly loadWithinMs?: number;
   /** The program in which plugins are loaded. Default: the one of this package. */
@@ -107,8 +109,17 @@ export interface ConfigFacts extends Subject {
   readonly gateway?: GatewayLook;
   /** Absent where none is kept. */
   readonly audit?: AuditLook;
+  /** Absent where it is no gateway's, or nobody here can try them. */
+  readonly ruleTests?: RuleTestsLook;
   /** Of a list of servers as editors keep it: those of it that a gateway leaves out. */
   readonly leftOut?: readonly ProblemText[];
+}
+
+/** What came of the `rule_tests` of a gateway. */
+export interface RuleTestsLook {
+  readonly run: number;
+  /** One for each that fails. */
+  readonly problems: readonly ProblemText[];
 }
 
 /** The audit log of a gateway: what keeps it from being written, and what weakens it. */

@@ -1,5 +1,5 @@
 import type { GatewaySettings } from '../config/index.js';
-import type { ConfigPlace } from '../errors.js';
+import { type ConfigPlace, RuleTestFailed, type SallyError } from '../errors.js';
 import type { Kind } from '../mcp/methods.js';
 import {
   type DecisionInput,
@@ -157,6 +157,18 @@ export class RuleTrial {
     });
     return each.reduce((one, other) => (strictest(one.verdict, other.verdict) === one.verdict ? one : other));
   }
+}
+
+/** Runs the tests of a file: how many there are, and an error for each that fails. CEL is loaded where there are some. */
+export async function runRuleTests(
+  gateway: GatewaySettings,
+): Promise<{ readonly run: number; readonly problems: readonly SallyError[] }> {
+  if (gateway.rules.tests.length === 0) return { run: 0, problems: [] };
+  const results = (await RuleTrial.of(gateway)).tests();
+  const problems = results.flatMap(({ test: { at }, problem }) =>
+    problem === undefined ? [] : [RuleTestFailed({ at, problem })],
+  );
+  return { run: results.length, problems };
 }
 
 /** What is decided of a request and by what, as a sentence says it. */

@@ -71,6 +71,18 @@ export const configurationChecks = [
     },
   }),
   file({
+    id: 'rule-tests',
+    group: 'configuration',
+    title: 'rules decide as their tests expect',
+    codes: ['SALLY_RULE_TEST'],
+    look({ ruleTests }) {
+      if (!ruleTests) return [skipped('only a gateway has rules')];
+      const { run, problems } = ruleTests;
+      if (run === 0) return [skipped('there are no rule_tests')];
+      return problems.length > 0 ? problems.map((problem) => fail(problem)) : [ok(`tests that pass: ${run}`)];
+    },
+  }),
+  file({
     id: 'audit-log',
     group: 'files and permissions',
     title: "the audit log can be written, and its key is nobody else's",
