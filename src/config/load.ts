@@ -100,7 +100,8 @@ export async function loadConfig(options: ConfigOptions): Promise<PluginsConfig>
 
 /** Compiles the rules; CEL is loaded where there are some. */
 async function checkExpressions({ gateway }: PluginsConfig, text: string, path: string): Promise<void> {
-  const { rules = [] } = gateway?.rules ?? {};
+  const { servers = [] } = gateway ?? {};
+  const rules = [gateway?.rules, ...servers.map((one) => one.rules)].flatMap((one) => one?.rules ?? []);
   if (rules.length === 0) return;
   const { checkRules } = await import('../policy/rules/index.js');
   const found = checkRules(rules, ({ at, expression }, offset) => placeWithin(text, at, expression, offset));

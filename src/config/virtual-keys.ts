@@ -1,3 +1,4 @@
+import { ruleKeys } from './rules-keys.js';
 import { type Keys, optional, required } from './schema.js';
 
 const text = { kind: 'text' } as const;
@@ -45,5 +46,13 @@ export const virtualServerKeys = {
   resources: optional(
     { kind: 'maps', keys: offeredResourceKeys, short: 'uri' },
     'the resources and resource templates that it offers, by their URIs; absent: none',
+  ),
+  rules: optional(
+    { kind: 'maps', keys: ruleKeys },
+    'rules for those who come to it, beside those of the gateway: the stricter verdict counts',
+  ),
+  rules_default: optional(
+    { kind: 'choice', values: ['allow', 'deny'] },
+    'what is decided where none of its rules holds; absent: deny where there is an allow among them, else allow',
   ),
 } as const satisfies Keys;

@@ -5,8 +5,10 @@ import {
   ConfigServerName,
   placeText,
 } from '../errors.js';
+import type { RulesSettings } from '../policy/index.js';
 import { shown } from './problems.js';
 import { given, type Reading } from './reading.js';
+import { rulesSettings } from './rules-settings.js';
 import type { Field, Fields } from './schema.js';
 import type { offeredResourceKeys, offeredToolKeys, virtualServerKeys } from './virtual-keys.js';
 
@@ -32,6 +34,8 @@ export interface VirtualServerSettings {
   readonly tools: readonly OfferedEntry[];
   readonly prompts: readonly OfferedEntry[];
   readonly resources: readonly OfferedEntry[];
+  /** Asked beside those of the gateway; absent: it has none of its own. */
+  readonly rules?: RulesSettings;
 }
 
 type ServerFields = Fields<typeof virtualServerKeys>;
@@ -64,7 +68,7 @@ export function virtualServers(
     if (value === undefined) return [];
     const refuse: Refuse = (place, problem, instead) =>
       problems.add(ConfigServer({ at: place, server: shown(name), problem, instead }));
-    const { tools, prompts, resources } = value;
+    const { tools, prompts, resources, rules, rules_default: otherwise } = value;
     if ([tools, prompts, resources].every((list) => list === undefined || list.value?.length === 0))
       refuse(at, 'it offers nothing', "give tools:, prompts: or resources:, lists of names ('*' for all)");
     return [
@@ -75,6 +79,10 @@ export function virtualServers(
         tools: entriesOf('tool', tools, names, refuse),
         prompts: entriesOf('prompt', prompts, { ...names, characters: 'any' }, refuse),
         resources: entriesOf('resource', resources, undefined, refuse),
+        ...given(
+          'rules',
+          (rules ?? otherwise) && rulesSettings(rules, undefined, otherwise?.value, problems),
+        ),
       },
     ];
   });

@@ -8,10 +8,13 @@ import {
   strictest,
   type Verdict,
 } from '../policy/index.js';
-import type { Outcome, RuleSet } from '../policy/rules/index.js';
+import type { Outcome } from '../policy/rules/index.js';
 import { isShown, type Offer, offerOf, ownName, publicName, qualifiedUri } from './router/lists.js';
 import { makeServers, type VirtualServer } from './router/servers.js';
 import { uriForms } from './router/uris.js';
+import { type CompiledRules, compileRules } from './rules.js';
+
+const noRules: CompiledRules = { sets: [], decide: () => ({ kind: 'allow' }) };
 
 /** What is decided of a request that nobody has made. */
 export interface Tried {
@@ -52,13 +55,13 @@ interface Subject {
 /** Tries the rules of a gateway on requests that are only described. It reaches no upstream: what they list is not known. */
 export class RuleTrial {
   readonly #gateway: GatewaySettings;
-  readonly #set: RuleSet;
+  readonly #rules: CompiledRules;
   readonly #servers: readonly VirtualServer[];
   readonly #offers: readonly Offer[];
 
-  private constructor(gateway: GatewaySettings, set: RuleSet, servers: readonly VirtualServer[]) {
+  private constructor(gateway: GatewaySettings, rules: CompiledRules, servers: readonly VirtualServer[]) {
     this.#gateway = gateway;
-    this.#set = set;
+    this.#rules = rules;
     this.#servers = servers;
     const { upstreams, toolNames } = gateway;
     this.#offers = upstreams.map((one) => offerOf(one, upstreams.length, toolNames));
@@ -66,8 +69,8 @@ export class RuleTrial {
 
   /** @throws SallyError for a rule that cannot be compiled. */
   static async of(gateway: GatewaySettings): Promise<RuleTrial> {
-    const { RuleSet } = await import('../policy/rules/index.js');
-    return new RuleTrial(gateway, new RuleSet(gateway.rules), await makeServers(gateway.servers));
+    const rules = (await compileRules(gateway)) ?? noRules;
+    return new RuleTrial(gateway, rules, await makeServers(gateway.servers));
   }
 
   /** Runs the tests of the file. */
@@ -153,7 +156,7 @@ export class RuleTrial {
   #decide(inputs: readonly DecisionInput[], about: Pick<Tried, 'upstream' | 'name' | 'publicName'>): Tried {
     const each = inputs.map((input) => {
       const outcomes: Outcome[] = [];
-      return { ...about, ...reasonOf(this.#set.decide(input, outcomes), outcomes), outcomes };
+      return { ...about, ...reasonOf(this.#rules.decide(input, outcomes), outcomes), outcomes };
     });
     return each.reduce((one, other) => (strictest(one.verdict, other.verdict) === one.verdict ? one : other));
   }
@@ -213,7 +216,11 @@ function reasonOf(verdict: Verdict, outcomes: readonly Outcome[]): Pick<Tried, '
         ? said === 'holds' || said === 'open'
         : rule.by === verdict.by && (said === 'holds' || said === 'failed')),
   );
-  if (decisive === undefined) return { verdict, note: 'no rule holds, and rules_default counts' };
+  if (decisive === undefined)
+    return {
+      verdict,
+      note: `no rule ${verdict.kind === 'deny' ? 'allows it' : 'holds'}, and rules_default counts`,
+    };
   const { rule, said, problem } = decisive;
   const notes = {
     failed: `it could not be evaluated: ${problem}`,

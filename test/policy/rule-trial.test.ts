@@ -106,6 +106,38 @@ ${two}`;
   });
 });
 
+describe('the rules of a virtual server', () => {
+  const block = `
+  servers:
+    ops:
+      tools: [files__*]
+      rules:
+        - allow: tool.name == "read"
+        - deny: tool.name == "wipe"
+    all: {tools: ['*']}
+  rules:
+    - deny: tool.name == "write"
+    - ask: tool.name == "read" && args.path == "/etc"
+${two}`;
+
+  it.each<[string, string | undefined, string]>([
+    ['read', 'ops', 'allow is decided by gateway.yaml:7:18'],
+    ['write', 'ops', 'deny is decided by gateway.yaml:11:13'],
+    ['wipe', 'ops', 'deny is decided by gateway.yaml:8:17'],
+    ['other', 'ops', 'deny is decided: no rule allows it, and rules_default counts'],
+    ['wipe', 'all', 'allow is decided: no rule holds, and rules_default counts'],
+    ['wipe', undefined, 'allow is decided: no rule holds, and rules_default counts'],
+  ])('count beside those of the gateway: %s at %s', async (tool, server, expected) => {
+    const request = { tool: `files__${tool}`, args: { path: '/' }, ...(server !== undefined && { server }) };
+    expect(await says(block, request)).toBe(expected);
+  });
+
+  it('allow nothing for which the gateway asks somebody', async () => {
+    const request = { tool: 'files__read', args: { path: '/etc' }, server: 'ops' };
+    expect(await says(block, request)).toBe('ask is decided by gateway.yaml:12:12');
+  });
+});
+
 describe('the tests of a file', () => {
   it('say which fails, and what was decided by which rule', async () => {
     const trial = await trialOf(`

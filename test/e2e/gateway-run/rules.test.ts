@@ -109,6 +109,30 @@ describe('the rules of a gateway', () => {
     expect(await names()).toContain('get-sum');
   });
 
+  it('of a virtual server count for those who come to it, and are exchanged by SIGHUP', async () => {
+    const file = (denied: string) => ({
+      gateway: {
+        servers: {
+          ops: { tools: ['*'], rules: [{ deny: `tool.name == "${denied}"` }] },
+          all: { tools: ['*'] },
+        },
+        upstreams: { one: everything },
+      },
+    });
+    const gateway = await startGateway(file('get-sum'));
+    const at = (server: string) => legacyClient(gateway.url.replace('/mcp', `/servers/${server}/mcp`));
+    const [ops, all, whole] = [await at('ops'), await at('all'), await legacyClient(gateway.url)];
+    const names = async (client: typeof ops) => (await client.listTools()).tools.map(({ name }) => name);
+    expect(await names(ops)).not.toContain('get-sum');
+    expect(await names(ops)).toContain('echo');
+    expect((await errorOf(ops.callTool({ name: 'get-sum', arguments: { a: 1, b: 2 } })))?.code).toBe(-32602);
+    for (const client of [all, whole]) expect(await names(client)).toContain('get-sum');
+    await gateway.reload(file('echo'));
+    expect(await names(ops)).toContain('get-sum');
+    expect(await names(ops)).not.toContain('echo');
+    expect(await names(all)).toContain('echo');
+  });
+
   it('end the start where one cannot be used, with its place, also within a block of text', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, 'gateway.yaml');
@@ -131,6 +155,12 @@ describe('the rules of a gateway', () => {
     expect(stderr).toContain('gateway.yaml:9:13');
     await writeFile(path, lines.slice(0, 8).join('\n'));
     const again = await sallyport(['gateway', '--config', 'gateway.yaml'], { cwd: folder });
+    await writeFile(
+      path,
+      [...lines.slice(0, 2), '  servers:', '    a: {tools: [b], rules: [{deny: nobody}]}'].join('\n'),
+    );
+    const ofServer = await sallyport(['gateway', '--config', 'gateway.yaml'], { cwd: folder });
+    expect(ofServer.stderr).toContain('gateway.yaml:4:36');
     for (const place of ['gateway.yaml:6:16', 'gateway.yaml:7:38', 'gateway.yaml:8:37'])
       expect(again.stderr).toContain(place);
     expect(again.stderr).toContain("tool has no 'nmae': it has name, public_name, annotations");
