@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.js';
+import { parseJson } from '../json/index.js';
 import type { RuleRequest } from '../policy/index.js';
 
 type Caller = Pick<RuleRequest, 'user' | 'tenant' | 'groups' | 'client' | 'authMethod' | 'claims'>;
@@ -34,7 +35,7 @@ export function callerOf(given: readonly string[]): Caller {
 /** JSON where it is some, else the text. */
 function claimOf(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return text;
   }

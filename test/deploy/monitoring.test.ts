@@ -42,9 +42,14 @@ describe('dashboards and rules', () => {
         .map((name) => name.replace(/_(bucket|sum|count)$/, '')),
     );
     expect([...asked].filter((name) => !known.includes(name))).toEqual([]);
-    // That a plugin went away shows in the gauge beside it; most gateways ask nobody for tokens, or keep no audit log.
+    // That a plugin went away shows in the gauge beside it; most gateways ask nobody for tokens or approval, and have no
+    // virtual servers, rules, lock or audit log.
     expect(known.filter((name) => !asked.has(name))).toEqual([
+      'sallyport_virtual_server_requests_total',
+      'sallyport_approval_seconds',
+      'sallyport_access_decisions_total',
       'sallyport_oauth_token_requests_total',
+      'sallyport_tools_lock_changes_total',
       'sallyport_plugin_outages_total',
       'sallyport_audit_lines_total',
     ]);

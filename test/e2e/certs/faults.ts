@@ -346,7 +346,7 @@ export const failing: readonly Failing[] = [
   [
     'SALLY_TOKENS_LOCKED',
     'sallyport token create --user me --file tokens.json',
-    { prepare: 'touch tokens.json.new' },
+    { prepare: 'echo another host process 7 > tokens.json.new' },
   ],
   [
     'SALLY_TOKEN_NOT_FOUND',

@@ -323,7 +323,7 @@ describe('a plugin server', () => {
   it('[S1] names every plugin that cannot be started, and does not look for disabled ones', async () => {
     const config = await writeConfig({
       plugins: [
-        { name: 'A', kind: 'plugins.pii_filter.pii_filter.PIIFilterPlugin' },
+        { name: 'A', kind: 'plugins.vault.vault_plugin.Vault' },
         { name: 'B', kind: './missing.mjs' },
         { name: 'C', kind: 'plugins.deny_filter.deny.DenyListPlugin', mode: 'disabled' },
       ],

@@ -51,7 +51,17 @@ describe('the tools, as a client of the plain MCP SDK sees them', () => {
     expect(await callJson(client, 'get_plugin_config', { name: 'replacebadwordsplugin' })).toMatchObject({
       name: 'ReplaceBadWordsPlugin',
       kind: 'plugins.regex_filter.search_replace.SearchReplacePlugin',
-      hooks: ['prompt_pre_fetch', 'prompt_post_fetch', 'tool_pre_invoke', 'tool_post_invoke'],
+      // Every hook that has texts.
+      hooks: [
+        'prompt_pre_fetch',
+        'prompt_post_fetch',
+        'tool_pre_invoke',
+        'tool_post_invoke',
+        'resource_pre_fetch',
+        'resource_post_fetch',
+        'agent_pre_invoke',
+        'agent_post_invoke',
+      ],
       mode: 'enforce',
       priority: 100,
       tags: [],

@@ -234,7 +234,8 @@ describe('the log', () => {
         arguments: {
           hook_type: 'tool_pre_invoke',
           plugin_name: 'ReplaceBadWordsPlugin',
-          payload: { name: 't', args: { secret } },
+          // Of what is not changed there is nothing in the reply.
+          payload: { name: 't', args: { secret, word: 'crap' } },
           context: { global_context: { request_id: '1' } },
         },
       },

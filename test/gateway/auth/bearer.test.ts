@@ -66,7 +66,7 @@ describe('the tokens file', () => {
       throw new RangeError('no');
     });
     await expect(failing).rejects.toThrow('no');
-    await writeFile(`${path}.new`, '');
+    await writeFile(`${path}.new`, 'another host process 7');
     await expect(changeTokens(path, (all) => all)).rejects.toSatisfy(TokensFileLocked.is);
     expect(await readFile(path, 'utf8')).toBe(before);
   });
