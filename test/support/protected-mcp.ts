@@ -59,7 +59,9 @@ export async function serveProtected(
         issuer: server.issuer,
         audience: state.resource,
       }).catch(() => undefined);
-      if (!verified || state.refuseAll || refused.delete(token))
+      // The stream that a client asks for with GET comes when it comes: a refusal is for a message.
+      const refusing = request.method === 'POST' && refused.delete(token);
+      if (!verified || state.refuseAll || refusing)
         return challenge(response, 401, { error: 'invalid_token' });
       if (request.method !== 'POST') return response.writeHead(405).end();
       const { method, id, params } = JSON.parse(request.text);

@@ -59,7 +59,9 @@ describe('a list that is known', () => {
     from.told.length = 0;
     expect(names(await ask(router, from, 'tools/list'))).toEqual(['told', 'aloud']);
     await from.hears(changed);
-    expect(names(await ask(router, from, 'tools/list'))).toEqual(['told']);
+    // On a busy machine that may have been said of the change before.
+    const now = async () => names(await ask(router, from, 'tools/list'));
+    await expect.poll(now, { timeout: patience(5_000) }).toEqual(['told']);
   });
 
   it('is shown to those alone who share its session', async () => {
