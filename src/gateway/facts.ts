@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { isLoopback } from '../config/index.js';
 import type { PluginManager } from '../manager/index.js';
 import type { Client } from '../mcp/router.js';
-import { lockWords, visible } from '../policy/lock/index.js';
 import { signalWithin } from '../wait.js';
 import { type ListCounts, readNames } from './router/index.js';
 import { type PartStatus, pluginStatus, upstreamStatus } from './status.js';
@@ -97,9 +96,7 @@ export function createFacts({
         sinceMs: Date.now() - (performance.now() - upstream.since),
         load: upstream.load,
         lists: { ...listsOf(upstream), ...asked.get(upstream.name) },
-        differing: differing
-          .filter((one) => one.upstream === upstream.name)
-          .map(({ change, kind, name }) => ({ change, what: lockWords[kind].what, name: visible(name) })),
+        differing: differing.filter((one) => one.upstream === upstream.name),
       })),
       plugins: plugins().plugins.map((plugin) => ({
         ...(pluginStatus(plugin) as Extract<PartStatus, { part: 'plugin' }>),

@@ -64,7 +64,6 @@ import {
   readinessOf,
   upstreamStatus,
 } from './status.js';
-import { judgeAll } from './tools-lock/index.js';
 import { unmatchedAt } from './unmatched.js';
 import { openTokenMetrics, openUpstream } from './upstream/index.js';
 import type { Upstream } from './upstream.js';
@@ -351,6 +350,7 @@ export async function createGateway(config: GatewayConfig, deps: GatewayDeps): P
     lookAtLock: async (signal) => {
       const lock = access?.lock;
       if (lock === undefined) return;
+      const { judgeAll } = await import('./tools-lock/index.js');
       await Promise.allSettled(upstreams.current().map((upstream) => judgeAll(upstream, lock, signal)));
     },
     unmatched: (signal) =>

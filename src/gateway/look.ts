@@ -4,7 +4,6 @@ import { type Logger, silentLogger } from '../log.js';
 import { checkOauthFiles } from '../oauth/index.js';
 import { packageVersion } from '../version.js';
 import { openAuthenticator } from './auth/index.js';
-import { judgeAll, readToolsLock, watchTools } from './tools-lock/index.js';
 import { unmatchedAt } from './unmatched.js';
 import { openUpstream } from './upstream/index.js';
 import type { Upstream } from './upstream.js';
@@ -94,6 +93,7 @@ async function lookAtLock(
   signal: AbortSignal,
 ): Promise<LockLook | undefined> {
   if (toolsLock === undefined) return undefined;
+  const { judgeAll, readToolsLock, watchTools } = await import('./tools-lock/index.js');
   const { file } = toolsLock;
   const differing: Problem[] = [];
   const warn = (fields: object, message: string) => void differing.push({ ...(fields as Problem), message });

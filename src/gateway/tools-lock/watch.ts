@@ -14,6 +14,12 @@ export interface Withheld {
   readonly change: 'new' | 'changed';
 }
 
+/** An entry that differs, for people to read: what cannot be seen in its name is made visible. */
+interface Differing extends Pick<Withheld, 'upstream' | 'change'> {
+  readonly what: string;
+  readonly name: string;
+}
+
 /** What a lock is watched with. */
 export interface WatchDeps {
   readonly log: Logger;
@@ -32,7 +38,7 @@ export interface LockWatch {
   /** Whether anything is withheld: what nobody can judge is not there then. */
   readonly strict: boolean;
   /** What was listed last and differs, as far as anybody has asked for it. */
-  differing(): readonly Withheld[];
+  differing(): readonly Differing[];
   /** The options by which `sallyport tools` shows what differs. */
   readonly options: string;
 }
@@ -81,8 +87,10 @@ class Watch implements LockWatch {
     return this.#differs('instructions', upstream, '', { text: instructions }) !== 'withheld';
   }
 
-  differing(): readonly Withheld[] {
-    return [...this.#differing.values()];
+  differing(): readonly Differing[] {
+    return [...this.#differing.values()].map(({ upstream, change, kind, name }) => {
+      return { upstream, change, what: lockWords[kind].what, name: visible(name) };
+    });
   }
 
   #judge(kind: Kind, upstream: string, listed: JsonObject): 'locked' | 'open' | 'withheld' {
